@@ -1,0 +1,1 @@
+"""What is remembered: tables, checkpoints and Optuna's storage, in one database."""

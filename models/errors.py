@@ -1,0 +1,9 @@
+"""The errors a user can cause on this floor."""
+
+
+class ModelError(ValueError):
+    """A network, a schedule or a training that cannot be, as asked for by the user."""
+
+
+class DataError(ModelError):
+    """A data set, a file or a split that is missing, damaged or does not fit."""

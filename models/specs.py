@@ -1,0 +1,164 @@
+"""What a training run is made of, as plain values that check themselves."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from models.errors import ModelError
+
+ActivationName = Literal["relu", "sigmoid", "improved-sigmoid", "tanh"]
+InitialisationName = Literal["he", "xavier", "normal", "zero"]
+LossName = Literal["cross-entropy", "squared-error"]
+OptimizerName = Literal["sgd", "momentum", "nesterov", "adam"]
+ScheduleName = Literal["constant", "step", "cyclical"]
+ScoreName = Literal["final", "best"]
+PrecisionName = Literal["float32", "float64"]
+
+ACTIVATIONS: tuple[str, ...] = get_args(ActivationName)
+INITIALISATIONS: tuple[str, ...] = get_args(InitialisationName)
+LOSSES: tuple[str, ...] = get_args(LossName)
+OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
+SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """A fully connected network: ``n_features``, hidden layers, ``n_classes``.
+
+    No hidden layers and cross-entropy is softmax regression. With ``squared-error`` the output
+    layer is linear, its loss ``½ ‖scores − one_hot‖²`` averaged over the samples.
+
+    Attributes:
+        sigma: Standard deviation of the weights where ``initialisation`` is ``normal``.
+        bias: Whether layers add a bias; biases start at 0 and are never penalised.
+    """
+
+    n_features: int
+    hidden: tuple[int, ...]
+    n_classes: int
+    activation: ActivationName = "relu"
+    initialisation: InitialisationName = "he"
+    sigma: float = 0.01
+    loss: LossName = "cross-entropy"
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        for width in (self.n_features, *self.hidden):
+            if width < 1:
+                raise ModelError(f"layer widths must be >= 1, got {width}")
+        if self.n_classes < 2:
+            raise ModelError(f"n_classes must be >= 2, got {self.n_classes}")
+        if not (math.isfinite(self.sigma) and self.sigma > 0):
+            raise ModelError(f"sigma must be finite and > 0, got {self.sigma}")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Return input, hidden and output widths, in that order."""
+        return (self.n_features, *self.hidden, self.n_classes)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """How a cohort is trained: all that its trials share.
+
+    Attributes:
+        n_updates: Length of the training in updates; the last epoch may be a part of one.
+        shuffle: New batch order each epoch; otherwise batches follow the order of the data.
+        schedule: How η goes; its numbers are per trial, in ``Hyperparameters``.
+        drop_last: Leave out the last, smaller batch of an epoch.
+        patience: Stop a trial after so many evaluations in a row without a lower validation
+            loss; ``None`` never stops.
+        score: Whether a trial counts with its last epoch or its best.
+        train_samples: Training accuracy is re-evaluated on at most so many training samples,
+            drawn once; ``None`` takes all of them.
+    """
+
+    batch_size: int
+    n_updates: int
+    optimizer: OptimizerName = "sgd"
+    schedule: ScheduleName = "constant"
+    shuffle: bool = True
+    drop_last: bool = False
+    patience: int | None = None
+    score: ScoreName = "final"
+    precision: PrecisionName = "float32"
+    train_samples: int | None = 5000
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "n_updates"):
+            value = getattr(self, name)
+            if value < 1:
+                raise ModelError(f"{name} must be >= 1, got {value}")
+        for name in ("patience", "train_samples"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ModelError(f"{name} must be >= 1, got {value}")
+
+    def updates_per_epoch(self, n_train: int) -> int:
+        """Return the number of batches that ``n_train`` samples make.
+
+        Raises:
+            ModelError: If a batch is larger than the training set.
+        """
+        if self.batch_size > n_train:
+            raise ModelError(
+                f"batch size must be <= the training set's {n_train} samples, got {self.batch_size}"
+            )
+        if self.drop_last:
+            return n_train // self.batch_size
+        return -(-n_train // self.batch_size)
+
+    def n_epochs(self, n_train: int) -> int:
+        """Return the number of epochs, the last one possibly a part."""
+        return -(-self.n_updates // self.updates_per_epoch(n_train))
+
+
+# name: (lowest, highest, lowest allowed itself)
+_LIMITS: dict[str, tuple[float, float, bool]] = {
+    "l2_strength": (0.0, math.inf, True),
+    "learning_rate": (0.0, math.inf, False),
+    "eta_min": (0.0, math.inf, False),
+    "eta_max": (0.0, math.inf, False),
+    "half_cycle": (1.0, math.inf, True),
+    "step_factor": (0.0, 1.0, False),
+    "step_every": (1.0, math.inf, True),
+    "momentum": (0.0, 1.0, True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """The numbers that may differ between the trials of a cohort.
+
+    Attributes:
+        l2_strength: λ of ``J = loss + λ Σ W²``; ``>= 0``.
+        learning_rate: η of the constant and step schedules; ``> 0``.
+        eta_min: Lowest η of the cyclical schedule.
+        eta_max: Highest η of the cyclical schedule.
+        half_cycle: n_s, updates from ``eta_min`` to ``eta_max``; whole, ``>= 1``.
+        step_factor: What η is multiplied with every ``step_every`` updates; in (0, 1].
+        step_every: Updates between two steps; whole, ``>= 1``.
+        momentum: μ of momentum and Nesterov; in [0, 1).
+    """
+
+    l2_strength: float = 0.0
+    learning_rate: float = 0.1
+    eta_min: float = 1e-5
+    eta_max: float = 1e-1
+    half_cycle: int = 500
+    step_factor: float = 0.1
+    step_every: int = 1000
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        for name, (low, high, closed) in _LIMITS.items():
+            value = getattr(self, name)
+            above = value >= low if closed else value > low
+            if not (math.isfinite(value) and above and value <= high):
+                sign = ">=" if closed else ">"
+                upper = "" if math.isinf(high) else f" and <= {high:g}"
+                raise ModelError(f"{name} must be finite and {sign} {low:g}{upper}, got {value}")
+        if self.momentum >= 1.0:
+            raise ModelError(f"momentum must be < 1, got {self.momentum}")
+        if self.eta_min > self.eta_max:
+            raise ModelError(f"eta_min must be <= eta_max, got {self.eta_min} > {self.eta_max}")

@@ -1,0 +1,1 @@
+"""The glue: recipes, spaces and refinement, cohort planning, the run loop and ranking."""
