@@ -1,0 +1,420 @@
+"""Open the database: checks first, then one engine with the settings every writer needs."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, Self
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    NoSuchModuleError,
+    ProgrammingError,
+)
+from sqlalchemy.orm import Session
+
+from db import schema
+from db.errors import StorageError
+
+DEFAULT_URL: Final = "sqlite:///search.db"
+ENVIRONMENT_VARIABLE: Final = "SEARCH_STORAGE"
+BUSY_SECONDS: Final = 60.0
+
+_HEADER: Final = b"SQLite format 3\x00"
+_FIRST_COMMAND: Final = "python -m search lambda --coarse"
+
+
+def storage_url(text: str | None) -> str:
+    """Return the SQLAlchemy URL for ``text``: a file path, a URL, or ``None`` for the default.
+
+    The default is ``$SEARCH_STORAGE``, else ``search.db`` in the current folder.
+
+    Raises:
+        StorageError: If ``text`` is empty or a URL that SQLAlchemy cannot read.
+
+    >>> storage_url("runs/mnist.db")
+    'sqlite:///runs/mnist.db'
+    """
+    if text is None:
+        text = os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
+    if not text.strip():
+        raise StorageError("storage must be a file or a SQLAlchemy URL, got an empty text")
+    if "://" not in text:
+        path = str(Path(text).expanduser())
+        return URL.create("sqlite", database=path).render_as_string(hide_password=False)
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise StorageError(
+            f"storage must be a file or a SQLAlchemy URL such as {DEFAULT_URL}, got {text!r}"
+        ) from error
+    return url.render_as_string(hide_password=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Database:
+    """An open database. The engine is SQLAlchemy's; ``path`` is ``None`` unless it is SQLite's.
+
+    Attributes:
+        url: SQLAlchemy URL, with its password if it has one: never print it, print ``label``.
+        label: What messages call it.
+        connect: Opens one more connection with the same settings; for Optuna's own engine.
+    """
+
+    engine: Engine
+    url: str
+    path: Path | None
+    label: str
+    read_only: bool
+    connect: Callable[[], sqlite3.Connection] | None
+    _identity: tuple[int, int] | None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections; the last one folds SQLite's write-ahead log into the file."""
+        self.engine.dispose()
+
+    @contextmanager
+    def session(self) -> Generator[Session]:
+        """Yield a session that sees one moment of the database; nothing it does is kept."""
+        with explained(self.label), Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Generator[Session]:
+        """Yield a session in one transaction: all is kept, or nothing if the block raises.
+
+        SQLite gives the transaction its write lock at the start (``BEGIN IMMEDIATE``), so what it
+        reads stays true until it commits. Keep it short: other writers wait meanwhile.
+
+        Raises:
+            StorageError: If the database was opened read-only, or its file has gone.
+        """
+        if self.read_only:
+            raise StorageError(f"{self.label} was opened for reading only")
+        self._check_still_there()
+        engine = self.engine.execution_options(immediate=True)
+        with explained(self.label), Session(engine) as session, session.begin():
+            yield session
+
+    def _check_still_there(self) -> None:
+        # SQLite would go on writing into a file that has no name any more.
+        if self.path is not None and _identity(self.path) != self._identity:
+            raise StorageError(
+                f"{self.label} was removed or replaced while in use; put it back, or start again"
+            )
+
+
+def open_database(url: str, *, create: bool = False, read_only: bool = False) -> Database:
+    """Return the database at ``url`` with its tables up to date; nothing is written before checks.
+
+    Args:
+        url: As ``storage_url`` returns it (a bare path will do).
+        create: Make the file and the tables where there are none.
+        read_only: For ranking, listing and exporting: never changes anything, works beside a
+            driver that writes.
+
+    Raises:
+        StorageError: In one line: what is wrong with the place and what to do.
+    """
+    url = storage_url(url)
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed, create=create, read_only=read_only)
+    return _open_server(parsed, create=create, read_only=read_only)
+
+
+# ------------------------------------------------------------------------------------- SQLite
+
+
+def _open_sqlite(url: URL, *, create: bool, read_only: bool) -> Database:
+    name = url.database
+    if not name or name == ":memory:" or name.startswith("file:"):
+        raise StorageError(
+            f"storage must be a file that stays, got {url}; use a path such as {DEFAULT_URL}"
+        )
+    path = Path(name)
+    label = str(path)
+    exists = _check_place(path, create=create and not read_only)
+    if exists:
+        _check_header(path)
+        with explained(label):
+            revision = _check_contents(path)
+    else:
+        revision = None
+    if revision is None and (not create or read_only):
+        raise _no_studies(label)
+    schema.check_revision(revision, label, migrate=not read_only)
+    if not read_only:
+        for place in (path, path.parent) if exists else (path.parent,):
+            if not os.access(place, os.W_OK):
+                raise StorageError(f"{place} is read-only; make it writable or name another file")
+
+    # Resolved once, so that a change of the working folder does not move the database.
+    path = path.resolve()
+
+    def connect() -> sqlite3.Connection:
+        return connect_sqlite(path, read_only=read_only)
+
+    engine = _engine(url, connect)
+    try:
+        with explained(label):
+            if not read_only:
+                _use_write_ahead_log(engine)
+            if revision != schema.HEAD:
+                schema.migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Database(
+        engine=engine,
+        url=url.set(database=str(path)).render_as_string(hide_password=False),
+        path=path,
+        label=label,
+        read_only=read_only,
+        connect=connect,
+        _identity=_identity(path),
+    )
+
+
+def connect_sqlite(
+    path: Path, *, read_only: bool = False, isolation_level: Literal["IMMEDIATE"] | None = None
+) -> sqlite3.Connection:
+    """Return a connection with this project's settings.
+
+    Args:
+        path: The file; made if it is missing, unless ``read_only``.
+        read_only: Refuse to change anything.
+        isolation_level: ``None`` leaves transactions to the caller; ``"IMMEDIATE"`` lets Python
+            open them, with the write lock, before the first change.
+    """
+    connection = sqlite3.connect(
+        _uri(path, _reading_mode(path)) if read_only else _uri(path, "mode=rwc"),
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=isolation_level,
+        # SQLAlchemy's pool hands a connection to one thread at a time.
+        check_same_thread=False,
+    )
+    try:
+        # SQLite leaves foreign keys unchecked unless each connection asks.
+        connection.execute("PRAGMA foreign_keys = ON")
+        # Safe against the death of a process in WAL mode, and far fewer waits for the disk.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _reading_mode(path: Path) -> str:
+    """Return how to open ``path`` so that reading leaves nothing behind.
+
+    A reader that may write cleans up after itself: the last to leave folds the write-ahead log in
+    and removes it; ``mode=ro`` would leave it and an index file. ``query_only`` forbids changes.
+    Where the folder is read-only nothing can be left and, without a log, nobody writes.
+    """
+    if os.access(path.parent, os.W_OK) and os.access(path, os.W_OK):
+        return "mode=rw"
+    return "mode=ro" if _beside(path, "-wal").exists() else "mode=ro&immutable=1"
+
+
+def _engine(url: URL, connect: Callable[[], sqlite3.Connection]) -> Engine:
+    engine = sa.create_engine(url, creator=connect)
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _use_write_ahead_log(engine: Engine) -> None:
+    # The switch needs the file for itself for a moment and does not wait for it by itself. Some
+    # network disks cannot do it at all: slower, but correct.
+    deadline = time.monotonic() + 5
+    with closing(engine.raw_connection()) as connection:
+        while True:
+            try:
+                connection.cursor().execute("PRAGMA journal_mode = WAL").fetchone()
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+
+def _check_place(path: Path, *, create: bool) -> bool:
+    """Return whether there is a file; refuse places where none can be."""
+    try:
+        if path.is_file():
+            return True
+        if path.is_dir():
+            raise StorageError(f"storage must be a file, got the folder {path}")
+        if path.exists():
+            raise StorageError(f"storage must be a regular file, {path} is none")
+        if not path.parent.is_dir():
+            raise StorageError(f"the folder {path.parent} of {path.name} does not exist; create it")
+        if not create:
+            raise _no_studies(str(path))
+    except (OSError, ValueError) as error:  # too long, a NUL inside, no right to look
+        raise StorageError(f"{str(path)!r} cannot be a file here: {error}") from error
+    return False
+
+
+def _check_header(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(_HEADER))
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error
+    # A process killed between making the file and filling it leaves it empty.
+    if header not in {_HEADER, b""}:
+        raise StorageError(f"{path} is no SQLite database; it was left as it is; name another file")
+
+
+def _check_contents(path: Path) -> str | None:
+    """Return the schema revision in ``path``, ``None`` if our tables are not there.
+
+    Raises:
+        StorageError: If the tables there are another program's.
+    """
+    with closing(_inspect(path)) as connection:
+        tables = {
+            str(name)
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
+            if not str(name).startswith("sqlite_")
+        }
+        if schema.VERSION_TABLE in tables:
+            row = connection.execute(schema.SELECT_REVISION).fetchone()
+            return None if row is None else str(row[0])
+    if tables and not tables >= schema.OPTUNA_MARKS:
+        raise StorageError(
+            f"{path} belongs to another program (it holds the table {min(tables)!r});"
+            " it was left as it is; name another file"
+        )
+    return None
+
+
+def _inspect(path: Path) -> sqlite3.Connection:
+    # Neither folds in nor leaves a write-ahead log: another program's file stays as it is.
+    mode = "mode=ro" if _beside(path, "-wal").exists() else _reading_mode(path)
+    connection = sqlite3.connect(_uri(path, mode), uri=True, timeout=BUSY_SECONDS)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _uri(path: Path, query: str) -> str:
+    return f"{path.absolute().as_uri()}?{query}"
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+# ------------------------------------------------------------------------------------- servers
+
+
+def _open_server(url: URL, *, create: bool, read_only: bool) -> Database:
+    label = url.render_as_string(hide_password=True)
+    try:
+        engine = sa.create_engine(url)
+    except NoSuchModuleError as error:
+        raise StorageError(
+            f"SQLAlchemy knows no database called {url.drivername!r} ({label});"
+            f" use a file or a URL such as {DEFAULT_URL}"
+        ) from error
+    except ImportError as error:
+        raise StorageError(
+            f"{label} needs the Python module {error.name!r}, which is not installed;"
+            f" run: pip install {error.name}"
+        ) from error
+    except ArgumentError as error:
+        raise StorageError(f"{label} is no usable SQLAlchemy URL: {_first_line(error)}") from error
+    try:
+        with explained(label):
+            revision = schema.read_revision(engine)
+            if revision is None and (not create or read_only):
+                raise _no_studies(label)
+            schema.check_revision(revision, label, migrate=not read_only)
+            if revision != schema.HEAD:
+                schema.migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Database(
+        engine=engine,
+        url=url.render_as_string(hide_password=False),
+        path=None,
+        label=label,
+        read_only=read_only,
+        connect=None,
+        _identity=None,
+    )
+
+
+# -------------------------------------------------------------------------------------- errors
+
+
+@contextmanager
+def explained(label: str) -> Generator[None]:
+    """Turn what the world does to a database into one line; leave our own mistakes alone."""
+    try:
+        yield
+    except (DataError, IntegrityError, ProgrammingError):
+        raise
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        cause = error.orig if isinstance(error, DatabaseError) else error
+        raise StorageError(f"{label}: {_first_line(cause)}{_advice(str(cause))}") from error
+
+
+def _advice(message: str) -> str:
+    for sign, advice in (
+        ("locked", "; another program keeps it busy: close that and run the same command again"),
+        ("full", "; free some space and run the same command again"),
+        ("readonly", "; make the file and its folder writable"),
+        ("unable to open", "; look at the permissions of the file and its folder"),
+        ("malformed", "; the file is damaged: restore a copy of it"),
+        ("not a database", "; the file is damaged: restore a copy of it"),
+    ):
+        if sign in message:
+            return advice
+    return ""
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().split("\n", 1)[0]
+
+
+def _no_studies(label: str) -> StorageError:
+    return StorageError(f"no studies in {label}; run `{_FIRST_COMMAND}`")

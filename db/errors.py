@@ -1,0 +1,5 @@
+"""The errors a user can cause on this floor."""
+
+
+class StorageError(RuntimeError):
+    """A database that cannot be opened, read or written, in one line that says what to do."""

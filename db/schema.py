@@ -1,0 +1,102 @@
+"""Which version the tables have, and how they get to the newest.
+
+Alembic is only imported when there is something to migrate: ranking starts without it. A new
+revision is a file beside the others in ``migrations/versions`` and one more entry in ``REVISIONS``;
+the tests compare tables, migrations and this list.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from db.errors import StorageError
+
+VERSION_TABLE: Final = "training_alembic_version"
+"""Optuna stamps ``alembic_version``: sharing it would break whichever program comes second."""
+
+REVISIONS: Final = ("0001",)
+HEAD: Final = REVISIONS[-1]
+
+SELECT_REVISION: Final = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608
+OPTUNA_MARKS: Final = frozenset({"studies", "trials", "version_info"})
+
+
+def check_revision(revision: str | None, label: str, *, migrate: bool) -> None:
+    """Refuse tables of a newer program, and older ones where they may not be migrated.
+
+    Raises:
+        StorageError: With what to do.
+    """
+    if revision is None or revision == HEAD:
+        return
+    if revision not in REVISIONS:
+        raise StorageError(
+            f"{label} was written by a newer version of this program"
+            f" (schema {revision}, this one knows {HEAD}); upgrade with pip"
+        )
+    if not migrate:
+        raise StorageError(
+            f"{label} was written by an older version of this program (schema {revision}, now"
+            f" {HEAD}); run the search or `python -m search test` on it once to bring it up to date"
+        )
+
+
+def read_revision(engine: Engine) -> str | None:
+    """Return the revision of our tables; ``None`` if they are not there."""
+    with engine.connect() as connection:
+        return _revision(connection)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring our tables to ``HEAD`` in one transaction: killed half-way, nothing has happened."""
+    with engine.execution_options(immediate=True).connect() as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:
+            # Rebuilding a table drops it, which would cascade; no effect inside a transaction.
+            _pragma_foreign_keys(connection, "OFF")
+        try:
+            with connection.begin():
+                # Another process may have been first, while this one waited for the write lock.
+                if _revision(connection) != HEAD:
+                    _upgrade(connection)
+                    if sqlite:
+                        _check_foreign_keys(connection)
+        finally:
+            if sqlite:
+                _pragma_foreign_keys(connection, "ON")
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", _escaped(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("%", "%%")  # configparser would interpolate
+
+
+def _revision(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision = connection.execute(sa.text(SELECT_REVISION)).scalar_one_or_none()
+    return None if revision is None else str(revision)
+
+
+def _pragma_foreign_keys(connection: Connection, switch: str) -> None:
+    driver = connection.connection.driver_connection
+    if driver is not None:
+        driver.execute(f"PRAGMA foreign_keys = {switch}")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    for table, *_ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        if str(table).startswith("training_"):
+            raise StorageError(f"the rows of {table} point to rows that are not there")

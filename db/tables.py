@@ -1,0 +1,351 @@
+"""What is remembered: the tables named ``training_…``, in one file with Optuna's.
+
+Optuna owns studies and trials; these tables hold what it does not keep. No foreign key points into
+its tables: its ids are reused after a deletion, so a trial carries a UUID of ours.
+"""
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+PREFIX: Final = "training_"
+
+Json = Any
+
+
+class StrictJson(TypeDecorator[Json]):
+    """JSON as text, without the ``NaN`` and ``Infinity`` that Python would add to the language."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Json, dialect: Dialect) -> str | None:  # noqa: D102
+        if value is None:
+            return None
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Json:  # noqa: D102
+        return None if value is None else json.loads(value)
+
+
+class FiniteFloat(TypeDecorator[float]):
+    """A float; what is not finite is unknown, hence ``NULL``. NumPy scalars become Python's."""
+
+    impl = Float
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: D102
+        if value is None:
+            return None
+        value = float(value)
+        return value if math.isfinite(value) else None
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment as ISO 8601 text in UTC with microseconds, so that text order is time order."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: D102
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"times need a time zone, got {value.isoformat()}")
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: D102
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Base(DeclarativeBase):
+    """The tables of this project, with names for all constraints, as Alembic needs them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012
+        float: FiniteFloat,
+        datetime: UtcTime,
+        dict[str, Any]: StrictJson,
+        list[Any]: StrictJson,
+    }
+
+
+def _accuracy(column: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} BETWEEN 0 AND 1", name=column)
+
+
+def _one_of(column: str, *words: str) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+TRIAL_STATES: Final = ("planned", "running", "complete", "diverged", "pruned", "failed")
+
+
+class Study(Base):
+    """One question asked of a recipe."""
+
+    __tablename__ = "training_studies"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    name: Mapped[str] = mapped_column(String(255), unique=True)
+    search: Mapped[str] = mapped_column(String(64))
+    recipe: Mapped[dict[str, Any]]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    data_name: Mapped[str] = mapped_column(String(255))
+    data_fingerprint: Mapped[str] = mapped_column(String(128))
+    data: Mapped[dict[str, Any]]
+    versions: Mapped[dict[str, Any]]
+    machine: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    driver_host: Mapped[str | None] = mapped_column(String(255))
+    driver_pid: Mapped[int | None]
+    driver_since: Mapped[datetime | None]
+
+
+class Stage(Base):
+    """One Optuna study of a study: its window and how that was chosen."""
+
+    __tablename__ = "training_stages"
+    __table_args__ = (
+        UniqueConstraint("study_id", "name"),
+        UniqueConstraint("study_id", "position"),
+        CheckConstraint("position >= 0", name="position"),
+        CheckConstraint("low <= high", name="window"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("training_studies.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(64))
+    position: Mapped[int]
+    optuna_name: Mapped[str] = mapped_column(String(320))
+    parent: Mapped[str | None] = mapped_column(String(64))
+    parameter: Mapped[str] = mapped_column(String(64))
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    values: Mapped[list[Any] | None]
+    sampler: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text)
+    options: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class Trial(Base):
+    """One point of the space; its numbers are means over its replicates, never of the test set."""
+
+    __tablename__ = "training_trials"
+    __table_args__ = (
+        UniqueConstraint("stage_id", "position"),
+        UniqueConstraint("stage_id", "number"),
+        CheckConstraint("position >= 0", name="position"),
+        _one_of("state", *TRIAL_STATES),
+        _accuracy("validation_accuracy"),
+        _accuracy("train_accuracy"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    stage_id: Mapped[int] = mapped_column(ForeignKey("training_stages.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    number: Mapped[int | None]
+    params: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16))
+    validation_accuracy: Mapped[float | None]
+    validation_loss: Mapped[float | None]
+    train_accuracy: Mapped[float | None]
+    replicates: Mapped[int]
+    seconds: Mapped[float | None]
+    told: Mapped[bool]
+    finished_at: Mapped[datetime | None]
+
+
+class Cohort(Base):
+    """Training runs that are trained as one; fixed before the first of them starts."""
+
+    __tablename__ = "training_cohorts"
+    __table_args__ = (
+        UniqueConstraint("stage_id", "position"),
+        CheckConstraint("position >= 0", name="position"),
+        CheckConstraint("epochs_done >= 0", name="epochs_done"),
+        CheckConstraint("blas_threads >= 1", name="blas_threads"),
+        _one_of("state", "planned", "done"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    stage_id: Mapped[int] = mapped_column(ForeignKey("training_stages.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    replicate: Mapped[int]
+    blas_threads: Mapped[int]
+    plan: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16))
+    epochs_done: Mapped[int]
+
+
+class Run(Base):
+    """One training run of a trial with one seed; ``slot`` is its row in the cohort.
+
+    A run that was reused from an earlier one has no cohort: nothing of it is trained.
+    """
+
+    __tablename__ = "training_runs"
+    __table_args__ = (
+        UniqueConstraint("trial_id", "replicate"),
+        UniqueConstraint("cohort_id", "slot"),
+        CheckConstraint("(cohort_id IS NULL) = (slot IS NULL)", name="slot"),
+        _one_of("state", *TRIAL_STATES),
+        _accuracy("validation_accuracy"),
+        _accuracy("train_accuracy"),
+        Index(None, "recipe_key", "state"),
+        Index(None, "reused_from"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trial_id: Mapped[int] = mapped_column(ForeignKey("training_trials.id", ondelete="CASCADE"))
+    cohort_id: Mapped[int | None] = mapped_column(
+        ForeignKey("training_cohorts.id", ondelete="CASCADE")
+    )
+    slot: Mapped[int | None]
+    replicate: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    recipe_key: Mapped[str] = mapped_column(String(128))
+    state: Mapped[str] = mapped_column(String(16))
+    epochs: Mapped[int]
+    updates: Mapped[int]
+    validation_accuracy: Mapped[float | None]
+    validation_loss: Mapped[float | None]
+    train_accuracy: Mapped[float | None]
+    train_loss: Mapped[float | None]
+    best_epoch: Mapped[int | None]
+    seconds: Mapped[float | None]
+    reused_from: Mapped[int | None] = mapped_column(
+        ForeignKey("training_runs.id", ondelete="SET NULL")
+    )
+
+
+class Epoch(Base):
+    """One row of a curve. Losses are without the penalty, costs with it."""
+
+    __tablename__ = "training_epochs"
+    __table_args__ = (
+        CheckConstraint("epoch >= 0", name="epoch"),
+        {"sqlite_with_rowid": False},
+    )
+
+    run_id: Mapped[int] = mapped_column(
+        ForeignKey("training_runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    step: Mapped[int]
+    eta: Mapped[float | None]
+    train_loss: Mapped[float | None]
+    train_cost: Mapped[float | None]
+    train_accuracy: Mapped[float | None]
+    validation_loss: Mapped[float | None]
+    validation_cost: Mapped[float | None]
+    validation_accuracy: Mapped[float | None]
+    seconds: Mapped[float | None]
+
+
+class Checkpoint(Base):
+    """The last state of a cohort, to carry on from or to take the weights of."""
+
+    __tablename__ = "training_checkpoints"
+
+    cohort_id: Mapped[int] = mapped_column(
+        ForeignKey("training_cohorts.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    epoch: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Opening(Base):
+    """One time that the test set was opened: repeats show."""
+
+    __tablename__ = "training_test_openings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    study_id: Mapped[int] = mapped_column(
+        ForeignKey("training_studies.id", ondelete="CASCADE"), index=True
+    )
+    opened_at: Mapped[datetime]
+    data_fingerprint: Mapped[str] = mapped_column(String(128), index=True)
+    refit: Mapped[str] = mapped_column(String(32))
+    recipe: Mapped[dict[str, Any]]
+    n_test: Mapped[int]
+    versions: Mapped[dict[str, Any]]
+    machine: Mapped[dict[str, Any]]
+    note: Mapped[str] = mapped_column(Text)
+
+
+class FinalRun(Base):
+    """One final test run: what a trial reached on the test set."""
+
+    __tablename__ = "training_test_runs"
+    __table_args__ = (
+        UniqueConstraint("opening_id", "rank"),
+        CheckConstraint("rank >= 1", name="rank"),
+        _accuracy("validation_accuracy"),
+        _accuracy("final_validation_accuracy"),
+        _accuracy("test_accuracy"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    opening_id: Mapped[int] = mapped_column(
+        ForeignKey("training_test_openings.id", ondelete="CASCADE")
+    )
+    rank: Mapped[int]
+    trial_id: Mapped[int | None] = mapped_column(
+        ForeignKey("training_trials.id", ondelete="SET NULL"), index=True
+    )
+    stage: Mapped[str] = mapped_column(String(64))
+    params: Mapped[dict[str, Any]]
+    validation_accuracy: Mapped[float | None]
+    final_validation_accuracy: Mapped[float | None]
+    test_accuracy: Mapped[float | None]
+    test_loss: Mapped[float | None]
+    confusion: Mapped[list[Any] | None]
+    seconds: Mapped[float | None]
+    epochs: Mapped[int | None]
+
+
+class Measurement(Base):
+    """A small figure measured once on this machine, such as how wide a cohort should be."""
+
+    __tablename__ = "training_measurements"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    value: Mapped[Json] = mapped_column(StrictJson)
+    measured_at: Mapped[datetime]
