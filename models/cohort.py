@@ -1,0 +1,221 @@
+"""A cohort: training runs that are trained as one, what they share and how far they are."""
+
+import io
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import Array
+from models.errors import ModelError
+from models.network import Parameters, initial_parameters
+from models.optimizers import new_slots
+from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+
+Outcome = Literal["complete", "diverged"]
+
+# Which stream of random numbers: part of every seed, so that no two uses ever share one.
+WEIGHTS, ORDER = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class CohortPlan:
+    """Everything that decides what a cohort's training ends with, but the data.
+
+    Attributes:
+        trials: One entry per slot; they differ in numbers only.
+        seed: The study's seed.
+        replicate: Which repetition, from 0. Initial weights and batch order follow from seed and
+            replicate alone, so that trials differ in their hyperparameters only.
+    """
+
+    network: NetworkSpec
+    training: TrainingSpec
+    trials: tuple[Hyperparameters, ...]
+    seed: int
+    replicate: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.trials:
+            raise ModelError("a cohort must have at least one trial, got none")
+        if self.seed < 0 or self.replicate < 0:
+            raise ModelError(
+                f"seed and replicate must be >= 0, got {self.seed} and {self.replicate}"
+            )
+
+    @property
+    def dtype(self) -> type[np.floating]:
+        """Return the type that is trained in."""
+        return np.float64 if self.training.precision == "float64" else np.float32
+
+    def generator(self, *stream: int) -> np.random.Generator:
+        """Return the generator of one use of randomness, such as (ORDER, epoch)."""
+        entropy = np.random.SeedSequence(self.seed, spawn_key=(self.replicate, *stream))
+        return np.random.default_rng(entropy)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A trial of a cohort whose training is over.
+
+    Attributes:
+        outcome: ``diverged`` where loss, accuracy or weights stopped being finite.
+        epoch: The last one trained, from 1.
+        scored_epoch: The one the trial counts with: the last or the best.
+        parameters: Those of ``scored_epoch``, T = 1.
+    """
+
+    outcome: Outcome
+    epoch: int
+    scored_epoch: int
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class CohortState:
+    """How far a cohort is: all that training it further needs.
+
+    Attributes:
+        step: Updates made.
+        epoch: Epochs made, counting a last part of one.
+        slots: Which trials of the plan are still being trained, in the order of the rows.
+        parameters: Their parameters.
+        optimizer: Their optimizer's slots.
+        best_loss: (T,), lowest validation loss so far; infinite before the first evaluation.
+        waited: (T,), evaluations in a row without a lower validation loss.
+        best_accuracy: (T,), validation accuracy of the best epoch so far.
+        best_epoch: (T,), that epoch.
+        best: Its parameters, where trials are scored by their best epoch, else ``None``.
+        finished: By slot, the trials that are done.
+    """
+
+    step: int
+    epoch: int
+    slots: tuple[int, ...]
+    parameters: Parameters
+    optimizer: list[Array]
+    best_loss: npt.NDArray[np.float64]
+    waited: npt.NDArray[np.int64]
+    best_accuracy: npt.NDArray[np.float64]
+    best_epoch: npt.NDArray[np.int64]
+    best: Parameters | None = None
+    finished: dict[int, Finished] = field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        """Return whether no trial is left to train."""
+        return not self.slots
+
+    def rows(self, which: list[int]) -> "CohortState":
+        """Return a copy that trains only the trials at the positions ``which``."""
+        index = np.asarray(which, dtype=np.intp)
+        return replace(
+            self,
+            slots=tuple(self.slots[i] for i in which),
+            parameters=self.parameters.rows(which),
+            optimizer=[array[index] for array in self.optimizer],
+            best_loss=self.best_loss[index],
+            waited=self.waited[index],
+            best_accuracy=self.best_accuracy[index],
+            best_epoch=self.best_epoch[index],
+            best=None if self.best is None else self.best.rows(which),
+        )
+
+
+def initial_state(plan: CohortPlan) -> CohortState:
+    """Return the state before the first update: the same weights for every trial."""
+    n_trials = len(plan.trials)
+    parameters = initial_parameters(plan.network, n_trials, plan.dtype, plan.generator(WEIGHTS))
+    return CohortState(
+        step=0,
+        epoch=0,
+        slots=tuple(range(n_trials)),
+        parameters=parameters,
+        optimizer=new_slots(plan.training.optimizer, parameters),
+        best_loss=np.full(n_trials, np.inf),
+        waited=np.zeros(n_trials, np.int64),
+        best_accuracy=np.full(n_trials, -1.0),
+        best_epoch=np.zeros(n_trials, np.int64),
+        best=parameters.rows(range(n_trials)) if plan.training.score == "best" else None,
+    )
+
+
+def state_to_bytes(state: CohortState) -> bytes:
+    """Return the state as an ``.npz`` archive without pickles."""
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "best_loss": state.best_loss,
+        "waited": state.waited,
+        "best_accuracy": state.best_accuracy,
+        "best_epoch": state.best_epoch,
+    }
+    _put(arrays, "parameters", state.parameters)
+    for i, array in enumerate(state.optimizer):
+        arrays[f"optimizer/{i}"] = array
+    if state.best is not None:
+        _put(arrays, "best", state.best)
+    for slot, done in state.finished.items():
+        _put(arrays, f"finished/{slot}", done.parameters)
+    header = {
+        "step": state.step,
+        "epoch": state.epoch,
+        "slots": state.slots,
+        "best": state.best is not None,
+        "n_optimizer": len(state.optimizer),
+        "n_layers": len(state.parameters.weights),
+        "biases": bool(state.parameters.biases),
+        "finished": {
+            str(slot): [done.outcome, done.epoch, done.scored_epoch]
+            for slot, done in state.finished.items()
+        },
+    }
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def state_from_bytes(payload: bytes) -> CohortState:
+    """Return the state that ``state_to_bytes`` wrote.
+
+    Raises:
+        ModelError: If the payload is anything else.
+    """
+    try:
+        with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
+            header = json.loads(archive["header"].tobytes())
+
+            def parameters(prefix: str) -> Parameters:
+                layers = range(header["n_layers"])
+                return Parameters(
+                    [archive[f"{prefix}/W{i}"] for i in layers],
+                    [archive[f"{prefix}/b{i}"] for i in layers] if header["biases"] else [],
+                )
+
+            return CohortState(
+                step=header["step"],
+                epoch=header["epoch"],
+                slots=tuple(header["slots"]),
+                parameters=parameters("parameters"),
+                optimizer=[archive[f"optimizer/{i}"] for i in range(header["n_optimizer"])],
+                best_loss=archive["best_loss"],
+                waited=archive["waited"],
+                best_accuracy=archive["best_accuracy"],
+                best_epoch=archive["best_epoch"],
+                best=parameters("best") if header["best"] else None,
+                finished={
+                    int(slot): Finished(outcome, epoch, scored, parameters(f"finished/{slot}"))
+                    for slot, (outcome, epoch, scored) in header["finished"].items()
+                },
+            )
+    except Exception as error:
+        # A zip archive can be damaged in more ways than there are names for.
+        raise ModelError(f"a checkpoint must be an archive of ours, got {error!r}") from error
+
+
+def _put(arrays: dict[str, npt.NDArray[Any]], prefix: str, parameters: Parameters) -> None:
+    for i, weights in enumerate(parameters.weights):
+        arrays[f"{prefix}/W{i}"] = weights
+    for i, biases in enumerate(parameters.biases):
+        arrays[f"{prefix}/b{i}"] = biases

@@ -1,0 +1,161 @@
+"""A fully connected network with a trial axis: T networks of one shape, run as one.
+
+Parameters are ``(T, out, in)`` and ``(T, out)``; inside, samples are columns: a layer is
+``(T, out, B)``. The first layer of all trials sees the same batch, so its weights, seen as
+``(T · out, in)``, meet the batch in a single matrix product.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from models.activations import ACTIVATIONS
+from models.arrays import Array, gemm
+from models.initialisation import INITIALISATIONS
+from models.specs import NetworkSpec
+
+
+@dataclass(slots=True)
+class Parameters:
+    """The weights and biases of T networks.
+
+    Attributes:
+        weights: A layer each, (T, out, in).
+        biases: A layer each, (T, out); no entries where the network has no biases.
+    """
+
+    weights: list[Array]
+    biases: list[Array]
+
+    @property
+    def n_trials(self) -> int:
+        """Return T."""
+        return int(self.weights[0].shape[0])
+
+    def rows(self, which: Sequence[int]) -> "Parameters":
+        """Return a copy of the trials at the positions ``which``."""
+        index = np.asarray(which, dtype=np.intp)
+        return Parameters([w[index] for w in self.weights], [b[index] for b in self.biases])
+
+    def names(self) -> Iterator[tuple[str, Array]]:
+        """Yield ``W1``, ``b1``, ``W2``, … with their arrays."""
+        for layer, weights in enumerate(self.weights):
+            yield f"W{layer + 1}", weights
+            if self.biases:
+                yield f"b{layer + 1}", self.biases[layer]
+
+    def squared_weights(self) -> Array:
+        """Return ``Σ W²`` over all weights of each trial, (T,)."""
+        totals = np.zeros(self.n_trials)
+        for weights in self.weights:
+            flat = weights.reshape(self.n_trials, -1)
+            totals += [np.dot(row, row) for row in flat]
+        return totals
+
+
+def initial_parameters(
+    spec: NetworkSpec, n_trials: int, dtype: type[np.floating], rng: np.random.Generator
+) -> Parameters:
+    """Return parameters that are the same for every trial.
+
+    Weights are drawn in float64 whatever ``dtype``, so that both precisions start alike.
+    """
+    weights, biases = [], []
+    for fan_in, fan_out in pairwise(spec.widths):
+        deviation = INITIALISATIONS[spec.initialisation](spec, fan_in)
+        drawn = (rng.standard_normal((fan_out, fan_in)) * deviation).astype(dtype)
+        weights.append(np.repeat(drawn[None], n_trials, axis=0))
+        if spec.bias:
+            biases.append(np.zeros((n_trials, fan_out), dtype))
+    return Parameters(weights, biases)
+
+
+class Network:
+    """Forward and backward passes of T networks over batches of up to ``batch_size`` samples.
+
+    It owns the arrays of its layers and nothing else; parameters are handed in.
+    """
+
+    def __init__(
+        self, spec: NetworkSpec, n_trials: int, batch_size: int, dtype: type[np.floating]
+    ) -> None:
+        self.spec = spec
+        self.activation = ACTIVATIONS[spec.activation]
+        shapes = [(n_trials, width, batch_size) for width in spec.widths[1:]]
+        self.layers: list[Array] = [np.empty(shape, dtype) for shape in shapes]
+        self.deltas: list[Array] = [np.empty(shape, dtype) for shape in shapes[:-1]]
+
+    def forward(self, parameters: Parameters, x: Array, scale: Array | None = None) -> Array:
+        """Return the scores of a batch.
+
+        Args:
+            parameters: Of T trials.
+            x: (B, D), rows contiguous; B as the network was made for.
+            scale: (T,) factors that the first layer's weights have yet to be multiplied with;
+                ``None`` stands for ones.
+
+        Returns:
+            (T, K, B): the last layer itself, overwritten by the next call.
+        """
+        first, layer = parameters.weights[0], self.layers[0]
+        n_trials, width, n_features = first.shape
+        gemm(first.reshape(-1, n_features), x.T, layer.reshape(n_trials * width, -1))
+        if scale is not None:
+            layer *= scale[:, None, None]
+        if parameters.biases:
+            layer += parameters.biases[0][:, :, None]
+        for index in range(1, len(self.layers)):
+            self.activation.forward(layer)
+            below, layer = layer, self.layers[index]
+            np.matmul(parameters.weights[index], below, out=layer)
+            if parameters.biases:
+                layer += parameters.biases[index][:, :, None]
+        return layer
+
+    def backward(
+        self, parameters: Parameters, x: Array, output_delta: Array
+    ) -> Iterator[tuple[int, Array, Array]]:
+        """Yield (layer, delta, input) from the last layer to the first.
+
+        ``delta @ input.T`` is the gradient by the layer's weights, the sum of ``delta`` over
+        the batch that by its biases. A layer's weights may be changed once it was yielded: what
+        the layers below need of them was taken before.
+
+        Args:
+            parameters: Of T trials, as in ``forward``; the first layer's are not looked at.
+            x: The batch of ``forward``, (B, D).
+            output_delta: (T, K, B), the derivative by the scores, times any factor.
+
+        Yields:
+            Layer number from 0; delta (T, out, B); input (T, in, B), for the first layer (B, D).
+        """
+        delta = output_delta
+        for index in range(len(self.layers) - 1, 0, -1):
+            below = self.layers[index - 1]
+            passed_on = self.deltas[index - 1]
+            np.matmul(parameters.weights[index].transpose(0, 2, 1), delta, out=passed_on)
+            self.activation.backward(passed_on, below)
+            yield index, delta, below
+            delta = passed_on
+        yield 0, delta, x
+
+
+def weight_gradient(
+    layer: int, delta: Array, below: Array, out: Array, *, beta: float = 0.0
+) -> None:
+    """Set ``out = delta below.T + beta out`` for one layer of all trials.
+
+    Args:
+        layer: Number of the layer; the first one's input is shared, (B, D).
+        delta: (T, out, B).
+        below: As yielded by ``Network.backward``.
+        out: (T, out, in).
+        beta: 0 or, for the first layer only, the factor of what ``out`` held.
+    """
+    if layer == 0:
+        n_trials, width, n_features = out.shape
+        gemm(delta.reshape(n_trials * width, -1), below, out.reshape(-1, n_features), beta=beta)
+    else:
+        np.matmul(delta, below.transpose(0, 2, 1), out=out)

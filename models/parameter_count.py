@@ -1,0 +1,56 @@
+"""How many parameters a network has, with the arithmetic, in the two conventions in use."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from models.specs import NetworkSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCount:
+    """Parameters of one fully connected layer.
+
+    Attributes:
+        name: ``dense 1``, ``dense 2``, …
+        arithmetic: The sum written out, such as ``784 x 128 + 128``.
+        arithmetic_bias_trick: The same where only the input carries a constant 1.
+    """
+
+    name: str
+    n_inputs: int
+    n_outputs: int
+    n_weights: int
+    n_biases: int
+    n_parameters: int
+    arithmetic: str
+    n_parameters_bias_trick: int
+    arithmetic_bias_trick: str
+
+
+def count_parameters(spec: NetworkSpec) -> list[LayerCount]:
+    """Return the layers from the input on.
+
+    With biases everywhere a layer has ``inputs x outputs + outputs`` parameters. Under the bias
+    trick a 1 is appended to the input: the first layer has ``(inputs + 1) x outputs``, the others
+    ``inputs x outputs``.
+    """
+    layers = []
+    for index, (n_inputs, n_outputs) in enumerate(pairwise(spec.widths)):
+        n_weights = n_inputs * n_outputs
+        n_biases = n_outputs if spec.bias else 0
+        trick_inputs = n_inputs + 1 if index == 0 else n_inputs
+        shown_inputs = f"({n_inputs} + 1)" if index == 0 else f"{n_inputs}"
+        layers.append(
+            LayerCount(
+                name=f"dense {index + 1}",
+                n_inputs=n_inputs,
+                n_outputs=n_outputs,
+                n_weights=n_weights,
+                n_biases=n_biases,
+                n_parameters=n_weights + n_biases,
+                arithmetic=f"{n_inputs} x {n_outputs}" + (f" + {n_outputs}" if spec.bias else ""),
+                n_parameters_bias_trick=trick_inputs * n_outputs,
+                arithmetic_bias_trick=f"{shown_inputs} x {n_outputs}",
+            )
+        )
+    return layers

@@ -1,0 +1,127 @@
+"""The trainer once more, as a textbook writes it: one trial, float64, nothing clever.
+
+It shares specs, schedules and random streams with the real one and none of its arithmetic.
+"""
+
+import numpy as np
+
+from models.cohort import ORDER, WEIGHTS, CohortPlan
+from models.schedules import learning_rates
+
+
+def activation(name, z):
+    return {
+        "relu": lambda: np.maximum(z, 0),
+        "sigmoid": lambda: 1 / (1 + np.exp(-z)),
+        "tanh": lambda: np.tanh(z),
+        "improved-sigmoid": lambda: 1.7159 * np.tanh(2 * z / 3),
+    }[name]()
+
+
+def derivative(name, z):
+    sigmoid = 1 / (1 + np.exp(-z))
+    return {
+        "relu": lambda: (z > 0).astype(float),
+        "sigmoid": lambda: sigmoid * (1 - sigmoid),
+        "tanh": lambda: 1 - np.tanh(z) ** 2,
+        "improved-sigmoid": lambda: 1.7159 * 2 / 3 * (1 - np.tanh(2 * z / 3) ** 2),
+    }[name]()
+
+
+def softmax(s):
+    e = np.exp(s - s.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def forward(spec, Ws, bs, x):
+    inputs, zs = [x], []
+    for i, (W, b) in enumerate(zip(Ws, bs, strict=True)):
+        z = inputs[-1] @ W.T + b
+        zs.append(z)
+        inputs.append(activation(spec.activation, z) if i < len(Ws) - 1 else z)
+    return inputs, zs
+
+
+def losses(spec, scores, labels):
+    if spec.loss == "cross-entropy":
+        return -np.log(softmax(scores)[np.arange(len(labels)), labels])
+    return 0.5 * ((scores - np.eye(spec.n_classes)[labels]) ** 2).sum(axis=1)
+
+
+def gradients(spec, Ws, bs, x, labels, l2_strength):
+    inputs, zs = forward(spec, Ws, bs, x)
+    scores = inputs[-1]
+    out = softmax(scores) if spec.loss == "cross-entropy" else scores
+    delta = (out - np.eye(spec.n_classes)[labels]) / len(labels)
+    dWs, dbs = [None] * len(Ws), [None] * len(Ws)
+    for i in reversed(range(len(Ws))):
+        dWs[i] = delta.T @ inputs[i] + 2 * l2_strength * Ws[i]
+        dbs[i] = delta.sum(axis=0)
+        if i:
+            delta = (delta @ Ws[i]) * derivative(spec.activation, zs[i - 1])
+    return dWs, dbs
+
+
+class Optimizer:
+    """One parameter's optimizer, from the papers."""
+
+    def __init__(self, name, momentum):
+        self.name, self.momentum = name, momentum
+        self.v = self.m = self.u = 0.0
+        self.t = 0
+
+    def step(self, w, g, eta):
+        self.t += 1
+        if self.name == "sgd":
+            return w - eta * g
+        if self.name == "adam":
+            self.m = 0.9 * self.m + 0.1 * g
+            self.u = 0.999 * self.u + 0.001 * g * g
+            m, u = self.m / (1 - 0.9**self.t), self.u / (1 - 0.999**self.t)
+            return w - eta * m / (np.sqrt(u) + 1e-8)
+        self.v = self.momentum * self.v + g
+        return w - eta * (g + self.momentum * self.v if self.name == "nesterov" else self.v)
+
+
+def train_alone(plan: CohortPlan, slot, data, n_epochs):
+    """Return, per epoch, (validation loss, validation accuracy), and the last weights, biases."""
+    spec, training, hyper = plan.network, plan.training, plan.trials[slot]
+    rng = plan.generator(WEIGHTS)
+    Ws, bs = [], []
+    for fan_in, fan_out in zip(spec.widths, spec.widths[1:], strict=False):
+        deviation = {
+            "he": np.sqrt(2 / fan_in),
+            "xavier": np.sqrt(1 / fan_in),
+            "normal": spec.sigma,
+            "zero": 0.0,
+        }[spec.initialisation]
+        Ws.append(rng.standard_normal((fan_out, fan_in)) * deviation)
+        bs.append(np.zeros(fan_out))
+    optimizers = [Optimizer(training.optimizer, hyper.momentum) for _ in (*Ws, *bs)]
+    n, B = len(data.y_train), training.batch_size
+    step, curve = 0, []
+    for epoch in range(n_epochs):
+        order = np.arange(n)
+        if training.shuffle:
+            plan.generator(ORDER, epoch).shuffle(order)
+        for i in range(training.updates_per_epoch(n)):
+            if step == training.n_updates:
+                break
+            rows = order[i * B : (i + 1) * B]
+            eta = learning_rates(training.schedule, step, step + 1, [hyper])[0, 0]
+            dWs, dbs = gradients(
+                spec, Ws, bs, data.x_train[rows], data.y_train[rows], hyper.l2_strength
+            )
+            for k in range(len(Ws)):
+                Ws[k] = optimizers[k].step(Ws[k], dWs[k], eta)
+                if spec.bias:
+                    bs[k] = optimizers[len(Ws) + k].step(bs[k], dbs[k], eta)
+            step += 1
+        scores = forward(spec, Ws, bs, data.x_validation)[0][-1]
+        curve.append(
+            (
+                losses(spec, scores, data.y_validation).mean(),
+                (scores.argmax(axis=1) == data.y_validation).mean(),
+            )
+        )
+    return np.array(curve), Ws, bs

@@ -1,0 +1,86 @@
+"""Analytic gradients of every kind of network against central differences."""
+
+import numpy as np
+import pytest
+
+from models import gradient_check
+from models.gradient_check import check_gradients
+from models.losses import LOSSES, CrossEntropy
+from models.parameter_count import count_parameters
+from models.specs import ACTIVATIONS, NetworkSpec
+from tests.models.samples import made_up
+
+
+def checked(l2_strength=0.0, **kinds):
+    spec = NetworkSpec(12, kinds.pop("hidden", (7, 5)), 4, **kinds)
+    data = made_up(n_train=30)
+    rng = np.random.default_rng(0)
+    return check_gradients(spec, data.x_train, data.y_train, l2_strength, rng)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("l2_strength", [0.0, 0.1])
+@pytest.mark.parametrize("hidden", [(), (7,), (7, 5, 6)])
+def test_gradients_agree_with_central_differences(activation, loss, l2_strength, hidden):
+    checks = checked(l2_strength, activation=activation, loss=loss, hidden=hidden)
+
+    names = [f"{kind}{layer + 1}" for layer in range(len(hidden) + 1) for kind in "Wb"]
+    assert [check.name for check in checks] == names
+    for check in checks:
+        assert check.passed, check
+        assert check.n_skipped <= check.n_checked // 10
+
+
+def test_a_network_without_biases_has_none_to_check():
+    assert [check.name for check in checked(bias=False)] == ["W1", "W2", "W3"]
+
+
+@pytest.mark.parametrize("factor", [1.001, 0.5, -1.0])
+def test_a_wrong_derivative_is_found(monkeypatch, factor):
+    class Wrong(CrossEntropy):
+        def backward(self, scores, one_hot):
+            super().backward(scores, one_hot)
+            scores *= factor
+
+    monkeypatch.setitem(gradient_check.LOSSES, "cross-entropy", Wrong())
+
+    assert not any(check.passed for check in checked())
+
+
+def test_a_forgotten_penalty_is_found(monkeypatch):
+    right = gradient_check.cost_gradients
+    monkeypatch.setattr(
+        gradient_check, "cost_gradients", lambda *args: right(*args[:4], l2_strength=0.0)
+    )
+
+    passed = {check.name: check.passed for check in checked(0.01)}
+
+    assert passed == {"W1": False, "b1": True, "W2": False, "b2": True, "W3": False, "b3": True}
+
+
+@pytest.mark.parametrize(
+    ("widths", "biases_everywhere", "bias_trick"),
+    [
+        ((784, 32, 10), 25_450, 25_440),
+        ((784, 64, 10), 50_890, 50_880),
+        ((784, 128, 10), 101_770, 101_760),
+        ((784, 59, 59, 10), 50_455, 50_386),
+        ((784, 60, 60, 10), 51_370, 51_300),
+        ((784, *[64] * 10, 10), 88_330, 87_744),
+        ((784, 128, 128, 10), 118_282, 118_144),
+    ],
+)
+def test_parameters_are_counted_as_the_labs_count_them(widths, biases_everywhere, bias_trick):
+    layers = count_parameters(NetworkSpec(widths[0], widths[1:-1], widths[-1]))
+
+    assert sum(layer.n_parameters for layer in layers) == biases_everywhere
+    assert sum(layer.n_parameters_bias_trick for layer in layers) == bias_trick
+
+
+def test_the_arithmetic_of_a_layer_adds_up():
+    for layer in count_parameters(NetworkSpec(784, (128, 64), 10)):
+        written = layer.arithmetic.replace("x", "*")
+        assert eval(written) == layer.n_parameters
+        assert eval(layer.arithmetic_bias_trick.replace("x", "*")) == layer.n_parameters_bias_trick
+    assert count_parameters(NetworkSpec(784, (128,), 10))[0].arithmetic == "784 x 128 + 128"

@@ -1,0 +1,308 @@
+"""The cohort trainer against a textbook's, against itself alone, and against interruption."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.cohort import CohortPlan, initial_state, state_from_bytes, state_to_bytes
+from models.errors import ModelError
+from models.specs import (
+    ACTIVATIONS,
+    INITIALISATIONS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Hyperparameters,
+    NetworkSpec,
+    TrainingSpec,
+)
+from models.training import train
+from tests.models.reference import train_alone
+from tests.models.samples import made_up
+
+# Trials of a cohort go through matrix products of other shapes than a trial alone, and those sum
+# in another order: rounding of 1e-16 relative an operation. Over a few epochs of a stable training
+# it grows some thousandfold; 1e-9 leaves room for that and none for a wrong term.
+TOLERANCE = 1e-9
+
+EIGHT = tuple(
+    Hyperparameters(
+        l2_strength=10.0**-k,
+        learning_rate=0.006 * k,
+        eta_min=1e-3,
+        eta_max=0.006 * k,
+        half_cycle=7 + k,
+        step_factor=0.5,
+        step_every=9,
+        momentum=0.1 * k,
+    )
+    for k in range(1, 9)
+)
+
+
+def plan_of(trials=EIGHT, *, hidden=(9,), n_updates=60, precision="float64", **kinds):
+    network = {
+        k: kinds.pop(k) for k in ("activation", "initialisation", "loss", "bias") if k in kinds
+    }
+    return CohortPlan(
+        NetworkSpec(12, hidden, 4, **network),
+        TrainingSpec(20, n_updates, precision=precision, **kinds),
+        tuple(trials),
+        seed=3,
+    )
+
+
+def trained(plan, data, n_epochs=10**6):
+    return train(plan, initial_state(plan), data, n_epochs)
+
+
+def curve(rows, slot, *fields):
+    fields = fields or ("train_cost", "validation_loss", "validation_accuracy")
+    return np.array([[getattr(row, f) for f in fields] for row in rows if row.slot == slot])
+
+
+KINDS = [
+    *({"activation": name} for name in ACTIVATIONS),
+    *({"initialisation": name} for name in INITIALISATIONS),
+    *({"loss": name} for name in LOSSES),
+    *({"optimizer": name} for name in OPTIMIZERS),
+    *({"schedule": name} for name in SCHEDULES),
+    {"hidden": ()},
+    {"hidden": (7, 5, 6)},
+    {"bias": False},
+    {"shuffle": False},
+    {"drop_last": True},
+    {"optimizer": "adam", "hidden": (), "schedule": "cyclical"},
+]
+
+
+@pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: " ".join(map(str, kinds.values())))
+def test_every_trial_of_a_cohort_is_trained_as_a_textbook_would(kinds):
+    plan, data = plan_of(**kinds), made_up()
+
+    state, rows = trained(plan, data)
+
+    for slot in range(8):
+        n_epochs = plan.training.n_epochs(len(data.y_train))
+        expected, Ws, bs = train_alone(plan, slot, data, n_epochs)
+        found = curve(rows, slot, "validation_loss", "validation_accuracy")[1:]
+        np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+        parameters = state.finished[slot].parameters
+        for weights, reference in zip(parameters.weights, Ws, strict=True):
+            np.testing.assert_allclose(weights[0], reference, atol=TOLERANCE)
+        if plan.network.bias:
+            for biases, reference in zip(parameters.biases, bs, strict=True):
+                np.testing.assert_allclose(biases[0], reference, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: " ".join(map(str, kinds.values())))
+def test_a_trial_in_a_cohort_of_eight_has_the_curve_it_has_alone(kinds):
+    data = made_up()
+    together = trained(plan_of(**kinds), data)[1]
+
+    for slot, trial in enumerate(EIGHT):
+        alone = trained(plan_of([trial], **kinds), data)[1]
+
+        np.testing.assert_allclose(curve(together, slot), curve(alone, 0), atol=TOLERANCE)
+
+
+def test_float32_follows_the_textbook_as_far_as_its_digits_go():
+    # float32 rounds at 6e-8 relative; losses here are near 1, sums over 12 features and 20
+    # samples, 60 updates: a few times 1e-5 at the most.
+    plan = plan_of(precision="float32", hidden=(9,))
+    rows = trained(plan, made_up(dtype=np.float32))[1]
+
+    for slot in range(8):
+        expected = train_alone(plan, slot, made_up(), 8)[0]
+
+        found = curve(rows, slot, "validation_loss")[1:, 0]
+        np.testing.assert_allclose(found, expected[:, 0], atol=5e-5)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("score", ["final", "best"])
+def test_segments_of_any_length_end_with_the_same_bits(optimizer, score):
+    plan, data = plan_of(optimizer=optimizer, score=score), made_up()
+    whole_state, whole_rows = trained(plan, data)
+
+    state, rows = initial_state(plan), []
+    for n_epochs in (1, 3, 2, 100):
+        state, more = train(plan, state_from_bytes(state_to_bytes(state)), data, n_epochs)
+        rows += more
+
+    def without_times(rows):
+        return [replace(row, seconds=0, evaluation_seconds=0) for row in rows]
+
+    assert without_times(rows) == without_times(whole_rows)
+    assert state_to_bytes(state) == state_to_bytes(whole_state)
+
+
+def test_training_leaves_the_state_it_was_given_as_it_was():
+    plan, data = plan_of(optimizer="momentum", score="best"), made_up()
+    state = train(plan, initial_state(plan), data, 2)[0]
+    before = state_to_bytes(state)
+
+    train(plan, state, data, 3)
+
+    assert state_to_bytes(state) == before
+
+
+def test_a_diverging_trial_leaves_the_others_as_they_were():
+    calm = Hyperparameters(l2_strength=1e-3, learning_rate=0.05)
+    wild = Hyperparameters(l2_strength=1e-3, learning_rate=1e6)
+    data = made_up()
+
+    state, rows = trained(plan_of([calm, wild, calm]), data)
+    alone = trained(plan_of([calm]), data)[1]
+
+    assert [state.finished[slot].outcome for slot in range(3)] == [
+        "complete",
+        "diverged",
+        "complete",
+    ]
+    for slot in (0, 2):
+        np.testing.assert_allclose(curve(rows, slot), curve(alone, 0), atol=TOLERANCE)
+    assert max(row.epoch for row in rows if row.slot == 1) < 8
+
+
+def test_everything_may_diverge_without_a_warning():
+    wild = Hyperparameters(learning_rate=1e30)
+
+    state, _ = trained(plan_of([wild], precision="float32"), made_up(dtype=np.float32))
+
+    assert state.done
+    assert state.finished[0].outcome == "diverged"
+
+
+@pytest.mark.parametrize("l2_strength", [4.9, 5.0, 5.1, 9.9])
+def test_a_decay_past_zero_is_what_the_formula_says(l2_strength):
+    # With η = 0.1 a λ of 5 makes the weights exactly 0 at each update, more turns their sign.
+    plan = plan_of([Hyperparameters(l2_strength=l2_strength, learning_rate=0.1)], n_updates=20)
+    data = made_up()
+
+    state, rows = trained(plan, data)
+
+    expected, Ws, _ = train_alone(plan, 0, data, 3)
+    np.testing.assert_allclose(curve(rows, 0, "validation_loss")[1:, 0], expected[:, 0], atol=1e-9)
+    np.testing.assert_allclose(state.finished[0].parameters.weights[0][0], Ws[0], atol=1e-9)
+
+
+@given(
+    batch_size=st.integers(1, 30),
+    n_train=st.integers(30, 60),
+    n_epochs=st.integers(1, 3),
+    drop_last=st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_an_epoch_makes_as_many_updates_as_there_are_batches(
+    batch_size, n_train, n_epochs, drop_last
+):
+    per_epoch = n_train // batch_size if drop_last else -(-n_train // batch_size)
+    spec = TrainingSpec(batch_size, per_epoch * n_epochs, drop_last=drop_last)
+    plan = CohortPlan(NetworkSpec(3, (), 2), spec, (Hyperparameters(),), seed=0)
+    data = made_up(n_train, 5, 3, 2, np.float32)
+
+    rows = trained(plan, data)[1]
+
+    assert [row.step for row in rows] == [per_epoch * epoch for epoch in range(n_epochs + 1)]
+
+
+def test_a_training_may_end_within_an_epoch():
+    rows = trained(plan_of(EIGHT[:1], n_updates=19), made_up())[1]
+
+    assert [row.step for row in rows] == [0, 8, 16, 19]
+
+
+def test_early_stopping_waits_for_patience_evaluations_without_a_lower_loss():
+    trials = [Hyperparameters(learning_rate=0.5), Hyperparameters(learning_rate=0.01)]
+    plan = plan_of(trials, n_updates=400, patience=3)
+
+    state, rows = trained(plan, made_up())
+
+    for slot in range(2):
+        losses = curve(rows, slot, "validation_loss")[1:, 0]
+        best = int(losses.argmin())
+        stopped_by_patience = len(losses) < 50
+        assert state.finished[slot].epoch == len(losses)
+        assert stopped_by_patience == (len(losses) - 1 - best >= 3)
+        if stopped_by_patience:
+            assert len(losses) - 1 - best == 3
+    assert state.finished[0].epoch < 50
+
+
+def test_a_trial_scored_by_its_best_epoch_keeps_that_epochs_weights():
+    plan = plan_of([Hyperparameters(learning_rate=0.5)], n_updates=200, score="best")
+    data = made_up()
+
+    state, rows = trained(plan, data)
+
+    accuracies = curve(rows, 0, "validation_accuracy")[1:, 0]
+    done = state.finished[0]
+    assert done.scored_epoch == 1 + int(accuracies.argmax())
+    assert done.scored_epoch < done.epoch
+    shorter = replace(plan.training, score="final", n_updates=8 * done.scored_epoch)
+    expected, _ = trained(replace(plan, training=shorter), data)
+    np.testing.assert_array_equal(
+        done.parameters.weights[0], expected.finished[0].parameters.weights[0]
+    )
+
+
+def test_more_penalty_gives_smaller_weights():
+    trials = [Hyperparameters(l2_strength=value) for value in (0, 1e-3, 1e-2, 1e-1)]
+
+    state, _ = trained(plan_of(trials), made_up())
+
+    norms = [float(state.finished[i].parameters.squared_weights()[0]) for i in range(4)]
+    assert norms == sorted(norms, reverse=True)
+
+
+def test_a_few_samples_can_be_learnt_by_heart():
+    data = made_up(40, 20)
+    plan = plan_of([Hyperparameters(learning_rate=0.3)], hidden=(40,), n_updates=400)
+
+    rows = trained(plan, data)[1]
+
+    assert rows[-1].train_accuracy == 1.0
+    assert rows[-1].train_loss < 0.02
+
+
+def test_other_seeds_and_replicates_give_other_weights_and_the_same_seed_the_same():
+    plan = plan_of(EIGHT[:1])
+    weights = [
+        initial_state(replace(plan, seed=seed, replicate=replicate)).parameters.weights[0]
+        for seed, replicate in [(3, 0), (4, 0), (3, 1)]
+    ]
+
+    assert not np.array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])
+    np.testing.assert_array_equal(weights[0], initial_state(plan).parameters.weights[0])
+
+
+def test_training_accuracy_is_measured_on_all_samples_at_the_end():
+    data = made_up()
+    plan = plan_of(EIGHT[:1], train_samples=30)
+    everything = plan_of(EIGHT[:1], train_samples=None)
+
+    rows, all_rows = trained(plan, data)[1], trained(everything, data)[1]
+
+    assert rows[-1].train_accuracy == all_rows[-1].train_accuracy
+    assert rows[-1].train_loss == all_rows[-1].train_loss
+    assert [row.train_loss for row in rows[:-1]] != [row.train_loss for row in all_rows[:-1]]
+
+
+def test_a_batch_larger_than_the_training_set_is_refused():
+    plan = replace(plan_of(), training=TrainingSpec(151, 10))
+
+    with pytest.raises(ModelError, match="training set's 150 samples, got 151"):
+        trained(plan, made_up())
+
+
+def test_a_damaged_checkpoint_is_refused():
+    payload = state_to_bytes(initial_state(plan_of()))
+
+    for damaged in (b"", payload[:100], payload.replace(b"PK", b"KP"), b"nonsense"):
+        with pytest.raises(ModelError, match="checkpoint"):
+            state_from_bytes(damaged)
