@@ -1,0 +1,26 @@
+"""The errors a user can cause on this floor."""
+
+from typing import ClassVar
+
+
+class StudyError(ValueError):
+    """Something the user asked for that cannot be done.
+
+    Attributes:
+        exit_status: What a command that ends on this error should exit with: 1 for an expected
+            failure, 2 for bad usage.
+    """
+
+    exit_status: ClassVar[int] = 1
+
+
+class RecipeError(StudyError):
+    """A recipe file, or flags in place of one, that say something impossible."""
+
+    exit_status = 2
+
+
+class SpaceError(StudyError):
+    """A range or a list of values that cannot be searched."""
+
+    exit_status = 2
