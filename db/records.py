@@ -1,0 +1,361 @@
+"""What upper floors see of the database: plain frozen values, never ORM objects."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Literal, NamedTuple
+
+TrialState = Literal["planned", "running", "complete", "diverged", "pruned", "failed"]
+CohortState = Literal["planned", "done"]
+
+FINAL_STATES: frozenset[str] = frozenset({"complete", "diverged", "pruned", "failed"})
+"""A trial or run in one of these is not trained any further."""
+
+
+def new_uuid() -> str:
+    """Return a fresh UUID as text."""
+    return str(uuid.uuid4())
+
+
+# ------------------------------------------------------------------------------- what is stored
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """One question asked of a recipe."""
+
+    id: int
+    uuid: str
+    name: str
+    search: str
+    recipe: dict[str, Any]
+    seed: int
+    data_name: str
+    data_fingerprint: str
+    data: dict[str, Any]
+    versions: dict[str, Any]
+    machine: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    driver_host: str | None
+    driver_pid: int | None
+    driver_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudySummary:
+    """One line of the list of studies.
+
+    Attributes:
+        stages: Names in order.
+        trials: How many trials there are in each state; states without any are missing.
+        best_accuracy: Highest validation accuracy of a complete trial.
+    """
+
+    name: str
+    uuid: str
+    search: str
+    data_name: str
+    stages: tuple[str, ...]
+    trials: dict[str, int]
+    best_accuracy: float | None
+    test_openings: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One Optuna study of a study."""
+
+    id: int
+    uuid: str
+    study_id: int
+    name: str
+    position: int
+    optuna_name: str
+    parent: str | None
+    parameter: str
+    low: float | None
+    high: float | None
+    values: list[Any] | None
+    sampler: str
+    reason: str
+    options: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One point of the space; numbers are means over its replicates."""
+
+    id: int
+    uuid: str
+    stage_id: int
+    position: int
+    number: int | None
+    params: dict[str, Any]
+    state: TrialState
+    validation_accuracy: float | None
+    validation_loss: float | None
+    train_accuracy: float | None
+    replicates: int
+    seconds: float | None
+    told: bool
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CohortRecord:
+    """Training runs that are trained as one."""
+
+    id: int
+    uuid: str
+    stage_id: int
+    position: int
+    replicate: int
+    blas_threads: int
+    plan: dict[str, Any]
+    state: CohortState
+    epochs_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One training run; without cohort and slot if it was reused from an earlier one."""
+
+    id: int
+    trial_id: int
+    cohort_id: int | None
+    slot: int | None
+    replicate: int
+    seed: int
+    recipe_key: str
+    state: TrialState
+    epochs: int
+    updates: int
+    validation_accuracy: float | None
+    validation_loss: float | None
+    train_accuracy: float | None
+    train_loss: float | None
+    best_epoch: int | None
+    seconds: float | None
+    reused_from: int | None
+
+
+class EpochRecord(NamedTuple):
+    """One row of a run's curve; what was not finite comes back as ``None``.
+
+    A tuple, because there are hundreds of thousands: dataclasses take five times as long to make.
+    """
+
+    run_id: int
+    epoch: int
+    step: int
+    eta: float | None = None
+    train_loss: float | None = None
+    train_cost: float | None = None
+    train_accuracy: float | None = None
+    validation_loss: float | None = None
+    validation_cost: float | None = None
+    validation_accuracy: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """All of a stage that is needed to carry on with it, each in its order."""
+
+    trials: tuple[TrialRecord, ...]
+    cohorts: tuple[CohortRecord, ...]
+    runs: tuple[RunRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestOpeningRecord:
+    """One time that the test set was opened, with its runs in rank order."""
+
+    __test__: ClassVar[bool] = False  # pytest: not a test
+
+    id: int
+    uuid: str
+    study_id: int
+    opened_at: datetime
+    data_fingerprint: str
+    refit: str
+    recipe: dict[str, Any]
+    n_test: int
+    versions: dict[str, Any]
+    machine: dict[str, Any]
+    note: str
+    runs: tuple["TestRunRecord", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestRunRecord:
+    """What one trial reached on the test set."""
+
+    __test__: ClassVar[bool] = False  # pytest: not a test
+
+    id: int
+    opening_id: int
+    rank: int
+    trial_id: int | None
+    stage: str
+    params: dict[str, Any]
+    validation_accuracy: float | None
+    final_validation_accuracy: float | None
+    test_accuracy: float | None
+    test_loss: float | None
+    confusion: list[Any] | None
+    seconds: float | None
+    epochs: int | None
+
+
+class TrialRow(NamedTuple):
+    """A trial as ranking needs it: with its stage and the latest test result, if there is one."""
+
+    id: int
+    uuid: str
+    stage: str
+    stage_position: int
+    position: int
+    number: int | None
+    params: dict[str, Any]
+    state: TrialState
+    replicates: int
+    validation_accuracy: float | None
+    validation_loss: float | None
+    train_accuracy: float | None
+    seconds: float | None
+    finished_at: datetime | None
+    test_accuracy: float | None
+    test_loss: float | None
+
+
+# -------------------------------------------------------------------------- what is to be stored
+
+
+@dataclass(frozen=True, slots=True)
+class NewTrial:
+    """A trial to be planned; it gets the next position of its stage."""
+
+    params: Mapping[str, Any]
+    replicates: int = 1
+    uuid: str = field(default_factory=new_uuid)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to be planned for the trial ``trial_uuid``.
+
+    In a cohort its place in the list is its slot. Outside of one, ``reused_from`` is the id of
+    the finished run whose results and curve it takes over.
+    """
+
+    trial_uuid: str
+    seed: int
+    recipe_key: str
+    replicate: int = 0
+    reused_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCohort:
+    """A cohort to be planned; it gets the next position of its stage."""
+
+    runs: Sequence[NewRun]
+    replicate: int = 0
+    blas_threads: int = 1
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    uuid: str = field(default_factory=new_uuid)
+
+
+@dataclass(frozen=True, slots=True)
+class RunUpdate:
+    """Where a run stands after a segment."""
+
+    run_id: int
+    state: TrialState
+    epochs: int
+    updates: int
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    train_accuracy: float | None = None
+    train_loss: float | None = None
+    best_epoch: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialUpdate:
+    """Where a trial stands; means over its replicates."""
+
+    uuid: str
+    state: TrialState
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    train_accuracy: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentResult:
+    """What a segment of a cohort leaves: stored in one transaction, or not at all.
+
+    Attributes:
+        from_epoch: Epochs that the cohort had done before; a delivery that does not start where
+            the database stands was delivered before.
+        to_epoch: Epochs that it has done now.
+        epochs: Rows of the curves, of all runs.
+        checkpoint: State to carry on from; ``None`` keeps the one that is stored.
+        done: No segment follows.
+    """
+
+    cohort_uuid: str
+    from_epoch: int
+    to_epoch: int
+    epochs: Sequence[EpochRecord] = ()
+    runs: Sequence[RunUpdate] = ()
+    trials: Sequence[TrialUpdate] = ()
+    checkpoint: bytes | None = None
+    done: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.from_epoch <= self.to_epoch:
+            raise ValueError(
+                f"a segment goes forward, got epochs {self.from_epoch} to {self.to_epoch}"
+            )
+        if self.from_epoch == self.to_epoch and not self.done:
+            raise ValueError("a segment without epochs must be the last one")
+
+
+@dataclass(frozen=True, slots=True)
+class NewTestRun:
+    """A final test run to be recorded."""
+
+    rank: int
+    stage: str
+    params: Mapping[str, Any]
+    trial_uuid: str | None = None
+    validation_accuracy: float | None = None
+    final_validation_accuracy: float | None = None
+    test_accuracy: float | None = None
+    test_loss: float | None = None
+    confusion: Sequence[Sequence[int]] | None = None
+    seconds: float | None = None
+    epochs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTestOpening:
+    """An opening of the test set to be recorded."""
+
+    data_fingerprint: str
+    refit: str
+    recipe: Mapping[str, Any]
+    n_test: int
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""

@@ -1,0 +1,26 @@
+"""Small figures measured once on this machine, such as how wide a cohort should be."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from db.engine import Database
+from db.repository.common import now, table
+from db.tables import Measurement
+
+
+def get_measurement(db: Database, key: str) -> Any:
+    """Return the value stored under ``key``, ``None`` if there is none."""
+    with db.session() as session:
+        return session.scalar(sa.select(Measurement.value).where(Measurement.key == key))
+
+
+def set_measurement(db: Database, key: str, value: Any) -> None:
+    """Store ``value``, which must be JSON, under ``key``."""
+    values = {"value": value, "measured_at": now()}
+    with db.write() as session:
+        result = session.execute(
+            sa.update(table(Measurement)).where(Measurement.key == key).values(**values)
+        )
+        if not result.rowcount:  # type: ignore[attr-defined]
+            session.execute(sa.insert(table(Measurement)).values(key=key, **values))

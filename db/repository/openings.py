@@ -1,0 +1,125 @@
+"""Openings of the test set: each is on record, and repeats show."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from db.engine import Database
+from db.errors import StorageError
+from db.records import (
+    NewTestOpening,
+    NewTestRun,
+    StudyRecord,
+    TestOpeningRecord,
+    TestRunRecord,
+    new_uuid,
+)
+from db.repository.common import now, study_id, table, touch
+from db.tables import FinalRun, Opening, Stage, Trial
+
+
+def record_opening(
+    db: Database, study: StudyRecord, opening: NewTestOpening, runs: Sequence[NewTestRun] = ()
+) -> TestOpeningRecord:
+    """Record an opening with its runs, and return it.
+
+    To have it on record even if the process dies while it looks at the test set, record the
+    opening first, without runs, and hand them in with ``add_test_runs``.
+    """
+    with db.write() as session:
+        owner = study_id(session, study)
+        key = session.execute(
+            sa.insert(table(Opening))
+            .values(
+                uuid=new_uuid(),
+                study_id=owner,
+                opened_at=now(),
+                data_fingerprint=opening.data_fingerprint,
+                refit=opening.refit,
+                recipe=dict(opening.recipe),
+                n_test=int(opening.n_test),
+                versions=dict(opening.versions),
+                machine=dict(opening.machine),
+                note=opening.note,
+            )
+            .returning(table(Opening).c.id)
+        ).scalar_one()
+        _add_runs(session, owner, key, runs)
+        touch(session, owner)
+        return _read(session, Opening.id == key)[0]
+
+
+def add_test_runs(
+    db: Database, opening: TestOpeningRecord, runs: Sequence[NewTestRun]
+) -> TestOpeningRecord:
+    """Add runs to an opening, and return it."""
+    with db.write() as session:
+        found = session.execute(
+            sa.select(Opening.id, Opening.study_id).where(Opening.uuid == opening.uuid)
+        ).one_or_none()
+        if found is None:
+            raise StorageError(f"test opening {opening.uuid} is no longer in {db.label}")
+        _add_runs(session, found.study_id, found.id, runs)
+        touch(session, found.study_id)
+        return _read(session, Opening.id == found.id)[0]
+
+
+def openings(
+    db: Database, study: StudyRecord | None = None, *, data_fingerprint: str | None = None
+) -> list[TestOpeningRecord]:
+    """Return openings in order of time: of one study, of one data set, or all."""
+    with db.session() as session:
+        conditions: list[sa.ColumnElement[bool]] = []
+        if study is not None:
+            conditions.append(Opening.study_id == study_id(session, study))
+        if data_fingerprint is not None:
+            conditions.append(Opening.data_fingerprint == data_fingerprint)
+        return _read(session, *conditions)
+
+
+def _add_runs(session: Session, study: int, opening: int, runs: Sequence[NewTestRun]) -> None:
+    if not runs:
+        return
+    trials = sa.select(Trial.uuid, Trial.id).join(Stage, Trial.stage_id == Stage.id)
+    mine = trials.where(
+        Stage.study_id == study,
+        Trial.uuid.in_([run.trial_uuid for run in runs if run.trial_uuid]),
+    )
+    trial_ids = {row.uuid: row.id for row in session.execute(mine)}
+    session.execute(
+        sa.insert(table(FinalRun)),
+        [
+            {
+                "opening_id": opening,
+                "rank": run.rank,
+                "trial_id": trial_ids[run.trial_uuid] if run.trial_uuid else None,
+                "stage": run.stage,
+                "params": dict(run.params),
+                "validation_accuracy": run.validation_accuracy,
+                "final_validation_accuracy": run.final_validation_accuracy,
+                "test_accuracy": run.test_accuracy,
+                "test_loss": run.test_loss,
+                "confusion": None if run.confusion is None else [list(r) for r in run.confusion],
+                "seconds": run.seconds,
+                "epochs": run.epochs,
+            }
+            for run in runs
+        ],
+    )
+
+
+def _read(session: Session, *conditions: sa.ColumnElement[bool]) -> list[TestOpeningRecord]:
+    found = session.execute(
+        sa.select(table(Opening)).where(*conditions).order_by(Opening.opened_at, Opening.id)
+    ).all()
+    runs: dict[int, list[TestRunRecord]] = defaultdict(list)
+    for row in session.execute(
+        sa.select(table(FinalRun))
+        .join(table(Opening), FinalRun.opening_id == Opening.id)
+        .where(*conditions)
+        .order_by(FinalRun.rank)
+    ):
+        runs[row.opening_id].append(TestRunRecord(*row))
+    return [TestOpeningRecord(**row._asdict(), runs=tuple(runs[row.id])) for row in found]

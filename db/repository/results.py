@@ -1,0 +1,288 @@
+"""Results: segments stored at once or not at all, checkpoints, and the rows rankings read."""
+
+import hashlib
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from db.engine import Database
+from db.errors import StorageError
+from db.records import (
+    FINAL_STATES,
+    EpochRecord,
+    RunRecord,
+    RunUpdate,
+    SegmentResult,
+    StageRecord,
+    StudyRecord,
+    TrialRecord,
+    TrialRow,
+    TrialUpdate,
+)
+from db.repository.common import chunks, now, stage_id, study_id, table, touch_stage
+from db.tables import Checkpoint, Cohort, Epoch, FinalRun, Run, Stage, Trial
+
+
+def store_segment(db: Database, segment: SegmentResult, *, keep: bool = True) -> bool:
+    """Store all that a segment leaves, in one transaction; return whether it was news.
+
+    Args:
+        db: The database.
+        segment: Curves, runs, trials and checkpoint.
+        keep: Keep the last checkpoint of a cohort that is done: the final weights.
+
+    Returns:
+        False if the segment was stored before; then nothing changes.
+
+    Raises:
+        StorageError: If the cohort is gone, or segments before this one are missing.
+    """
+    with db.write() as session:
+        # Compare and set: where the database stands decides whether this is news.
+        moved = session.execute(
+            sa.update(table(Cohort))
+            .where(
+                Cohort.uuid == segment.cohort_uuid,
+                Cohort.state == "planned",
+                Cohort.epochs_done == segment.from_epoch,
+            )
+            .values(
+                epochs_done=segment.to_epoch,
+                state="done" if segment.done else "planned",
+            )
+        )
+        cohort = session.execute(
+            sa.select(Cohort.id, Cohort.stage_id, Cohort.epochs_done, Cohort.state).where(
+                Cohort.uuid == segment.cohort_uuid
+            )
+        ).one_or_none()
+        if cohort is None:
+            raise StorageError(
+                f"cohort {segment.cohort_uuid} is no longer in {db.label}; its study was deleted"
+            )
+        if not moved.rowcount:  # type: ignore[attr-defined]
+            if cohort.state == "done" or cohort.epochs_done > segment.from_epoch:
+                return False
+            raise StorageError(
+                f"cohort {segment.cohort_uuid} stands at epoch {cohort.epochs_done} in {db.label},"
+                f" got a segment from {segment.from_epoch}; run the same command again"
+            )
+        _write_epochs(session, segment.epochs)
+        _write_run_updates(session, cohort.id, segment.runs)
+        write_trial_updates(session, segment.trials)
+        _write_checkpoint(session, cohort.id, segment, keep=keep)
+        touch_stage(session, cohort.stage_id)
+    return True
+
+
+def update_trials(db: Database, updates: Sequence[TrialUpdate]) -> None:
+    """Note where trials stand, outside of a segment."""
+    with db.write() as session:
+        write_trial_updates(session, updates)
+
+
+def load_checkpoint(db: Database, cohort_uuid: str) -> tuple[int, bytes] | None:
+    """Return epochs done and state of the cohort's checkpoint, ``None`` if there is none.
+
+    Raises:
+        StorageError: If what is stored is not what was stored.
+    """
+    with db.session() as session:
+        row = session.execute(
+            sa.select(Checkpoint.epoch, Checkpoint.sha256, Checkpoint.payload)
+            .join(Cohort, Checkpoint.cohort_id == Cohort.id)
+            .where(Cohort.uuid == cohort_uuid)
+        ).one_or_none()
+    if row is None:
+        return None
+    epoch, digest, payload = row
+    if hashlib.sha256(payload).hexdigest() != digest:
+        raise StorageError(
+            f"the checkpoint of cohort {cohort_uuid} in {db.label} is damaged at epoch {epoch};"
+            " restore a copy of the file, or start the study again under another name"
+        )
+    return epoch, payload
+
+
+def untold_trials(db: Database, stage: StageRecord) -> list[TrialRecord]:
+    """Return trials that are finished here but were not told to Optuna, in order."""
+    with db.session() as session:
+        rows = session.execute(
+            sa.select(table(Trial))
+            .where(
+                Trial.stage_id == stage_id(session, stage),
+                Trial.state.in_(sorted(FINAL_STATES)),
+                Trial.told.is_(False),
+            )
+            .order_by(Trial.position)
+        )
+        return [TrialRecord(*row) for row in rows]
+
+
+def mark_told(db: Database, uuids: Sequence[str]) -> None:
+    """Note that these trials were told to Optuna."""
+    if not uuids:
+        return
+    with db.write() as session:
+        for keys in chunks(uuids):
+            session.execute(sa.update(table(Trial)).where(Trial.uuid.in_(keys)).values(told=True))
+
+
+def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
+    """Return the trials of all stages, in order of stage and position, in one statement."""
+    latest = (
+        sa.select(sa.func.max(FinalRun.id))
+        .where(FinalRun.trial_id == Trial.id)
+        .correlate(Trial)
+        .scalar_subquery()
+    )
+    statement = (
+        sa.select(
+            Trial.id,
+            Trial.uuid,
+            Stage.name,
+            Stage.position,
+            Trial.position,
+            Trial.number,
+            Trial.params,
+            Trial.state,
+            Trial.replicates,
+            Trial.validation_accuracy,
+            Trial.validation_loss,
+            Trial.train_accuracy,
+            Trial.seconds,
+            Trial.finished_at,
+            FinalRun.test_accuracy,
+            FinalRun.test_loss,
+        )
+        .join(Stage, Trial.stage_id == Stage.id)
+        .outerjoin(FinalRun, FinalRun.id == latest)
+        .order_by(Stage.position, Trial.position)
+    )
+    with db.session() as session:
+        rows = session.execute(statement.where(Stage.study_id == study_id(session, study)))
+        return list(map(TrialRow._make, rows))
+
+
+def run_rows(db: Database, study: StudyRecord) -> list[RunRecord]:
+    """Return the runs of all stages, in order of stage, trial and replicate."""
+    with db.session() as session:
+        rows = session.execute(
+            sa.select(table(Run))
+            .join(table(Trial), Run.trial_id == Trial.id)
+            .join(table(Stage), Trial.stage_id == Stage.id)
+            .where(Stage.study_id == study_id(session, study))
+            .order_by(Stage.position, Trial.position, Run.replicate)
+        )
+        return [RunRecord(*row) for row in rows]
+
+
+def epoch_rows(
+    db: Database, *, study: StudyRecord | None = None, run_ids: Sequence[int] | None = None
+) -> list[EpochRecord]:
+    """Return the curves of a study or of some runs, in order of run and epoch."""
+    curve = table(Epoch)
+    statement = sa.select(curve).order_by(curve.c.run_id, curve.c.epoch)
+    with db.session() as session:
+        if study is not None:
+            statement = (
+                statement.join(table(Run), curve.c.run_id == Run.id)
+                .join(table(Trial), Run.trial_id == Trial.id)
+                .join(table(Stage), Trial.stage_id == Stage.id)
+                .where(Stage.study_id == study_id(session, study))
+            )
+        if run_ids is None:
+            return list(map(EpochRecord._make, session.execute(statement)))
+        found: list[EpochRecord] = []
+        for ids in chunks(sorted(run_ids)):
+            rows = session.execute(statement.where(curve.c.run_id.in_(ids)))
+            found.extend(map(EpochRecord._make, rows))
+        return found
+
+
+def write_trial_updates(session: Session, updates: Sequence[TrialUpdate]) -> None:
+    """Write where trials stand, inside the caller's transaction."""
+    if not updates:
+        return
+    moment = now()
+    session.execute(
+        sa.update(table(Trial))
+        .where(Trial.uuid == sa.bindparam("key"))
+        .values(
+            {
+                name: sa.bindparam(f"new_{name}")
+                for name in (
+                    "state",
+                    "validation_accuracy",
+                    "validation_loss",
+                    "train_accuracy",
+                    "seconds",
+                    "finished_at",
+                )
+            }
+        ),
+        [
+            {
+                "key": update.uuid,
+                "new_state": update.state,
+                "new_validation_accuracy": update.validation_accuracy,
+                "new_validation_loss": update.validation_loss,
+                "new_train_accuracy": update.train_accuracy,
+                "new_seconds": update.seconds,
+                "new_finished_at": moment if update.state in FINAL_STATES else None,
+            }
+            for update in updates
+        ],
+    )
+
+
+def _write_epochs(session: Session, epochs: Sequence[EpochRecord]) -> None:
+    if epochs:
+        session.execute(sa.insert(table(Epoch)), [row._asdict() for row in epochs])
+
+
+_RUN_FIELDS = (
+    "state",
+    "epochs",
+    "updates",
+    "validation_accuracy",
+    "validation_loss",
+    "train_accuracy",
+    "train_loss",
+    "best_epoch",
+    "seconds",
+)
+
+
+def _write_run_updates(session: Session, cohort: int, updates: Sequence[RunUpdate]) -> None:
+    if not updates:
+        return
+    session.execute(
+        sa.update(table(Run))
+        .where(Run.id == sa.bindparam("key"), Run.cohort_id == cohort)
+        .values({name: sa.bindparam(f"new_{name}") for name in _RUN_FIELDS}),
+        [
+            {
+                "key": update.run_id,
+                **{f"new_{name}": getattr(update, name) for name in _RUN_FIELDS},
+            }
+            for update in updates
+        ],
+    )
+
+
+def _write_checkpoint(session: Session, cohort: int, segment: SegmentResult, *, keep: bool) -> None:
+    drop = segment.done and not keep
+    if segment.checkpoint is None and not drop:
+        return
+    session.execute(sa.delete(table(Checkpoint)).where(Checkpoint.cohort_id == cohort))
+    if segment.checkpoint is not None and not drop:
+        session.execute(
+            sa.insert(table(Checkpoint)).values(
+                cohort_id=cohort,
+                epoch=segment.to_epoch,
+                sha256=hashlib.sha256(segment.checkpoint).hexdigest(),
+                payload=segment.checkpoint,
+            )
+        )

@@ -1,0 +1,180 @@
+"""Studies: add, find, list, delete, and who drives them."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from db.engine import Database
+from db.errors import StorageError
+from db.records import StudyRecord, StudySummary, new_uuid
+from db.repository.common import now, study_id, table
+from db.tables import Opening, Stage, Study, Trial
+
+_CHANGEABLE: Final = frozenset(
+    {"recipe", "data", "data_name", "data_fingerprint", "versions", "machine"}
+)
+
+
+def add_study(
+    db: Database,
+    *,
+    name: str,
+    search: str,
+    recipe: Mapping[str, Any],
+    seed: int,
+    data_name: str,
+    data_fingerprint: str,
+    data: Mapping[str, Any],
+    versions: Mapping[str, Any],
+    machine: Mapping[str, Any],
+    uuid: str | None = None,
+) -> StudyRecord:
+    """Add a study and return it.
+
+    Raises:
+        StorageError: If there is one of that name.
+    """
+    moment = now()
+    try:
+        with db.write() as session:
+            session.execute(
+                sa.insert(table(Study)).values(
+                    uuid=uuid or new_uuid(),
+                    name=name,
+                    search=search,
+                    recipe=dict(recipe),
+                    seed=int(seed),
+                    data_name=data_name,
+                    data_fingerprint=data_fingerprint,
+                    data=dict(data),
+                    versions=dict(versions),
+                    machine=dict(machine),
+                    created_at=moment,
+                    updated_at=moment,
+                )
+            )
+            row = session.execute(sa.select(table(Study)).where(Study.name == name)).one()
+    except IntegrityError as error:
+        raise StorageError(f"study {name!r} is in {db.label} already; name another one") from error
+    return StudyRecord(*row)
+
+
+def find_study(db: Database, name: str) -> StudyRecord | None:
+    """Return the study called ``name``, ``None`` if there is none."""
+    with db.session() as session:
+        row = session.execute(sa.select(table(Study)).where(Study.name == name)).one_or_none()
+    return None if row is None else StudyRecord(*row)
+
+
+def latest_study(db: Database) -> StudyRecord | None:
+    """Return the study in which something happened last, ``None`` if there are none."""
+    statement = sa.select(table(Study)).order_by(Study.updated_at.desc(), Study.id.desc()).limit(1)
+    with db.session() as session:
+        row = session.execute(statement).one_or_none()
+    return None if row is None else StudyRecord(*row)
+
+
+def list_studies(db: Database) -> list[StudySummary]:
+    """Return all studies, the most recent first, with their trials counted."""
+    by_state: dict[int, dict[str, int]] = defaultdict(dict)
+    best: dict[int, float] = {}
+    stage_names: dict[int, list[str]] = defaultdict(list)
+    with db.session() as session:
+        studies = session.execute(
+            sa.select(
+                Study.id,
+                Study.name,
+                Study.uuid,
+                Study.search,
+                Study.data_name,
+                Study.created_at,
+                Study.updated_at,
+            ).order_by(Study.updated_at.desc(), Study.id.desc())
+        ).all()
+        for study, state, n_trials, highest in session.execute(
+            sa.select(
+                Stage.study_id,
+                Trial.state,
+                sa.func.count(),
+                sa.func.max(Trial.validation_accuracy),
+            )
+            .join(Stage, Trial.stage_id == Stage.id)
+            .group_by(Stage.study_id, Trial.state)
+        ):
+            by_state[study][state] = n_trials
+            if state == "complete" and highest is not None:
+                best[study] = highest
+        for study, name in session.execute(
+            sa.select(Stage.study_id, Stage.name).order_by(Stage.study_id, Stage.position)
+        ):
+            stage_names[study].append(name)
+        counted = sa.select(Opening.study_id, sa.func.count().label("n")).group_by(Opening.study_id)
+        n_openings = {row.study_id: row.n for row in session.execute(counted)}
+    return [
+        StudySummary(
+            name=row.name,
+            uuid=row.uuid,
+            search=row.search,
+            data_name=row.data_name,
+            stages=tuple(stage_names[row.id]),
+            trials=dict(by_state[row.id]),
+            best_accuracy=best.get(row.id),
+            test_openings=n_openings.get(row.id, 0),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+        for row in studies
+    ]
+
+
+def update_study(db: Database, study: StudyRecord, **changes: Any) -> StudyRecord:
+    """Change recipe, data, data_name, data_fingerprint, versions or machine; return the study.
+
+    Raises:
+        TypeError: For any other name.
+    """
+    if wrong := sorted(set(changes) - _CHANGEABLE):
+        raise TypeError(f"a study's {', '.join(wrong)} cannot be changed")
+    with db.write() as session:
+        key = study_id(session, study)
+        session.execute(
+            sa.update(table(Study)).where(Study.id == key).values(**changes, updated_at=now())
+        )
+        row = session.execute(sa.select(table(Study)).where(Study.id == key)).one()
+    return StudyRecord(*row)
+
+
+def delete_study(db: Database, name: str) -> bool:
+    """Delete a study with all that hangs on it; return whether there was one.
+
+    Optuna's studies of its stages are not touched: see ``OptunaStage.delete``.
+    """
+    with db.write() as session:
+        # One statement: the foreign keys cascade.
+        result = session.execute(sa.delete(table(Study)).where(Study.name == name))
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def set_driver(db: Database, study_uuid: str, *, host: str, pid: int, since: datetime) -> None:
+    """Note which process drives the study."""
+    _set_driver(db, study_uuid, host, pid, since)
+
+
+def clear_driver(db: Database, study_uuid: str) -> None:
+    """Note that no process drives the study."""
+    _set_driver(db, study_uuid, None, None, None)
+
+
+def _set_driver(
+    db: Database, study_uuid: str, host: str | None, pid: int | None, since: datetime | None
+) -> None:
+    with db.write() as session:
+        session.execute(
+            sa.update(table(Study))
+            .where(Study.uuid == study_uuid)
+            .values(driver_host=host, driver_pid=pid, driver_since=since)
+        )

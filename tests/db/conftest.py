@@ -1,0 +1,73 @@
+"""A database in a folder of its own, and a study with a planned stage in it."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from db import repository
+from db.engine import Database, open_database
+from db.records import NewCohort, NewRun, NewTrial, PlanRecord, StageRecord, StudyRecord
+
+
+@dataclass(frozen=True)
+class Planned:
+    db: Database
+    study: StudyRecord
+    stage: StageRecord
+    plan: PlanRecord
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "search.db"
+
+
+@pytest.fixture
+def db(path: Path) -> Generator[Database]:
+    with open_database(str(path), create=True) as database:
+        yield database
+
+
+def add_study(db: Database, name: str = "digits/lambda") -> StudyRecord:
+    return repository.add_study(
+        db,
+        name=name,
+        search="lambda",
+        recipe={"hidden": [50], "note": "η"},
+        seed=2**62,
+        data_name="digits",
+        data_fingerprint="f" * 64,
+        data={"n_classes": 10},
+        versions={"numpy": "2"},
+        machine={"cores": 2},
+    )
+
+
+def add_stage(db: Database, study: StudyRecord, name: str = "coarse") -> StageRecord:
+    return repository.add_stage(
+        db,
+        study,
+        name=name,
+        optuna_name=f"{study.name}/{name}",
+        parameter="lambda",
+        low=1e-5,
+        high=1e-1,
+        sampler="grid",
+        reason="the default window",
+    )
+
+
+def plan_trials(db: Database, stage: StageRecord, n_trials: int = 4) -> PlanRecord:
+    """One cohort with one run a trial."""
+    trials = [NewTrial({"lambda": 10.0 ** (i % 8 - 5)}) for i in range(n_trials)]
+    runs = [NewRun(trial.uuid, seed=7, recipe_key=f"key-{i}") for i, trial in enumerate(trials)]
+    return repository.add_plan(db, stage, trials, [NewCohort(runs, plan={"n_epochs": 4})])
+
+
+@pytest.fixture
+def planned(db: Database) -> Planned:
+    study = add_study(db)
+    stage = add_stage(db, study)
+    return Planned(db, study, stage, plan_trials(db, stage))
