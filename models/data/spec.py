@@ -1,0 +1,90 @@
+"""Which data a training run sees: the data set, its split and its normalisation."""
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from models.errors import DataError
+from models.specs import PrecisionName
+
+SplitMethod = Literal["random", "ordered", "canonical"]
+NormalisationName = Literal["none", "scale", "centre", "standardise", "standardise-all"]
+
+SPLIT_METHODS: tuple[str, ...] = get_args(SplitMethod)
+NORMALISATIONS: tuple[str, ...] = get_args(NormalisationName)
+PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSpec:
+    """How the samples outside the test set become a training and a validation split.
+
+    Attributes:
+        method: ``random``: a seeded order, of which the validation split is the first part and
+            the training split the part after it, so that another ``train`` keeps the validation
+            split and gives nested training splits. ``ordered``: the first ``train`` samples of
+            the file, the validation split right after them. ``canonical``: the split that the
+            data set defines itself; ``validation``, ``stratified`` and ``seed`` play no part.
+        train: Number of training samples, or a fraction in (0, 1); ``None`` takes all the rest.
+            A fraction is one of the samples outside the test set (canonical: of its training part).
+        validation: Number of validation samples, or a fraction in (0, 1).
+        stratified: Keep every class's share in both splits (``random`` only).
+        seed: Chooses the random order; ``>= 0``.
+    """
+
+    method: SplitMethod = "random"
+    train: int | float | None = None
+    validation: int | float = 0.1
+    stratified: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in SPLIT_METHODS:
+            raise DataError(
+                f"split method must be one of {', '.join(SPLIT_METHODS)}, got {self.method!r}"
+            )
+        if self.train is not None:
+            check_amount("train", self.train)
+        check_amount("validation", self.validation)
+        if self.seed < 0:
+            raise DataError(f"split seed must be >= 0, got {self.seed}")
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """A data set as a network is to see it.
+
+    Attributes:
+        name: A name from the catalogue, or the path of an .npz, .csv or .parquet file.
+        normalisation: ``none``: values as they are. ``scale``: to [0, 1]. ``centre``: scaled, less
+            the training mean of each feature. ``standardise``: each feature to mean 0 and
+            standard deviation 1. ``standardise-all``: one mean and deviation for all features.
+        precision: Floating-point type of the samples.
+        label: Column that holds the labels of a .csv or .parquet file; ``None`` is ``label``.
+    """
+
+    name: str
+    split: SplitSpec = field(default_factory=SplitSpec)
+    normalisation: NormalisationName = "standardise"
+    precision: PrecisionName = "float32"
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise DataError("data must be a data set's name or a file, got ''")
+        if self.normalisation not in NORMALISATIONS:
+            raise DataError(
+                f"normalisation must be one of {', '.join(NORMALISATIONS)}, "
+                f"got {self.normalisation!r}"
+            )
+        if self.precision not in PRECISIONS:
+            raise DataError(
+                f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}"
+            )
+
+
+def check_amount(what: str, amount: int | float) -> None:
+    """Raise a DataError unless ``amount`` is a count >= 1 or a fraction in (0, 1)."""
+    rule = f"{what} must be a number of samples >= 1 or a fraction between 0 and 1"
+    fits = amount >= 1 if isinstance(amount, int) else 0 < amount < 1
+    if isinstance(amount, bool) or not fits:
+        raise DataError(f"{rule}, got {amount}")
