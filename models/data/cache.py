@@ -1,0 +1,191 @@
+"""The cache folder: entries that appear whole or not at all, and leave oldest first."""
+
+import atexit
+import errno
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from models.errors import DataError
+
+META = "meta.json"
+_TEMPORARY = ".tmp-"
+_ABANDONED_SECONDS = 24 * 3600
+_DEFAULT_LIMIT_GB = 8.0
+
+# Made when no cache folder can be written; one a process, removed when it ends.
+_fallback: Path | None = None
+
+
+def cache_dir() -> Path:
+    """Return the cache folder, made if need be; a temporary one where it cannot be written."""
+    root = _wanted_cache_dir()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            return root
+    except OSError:
+        return _temporary_cache_dir()
+
+
+def cache_warnings() -> tuple[str, ...]:
+    """Return a line for the user if the cache folder cannot be written."""
+    if cache_dir() == _fallback:
+        line = (
+            f"the cache folder {_wanted_cache_dir()} cannot be written, so data is decoded anew "
+            "each time; name another with SEARCH_CACHE_DIR"
+        )
+        return (line,)
+    return ()
+
+
+def _wanted_cache_dir() -> Path:
+    chosen = os.environ.get("SEARCH_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("coarsefine", appauthor=False)
+
+
+def _temporary_cache_dir() -> Path:
+    global _fallback  # noqa: PLW0603
+    if _fallback is None or not _fallback.is_dir():
+        _fallback = Path(tempfile.mkdtemp(prefix="coarsefine-"))
+        atexit.register(_remove_if_owner, _fallback, os.getpid())
+    return _fallback
+
+
+def _remove_if_owner(folder: Path, pid: int) -> None:
+    # A forked worker inherits the registration, not the folder.
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_meta(folder: Path) -> dict[str, Any] | None:
+    """Return what is noted of an entry; ``None`` if there is no whole entry."""
+    try:
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(meta, dict):
+        return None
+    sizes = meta.get("files")
+    if not isinstance(sizes, dict):
+        return None
+    for name, size in sizes.items():
+        try:
+            if (folder / name).stat().st_size != size:
+                return None
+        except OSError:
+            return None
+    return meta
+
+
+def store(kind: str, key: str, write: Callable[[Path], dict[str, Any]]) -> Path:
+    """Return the folder of a new entry, written by ``write``, which returns its notes.
+
+    It is written elsewhere and renamed when complete, so that no process ever sees half of it,
+    and of two that write the same one, one wins.
+
+    Raises:
+        DataError: If the disk is full or the folder cannot be written.
+    """
+    parent = cache_dir() / kind
+    final = parent / key
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
+        try:
+            meta = write(temporary)
+            meta["files"] = {file.name: file.stat().st_size for file in temporary.iterdir()}
+            (temporary / META).write_text(json.dumps(meta, indent=1), encoding="utf-8")
+            _put(temporary, final)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO):
+            raise
+        raise DataError(
+            f"the cache folder {parent} cannot be written: {error.strerror}; free some space or "
+            "name another with SEARCH_CACHE_DIR"
+        ) from error
+    return final
+
+
+def _put(temporary: Path, final: Path) -> None:
+    # Readable by others who share the cache, as mkdir would have made it.
+    temporary.chmod(0o755)
+    try:
+        temporary.rename(final)
+    except OSError:
+        if read_meta(final) is not None:
+            return  # another process was first
+        shutil.rmtree(final, ignore_errors=True)  # damaged
+        temporary.rename(final)
+
+
+def touch(folder: Path) -> None:
+    """Note that an entry was used just now."""
+    with suppress(OSError):
+        os.utime(folder / META)
+
+
+def evict(keep: set[Path]) -> None:
+    """Remove entries, least recently used first, until the cache is within its limit.
+
+    Args:
+        keep: Folders in use, never removed.
+
+    Raises:
+        DataError: If ``$SEARCH_CACHE_LIMIT_GB`` is no number > 0.
+    """
+    limit = _limit_bytes()
+    entries: list[tuple[float, int, Path]] = []
+    for folder in cache_dir().glob("*/*"):
+        if folder.name.startswith(_TEMPORARY):
+            _remove_if_abandoned(folder)
+        elif (folder / META).is_file():
+            with suppress(OSError):  # another process may be removing it as well
+                size = sum(file.stat().st_size for file in folder.iterdir())
+                entries.append(((folder / META).stat().st_mtime, size, folder))
+    total = sum(size for _, size, _ in entries)
+    for _, size, folder in sorted(entries):
+        if total <= limit:
+            return
+        if folder not in keep:
+            _remove(folder)
+            total -= size
+
+
+def _remove(folder: Path) -> None:
+    # Renamed first: another process finds all of it or nothing.
+    aside = folder.with_name(f"{_TEMPORARY}{folder.name}-{os.getpid()}")
+    with suppress(OSError):
+        folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    with suppress(OSError):
+        if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _limit_bytes() -> float:
+    text = os.environ.get("SEARCH_CACHE_LIMIT_GB")
+    if not text:
+        return _DEFAULT_LIMIT_GB * 1e9
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = -1.0
+    if not limit > 0:
+        raise DataError(f"SEARCH_CACHE_LIMIT_GB must be a number of gigabytes > 0, got {text!r}")
+    return limit * 1e9

@@ -1,0 +1,126 @@
+"""Where the files of a data set are."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.data.cache import cache_dir
+from models.data.catalogue import DatasetInfo
+from models.data.cifar import batch_files
+from models.errors import DataError
+
+DATA_DIR_VARIABLE = "SEARCH_DATA_DIR"
+
+_CIFAR_FOLDERS = ("cifar-10-batches-py", "cifar-10-batches-bin")
+_CIFAR_ARCHIVES = (
+    "cifar-10-python.tar*",
+    "cifar-10-python.t?z*",
+    "cifar-10-binary.tar*",
+    "cifar-10-binary.t?z*",
+    "cifar-10-batches-py.tar*",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files of a data set.
+
+    Attributes:
+        place: Folder or archive they are in.
+        files: Path of each file; an archive is one file under its own name.
+    """
+
+    place: Path
+    files: dict[str, Path]
+
+
+def checked_data_dir(data_dir: Path | None) -> Path | None:
+    """Return the folder to look in first: the one given, or ``$SEARCH_DATA_DIR``, or none.
+
+    Raises:
+        DataError: If it does not exist or is no folder.
+    """
+    what = "the data folder"
+    if data_dir is None:
+        text = os.environ.get(DATA_DIR_VARIABLE)
+        if not text:
+            return None
+        data_dir, what = Path(text), f"the data folder ${DATA_DIR_VARIABLE}"
+    data_dir = data_dir.expanduser()
+    if not data_dir.exists():
+        raise DataError(f"{what} must exist, got {data_dir}")
+    if not data_dir.is_dir():
+        raise DataError(f"{what} must be a folder, got the file {data_dir}")
+    return data_dir.absolute()
+
+
+def download_folder(info: DatasetInfo) -> Path:
+    """Return the folder that downloads of a data set go to."""
+    return cache_dir() / "downloads" / info.name
+
+
+def find(info: DatasetInfo, data_dir: Path | None) -> Found | None:
+    """Return the files of a data set in ``data_dir`` or else among the downloads, if all there.
+
+    Args:
+        data_dir: As ``checked_data_dir`` returns it.
+    """
+    for folder in _folders(info, data_dir):
+        if folder.is_dir():
+            found = _idx_in(info, folder) if info.layout == "idx" else _cifar_in(folder)
+            if found is not None:
+                return found
+    return None
+
+
+def missing(info: DatasetInfo, data_dir: Path | None) -> tuple[list[str], Path]:
+    """Return the names of the files not found and the folder that should hold them."""
+    if info.layout == "idx" and data_dir is not None:
+        for folder in _folders(info, data_dir):
+            names = [name for name in info.contents if _idx_file(folder, name) is None]
+            # Some are there: the others belong beside them.
+            if 0 < len(names) < len(info.contents):
+                return [f"{name}.gz" for name in names], folder
+    names = [file.name for file in info.downloads]
+    if data_dir is None:
+        return names, download_folder(info)
+    return names, data_dir / info.name
+
+
+def holds(info: DatasetInfo, folder: Path, download: str) -> bool:
+    """Return whether a folder holds what a download has, packed or not."""
+    if info.layout == "idx":
+        return _idx_file(folder, download.removesuffix(".gz")) is not None
+    return (folder / download).is_file()
+
+
+def _folders(info: DatasetInfo, data_dir: Path | None) -> list[Path]:
+    # The folder of its name first: MNIST and Fashion-MNIST have the same file names.
+    roots = [] if data_dir is None else [*(data_dir / name for name in info.folders), data_dir]
+    return [*roots, download_folder(info)]
+
+
+def _idx_in(info: DatasetInfo, folder: Path) -> Found | None:
+    files = {name: _idx_file(folder, name) for name in info.contents}
+    there = {name: file for name, file in files.items() if file is not None}
+    return Found(folder, there) if len(there) == len(files) else None
+
+
+def _idx_file(folder: Path, name: str) -> Path | None:
+    for spelling in (name, name.replace("-idx", ".idx")):
+        for ending in ("", ".gz", ".xz", ".bz2"):
+            # torchvision and Keras unpack into files; some tools into folders of that name.
+            if (file := folder / f"{spelling}{ending}").is_file():
+                return file
+    return None
+
+
+def _cifar_in(folder: Path) -> Found | None:
+    for place in (*(folder / name for name in _CIFAR_FOLDERS), folder):
+        if files := batch_files(place):
+            return Found(place, files)
+    for pattern in _CIFAR_ARCHIVES:
+        for archive in sorted(folder.glob(pattern)):
+            if archive.is_file():
+                return Found(archive, {archive.name: archive})
+    return None
