@@ -1,0 +1,181 @@
+"""Reader of people's own .npz files."""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data.files import looks_like, reading
+from models.data.raw import RawData, checked_features, checked_labels
+from models.errors import DataError
+
+# A file that unpacks to more would not fit the memory of the machines this is made for.
+MAX_BYTES = 32 << 30
+
+_SPELLINGS = {
+    "x_train": ("x_train",),
+    "y_train": ("y_train",),
+    "x_validation": ("x_validation", "x_val"),
+    "y_validation": ("y_validation", "y_val"),
+    "x_test": ("x_test",),
+    "y_test": ("y_test",),
+}
+_NAMES = "x_train, y_train and possibly x_validation, y_validation, x_test, y_test"
+
+
+def read_npz(path: Path) -> RawData:
+    """Return the data set in an .npz file of arrays ``x_train``, ``y_train`` and so on.
+
+    A validation part joins the training part: its samples follow, ``canonical`` tells them apart.
+
+    Raises:
+        DataError: If arrays are missing, do not fit each other or hold what no data set holds.
+    """
+    arrays = _read_arrays(path)
+    parts = [part for part in ("train", "validation", "test") if f"x_{part}" in arrays]
+    shapes = {part: arrays[f"x_{part}"].shape for part in parts}
+    for part in parts:
+        _check_shapes(path, part, shapes[part], shapes["train"], arrays[f"y_{part}"].shape)
+
+    bytes_only = all(arrays[f"x_{part}"].dtype == np.uint8 for part in parts)
+    x = {part: _features(path, part, arrays[f"x_{part}"], bytes_only) for part in parts}
+    together = np.concatenate(
+        [checked_labels_of_part(path, part, arrays[f"y_{part}"]) for part in parts]
+    )
+    labels = checked_labels(str(path), together)
+    ends = np.cumsum([shapes[part][0] for part in parts])
+    y = dict(zip(parts, np.split(labels, ends[:-1]), strict=True))
+
+    canonical = None
+    if "validation" in parts:
+        canonical = (len(y["train"]), len(y["validation"]))
+        x["train"] = np.concatenate([x["train"], x["validation"]])
+        y["train"] = np.concatenate([y["train"], y["validation"]])
+    return RawData(
+        x=x["train"],
+        y=y["train"],
+        x_test=x.get("test"),
+        y_test=y.get("test"),
+        sample_shape=tuple(int(n) for n in shapes["train"][1:]),
+        class_names=tuple(str(label) for label in range(int(labels.max()) + 1)),
+        value_range=(0.0, 255.0) if bytes_only else None,
+        canonical=canonical,
+    )
+
+
+def checked_labels_of_part(path: Path, part: str, values: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Return one part's labels, whose classes need not be all there.
+
+    Raises:
+        DataError: If they are not whole numbers >= 0.
+    """
+    return checked_labels(f"{path}: y_{part}", values, n_classes=np.iinfo(np.int32).max)
+
+
+def _features(
+    path: Path, part: str, values: NDArray[np.generic], bytes_only: bool
+) -> NDArray[np.uint8] | NDArray[np.float32]:
+    flat = values.reshape(len(values), -1)
+    if bytes_only:
+        return np.ascontiguousarray(flat, dtype=np.uint8)
+    return checked_features(f"{path}: x_{part}", flat)
+
+
+def _check_shapes(
+    path: Path,
+    part: str,
+    shape: tuple[int, ...],
+    train_shape: tuple[int, ...],
+    label_shape: tuple[int, ...],
+) -> None:
+    where = f"{path}: x_{part}"
+    if len(shape) < 2:
+        raise DataError(f"{where}: must be samples × features, got shape {shape}")
+    if 0 in shape:
+        raise DataError(f"{where}: must hold samples and features, got shape {shape}")
+    if shape[1:] != train_shape[1:]:
+        raise DataError(
+            f"{where}: samples must have the shape of x_train's, {train_shape[1:]}, got {shape[1:]}"
+        )
+    if len(label_shape) == 1 and label_shape[0] != shape[0]:
+        raise DataError(
+            f"{path}: x_{part} and y_{part} must have as many samples, "
+            f"got {shape[0]:,} and {label_shape[0]:,}"
+        )
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    with reading(path), path.open("rb") as file:
+        head = file.read(64)
+    if not head.startswith(b"PK"):
+        raise DataError(f"{path}: must be an .npz file, got {looks_like(head)}")
+    try:
+        with reading(path), zipfile.ZipFile(path) as archive:
+            return _chosen_arrays(path, archive)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path}: damaged or no .npz file: {error}") from error
+
+
+def _chosen_arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[np.generic]]:
+    members = {
+        member.filename.removesuffix(".npy"): member
+        for member in archive.infolist()
+        if member.filename.endswith(".npy")
+    }
+    chosen: dict[str, zipfile.ZipInfo] = {}
+    for name, spellings in _SPELLINGS.items():
+        there = [spelling for spelling in spellings if spelling in members]
+        if len(there) > 1:
+            raise DataError(f"{path}: must have one of {' and '.join(there)}, got both")
+        if there:
+            chosen[name] = members[there[0]]
+    for name, other in (
+        ("x_train", None),
+        ("y_train", None),
+        ("x_validation", "y_validation"),
+        ("y_validation", "x_validation"),
+        ("x_test", "y_test"),
+        ("y_test", "x_test"),
+    ):
+        if name not in chosen and (other is None or other in chosen):
+            raise DataError(
+                f"{path}: must hold arrays {_NAMES}; {name} is missing, "
+                f"got {', '.join(sorted(members)) or 'no arrays'}"
+            )
+    n_bytes = sum(member.file_size for member in chosen.values())
+    if n_bytes > MAX_BYTES:
+        raise DataError(f"{path}: must unpack to at most {MAX_BYTES:,} bytes, got {n_bytes:,}")
+    return {name: _read_array(path, archive, member) for name, member in chosen.items()}
+
+
+def _read_array(
+    path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo
+) -> NDArray[np.generic]:
+    """Return one array, whose header is checked before memory is asked for."""
+    where = f"{path}: {member.filename.removesuffix('.npy')}"
+    with archive.open(member) as file:
+        try:
+            version = np.lib.format.read_magic(cast(BinaryIO, file))
+            read_header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, fortran, dtype = read_header(cast(BinaryIO, file))
+        except ValueError as error:
+            raise DataError(f"{where}: no NumPy array: {' '.join(str(error).split())}") from error
+        if dtype.hasobject or dtype.kind not in "buif":
+            raise DataError(f"{where}: must hold numbers, got {dtype}")
+        n_bytes = math.prod(shape) * dtype.itemsize
+        left = member.file_size - file.tell()
+        if n_bytes != left or min(shape, default=0) < 0:
+            raise DataError(
+                f"{where}: damaged: shape {shape} of {dtype} needs {n_bytes:,} bytes, got {left:,}"
+            )
+        contents = file.read(n_bytes)
+    if len(contents) != n_bytes:
+        raise DataError(f"{where}: damaged or incomplete; get it again")
+    return np.frombuffer(contents, dtype=dtype).reshape(shape, order="F" if fortran else "C")
