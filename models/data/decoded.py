@@ -1,0 +1,202 @@
+"""Data sets decoded once: arrays in the cache, to be mapped into memory."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data import cache
+from models.data.catalogue import DatasetInfo, meaning
+from models.data.cifar import read_cifar
+from models.data.digits import read_digits
+from models.data.download import find_or_download, require
+from models.data.idx import read_idx_dataset
+from models.data.locate import checked_data_dir
+from models.data.npz import read_npz
+from models.data.progress import Progress
+from models.data.raw import RawData
+from models.data.spec import DataSpec
+from models.data.splits import set_aside_test
+from models.data.tabular import read_table
+from models.errors import DataError
+
+# Part of every key: raise it when what is written changes.
+_FORMAT = 1
+
+Samples = NDArray[np.uint8] | NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A data set in the cache.
+
+    Attributes:
+        fingerprint: SHA-256 of its arrays, however its files are packed.
+        n: Number of samples outside the test set.
+        n_test: Number of samples of the test set.
+        value_range: Lowest and highest value a feature can have, where that is known.
+        canonical: Sizes of the data set's own training and validation parts.
+    """
+
+    folder: Path
+    name: str
+    fingerprint: str
+    n: int
+    n_test: int
+    sample_shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    value_range: tuple[float, float] | None
+    canonical: tuple[int, int] | None
+    warnings: tuple[str, ...]
+
+    def x(self) -> Samples:
+        """Return the samples outside the test set, ``(N, D)``, mapped into memory."""
+        return mapped(self.folder / "x.npy")
+
+    def y(self) -> NDArray[np.int64]:
+        """Return their labels."""
+        labels: NDArray[np.int64] = np.load(self.folder / "y.npy", allow_pickle=False)
+        return labels
+
+
+def mapped(path: Path) -> Samples:
+    """Return a stored array as a read-only view of its file."""
+    array: Samples = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return array
+
+
+def decode(spec: DataSpec, data_dir: Path | None, *, download: bool, progress: Progress) -> Decoded:
+    """Return the data set that ``spec`` names, decoded into the cache if it is not there yet.
+
+    Raises:
+        DataError: If it is unknown, nowhere, or damaged.
+    """
+    data_dir = checked_data_dir(data_dir)
+    source = meaning(spec.name, data_dir)
+    if isinstance(source, Path):
+        if source.suffix.lower() == ".npz" and spec.label is not None:
+            raise DataError(f"a label column is for .csv and .parquet files, got {source}")
+        return _decoded(
+            source.stem,
+            _identity({source.name: source}) | {"label": spec.label},
+            lambda: (
+                read_npz(source)
+                if source.suffix.lower() == ".npz"
+                else read_table(source, spec.label)
+            ),
+        )
+    if spec.label is not None:
+        raise DataError(f"a label column is for .csv and .parquet files, got {source.name}")
+    return _named(source, data_dir, download, progress)
+
+
+def _named(info: DatasetInfo, data_dir: Path | None, download: bool, progress: Progress) -> Decoded:
+    if info.layout == "embedded":
+        from importlib.metadata import version
+
+        identity = {"scikit-learn": version("scikit-learn")}
+        return _decoded(info.name, identity, lambda: read_digits(info))
+    found = find_or_download(info, data_dir, progress) if download else require(info, data_dir)
+    identity = _identity(found.files)
+    if info.layout == "idx":
+        return _decoded(info.name, identity, lambda: read_idx_dataset(info, found.files))
+    return _decoded(info.name, identity, lambda: read_cifar(info, found.place, progress))
+
+
+def _identity(files: dict[str, Path]) -> dict[str, Any]:
+    """Return what tells a file from itself after a change."""
+    identity = {}
+    for name, path in files.items():
+        stat = path.stat()
+        identity[name] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+    return identity
+
+
+def _decoded(name: str, identity: dict[str, Any], read: Callable[[], RawData]) -> Decoded:
+    text = repr((_FORMAT, name, sorted(identity.items())))
+    key = f"{_plain(name)}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    folder = cache.cache_dir() / "decoded" / key
+    meta = cache.read_meta(folder)
+    if meta is None:
+        raw = _with_test(read())
+        folder = cache.store("decoded", key, lambda into: _write(raw, name, into))
+        meta = cache.read_meta(folder)
+        if meta is None:
+            raise DataError(f"the cache folder {folder} changed while it was written; try again")
+    cache.touch(folder)
+    return Decoded(
+        folder=folder,
+        name=meta["name"],
+        fingerprint=meta["fingerprint"],
+        n=meta["n"],
+        n_test=meta["n_test"],
+        sample_shape=tuple(meta["sample_shape"]),
+        class_names=tuple(meta["class_names"]),
+        value_range=_pair(meta["value_range"]),
+        canonical=_pair(meta["canonical"]),
+        warnings=tuple(meta["warnings"]),
+    )
+
+
+def _pair(values: list[Any] | None) -> Any:
+    return None if values is None else tuple(values)
+
+
+def _plain(name: str) -> str:
+    """Return ``name`` as a file name on any system."""
+    return "".join(c if c.isalnum() and c.isascii() else "-" for c in name)[:40]
+
+
+def _with_test(raw: RawData) -> RawData:
+    """Return ``raw`` with a test set, set aside if it has none, and checked as a whole."""
+    if raw.x_test is None or raw.y_test is None:
+        if len(raw.y) < 5:
+            raise DataError(f"a data set must have at least 5 samples, got {len(raw.y)}")
+        rest, test = set_aside_test(raw.y)
+        raw = dataclasses.replace(
+            raw,
+            x=raw.x[rest],
+            y=raw.y[rest],
+            x_test=raw.x[test],
+            y_test=raw.y[test],
+            canonical=_less_test(raw.canonical, rest),
+        )
+    if np.unique(raw.y).size < 2:
+        raise DataError(f"a data set must have at least 2 classes, got {np.unique(raw.y).size}")
+    return raw
+
+
+def _less_test(
+    canonical: tuple[int, int] | None, rest: NDArray[np.int64]
+) -> tuple[int, int] | None:
+    if canonical is None:
+        return None
+    n_train = int(np.searchsorted(rest, canonical[0]))
+    return n_train, len(rest) - n_train
+
+
+def _write(raw: RawData, name: str, folder: Path) -> dict[str, Any]:
+    arrays = {"x": raw.x, "y": raw.y, "x_test": raw.x_test, "y_test": raw.y_test}
+    digest = hashlib.sha256()
+    for array_name, array in arrays.items():
+        assert array is not None  # noqa: S101  # _with_test saw to it
+        contiguous = np.ascontiguousarray(array)
+        np.save(folder / f"{array_name}.npy", contiguous, allow_pickle=False)
+        digest.update(f"{array_name} {contiguous.dtype.str} {contiguous.shape}\n".encode())
+        digest.update(contiguous.data)
+    return {
+        "name": name,
+        "fingerprint": digest.hexdigest(),
+        "n": len(raw.y),
+        "n_test": len(raw.y_test) if raw.y_test is not None else 0,
+        "sample_shape": list(raw.sample_shape),
+        "class_names": list(raw.class_names),
+        "value_range": raw.value_range,
+        "canonical": raw.canonical,
+        "warnings": list(raw.warnings),
+    }
