@@ -1,0 +1,459 @@
+"""Optuna's side of a stage: the only module that imports Optuna, by its public names alone.
+
+Our tables are the record; Optuna samples, and mirrors trials for its dashboard and its users. Each
+step is one transaction and may be repeated: a trial is known by its UUID (a user attribute), and a
+finished one stays as it is.
+"""
+
+import math
+import warnings
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, Self
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import RDBStorage
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from db.engine import Database, connect_sqlite, explained
+from db.errors import StorageError
+from db.lock import tables_lock
+
+SamplerName = Literal["random", "qmc", "tpe"]
+FinalState = Literal["complete", "diverged", "pruned", "failed"]
+
+UUID: Final = "uuid"
+"""Attribute of a study (our stage) and of a trial (our trial): Optuna's ids are reused."""
+
+STATE: Final = "state"
+"""Attribute of a failed trial: whether it diverged."""
+
+_SNAP: Final = 1e-9
+_SAME: Final = 1e-6
+_TRIES: Final = 50
+
+
+class Range(NamedTuple):
+    """Where a number may lie; of integers if both ends are."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+class Choices(NamedTuple):
+    """What a parameter may be; must be the same for all trials of a stage."""
+
+    values: tuple[str | int | float | bool | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OptunaTrial:
+    """A trial to be started in Optuna's study.
+
+    Attributes:
+        uuid: Ours; a trial that is there already is not started again.
+        params: By the names that users know.
+        space: Range or choices of each parameter.
+        attributes: Shown by the dashboard; JSON.
+    """
+
+    uuid: str
+    params: Mapping[str, Any]
+    space: Mapping[str, Range | Choices]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class OptunaStage:
+    """One stage as an Optuna study that maximises validation accuracy."""
+
+    def __init__(self, storage: RDBStorage, study: Study, label: str) -> None:
+        self._storage = storage
+        self._study = study
+        self._label = label
+        self._study_id = storage.get_study_id_from_name(study.study_name)
+
+    @classmethod
+    def open(cls, database: Database, name: str, attributes: Mapping[str, Any]) -> Self:
+        """Return the Optuna study called ``name``, made if it is not there.
+
+        Args:
+            database: Where our tables are, too.
+            name: ``STUDY/STAGE``.
+            attributes: Of the study (parent, window, reason, …), with our stage's ``uuid``.
+
+        Raises:
+            StorageError: If a study of that name is another's, or has another direction.
+        """
+        with _quiet(), _explained(database.label):
+            storage = _storage(database)
+            study = optuna.create_study(
+                study_name=name,
+                storage=storage,
+                direction="maximize",
+                sampler=optuna.samplers.RandomSampler(seed=0),  # never asked
+                load_if_exists=True,
+            )
+            stage = cls(storage, study, f"Optuna's study {name!r} in {database.label}")
+            try:
+                stage._check(attributes.get(UUID))
+                stage.set_attributes(attributes)
+            except BaseException:
+                stage.close()
+                raise
+        return stage
+
+    @staticmethod
+    def delete(database: Database, name: str) -> bool:
+        """Delete the Optuna study called ``name``; return whether there was one."""
+        with _quiet(), _explained(database.label):
+            storage = _storage(database)
+            try:
+                optuna.delete_study(study_name=name, storage=storage)
+            except KeyError:
+                return False
+            finally:
+                storage.engine.dispose()
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close Optuna's connections to the database."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+    @property
+    def name(self) -> str:
+        """Return the study's name."""
+        return self._study.study_name
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set those attributes of the study that are not yet as given."""
+        with _explained(self._label):
+            known = self._study.user_attrs
+            for key, value in attributes.items():
+                plain = _plain(value)
+                if key not in known or known[key] != plain:
+                    self._study.set_user_attr(key, plain)
+
+    def start(self, trials: Sequence[OptunaTrial]) -> dict[str, int]:
+        """Start those trials that are not there, and return the numbers of all, by UUID.
+
+        Each is one transaction: killed at any moment, a trial is there whole or not at all.
+        """
+        with _quiet(), _explained(self._label):
+            numbers = self._numbers()
+            for trial in trials:
+                if trial.uuid in numbers:
+                    continue
+                space = {name: _distribution(where) for name, where in trial.space.items()}
+                self._study.add_trial(
+                    create_trial(
+                        state=TrialState.RUNNING,
+                        params={
+                            name: _inside(_plain(trial.params[name]), where)
+                            for name, where in trial.space.items()
+                        },
+                        distributions=space,
+                        user_attrs={**_plain(trial.attributes), UUID: trial.uuid},
+                    )
+                )
+                numbers[trial.uuid] = -1
+            if any(numbers[trial.uuid] < 0 for trial in trials):
+                numbers = self._numbers()
+            return {trial.uuid: numbers[trial.uuid] for trial in trials}
+
+    def report(self, number: int, values: Mapping[int, float]) -> None:
+        """Show values by step on the dashboard; not finite ones are left out.
+
+        Each costs a transaction of about a millisecond: give few. A finished trial is left alone.
+        """
+        with self._trial(number) as trial_id:
+            for step, value in values.items():
+                if math.isfinite(value):
+                    self._storage.set_trial_intermediate_value(trial_id, int(step), float(value))
+
+    def finish(
+        self,
+        number: int,
+        state: FinalState,
+        value: float | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell how a trial ended; telling it again changes nothing.
+
+        Args:
+            number: Optuna's.
+            state: Diverged and failed are both Optuna's FAIL, told apart by an attribute.
+            value: Mean validation accuracy; needed for a complete trial only.
+            attributes: Set before the trial is told: a finished one cannot be changed.
+        """
+        if state == "complete" and (value is None or not math.isfinite(value)):
+            raise ValueError(f"a complete trial needs a finite value, got {value}")
+        kinds = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+        shown = dict(attributes or {})
+        if state not in kinds:
+            shown[STATE] = state
+        with self._trial(number) as trial_id:
+            for key, attribute in shown.items():
+                self._storage.set_trial_user_attr(trial_id, key, _plain(attribute))
+            self._study.tell(
+                number,
+                float(value) if state == "complete" and value is not None else None,
+                state=kinds.get(state, TrialState.FAIL),
+                skip_if_finished=True,
+            )
+
+    def fail_strays(self, known: set[str]) -> list[int]:
+        """Fail running trials that are not ``known``; return their numbers.
+
+        Waiting ones are somebody's wish, from the dashboard say, and stay.
+        """
+        with _quiet(), _explained(self._label):
+            strays = [
+                trial.number
+                for trial in self._trials(TrialState.RUNNING)
+                if trial.user_attrs.get(UUID) not in known
+            ]
+        for number in strays:
+            self.finish(number, "failed")
+        return strays
+
+    def states(self) -> dict[str, str]:
+        """Return Optuna's state of each trial of ours, by UUID, in lower case."""
+        with _quiet(), _explained(self._label):
+            return {
+                trial.user_attrs[UUID]: trial.state.name.lower()
+                for trial in self._trials()
+                if UUID in trial.user_attrs
+            }
+
+    def _check(self, uuid: object) -> None:
+        if self._study.directions != [StudyDirection.MAXIMIZE]:
+            directions = ", ".join(each.name.lower() for each in self._study.directions)
+            raise StorageError(
+                f"{self._label} must maximise one value, but has the direction {directions};"
+                " name another study"
+            )
+        owner = self._study.user_attrs.get(UUID)
+        if owner != uuid and (owner is not None or self._trials()):
+            raise StorageError(
+                f"{self._label} was not made by this stage; rename or delete it, or name another"
+                " study"
+            )
+
+    def _numbers(self) -> dict[str, int]:
+        return {
+            trial.user_attrs[UUID]: trial.number
+            for trial in self._trials()
+            if UUID in trial.user_attrs
+        }
+
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=states or None)
+
+    @contextmanager
+    def _trial(self, number: int) -> Generator[int]:
+        """Yield Optuna's id of a trial; leave the block silently if the trial is finished."""
+        with _quiet(), _explained(self._label):
+            try:
+                yield self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            except KeyError as error:
+                raise StorageError(
+                    f"{self._label} has no trial {number} any more: it was renamed or deleted"
+                    " from outside; put it back, or start a study of another name"
+                ) from error
+            except UpdateFinishedTrialError:
+                return
+
+
+# ---------------------------------------------------------------------------------- new points
+
+
+def propose(
+    sampler: SamplerName,
+    space: Mapping[str, Range],
+    history: Sequence[tuple[Mapping[str, Any], float | None, str]],
+    n: int,
+    *,
+    seed: int,
+    batch: int,
+) -> list[dict[str, Any]]:
+    """Return up to ``n`` new points of ``space``, the same for the same arguments.
+
+    Args:
+        sampler: ``qmc`` goes on with one scrambled Sobol sequence; ``tpe`` learns from history.
+        space: Range of each parameter.
+        history: Parameters, value and state of each point so far, running ones included.
+        n: How many points.
+        seed: The study's.
+        batch: How many batches were proposed before: a sampler that started with the same seed
+            each time would repeat itself.
+
+    Returns:
+        Points that are neither in history nor twice among themselves; fewer than ``n`` if the
+        space has no more to give.
+    """
+    entropy = [abs(seed), 0 if sampler == "qmc" else batch]
+    state = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+    distributions = {name: _distribution(where) for name, where in space.items()}
+    taken = np.array([_coordinates(space, params) for params, _, _ in history])
+    taken = taken.reshape(len(history), len(space))
+    found: list[dict[str, Any]] = []
+    with _quiet():
+        study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, state))
+        study.add_trials(_past(space, distributions, history))
+        if sampler == "qmc":
+            # The first trial of a study would be random: QMC learns the space from one.
+            low = {name: where.low for name, where in space.items()}
+            study.add_trial(
+                create_trial(state=TrialState.RUNNING, params=low, distributions=distributions)
+            )
+        # A Sobol sequence starts from its beginning and passes all that was asked before.
+        tries = _TRIES + (len(history) if sampler == "qmc" else 0)
+        failures = 0
+        while len(found) < n and failures < tries:
+            trial = study.ask(distributions)
+            here = _coordinates(space, trial.params)
+            if (np.abs(taken - here).max(axis=1) <= _SAME).any():
+                study.tell(trial, state=TrialState.FAIL)
+                failures += 1
+                continue
+            failures = 0
+            taken = np.vstack([taken, here])
+            found.append({name: trial.params[name] for name in space})
+    return found
+
+
+def _sampler(name: SamplerName, seed: int) -> optuna.samplers.BaseSampler:
+    if name == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    if name == "qmc":
+        return optuna.samplers.QMCSampler(scramble=True, seed=seed, warn_independent_sampling=False)
+    return optuna.samplers.TPESampler(seed=seed)
+
+
+def _past(
+    space: Mapping[str, Range],
+    distributions: Mapping[str, BaseDistribution],
+    history: Sequence[tuple[Mapping[str, Any], float | None, str]],
+) -> list[FrozenTrial]:
+    trials = []
+    for params, value, state in history:
+        inside = {name: _inside(_plain(params[name]), where) for name, where in space.items()}
+        if any(not where.low <= inside[name] <= where.high for name, where in space.items()):
+            continue
+        complete = state == "complete" and value is not None and math.isfinite(value)
+        trials.append(
+            create_trial(
+                state=TrialState.COMPLETE if complete else _PAST_STATES[state],
+                value=float(value) if complete and value is not None else None,
+                params=inside,
+                distributions=dict(distributions),
+            )
+        )
+    return trials
+
+
+# TPE takes a pruned trial for a bad one but ignores a failed one, and would go there again.
+_PAST_STATES: Final = {
+    "complete": TrialState.FAIL,  # without a value
+    "diverged": TrialState.PRUNED,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+    "running": TrialState.RUNNING,
+    "planned": TrialState.RUNNING,
+}
+
+
+def _coordinates(space: Mapping[str, Range], params: Mapping[str, Any]) -> list[float]:
+    """Return the point such that what is closer than ``_SAME`` in all of it is the same."""
+    return [
+        math.log(params[name]) if where.log else params[name] / (where.high - where.low or 1)
+        for name, where in space.items()
+    ]
+
+
+# ------------------------------------------------------------------------------------- helpers
+
+
+def _storage(database: Database) -> RDBStorage:
+    """Return Optuna's storage in the same database, with the same settings as our engine."""
+    engine_kwargs: dict[str, Any] = {}
+    if database.path is not None:
+        # Python opens transactions with SQLite's write lock: readers never have to upgrade to
+        # writers, which is where "database is locked" comes from despite a timeout.
+        engine_kwargs["creator"] = partial(
+            connect_sqlite, database.path, isolation_level="IMMEDIATE"
+        )
+    with tables_lock(database):
+        return RDBStorage(database.url, engine_kwargs=engine_kwargs)
+
+
+def _distribution(where: Range | Choices) -> BaseDistribution:
+    if isinstance(where, Choices):
+        return CategoricalDistribution(where.values)
+    if isinstance(where.low, int) and isinstance(where.high, int):
+        return IntDistribution(where.low, where.high, log=where.log)
+    return FloatDistribution(float(where.low), float(where.high), log=where.log)
+
+
+def _inside(value: Any, where: Range | Choices) -> Any:
+    """Return ``value``, or the end of its range if it is past it by rounding only."""
+    if isinstance(where, Range):
+        for end in (where.low, where.high):
+            if value != end and math.isclose(value, end, rel_tol=_SNAP):
+                return end
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` with Python's numbers for NumPy's, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Keep Optuna's notes about itself off the user's screen."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+@contextmanager
+def _explained(label: str) -> Generator[None]:
+    try:
+        with explained(label):
+            yield
+    except StorageInternalError as error:  # Optuna's wrapping of what the driver said
+        with explained(label):
+            raise error.__cause__ or error from None
