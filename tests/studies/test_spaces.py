@@ -82,7 +82,7 @@ def test_narrowing_stays_inside_and_keeps_the_centre(low, width, position, decad
 
 
 def test_narrowing_around_a_value_outside_is_refused():
-    with pytest.raises(SpaceError, match="value inside .*, got 2"):
+    with pytest.raises(SpaceError, match="a value inside"):
         LogRange(1e-3, 1).narrowed(around=2, decades=1)
 
 

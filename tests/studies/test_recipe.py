@@ -1,0 +1,340 @@
+"""Recipes: layers, defaults, files, messages, steps and specs."""
+
+import doctest
+
+import pytest
+
+from models.specs import Hyperparameters
+from studies import recipe_errors
+from studies.errors import RecipeError
+from studies.recipe import (
+    Recipe,
+    default_recipe,
+    differences,
+    final_recipe,
+    from_json,
+    load_recipe,
+    make_recipe,
+    to_json,
+    to_toml,
+    with_overrides,
+)
+from studies.specs import recipe_key, searched_field, to_data_spec, to_specs
+from studies.steps import resolve
+
+RECIPES = {
+    "default": {},
+    "cifar": {"data.name": "cifar10", "final.cycles": 3, "training.ns": 900},
+    "constant": {"training.eta": 0.001, "network.hidden": (), "data.split": "canonical"},
+    "step": {"training.schedule": "step", "data.train": 10_000, "data.validation": 500},
+    "adam": {"training.optimizer": "adam", "training.epochs": 3, "training.patience": 4},
+    "normal": {"network.sigma": 1e-3, "final.refit": "none", "data.split": "ordered"},
+    "file": {"data.name": 'C:\\my "own" 数据.csv', "data.label": "digit", "seed": 2**40},
+}
+
+
+def keyed(first: Recipe, second: Recipe) -> dict[str, tuple[object, object]]:
+    return {key: (a, b) for key, a, b in differences(first, second)}
+
+
+@pytest.mark.parametrize("flags", RECIPES.values(), ids=RECIPES)
+def test_a_recipe_survives_toml_and_json(flags, tmp_path):
+    recipe = make_recipe(flags=flags)
+    path = tmp_path / "recipe.toml"
+    path.write_text(to_toml(recipe), encoding="utf-8")
+
+    assert load_recipe(path) == recipe
+    assert from_json(to_json(recipe)) == recipe
+
+
+def test_examples_in_docstrings_are_true():
+    assert doctest.testmod(recipe_errors).failed == 0
+
+
+def test_the_default_on_cifar_is_the_labs():
+    recipe = default_recipe("cifar10")
+
+    steps = resolve(recipe, 45_000)
+
+    assert (steps.updates_per_epoch, steps.half_cycle, steps.n_updates) == (450, 900, 3600)
+    assert (steps.n_epochs, steps.n_cycles, steps.ends_on_whole_cycle) == (8, 2, True)
+    assert steps.lines == (
+        "45,000 samples / batch 100 = 450 updates an epoch",
+        "n_s 900, 2 cycles = 3,600 updates = 8 epochs",
+    )
+    assert steps.warnings == ()
+
+
+def test_small_data_sets_have_smaller_batches_unless_stated_otherwise(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text("[training]\nbatch_size = 50\n")
+
+    assert default_recipe("digits").training.batch_size == 20
+    assert default_recipe("own.csv").data.validation == 0.25
+    assert default_recipe("mnist").training.batch_size == 100
+    assert load_recipe(path).training.batch_size == 50
+    assert make_recipe(path, {"training.batch_size": 10}).training.batch_size == 10
+    assert make_recipe(path, {"data.name": "mnist"}).data.validation == 0.1
+
+
+def test_an_eta_makes_the_schedule_constant_and_counts_epochs():
+    recipe = with_overrides(default_recipe("cifar10"), {"training.eta": 0.05})
+
+    assert keyed(default_recipe("cifar10"), recipe) == {
+        "training.schedule": ("cyclical", "constant"),
+        "training.eta": (None, 0.05),
+        "training.eta_min": (1e-5, None),
+        "training.eta_max": (0.1, None),
+        "training.epochs": (None, 10),
+        "training.cycles": (2, None),
+    }
+
+
+def test_stating_epochs_unsays_cycles_and_the_other_way_round():
+    by_epochs = with_overrides(default_recipe(), {"training.epochs": 4})
+    by_cycles = with_overrides(by_epochs, {"training.cycles": 3})
+
+    assert (by_epochs.training.epochs, by_epochs.training.cycles) == (4, None)
+    assert (by_cycles.training.epochs, by_cycles.training.cycles) == (None, 3)
+
+
+def test_another_optimizer_brings_its_own_learning_rate_unless_one_is_stated():
+    def eta_max(**training: object) -> float | None:
+        flags = {f"training.{key}": value for key, value in training.items()}
+        return make_recipe(flags=flags).training.eta_max
+
+    assert eta_max() == 0.1
+    assert eta_max(optimizer="momentum") == 0.02
+    assert eta_max(momentum=0.5) == 0.02
+    assert eta_max(optimizer="adam") == 0.001
+    assert eta_max(optimizer="adam", eta_max=0.01) == 0.01
+
+
+def test_flags_that_repeat_a_recipe_make_no_difference():
+    recipe = default_recipe()
+
+    same = with_overrides(recipe, {"training.cycles": 2, "network.hidden": (50,), "seed": None})
+
+    assert differences(recipe, same) == []
+
+
+def test_a_recipe_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        default_recipe().seed = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[training]\netaa = 1", "training.etaa is no key of a recipe; did you mean training.eta?"),
+        ("eta = 1", "eta is no key of a recipe; did you mean training.eta?"),
+        ("[trainin]\neta = 1", "trainin is no key of a recipe; did you mean training?"),
+        ("[training]\nl2_strength = 1", "did you mean training.lambda?"),
+        ("[training]\nqqq = 1", "training.qqq is no key of a recipe"),
+        ("training = 3", "training must be a section, got 3"),
+        ("[training]\nlambda = 'x'", "training.lambda must be a number, got 'x'"),
+        ("[training]\nlambda = -1", "training.lambda must be >= 0, got -1"),
+        ("[training]\neta = nan", "training.eta must be finite, got nan"),
+        ("[training]\neta = 0", "training.eta must be > 0, got 0"),
+        ("[training]\nbatch_size = 2.5", "training.batch_size must be a whole number, got 2.5"),
+        ("[training]\nbatch_size = true", "training.batch_size must be a whole number, got true"),
+        ("[training]\nshuffle = 1", "training.shuffle must be true or false, got 1"),
+        ("[training]\nschedule = 'cyclic'", "got 'cyclic'; did you mean cyclical?"),
+        ("[network]\nactivation = 'rulu'", "network.activation must be one of relu, sigmoid"),
+        ("[network]\nhidden = 50", "network.hidden must be a list, got 50"),
+        ("[network]\nhidden = [50, 0]", "network.hidden must be >= 1, got 0"),
+        ("[data]\nvalidation = 1.5", "data.validation must be a number of samples >= 1 or a"),
+        ("[training]\nepochs = 48\ncycles = 3", "either training.epochs or training.cycles"),
+        ("[training]\neta = 1\nschedule = 'cyclical'", "training.eta needs training.schedule"),
+        ("[training]\nns = 9\nschedule = 'constant'", "training.ns needs training.schedule cycl"),
+        ("[training]\neta_min = 1", "training.eta_min must be <= training.eta_max, got 1 and 0.1"),
+        ("[training]\noptimizer = 'adam'\nmomentum = 0.9", "momentum needs training.optimizer"),
+        ("[final]\ncycles = 3\n[training]\nepochs = 3\nschedule = 'step'", "final.cycles needs"),
+        ("[data]\nsplit = 'canonical'\nvalidation = 0.1", "data.validation needs data.split"),
+        ("[data", "must be TOML"),
+    ],
+)
+def test_a_broken_recipe_is_one_line_with_file_key_and_reason(text, reason, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+
+    with pytest.raises(RecipeError) as error:
+        load_recipe(path)
+
+    assert reason in str(error.value)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert error.value.exit_status == 2
+
+
+def test_a_recipe_that_is_no_text_file_is_refused(tmp_path):
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(RecipeError, match="UTF-8"):
+        load_recipe(tmp_path / "binary.toml")
+    with pytest.raises(RecipeError, match="got the folder"):
+        load_recipe(tmp_path)
+    with pytest.raises(RecipeError, match="found no"):
+        load_recipe(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ({"training.eta": -0.1}, "--eta must be > 0, got -0.1"),
+        ({"training.batch_size": 0}, "--batch-size must be >= 1, got 0"),
+        ({"data.validation": 0.0}, "--validation must be a number of samples"),
+        ({"training.epochs": 4, "training.cycles": 2}, "either --epochs or --cycles, got 4 and 2"),
+        ({"training.eta": 1.0, "training.schedule": "cyclical"}, "--eta needs --schedule constant"),
+        ({"training.eta_min": 1.0}, "--eta-min must be <= training.eta_max, got 1 and 0.1"),
+        ({"final.epochs": 0}, "--final-epochs must be >= 1"),
+        ({"data.name": ""}, "--data must be a text, got ''"),
+        ({"seed": -1}, "--seed must be >= 0, got -1"),
+    ],
+)
+def test_a_bad_flag_is_named_as_a_flag(flags, reason):
+    for stated in (lambda: make_recipe(flags=flags), lambda: with_overrides(Recipe(), flags)):
+        with pytest.raises(RecipeError) as error:
+            stated()
+        assert str(error.value).startswith(reason) or reason in str(error.value)
+
+
+def test_a_training_that_stops_within_a_cycle_says_so():
+    recipe = make_recipe(flags={"data.name": "cifar10", "training.ns": 900, "training.epochs": 18})
+
+    steps = resolve(recipe, 45_000)
+
+    assert steps.n_cycles == 4.5
+    assert not steps.ends_on_whole_cycle
+    assert "ends after 4.5 cycles" in steps.warnings[0]
+    assert "cycles 4 or 5" in steps.warnings[0]
+    assert steps.lines[1] == "18 epochs = 8,100 updates = 4.5 cycles of n_s 900"
+
+
+@pytest.mark.parametrize(("drop_last", "per_epoch", "n_epochs"), [(False, 54, 8), (True, 53, 8)])
+def test_the_last_batch_counts_unless_dropped(drop_last, per_epoch, n_epochs):
+    recipe = make_recipe(flags={"training.drop_last": drop_last})
+
+    steps = resolve(recipe, 1078)
+
+    assert (steps.updates_per_epoch, steps.n_epochs) == (per_epoch, n_epochs)
+    assert steps.half_cycle == 2 * 53
+    assert steps.n_updates == 4 * 106
+
+
+def test_steps_are_counted_in_epochs_and_become_updates():
+    recipe = make_recipe(flags={"training.step_every": 4, "data.name": "mnist"})
+
+    _, training, numbers = to_specs(recipe, 784, 10, 50_000)
+
+    assert (training.schedule, training.n_updates) == ("step", 5000)
+    assert (numbers.step_every, numbers.step_factor) == (2000, 0.1)
+
+
+def test_a_batch_larger_than_the_training_set_is_refused():
+    with pytest.raises(RecipeError, match="<= the training set's 10 samples, got 20"):
+        resolve(default_recipe(), 10)
+
+
+def test_specs_say_what_the_recipe_says():
+    flags = {"data.name": "cifar10", "training.lambda": 0.01, "network.hidden": (50, 30)}
+    recipe = make_recipe(flags=flags)
+
+    network, training, numbers = to_specs(recipe, 3072, 10, 45_000)
+
+    assert network.widths == (3072, 50, 30, 10)
+    assert training.n_epochs(45_000) == 8
+    assert numbers == Hyperparameters(l2_strength=0.01, eta_min=1e-5, eta_max=0.1, half_cycle=900)
+
+
+def test_the_split_follows_the_seed():
+    spec = to_data_spec(make_recipe(flags={"seed": 7, "training.precision": "float64"}))
+
+    assert (spec.split.seed, spec.split.validation, spec.split.stratified) == (7, 0.25, True)
+    assert spec.precision == "float64"
+    canonical = to_data_spec(make_recipe(flags={"data.split": "canonical"}))
+    assert (canonical.split.method, canonical.split.stratified) == ("canonical", False)
+
+
+def test_the_final_training_has_the_length_its_section_asks_for():
+    recipe = make_recipe(flags={"data.name": "cifar10", "final.cycles": 3})
+
+    assert resolve(final_recipe(recipe), 49_000).n_updates == 5880
+    assert final_recipe(default_recipe()) == default_recipe()
+
+
+def test_searching_what_plays_no_part_is_refused():
+    cyclical = default_recipe()
+
+    assert searched_field(cyclical, "lambda") == "l2_strength"
+    assert searched_field(cyclical, "eta_max") == "eta_max"
+    with pytest.raises(RecipeError, match="eta needs --schedule constant or step, got cyclical"):
+        searched_field(cyclical, "eta")
+    with pytest.raises(RecipeError, match="momentum needs --optimizer"):
+        searched_field(cyclical, "momentum")
+
+
+def key_of(flags: dict[str, object], **changed: object) -> str:
+    network, training, numbers = to_specs(make_recipe(flags=flags), 64, 10, 1000)
+    given = {"data_key": "abc", "seed": 0, "replicate": 0} | changed
+    return recipe_key(network, training, numbers, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"final.top": 5, "final.validation": 0.1},
+        {"training.epochs": 8},  # two cycles of 2 · 50 updates up and as many down
+        {"training.ns": 100},
+        {"data.label": "digit"},  # what it leads to is in the key of the data
+    ],
+)
+def test_what_does_not_decide_a_run_does_not_change_its_key(flags):
+    assert key_of(flags) == key_of({})
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"training.lambda": 1e-3},
+        {"training.eta_max": 0.2},
+        {"training.cycles": 3},
+        {"network.hidden": (51,)},
+        {"network.activation": "tanh"},
+        {"training.shuffle": False},
+        {"training.precision": "float64"},
+    ],
+)
+def test_what_decides_a_run_changes_its_key(flags):
+    assert key_of(flags) != key_of({})
+
+
+def test_data_seed_and_replicate_decide_a_run():
+    keys = {key_of({}), key_of({}, data_key="x"), key_of({}, seed=1), key_of({}, replicate=1)}
+
+    assert len(keys) == 4
+    assert all(len(key) == 64 for key in keys)
+
+
+def test_numbers_without_a_part_do_not_change_the_key():
+    network, training, numbers = to_specs(default_recipe(), 64, 10, 1000)
+    other = Hyperparameters(
+        l2_strength=numbers.l2_strength,
+        eta_min=numbers.eta_min,
+        eta_max=numbers.eta_max,
+        half_cycle=numbers.half_cycle,
+        learning_rate=0.7,
+        momentum=0.3,
+    )
+
+    def key(hyperparameters: Hyperparameters) -> str:
+        return recipe_key(network, training, hyperparameters, data_key="", seed=0, replicate=0)
+
+    assert key(numbers) == key(other)
+
+
+def test_no_message_rounds_a_number_away():
+    with pytest.raises(RecipeError, match="must be < 1, got 1$"):
+        make_recipe(flags={"training.momentum": 1.0})
+    with pytest.raises(RecipeError, match=r"must be <= 1, got 1\.0000001$"):
+        make_recipe(flags={"training.step_factor": 1.0000001})
