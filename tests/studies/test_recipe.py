@@ -334,7 +334,7 @@ def test_numbers_without_a_part_do_not_change_the_key():
 
 
 def test_no_message_rounds_a_number_away():
-    with pytest.raises(RecipeError, match="must be < 1, got 1$"):
+    with pytest.raises(RecipeError, match=r"must be < 1, got 1$"):
         make_recipe(flags={"training.momentum": 1.0})
     with pytest.raises(RecipeError, match=r"must be <= 1, got 1\.0000001$"):
         make_recipe(flags={"training.step_factor": 1.0000001})

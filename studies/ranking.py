@@ -1,0 +1,161 @@
+"""Which trial counts as best, and the shape in which a ranking leaves the program."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+TrialState = Literal["complete", "diverged", "pruned", "failed", "running", "planned"]
+
+# The order in which states are listed.
+STATES: tuple[str, ...] = get_args(TrialState)
+
+
+@dataclass(frozen=True)
+class RankedTrial:
+    """A trial and its place in the ranking.
+
+    Attributes:
+        rank: From 1; ``None`` for a trial that is not complete, or not ranked yet.
+        stage: The stage it belongs to, such as ``coarse``.
+        trial: Optuna's number, from 0 in each stage.
+        params: What was searched, by the names users give: ``{"lambda": 0.001}``.
+        replicates: Training runs that the means below are over.
+        validation_accuracy: Mean over the replicates, in [0, 1].
+        validation_loss: Mean over the replicates.
+        train_accuracy: Mean over the replicates, in [0, 1].
+        seconds: Training time of all replicates.
+        test_accuracy: ``None`` until the test set was opened for it.
+        uuid: Names the trial in the database.
+    """
+
+    stage: str
+    trial: int
+    state: TrialState
+    params: Mapping[str, float | int]
+    replicates: int = 1
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    train_accuracy: float | None = None
+    seconds: float | None = None
+    test_accuracy: float | None = None
+    uuid: str | None = None
+    rank: int | None = None
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """What a stage searched, and why there.
+
+    Attributes:
+        low: Least value of the range; ``None`` where values were given one by one without one.
+        values: What was tried, from the least to the greatest.
+        parent: The stage that the range was narrowed from, if any.
+        reason: How the range came about, in plain words.
+    """
+
+    name: str
+    low: float | None
+    high: float | None
+    values: Sequence[float]
+    parent: str | None = None
+    reason: str | None = None
+
+
+def rank_trials(
+    trials: Iterable[RankedTrial], stages: Sequence[str] = ()
+) -> tuple[RankedTrial, ...]:
+    """Return the trials, best first, with their ranks.
+
+    Complete trials come by mean validation accuracy, then lower validation loss, then stage,
+    then number. The others have no rank and follow by state, stage and number.
+
+    Args:
+        trials: In any order; ranks they have are forgotten.
+        stages: Stages in the order they were searched; others follow by name.
+    """
+    place = {name: position for position, name in enumerate(stages)}
+
+    def key(trial: RankedTrial) -> tuple[Any, ...]:
+        score: tuple[float, float] = (0.0, 0.0)
+        if trial.state == "complete":
+            score = (-_or(trial.validation_accuracy, -math.inf), _or(trial.validation_loss))
+        stage = (place.get(trial.stage, len(place)), trial.stage)
+        return (STATES.index(trial.state), *score, *stage, trial.trial)
+
+    return tuple(
+        replace(trial, rank=position if trial.state == "complete" else None)
+        for position, trial in enumerate(sorted(trials, key=key), start=1)
+    )
+
+
+def top(ranking: Iterable[RankedTrial], k: int) -> tuple[RankedTrial, ...]:
+    """Return the ``k`` best complete trials of a ranking, fewer if there are fewer.
+
+    A second trial with the same parameters is passed over: it would be tested twice.
+    """
+    best: list[RankedTrial] = []
+    for trial in ranking:
+        known = any(dict(trial.params) == dict(other.params) for other in best)
+        if trial.rank is not None and not known and len(best) < k:
+            best.append(trial)
+    return tuple(best)
+
+
+def ranking_json(
+    *,
+    study: str,
+    data: str,
+    seed: int,
+    stages: Iterable[StageSummary],
+    trials: Iterable[RankedTrial],
+) -> dict[str, Any]:
+    """Return the object that ``rank --json`` prints: a stable contract, see ``docs/cli.md``.
+
+    Numbers that are not finite are ``null``; so is what is not known.
+    """
+    return {
+        "study": study,
+        "data": data,
+        "seed": seed,
+        "stages": [
+            {
+                "name": stage.name,
+                "low": _number(stage.low),
+                "high": _number(stage.high),
+                "values": [_number(value) for value in stage.values],
+                "parent": stage.parent,
+                "reason": stage.reason,
+            }
+            for stage in stages
+        ],
+        "trials": [
+            {
+                "rank": trial.rank,
+                "stage": trial.stage,
+                "trial": trial.trial,
+                # Whether a trial waits or trains is no one's business outside.
+                "state": "running" if trial.state == "planned" else trial.state,
+                "params": {name: _number(value) for name, value in trial.params.items()},
+                "replicates": trial.replicates,
+                "validation_accuracy": _number(trial.validation_accuracy),
+                "validation_loss": _number(trial.validation_loss),
+                "train_accuracy": _number(trial.train_accuracy),
+                "seconds": _number(trial.seconds),
+                "test_accuracy": _number(trial.test_accuracy),
+            }
+            for trial in trials
+        ],
+    }
+
+
+def _or(value: float | None, missing: float = math.inf) -> float:
+    # NaN compares with nothing, so a sort with it in is in no order.
+    return missing if value is None or math.isnan(value) else value
+
+
+def _number(value: float | int | None) -> float | int | None:
+    if value is None or isinstance(value, int):
+        return value
+    # NumPy's scalars are floats too, but JSON wants Python's own.
+    return float(value) if math.isfinite(value) else None

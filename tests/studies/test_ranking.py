@@ -1,0 +1,162 @@
+"""Which trial is best, and how a ranking leaves the program."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studies.ranking import (
+    STATES,
+    RankedTrial,
+    StageSummary,
+    rank_trials,
+    ranking_json,
+    top,
+)
+
+STAGES = ("coarse", "fine")
+# Few different scores, so that ties are common.
+SCORES = st.sampled_from([None, math.nan, 0.1, 0.5, 0.9])
+
+
+@st.composite
+def trials(draw: st.DrawFn) -> list[RankedTrial]:
+    places = draw(
+        st.lists(st.tuples(st.sampled_from(STAGES), st.integers(0, 9)), unique=True, max_size=12)
+    )
+    return [
+        RankedTrial(
+            stage=stage,
+            trial=number,
+            state=draw(st.sampled_from(STATES)),  # type: ignore[arg-type]
+            params={"lambda": draw(st.sampled_from([0.0, 1e-3, 1e-2]))},
+            validation_accuracy=draw(SCORES),
+            validation_loss=draw(SCORES),
+            seconds=draw(SCORES),
+        )
+        for stage, number in places
+    ]
+
+
+def trial(number: int, accuracy: float | None, loss: float | None, **more: object) -> RankedTrial:
+    given = {"stage": "coarse", "state": "complete", "params": {"lambda": 10.0**-number}} | more
+    return RankedTrial(
+        trial=number,
+        validation_accuracy=accuracy,
+        validation_loss=loss,
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def places(ranking: tuple[RankedTrial, ...]) -> list[tuple[str, int]]:
+    return [(entry.stage, entry.trial) for entry in ranking]
+
+
+def test_accuracy_decides_then_loss_then_stage_then_number():
+    worst = trial(0, 0.4, 0.1)
+    later_stage = trial(1, 0.5, 0.2, stage="fine")
+    second = trial(3, 0.5, 0.2)
+    first = trial(2, 0.5, 0.2)
+    lossy = trial(4, 0.5, 0.3)
+    best = trial(5, 0.6, 9.0, stage="fine")
+
+    ranking = rank_trials([worst, later_stage, second, first, lossy, best], STAGES)
+
+    expected = [("fine", 5), ("coarse", 2), ("coarse", 3), ("fine", 1), ("coarse", 4)]
+    assert places(ranking) == [*expected, ("coarse", 0)]
+    assert [entry.rank for entry in ranking] == [1, 2, 3, 4, 5, 6]
+
+
+def test_trials_that_are_not_complete_come_last_whatever_they_scored():
+    states = ["running", "failed", "planned", "diverged", "pruned", "complete"]
+    entries = [trial(i, 0.1 * i if i < 5 else 0.0, 0.1, state=s) for i, s in enumerate(states)]
+
+    ranking = rank_trials(entries)
+
+    assert [entry.state for entry in ranking] == list(STATES)
+    assert [entry.rank for entry in ranking] == [1, None, None, None, None, None]
+
+
+@given(trials(), st.randoms())
+def test_a_ranking_depends_on_no_order(entries, random):
+    shuffled = list(entries)
+    random.shuffle(shuffled)
+
+    assert places(rank_trials(shuffled, STAGES)) == places(rank_trials(entries, STAGES))
+
+
+@given(trials())
+def test_ranks_count_up_from_one_and_only_complete_trials_have_them(entries):
+    ranking = rank_trials(entries, STAGES)
+
+    ranks = [entry.rank for entry in ranking if entry.state == "complete"]
+    assert ranks == list(range(1, len(ranks) + 1))
+    assert [entry.rank for entry in ranking[: len(ranks)]] == ranks
+    assert all(entry.rank is None for entry in ranking[len(ranks) :])
+    assert sorted(places(ranking)) == sorted(places(tuple(entries)))
+
+
+@given(trials(), st.integers(0, 5))
+def test_the_top_is_complete_distinct_and_in_order(entries, k):
+    ranking = rank_trials(entries, STAGES)
+
+    best = top(ranking, k)
+
+    assert len(best) <= k
+    assert len({entry.params["lambda"] for entry in best}) == len(best)
+    assert [entry.rank for entry in best] == sorted(entry.rank or 0 for entry in best)
+    if k and ranking and ranking[0].rank:
+        assert best[0] is ranking[0]
+
+
+@given(trials())
+def test_the_json_of_a_ranking_is_json_and_keeps_its_keys(entries):
+    stage = StageSummary("coarse", 1e-5, 1e-1, [1e-5, 1e-3, 1e-1])
+
+    ranking = rank_trials(entries, STAGES)
+    written = ranking_json(
+        study="digits/lambda", data="digits", seed=0, stages=[stage], trials=ranking
+    )
+
+    assert json.loads(json.dumps(written, allow_nan=False)) == written
+    assert list(written) == ["study", "data", "seed", "stages", "trials"]
+    assert list(written["stages"][0]) == ["name", "low", "high", "values", "parent", "reason"]
+    for entry in written["trials"]:
+        assert list(entry) == [
+            "rank",
+            "stage",
+            "trial",
+            "state",
+            "params",
+            "replicates",
+            "validation_accuracy",
+            "validation_loss",
+            "train_accuracy",
+            "seconds",
+            "test_accuracy",
+        ]
+        assert entry["state"] in {"complete", "diverged", "pruned", "failed", "running"}
+
+
+def test_numpy_scalars_become_python_numbers():
+    entry = trial(0, np.float64(0.5), np.float32(0.25))  # type: ignore[arg-type]
+
+    written = ranking_json(study="s", data="d", seed=0, stages=[], trials=[entry])
+
+    assert type(written["trials"][0]["validation_accuracy"]) is float
+    assert type(written["trials"][0]["validation_loss"]) is float
+
+
+def test_ranking_needs_no_library():
+    code = "import sys, studies.ranking; print(*sys.modules)"
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+
+    assert not {"optuna", "pydantic", "numpy", "sqlalchemy"} & set(done.stdout.split())
