@@ -269,6 +269,7 @@ def _use_write_ahead_log(engine: Engine) -> None:
 def _check_place(path: Path, *, create: bool) -> bool:
     """Return whether there is a file; refuse places where none can be."""
     try:
+        path.resolve()  # the one that minds a NUL inside
         if path.is_file():
             return True
         if path.is_dir():
@@ -279,7 +280,7 @@ def _check_place(path: Path, *, create: bool) -> bool:
             raise StorageError(f"the folder {path.parent} of {path.name} does not exist; create it")
         if not create:
             raise _no_studies(str(path))
-    except (OSError, ValueError) as error:  # too long, a NUL inside, no right to look
+    except (OSError, ValueError) as error:  # too long, no right to look, …
         raise StorageError(f"{str(path)!r} cannot be a file here: {error}") from error
     return False
 

@@ -83,6 +83,7 @@ class OptunaStage:
         self._study = study
         self._label = label
         self._study_id = storage.get_study_id_from_name(study.study_name)
+        self._uuids: dict[int, str | None] = {}
 
     @classmethod
     def open(cls, database: Database, name: str, attributes: Mapping[str, Any]) -> Self:
@@ -107,7 +108,7 @@ class OptunaStage:
             )
             stage = cls(storage, study, f"Optuna's study {name!r} in {database.label}")
             try:
-                stage._check(attributes.get(UUID))
+                stage._check_owner(attributes.get(UUID))
                 stage.set_attributes(attributes)
             except BaseException:
                 stage.close()
@@ -158,6 +159,7 @@ class OptunaStage:
         Each is one transaction: killed at any moment, a trial is there whole or not at all.
         """
         with _quiet(), _explained(self._label):
+            self._check_still_there()
             numbers = self._numbers()
             for trial in trials:
                 if trial.uuid in numbers:
@@ -226,10 +228,12 @@ class OptunaStage:
         Waiting ones are somebody's wish, from the dashboard say, and stay.
         """
         with _quiet(), _explained(self._label):
+            self._check_still_there()
+            self._numbers()
             strays = [
                 trial.number
                 for trial in self._trials(TrialState.RUNNING)
-                if trial.user_attrs.get(UUID) not in known
+                if self._uuids[trial.number] not in known
             ]
         for number in strays:
             self.finish(number, "failed")
@@ -244,7 +248,7 @@ class OptunaStage:
                 if UUID in trial.user_attrs
             }
 
-    def _check(self, uuid: object) -> None:
+    def _check_owner(self, uuid: object) -> None:
         if self._study.directions != [StudyDirection.MAXIMIZE]:
             directions = ", ".join(each.name.lower() for each in self._study.directions)
             raise StorageError(
@@ -258,12 +262,24 @@ class OptunaStage:
                 " study"
             )
 
+    def _check_still_there(self) -> None:
+        # Another study may have the id by now: SQLite gives those of deleted rows out again.
+        try:
+            found = self._storage.get_study_id_from_name(self.name)
+        except KeyError:
+            found = None
+        if found != self._study_id:
+            raise self._gone()
+
+    def _gone(self) -> StorageError:
+        return StorageError(
+            f"{self._label} was renamed or deleted from outside; undo that, or start a study of"
+            " another name"
+        )
+
     def _numbers(self) -> dict[str, int]:
-        return {
-            trial.user_attrs[UUID]: trial.number
-            for trial in self._trials()
-            if UUID in trial.user_attrs
-        }
+        self._uuids = {trial.number: trial.user_attrs.get(UUID) for trial in self._trials()}
+        return {uuid: number for number, uuid in self._uuids.items() if uuid is not None}
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=states or None)
@@ -272,13 +288,22 @@ class OptunaStage:
     def _trial(self, number: int) -> Generator[int]:
         """Yield Optuna's id of a trial; leave the block silently if the trial is finished."""
         with _quiet(), _explained(self._label):
+            if number not in self._uuids:
+                self._check_still_there()
+                self._numbers()
             try:
-                yield self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+                trial_id = self._storage.get_trial_id_from_study_id_trial_number(
+                    self._study_id, number
+                )
+                uuid = self._storage.get_trial(trial_id).user_attrs.get(UUID)
             except KeyError as error:
-                raise StorageError(
-                    f"{self._label} has no trial {number} any more: it was renamed or deleted"
-                    " from outside; put it back, or start a study of another name"
-                ) from error
+                raise self._gone() from error
+            if uuid != self._uuids.get(number):
+                raise self._gone()
+            if uuid is None:  # a stray, without a name of its own to know it by
+                self._check_still_there()
+            try:
+                yield trial_id
             except UpdateFinishedTrialError:
                 return
 

@@ -241,7 +241,7 @@ def test_numbers_of_numpy_are_stored_as_numbers_and_what_is_not_finite_as_null(
     assert loss == (None,)
 
 
-def test_json_that_is_none_is_refused(db: Database) -> None:
+def test_what_json_does_not_know_is_refused(db: Database) -> None:
     with pytest.raises(sa.exc.StatementError, match="not JSON compliant"):
         repository.set_measurement(db, "width", math.nan)
 

@@ -1,0 +1,127 @@
+"""Tables, migrations and the list of revisions say the same, with Optuna's tables or without."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from optuna.storages import RDBStorage
+
+import db.schema
+from db.engine import open_database
+from db.migrations.env_filter import include_object
+from db.schema import HEAD, REVISIONS, VERSION_TABLE
+from db.tables import Base
+
+Step = Callable[[Path], None]
+
+
+def ours(path: Path) -> None:
+    open_database(str(path), create=True).close()
+
+
+def optunas(path: Path) -> None:
+    storage = RDBStorage(f"sqlite:///{path}")
+    storage.create_new_study([], "theirs")
+    storage.engine.dispose()
+
+
+def differences(path: Path) -> list[Any]:
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "version_table": VERSION_TABLE,
+                "include_object": include_object,
+                "compare_type": True,
+                "compare_server_default": True,
+            },
+        )
+        found = compare_metadata(context, Base.metadata)
+    engine.dispose()
+    return found
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [(ours,), (ours, optunas), (optunas, ours), (ours, optunas, ours)],
+    ids=["ours", "ours-optuna", "optuna-ours", "ours-optuna-ours"],
+)
+def test_migrations_make_exactly_the_tables(path: Path, steps: tuple[Step, ...]) -> None:
+    for step in steps:
+        step(path)
+
+    assert differences(path) == []
+    with sa.create_engine(f"sqlite:///{path}").connect() as connection:
+        tables = set(sa.inspect(connection).get_table_names())
+        theirs = {name for name in tables if not name.startswith("training_")}
+        if optunas in steps:
+            assert {"studies", "trials", "alembic_version"} <= theirs
+            study_name = connection.execute(sa.text("SELECT study_name FROM studies")).scalar()
+            assert study_name == "theirs"
+        else:
+            assert theirs == set()
+        connection.engine.dispose()
+
+
+def test_checks_and_storage_are_as_the_tables_say(path: Path) -> None:
+    ours(path)
+    made = sa.create_engine(f"sqlite:///{path}")
+    wanted = sa.create_engine(f"sqlite:///{path.with_name('wanted.db')}")
+    Base.metadata.create_all(wanted)
+
+    # What autogenerate does not compare: checks, cascades, tables without row ids.
+    assert layout(made) == layout(wanted)
+
+
+def layout(engine: sa.Engine) -> dict[str, Any]:
+    inspector = sa.inspect(engine)
+    found = {
+        name: (
+            sorted((check["name"], check["sqltext"]) for check in checks(inspector, name)),
+            sorted(
+                (key["name"], key["options"].get("ondelete"))
+                for key in inspector.get_foreign_keys(name)
+            ),
+            inspector.get_table_options(name),
+        )
+        for name in inspector.get_table_names()
+        if name != VERSION_TABLE
+    }
+    engine.dispose()
+    return found
+
+
+def checks(inspector: sa.Inspector, name: str) -> list[Any]:
+    return list(inspector.get_check_constraints(name))
+
+
+def test_the_list_of_revisions_is_alembics() -> None:
+    script = ScriptDirectory(str(Path(db.schema.__file__).parent / "migrations"))
+
+    walked = [revision.revision for revision in script.walk_revisions()]
+
+    assert list(REVISIONS) == walked[::-1]
+    assert script.get_heads() == [HEAD]
+
+
+def test_a_failed_migration_has_never_happened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(connection: sa.Connection) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(db.schema, "_check_foreign_keys", fail)
+    with pytest.raises(KeyError):
+        ours(path)
+    with sa.create_engine(f"sqlite:///{path}").connect() as connection:
+        assert sa.inspect(connection).get_table_names() == []
+        connection.engine.dispose()
+    monkeypatch.undo()
+
+    ours(path)
+
+    assert differences(path) == []
