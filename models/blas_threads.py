@@ -1,0 +1,32 @@
+"""How many threads BLAS may use."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+
+@cache
+def _controller() -> Any:
+    # Looking through the loaded libraries takes milliseconds: once a process is enough.
+    return ThreadpoolController()
+
+
+@contextmanager
+def limited_blas(n_threads: int) -> Iterator[None]:
+    """Give the large products ``n_threads`` threads, and NumPy's own small ones a single one.
+
+    NumPy and SciPy each bring an OpenBLAS with threads of its own. Two such pools that take turns
+    fight for the cores, so only SciPy's, which multiplies the large matrices, gets several.
+    """
+    numpy_blas = [
+        library.filepath for library in _controller().lib_controllers if "numpy" in library.filepath
+    ]
+    with _controller().limit(limits=n_threads, user_api="blas"):
+        if n_threads == 1 or not numpy_blas:
+            yield
+        else:
+            with _controller().select(filepath=numpy_blas).limit(limits=1):
+                yield

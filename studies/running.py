@@ -1,0 +1,402 @@
+"""The run loop: trains what is planned of a stage, stores it, and tells Optuna.
+
+The order makes it safe to be killed anywhere: the plan is stored before anything is trained, a
+segment with its checkpoint before the next one counts, a trial's result before Optuna hears of it;
+and each of these may be done twice without harm.
+"""
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Protocol
+
+from db import repository
+from db.engine import Database
+from db.records import (
+    FINAL_STATES,
+    CohortRecord,
+    EpochRecord,
+    PlanRecord,
+    RunRecord,
+    RunUpdate,
+    SegmentResult,
+    StageRecord,
+    TrialRecord,
+    TrialState,
+    TrialUpdate,
+)
+from models.cohort import CohortPlan, CohortState, state_from_bytes, state_to_bytes
+from models.data import PreparedData
+from models.segment import Segment
+from models.segment import SegmentResult as Trained
+from models.training import EpochRow
+from studies.executors import Executor
+from studies.planning import plan_from_json, segment_epochs
+
+# A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
+# no more than this per worker.
+SEGMENT_SECONDS = 3.0
+# Multiply-adds a second assumed for a cohort's first segment; measured from then on.
+FIRST_RATE = 2e10
+
+
+@dataclass(frozen=True, slots=True)
+class CohortProgress:
+    """Where a cohort is, for whoever watches.
+
+    Attributes:
+        cohort: From 1, of ``n_cohorts`` that the stage has yet to train.
+        params: Of its trials, in slot order.
+        epoch: Of ``n_epochs``.
+        best_accuracy: Highest validation accuracy in the last epoch; ``None`` if none is left.
+        seconds_left: Estimate for this cohort; ``None`` before there is one.
+    """
+
+    stage: str
+    cohort: int
+    n_cohorts: int
+    n_trials: int
+    replicate: int
+    epoch: int
+    n_epochs: int
+    best_accuracy: float | None
+    seconds_left: float | None
+
+
+class Observer(Protocol):
+    """Watches a search, and may ask it to stop."""
+
+    @property
+    def stop_requested(self) -> bool:
+        """Return whether the search should end after the segments under way."""
+
+    def progressed(self, progress: CohortProgress) -> None:
+        """Hear of a cohort that came further."""
+
+    def said(self, line: str) -> None:
+        """Hear of something worth knowing."""
+
+
+class Quiet:
+    """Watches nothing."""
+
+    stop_requested = False
+
+    def progressed(self, progress: CohortProgress) -> None:
+        """Look away."""
+
+    def said(self, line: str) -> None:
+        """Look away."""
+
+
+class StoppedByRequest(KeyboardInterrupt):
+    """The search was asked to stop; what was trained is stored."""
+
+
+class Mirror(Protocol):
+    """Optuna's side of a stage."""
+
+    def start(self, trials: Sequence[TrialRecord]) -> None:
+        """Have every trial running in Optuna, and its number there in our tables."""
+
+    def tell(self, trials: Sequence[TrialRecord]) -> None:
+        """Tell the results of finished trials; twice does no harm."""
+
+
+@dataclass(slots=True)
+class _Cohort:
+    """A cohort that is being trained; ``epoch`` and ``seconds`` (by slot) are as stored."""
+
+    record: CohortRecord
+    position: int
+    plan: CohortPlan
+    runs: list[RunRecord]
+    state: CohortState | None
+    epoch: int
+    seconds: list[float]
+    seconds_per_epoch: float | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.state is not None and self.state.done
+
+
+def train_stage(
+    database: Database,
+    stage: StageRecord,
+    data: PreparedData,
+    executor: Executor,
+    mirror: Mirror | None,
+    observer: Observer,
+) -> None:
+    """Train all cohorts that are planned and not done, and tell Optuna of all finished trials.
+
+    Args:
+        database: Where the plan is, and results go.
+        stage: Which plan.
+        data: What the plan's cohorts are trained on.
+        executor: Where they are trained.
+        mirror: Optuna's side, if the stage has one.
+        observer: Hears of progress; may ask to stop.
+
+    Raises:
+        StoppedByRequest: If the observer asked to stop; the same call carries on.
+    """
+    _StageRun(database, stage, data, executor, mirror, observer).run()
+
+
+class _StageRun:
+    """One call of ``train_stage``."""
+
+    def __init__(
+        self,
+        database: Database,
+        stage: StageRecord,
+        data: PreparedData,
+        executor: Executor,
+        mirror: Mirror | None,
+        observer: Observer,
+    ) -> None:
+        self.database = database
+        self.stage = stage
+        self.data = data
+        self.executor = executor
+        self.mirror = mirror
+        self.observer = observer
+        plan = repository.load_plan(database, stage)
+        self.trials = {trial.id: trial for trial in plan.trials}
+        self.outcomes: dict[int, dict[int, RunRecord | RunUpdate]] = defaultdict(dict)
+        for run in plan.runs:
+            self.outcomes[run.trial_id][run.id] = run
+        self.cohorts = {cohort.record.uuid: cohort for cohort in self._unfinished(plan)}
+
+    def run(self) -> None:
+        waiting = list(self.cohorts.values())
+        n_running = 0
+        while waiting and n_running < self.executor.n_workers:
+            self._submit(waiting.pop(0))
+            n_running += 1
+        # Workers are at work by now: they need not wait for Optuna.
+        if self.mirror is not None:
+            self.mirror.start(list(self.trials.values()))
+            self._tell([trial for trial in self.trials.values() if not trial.told])
+        while n_running:
+            trained = self.executor.next_result()
+            cohort = self.cohorts[trained.key]
+            cohort.state = trained.state
+            n_running -= 1
+            # Hand out the next work before storing, for the same reason.
+            if not self.observer.stop_requested:
+                following = cohort if not cohort.done else waiting.pop(0) if waiting else None
+                if following is not None:
+                    self._submit(following)
+                    n_running += 1
+            self._store(cohort, trained)
+        if not all(cohort.done for cohort in self.cohorts.values()):
+            raise StoppedByRequest
+
+    def _unfinished(self, plan: PlanRecord) -> list[_Cohort]:
+        runs: dict[int | None, list[RunRecord]] = defaultdict(list)
+        for run in plan.runs:
+            runs[run.cohort_id].append(run)
+        records = [cohort for cohort in plan.cohorts if cohort.state != "done"]
+        cohorts = []
+        for position, record in enumerate(records, 1):
+            in_order = sorted(runs[record.id], key=lambda run: run.slot or 0)
+            cohorts.append(
+                _Cohort(
+                    record=record,
+                    position=position,
+                    plan=plan_from_json(record.plan),
+                    runs=in_order,
+                    state=self._checkpoint(record),
+                    epoch=record.epochs_done,
+                    seconds=[run.seconds or 0.0 for run in in_order],
+                )
+            )
+        return cohorts
+
+    def _checkpoint(self, record: CohortRecord) -> CohortState | None:
+        if record.epochs_done == 0:
+            return None
+        stored = repository.load_checkpoint(self.database, record.uuid)
+        return None if stored is None else state_from_bytes(stored[1])
+
+    def _submit(self, cohort: _Cohort) -> None:
+        if cohort.seconds_per_epoch is None:
+            n_epochs = segment_epochs(cohort.plan, self.data.n_train, FIRST_RATE, SEGMENT_SECONDS)
+        else:
+            n_epochs = max(1, int(SEGMENT_SECONDS / cohort.seconds_per_epoch))
+        self.executor.submit(
+            Segment(
+                key=cohort.record.uuid,
+                plan=cohort.plan,
+                data=self.data,
+                state=cohort.state,
+                n_epochs=n_epochs,
+                blas_threads=cohort.record.blas_threads,
+            )
+        )
+
+    def _store(self, cohort: _Cohort, trained: Trained) -> None:
+        """Write a segment in one transaction, then tell Optuna which trials it finished."""
+        state = trained.state
+        updates = self._run_updates(cohort, trained)
+        for update, run in zip(updates, cohort.runs, strict=True):
+            self.outcomes[run.trial_id][update.run_id] = update
+        finished = [
+            trial_update
+            for trial_id in dict.fromkeys(run.trial_id for run in cohort.runs)
+            if (trial_update := self._trial_update(trial_id)) is not None
+        ]
+        repository.store_segment(
+            self.database,
+            SegmentResult(
+                cohort_uuid=cohort.record.uuid,
+                from_epoch=cohort.epoch,
+                to_epoch=state.epoch,
+                epochs=[_epoch_record(cohort.runs[row.slot].id, row) for row in trained.rows],
+                runs=updates,
+                trials=finished,
+                checkpoint=state_to_bytes(state),
+                done=state.done,
+            ),
+        )
+        n_epochs = max(1, state.epoch - cohort.epoch)
+        cohort.seconds_per_epoch = trained.seconds / n_epochs
+        cohort.epoch = state.epoch
+        self._report(cohort, trained.rows)
+        by_uuid = {update.uuid: update for update in finished}
+        self._tell(
+            [
+                dataclasses.replace(trial, **_fields(by_uuid[trial.uuid]))
+                for trial in self.trials.values()
+                if trial.uuid in by_uuid
+            ]
+        )
+
+    def _run_updates(self, cohort: _Cohort, trained: Trained) -> list[RunUpdate]:
+        """Return where each run of the cohort stands, in slot order."""
+        rows = {(row.slot, row.epoch): row for row in trained.rows}
+        last = {row.slot: row for row in trained.rows}
+        for row in trained.rows:
+            cohort.seconds[row.slot] += row.seconds
+        updates = []
+        for slot, run in enumerate(cohort.runs):
+            finished = trained.state.finished.get(slot)
+            if slot not in last:
+                # Finished in an earlier segment: nothing of it has changed.
+                updates.append(_unchanged(self.outcomes[run.trial_id][run.id]))
+                continue
+            scored: EpochRow | EpochRecord = last[slot]
+            if finished is not None and finished.scored_epoch != scored.epoch:
+                trained_now = rows.get((slot, finished.scored_epoch))
+                scored = trained_now or self._stored_row(run.id, finished.scored_epoch)
+            diverged = finished is not None and finished.outcome == "diverged"
+            updates.append(
+                RunUpdate(
+                    run_id=run.id,
+                    state="running" if finished is None else finished.outcome,
+                    epochs=last[slot].epoch,
+                    updates=last[slot].step,
+                    validation_accuracy=None if diverged else scored.validation_accuracy,
+                    validation_loss=None if diverged else scored.validation_loss,
+                    train_accuracy=None if diverged else scored.train_accuracy,
+                    train_loss=None if diverged else scored.train_loss,
+                    best_epoch=None if finished is None else finished.scored_epoch,
+                    seconds=cohort.seconds[slot],
+                )
+            )
+        return updates
+
+    def _stored_row(self, run_id: int, epoch: int) -> EpochRecord:
+        rows = repository.epoch_rows(self.database, run_ids=[run_id])
+        return next(row for row in rows if row.epoch == epoch)
+
+    def _trial_update(self, trial_id: int) -> TrialUpdate | None:
+        """Return a trial's means over its replicates, once the last of them is finished."""
+        trial = self.trials[trial_id]
+        runs = list(self.outcomes[trial_id].values())
+        if len(runs) < trial.replicates or any(run.state not in FINAL_STATES for run in runs):
+            return None
+        states = {run.state for run in runs}
+        state: TrialState = "complete"
+        for worse in ("failed", "diverged", "pruned"):
+            if worse in states:
+                state = worse
+                break
+        return TrialUpdate(
+            uuid=trial.uuid,
+            state=state,
+            validation_accuracy=_mean(run.validation_accuracy for run in runs),
+            validation_loss=_mean(run.validation_loss for run in runs),
+            train_accuracy=_mean(run.train_accuracy for run in runs),
+            seconds=math.fsum(run.seconds or 0.0 for run in runs),
+        )
+
+    def _tell(self, trials: Sequence[TrialRecord]) -> None:
+        finished = [trial for trial in trials if trial.state in FINAL_STATES]
+        if self.mirror is not None and finished:
+            self.mirror.tell(finished)
+
+    def _report(self, cohort: _Cohort, rows: Sequence[EpochRow]) -> None:
+        n_epochs = cohort.plan.training.n_epochs(self.data.n_train)
+        accuracies = [row.validation_accuracy for row in rows if row.epoch == cohort.epoch]
+        seconds_left = None
+        if cohort.seconds_per_epoch is not None:
+            seconds_left = cohort.seconds_per_epoch * (n_epochs - cohort.epoch)
+        self.observer.progressed(
+            CohortProgress(
+                stage=self.stage.name,
+                cohort=cohort.position,
+                n_cohorts=len(self.cohorts),
+                n_trials=len(cohort.runs),
+                replicate=cohort.record.replicate,
+                epoch=cohort.epoch,
+                n_epochs=n_epochs,
+                best_accuracy=max(accuracies, default=None),
+                seconds_left=0.0 if cohort.done else seconds_left,
+            )
+        )
+
+
+def _fields(update: TrialUpdate) -> dict[str, Any]:
+    return {name: getattr(update, name) for name in _TOLD_FIELDS}
+
+
+_TOLD_FIELDS = ("state", "validation_accuracy", "validation_loss", "train_accuracy", "seconds")
+
+
+def _unchanged(run: RunRecord | RunUpdate) -> RunUpdate:
+    if isinstance(run, RunUpdate):
+        return run
+    names = (field.name for field in dataclasses.fields(RunUpdate) if field.name != "run_id")
+    return RunUpdate(run_id=run.id, **{name: getattr(run, name) for name in names})
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean, or ``None`` if a value is missing: a diverged replicate has no accuracy."""
+    known = list(values)
+    if any(value is None for value in known):
+        return None
+    return fmean(value for value in known if value is not None)
+
+
+def _epoch_record(run_id: int, row: EpochRow) -> EpochRecord:
+    return EpochRecord(
+        run_id=run_id,
+        epoch=row.epoch,
+        step=row.step,
+        eta=row.eta,
+        train_loss=row.train_loss,
+        train_cost=row.train_cost,
+        train_accuracy=row.train_accuracy,
+        validation_loss=row.validation_loss,
+        validation_cost=row.validation_cost,
+        validation_accuracy=row.validation_accuracy,
+        seconds=row.seconds,
+        evaluation_seconds=row.evaluation_seconds,
+    )
