@@ -165,9 +165,12 @@ def _open_sqlite(url: URL, *, create: bool, read_only: bool) -> Database:
         raise _no_studies(label)
     schema.check_revision(revision, label, migrate=not read_only)
     if not read_only:
-        for place in (path, path.parent) if exists else (path.parent,):
-            if not os.access(place, os.W_OK):
-                raise StorageError(f"{place} is read-only; make it writable or name another file")
+        if exists and not os.access(path, os.W_OK):
+            raise StorageError(f"{label} is read-only; make it writable or name another file")
+        if not os.access(path.parent, os.W_OK):
+            raise StorageError(
+                f"the folder {path.parent} is read-only; make it writable or name another file"
+            )
 
     # Resolved once, so that a change of the working folder does not move the database.
     path = path.resolve()

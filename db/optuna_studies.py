@@ -99,19 +99,19 @@ class OptunaStage:
         """
         with _quiet(), _explained(database.label):
             storage = _storage(database)
-            study = optuna.create_study(
-                study_name=name,
-                storage=storage,
-                direction="maximize",
-                sampler=optuna.samplers.RandomSampler(seed=0),  # never asked
-                load_if_exists=True,
-            )
-            stage = cls(storage, study, f"Optuna's study {name!r} in {database.label}")
             try:
+                study = optuna.create_study(
+                    study_name=name,
+                    storage=storage,
+                    direction="maximize",
+                    sampler=optuna.samplers.RandomSampler(seed=0),  # never asked
+                    load_if_exists=True,
+                )
+                stage = cls(storage, study, f"Optuna's study {name!r} in {database.label}")
                 stage._check_owner(attributes.get(UUID))
                 stage.set_attributes(attributes)
             except BaseException:
-                stage.close()
+                _close(storage)
                 raise
         return stage
 
@@ -125,7 +125,7 @@ class OptunaStage:
             except KeyError:
                 return False
             finally:
-                storage.engine.dispose()
+                _close(storage)
         return True
 
     def __enter__(self) -> Self:
@@ -136,8 +136,7 @@ class OptunaStage:
 
     def close(self) -> None:
         """Close Optuna's connections to the database."""
-        self._storage.remove_session()
-        self._storage.engine.dispose()
+        _close(self._storage)
 
     @property
     def name(self) -> str:
@@ -429,6 +428,11 @@ def _storage(database: Database) -> RDBStorage:
         )
     with tables_lock(database):
         return RDBStorage(database.url, engine_kwargs=engine_kwargs)
+
+
+def _close(storage: RDBStorage) -> None:
+    storage.remove_session()
+    storage.engine.dispose()
 
 
 def _distribution(where: Range | Choices) -> BaseDistribution:

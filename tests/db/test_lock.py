@@ -101,10 +101,9 @@ def test_a_forked_child_that_outlives_the_driver_does_not_keep_the_lock(
         "from db.lock import StudyLock\n"
         "lock = StudyLock(open_database(sys.argv[1]), sys.argv[2])\n"
         "lock.acquire()\n"
-        "child = os.fork()\n"
-        "if child == 0:\n"
+        "if os.fork() == 0:\n"
+        "    print(os.getpid(), flush=True)\n"
         "    time.sleep(60)\n"
-        "print(child, flush=True)\n"
         "os._exit(9)\n"
     )
     done = subprocess.Popen(

@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from db import repository
@@ -22,6 +24,7 @@ from .conftest import Planned
 
 NAME = "digits/lambda/coarse"
 LAMBDA = Range(1e-5, 1e-1, log=True)
+Outside = Callable[[], RDBStorage]
 SAMPLERS: tuple[SamplerName, ...] = ("random", "qmc", "tpe")
 
 
@@ -32,11 +35,26 @@ def trials(*uuids: str) -> list[OptunaTrial]:
     ]
 
 
-def reopened(path: Path) -> optuna.Study:
-    return optuna.load_study(study_name=NAME, storage=f"sqlite:///{path}")
+@pytest.fixture
+def outside(path: Path) -> Generator[Outside]:
+    """Optuna's own way into the file, as its dashboard takes it."""
+    storages = []
+
+    def opened() -> RDBStorage:
+        storages.append(RDBStorage(f"sqlite:///{path}"))
+        return storages[-1]
+
+    yield opened
+    for storage in storages:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
-def test_optuna_reads_what_was_told(path: Path, db: Database) -> None:
+def mirrored(outside: Outside, name: str = NAME) -> optuna.Study:
+    return optuna.load_study(study_name=name, storage=outside())
+
+
+def test_optuna_reads_what_was_told(outside: Outside, db: Database) -> None:
     with OptunaStage.open(db, NAME, {"uuid": "s", "window": (1e-5, 1e-1)}) as stage:
         numbers = stage.start(trials("a", "b", "c", "d"))
         stage.report(numbers["a"], {1: 0.25, 2: 0.5, 3: math.nan})
@@ -51,7 +69,7 @@ def test_optuna_reads_what_was_told(path: Path, db: Database) -> None:
         stage.finish(numbers["c"], "pruned")
         stage.finish(numbers["d"], "failed", attributes={"reason": "no memory"})
 
-    study = reopened(path)
+    study = mirrored(outside)
     a, b, c, d = study.get_trials()
     assert numbers == {"a": 0, "b": 1, "c": 2, "d": 3}
     assert study.user_attrs == {"uuid": "s", "window": [1e-5, 1e-1]}
@@ -64,7 +82,7 @@ def test_optuna_reads_what_was_told(path: Path, db: Database) -> None:
     assert (d.state, d.user_attrs["reason"]) == (TrialState.FAIL, "no memory")
 
 
-def test_each_step_may_be_repeated(path: Path, db: Database) -> None:
+def test_each_step_may_be_repeated(outside: Outside, db: Database) -> None:
     for _ in range(2):
         with OptunaStage.open(db, NAME, {"uuid": "s"}) as stage:
             numbers = stage.start(trials("a", "b"))
@@ -72,28 +90,22 @@ def test_each_step_may_be_repeated(path: Path, db: Database) -> None:
                 stage.finish(numbers["a"], "complete", value, {"seconds": value})
             stage.report(numbers["a"], {1: 0.1})
 
-    a, b = reopened(path).get_trials()
+    a, b = mirrored(outside).get_trials()
     assert (a.value, a.user_attrs["seconds"], a.intermediate_values) == (0.5, 0.5, {})
     assert b.state == TrialState.RUNNING
 
 
-def test_strays_are_failed_and_wishes_stay(path: Path, db: Database) -> None:
+def test_strays_are_failed_and_wishes_stay(outside: Outside, db: Database) -> None:
     with OptunaStage.open(db, NAME, {"uuid": "s"}) as stage:
         stage.start(trials("a", "b"))
-        outside = reopened(path)
-        outside.enqueue_trial({"lambda": 1e-3})
-        stray = outside.add_trial(
-            optuna.trial.create_trial(
-                state=TrialState.RUNNING,
-                params={},
-            )
-        )
-        assert stray is None
+        theirs = mirrored(outside)
+        theirs.enqueue_trial({"lambda": 1e-3})
+        theirs.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING))
 
         assert stage.fail_strays({"a"}) == [1, 3]
         assert stage.states() == {"a": "running", "b": "fail"}
 
-    states = [trial.state for trial in reopened(path).get_trials()]
+    states = [trial.state for trial in mirrored(outside).get_trials()]
     assert states == [TrialState.RUNNING, TrialState.FAIL, TrialState.WAITING, TrialState.FAIL]
 
 
@@ -105,45 +117,46 @@ def test_values_at_the_end_of_a_range_survive_rounding(db: Database) -> None:
     assert numbers == {"a": 0}
 
 
-def test_choices_and_whole_numbers_are_parameters_too(path: Path, db: Database) -> None:
+def test_choices_and_whole_numbers_are_parameters_too(outside: Outside, db: Database) -> None:
     space = {"batch_size": Range(10, 1000, log=True), "activation": Choices(("relu", "tanh"))}
     params = {"batch_size": np.int64(100), "activation": "tanh"}
     with OptunaStage.open(db, NAME, {"uuid": "s"}) as stage:
         stage.start([OptunaTrial("a", params, space)])
 
-    assert reopened(path).trials[0].params == {"batch_size": 100, "activation": "tanh"}
+    assert mirrored(outside).trials[0].params == {"batch_size": 100, "activation": "tanh"}
 
 
-def test_a_study_of_another_direction_is_refused(path: Path, db: Database) -> None:
-    optuna.create_study(study_name=NAME, storage=f"sqlite:///{path}", direction="minimize")
+def test_a_study_of_another_direction_is_refused(outside: Outside, db: Database) -> None:
+    optuna.create_study(study_name=NAME, storage=outside(), direction="minimize")
 
     with pytest.raises(StorageError, match="direction minimize"):
         OptunaStage.open(db, NAME, {"uuid": "s"})
 
 
-def test_a_study_of_another_is_refused(path: Path, db: Database) -> None:
+def test_a_study_of_another_is_refused(outside: Outside, db: Database) -> None:
     OptunaStage.open(db, NAME, {"uuid": "s"}).close()
     with pytest.raises(StorageError, match="was not made by this stage"):
         OptunaStage.open(db, NAME, {"uuid": "t"})
 
     assert OptunaStage.delete(db, NAME)
     assert not OptunaStage.delete(db, NAME)
-    theirs = optuna.create_study(study_name=NAME, storage=f"sqlite:///{path}", direction="maximize")
+    theirs = optuna.create_study(study_name=NAME, storage=outside(), direction="maximize")
     theirs.ask()
     with pytest.raises(StorageError, match="was not made by this stage"):
         OptunaStage.open(db, NAME, {"uuid": "s"})
 
 
 @pytest.mark.parametrize("replaced", ["nothing", "another", "same-name"])
-def test_a_study_deleted_from_outside_is_noticed(path: Path, db: Database, replaced: str) -> None:
-    url = f"sqlite:///{path}"
+def test_a_study_deleted_from_outside_is_noticed(
+    outside: Outside, db: Database, replaced: str
+) -> None:
     other = None
     with OptunaStage.open(db, NAME, {"uuid": "s"}) as stage:
         numbers = stage.start(trials("a"))
-        optuna.delete_study(study_name=NAME, storage=url)
+        optuna.delete_study(study_name=NAME, storage=outside())
         if replaced != "nothing":  # the new one has the ids of the old one
             name = NAME if replaced == "same-name" else "other"
-            other = optuna.create_study(study_name=name, storage=url, direction="maximize")
+            other = optuna.create_study(study_name=name, storage=outside(), direction="maximize")
             other.ask()
 
         with pytest.raises(StorageError, match="renamed or deleted"):
@@ -164,7 +177,9 @@ def test_a_complete_trial_needs_a_value(db: Database) -> None:
                 stage.finish(0, "complete", value)
 
 
-def test_a_kill_between_commit_and_tell_is_mended(path: Path, planned: Planned) -> None:
+def test_a_kill_between_commit_and_tell_is_mended(
+    path: Path, planned: Planned, outside: Outside
+) -> None:
     code = f"""
 import os, sys
 from db import repository
@@ -191,7 +206,7 @@ os._exit(9)
         assert repository.untold_trials(again, planned.stage) == []
         numbers = [t.number for t in repository.load_plan(again, planned.stage).trials]
         assert numbers == [0, 1, 2, 3]
-    states = {trial.state for trial in reopened(path).get_trials()}
+    states = {trial.state for trial in mirrored(outside).get_trials()}
     assert states == {TrialState.COMPLETE}
 
 
@@ -238,7 +253,7 @@ with open_database(sys.argv[1], create=True) as database:
 """
 
 
-def test_four_drivers_share_a_new_file(path: Path) -> None:
+def test_four_drivers_share_a_new_file(path: Path, outside: Outside) -> None:
     root = Path(__file__).parents[2]
     processes = [
         subprocess.Popen(
@@ -261,7 +276,7 @@ def test_four_drivers_share_a_new_file(path: Path) -> None:
             assert study is not None
             numbers = [row.number for row in repository.trial_rows(database, study)]
             assert numbers == list(range(32))
-    study = optuna.load_study(study_name="study-0/coarse", storage=f"sqlite:///{path}")
+    study = mirrored(outside, "study-0/coarse")
     assert [trial.state for trial in study.get_trials()] == [TrialState.COMPLETE] * 32
 
 
