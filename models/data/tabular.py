@@ -1,5 +1,6 @@
 """Reader of people's own .csv and .parquet files: a label column, all others features."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ def read_table(path: Path, label: str | None = None) -> RawData:
     Labels are whole numbers 0 … K-1, or words: then classes are the words in sorted order.
 
     Args:
+        path: The file.
         label: Column of the labels; ``None`` is ``label``.
 
     Raises:
@@ -30,9 +32,7 @@ def read_table(path: Path, label: str | None = None) -> RawData:
     frame = _read_frame(path)
     columns = [str(column) for column in frame.columns]
     column = DEFAULT_LABEL if label is None else label
-    if len(set(columns)) < len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
-        raise DataError(f"{path}: columns must have different names, got {twice!r} twice")
+    _refuse_double_names(path, columns)
     frame.columns = columns
     if column not in columns:
         raise DataError(
@@ -68,13 +68,19 @@ def _read_frame(path: Path) -> "pd.DataFrame":
     if path.suffix.lower() == ".parquet" and not head.startswith(b"PAR1"):
         raise DataError(f"{path}: must be a .parquet file, got {seen}")
 
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     try:
         with reading(path):
             if path.suffix.lower() == ".parquet":
                 return pd.read_parquet(path)
-            return pd.read_csv(path, low_memory=False, skipinitialspace=True)
+            # pandas renames columns of the same name: the header has to be seen as it is.
+            header = pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True)
+            _refuse_double_names(path, [str(name) for name in header.iloc[0].dropna()])
+            with warnings.catch_warnings():
+                # Rows longer than the header: pandas would drop values, or name rows by them.
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                return pd.read_csv(path, low_memory=False, skipinitialspace=True, index_col=False)
     except DataError:
         raise
     except Exception as error:  # pandas and pyarrow raise some twenty kinds at a damaged file
@@ -82,8 +88,14 @@ def _read_frame(path: Path) -> "pd.DataFrame":
         raise DataError(f"{path}: damaged or no {path.suffix} file: {reason}") from error
 
 
+def _refuse_double_names(path: Path, columns: list[str]) -> None:
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise DataError(f"{path}: columns must have different names, got {twice!r} twice")
+
+
 def _features(path: Path, frame: "pd.DataFrame") -> NDArray[np.float32]:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype  # noqa: PLC0415
 
     for name in frame.columns:
         values = frame[name]
@@ -111,7 +123,7 @@ def _features(path: Path, frame: "pd.DataFrame") -> NDArray[np.float32]:
 def _labels(
     path: Path, column: str, values: "pd.Series"
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype  # noqa: PLC0415
 
     where = f"{path}: column {column!r}"
     missing = values.isna()
