@@ -4,7 +4,8 @@ The test split is not here: ``models.data.sealed`` alone opens it.
 """
 
 from models.data.catalogue import CATALOGUE, DatasetInfo
-from models.data.download import DatasetStatus, FileCheck, get, status, verify
+from models.data.checksums import FileCheck, verify
+from models.data.download import DatasetStatus, get, status
 from models.data.prepared import PreparedData, TrainingData, prepare
 from models.data.progress import Progress
 from models.data.spec import (

@@ -1,30 +1,67 @@
 """How the files of a data set compare with the published ones."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from models.data.catalogue import DatasetInfo
+from models.data.catalogue import DatasetInfo, named
 from models.data.cifar import read_batches
-from models.data.download import FileCheck
 from models.data.files import md5_of, opened
-from models.data.locate import Found
-from models.data.progress import Progress
+from models.data.locate import Found, checked_data_dir, find, missing
+from models.data.progress import Progress, Silent
 from models.errors import DataError
 
 # The largest published file unpacks to 47 MB.
 _LIMIT = 100_000_000
 
 
-def check_files(info: DatasetInfo, found: Found, progress: Progress) -> list[FileCheck]:
-    """Return a line for each file found.
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """A line of ``data verify``.
+
+    Attributes:
+        name: The file; for an archive, one of the files in it.
+        path: Where it is; ``None`` if it is missing.
+        expected: Published MD5 checksum; ``None`` if there is none.
+        actual: Its MD5 checksum.
+        state: ``unknown`` if no checksum is published.
+    """
+
+    name: str
+    path: Path | None
+    expected: str | None
+    actual: str | None
+    state: Literal["ok", "differs", "missing", "unknown"]
+
+
+def verify(
+    name: str, data_dir: Path | None = None, progress: Progress | None = None
+) -> list[FileCheck]:
+    """Return how each file of a data set compares with the published one.
+
+    What counts is a file unpacked: an archive packed another way is none the worse.
 
     Raises:
-        DataError: If an archive is damaged.
+        DataError: If the name is unknown, or a file is damaged.
     """
+    info = named(name)
+    if info.layout == "embedded":
+        return []
+    found = find(info, checked_data_dir(data_dir))
+    if found is None:
+        names, _ = missing(info, checked_data_dir(data_dir))
+        expected = {file.name: file.md5 for file in info.downloads}
+        return [FileCheck(n, None, expected.get(n), None, "missing") for n in names]
+    return _check_files(info, found, progress or Silent())
+
+
+def _check_files(info: DatasetInfo, found: Found, progress: Progress) -> list[FileCheck]:
     if info.layout == "idx":
         return [_check_idx(info, name, path) for name, path in found.files.items()]
     checks = []
-    for name, contents in read_batches(info, found.place, progress):
+    task = f"checking {found.place.name}"
+    for name, contents in read_batches(info, found.place, progress, task):
         actual = hashlib.md5(contents, usedforsecurity=False).hexdigest()
         checks.append(_compared(name, found.place, info.contents.get(name), actual))
     there = {check.name.removesuffix(".bin") for check in checks}

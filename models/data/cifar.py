@@ -44,7 +44,8 @@ def read_cifar(info: DatasetInfo, path: Path, progress: Progress) -> RawData:
 
     seen: set[str] = set()
     differing: list[str] = []
-    for file_name, contents in read_batches(info, path, progress):
+    task = f"unpacking {path.name}, once"
+    for file_name, contents in read_batches(info, path, progress, task):
         where = f"{path}: {file_name}"
         name = file_name.removesuffix(".bin")
         if name in seen:
@@ -85,8 +86,16 @@ def read_cifar(info: DatasetInfo, path: Path, progress: Progress) -> RawData:
     )
 
 
-def read_batches(info: DatasetInfo, path: Path, progress: Progress) -> Iterator[tuple[str, bytes]]:
+def read_batches(
+    info: DatasetInfo, path: Path, progress: Progress, task: str
+) -> Iterator[tuple[str, bytes]]:
     """Yield the name and contents of each batch in a folder or an archive, as they come.
+
+    Args:
+        info: The sizes that bound what is read.
+        path: The folder or the archive.
+        progress: Told the bytes read.
+        task: What they are read for, in words.
 
     Raises:
         DataError: If the archive is damaged, or a batch larger than any can be.
@@ -94,7 +103,7 @@ def read_batches(info: DatasetInfo, path: Path, progress: Progress) -> Iterator[
     n_images = max(info.n_train // len(TRAIN_BATCHES), info.n_test)
     limit = n_images * (math.prod(info.sample_shape) + _OVERHEAD_PER_IMAGE) + _OVERHEAD
     batches = _folder_batches if path.is_dir() else _archive_batches
-    progress.start(f"unpacking {path.name}, once", path.stat().st_size if path.is_file() else None)
+    progress.start(task, path.stat().st_size if path.is_file() else None)
     try:
         yield from batches(path, limit, progress)
     finally:

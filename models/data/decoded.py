@@ -83,6 +83,7 @@ def decode(spec: DataSpec, data_dir: Path | None, *, download: bool, progress: P
             raise DataError(f"a label column is for .csv and .parquet files, got {source}")
         return _decoded(
             source.stem,
+            str(source),
             _identity({source.name: source}) | {"label": spec.label},
             lambda: (
                 read_npz(source)
@@ -97,15 +98,15 @@ def decode(spec: DataSpec, data_dir: Path | None, *, download: bool, progress: P
 
 def _named(info: DatasetInfo, data_dir: Path | None, download: bool, progress: Progress) -> Decoded:
     if info.layout == "embedded":
-        from importlib.metadata import version
+        from importlib.metadata import version  # noqa: PLC0415
 
         identity = {"scikit-learn": version("scikit-learn")}
-        return _decoded(info.name, identity, lambda: read_digits(info))
+        return _decoded(info.name, info.name, identity, lambda: read_digits(info))
     found = find_or_download(info, data_dir, progress) if download else require(info, data_dir)
     identity = _identity(found.files)
     if info.layout == "idx":
-        return _decoded(info.name, identity, lambda: read_idx_dataset(info, found.files))
-    return _decoded(info.name, identity, lambda: read_cifar(info, found.place, progress))
+        return _decoded(info.name, info.name, identity, lambda: read_idx_dataset(info, found.files))
+    return _decoded(info.name, info.name, identity, lambda: read_cifar(info, found.place, progress))
 
 
 def _identity(files: dict[str, Path]) -> dict[str, Any]:
@@ -117,13 +118,15 @@ def _identity(files: dict[str, Path]) -> dict[str, Any]:
     return identity
 
 
-def _decoded(name: str, identity: dict[str, Any], read: Callable[[], RawData]) -> Decoded:
+def _decoded(
+    name: str, where: str, identity: dict[str, Any], read: Callable[[], RawData]
+) -> Decoded:
     text = repr((_FORMAT, name, sorted(identity.items())))
     key = f"{_plain(name)}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     folder = cache.cache_dir() / "decoded" / key
     meta = cache.read_meta(folder)
     if meta is None:
-        raw = _with_test(read())
+        raw = _with_test(where, read())
         folder = cache.store("decoded", key, lambda into: _write(raw, name, into))
         meta = cache.read_meta(folder)
         if meta is None:
@@ -152,11 +155,11 @@ def _plain(name: str) -> str:
     return "".join(c if c.isalnum() and c.isascii() else "-" for c in name)[:40]
 
 
-def _with_test(raw: RawData) -> RawData:
+def _with_test(where: str, raw: RawData) -> RawData:
     """Return ``raw`` with a test set, set aside if it has none, and checked as a whole."""
     if raw.x_test is None or raw.y_test is None:
         if len(raw.y) < 5:
-            raise DataError(f"a data set must have at least 5 samples, got {len(raw.y)}")
+            raise DataError(f"{where}: must have at least 5 samples, got {len(raw.y)}")
         rest, test = set_aside_test(raw.y)
         raw = dataclasses.replace(
             raw,
@@ -167,7 +170,7 @@ def _with_test(raw: RawData) -> RawData:
             canonical=_less_test(raw.canonical, rest),
         )
     if np.unique(raw.y).size < 2:
-        raise DataError(f"a data set must have at least 2 classes, got {np.unique(raw.y).size}")
+        raise DataError(f"{where}: must have at least 2 classes, got {np.unique(raw.y).size}")
     return raw
 
 

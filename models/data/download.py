@@ -23,25 +23,6 @@ class DatasetStatus:
     state: Literal["embedded", "found", "to download"]
 
 
-@dataclass(frozen=True, slots=True)
-class FileCheck:
-    """A line of ``data verify``.
-
-    Attributes:
-        name: The file; for an archive, one of the files in it.
-        path: Where it is; ``None`` if it is missing.
-        expected: Published MD5 checksum; ``None`` if there is none.
-        actual: Its MD5 checksum.
-        state: ``unknown`` if no checksum is published.
-    """
-
-    name: str
-    path: Path | None
-    expected: str | None
-    actual: str | None
-    state: Literal["ok", "differs", "missing", "unknown"]
-
-
 def status(data_dir: Path | None = None) -> list[DatasetStatus]:
     """Return, for every data set by name, whether it is there.
 
@@ -80,36 +61,15 @@ def get(name: str, data_dir: Path | None = None, progress: Progress | None = Non
     return find_or_download(info, checked_data_dir(data_dir), progress or Silent(), into).place
 
 
-def verify(
-    name: str, data_dir: Path | None = None, progress: Progress | None = None
-) -> list[FileCheck]:
-    """Return how each file of a data set compares with the published one.
-
-    What counts is a file unpacked: an archive packed another way is none the worse.
-
-    Raises:
-        DataError: If the name is unknown, or a file is damaged.
-    """
-    from models.data.checksums import check_files
-
-    info = named(name)
-    if info.layout == "embedded":
-        return []
-    found = find(info, checked_data_dir(data_dir))
-    if found is None:
-        names, _ = missing(info, checked_data_dir(data_dir))
-        expected = {file.name: file.md5 for file in info.downloads}
-        return [FileCheck(n, None, expected.get(n), None, "missing") for n in names]
-    return check_files(info, found, progress or Silent())
-
-
 def find_or_download(
     info: DatasetInfo, data_dir: Path | None, progress: Progress, into: Path | None = None
 ) -> Found:
     """Return the files of a data set, downloaded if they are nowhere yet.
 
     Args:
+        info: The data set.
         data_dir: As ``checked_data_dir`` returns it.
+        progress: Told the bytes downloaded.
         into: Folder to download to; ``None`` is the cache.
 
     Raises:
@@ -156,8 +116,8 @@ def _where_to_put(info: DatasetInfo, data_dir: Path | None) -> str:
 
 def _download(file: Download, folder: Path, progress: Progress) -> str:
     """Download a file from the first mirror that has it; return why none had, or ''."""
-    import pooch  # type: ignore[import-untyped, unused-ignore]
-    import requests  # type: ignore[import-untyped, unused-ignore]
+    import pooch  # noqa: PLC0415
+    import requests  # type: ignore[import-untyped, unused-ignore]  # noqa: PLC0415
 
     # It logs each download to stderr, where progress is drawn.
     pooch.get_logger().setLevel(logging.ERROR)

@@ -62,6 +62,7 @@ def opened(path: Path, limit: int, progress: Progress | None = None) -> Iterator
     """Open a file for reading, unpacked if it is packed by gzip, bzip2, xz or Zstandard.
 
     Args:
+        path: The file, of any ending: its first bytes tell how it is packed.
         limit: Reading more than so many unpacked bytes raises.
         progress: Told the bytes read of the file as it lies there.
 
@@ -69,7 +70,7 @@ def opened(path: Path, limit: int, progress: Progress | None = None) -> Iterator
         DataError: If it cannot be opened, read or unpacked; also from inside the ``with`` block.
     """
     with reading(path), _CountedFile(path, progress or Silent()) as file:
-        head = file.read(_HEAD_SIZE)
+        head = io.FileIO.read(file, _HEAD_SIZE)  # not counted: it is read again
         file.seek(0)
         if (seen := looks_like(head)) in NOT_DATA:
             raise DataError(f"{path}: must be a data file, got {seen}; get it again")
@@ -86,7 +87,7 @@ def _unpacked(file: io.FileIO, head: bytes, path: Path) -> Readable:
         return lzma.LZMAFile(raw)
     if head.startswith(b"\x28\xb5\x2f\xfd"):
         try:
-            from compression import zstd  # type: ignore[import-not-found, unused-ignore]
+            from compression import zstd  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
         except ImportError:
             raise DataError(
                 f"{path}: Zstandard needs Python 3.14 or newer; unpack the file first"

@@ -20,6 +20,7 @@ def read_idx_dataset(info: DatasetInfo, files: Mapping[str, Path]) -> RawData:
     """Return the data set whose four files are named by ``files``.
 
     Args:
+        info: What the files must hold.
         files: Paths by their plain names, such as ``train-images-idx3-ubyte``.
 
     Raises:

@@ -19,6 +19,8 @@ _CIFAR_ARCHIVES = (
     "cifar-10-binary.t?z*",
     "cifar-10-batches-py.tar*",
 )
+# What browsers and tools leave beside a download, or call one that is not complete.
+_UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".md5", ".sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def find(info: DatasetInfo, data_dir: Path | None) -> Found | None:
     """Return the files of a data set in ``data_dir`` or else among the downloads, if all there.
 
     Args:
+        info: The data set.
         data_dir: As ``checked_data_dir`` returns it.
     """
     for folder in _folders(info, data_dir):
@@ -121,6 +124,6 @@ def _cifar_in(folder: Path) -> Found | None:
             return Found(place, files)
     for pattern in _CIFAR_ARCHIVES:
         for archive in sorted(folder.glob(pattern)):
-            if archive.is_file():
+            if archive.is_file() and archive.suffix not in _UNFINISHED:
                 return Found(archive, {archive.name: archive})
     return None

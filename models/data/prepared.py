@@ -125,8 +125,10 @@ def prepare(
     """Return the data set of ``spec``, split and normalised, from the cache if it was before.
 
     Args:
+        spec: The data set, its split and its normalisation.
         data_dir: Folder to look for its files in first; ``None`` is ``$SEARCH_DATA_DIR``.
         download: Whether to download files that are nowhere.
+        progress: Told of downloads and of archives being unpacked, which takes seconds.
 
     Raises:
         DataError: If the data set is unknown, nowhere or damaged, or the split does not fit it.

@@ -38,9 +38,13 @@ def prepare_final(
     """Return the data of the final training.
 
     Args:
+        spec: The data set, split and normalisation of the search.
         refit: ``train+validation``: both splits, less a small part that stays for validation,
             normalised with the statistics of what is trained on. ``none``: as the search had it.
         validation: Size of that small part: a number of samples, or a fraction of both splits.
+        data_dir: Folder to look for its files in first; ``None`` is ``$SEARCH_DATA_DIR``.
+        download: Whether to download files that are nowhere.
+        progress: Told of downloads and of archives being unpacked, which takes seconds.
 
     Raises:
         DataError: As ``prepare`` does, or if nothing is left to train on.

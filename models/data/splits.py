@@ -26,6 +26,7 @@ def split_indices(
     """Return the indices of the training and of the validation samples, in training order.
 
     Args:
+        spec: The split asked for.
         y: Labels of all samples outside the test set.
         canonical: Sizes of the data set's own parts, if it has them.
         name: The data set, for messages.
@@ -85,6 +86,8 @@ def refit_indices(
     stratified), continued by the training split where it is larger.
 
     Args:
+        train: Indices of the training split.
+        validation: Indices of the validation split.
         kept: Number of samples, or fraction in (0, 1) of both splits, that stay for validation.
 
     Raises:
