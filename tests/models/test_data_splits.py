@@ -1,0 +1,177 @@
+"""Splits: disjoint, seeded, nested and balanced."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from models.data.spec import DataSpec, SplitSpec
+from models.data.splits import (
+    balanced_order,
+    refit_indices,
+    set_aside_test,
+    shuffled,
+    split_indices,
+)
+from models.errors import DataError
+
+LABELS = st.lists(st.integers(0, 6), min_size=2, max_size=120).map(
+    lambda y: np.array(y, dtype=np.int64)
+)
+FRACTIONS = st.floats(0.01, 0.5)
+
+
+@given(
+    y=LABELS, train=FRACTIONS, validation=FRACTIONS, stratified=st.booleans(), seed=st.integers(0)
+)
+def test_splits_are_disjoint_and_of_the_size_asked_for(y, train, validation, stratified, seed):
+    spec = SplitSpec(train=train, validation=validation, stratified=stratified, seed=seed)
+
+    chosen, validating = split_indices(spec, y)
+
+    assert not set(chosen) & set(validating)
+    assert len(set(chosen)) == len(chosen)
+    assert set(chosen) | set(validating) <= set(range(len(y)))
+    assert len(validating) == max(1, round(validation * len(y)))
+    assert len(chosen) == min(max(1, round(train * len(y))), len(y) - len(validating))
+
+
+@given(y=LABELS, seed=st.integers(0, 2**64), method=st.sampled_from(["random", "ordered"]))
+def test_without_a_size_the_training_split_is_all_the_rest(y, seed, method):
+    chosen, validating = split_indices(SplitSpec(method, validation=1, seed=seed), y)
+
+    assert sorted([*chosen, *validating]) == list(range(len(y)))
+
+
+@given(y=LABELS, sizes=st.lists(st.integers(1, 60), min_size=2, max_size=2), data=st.data())
+def test_smaller_training_splits_lie_inside_larger_ones_and_validation_stays(y, sizes, data):
+    small, large = sorted(sizes)
+    n_validation = data.draw(st.integers(1, len(y) - 1))
+    assume(large + n_validation <= len(y))
+
+    first = split_indices(SplitSpec(train=small, validation=n_validation), y)
+    second = split_indices(SplitSpec(train=large, validation=n_validation), y)
+
+    assert first[0].tolist() == second[0][:small].tolist()
+    assert first[1].tolist() == second[1].tolist()
+
+
+@given(y=LABELS)
+def test_each_prefix_of_a_balanced_order_has_each_class_to_within_one_sample(y):
+    order = balanced_order(y)
+
+    counts = np.eye(7)[y[order]].cumsum(axis=0)
+    ideal = np.arange(1, len(y) + 1)[:, None] * np.bincount(y, minlength=7) / len(y)
+    assert sorted(order) == list(range(len(y)))
+    assert np.abs(counts - ideal).max() < 1
+
+
+@given(y=LABELS, seed=st.integers(0, 100))
+def test_stratified_splits_have_each_class_to_within_two_samples(y, seed):
+    chosen, validating = split_indices(SplitSpec(train=0.5, validation=0.25, seed=seed), y)
+
+    for part in (chosen, validating):
+        ideal = len(part) * np.bincount(y, minlength=7) / len(y)
+        assert np.abs(np.bincount(y[part], minlength=7) - ideal).max() < 2
+
+
+def test_a_seed_gives_its_split_again_and_another_seed_another():
+    y = np.arange(50) % 5
+
+    first, again = (split_indices(SplitSpec(seed=3), y)[0] for _ in range(2))
+    other = split_indices(SplitSpec(seed=4), y)[0]
+
+    assert first.tolist() == again.tolist() != other.tolist()
+
+
+def test_the_order_of_a_seed_is_the_same_for_ever():
+    assert shuffled(8, seed=0).tolist() == [7, 5, 1, 6, 3, 2, 4, 0]
+
+
+def test_an_ordered_split_follows_the_file():
+    y = np.zeros(10, dtype=np.int64)
+
+    with_size = split_indices(SplitSpec("ordered", train=5, validation=2), y)
+    without = split_indices(SplitSpec("ordered", validation=2), y)
+
+    assert [part.tolist() for part in with_size] == [[0, 1, 2, 3, 4], [5, 6]]
+    assert [part.tolist() for part in without] == [list(range(8)), [8, 9]]
+
+
+def test_a_canonical_split_is_the_data_sets_own():
+    y = np.zeros(10, dtype=np.int64)
+
+    chosen, validating = split_indices(SplitSpec("canonical"), y, canonical=(4, 3))
+
+    assert chosen.tolist() == [0, 1, 2, 3]
+    assert validating.tolist() == [4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("spec", "canonical", "words"),
+    [
+        (SplitSpec(train=90, validation=20), None, "100 samples.*90 training.*20 validation"),
+        (SplitSpec("ordered", train=101, validation=1), None, "101 training"),
+        (SplitSpec(validation=100), None, "100 validation"),
+        (SplitSpec("canonical"), None, "defines no validation split"),
+        (SplitSpec("canonical", train=60), (50, 50), "has 50 samples, got 60"),
+    ],
+)
+def test_a_split_that_does_not_fit_is_refused_with_numbers(spec, canonical, words):
+    with pytest.raises(DataError, match=words):
+        split_indices(spec, np.zeros(100, dtype=np.int64), canonical)
+
+
+@given(y=LABELS, kept=st.integers(1, 200))
+def test_a_refit_trains_on_both_splits_less_the_part_kept(y, kept):
+    train, validation = split_indices(SplitSpec(validation=0.3), y)
+    if kept >= len(y):
+        with pytest.raises(DataError, match=f"got {kept} to keep"):
+            refit_indices(train, validation, kept)
+        return
+
+    chosen, validating = refit_indices(train, validation, kept)
+
+    assert len(validating) == kept
+    assert sorted([*chosen, *validating]) == list(range(len(y)))
+    assert validating.tolist() == [*validation, *train][:kept]
+
+
+@given(y=LABELS)
+def test_a_fifth_is_set_aside_for_the_test_with_the_classes_in_proportion(y):
+    rest, test = set_aside_test(y)
+
+    ideal = len(test) * np.bincount(y, minlength=7) / len(y)
+    assert sorted([*rest, *test]) == list(range(len(y)))
+    assert len(test) == max(1, round(0.2 * len(y)))
+    assert np.abs(np.bincount(y[test], minlength=7) - ideal).max() < 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"method": "stratified"}, "random, ordered, canonical, got 'stratified'"),
+        ({"train": 0}, "train must be .*, got 0"),
+        ({"train": 1.0}, "train must be .*, got 1.0"),
+        ({"train": True}, "train must be .*, got True"),
+        ({"validation": -5}, "validation must be .*, got -5"),
+        ({"validation": float("nan")}, "validation must be .*, got nan"),
+        ({"seed": -1}, "seed must be >= 0, got -1"),
+    ],
+)
+def test_a_split_checks_itself(settings, words):
+    with pytest.raises(DataError, match=words):
+        SplitSpec(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"name": ""}, "data must be"),
+        ({"normalisation": "standardize"}, "normalisation must be one of .* got 'standardize'"),
+        ({"precision": "float16"}, "precision must be one of .* got 'float16'"),
+    ],
+)
+def test_a_data_spec_checks_itself(settings, words):
+    with pytest.raises(DataError, match=words):
+        DataSpec(**({"name": "digits"} | settings))
