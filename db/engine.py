@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -71,7 +71,7 @@ class Database:
     """
 
     engine: Engine
-    url: str
+    url: str = field(repr=False)  # may hold a password
     path: Path | None
     label: str
     read_only: bool

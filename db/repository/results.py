@@ -165,17 +165,26 @@ def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
         return list(map(TrialRow._make, rows))
 
 
-def run_rows(db: Database, study: StudyRecord) -> list[RunRecord]:
-    """Return the runs of all stages, in order of stage, trial and replicate."""
+def run_rows(
+    db: Database, study: StudyRecord | None = None, *, trial_ids: Sequence[int] | None = None
+) -> list[RunRecord]:
+    """Return the runs of a study or of some trials, in order of stage, trial and replicate."""
+    statement = (
+        sa.select(table(Run))
+        .join(table(Trial), Run.trial_id == Trial.id)
+        .join(table(Stage), Trial.stage_id == Stage.id)
+        .order_by(Stage.study_id, Stage.position, Trial.position, Run.replicate)
+    )
     with db.session() as session:
-        rows = session.execute(
-            sa.select(table(Run))
-            .join(table(Trial), Run.trial_id == Trial.id)
-            .join(table(Stage), Trial.stage_id == Stage.id)
-            .where(Stage.study_id == study_id(session, study))
-            .order_by(Stage.position, Trial.position, Run.replicate)
-        )
-        return [RunRecord(*row) for row in rows]
+        if study is not None:
+            statement = statement.where(Stage.study_id == study_id(session, study))
+        if trial_ids is None:
+            return [RunRecord(*row) for row in session.execute(statement)]
+        found: list[RunRecord] = []
+        for ids in chunks(trial_ids):
+            rows = session.execute(statement.where(Run.trial_id.in_(ids)))
+            found.extend(RunRecord(*row) for row in rows)
+        return found
 
 
 def epoch_rows(

@@ -400,6 +400,15 @@ def test_a_study_changes_only_in_what_may_change(planned: Planned) -> None:
         repository.update_study(planned.db, planned.study, uuid="x", name="y")
 
 
+def test_runs_are_found_by_study_and_by_trial(planned: Planned) -> None:
+    first, second, *_ = planned.plan.trials
+
+    assert repository.run_rows(planned.db, planned.study) == list(planned.plan.runs)
+    found = repository.run_rows(planned.db, trial_ids=[first.id, second.id])
+    assert [run.trial_id for run in found] == [first.id, second.id]
+    assert repository.run_rows(planned.db, trial_ids=[]) == []
+
+
 def test_measurements_are_kept_by_key(db: Database) -> None:
     assert repository.get_measurement(db, "width") is None
     repository.set_measurement(db, "width", {"cohort": 16})
