@@ -62,6 +62,11 @@ class StageSummary:
     reason: str | None = None
 
 
+def score_key(accuracy: float | None, loss: float | None) -> tuple[float, float]:
+    """Return what complete trials are sorted by, best first; unknown scores come last."""
+    return (-_or(accuracy, -math.inf), _or(loss, math.inf))
+
+
 def rank_trials(
     trials: Iterable[RankedTrial], stages: Sequence[str] = ()
 ) -> tuple[RankedTrial, ...]:
@@ -77,9 +82,9 @@ def rank_trials(
     place = {name: position for position, name in enumerate(stages)}
 
     def key(trial: RankedTrial) -> tuple[Any, ...]:
-        score: tuple[float, float] = (0.0, 0.0)
+        score = (0.0, 0.0)
         if trial.state == "complete":
-            score = (-_or(trial.validation_accuracy, -math.inf), _or(trial.validation_loss))
+            score = score_key(trial.validation_accuracy, trial.validation_loss)
         stage = (place.get(trial.stage, len(place)), trial.stage)
         return (STATES.index(trial.state), *score, *stage, trial.trial)
 
@@ -149,7 +154,7 @@ def ranking_json(
     }
 
 
-def _or(value: float | None, missing: float = math.inf) -> float:
+def _or(value: float | None, missing: float) -> float:
     # NaN compares with nothing, so a sort with it in is in no order.
     return missing if value is None or math.isnan(value) else value
 

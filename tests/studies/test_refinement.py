@@ -1,0 +1,316 @@
+"""Windows that results narrow a range to, and the grids that fill them."""
+
+import doctest
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from studies import refinement
+from studies.errors import StudyError
+from studies.refinement import WIDEST, ScoredPoint, Window, fine_grid, refine
+from studies.spaces import LogRange, is_same
+
+LAB = LogRange(1e-5, 1e-1)
+ROUNDING = 1 + 1e-9
+
+
+def scored(values: list[float], accuracies: list[float | None]) -> list[ScoredPoint]:
+    """Return finished points; no accuracy is a value that diverged."""
+    return [
+        ScoredPoint(value, accuracy, None if accuracy is None else 1 - accuracy, "complete")
+        if accuracy is not None
+        else ScoredPoint(value, None, None, "diverged")
+        for value, accuracy in zip(values, accuracies, strict=True)
+    ]
+
+
+def best_of(points: list[ScoredPoint]) -> ScoredPoint:
+    finished = [point for point in points if point.state == "complete"]
+    return max(finished, key=lambda point: (point.accuracy or 0, -(point.loss or 0)))
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> tuple[LogRange, list[ScoredPoint]]:
+    """A range, and values in it with any scores: on a grid or anywhere, some of them diverged."""
+    low, width = draw(st.floats(-8, 1)), draw(st.floats(0.05, 6))
+    searched = LogRange(10**low, 10 ** (low + width))
+    if draw(st.booleans()):
+        values = list(searched.grid(draw(st.integers(1, 14))))
+    else:
+        spots = draw(st.lists(st.integers(0, 1000), min_size=1, max_size=14, unique=True))
+        values = [searched.at(spot / 1000) for spot in spots]
+    if draw(st.booleans()):
+        values.append(0.0)
+    states = st.sampled_from(["complete", "complete", "complete", "diverged", "pruned", "running"])
+    # Few different accuracies, so that ties are common.
+    accuracies = st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5])
+    points = [
+        ScoredPoint(value, draw(accuracies), draw(st.floats(0, 3)), draw(states))
+        for value in values
+    ]
+    assume(any(point.state == "complete" for point in points))
+    telling = [point for point in points if point.state != "running"]
+    assume(any(point.value > 0 for point in telling))
+    return searched, points
+
+
+def test_examples_in_docstrings_are_true():
+    assert doctest.testmod(refinement).failed == 0
+
+
+@given(searches(), st.integers(1, 5))
+def test_the_window_holds_the_best_value(search, n_best):
+    searched, points = search
+
+    window = refine(points, searched, n_best)
+
+    best = best_of(points)
+    assert window.best[0] == best.value
+    if best.value > 0:
+        assert window.range.contains(best.value)
+    else:
+        least = min(p.value for p in points if p.value > 0 and p.state != "running")
+        assert window.range.low == pytest.approx(least / 10)
+
+
+@given(searches(), st.integers(1, 5))
+def test_the_window_is_clearly_narrower_than_the_range_and_never_the_same(search, n_best):
+    searched, points = search
+
+    window = refine(points, searched, n_best)
+
+    assert window.range.decades <= WIDEST * searched.decades * ROUNDING
+    assert window.range != searched
+
+
+@given(searches())
+def test_the_window_goes_beyond_the_range_by_a_decade_at_most_and_only_where_the_best_is(search):
+    searched, points = search
+
+    window = refine(points, searched)
+
+    zero = any(point.value == 0 for point in points)
+    below = 1 if "low" in window.edges or zero else 0
+    # Zero is taken to lie a decade below the least value, which the range may have on its top end.
+    least = min([p.value for p in points if p.value > 0 and p.state != "running"])
+    lowest = min(searched.low, least if zero else searched.low)
+    assert window.range.low * 10**below >= lowest / ROUNDING
+    assert window.range.high <= searched.high * (10 if "high" in window.edges else 1) * ROUNDING
+
+
+@given(searches())
+def test_values_that_diverged_bound_the_window(search):
+    searched, points = search
+
+    window = refine(points, searched)
+
+    diverged = {point.value for point in points if point.state == "diverged" and point.value > 0}
+    assert not any(window.range.contains(value) for value in diverged)
+
+
+@given(searches(), st.integers(1, 12))
+def test_fine_values_are_new_distinct_and_in_the_window(search, n):
+    searched, points = search
+    window = refine(points, searched)
+    measured = [point.value for point in points]
+
+    values = fine_grid(window.range, n, measured)
+
+    assert len(values) == n
+    assert list(values) == sorted(values)
+    assert all(window.range.contains(value) for value in values)
+    everything = sorted([*values, *measured])
+    assert not any(is_same(a, b) for a, b in pairwise(everything) if a or b)
+
+
+@given(st.floats(-6, 0), st.floats(0.5, 4), st.integers(2, 12), st.booleans(), st.booleans())
+def test_a_fine_grid_has_equal_steps_and_meets_only_ends_that_are_new(low, width, n, left, right):
+    window = LogRange(10**low, 10 ** (low + width))
+    measured = [window.low] * left + [window.high] * right
+
+    values = fine_grid(window, n, measured)
+
+    exponents = [math.log10(value) for value in sorted([*values, *measured])]
+    step = width / (n - 1 + left + right)
+    assert [b - a for a, b in pairwise(exponents)] == pytest.approx(
+        [step] * (len(exponents) - 1), abs=1e-9
+    )
+
+
+def search_on(
+    objective: Callable[[float], float], searched: LogRange, stages: int
+) -> tuple[list[ScoredPoint], list[Window]]:
+    """Return all values a search tries, coarse and then fine again and again."""
+    points: list[ScoredPoint] = []
+    windows: list[Window] = []
+    values = searched.grid(8)
+    for _ in range(stages):
+        points += scored(list(values), [objective(value) for value in values])
+        windows.append(refine(points, searched))
+        searched = windows[-1].range
+        values = fine_grid(searched, 8, [point.value for point in points])
+    return points, windows
+
+
+def hill(top: float, width: float) -> Callable[[float], float]:
+    return lambda value: 0.9 * math.exp(-(((math.log10(value) - top) / width) ** 2))
+
+
+@given(top=st.floats(-5, -1), width=st.floats(0.5, 3))
+def test_stages_close_in_on_the_top_of_a_hill(top, width):
+    points, windows = search_on(hill(top, width), LAB, stages=5)
+
+    assert math.log10(best_of(points).value) == pytest.approx(top, abs=0.02)
+    widths = [window.range.decades for window in windows]
+    assert widths == sorted(widths, reverse=True)
+
+
+@given(beyond=st.floats(0, 3), above=st.booleans())
+def test_stages_follow_a_hill_that_lies_outside_the_first_range(beyond, above):
+    top = -1 + beyond if above else -5 - beyond
+
+    points, windows = search_on(hill(top, 4), LAB, stages=9)
+
+    assert math.log10(best_of(points).value) == pytest.approx(top, abs=0.05)
+    if beyond > 0.5:
+        assert windows[0].edges == (("high",) if above else ("low",))
+
+
+def test_the_best_values_and_their_neighbours_are_spanned():
+    values = list(LAB.grid(8))
+
+    window = refine(scored(values, [0.1, 0.2, 0.3, 0.5, 0.6, 0.4, 0.2, 0.1]), LAB)
+
+    assert window.range == LogRange(values[2], values[6])
+    assert window.best == (values[4], values[3], values[5])
+    assert window.edges == ()
+    assert (
+        window.reason == "the 3 best values 0.001931, 0.0005179 and 0.007197 and their neighbours"
+    )
+    assert window.warnings == ()
+
+
+def test_fewer_best_values_are_spanned_where_they_lie_far_apart():
+    values = list(LAB.grid(8))
+
+    window = refine(scored(values, [0.5, 0.6, 0.3, 0.2, 0.3, 0.2, 0.55, 0.1]), LAB)
+
+    assert window.range == LogRange(values[0], values[2])
+    assert window.reason == "from one neighbour of the best value 3.728e-05 to the other"
+
+
+def test_a_best_value_on_the_edge_widens_the_range_and_says_so():
+    values = list(LAB.grid(8))
+
+    window = refine(scored(values, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]), LAB)
+
+    assert window.range == LogRange(values[4], 1.0)
+    assert window.edges == ("high",)
+    assert "0.1 lies on the upper edge of 1e-05 … 0.1" in window.reason
+    assert "goes on from 0.1 to 1" in window.reason
+    assert "a better one may lie beyond" in window.warnings[0]
+
+
+def test_a_value_measured_beyond_the_range_is_no_edge():
+    # The window of a fine stage, with a coarse value that lies outside it.
+    values = [1e-4, 1e-3, 1e-2, 3e-2, 1e-1]
+
+    window = refine(scored(values, [0.1, 0.2, 0.3, 0.9, 0.5]), LogRange(1e-3, 3e-2))
+
+    assert window.edges == ()
+    assert window.range.contains(3e-2)
+    assert window.range.high <= 1e-1
+
+
+def test_few_values_are_narrowed_half_way_and_warned_of():
+    window = refine(scored([1e-5, 1e-3, 1e-1], [0.1, 0.5, 0.2]), None)
+
+    assert window.range == LogRange(1e-4, 1e-2)
+    assert window.reason.startswith("part of the way from the best value 0.001")
+    assert "3 values over 4 decades" in window.warnings[0]
+
+
+def test_two_values_go_on_beyond_the_better_one():
+    window = refine(scored([1e-4, 1e-1], [0.1, 0.5]), None)
+
+    assert window.edges == ("high",)
+    assert window.range.low > 1e-3
+    assert window.range.high > 0.5
+
+
+def test_one_value_alone_is_looked_at_half_a_decade_to_either_side():
+    window = refine(scored([1e-3], [0.5]), None)
+
+    assert window.range.low == pytest.approx(10**-3.5)
+    assert window.range.high == pytest.approx(10**-2.5)
+
+
+def test_a_neighbour_that_diverged_ends_the_window_half_way():
+    values = list(LogRange(1e-4, 1e-1).grid(4))
+
+    window = refine(scored(values, [0.1, 0.5, None, None]), None, n_best=1)
+
+    assert window.range.high == pytest.approx(10**-2.5)
+    assert "0.01, which diverged" in window.reason
+
+
+def test_best_values_beyond_one_that_diverged_are_left_out():
+    values = list(LAB.grid(9))
+
+    window = refine(scored(values, [0.1, 0.2, 0.8, 0.2, None, 0.2, 0.7, 0.2, 0.1]), None)
+
+    assert window.best[0] == values[2]
+    assert window.range.high < values[4]
+
+
+def test_zero_as_a_neighbour_lies_a_decade_below_the_least_value():
+    values = [0.0, 1e-4, 1e-3, 1e-2, 1e-1]
+
+    window = refine(scored(values, [0.4, 0.5, 0.3, 0.2, 0.1]), None, n_best=1)
+
+    assert window.range == LogRange(1e-5, 1e-3)
+    assert window.edges == ()
+
+
+def test_zero_as_the_best_value_leads_to_the_decade_above_it():
+    values = [0.0, 1e-4, 1e-3, 1e-2]
+
+    window = refine(scored(values, [0.6, 0.5, 0.3, 0.2]), None)
+
+    assert window.best[0] == 0
+    assert window.range.low == pytest.approx(1e-5)
+    assert window.reason == "the best value is 0, so the range goes on below 0.0001"
+
+
+def test_a_value_tried_twice_counts_with_its_better_trial():
+    points = scored([1e-4, 1e-3, 1e-2, 1e-3], [0.3, None, 0.2, 0.5])
+
+    assert refine(points, None).best == (1e-3,)
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [
+        ([], "got none that is complete"),
+        ([ScoredPoint(1e-3, None, None, "failed")], "got none that is complete"),
+        ([ScoredPoint(1e-3, None, None, "diverged")], "got none that is complete"),
+        ([ScoredPoint(1e-3, math.nan, None, "complete")], "got none that is complete"),
+        ([ScoredPoint(0.0, 0.5, 0.1, "complete")], "got no value but 0"),
+    ],
+)
+def test_nothing_to_narrow_around_is_refused(points, reason):
+    with pytest.raises(StudyError, match=reason):
+        refine(points, LAB)
+
+
+def test_a_range_as_narrow_as_rounding_is_refused():
+    with pytest.raises(StudyError, match="too narrow"):
+        refine(scored([1.0, 1.00000001, 1.00000002], [0.1, 0.5, 0.2]), None)
+    with pytest.raises(StudyError, match="too narrow for 5 values"):
+        fine_grid(LogRange(1.0, 1.00000004), 5, [1.0])
+    with pytest.raises(StudyError, match=">= 1 values, got 0"):
+        fine_grid(LAB, 0)
