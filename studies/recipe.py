@@ -200,8 +200,10 @@ class Difference(NamedTuple):
 
 
 # The rest is as in the KTH lab's assignment 2 (two cycles from 1e-5 to 1e-1, batch size 100),
-# which trains on 45,000 images. Small data sets need smaller batches to make enough updates.
-_SMALL: Stated = {"data": {"validation": 0.25}, "training": {"batch_size": 20}}
+# which trains on 45,000 images. Small data sets need smaller batches and more cycles to make
+# enough updates: on the 1,078 training digits, eight cycles are 1,696 of them, the validation
+# accuracy is 0.96 to 0.98, and small λ begin to lose to middling ones.
+_SMALL: Stated = {"data": {"validation": 0.25}, "training": {"batch_size": 20, "cycles": 8}}
 
 
 class _Part(NamedTuple):
@@ -336,6 +338,35 @@ def to_toml(recipe: Recipe) -> str:
         else:
             lines.append(f"{key} = {_toml_value(value)}")
     return "\n".join(lines) + "\n"
+
+
+def parse_hidden(text: str) -> tuple[int, ...]:
+    """Return the widths of ``50,50``; of ``none`` or nothing, no hidden layer.
+
+    Raises:
+        RecipeError: If they are no whole numbers.
+    """
+    if text.strip().lower() in {"", "none"}:
+        return ()
+    try:
+        return tuple(int(width) for width in text.split(","))
+    except ValueError:
+        rule = "--hidden must be whole numbers separated by commas, as in 50,50, or none"
+        raise RecipeError(f"{rule}; got {text!r}") from None
+
+
+def parse_size(text: str) -> int | float:
+    """Return ``5000`` as a number of samples and ``0.1`` as a fraction of them.
+
+    Raises:
+        RecipeError: If it is neither.
+    """
+    try:
+        return checked_size(float(text) if "." in text or "e" in text.lower() else int(text))
+    except ValueError:
+        raise RecipeError(
+            f"sizes are a number of samples >= 1 or a fraction between 0 and 1, got {text!r}"
+        ) from None
 
 
 def flat(stated: Mapping[str, Any]) -> Stated:

@@ -113,7 +113,7 @@ def refine(scored: Sequence[ScoredPoint], searched: LogRange | None, n_best: int
     else:
         chosen, halved = ranked[:1], True
         low, high = neighbourhood.shrunk(limit)
-    if math.log10(high / low) < 1e-7:
+    if math.log10(high / low) < 1e-6:
         raise StudyError(f"the range {around.low} … {around.high} is too narrow to be narrowed")
     return Window(
         range=LogRange(low, high),
@@ -156,7 +156,7 @@ def fine_grid(window: LogRange, n: int, measured: Iterable[float] = ()) -> tuple
     for _ in range(n):
         _, position, count = queue[0]
         step = gaps[position].step(count + 1)
-        if step < 1e-8:
+        if step < 1e-7:
             raise StudyError(f"the range {window.low} … {window.high} is too narrow for {n} values")
         heapq.heapreplace(queue, (-step, position, count + 1))
     return tuple(sorted(value for _, i, count in queue for value in gaps[i].filled(count)))
@@ -179,7 +179,9 @@ class _Gap:
     def filled(self, n: int) -> list[float]:
         intervals = n + (not self.free_low) - self.free_high
         first = 0 if self.free_low else 1
-        return [self.range.at(i / intervals) for i in range(first, first + n)]
+        # A digit fewer than the ends have, for 0.001 and not 0.000999999999999 between two of them.
+        rounded = (float(f"{self.range.at(i / intervals):.9g}") for i in range(first, first + n))
+        return [min(max(value, self.range.low), self.range.high) for value in rounded]
 
 
 class _Neighbourhood:

@@ -15,6 +15,8 @@ from studies.recipe import (
     from_json,
     load_recipe,
     make_recipe,
+    parse_hidden,
+    parse_size,
     to_json,
     to_toml,
     with_overrides,
@@ -113,7 +115,7 @@ def test_another_optimizer_brings_its_own_learning_rate_unless_one_is_stated():
 def test_flags_that_repeat_a_recipe_make_no_difference():
     recipe = default_recipe()
 
-    same = with_overrides(recipe, {"training.cycles": 2, "network.hidden": (50,), "seed": None})
+    same = with_overrides(recipe, {"training.cycles": 8, "network.hidden": (50,), "seed": None})
 
     assert differences(recipe, same) == []
 
@@ -211,7 +213,7 @@ def test_a_training_that_stops_within_a_cycle_says_so():
     assert steps.lines[1] == "18 epochs = 8,100 updates = 4.5 cycles of n_s 900"
 
 
-@pytest.mark.parametrize(("drop_last", "per_epoch", "n_epochs"), [(False, 54, 8), (True, 53, 8)])
+@pytest.mark.parametrize(("drop_last", "per_epoch", "n_epochs"), [(False, 54, 32), (True, 53, 32)])
 def test_the_last_batch_counts_unless_dropped(drop_last, per_epoch, n_epochs):
     recipe = make_recipe(flags={"training.drop_last": drop_last})
 
@@ -219,7 +221,7 @@ def test_the_last_batch_counts_unless_dropped(drop_last, per_epoch, n_epochs):
 
     assert (steps.updates_per_epoch, steps.n_epochs) == (per_epoch, n_epochs)
     assert steps.half_cycle == 2 * 53
-    assert steps.n_updates == 4 * 106
+    assert steps.n_updates == 16 * 106
 
 
 def test_steps_are_counted_in_epochs_and_become_updates():
@@ -284,7 +286,7 @@ def key_of(flags: dict[str, object], **changed: object) -> str:
     "flags",
     [
         {"final.top": 5, "final.validation": 0.1},
-        {"training.epochs": 8},  # two cycles of 2 · 50 updates up and as many down
+        {"training.epochs": 32},  # eight cycles of 2 · 50 updates up and as many down
         {"training.ns": 100},
         {"data.label": "digit"},  # what it leads to is in the key of the data
     ],
@@ -338,3 +340,20 @@ def test_no_message_rounds_a_number_away():
         make_recipe(flags={"training.momentum": 1.0})
     with pytest.raises(RecipeError, match=r"must be <= 1, got 1\.0000001$"):
         make_recipe(flags={"training.step_factor": 1.0000001})
+
+
+def test_widths_and_sizes_are_read_as_typed_on_a_command_line():
+    assert [parse_hidden(text) for text in ("50", "50, 30", "none", "")] == [
+        (50,),
+        (50, 30),
+        (),
+        (),
+    ]
+    assert [parse_size(text) for text in ("5000", "0.1", "1e-2")] == [5000, 0.1, 0.01]
+    assert type(parse_size("5000")) is int
+    for text in ("50;30", "50,", "a"):
+        with pytest.raises(RecipeError, match="--hidden must be whole numbers"):
+            parse_hidden(text)
+    for text in ("0", "1.5", "-1", "many", "1.0", "nan"):
+        with pytest.raises(RecipeError, match="sizes are a number"):
+            parse_size(text)
