@@ -74,7 +74,7 @@ class StageRecord:
     study_id: int
     name: str
     position: int
-    optuna_name: str
+    optuna_name: str | None
     parent: str | None
     parameter: str
     low: float | None
@@ -161,6 +161,7 @@ class EpochRecord(NamedTuple):
     validation_cost: float | None = None
     validation_accuracy: float | None = None
     seconds: float | None = None
+    evaluation_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,11 @@ class PlanRecord:
 
 @dataclass(frozen=True, slots=True)
 class TestOpeningRecord:
-    """One time that the test set was opened, with its runs in rank order."""
+    """One time that the test set was opened, with its runs in rank order.
+
+    Attributes:
+        stage: The stage that trained for it; ``None`` where trained weights were taken.
+    """
 
     __test__: ClassVar[bool] = False  # pytest: not a test
 
@@ -183,6 +188,7 @@ class TestOpeningRecord:
     study_id: int
     opened_at: datetime
     data_fingerprint: str
+    stage: str | None
     refit: str
     recipe: dict[str, Any]
     n_test: int
@@ -358,4 +364,5 @@ class NewTestOpening:
     n_test: int
     versions: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
+    stage: str | None = None
     note: str = ""

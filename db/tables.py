@@ -131,7 +131,10 @@ class Study(Base):
 
 
 class Stage(Base):
-    """One Optuna study of a study: its window and how that was chosen."""
+    """One Optuna study of a study: its window and how that was chosen.
+
+    The training of a final test run is a stage too, without an Optuna study: it searches nothing.
+    """
 
     __tablename__ = "training_stages"
     __table_args__ = (
@@ -146,7 +149,7 @@ class Stage(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("training_studies.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(64))
     position: Mapped[int]
-    optuna_name: Mapped[str] = mapped_column(String(320))
+    optuna_name: Mapped[str | None] = mapped_column(String(320))
     parent: Mapped[str | None] = mapped_column(String(64))
     parameter: Mapped[str] = mapped_column(String(64))
     low: Mapped[float | None]
@@ -273,6 +276,7 @@ class Epoch(Base):
     validation_cost: Mapped[float | None]
     validation_accuracy: Mapped[float | None]
     seconds: Mapped[float | None]
+    evaluation_seconds: Mapped[float | None]
 
 
 class Checkpoint(Base):
@@ -302,6 +306,7 @@ class Opening(Base):
     )
     opened_at: Mapped[datetime]
     data_fingerprint: Mapped[str] = mapped_column(String(128), index=True)
+    stage: Mapped[str | None] = mapped_column(String(64))
     refit: Mapped[str] = mapped_column(String(32))
     recipe: Mapped[dict[str, Any]]
     n_test: Mapped[int]

@@ -70,20 +70,22 @@ def plan_from_json(stored: dict[str, Any]) -> CohortPlan:
     )
 
 
-def segment_epochs(plan: CohortPlan, n_train: int, rate: float, seconds: float) -> int:
-    """Return how many epochs take about ``seconds``, at least one.
+# Multiply-adds a second, of training and measuring, that a core is assumed to make.
+RATE = 2e10
+# What an update costs however small it is.
+UPDATE_SECONDS = 6e-5
 
-    Args:
-        plan: What is trained.
-        n_train: Samples an epoch.
-        rate: Multiply-adds a second, of training and measuring.
-        seconds: What a segment should take: long enough that handing it over costs nothing,
-            short enough that little is lost with it.
-    """
-    widths = plan.network.widths
-    n_weights = sum(a * b for a, b in pairwise(widths))
+
+def epoch_seconds(plan: CohortPlan, n_train: int) -> float:
+    """Return about how long a core takes for an epoch of ``n_train`` samples."""
+    n_weights = sum(a * b for a, b in pairwise(plan.network.widths))
     # Two products in the first layer (forward, gradient) and three in the others: 3 bounds both.
-    per_epoch = 3 * n_weights * n_train * len(plan.trials)
-    # An update costs some 60 µs however small it is.
-    per_epoch_seconds = per_epoch / rate + plan.training.updates_per_epoch(n_train) * 6e-5
-    return max(1, int(seconds / per_epoch_seconds))
+    n_products = 3 * n_weights * n_train * len(plan.trials)
+    n_updates = min(plan.training.n_updates, plan.training.updates_per_epoch(n_train))
+    return n_products / RATE + n_updates * UPDATE_SECONDS
+
+
+def estimated_seconds(stored: dict[str, Any], n_train: int) -> float:
+    """Return about how long a core takes for a whole stored plan."""
+    plan = plan_from_json(stored)
+    return epoch_seconds(plan, n_train) * plan.training.n_epochs(n_train)

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from studies.suggestions import did_you_mean
+
 _BOUNDS = {
     "greater_than": (">", "gt"),
     "greater_than_equal": (">=", "ge"),
@@ -116,7 +118,7 @@ def _sentence(problem: Any, model: type[BaseModel], flags: Collection[str]) -> s
         return f"{key} is no key of a recipe{_meant_key(key, model)}"
     if kind == "literal_error":
         choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        close = _meant(str(value), choices)
+        close = did_you_mean(str(value), choices)
         return f"{name(key)} must be one of {', '.join(choices)}, got {shown(value)}{close}"
     if kind in _BOUNDS:
         sign, bound = _BOUNDS[kind]
@@ -125,11 +127,6 @@ def _sentence(problem: Any, model: type[BaseModel], flags: Collection[str]) -> s
         return f"{name(key)} must be {_KINDS[kind]}, got {shown(value)}"
     reason = str(cause) if cause is not None else problem["msg"]
     return f"{name(key)} {reason}"
-
-
-def _meant(word: str, words: Collection[str]) -> str:
-    close = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _meant_key(key: str, model: type[BaseModel]) -> str:

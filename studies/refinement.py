@@ -21,6 +21,9 @@ Side = Literal["low", "high"]
 # A window is at most this part of the range before, in decades. Less would cut off good values,
 # and let stages that follow an optimum beyond the edge run out of breath before they are there.
 WIDEST = 0.8
+# Several best values are spanned only if that leaves at most this part: best values far apart are
+# a flat curve, and a window as wide as the flat part would be the coarse search over again.
+WIDEST_OF_SEVERAL = 0.7
 # How far a window reaches beyond an edge that has the best value on it.
 BEYOND_DECADES = 1.0
 # Of the finished values, at most one in so many is spanned: the best of three are all of three.
@@ -107,7 +110,8 @@ def refine(scored: Sequence[ScoredPoint], searched: LogRange | None, n_best: int
     most = max(1, min(n_best, -(-finished // SHARE)))
     for n in range(min(most, len(ranked)), 0, -1):
         low, high = neighbourhood.span(ranked[:n])
-        if math.log10(high / low) <= limit:
+        share = 1.0 if n == 1 else WIDEST_OF_SEVERAL / WIDEST
+        if math.log10(high / low) <= share * limit:
             chosen, halved = ranked[:n], False
             break
     else:

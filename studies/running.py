@@ -34,13 +34,11 @@ from models.segment import Segment
 from models.segment import SegmentResult as Trained
 from models.training import EpochRow
 from studies.executors import Executor
-from studies.planning import plan_from_json, segment_epochs
+from studies.planning import epoch_seconds, plan_from_json
 
 # A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
 # no more than this per worker.
 SEGMENT_SECONDS = 3.0
-# Multiply-adds a second assumed for a cohort's first segment; measured from then on.
-FIRST_RATE = 2e10
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +224,9 @@ class _StageRun:
         return None if stored is None else state_from_bytes(stored[1])
 
     def _submit(self, cohort: _Cohort) -> None:
-        if cohort.seconds_per_epoch is None:
-            n_epochs = segment_epochs(cohort.plan, self.data.n_train, FIRST_RATE, SEGMENT_SECONDS)
-        else:
-            n_epochs = max(1, int(SEGMENT_SECONDS / cohort.seconds_per_epoch))
+        # An estimate at first, then what was measured. How long a segment is changes no result.
+        seconds = cohort.seconds_per_epoch or epoch_seconds(cohort.plan, self.data.n_train)
+        n_epochs = max(1, int(SEGMENT_SECONDS / seconds))
         self.executor.submit(
             Segment(
                 key=cohort.record.uuid,

@@ -37,6 +37,7 @@ def record_opening(
                 study_id=owner,
                 opened_at=now(),
                 data_fingerprint=opening.data_fingerprint,
+                stage=opening.stage,
                 refit=opening.refit,
                 recipe=dict(opening.recipe),
                 n_test=int(opening.n_test),

@@ -45,7 +45,7 @@ def add_stage(
     study: StudyRecord,
     *,
     name: str,
-    optuna_name: str,
+    optuna_name: str | None,
     parameter: str,
     sampler: str,
     reason: str,

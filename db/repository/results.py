@@ -1,6 +1,7 @@
 """Results: segments stored at once or not at all, checkpoints, and the rows rankings read."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -130,7 +131,7 @@ def mark_told(db: Database, uuids: Sequence[str]) -> None:
 
 
 def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
-    """Return the trials of all stages, in order of stage and position, in one statement."""
+    """Return the trials of all stages that search, in order of stage and position."""
     latest = (
         sa.select(sa.func.max(FinalRun.id))
         .where(FinalRun.trial_id == Trial.id)
@@ -161,7 +162,11 @@ def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
         .order_by(Stage.position, Trial.position)
     )
     with db.session() as session:
-        rows = session.execute(statement.where(Stage.study_id == study_id(session, study)))
+        rows = session.execute(
+            statement.where(
+                Stage.study_id == study_id(session, study), Stage.optuna_name.is_not(None)
+            )
+        )
         return list(map(TrialRow._make, rows))
 
 
@@ -208,6 +213,24 @@ def epoch_rows(
             rows = session.execute(statement.where(curve.c.run_id.in_(ids)))
             found.extend(map(EpochRecord._make, rows))
         return found
+
+
+def mean_accuracies(db: Database, trial_ids: Sequence[int]) -> dict[int, dict[int, float]]:
+    """Return, by trial and epoch, the mean validation accuracy of its replicates."""
+    curve = table(Epoch)
+    curves: dict[int, dict[int, float]] = defaultdict(dict)
+    with db.session() as session:
+        for ids in chunks(trial_ids):
+            rows = session.execute(
+                sa.select(Run.trial_id, curve.c.epoch, sa.func.avg(curve.c.validation_accuracy))
+                .join(table(Run), curve.c.run_id == Run.id)
+                .where(Run.trial_id.in_(ids), curve.c.validation_accuracy.is_not(None))
+                .group_by(Run.trial_id, curve.c.epoch)
+                .order_by(Run.trial_id, curve.c.epoch)
+            )
+            for trial, epoch, accuracy in rows:
+                curves[trial][epoch] = accuracy
+    return dict(curves)
 
 
 def write_trial_updates(session: Session, updates: Sequence[TrialUpdate]) -> None:

@@ -49,7 +49,7 @@ def _wanted_cache_dir() -> Path:
     chosen = os.environ.get("SEARCH_CACHE_DIR")
     if chosen:
         return Path(chosen).expanduser().absolute()
-    from platformdirs import user_cache_path  # noqa: PLC0415
+    from platformdirs import user_cache_path
 
     return user_cache_path("coarsefine", appauthor=False)
 

@@ -98,7 +98,7 @@ def decode(spec: DataSpec, data_dir: Path | None, *, download: bool, progress: P
 
 def _named(info: DatasetInfo, data_dir: Path | None, download: bool, progress: Progress) -> Decoded:
     if info.layout == "embedded":
-        from importlib.metadata import version  # noqa: PLC0415
+        from importlib.metadata import version
 
         identity = {"scikit-learn": version("scikit-learn")}
         return _decoded(info.name, info.name, identity, lambda: read_digits(info))

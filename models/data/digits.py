@@ -8,7 +8,7 @@ from models.data.raw import RawData, checked_labels
 
 def read_digits(info: DatasetInfo) -> RawData:
     """Return the 1,797 digits; they have no test set of their own."""
-    from sklearn.datasets import load_digits  # noqa: PLC0415
+    from sklearn.datasets import load_digits
 
     digits = load_digits()
     return RawData(

@@ -116,8 +116,8 @@ def _where_to_put(info: DatasetInfo, data_dir: Path | None) -> str:
 
 def _download(file: Download, folder: Path, progress: Progress) -> str:
     """Download a file from the first mirror that has it; return why none had, or ''."""
-    import pooch  # noqa: PLC0415
-    import requests  # type: ignore[import-untyped, unused-ignore]  # noqa: PLC0415
+    import pooch
+    import requests  # type: ignore[import-untyped, unused-ignore]
 
     # It logs each download to stderr, where progress is drawn.
     pooch.get_logger().setLevel(logging.ERROR)

@@ -87,7 +87,7 @@ def _unpacked(file: io.FileIO, head: bytes, path: Path) -> Readable:
         return lzma.LZMAFile(raw)
     if head.startswith(b"\x28\xb5\x2f\xfd"):
         try:
-            from compression import zstd  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
+            from compression import zstd  # type: ignore[import-not-found, unused-ignore]
         except ImportError:
             raise DataError(
                 f"{path}: Zstandard needs Python 3.14 or newer; unpack the file first"

@@ -68,7 +68,7 @@ def _read_frame(path: Path) -> "pd.DataFrame":
     if path.suffix.lower() == ".parquet" and not head.startswith(b"PAR1"):
         raise DataError(f"{path}: must be a .parquet file, got {seen}")
 
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     try:
         with reading(path):
@@ -95,7 +95,7 @@ def _refuse_double_names(path: Path, columns: list[str]) -> None:
 
 
 def _features(path: Path, frame: "pd.DataFrame") -> NDArray[np.float32]:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype  # noqa: PLC0415
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     for name in frame.columns:
         values = frame[name]
@@ -123,7 +123,7 @@ def _features(path: Path, frame: "pd.DataFrame") -> NDArray[np.float32]:
 def _labels(
     path: Path, column: str, values: "pd.Series"
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype  # noqa: PLC0415
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     where = f"{path}: column {column!r}"
     missing = values.isna()

@@ -1,0 +1,274 @@
+"""The final test run: the best trials, trained once more, meet the test set.
+
+Nothing else in the program opens it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from db import repository
+from db.lock import StudyLock
+from db.records import (
+    CohortRecord,
+    NewTestOpening,
+    NewTestRun,
+    PlanRecord,
+    RunRecord,
+    StageRecord,
+    StudyRecord,
+    TestOpeningRecord,
+    TrialRecord,
+)
+from models.blas_threads import limited_blas
+from models.cohort import state_from_bytes
+from models.data import PreparedData
+from models.data.sealed import open_test, prepare_final
+from models.evaluation import Evaluator, predictions
+from models.network import Parameters
+from models.specs import NetworkSpec
+from studies import environment
+from studies.errors import StudyError
+from studies.planning import estimated_seconds, plan_from_json
+from studies.ranking import RankedTrial, top
+from studies.reading import read_ranking
+from studies.recipe import Recipe, final_recipe, from_json, to_json, with_overrides
+from studies.running import train_stage
+from studies.searching import Means, add_runs, checked_data
+from studies.specs import to_data_spec
+
+_REFIT, _TRAINED = "train+validation", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class FinalTest:
+    """An opening of the test set, and how many there were before it for this study."""
+
+    study: StudyRecord
+    opening: TestOpeningRecord
+    n_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A trial with trained weights, ready to be tested."""
+
+    trial: RankedTrial
+    network: NetworkSpec
+    parameters: Parameters
+    validation_accuracy: float | None
+    epochs: int
+    seconds: float
+
+
+def final_test(
+    means: Means, study: StudyRecord, *, n_top: int | None = None, refit: str | None = None
+) -> FinalTest:
+    """Train the top of the ranking as the recipe's final section says, and open the test set once.
+
+    Interrupted in training, the same call carries on. A call after that opens the test set again,
+    which is allowed and on record.
+
+    Args:
+        means: With what.
+        study: Whose trials; all its stages together.
+        n_top: How many; ``None`` as the recipe says.
+        refit: As in the recipe's final section; ``None`` as the recipe says.
+
+    Raises:
+        StudyError: If a stage is not finished, or no trial is complete.
+    """
+    recipe = from_json(study.recipe, f"the recipe of study {study.name}")
+    recipe = with_overrides(recipe, {"final.top": n_top, "final.refit": refit})
+    searched = checked_data(means, study, recipe)
+    with StudyLock(means.database, study.uuid):
+        chosen = _chosen(means, study, recipe.final.top)
+        if recipe.final.refit == _REFIT:
+            stage, data = _final_stage(means, study, recipe, chosen)
+            candidates = _trained_for_it(means, stage, data, chosen)
+        else:
+            stage, data = None, searched
+            candidates = _trained_in_search(means, study, chosen)
+        n_before = len(repository.openings(means.database, study))
+        opening = _open(means, study, recipe, stage, data, candidates)
+    return FinalTest(study, opening, n_before)
+
+
+def _chosen(means: Means, study: StudyRecord, n_top: int) -> tuple[RankedTrial, ...]:
+    ranking = read_ranking(means.database, study)
+    n_left = sum(trial.state in {"planned", "running"} for trial in ranking.trials)
+    if n_left:
+        raise StudyError(
+            f"the test set is opened when the search is over, {n_left} trials of {study.name} are "
+            "not finished; run the search's command again"
+        )
+    chosen = top(ranking.trials, n_top)
+    if not chosen:
+        raise StudyError(f"study {study.name} has no complete trial to test")
+    return chosen
+
+
+# -------------------------------------------------------------------------- trained once more
+
+
+def _final_stage(
+    means: Means, study: StudyRecord, recipe: Recipe, chosen: Sequence[RankedTrial]
+) -> tuple[StageRecord, PreparedData]:
+    """Return the stage that trains the chosen trials, planned, and its data."""
+    longer = final_recipe(recipe)
+    data = prepare_final(
+        to_data_spec(recipe),
+        refit="train+validation",
+        validation=recipe.final.validation or 0.02,
+        data_dir=means.data_dir,
+        progress=means.progress,
+    )
+    options = {
+        "trials": [trial.uuid for trial in chosen],
+        "final": to_json(recipe)["final"],
+        "replicates": 1,
+    }
+    stages = repository.stages(means.database, study)
+    finals = [stage for stage in stages if stage.optuna_name is None]
+    opened = {opening.stage for opening in repository.openings(means.database, study)}
+    for stage in finals:
+        if stage.name not in opened and stage.options == options:
+            break
+    else:
+        stage = repository.add_stage(
+            means.database,
+            study,
+            name="final" if not finals else f"final-{len(finals) + 1}",
+            optuna_name=None,
+            parameter=next(iter(chosen[0].params)),
+            sampler="ranking",
+            reason=f"the best {len(chosen)} of the ranking",
+            options=options,
+        )
+    if not repository.load_plan(means.database, stage).trials:
+        points = [{k: float(v) for k, v in trial.params.items()} for trial in chosen]
+        add_runs(means.database, stage, longer, data, points, 1)
+    return stage, data
+
+
+def _trained_for_it(
+    means: Means, stage: StageRecord, data: PreparedData, chosen: Sequence[RankedTrial]
+) -> list[_Candidate]:
+    plan = repository.load_plan(means.database, stage)
+    unfinished = [cohort for cohort in plan.cohorts if cohort.state != "done"]
+    seconds = sum(estimated_seconds(cohort.plan, data.n_train) for cohort in unfinished)
+    with means.executor(seconds, len(unfinished)) as executor:
+        train_stage(means.database, stage, data, executor, None, means.observer)
+    plan = repository.load_plan(means.database, stage)
+    # The stage's trials are the chosen ones, in their order.
+    pairs = zip(chosen, plan.trials, strict=True)
+    return [
+        candidate
+        for ranked, trained in pairs
+        if (candidate := _candidate(means, plan, ranked, trained)) is not None
+    ]
+
+
+def _trained_in_search(
+    means: Means, study: StudyRecord, chosen: Sequence[RankedTrial]
+) -> list[_Candidate]:
+    """Return the chosen trials with the weights of their first replicate."""
+    candidates = []
+    stages = {stage.name: stage for stage in repository.stages(means.database, study)}
+    plans: dict[str, PlanRecord] = {}
+    for ranked in chosen:
+        plan = plans.get(ranked.stage) or repository.load_plan(means.database, stages[ranked.stage])
+        plans[ranked.stage] = plan
+        trial = next(t for t in plan.trials if t.uuid == ranked.uuid)
+        candidate = _candidate(means, plan, ranked, trial)
+        if candidate is not None:
+            candidates.append(candidate)
+    return candidates
+
+
+def _candidate(
+    means: Means, plan: PlanRecord, ranked: RankedTrial, trial: TrialRecord
+) -> _Candidate | None:
+    """Return a trial's trained weights, ``None`` if they diverged in the final training."""
+    run = next(run for run in plan.runs if run.trial_id == trial.id and run.replicate == 0)
+    if run.state != "complete":
+        return None
+    cohort = next(cohort for cohort in plan.cohorts if cohort.id == run.cohort_id)
+    return _Candidate(
+        trial=ranked,
+        network=plan_from_json(cohort.plan).network,
+        parameters=_weights(means, cohort, run),
+        validation_accuracy=run.validation_accuracy,
+        epochs=run.epochs,
+        seconds=run.seconds or 0.0,
+    )
+
+
+def _weights(means: Means, cohort: CohortRecord, run: RunRecord) -> Parameters:
+    stored = repository.load_checkpoint(means.database, cohort.uuid)
+    if stored is None or run.slot is None:
+        raise StudyError(
+            "the trained weights of this trial are not in the database; test it with "
+            "--refit train+validation"
+        )
+    return state_from_bytes(stored[1]).finished[run.slot].parameters
+
+
+# --------------------------------------------------------------------------- the test set opened
+
+
+def _open(
+    means: Means,
+    study: StudyRecord,
+    recipe: Recipe,
+    stage: StageRecord | None,
+    data: PreparedData,
+    candidates: Sequence[_Candidate],
+) -> TestOpeningRecord:
+    """Record the opening, then measure: whoever looks and is killed has looked all the same."""
+    opening = repository.record_opening(
+        means.database,
+        study,
+        NewTestOpening(
+            data_fingerprint=data.fingerprint,
+            refit=recipe.final.refit,
+            recipe=to_json(recipe),
+            n_test=data.n_test,
+            versions=environment.versions(),
+            machine=environment.machine(),
+            stage=None if stage is None else stage.name,
+        ),
+    )
+    test = open_test(data, progress=means.progress)
+    runs = []
+    with limited_blas(1), np.errstate(all="ignore"):
+        for candidate in candidates:
+            parameters = candidate.parameters
+            evaluator = Evaluator(candidate.network, 1, parameters.weights[0].dtype.type)
+            measured = evaluator.evaluate(parameters, test.x, test.y)
+            predicted = predictions(candidate.network, parameters, test.x)[0]
+            runs.append(
+                NewTestRun(
+                    rank=candidate.trial.rank or 0,
+                    stage=candidate.trial.stage,
+                    params=candidate.trial.params,
+                    trial_uuid=candidate.trial.uuid,
+                    validation_accuracy=candidate.trial.validation_accuracy,
+                    final_validation_accuracy=candidate.validation_accuracy,
+                    test_accuracy=float(measured.accuracy[0]),
+                    test_loss=float(measured.loss[0]),
+                    confusion=_confusion(test.y, predicted, data.n_classes),
+                    seconds=candidate.seconds,
+                    epochs=candidate.epochs,
+                )
+            )
+    return repository.add_test_runs(means.database, opening, runs)
+
+
+def _confusion(labels: Any, predicted: Any, n_classes: int) -> list[list[int]]:
+    """Return how many samples of each class (row) were taken for each class (column)."""
+    counts = np.zeros((n_classes, n_classes), np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    return [[int(value) for value in row] for row in counts]
