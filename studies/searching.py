@@ -137,7 +137,7 @@ def coarse(
             stage = _add_stage(means.database, study, spec)
         else:
             _check_same_stage(stage, request)
-        stage = _carry_out(means, study, stage, recipe, data, request, kind.n_coarse)
+        stage = _carry_out(means, study, stage, recipe, data, request)
     return Outcome(study, stage, recipe, data)
 
 
@@ -167,7 +167,7 @@ def fine(
                 means.observer.said(line)
         else:
             _check_same_stage(stage, request)
-        stage = _carry_out(means, study, stage, recipe, data, request, kind.n_fine)
+        stage = _carry_out(means, study, stage, recipe, data, request)
     return Outcome(study, stage, recipe, data)
 
 
@@ -329,6 +329,7 @@ class _StageSpec:
     range: LogRange | None
     values: tuple[float, ...] | None
     sampler: str
+    n_trials: int
     replicates: int
     reason: str
     parent: str | None = None
@@ -348,6 +349,7 @@ def _coarse_spec(kind: SearchKind, request: StageRequest) -> _StageSpec:
         range=searched,
         values=request.values,
         sampler=_sampler(request),
+        n_trials=request.n_trials or kind.n_coarse,
         replicates=request.replicates or 1,
         reason=reason,
     )
@@ -383,6 +385,7 @@ def _fine_spec(
         range=window.range,
         values=request.values,
         sampler=_sampler(request),
+        n_trials=request.n_trials or kind.n_fine,
         replicates=request.replicates or int(parent.options["replicates"]),
         reason=window.reason,
         parent=parent.name,
@@ -406,7 +409,7 @@ def _add_stage(database: Database, study: StudyRecord, spec: _StageSpec) -> Stag
         low=None if spec.range is None else spec.range.low,
         high=None if spec.range is None else spec.range.high,
         values=spec.values,
-        options={"replicates": spec.replicates},
+        options={"replicates": spec.replicates, "n_trials": spec.n_trials},
     )
 
 
@@ -426,6 +429,10 @@ def _check_same_stage(stage: StageRecord, request: StageRequest) -> None:
         )
         if asked is not None and asked != there
     ]
+    if request.n_trials is not None and stage.sampler == "values":
+        contradictions.append("--trials: its values were given; name more of them with --values")
+    if 0 in (request.values or ()) and 0 not in (stage.values or ()):
+        contradictions.append("--values: 0 has no place on the log scale it was begun on")
     if contradictions:
         lines = "".join(f"\n    {line}" for line in contradictions)
         raise StudyError(
@@ -464,7 +471,6 @@ def _carry_out(
     recipe: Recipe,
     data: PreparedData,
     request: StageRequest,
-    n_usual: int,
 ) -> StageRecord:
     """Plan what the stage lacks and train what is planned, until there is nothing left."""
     replicates = int(stage.options["replicates"])
@@ -474,7 +480,7 @@ def _carry_out(
             unfinished = [c for c in plan.cohorts if c.state != "done"]
             untold = any(not trial.told for trial in plan.trials)
             if not unfinished:
-                points = _new_points(means.database, study, stage, plan.trials, request, n_usual)
+                points = _new_points(means.database, study, stage, plan.trials, request)
                 if points:
                     named = [{stage.parameter: value} for value in points]
                     add_runs(means.database, stage, recipe, data, named, replicates)
@@ -492,7 +498,6 @@ def _new_points(
     stage: StageRecord,
     trials: Sequence[TrialRecord],
     request: StageRequest,
-    n_usual: int,
 ) -> list[float]:
     """Return the values that are still to be tried, as many as are tried at a time."""
     tried = [float(trial.params[stage.parameter]) for trial in trials]
@@ -500,7 +505,7 @@ def _new_points(
         wanted = request.values if request.values is not None else tuple(stage.values or ())
         return [v for v in wanted if not any(is_same(v, other) for other in tried)]
     searched = stage_range(stage)
-    missing = (request.n_trials or n_usual) - len(tried)
+    missing = (request.n_trials or int(stage.options["n_trials"])) - len(tried)
     if missing <= 0 or searched is None:
         return []
     if stage.sampler == "grid":

@@ -1,0 +1,103 @@
+"""Small studies on a small file of samples, in a folder of their own."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from db.engine import open_database
+from models.data import prepared
+from studies.reading import read_ranking
+from studies.registry import SEARCHES
+from studies.searching import Means, StageRequest, coarse, fine
+from tests.models.samples import made_up
+
+LAMBDA = SEARCHES["lambda"]
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEARCH_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("SEARCH_DATA_DIR", raising=False)
+    prepared._open.clear()
+
+
+@pytest.fixture
+def samples(tmp_path):
+    """Return a file of 400 samples in 4 classes."""
+    data = made_up(n_train=320, n_validation=80, dtype=np.float32)
+    path = tmp_path / "blobs.npz"
+    np.savez(
+        path,
+        x_train=data.x_train,
+        y_train=data.y_train,
+        x_test=data.x_validation,
+        y_test=data.y_validation,
+    )
+    return path
+
+
+@dataclass
+class Recorder:
+    """An observer that keeps what it hears, and asks to stop after so many segments."""
+
+    stop_after: int | None = None
+    heard: list = field(default_factory=list)
+    lines: list = field(default_factory=list)
+
+    @property
+    def stop_requested(self):
+        return self.stop_after is not None and len(self.heard) >= self.stop_after
+
+    def progressed(self, progress):
+        self.heard.append(progress)
+
+    def said(self, line):
+        self.lines.append(line)
+
+
+class Bench:
+    """A database and a file of samples to search on."""
+
+    def __init__(self, folder, samples):
+        self.folder, self.samples = folder, samples
+        self.path = folder / "search.db"
+        self.database = open_database(str(self.path), create=True)
+        self.flags = {
+            "data.name": str(samples),
+            "network.hidden": (6,),
+            "training.epochs": 4,
+            "training.eta": 0.05,
+        }
+
+    def means(self, **changes):
+        return Means(self.database, **{"n_jobs": 1, **changes})
+
+    def coarse(self, request=None, *, means=None, name=None, **flags):
+        asked = {**self.flags, **{k.replace("__", "."): v for k, v in flags.items()}}
+        return coarse(
+            means or self.means(), LAMBDA, request or StageRequest(), name=name, flags=asked
+        )
+
+    def fine(self, study, request=None, *, means=None, flags=None):
+        return fine(
+            means or self.means(), LAMBDA, request or StageRequest(), study=study, flags=flags
+        )
+
+    def ranking(self, study):
+        return read_ranking(self.database, study)
+
+
+@pytest.fixture
+def bench(tmp_path, samples):
+    made = Bench(tmp_path, samples)
+    yield made
+    made.database.close()
+
+
+def comparable(ranking):
+    """Return all of a ranking but times and UUIDs, which no two runs share."""
+    shown = ranking.to_json()
+    for trial in shown["trials"]:
+        del trial["seconds"]
+    return shown

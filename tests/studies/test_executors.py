@@ -1,0 +1,139 @@
+"""Segments trained here or in processes: the same results, and no segment lost."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from models.cohort import CohortPlan, state_to_bytes
+from models.errors import ModelError
+from models.segment import Segment
+from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from studies.errors import StudyError
+from studies.executors import MAX_TRIES, InlineExecutor, ProcessExecutor, make_executor
+from tests.models.samples import made_up
+
+
+class Handle:
+    """Data that are made where they are opened."""
+
+    def __init__(self, n_train=120, seconds=0.0):
+        self.n_train, self.seconds = n_train, seconds
+
+    def open(self):
+        time.sleep(self.seconds)
+        return made_up(self.n_train, dtype=np.float32)
+
+
+class Deadly(Handle):
+    """Data that kill whoever opens them, but for the last ``n_spared`` times."""
+
+    def __init__(self, marks, n_deaths):
+        super().__init__()
+        self.marks, self.n_deaths = marks, n_deaths
+
+    def open(self):
+        if len(list(self.marks.iterdir())) < self.n_deaths:
+            (self.marks / str(os.getpid())).touch()
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        return super().open()
+
+
+def segment(key="a", data=None, **changes):
+    plan = CohortPlan(
+        NetworkSpec(12, (5,), 4), TrainingSpec(20, 30), (Hyperparameters(l2_strength=0.01),) * 3, 1
+    )
+    return Segment(
+        **{
+            "key": key,
+            "plan": plan,
+            "data": data or Handle(),
+            "state": None,
+            "n_epochs": 2,
+            **changes,
+        }
+    )
+
+
+def test_processes_and_this_process_train_the_same_bits():
+    with InlineExecutor() as inline, ProcessExecutor(2) as processes:
+        for executor in (inline, processes):
+            for key in "abc":
+                executor.submit(segment(key))
+        here = [inline.next_result() for _ in "abc"]
+        there = [processes.next_result() for _ in "abc"]
+
+    assert sorted(result.key for result in there) == ["a", "b", "c"]
+    assert {state_to_bytes(result.state) for result in (*here, *there)} == {
+        state_to_bytes(here[0].state)
+    }
+
+
+def test_segments_are_carried_on_from_their_state():
+    with InlineExecutor() as executor:
+        executor.submit(segment(n_epochs=5))
+        whole = executor.next_result()
+        executor.submit(segment(n_epochs=2))
+        part = executor.next_result()
+        executor.submit(segment(n_epochs=3, state=part.state))
+        rest = executor.next_result()
+
+    assert state_to_bytes(rest.state) == state_to_bytes(whole.state)
+
+
+def test_a_worker_that_dies_costs_no_segment(tmp_path):
+    with ProcessExecutor(1) as executor:
+        executor.submit(segment(data=Deadly(tmp_path, n_deaths=MAX_TRIES - 1)))
+        executor.submit(segment("next"))
+        results = [executor.next_result() for _ in range(2)]
+
+    assert [result.key for result in results] == ["a", "next"]
+    assert len(list(tmp_path.iterdir())) == MAX_TRIES - 1
+
+
+def test_a_worker_killed_from_outside_is_replaced():
+    with ProcessExecutor(2) as executor:
+        for key in "ab":
+            executor.submit(segment(key, data=Handle(seconds=1.0)))
+        time.sleep(0.2)
+        os.kill(executor.worker_pids()[0], signal.SIGKILL)
+        results = [executor.next_result() for _ in "ab"]
+
+    assert sorted(result.key for result in results) == ["a", "b"]
+
+
+def test_a_segment_that_kills_every_worker_is_given_up(tmp_path):
+    with ProcessExecutor(1) as executor:
+        executor.submit(segment(data=Deadly(tmp_path, n_deaths=99)))
+
+        with pytest.raises(StudyError, match="3 died over the same segment"):
+            executor.next_result()
+
+
+def test_an_error_in_a_worker_is_raised_by_the_driver():
+    with ProcessExecutor(1) as executor:
+        executor.submit(segment(data=Handle(n_train=10)))
+
+        with pytest.raises(ModelError, match="training set's 10 samples"):
+            executor.next_result()
+        executor.submit(segment())
+        assert executor.next_result().key == "a"
+
+
+def test_closing_ends_the_workers_whatever_they_are_doing():
+    executor = ProcessExecutor(1)
+    executor.submit(segment(data=Handle(seconds=60)))
+    (worker,) = executor._workers
+
+    executor.close()
+
+    assert not worker.process.is_alive()
+
+
+def test_one_worker_needs_no_process():
+    assert isinstance(make_executor(1), InlineExecutor)
+    with make_executor(2) as executor:
+        assert isinstance(executor, ProcessExecutor)

@@ -1,0 +1,118 @@
+"""The final test run: the top of the ranking, trained again, measured once and on record."""
+
+import numpy as np
+import pytest
+
+from db import repository
+from models.data import prepared
+from models.data.sealed import open_test, prepare_final
+from studies.errors import StudyError
+from studies.final_test import final_test
+from studies.running import StoppedByRequest
+from studies.searching import StageRequest
+from studies.specs import to_data_spec
+from tests.models.reference import forward
+from tests.studies.conftest import Recorder
+
+
+def test_the_top_of_both_stages_is_trained_on_both_splits_and_tested(bench):
+    done = bench.coarse()
+    bench.fine(done.study)
+
+    tested = final_test(bench.means(), done.study, n_top=3)
+
+    ranking = bench.ranking(done.study).trials
+    assert [run.params for run in tested.opening.runs] == [dict(t.params) for t in ranking[:3]]
+    assert [run.rank for run in tested.opening.runs] == [1, 2, 3]
+    assert [t.test_accuracy for t in ranking[:3]] == [r.test_accuracy for r in tested.opening.runs]
+    assert ranking[3].test_accuracy is None
+    assert tested.n_before == 0
+    # 320 samples outside the test set, of which 2 % are kept to watch the training with.
+    final = repository.stages(bench.database, done.study)[-1]
+    (trial, *_), (cohort, *_), _ = _plan(bench, final)
+    assert final.optuna_name is None
+    assert trial.replicates == 1
+    assert cohort.plan["training"]["n_updates"] == 4 * -(-314 // 20)
+
+
+def _plan(bench, stage):
+    plan = repository.load_plan(bench.database, stage)
+    return plan.trials, plan.cohorts, plan.runs
+
+
+@pytest.mark.parametrize("refit", ["train+validation", "none"])
+def test_test_accuracy_is_what_the_weights_give(bench, refit):
+    done = bench.coarse(StageRequest(values=(1e-3,)))
+
+    (run,) = final_test(bench.means(), done.study, refit=refit).opening.runs
+
+    from models.cohort import state_from_bytes
+
+    stage = repository.stages(bench.database, done.study)[-1]
+    assert (stage.name == "final") == (refit != "none")
+    _, (cohort,), _ = _plan(bench, stage)
+    weights = state_from_bytes(repository.load_checkpoint(bench.database, cohort.uuid)[1])
+    parameters = weights.finished[0].parameters
+    data = prepare_final(to_data_spec(done.recipe), refit=refit)
+    test = open_test(data)
+    Ws = [w[0].astype(float) for w in parameters.weights]
+    bs = [b[0].astype(float) for b in parameters.biases]
+    from models.specs import NetworkSpec
+
+    scores = forward(NetworkSpec(12, (6,), 4), Ws, bs, test.x.astype(float))[0][-1]
+    predicted = scores.argmax(axis=1)
+    assert run.test_accuracy == (predicted == test.y).mean()
+    assert np.sum(run.confusion) == len(test.y)
+    assert np.trace(run.confusion) == (predicted == test.y).sum()
+
+
+def test_every_opening_is_on_record(bench):
+    study = bench.coarse(StageRequest(n_trials=2)).study
+
+    first = final_test(bench.means(), study, n_top=1)
+    again = final_test(bench.means(), study, n_top=1)
+
+    assert (first.n_before, again.n_before) == (0, 1)
+    assert [o.stage for o in repository.openings(bench.database, study)] == ["final", "final-2"]
+    assert first.opening.runs[0].test_accuracy == again.opening.runs[0].test_accuracy
+
+
+def test_a_final_training_that_was_stopped_is_carried_on_and_opens_once(bench, monkeypatch):
+    study = bench.coarse(StageRequest(n_trials=2)).study
+    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+
+    with pytest.raises(StoppedByRequest):
+        final_test(bench.means(observer=Recorder(stop_after=2)), study)
+    assert repository.openings(bench.database, study) == []
+    final_test(bench.means(), study)
+
+    assert len(repository.openings(bench.database, study)) == 1
+    assert [s.name for s in repository.stages(bench.database, study)] == ["coarse", "final"]
+
+
+def test_the_test_set_stays_shut_until_the_search_is_over(bench, monkeypatch):
+    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+    with pytest.raises(StoppedByRequest):
+        bench.coarse(means=bench.means(observer=Recorder(stop_after=1)))
+    study = repository.latest_study(bench.database)
+
+    with pytest.raises(StudyError, match="8 trials of blobs/lambda are not finished"):
+        final_test(bench.means(), study)
+
+    assert repository.openings(bench.database, study) == []
+
+
+def test_nothing_to_test_is_a_clear_line(bench):
+    study = bench.coarse(StageRequest(values=(1e4,)), training__eta=0.5).study
+
+    with pytest.raises(StudyError, match="no complete trial to test"):
+        final_test(bench.means(), study)
+
+
+def test_a_search_never_holds_the_test_split(bench):
+    done = bench.coarse(StageRequest(n_trials=1))
+
+    files = {path.name for path in done.data.folder.iterdir()}
+    assert not any("test" in name for name in files)
+    assert not any("test" in name for name in vars(type(done.data.open())))
+    prepared._open.clear()

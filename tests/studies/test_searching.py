@@ -1,0 +1,268 @@
+"""Searches on a small file: what is planned, trained, told and refused."""
+
+import numpy as np
+import optuna
+import pytest
+
+from db import repository
+from studies import searching
+from studies.errors import StudyError
+from studies.running import StoppedByRequest
+from studies.searching import StageRequest
+from tests.studies.conftest import Recorder, comparable
+
+FEW = StageRequest(values=(1e-4, 1e-2, 1.0))
+
+
+def test_a_coarse_search_tries_the_usual_grid(bench):
+    done = bench.coarse()
+
+    ranking = bench.ranking(done.study)
+    assert done.study.name == "blobs/lambda"
+    assert [trial.rank for trial in ranking.trials] == list(range(1, 9))
+    values = sorted(trial.params["lambda"] for trial in ranking.trials)
+    np.testing.assert_allclose(values, np.logspace(-5, -1, 8), rtol=1e-9)
+    accuracies = [trial.validation_accuracy for trial in ranking.trials]
+    assert accuracies == sorted(accuracies, reverse=True)
+
+
+def test_a_fine_search_looks_in_a_narrower_window_of_the_coarse_one(bench):
+    study = bench.coarse().study
+
+    bench.fine(study)
+
+    coarse, fine = bench.ranking(study).stages
+    assert (fine.name, fine.parent) == ("fine", "coarse")
+    assert np.log10(fine.high / fine.low) < np.log10(coarse.high / coarse.low)
+    assert len(fine.values) == 8
+    assert not set(fine.values) & set(coarse.values)
+    assert all(fine.low <= value <= fine.high for value in fine.values)
+
+
+def test_optuna_sees_what_the_ranking_says(bench):
+    study = bench.coarse().study
+    bench.fine(study)
+
+    storage = f"sqlite:///{bench.path}"
+    ranked = bench.ranking(study).trials
+    for stage in ("coarse", "fine"):
+        seen = optuna.load_study(study_name=f"blobs/lambda/{stage}", storage=storage)
+        ours = {trial.trial: trial for trial in ranked if trial.stage == stage}
+        assert len(seen.trials) == len(ours) == 8
+        for trial in seen.trials:
+            assert trial.state.name == "COMPLETE"
+            assert trial.params == ours[trial.number].params
+            assert trial.value == ours[trial.number].validation_accuracy
+            assert trial.intermediate_values[4] == trial.value
+        assert seen.best_trial.value == max(t.validation_accuracy for t in ours.values())
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 2, 3])
+@pytest.mark.parametrize("sampler", ["grid", "tpe"])
+def test_a_search_that_was_stopped_ends_as_one_that_was_not(
+    bench, tmp_path, samples, monkeypatch, stop_after, sampler
+):
+    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+    request = StageRequest(n_trials=10, sampler=sampler)
+    expected = comparable(bench.ranking(bench.coarse(request, name="whole").study))
+
+    stopping = bench.means(observer=Recorder(stop_after=stop_after))
+    with pytest.raises(StoppedByRequest):
+        bench.coarse(request, name="stopped", means=stopping)
+    resumed = bench.coarse(request, name="stopped")
+
+    found = comparable(bench.ranking(resumed.study))
+    assert {**found, "study": "whole"} == expected
+
+
+def test_two_processes_end_with_the_same_bits_as_one(bench, monkeypatch):
+    monkeypatch.setattr(searching, "SMALL_SECONDS", 0.0)
+
+    one = bench.coarse(FEW, name="one", means=bench.means(n_jobs=1))
+    two = bench.coarse(FEW, name="two", means=bench.means(n_jobs=2))
+
+    alone = comparable(bench.ranking(one.study))
+    assert {**comparable(bench.ranking(two.study)), "study": "one"} == alone
+
+
+def test_running_again_changes_nothing_and_more_trials_top_it_up(bench):
+    study = bench.coarse(StageRequest(n_trials=4)).study
+    before = comparable(bench.ranking(study))
+
+    bench.coarse()
+    assert comparable(bench.ranking(study)) == before
+    bench.coarse(StageRequest(n_trials=6))
+
+    after = comparable(bench.ranking(study))
+    assert len(after["trials"]) == 6
+    assert {t["trial"] for t in after["trials"]} == set(range(6))
+    assert set(before["stages"][0]["values"]) < set(after["stages"][0]["values"])
+
+
+def test_more_values_may_be_named_later(bench):
+    study = bench.coarse(FEW).study
+
+    bench.coarse(StageRequest(values=(1e-4, 3e-3)))
+
+    assert bench.ranking(study).stages[0].values == [1e-4, 3e-3, 1e-2, 1.0]
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe"])
+def test_samplers_propose_within_the_range_and_never_twice(bench, sampler):
+    study = bench.coarse(StageRequest(n_trials=10, sampler=sampler, low=1e-4, high=1e-2)).study
+
+    values = bench.ranking(study).stages[0].values
+    assert len(set(values)) == 10
+    assert 1e-4 <= min(values) < max(values) <= 1e-2
+
+
+def test_zero_is_a_value_like_any_other(bench):
+    study = bench.coarse(StageRequest(values=(0.0, 1e-2))).study
+
+    assert bench.ranking(study).stages[0].values == [0.0, 1e-2]
+    bench.fine(study, StageRequest(n_trials=2))
+
+
+def test_replicates_share_their_seeds_and_are_averaged(bench):
+    study = bench.coarse(StageRequest(values=(1e-3, 1e-2), replicates=3)).study
+
+    runs = repository.run_rows(bench.database, study)
+    for trial in bench.ranking(study).trials:
+        assert trial.replicates == 3
+    assert sorted((run.trial_id, run.replicate) for run in runs) == [
+        (trial, replicate) for trial in (1, 2) for replicate in range(3)
+    ]
+    best = bench.ranking(study).best
+    rows = repository.trial_rows(bench.database, study)
+    (trial_id,) = [row.id for row in rows if row.uuid == best.uuid]
+    accuracies = [run.validation_accuracy for run in runs if run.trial_id == trial_id]
+    assert best.validation_accuracy == pytest.approx(np.mean(accuracies), abs=1e-12)
+
+
+def test_every_epoch_of_every_run_is_stored(bench):
+    study = bench.coarse(FEW).study
+
+    rows = repository.epoch_rows(bench.database, study=study)
+
+    assert sorted((row.run_id, row.epoch) for row in rows) == [
+        (run, epoch) for run in (1, 2, 3) for epoch in range(5)
+    ]
+    for row in rows:
+        assert row.train_cost >= row.train_loss > 0
+        assert row.eta == 0.05
+
+
+def test_a_diverging_trial_is_ranked_last_and_told_so(bench):
+    study = bench.coarse(StageRequest(values=(1e-3, 1e4)), training__eta=0.5).study
+
+    first, last = bench.ranking(study).trials
+    assert (first.state, first.rank) == ("complete", 1)
+    assert (last.state, last.rank, last.validation_accuracy) == ("diverged", None, None)
+    seen = optuna.load_study(study_name="blobs/lambda/coarse", storage=f"sqlite:///{bench.path}")
+    assert seen.trials[1].state.name == "FAIL"
+    assert seen.trials[1].user_attrs["state"] == "diverged"
+
+
+def test_the_score_is_the_best_epochs_where_the_recipe_says_so(bench):
+    study = bench.coarse(FEW, training__score="best", training__epochs=12).study
+
+    runs = {run.id: run for run in repository.run_rows(bench.database, study)}
+    rows = repository.epoch_rows(bench.database, study=study)
+    for run_id, run in runs.items():
+        curve = {row.epoch: row.validation_accuracy for row in rows if row.run_id == run_id}
+        del curve[0]
+        assert run.validation_accuracy == max(curve.values()) == curve[run.best_epoch]
+
+
+def test_a_fine_search_without_a_coarse_one_names_the_command(bench, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(searching, "_add_stage", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bench.coarse(name="empty")
+    study = repository.find_study(bench.database, "empty")
+
+    with pytest.raises(StudyError, match="python -m search lambda --coarse --study empty"):
+        bench.fine(study)
+
+
+def test_a_fine_search_waits_for_the_coarse_one(bench, monkeypatch):
+    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+    with pytest.raises(StoppedByRequest):
+        bench.coarse(means=bench.means(observer=Recorder(stop_after=1)))
+    study = repository.latest_study(bench.database)
+
+    with pytest.raises(StudyError, match="8 of its 8 trials are not"):
+        bench.fine(study)
+
+
+def test_flags_that_contradict_the_recipe_are_shown(bench):
+    study = bench.coarse(FEW).study
+
+    with pytest.raises(StudyError, match=r"(?s)another recipe.*training\.epochs: 4 there, 5"):
+        bench.fine(study, flags={"training.epochs": 5})
+    with pytest.raises(StudyError, match=r"network\.hidden"):
+        bench.coarse(FEW, network__hidden=(7,))
+    assert len(repository.stages(bench.database, study)) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (StageRequest(low=1e-3), r"--low: 1e-05 there, 0.001 asked for"),
+        (StageRequest(sampler="tpe"), r"--sampler: grid there, tpe asked for"),
+        (StageRequest(replicates=2), r"--replicates: 1 there, 2 asked for"),
+        (StageRequest(values=(0.0, 1.0)), r"0 has no place on the log scale"),
+    ],
+)
+def test_a_stage_that_was_begun_otherwise_is_left_alone(bench, request_, message):
+    study = bench.coarse(StageRequest(n_trials=2)).study
+    before = comparable(bench.ranking(study))
+
+    with pytest.raises(StudyError, match=message):
+        bench.coarse(request_)
+
+    assert comparable(bench.ranking(study)) == before
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "message"),
+    [(1e-9, 1e-8, "must hold the best coarse value"), (1e-9, 1e3, "must be narrower")],
+)
+def test_a_fine_range_of_ones_own_holds_the_best_and_is_narrower(bench, low, high, message):
+    study = bench.coarse(StageRequest(n_trials=4)).study
+
+    with pytest.raises(StudyError, match=message):
+        bench.fine(study, StageRequest(low=low, high=high))
+
+
+def test_other_data_under_the_same_name_are_noticed(bench, samples):
+    study = bench.coarse(FEW).study
+    with np.load(samples) as archive:
+        arrays = dict(archive)
+    arrays["x_train"][0, 0] += 1
+    np.savez(samples, **arrays)
+
+    with pytest.raises(StudyError, match="begun with other data"):
+        bench.fine(study)
+
+
+def test_nothing_is_written_for_a_recipe_that_cannot_be_trained(bench):
+    with pytest.raises(StudyError, match="batch size must be <="):
+        bench.coarse(training__batch_size=10_000)
+
+    assert repository.list_studies(bench.database) == []
+
+
+def test_a_second_driver_of_the_same_study_is_refused(bench):
+    from db.errors import StorageError
+    from db.lock import StudyLock
+
+    study = bench.coarse(FEW).study
+    with (
+        StudyLock(bench.database, study.uuid),
+        pytest.raises(StorageError, match="driven by process"),
+    ):
+        bench.coarse(FEW)
