@@ -107,6 +107,11 @@ class ProcessExecutor:
         self._workers: list[_Worker] = []
         self._queue: deque[tuple[Segment, int]] = deque()
 
+    def start(self) -> None:
+        """Start all workers now rather than when there is work for them."""
+        while len(self._workers) < self.n_workers:
+            self._start()
+
     def submit(self, segment: Segment) -> None:
         """Hand a segment to a free worker, or queue it."""
         self._queue.append((segment, 1))

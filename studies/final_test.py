@@ -159,7 +159,7 @@ def _trained_for_it(
     plan = repository.load_plan(means.database, stage)
     unfinished = [cohort for cohort in plan.cohorts if cohort.state != "done"]
     seconds = sum(estimated_seconds(cohort.plan, data.n_train) for cohort in unfinished)
-    with means.executor(seconds, len(unfinished)) as executor:
+    with means.workers(seconds, len(unfinished)) as executor:
         train_stage(means.database, stage, data, executor, None, means.observer)
     plan = repository.load_plan(means.database, stage)
     # The stage's trials are the chosen ones, in their order.

@@ -1,6 +1,7 @@
 """Searches: a study's stages, from what the user asks for to trained and told trials."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,16 @@ class StageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """With what a search is carried out; none of it changes a result."""
+    """With what a search is carried out; none of it changes a result.
+
+    Attributes:
+        n_jobs: Worker processes at the most.
+        executor: Workers to use, kept open for the next search; ``None`` starts them as needed.
+    """
 
     database: Database
     n_jobs: int = field(default_factory=n_cores)
+    executor: Executor | None = None
     data_dir: Path | None = None
     observer: Observer = field(default_factory=Quiet)
     progress: Progress | None = None
@@ -75,8 +82,10 @@ class Means:
         """Return the recipe's data."""
         return prepare(to_data_spec(recipe), data_dir=self.data_dir, progress=self.progress)
 
-    def executor(self, seconds: float, n_cohorts: int) -> Executor:
+    def workers(self, seconds: float, n_cohorts: int) -> AbstractContextManager[Executor]:
         """Return workers for some work that takes about ``seconds`` on one core."""
+        if self.executor is not None:
+            return nullcontext(self.executor)
         small = seconds < SMALL_SECONDS
         return make_executor(1 if small else max(1, min(self.n_jobs, n_cohorts)))
 
@@ -488,7 +497,7 @@ def _carry_out(
                 if not untold:
                     return stage
             seconds = sum(estimated_seconds(c.plan, data.n_train) for c in unfinished)
-            with means.executor(seconds, len(unfinished)) as executor:
+            with means.workers(seconds, len(unfinished)) as executor:
                 train_stage(means.database, stage, data, executor, mirror, means.observer)
 
 
