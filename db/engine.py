@@ -124,6 +124,18 @@ class Database:
             )
 
 
+def is_new(url: str) -> bool:
+    """Return whether opening ``url`` with ``create`` would make a file that is not there yet.
+
+    Raises:
+        StorageError: If no file can be there.
+    """
+    parsed = make_url(storage_url(url))
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return False
+    return not _check_place(Path(parsed.database), create=True)
+
+
 def open_database(url: str, *, create: bool = False, read_only: bool = False) -> Database:
     """Return the database at ``url`` with its tables up to date; nothing is written before checks.
 

@@ -87,6 +87,7 @@ def final_test(
         chosen = _chosen(means, study, recipe.final.top)
         if recipe.final.refit == _REFIT:
             stage, data = _final_stage(means, study, recipe, chosen)
+            means.observer.begins(study, stage, final_recipe(recipe), data)
             candidates = _trained_for_it(means, stage, data, chosen)
         else:
             stage, data = None, searched

@@ -24,6 +24,7 @@ from db.records import (
     RunUpdate,
     SegmentResult,
     StageRecord,
+    StudyRecord,
     TrialRecord,
     TrialState,
     TrialUpdate,
@@ -35,6 +36,7 @@ from models.segment import SegmentResult as Trained
 from models.training import EpochRow
 from studies.executors import Executor
 from studies.planning import epoch_seconds, plan_from_json
+from studies.recipe import Recipe
 
 # A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
 # no more than this per worker.
@@ -71,6 +73,11 @@ class Observer(Protocol):
     def stop_requested(self) -> bool:
         """Return whether the search should end after the segments under way."""
 
+    def begins(
+        self, study: StudyRecord, stage: StageRecord, recipe: Recipe, data: PreparedData
+    ) -> None:
+        """Hear what is about to be trained, if any of it is left."""
+
     def progressed(self, progress: CohortProgress) -> None:
         """Hear of a cohort that came further."""
 
@@ -82,6 +89,11 @@ class Quiet:
     """Watches nothing."""
 
     stop_requested = False
+
+    def begins(
+        self, study: StudyRecord, stage: StageRecord, recipe: Recipe, data: PreparedData
+    ) -> None:
+        """Look away."""
 
     def progressed(self, progress: CohortProgress) -> None:
         """Look away."""

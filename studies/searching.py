@@ -14,7 +14,7 @@ from models.cohort import CohortPlan
 from models.data import PreparedData, Progress, prepare
 from models.specs import Hyperparameters
 from studies import environment
-from studies.errors import StudyError
+from studies.errors import SpaceError, StudyError
 from studies.executors import Executor, make_executor, n_cores
 from studies.mirror import OptunaMirror
 from studies.planning import cohort_widths, estimated_seconds, plan_to_json
@@ -24,6 +24,7 @@ from studies.running import Observer, Quiet, train_stage
 from studies.search_kind import SearchKind
 from studies.spaces import LogRange, is_same
 from studies.specs import recipe_key, searched_field, to_data_spec, to_specs
+from studies.suggestions import did_you_mean
 
 COARSE, FINE = "coarse", "fine"
 SAMPLERS = ("grid", "random", "qmc", "tpe")
@@ -57,9 +58,17 @@ class StageRequest:
         for name in ("n_trials", "replicates"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise StudyError(f"{name.removeprefix('n_')} must be >= 1, got {value}")
-        if self.values is not None and (self.n_trials is not None or self.sampler is not None):
-            raise StudyError("either the values are given or a number of trials and a sampler")
+                raise SpaceError(f"{name.removeprefix('n_')} must be >= 1, got {value}")
+        if self.sampler is not None and self.sampler not in SAMPLERS:
+            raise SpaceError(
+                f"sampler must be one of {', '.join(SAMPLERS)}, got {self.sampler!r}"
+                f"{did_you_mean(self.sampler, SAMPLERS)}"
+            )
+        others = (self.n_trials, self.sampler, self.low, self.high)
+        if self.values is not None and any(other is not None for other in others):
+            raise SpaceError(
+                "a stage has either values, or a number of trials, a sampler and a range; got both"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ def coarse(
     study = repository.find_study(means.database, name)
     if study is None:
         recipe, data = asked, means.prepare(asked)
-        _check_can_be_trained(kind, recipe, data)
+        check_new(kind, request, recipe, data)
         spec = _coarse_spec(kind, request)
         study = _add_study(means.database, kind, name, recipe, data)
     else:
@@ -292,10 +301,17 @@ def _with(base: Hyperparameters, values: Mapping[str, Any]) -> Hyperparameters:
 # ----------------------------------------------------------------------------------- a new study
 
 
-def _check_can_be_trained(kind: SearchKind, recipe: Recipe, data: PreparedData) -> None:
-    """Raise what is wrong with a recipe before anything is written."""
+def check_new(kind: SearchKind, request: StageRequest, recipe: Recipe, data: PreparedData) -> None:
+    """Raise what is wrong with a new study before anything is written, a database least of all.
+
+    Raises:
+        StudyError: If the recipe cannot be trained on the data, or the range not be searched.
+    """
     searched_field(recipe, kind.parameter)
     to_specs(recipe, data.n_features, data.n_classes, data.n_train)
+    spec = _coarse_spec(kind, request)
+    if spec.sampler == "grid" and spec.range is not None:
+        spec.range.grid(request.n_trials or kind.n_coarse)
 
 
 def _add_study(
@@ -349,7 +365,10 @@ def _coarse_spec(kind: SearchKind, request: StageRequest) -> _StageSpec:
         searched = LogRange.spanning(request.values)
         reason = "the values given"
     else:
-        searched = LogRange(request.low or kind.coarse.low, request.high or kind.coarse.high)
+        searched = LogRange(
+            kind.coarse.low if request.low is None else request.low,
+            kind.coarse.high if request.high is None else request.high,
+        )
         given = request.low is not None or request.high is not None
         reason = "the range given" if given else f"the usual range of a coarse {kind.name} search"
     return _StageSpec(
@@ -369,7 +388,10 @@ def _window(database: Database, parent: StageRecord, request: StageRequest) -> W
     window = refine(scored_points(trials, parent.parameter), stage_range(parent))
     if request.low is None and request.high is None:
         return window
-    given = LogRange(request.low or window.range.low, request.high or window.range.high)
+    given = LogRange(
+        window.range.low if request.low is None else request.low,
+        window.range.high if request.high is None else request.high,
+    )
     best = window.best[0]
     if not given.contains(best):
         raise StudyError(
@@ -483,6 +505,7 @@ def _carry_out(
 ) -> StageRecord:
     """Plan what the stage lacks and train what is planned, until there is nothing left."""
     replicates = int(stage.options["replicates"])
+    means.observer.begins(study, stage, recipe, data)
     with OptunaMirror(means.database, study, stage) as mirror:
         while True:
             plan = repository.load_plan(means.database, stage)

@@ -49,6 +49,9 @@ class Recorder:
     def stop_requested(self):
         return self.stop_after is not None and len(self.heard) >= self.stop_after
 
+    def begins(self, study, stage, recipe, data):
+        pass
+
     def progressed(self, progress):
         self.heard.append(progress)
 
