@@ -1,5 +1,7 @@
 """The array type of networks, and matrix products that neither copy nor allocate."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,14 @@ Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
 
 
-def gemm(a: Array, b: Array, out: Array, alpha: float = 1.0, beta: float = 0.0) -> None:
-    """Set ``out = alpha a b + beta out``.
+def gemm_call(
+    a: Array, b: Array, out: Array, alpha: float = 1.0, beta: float = 0.0
+) -> Callable[[], object]:
+    """Return a call that sets ``out = alpha a b + beta out``, to be made many times.
 
     NumPy's ``matmul`` cannot add to its output. BLAS can, so a weight update needs no array
-    for the gradient and no second pass over the weights.
+    for the gradient and no second pass over the weights. Views and flags are worked out once:
+    in a training with batch size 1 they would take as long as the product.
 
     Args:
         a: (M, K), rows contiguous, or the transpose of such an array.
@@ -28,7 +33,8 @@ def gemm(a: Array, b: Array, out: Array, alpha: float = 1.0, beta: float = 0.0) 
     product = blas.sgemm if out.dtype == np.float32 else blas.dgemm
     left, transpose_left = (b.T, 0) if b.flags.c_contiguous else (b, 1)
     right, transpose_right = (a.T, 0) if a.flags.c_contiguous else (a, 1)
-    product(
+    return partial(
+        product,
         alpha,
         left,
         right,
@@ -38,3 +44,8 @@ def gemm(a: Array, b: Array, out: Array, alpha: float = 1.0, beta: float = 0.0) 
         trans_b=transpose_right,
         overwrite_c=1,
     )
+
+
+def gemm(a: Array, b: Array, out: Array, alpha: float = 1.0, beta: float = 0.0) -> None:
+    """Set ``out = alpha a b + beta out``; arguments as for ``gemm_call``."""
+    gemm_call(a, b, out, alpha, beta)()

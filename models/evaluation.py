@@ -76,7 +76,7 @@ class Evaluator:
                 block_x = self._gather(x, rows[start:stop])
                 block_labels = labels[rows[start:stop]]
             scores = self._network(stop - start).forward(parameters, block_x)
-            n_right += (scores.argmax(axis=1) == block_labels).sum(axis=1)
+            n_right += _count_right(scores, block_labels)
             loss += criterion.total(scores, block_labels)
         return Evaluation(loss / n_samples, n_right / n_samples)
 
@@ -87,6 +87,17 @@ class Evaluator:
         # With mode "raise" NumPy would gather into a buffer first; the rows are known to exist.
         np.take(x, rows, axis=0, out=block, mode="clip")
         return block
+
+
+def _count_right(scores: Array, labels: Labels) -> Values:
+    """Return in how many samples the label is the first class with the highest score, (T,)."""
+    highest = scores.max(axis=1)
+    right = scores[:, labels, np.arange(labels.size)] == highest
+    # NumPy's argmax over anything but the last axis is twenty times slower than max. It is only
+    # needed where several classes share the highest score, as they do with weights of 0.
+    if np.count_nonzero(scores == highest[:, None]) != highest.size:
+        right = scores.argmax(axis=1) == labels
+    return np.asarray(np.count_nonzero(right, axis=1), dtype=np.float64)
 
 
 def predictions(spec: NetworkSpec, parameters: Parameters, x: Array) -> Labels:

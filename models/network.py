@@ -5,14 +5,14 @@ Parameters are ``(T, out, in)`` and ``(T, out)``; inside, samples are columns: a
 ``(T · out, in)``, meet the batch in a single matrix product.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from models.activations import ACTIVATIONS
-from models.arrays import Array, gemm
+from models.arrays import Array, gemm, gemm_call
 from models.initialisation import INITIALISATIONS
 from models.specs import NetworkSpec
 
@@ -86,6 +86,8 @@ class Network:
         shapes = [(n_trials, width, batch_size) for width in spec.widths[1:]]
         self.layers: list[Array] = [np.empty(shape, dtype) for shape in shapes]
         self.deltas: list[Array] = [np.empty(shape, dtype) for shape in shapes[:-1]]
+        self._bound: tuple[Array | None, Array | None] = (None, None)
+        self._first_product: Callable[[], object] = _nothing
 
     def forward(self, parameters: Parameters, x: Array, scale: Array | None = None) -> Array:
         """Return the scores of a batch.
@@ -99,9 +101,9 @@ class Network:
         Returns:
             (T, K, B): the last layer itself, overwritten by the next call.
         """
-        first, layer = parameters.weights[0], self.layers[0]
-        n_trials, width, n_features = first.shape
-        gemm(first.reshape(-1, n_features), x.T, layer.reshape(n_trials * width, -1))
+        layer = self.layers[0]
+        self._bind(parameters.weights[0], x)
+        self._first_product()
         if scale is not None:
             layer *= scale[:, None, None]
         if parameters.biases:
@@ -113,6 +115,14 @@ class Network:
             if parameters.biases:
                 layer += parameters.biases[index][:, :, None]
         return layer
+
+    def _bind(self, weights: Array, x: Array) -> None:
+        """Have ``_first_product`` multiply the first layer's weights with the batch ``x``."""
+        if self._bound[0] is not weights or self._bound[1] is not x:
+            n_trials, width, n_features = weights.shape
+            out = self.layers[0].reshape(n_trials * width, -1)
+            self._first_product = gemm_call(weights.reshape(-1, n_features), x.T, out)
+            self._bound = (weights, x)
 
     def backward(
         self, parameters: Parameters, x: Array, output_delta: Array
@@ -142,20 +152,21 @@ class Network:
         yield 0, delta, x
 
 
-def weight_gradient(
-    layer: int, delta: Array, below: Array, out: Array, *, beta: float = 0.0
-) -> None:
-    """Set ``out = delta below.T + beta out`` for one layer of all trials.
+def weight_gradient(layer: int, delta: Array, below: Array, out: Array) -> None:
+    """Set ``out = delta below.T`` for one layer of all trials.
 
     Args:
         layer: Number of the layer; the first one's input is shared, (B, D).
         delta: (T, out, B).
         below: As yielded by ``Network.backward``.
         out: (T, out, in).
-        beta: 0 or, for the first layer only, the factor of what ``out`` held.
     """
     if layer == 0:
         n_trials, width, n_features = out.shape
-        gemm(delta.reshape(n_trials * width, -1), below, out.reshape(-1, n_features), beta=beta)
+        gemm(delta.reshape(n_trials * width, -1), below, out.reshape(-1, n_features))
     else:
         np.matmul(delta, below.transpose(0, 2, 1), out=out)
+
+
+def _nothing() -> None:
+    """Stand in for a product before there is one."""

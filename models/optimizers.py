@@ -5,12 +5,13 @@ that keeps arrays per parameter is a class with ``n_slots`` and ``update``, and 
 ``SLOTTED``.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Array
+from models.arrays import Array, gemm_call
 from models.network import Parameters, weight_gradient
 
 Rates = npt.NDArray[np.float64]
@@ -135,14 +136,17 @@ class Updater(Protocol):
     scale: Array | None
     """(T,) factors the first layer's weights have yet to be multiplied with, or ``None``."""
 
-    def begin(self, step: int, eta: Rates, n_samples: int) -> Array:
-        """Return the (T, 1, 1) factor of the output delta for the update number ``step``.
+    def plan(self, first_step: int, etas: Rates, n_samples: npt.NDArray[np.int64]) -> None:
+        """Take in the updates that follow, and work out beforehand what can be.
 
         Args:
-            step: Updates made before this one.
-            eta: (T,) learning rates of this update.
-            n_samples: Size of the batch.
+            first_step: Updates made before.
+            etas: (n, T), the learning rates of n updates.
+            n_samples: (n,), the sizes of their batches.
         """
+
+    def begin(self, i: int) -> Array:
+        """Return the (T, 1, 1) factor of the output delta for update ``i`` of the plan."""
 
     def apply(self, layer: int, delta: Array, below: Array) -> None:
         """Update one layer from its delta, as scaled by ``begin``, and its input."""
@@ -168,53 +172,116 @@ class SgdUpdater:
         self._parameters = parameters
         self._l2_strength = l2_strength
         self._decays = bool(np.any(l2_strength))
-        dtype = parameters.weights[0].dtype
-        self._dtype = dtype
-        self._scale = np.ones(parameters.n_trials)
-        self.scale: Array | None = None
-        self._decay = np.ones((parameters.n_trials, 1, 1), dtype)
-        self._to_first: Array | None = None
+        self._dtype = parameters.weights[0].dtype
         self._gradients: list[Array] = [np.empty_like(w) for w in parameters.weights[1:]]
+        self.scale: Array | None = None
+        # By update, as ``plan`` works them out: (n, T, 1, 1), the scales once more as (n, T).
+        empty = np.empty((0, parameters.n_trials, 1, 1), self._dtype)
+        self._factors = self._decay = self._over_scale = self._settled = empty
+        self._scales = empty[:, :, 0, 0]
+        self._settles: set[int] = set()
+        self._i = 0
+        self._bound: tuple[Array | None, Array | None] = (None, None)
+        self._add_product: Callable[[], object] | None = None
 
-    def begin(self, step: int, eta: Rates, n_samples: int) -> Array:
-        """Return ``−η / B``, after taking the decay of this update into the running scale."""
+    def plan(self, first_step: int, etas: Rates, n_samples: npt.NDArray[np.int64]) -> None:
+        """Work out the factors and running scales of the updates that follow."""
+        self._factors = self._columns(-etas / n_samples[:, None])
         if self._decays:
-            decay = 1 - 2 * eta * self._l2_strength
-            self._decay = decay.astype(self._dtype)[:, None, None]
-            scale = self._scale * decay
-            # A decay of 0 or less (λ η >= ½) is legal, if unwise; it too goes into the weights.
-            if scale.min() < _SMALLEST_SCALE:
-                self._parameters.weights[0] *= scale.astype(self._dtype)[:, None, None]
-                scale = np.ones_like(scale)
-            self._scale = scale
-            self.scale = scale.astype(self._dtype)
-            self._to_first = (1 / self.scale)[:, None, None]
-        return (-eta / n_samples).astype(self._dtype)[:, None, None]
+            decay = 1 - 2 * etas * self._l2_strength
+            scales, settled = running_scales(decay)
+            self._decay = self._columns(decay)
+            self._settled = self._columns(scales)
+            self._settles = set(np.flatnonzero(settled).tolist())
+            scales[settled] = 1.0
+            self._scales = scales.astype(self._dtype)
+            self._over_scale = self._columns(1 / self._scales.astype(np.float64))
+
+    def _columns(self, values: Rates) -> Array:
+        return values.astype(self._dtype)[:, :, None, None]
+
+    def begin(self, i: int) -> Array:
+        """Return ``−η / B``, after taking the decay of this update into the running scale."""
+        self._i = i
+        if self._decays:
+            if i in self._settles:
+                self._parameters.weights[0] *= self._settled[i]
+            self.scale = self._scales[i]
+        factor: Array = self._factors[i]
+        return factor
 
     def apply(self, layer: int, delta: Array, below: Array) -> None:
         """Add the scaled gradient to the layer's weights and biases."""
         parameters = self._parameters
         if parameters.biases:
-            parameters.biases[layer] += np.add.reduce(delta, axis=2)
+            parameters.biases[layer] += summed(delta)
         weights = parameters.weights[layer]
         if layer == 0:
-            if self._to_first is not None:
-                delta *= self._to_first
-            weight_gradient(0, delta, below, weights, beta=1.0)
+            if self._decays:
+                delta *= self._over_scale[self._i]
+            if self._bound[0] is not delta or self._bound[1] is not below:
+                n_trials, width, n_features = weights.shape
+                self._add_product = gemm_call(
+                    delta.reshape(n_trials * width, -1),
+                    below,
+                    weights.reshape(-1, n_features),
+                    beta=1.0,
+                )
+                self._bound = (delta, below)
+            assert self._add_product is not None  # noqa: S101  # bound above
+            self._add_product()
         else:
             gradient = self._gradients[layer - 1]
             weight_gradient(layer, delta, below, gradient)
             if self._decays:
-                weights *= self._decay
+                weights *= self._decay[self._i]
             weights += gradient
 
     def settle(self) -> None:
         """Multiply the running scale into the first layer."""
         if self.scale is not None:
             self._parameters.weights[0] *= self.scale[:, None, None]
-            self._scale = np.ones_like(self._scale)
             self.scale = None
-            self._to_first = None
+
+
+def running_scales(decay: Rates) -> tuple[Rates, npt.NDArray[np.bool_]]:
+    """Return what weights have decayed to after each update, since they were last settled.
+
+    Args:
+        decay: (n, T), factors of n updates. A factor of 0 or less (λ η >= ½) is legal, if unwise.
+
+    Returns:
+        (n, T) running products, and (n,) where they get too small (or turn their sign) and have to
+        be multiplied into the weights, after which they begin anew.
+    """
+    n, n_trials = decay.shape
+    scales = np.empty((n, n_trials))
+    settled = np.zeros(n, np.bool_)
+    carried = np.ones(n_trials)
+    # Looked at in stretches that grow as long as there is nothing to settle: a decay that settles
+    # at every update must not take a product of all that follow for each of them.
+    start, length = 0, 64
+    while start < n:
+        stretch = carried * np.cumprod(decay[start : start + length], axis=0)
+        small = (stretch < _SMALLEST_SCALE).any(axis=1)
+        if small.any():
+            stop = int(small.argmax()) + 1
+            settled[start + stop - 1] = True
+            carried = np.ones(n_trials)
+            length = max(1, stop)
+        else:
+            stop = len(stretch)
+            carried = stretch[-1]
+            length *= 2
+        scales[start : start + stop] = stretch[:stop]
+        start += stop
+    return scales, settled
+
+
+def summed(delta: Array) -> Array:
+    """Return the sum of ``delta`` (T, out, B) over the batch."""
+    # A reduction costs microseconds, and at batch size 1 there is nothing to reduce.
+    return delta[:, :, 0] if delta.shape[2] == 1 else np.add.reduce(delta, axis=2)
 
 
 class SlottedUpdater:
@@ -245,14 +312,20 @@ class SlottedUpdater:
         self._momentum = momentum.astype(dtype)[:, None, None]
         self._dtype = dtype
         self._gradients = [np.empty_like(w) for w in parameters.weights]
-        self._eta = self._momentum
-        self._step = 0
+        self._etas = self._factors = np.empty((0, parameters.n_trials, 1, 1), dtype)
+        self._first_step = self._i = 0
 
-    def begin(self, step: int, eta: Rates, n_samples: int) -> Array:
+    def plan(self, first_step: int, etas: Rates, n_samples: npt.NDArray[np.int64]) -> None:
+        """Take in the learning rates of the updates that follow."""
+        self._first_step = first_step
+        self._etas = etas.astype(self._dtype)[:, :, None, None]
+        self._factors = (1 / n_samples).astype(self._dtype)[:, None, None, None]
+
+    def begin(self, i: int) -> Array:
         """Return ``1 / B``."""
-        self._step = step
-        self._eta = eta.astype(self._dtype)[:, None, None]
-        return np.full_like(self._eta, 1 / n_samples)
+        self._i = i
+        factor: Array = self._factors[i]
+        return factor
 
     def apply(self, layer: int, delta: Array, below: Array) -> None:
         """Work out the gradients of the layer and hand them to the rule."""
@@ -260,16 +333,17 @@ class SlottedUpdater:
         weight_gradient(layer, delta, below, gradient)
         if self._penalised:
             gradient += self._penalty * weights
-        eta, momentum = self._eta, self._momentum
-        self._rule.update(weights, gradient, self._weight_slots[layer], eta, momentum, self._step)
+        eta, momentum = self._etas[self._i], self._momentum
+        n_done = self._first_step + self._i
+        self._rule.update(weights, gradient, self._weight_slots[layer], eta, momentum, n_done)
         if self._parameters.biases:
             self._rule.update(
                 self._parameters.biases[layer],
-                np.add.reduce(delta, axis=2),
+                np.array(summed(delta)),
                 self._bias_slots[layer],
                 eta[:, :, 0],
                 momentum[:, :, 0],
-                self._step,
+                n_done,
             )
 
     def settle(self) -> None:

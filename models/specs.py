@@ -82,7 +82,7 @@ class TrainingSpec:
     patience: int | None = None
     score: ScoreName = "final"
     precision: PrecisionName = "float32"
-    train_samples: int | None = 5000
+    train_samples: int | None = 2000
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "n_updates"):

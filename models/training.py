@@ -158,10 +158,12 @@ class _Trainer:
         x = np.empty((batch_size, plan.network.n_features), plan.dtype)
         classes = np.eye(plan.network.n_classes, dtype=plan.dtype)
         one_hot = np.empty((plan.network.n_classes, batch_size), plan.dtype)
-        for i, eta in enumerate(etas):
+        # The last batch of an epoch is smaller where the batch size does not divide the samples.
+        starts = np.arange(len(etas)) * batch_size
+        updater.plan(first_step, etas, np.minimum(batch_size, n_train - starts))
+        for i in range(len(etas)):
             rows = order[i * batch_size : (i + 1) * batch_size]
             if len(rows) < batch_size:
-                # The last batch of an epoch, where the batch size does not divide the samples.
                 network = Network(plan.network, n_trials, len(rows), plan.dtype)
                 x, one_hot = x[: len(rows)], np.empty((len(classes), len(rows)), plan.dtype)
             # With mode "raise" NumPy would gather into a buffer first.
@@ -169,7 +171,7 @@ class _Trainer:
             np.take(classes, data.y_train[rows], axis=1, out=one_hot, mode="clip")
             scores = network.forward(parameters, x, updater.scale)
             backward(scores, one_hot)
-            scores *= updater.begin(first_step + i, eta, len(rows))
+            scores *= updater.begin(i)
             for layer, delta, below in network.backward(parameters, x, scores):
                 updater.apply(layer, delta, below)
         updater.settle()
