@@ -1,0 +1,111 @@
+"""The command line put together: commands, errors as one line, exit statuses."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+from search.commands import ranking, searches
+from search.console import note, prepare_streams
+from search.errors import DONE, FAILED, USAGE, Stopped, exit_status, program, said
+from search.parameters import flattened
+from studies.registry import SEARCHES
+
+# Typer has this class of its own or from click, and exports only its child.
+_TyperUsageError: Any = typer.BadParameter.__base__
+
+SEARCHING, RESULTS, CHECKS = "Search", "Results", "Networks and data"
+
+
+def build() -> typer.Typer:
+    """Return the application."""
+    app = typer.Typer(
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    for kind in SEARCHES.values():
+        # What a search varies is no option of its command, but deserves a better answer than that.
+        parameter = {"lambda": "lambda_"}.get(kind.parameter, kind.parameter)
+        app.command(kind.name, help=searches.help_text(kind), rich_help_panel=SEARCHING)(
+            flattened(searches.search_command(kind), hidden={parameter})
+        )
+    app.command("rank", rich_help_panel=RESULTS)(flattened(ranking.rank))
+    return app
+
+
+HELP = """Search hyperparameters of small NumPy networks, coarse to fine, with figures to defend.
+
+Studies are kept in one SQLite file, search.db in this folder. In a hurry:
+
+    python -m search lambda --coarse
+    python -m search lambda --fine
+    python -m search test
+
+Exit status: 0 done, 1 failed as it may, 2 wrong usage, 130 interrupted.
+"""
+
+
+def run() -> int:
+    """Carry out what the command line says, and return the exit status."""
+    return main(sys.argv[1:])
+
+
+def main(argv: Sequence[str]) -> int:
+    """Carry out a command line, and return its exit status.
+
+    Errors that are to be expected are one line on stderr; bugs keep their traceback.
+    """
+    prepare_streams()
+    try:
+        status = get_command(build())(args=list(argv), prog_name=program(), standalone_mode=False)
+        sys.stdout.flush()
+    except Stopped as stopped:
+        note("stopped; run the same command to carry on")
+        return stopped.status
+    except _TyperUsageError as error:
+        return _usage(error)
+    except BrokenPipeError:
+        return _reader_gone()
+    except SystemExit as error:  # Typer's, when the reader of a pipe is gone
+        return error.code if isinstance(error.code, int) else FAILED
+    except Exception as error:
+        expected = exit_status(error)
+        if expected is None:
+            raise
+        note(f"error: {said(error)}")
+        return expected
+    return status if isinstance(status, int) else DONE
+
+
+def _usage(error: Any) -> int:
+    """Print what is wrong with a command line as such."""
+    parameter = getattr(error, "param", None)
+    meant = getattr(error, "possibilities", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message())  # noqa: T201
+        return USAGE
+    if type(error).__name__ == "BadParameter" and parameter is not None:
+        line = f"{parameter.opts[0]} {error.message}"
+    elif meant is not None:
+        close = f"; did you mean {' or '.join(meant)}?" if meant else ""
+        line = f"{error.message}{close}"
+    else:
+        line = error.format_message()
+    note(f"error: {line}")
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        note(f"help: {context.command_path} --help")
+    return USAGE
+
+
+def _reader_gone() -> int:
+    """End quietly when whoever read stdout has had enough."""
+    # Python would complain about it once more when it flushes at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED

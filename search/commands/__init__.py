@@ -1,0 +1,1 @@
+"""The commands, a file for each group; each returns its exit status, ``None`` for done."""

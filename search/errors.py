@@ -1,0 +1,55 @@
+"""What ends a command early, and the one line and exit status it ends with."""
+
+import sys
+from pathlib import Path
+
+DONE, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+_MODULE = "python -m search"
+
+
+class UsageError(Exception):
+    """A command line that cannot be meant as it stands."""
+
+
+class ExportError(Exception):
+    """A file that cannot be written."""
+
+
+class Stopped(Exception):  # noqa: N818  # no error: the user's wish
+    """A command that was asked to stop.
+
+    Attributes:
+        status: What to exit with.
+    """
+
+    def __init__(self, status: int = INTERRUPTED) -> None:
+        super().__init__()
+        self.status = status
+
+
+def program() -> str:
+    """Return how this program was called: what commands that it suggests begin with."""
+    name = Path(sys.argv[0]).stem if sys.argv else ""
+    return name if name == "coarsefine" else _MODULE
+
+
+def said(message: object) -> str:
+    """Return a message of the lower floors, which name commands as ``python -m search``."""
+    return str(message).replace(_MODULE, program())
+
+
+def exit_status(error: Exception) -> int | None:
+    """Return what a command should exit with after ``error``; ``None`` if nobody expects it."""
+    # Importing these takes no longer than raising one of them has.
+    from db.errors import StorageError
+    from models.errors import ModelError
+    from studies.errors import StudyError
+
+    if isinstance(error, UsageError):
+        return USAGE
+    if isinstance(error, StudyError):
+        return error.exit_status
+    if isinstance(error, ModelError | StorageError | ExportError):
+        return FAILED
+    return None

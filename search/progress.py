@@ -1,0 +1,237 @@
+"""What is seen of a search while it runs: on a terminal, in a log, or nothing at all."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from search.console import note, stderr
+from search.words import counted, duration, percent, size
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from db.records import StageRecord, StudyRecord
+    from models.data import PreparedData
+    from studies.recipe import Recipe
+    from studies.running import CohortProgress
+
+# In a log, a cohort has at most one line in so many seconds.
+LOG_SECONDS = 1.0
+
+
+class Watch:
+    """Hears what a search and slow data do, and says nothing; ``stop`` asks the search to end.
+
+    Attributes:
+        training: Whether training has begun: before, there is nothing to be ended gently.
+    """
+
+    def __init__(self) -> None:
+        self.stop_requested = False
+        self.training = False
+        self._said: set[str] = set()
+        self._best: dict[int, float] = {}
+
+    def stop(self) -> None:
+        """Ask the search to end after the segments under way."""
+        self.stop_requested = True
+
+    def begins(
+        self, study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
+    ) -> None:
+        """Say what is about to be trained."""
+        self.training = True
+        for line in headlines(study, stage, recipe, data):
+            self.line(line)
+        for line in warnings(recipe, data):
+            self.said(line)
+
+    def said(self, line: str) -> None:
+        """Say something worth knowing, once."""
+        if line not in self._said:
+            self._said.add(line)
+            self.line(f"note: {line}")
+
+    def progressed(self, progress: "CohortProgress") -> None:
+        """Show a cohort that came further."""
+        accuracy = progress.best_accuracy
+        if accuracy is not None:
+            self._best[progress.cohort] = max(accuracy, self._best.get(progress.cohort, 0.0))
+        self.show(progress, self._best.get(progress.cohort))
+
+    def show(self, progress: "CohortProgress", best: float | None) -> None:
+        """Show a cohort and the best validation accuracy it has had."""
+
+    def line(self, line: str) -> None:
+        """Print a line."""
+
+    def start(self, task: str, total: int | None) -> None:
+        """Begin something slow about data."""
+
+    def advance(self, n_bytes: int) -> None:
+        """Count bytes."""
+
+    def finish(self) -> None:
+        """End it."""
+
+    def __enter__(self) -> Self:
+        """Begin watching."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the screen as it should stay."""
+
+
+class Log(Watch):
+    """Writes plain lines, not too many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written: dict[int, float] = {}
+
+    def line(self, line: str) -> None:
+        """Print a line."""
+        note(line)
+
+    def show(self, progress: "CohortProgress", best: float | None) -> None:
+        """Print where a cohort is, if that is some time ago, and always where it ends."""
+        now = time.monotonic()
+        ended = is_over(progress)
+        if ended or now - self._written.get(progress.cohort, now - LOG_SECONDS) >= LOG_SECONDS:
+            self._written[progress.cohort] = now
+            self.line(f"{title(progress)}: {standing(progress, best)}")
+
+    def start(self, task: str, total: int | None) -> None:
+        """Print what begins."""
+        self.line(task if total is None else f"{task} ({size(total)})")
+
+
+class Screen(Watch):
+    """Keeps a line a cohort up to date on a terminal; lines of those done stay above."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._console = stderr()
+        self._live: Progress | None = None
+        self._tasks: dict[int, TaskID] = {}
+        self._waiting: TaskID | None = None
+        self._bytes: TaskID | None = None
+
+    def __exit__(self, *_: object) -> None:
+        """Take the live lines away."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def line(self, line: str) -> None:
+        """Print a line above the live ones."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def begins(
+        self, study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
+    ) -> None:
+        """Say what is about to be trained, and show that something happens."""
+        super().begins(study, stage, recipe, data)
+        self._waiting = self._progress().add_task("training", total=None, text="")
+
+    def show(self, progress: "CohortProgress", best: float | None) -> None:
+        """Show how far a cohort is."""
+        live = self._progress()
+        if self._waiting is not None:
+            live.remove_task(self._waiting)
+            self._waiting = None
+        key = progress.cohort
+        if is_over(progress):
+            if key in self._tasks:
+                live.remove_task(self._tasks.pop(key))
+            self.line(f"{title(progress)}: {standing(progress, best)}")
+            return
+        if key not in self._tasks:
+            self._tasks[key] = live.add_task(title(progress), total=progress.n_epochs, text="")
+        live.update(
+            self._tasks[key], completed=progress.epoch, text=standing(progress, best), refresh=True
+        )
+
+    def start(self, task: str, total: int | None) -> None:
+        """Show a bar for something slow about data."""
+        text = "" if total is None else size(total)
+        self._bytes = self._progress().add_task(task, total=total, text=text)
+
+    def advance(self, n_bytes: int) -> None:
+        """Move the bar."""
+        if self._live is not None and self._bytes is not None:
+            self._live.advance(self._bytes, n_bytes)
+
+    def finish(self) -> None:
+        """Take the bar away."""
+        if self._live is not None and self._bytes is not None:
+            self._live.remove_task(self._bytes)
+            self._bytes = None
+
+    def _progress(self) -> "Progress":
+        if self._live is None:
+            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+            self._live = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=12),
+                TextColumn("{task.fields[text]}", markup=False),
+                console=self._console,
+                transient=True,
+            )
+            self._live.start()
+        return self._live
+
+
+@contextmanager
+def watching(*, quiet: bool) -> Iterator[Watch]:
+    """Yield what fits: nothing, live lines on a terminal, or lines for a log."""
+    with Watch() if quiet else Screen() if sys.stderr.isatty() else Log() as watch:
+        yield watch
+
+
+def headlines(
+    study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
+) -> list[str]:
+    """Return what is about to be trained, in two lines."""
+    from studies.steps import resolve
+
+    network = recipe.network
+    widths = "-".join(map(str, (data.n_features, *network.hidden, data.n_classes)))
+    kind = f" {network.activation}" if network.hidden else ""
+    sizes = f"{data.n_train:,} training and {data.n_validation:,} validation samples"
+    return [
+        f"{study.name} {stage.name}: {sizes}, network {widths}{kind}",
+        "; ".join(resolve(recipe, data.n_train).lines),
+    ]
+
+
+def warnings(recipe: "Recipe", data: "PreparedData") -> list[str]:
+    """Return what the user should know before training."""
+    from studies.steps import resolve
+
+    return [*data.warnings, *resolve(recipe, data.n_train).warnings]
+
+
+def is_over(progress: "CohortProgress") -> bool:
+    """Return whether a cohort is trained to its end."""
+    return progress.seconds_left == 0.0
+
+
+def title(progress: "CohortProgress") -> str:
+    """Return which cohort this is."""
+    replicate = f", replicate {progress.replicate + 1}" if progress.replicate else ""
+    trials = counted(progress.n_trials, "trial")
+    return f"{progress.stage} {progress.cohort}/{progress.n_cohorts} ({trials}{replicate})"
+
+
+def standing(progress: "CohortProgress", best: float | None) -> str:
+    """Return how far a cohort is."""
+    accuracy = "no trial is left" if best is None else f"best validation accuracy {percent(best)} %"
+    if is_over(progress):
+        return f"{counted(progress.epoch, 'epoch')}, {accuracy}"
+    left = "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
+    return f"epoch {progress.epoch} of {progress.n_epochs}, {accuracy}{left}"

@@ -1,0 +1,65 @@
+"""Numbers as people read them."""
+
+import math
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """Return a share as a percentage without its sign.
+
+    >>> percent(0.97771), percent(None)
+    ('97.77', '–')
+    """
+    return "–" if share is None else f"{100 * share:.{digits}f}"
+
+
+def standard_error(accuracy: float, n_samples: int) -> float:
+    """Return the binomial standard error of an accuracy measured on ``n_samples``."""
+    return math.sqrt(accuracy * (1 - accuracy) / n_samples)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the two units that matter.
+
+    >>> duration(0.42), duration(63), duration(7300)
+    ('0.4 s', '1 min 03 s', '2 h 01 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def size(n_bytes: float) -> str:
+    """Return a number of bytes.
+
+    >>> size(0), size(170_498_071)
+    ('0 B', '170.5 MB')
+    """
+    unit = "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000 or unit == "GB":
+            break
+        n_bytes /= 1000
+    return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+
+
+def counted(n: int, what: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "trial"), counted(2000, "trial")
+    ('1 trial', '2,000 trials')
+    """
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def value(number: float) -> str:
+    """Return a searched value.
+
+    >>> value(1e-05), value(0.0026826957952797246), value(100.0)
+    ('1e-05', '0.002683', '100')
+    """
+    return f"{number:.4g}"
