@@ -73,7 +73,13 @@ def cost_gradients(
 
 
 def check_gradients(
-    spec: NetworkSpec, x: Array, labels: Labels, l2_strength: float, rng: np.random.Generator
+    spec: NetworkSpec,
+    x: Array,
+    labels: Labels,
+    l2_strength: float,
+    rng: np.random.Generator,
+    *,
+    most: int | None = None,
 ) -> list[ParameterCheck]:
     """Return a check per parameter tensor of a network with random weights.
 
@@ -83,6 +89,8 @@ def check_gradients(
         labels: (N,), in 0 … K-1.
         l2_strength: λ.
         rng: Draws the weights, and biases too: at 0 an error in them could hide.
+        most: Compare no more elements of a tensor than so many, drawn by ``rng``; ``None`` takes
+            all of them.
     """
     parameters = initial_parameters(spec, 1, np.float64, rng)
     for array in (*parameters.weights, *parameters.biases):
@@ -93,15 +101,32 @@ def check_gradients(
     analytic = cost_gradients(network, parameters, x, labels, l2_strength)
     gradients = dict(analytic.names())
     return [
-        _check(name, array, gradients[name], network, parameters, x, labels, l2_strength)
+        _check(
+            name,
+            array,
+            gradients[name],
+            _chosen(array.size, most, rng),
+            network,
+            parameters,
+            x,
+            labels,
+            l2_strength,
+        )
         for name, array in parameters.names()
     ]
+
+
+def _chosen(size: int, most: int | None, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    if most is None or size <= most:
+        return np.arange(size)
+    return np.sort(rng.choice(size, most, replace=False))
 
 
 def _check(
     name: str,
     array: Array,
     gradient: Array,
+    chosen: npt.NDArray[np.int64],
     network: Network,
     parameters: Parameters,
     x: Array,
@@ -110,7 +135,8 @@ def _check(
 ) -> ParameterCheck:
     absolute, relative, n_skipped = [], [], 0
     elements = array.reshape(-1)
-    for i, by_backward in enumerate(gradient.reshape(-1)):
+    by_backward = gradient.reshape(-1)
+    for i in chosen:
         value = elements[i]
         costs, sides = [], []
         for shifted in (value + STEP, value - STEP):
@@ -122,8 +148,8 @@ def _check(
             n_skipped += 1
             continue
         by_difference = (costs[0] - costs[1]) / (2 * STEP)
-        error = abs(float(by_backward) - by_difference)
-        size = abs(float(by_backward)) + abs(by_difference)
+        error = abs(float(by_backward[i]) - by_difference)
+        size = abs(float(by_backward[i])) + abs(by_difference)
         absolute.append(error)
         relative.append(error / max(SMALLEST, size))
     return ParameterCheck(

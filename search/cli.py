@@ -8,10 +8,11 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from search.commands import ranking, searches
+from search.commands import datasets, exporting, listing, networks, ranking, searches, testing
 from search.console import note, prepare_streams
 from search.errors import DONE, FAILED, USAGE, Stopped, exit_status, program, said
-from search.parameters import flattened
+from search.paragraphs import paragraphs
+from search.parameters import Command, flattened
 from studies.registry import SEARCHES
 
 # Typer has this class of its own or from click, and exports only its child.
@@ -23,7 +24,7 @@ SEARCHING, RESULTS, CHECKS = "Search", "Results", "Networks and data"
 def build() -> typer.Typer:
     """Return the application."""
     app = typer.Typer(
-        help=HELP,
+        help=paragraphs(HELP),
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -32,17 +33,41 @@ def build() -> typer.Typer:
     for kind in SEARCHES.values():
         # What a search varies is no option of its command, but deserves a better answer than that.
         parameter = {"lambda": "lambda_"}.get(kind.parameter, kind.parameter)
-        app.command(kind.name, help=searches.help_text(kind), rich_help_panel=SEARCHING)(
-            flattened(searches.search_command(kind), hidden={parameter})
-        )
-    app.command("rank", rich_help_panel=RESULTS)(flattened(ranking.rank))
+        command = flattened(searches.search_command(kind), hidden={parameter})
+        _add(app, kind.name, command, SEARCHING, searches.help_text(kind))
+    _add(app, "test", flattened(testing.test), SEARCHING)
+    _add(app, "rank", flattened(ranking.rank), RESULTS)
+    _add(app, "list", flattened(listing.list_studies), RESULTS)
+    _add(app, "show", flattened(listing.show), RESULTS)
+    _add(app, "export", flattened(exporting.export), RESULTS)
+    _add(app, "gradcheck", flattened(networks.gradcheck), CHECKS)
+    _add(app, "params", flattened(networks.params), CHECKS)
+    data = typer.Typer(
+        help="List, download and verify data sets.", no_args_is_help=True, rich_markup_mode="rich"
+    )
+    _add(data, "list", flattened(datasets.list_data))
+    _add(data, "get", flattened(datasets.get_data))
+    _add(data, "verify", flattened(datasets.verify_data))
+    app.add_typer(data, name="data", rich_help_panel=CHECKS)
     return app
+
+
+def _add(
+    app: typer.Typer,
+    name: str,
+    command: Command,
+    panel: str | None = None,
+    help_text: str | None = None,
+) -> None:
+    text = paragraphs(help_text or command.__doc__ or "")
+    app.command(name, help=text, rich_help_panel=panel)(command)
 
 
 HELP = """Search hyperparameters of small NumPy networks, coarse to fine, with figures to defend.
 
-Studies are kept in one SQLite file, search.db in this folder. In a hurry:
+Studies are kept in one SQLite file, search.db in this folder.
 
+Three commands, from nothing to the final test:
     python -m search lambda --coarse
     python -m search lambda --fine
     python -m search test

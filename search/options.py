@@ -628,7 +628,7 @@ class StudyArgument:
     study: Annotated[
         str | None,
         typer.Argument(
-            metavar="[STUDY]",
+            metavar="STUDY",
             help="The study's name, as `list` shows it (default: the most recent one).",
             show_default=False,
         ),

@@ -11,10 +11,20 @@ from rich.table import Table
 from rich.text import Text
 
 from search.console import symbol
-from search.words import percent, standard_error, value
+from search.words import counted, percent, size, standard_error, value
 
 if TYPE_CHECKING:
-    from db.records import StudyRecord, TestOpeningRecord, TestRunRecord
+    from db.records import (
+        EpochRecord,
+        StudyRecord,
+        StudySummary,
+        TestOpeningRecord,
+        TestRunRecord,
+    )
+    from models.data import DatasetStatus, FileCheck
+    from models.gradient_check import ParameterCheck
+    from models.parameter_count import LayerCount
+    from search.commands.networks import NetworkCheck
     from studies.ranking import RankedTrial
     from studies.reading import Ranking
 
@@ -29,6 +39,7 @@ class Column(Generic[Row]):
         heading: Words, a line each.
         cell: What stands in a row.
         right: Whether it stands at the right, as numbers do.
+        fold: Whether a cell may take several lines.
         spare: Columns are left out where a table is too wide, those with the highest number first;
             0 never.
     """
@@ -36,6 +47,7 @@ class Column(Generic[Row]):
     heading: str
     cell: Callable[[Row], str]
     right: bool = True
+    fold: bool = False
     spare: int = 0
 
 
@@ -76,8 +88,8 @@ def _table(
         table.add_column(
             Text(column.heading),
             justify="right" if column.right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=not column.fold,
+            overflow="fold" if column.fold else "ellipsis",
             vertical="bottom",
         )
     for row in rows:
@@ -99,7 +111,7 @@ def ranking_table(console: Console, ranking: "Ranking") -> Table:
     columns += _validation(ranking)
     columns += [
         Column("validation\nloss", lambda t: _loss(t.validation_loss), spare=2),
-        Column("training\naccuracy %", lambda t: percent(t.train_accuracy), spare=3),
+        Column("training\naccuracy\n%", lambda t: percent(t.train_accuracy), spare=3),
     ]
     if any(t.replicates > 1 for t in trials):
         columns.append(Column("replicates", lambda t: str(t.replicates), spare=4))
@@ -107,7 +119,7 @@ def ranking_table(console: Console, ranking: "Ranking") -> Table:
         Column("seconds", lambda t: "–" if t.seconds is None else f"{t.seconds:.2f}", spare=5)
     )
     if any(t.test_accuracy is not None for t in trials):
-        columns.append(Column("test\naccuracy %", lambda t: percent(t.test_accuracy)))
+        columns.append(Column("test\naccuracy\n%", lambda t: percent(t.test_accuracy)))
     title = f"{ranking.study.name}: {ranking.study.data_name}, seed {ranking.study.seed}"
     return fitting(console, title, columns, trials, _ranking_style)
 
@@ -130,7 +142,7 @@ def _validation(ranking: "Ranking") -> "list[Column[RankedTrial]]":
         return f"{percent(accuracy)} ± {percent(standard_error(accuracy, n_samples))}"
 
     single = any(t.replicates == 1 for t in ranking.trials)
-    return [Column("validation\naccuracy %" + (" ± SE" if single else ""), cell)]
+    return [Column("validation\naccuracy\n%" + (" ± SE" if single else ""), cell)]
 
 
 def _loss(loss: float | None) -> str:
@@ -158,23 +170,147 @@ def test_table(console: Console, study: "StudyRecord", opening: "TestOpeningReco
             return "–"
         return f"{percent(accuracy)} ± {percent(standard_error(accuracy, opening.n_test))}"
 
+    names = opening.runs[0].params if opening.runs else ()
     columns: list[Column[TestRunRecord]] = [
         Column("rank", lambda r: str(r.rank)),
         Column("stage", lambda r: r.stage, right=False),
-    ]
-    names = opening.runs[0].params if opening.runs else ()
-    columns += [_run_parameter(study, name) for name in names]
-    columns.append(
-        Column("validation\naccuracy %", lambda r: percent(r.validation_accuracy), spare=2)
-    )
-    columns += [
-        Column("test\naccuracy % ± SE", tested),
+        *(_run_parameter(study, name) for name in names),
+        Column("validation\naccuracy\n%", lambda r: percent(r.validation_accuracy), spare=2),
+        Column("test\naccuracy\n% ± SE", tested),
         Column("test\nloss", lambda r: _loss(r.test_loss)),
         Column("epochs", lambda r: "–" if r.epochs is None else str(r.epochs), spare=1),
     ]
-    title = f"{study.name}: {opening.n_test:,} test samples, refit {opening.refit}"
+    title = f"{study.name}: {counted(opening.n_test, 'test sample')}, refit {opening.refit}"
     return fitting(console, title, columns, opening.runs)
 
 
 def _run_parameter(study: "StudyRecord", name: str) -> "Column[TestRunRecord]":
     return Column(parameter_symbol(study, name), lambda r: value(float(r.params[name])))
+
+
+def studies_table(console: Console, label: str, studies: "Sequence[StudySummary]") -> Table:
+    """Return a line a study."""
+
+    def trials(study: "StudySummary") -> str:
+        n_trials, n_complete = sum(study.trials.values()), study.trials.get("complete", 0)
+        return f"{n_trials}" if n_complete == n_trials else f"{n_complete} of {n_trials}"
+
+    columns: list[Column[StudySummary]] = [
+        Column("study", lambda s: s.name, right=False),
+        Column("data", lambda s: s.data_name, right=False, spare=2),
+        Column("stages", lambda s: ", ".join(s.stages), right=False, spare=1),
+        Column("trials", trials),
+        Column("best validation\naccuracy %", lambda s: percent(s.best_accuracy)),
+        Column("test set\nopened", lambda s: str(s.test_openings)),
+        Column("changed (UTC)", lambda s: f"{s.updated_at:%Y-%m-%d %H:%M}", right=False),
+    ]
+    return fitting(console, label, columns, studies)
+
+
+def facts_table(facts: "Sequence[tuple[str, Sequence[str]]]") -> Table:
+    """Return names and what belongs to them, which may take several lines."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, lines in facts:
+        for i, line in enumerate(lines):
+            table.add_row(Text("" if i else name, style="bold"), Text(line))
+    return table
+
+
+def curve_table(console: Console, title: str, curve: "Sequence[EpochRecord]") -> Table:
+    """Return some epochs of a training run."""
+    columns: list[Column[EpochRecord]] = [
+        Column("epoch", lambda e: str(e.epoch)),
+        Column("updates", lambda e: f"{e.step:,}", spare=1),
+        Column(symbol("η", "eta"), lambda e: "–" if e.eta is None else value(e.eta)),
+        Column("training\nloss", lambda e: _loss(e.train_loss)),
+        Column("validation\nloss", lambda e: _loss(e.validation_loss)),
+        Column("training\naccuracy %", lambda e: percent(e.train_accuracy)),
+        Column("validation\naccuracy %", lambda e: percent(e.validation_accuracy)),
+    ]
+    return fitting(console, title, columns, curve)
+
+
+def check_table(console: Console, title: str, checks: "Sequence[ParameterCheck]") -> Table:
+    """Return the errors of each parameter tensor of a network."""
+    columns: list[Column[ParameterCheck]] = [
+        Column("parameter", lambda c: c.name, right=False),
+        Column("max absolute\nerror", lambda c: f"{c.max_absolute_error:.2e}"),
+        Column("max relative\nerror", lambda c: f"{c.max_relative_error:.2e}"),
+        Column("checked", lambda c: f"{c.n_checked:,}"),
+        Column("skipped", lambda c: f"{c.n_skipped:,}"),
+        Column("", lambda c: "ok" if c.passed else "wrong", right=False),
+    ]
+    return fitting(console, title, columns, checks)
+
+
+def checks_table(console: Console, title: str, checks: "Sequence[NetworkCheck]") -> Table:
+    """Return the largest errors of many networks."""
+    columns: list[Column[NetworkCheck]] = [
+        Column("network", lambda c: "-".join(map(str, c.network.widths)), right=False),
+        Column(
+            "activation", lambda c: c.network.activation if c.network.hidden else "–", right=False
+        ),
+        Column("loss", lambda c: c.network.loss, right=False),
+        Column(symbol("λ", "lambda"), lambda c: value(c.l2_strength)),
+        Column("max relative\nerror", lambda c: f"{c.worst:.2e}"),
+        Column("", lambda c: "ok" if c.passed else "wrong", right=False),
+    ]
+    return fitting(console, title, columns, checks)
+
+
+def layers_table(console: Console, title: str, layers: "Sequence[LayerCount]") -> Table:
+    """Return the parameters of each layer and their sums, in both conventions."""
+    rows = [
+        (
+            layer.name,
+            layer.arithmetic,
+            f"{layer.n_parameters:,}",
+            layer.arithmetic_bias_trick,
+            f"{layer.n_parameters_bias_trick:,}",
+        )
+        for layer in layers
+    ]
+    total = f"{sum(layer.n_parameters for layer in layers):,}"
+    total_trick = f"{sum(layer.n_parameters_bias_trick for layer in layers):,}"
+    columns: list[Column[tuple[str, ...]]] = [
+        Column("layer", lambda r: r[0], right=False),
+        Column("inputs × outputs", lambda r: r[1], right=False),
+        Column("parameters", lambda r: r[2]),
+        Column("with the bias trick", lambda r: r[3], right=False),
+        Column("parameters", lambda r: r[4]),
+    ]
+    last = ("total", "", total, "", total_trick)
+    return fitting(
+        console, title, columns, [*rows, last], lambda row: "bold" if row is last else ""
+    )
+
+
+def data_table(console: Console, found: "Sequence[DatasetStatus]") -> Table:
+    """Return a line a data set."""
+
+    def where(one: "DatasetStatus") -> str:
+        return str(one.place) if one.place is not None else one.state
+
+    columns: list[Column[DatasetStatus]] = [
+        Column("name", lambda s: s.info.name, right=False),
+        Column("training", lambda s: f"{s.info.n_train:,}"),
+        Column("test", lambda s: f"{s.info.n_test:,}"),
+        Column("sample", lambda s: "×".join(map(str, s.info.sample_shape))),
+        Column("classes", lambda s: str(s.info.n_classes)),
+        Column("download", lambda s: size(s.info.size_bytes) if s.info.size_bytes else "–"),
+        Column("where", where, right=False, fold=True),
+    ]
+    return fitting(console, "", columns, found)
+
+
+def files_table(console: Console, title: str, files: "Sequence[FileCheck]") -> Table:
+    """Return how each file compares with the published one."""
+    columns: list[Column[FileCheck]] = [
+        Column("file", lambda f: f.name, right=False),
+        Column("state", lambda f: f.state, right=False),
+        Column("MD5", lambda f: f.actual or "–", right=False),
+        Column("published", lambda f: f.expected or "–", right=False, spare=1),
+    ]
+    return fitting(console, title, columns, files)

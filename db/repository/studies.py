@@ -103,6 +103,8 @@ def list_studies(db: Database) -> list[StudySummary]:
                 sa.func.max(Trial.validation_accuracy),
             )
             .join(Stage, Trial.stage_id == Stage.id)
+            # Trials of a final test run are the best ones once more, on other splits.
+            .where(Stage.optuna_name.is_not(None))
             .group_by(Stage.study_id, Trial.state)
         ):
             by_state[study][state] = n_trials

@@ -1,4 +1,4 @@
-"""``rank``, ``list`` and ``show``: what is in the database."""
+"""``rank``: the trials of a study, best first."""
 
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def rank(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -> None:
     """Rank a study's trials by their validation accuracy.
 
-    Then by validation loss, then by trial number. Diverged, pruned and unfinished trials come
-    last, with their state. Trains nothing and changes nothing.
+    Then by validation loss, then by stage and trial number. Diverged, pruned and unfinished trials
+    come last, with their state. Trains nothing and changes nothing.
 
     Examples:
         python -m search rank
@@ -32,7 +32,7 @@ def rank(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
     if output.json:
         say_json(ranking.to_json())
         return
-    print_ranking(stdout(), ranking, _next(ranking, storage))
+    print_ranking(stdout(), ranking, following(ranking, storage))
 
 
 def chosen(database: "Database", study: StudyArgument, *, quiet: bool) -> "StudyRecord":
@@ -47,27 +47,35 @@ def chosen(database: "Database", study: StudyArgument, *, quiet: bool) -> "Study
 
 def print_ranking(console: "Console", ranking: "Ranking", following: str) -> None:
     """Print a ranking, where its ranges come from, and what to run next."""
-    from search.tables import parameter_symbol, ranking_table
-    from search.words import value
+    from search.tables import ranking_table
 
     console.print(ranking_table(console, ranking))
-    for stage in ranking.stages:
-        letter = parameter_symbol(ranking.study, _parameter(ranking))
-        searched = ""
-        if stage.low is not None and stage.high is not None:
-            searched = f" {letter} {value(stage.low)} … {value(stage.high)}"
-        say(f"{stage.name}:{searched} ({stage.reason})")
-    for line in _notes(ranking):
-        say(f"note: {line}")
+    for line in (*stage_lines(ranking), *_notes(ranking)):
+        say(line)
     say(f"\nnext: {following}")
+
+
+def stage_lines(ranking: "Ranking") -> list[str]:
+    """Return what each stage searched, and why there."""
+    from search.tables import parameter_symbol
+    from search.words import value
+
+    letter = parameter_symbol(ranking.study, _parameter(ranking))
+    lines = []
+    for stage in ranking.stages:
+        ends = ""
+        if stage.low is not None and stage.high is not None:
+            ends = f" {letter} {value(stage.low)} … {value(stage.high)}"
+        lines.append(f"{stage.name}:{ends} ({stage.reason})")
+    return lines
 
 
 def _parameter(ranking: "Ranking") -> str:
     return next(iter(ranking.trials[0].params)) if ranking.trials else ranking.study.search
 
 
-def _notes(ranking: "Ranking") -> tuple[str, ...]:
-    """Return what the ranking alone does not show, such as a best value on the edge."""
+def _notes(ranking: "Ranking") -> list[str]:
+    """Return what a ranking alone does not show, such as a best value on the edge."""
     from studies.errors import StudyError
     from studies.refinement import ScoredPoint, refine
     from studies.spaces import LogRange
@@ -78,27 +86,33 @@ def _notes(ranking: "Ranking") -> tuple[str, ...]:
             float(trial.params[parameter]),
             trial.validation_accuracy,
             trial.validation_loss,
-            "running" if trial.state == "planned" else trial.state,
+            trial.state,
         )
         for trial in ranking.trials
     ]
+    # All stages together: a best value at the end of a fine window has coarse ones beyond it.
     lows = [stage.low for stage in ranking.stages if stage.low is not None]
     highs = [stage.high for stage in ranking.stages if stage.high is not None]
     try:
         searched = LogRange(min(lows), max(highs)) if lows and highs else None
-        return refine(points, searched).warnings
+        return [f"note: {line}" for line in refine(points, searched).warnings]
     except StudyError:
-        return ()  # nothing is complete yet
+        return []  # nothing is complete yet
 
 
-def _next(ranking: "Ranking", storage: StorageOptions) -> str:
+def following(ranking: "Ranking", storage: StorageOptions) -> str:
     """Return the command that comes after looking at this ranking."""
-    study = ranking.study
+    study, place = ranking.study, storage.storage
     if any(trial.state in {"planned", "running"} for trial in ranking.trials):
         last = ranking.stages[-1].name
-        return typed(study.search, f"--{last}", "--study", study.name, storage=storage.storage)
+        return typed(study.search, f"--{last}", "--study", study.name, storage=place)
     if any(trial.test_accuracy is not None for trial in ranking.trials):
-        return typed("show", study.name, storage=storage.storage)
+        return typed("export", study.name, file_name(study.name), storage=place)
     if len(ranking.stages) == 1:
-        return typed(study.search, "--fine", "--study", study.name, storage=storage.storage)
-    return typed("test", study.name, storage=storage.storage)
+        return typed(study.search, "--fine", "--study", study.name, storage=place)
+    return typed("test", study.name, storage=place)
+
+
+def file_name(study: str) -> str:
+    """Return what a study's export may be called."""
+    return f"{study.replace('/', '-')}.csv"

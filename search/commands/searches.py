@@ -42,7 +42,6 @@ Trains a network for each value and ranks the values by validation accuracy. Wit
 where it stopped; a higher --trials adds to what is there.
 
 Examples:
-
     python -m search {kind.name} --coarse
     python -m search {kind.name} --fine
     python -m search {kind.name} --coarse --data mnist --hidden 50,50 --trials 12

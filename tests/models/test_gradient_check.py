@@ -84,3 +84,17 @@ def test_the_arithmetic_of_a_layer_adds_up():
         assert eval(written) == layer.n_parameters
         assert eval(layer.arithmetic_bias_trick.replace("x", "*")) == layer.n_parameters_bias_trick
     assert count_parameters(NetworkSpec(784, (128,), 10))[0].arithmetic == "784 x 128 + 128"
+
+
+def test_of_a_wide_network_some_elements_are_checked_always_the_same():
+    spec = NetworkSpec(12, (40,), 4)
+    data = made_up(n_train=10)
+
+    def check(most):
+        rng = np.random.default_rng(3)
+        return check_gradients(spec, data.x_train, data.y_train, 0.1, rng, most=most)
+
+    some = check(100)
+    assert [c.n_checked + c.n_skipped for c in some] == [100, 40, 100, 4]
+    assert some == check(100)
+    assert all(c.passed for c in some)

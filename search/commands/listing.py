@@ -1,0 +1,241 @@
+"""``list`` and ``show``: which studies there are, and all that is known of one."""
+
+from typing import TYPE_CHECKING, Any
+
+from search.commands.ranking import chosen, following, stage_lines
+from search.console import say, say_json, stdout
+from search.options import OutputOptions, StorageOptions, StudyArgument
+from search.words import counted, percent, value
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from db.engine import Database
+    from db.records import EpochRecord, StudyRecord, StudySummary, TestOpeningRecord
+    from studies.reading import Ranking
+    from studies.recipe import Recipe
+
+CURVE_POINTS = 6
+
+
+def list_studies(storage: StorageOptions, output: OutputOptions) -> None:
+    """List the studies, the most recent first.
+
+    Examples:
+        python -m search list
+        python -m search list --storage course.db --json
+    """
+    from db import repository
+    from db.engine import open_database
+
+    with open_database(storage.url, read_only=True) as database:
+        summaries = repository.list_studies(database)
+    if output.json:
+        say_json({"studies": [_summary_json(summary) for summary in summaries]})
+        return
+    from search.tables import studies_table
+
+    console = stdout()
+    console.print(studies_table(console, database.label, summaries))
+
+
+def _summary_json(summary: "StudySummary") -> dict[str, Any]:
+    return {
+        "study": summary.name,
+        "search": summary.search,
+        "data": summary.data_name,
+        "stages": list(summary.stages),
+        "trials": summary.trials,
+        "best_validation_accuracy": summary.best_accuracy,
+        "test_openings": summary.test_openings,
+        "created_at": _moment(summary.created_at),
+        "updated_at": _moment(summary.updated_at),
+    }
+
+
+def _moment(moment: "datetime") -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -> None:
+    """Show all that is known of a study.
+
+    Its data and split, recipe, stages, the best trial's curve, each time the test set was opened,
+    and what it was made with.
+
+    Examples:
+        python -m search show
+        python -m search show mnist/lambda --json
+    """
+    from db import repository
+    from db.engine import open_database
+    from studies.reading import read_ranking
+
+    with open_database(storage.url, read_only=True) as database:
+        found = chosen(database, study, quiet=output.quiet)
+        ranking = read_ranking(database, found)
+        openings = repository.openings(database, found)
+        curve = _best_curve(database, ranking)
+    if output.json:
+        say_json(_study_json(found, ranking, openings, curve))
+        return
+    _print(found, ranking, openings, curve)
+    say(f"\nnext: {following(ranking, storage)}")
+
+
+def _best_curve(database: "Database", ranking: "Ranking") -> "list[EpochRecord]":
+    """Return the curve of the best trial's first replicate."""
+    from db import repository
+
+    if ranking.best is None:
+        return []
+    uuid = ranking.best.uuid
+    rows = repository.trial_rows(database, ranking.study)
+    trials = [row.id for row in rows if row.uuid == uuid]
+    runs = repository.run_rows(database, trial_ids=trials)
+    if not runs:
+        return []
+    return repository.epoch_rows(database, run_ids=[runs[0].id])
+
+
+def _study_json(
+    study: "StudyRecord",
+    ranking: "Ranking",
+    openings: "list[TestOpeningRecord]",
+    curve: "list[EpochRecord]",
+) -> dict[str, Any]:
+    return {
+        **ranking.to_json(),
+        "search": study.search,
+        "recipe": study.recipe,
+        "data_fingerprint": study.data_fingerprint,
+        "data_details": study.data,
+        "created_at": _moment(study.created_at),
+        "updated_at": _moment(study.updated_at),
+        "versions": study.versions,
+        "machine": study.machine,
+        "best_curve": [
+            {name: field for name, field in row._asdict().items() if name != "run_id"}
+            for row in curve
+        ],
+        "openings": [
+            {
+                "opened_at": _moment(opening.opened_at),
+                "refit": opening.refit,
+                "test_samples": opening.n_test,
+                "trials": [
+                    {
+                        "rank": run.rank,
+                        "stage": run.stage,
+                        "params": run.params,
+                        "validation_accuracy": run.validation_accuracy,
+                        "test_accuracy": run.test_accuracy,
+                        "test_loss": run.test_loss,
+                    }
+                    for run in opening.runs
+                ],
+            }
+            for opening in openings
+        ],
+    }
+
+
+def _print(
+    study: "StudyRecord",
+    ranking: "Ranking",
+    openings: "list[TestOpeningRecord]",
+    curve: "list[EpochRecord]",
+) -> None:
+    from search.tables import curve_table, facts_table
+    from studies.recipe import from_json
+
+    recipe = from_json(study.recipe, f"the recipe of study {study.name}")
+    console = stdout()
+    facts: list[tuple[str, list[str]]] = [
+        ("study", [f"{study.name}, a search over {study.search}"]),
+        ("made", [f"{_minute(study.created_at)}, last changed {_minute(study.updated_at)} (UTC)"]),
+        ("data", _data_lines(study)),
+        *_recipe_facts(study.recipe),
+        ("training", _step_lines(study, recipe)),
+        ("stages", stage_lines(ranking)),
+        ("trials", [_states(ranking)]),
+        ("test set", _opening_lines(openings)),
+        ("made with", [", ".join(f"{name} {text}" for name, text in study.versions.items())]),
+        ("machine", [", ".join(f"{name} {text}" for name, text in study.machine.items())]),
+    ]
+    console.print(facts_table(facts))
+    if ranking.best is not None and curve:
+        best = ranking.best
+        params = ", ".join(f"{name} {value(float(v))}" for name, v in best.params.items())
+        title = f"\nThe best trial, {best.stage} {best.trial}: {params}"
+        console.print(curve_table(console, title, _thinned(curve)))
+
+
+def _minute(moment: "datetime") -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _data_lines(study: "StudyRecord") -> list[str]:
+    data = study.data
+    shape = "×".join(map(str, data["sample_shape"]))
+    sizes = (
+        f"{data['n_train']:,} training, {data['n_validation']:,} validation, "
+        f"{data['n_test']:,} test samples of {shape}, {data['n_classes']} classes"
+    )
+    prints = (
+        f"normalisation {data['normalisation']}; fingerprint {study.data_fingerprint[:12]}, "
+        f"split {data['split_fingerprint'][:12]}"
+    )
+    notes = [f"note: {line}" for line in data.get("warnings", ())]
+    return [f"{study.data_name}: {sizes}", prints, *notes]
+
+
+def _recipe_facts(recipe: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return a fact a section: its keys and values as a recipe file has them."""
+    facts = [("recipe", [f"seed {recipe['seed']}"])]
+    for name, section in recipe.items():
+        if isinstance(section, dict):
+            stated = [f"{key} {_word(v)}" for key, v in section.items() if v is not None]
+            facts.append((f"  {name}", [", ".join(stated)]))
+    return facts
+
+
+def _word(stated: Any) -> str:
+    if isinstance(stated, bool):
+        return str(stated).lower()
+    if isinstance(stated, list):
+        return "-".join(map(str, stated)) or "none"
+    return f"{stated:g}" if isinstance(stated, float) else str(stated)
+
+
+def _step_lines(study: "StudyRecord", recipe: "Recipe") -> list[str]:
+    from studies.steps import resolve
+
+    steps = resolve(recipe, int(study.data["n_train"]))
+    return [*steps.lines, *(f"note: {line}" for line in steps.warnings)]
+
+
+def _states(ranking: "Ranking") -> str:
+    states: dict[str, int] = {}
+    for trial in ranking.trials:
+        states[trial.state] = states.get(trial.state, 0) + 1
+    return ", ".join(f"{n} {state}" for state, n in states.items()) or "none"
+
+
+def _opening_lines(openings: "list[TestOpeningRecord]") -> list[str]:
+    if not openings:
+        return ["never opened"]
+    lines = [f"opened {counted(len(openings), 'time')}"]
+    for opening in openings:
+        accuracies = ", ".join(f"{percent(run.test_accuracy)} %" for run in opening.runs)
+        found = f": {accuracies}" if accuracies else ", without a result"
+        lines.append(f"{_minute(opening.opened_at)}, refit {opening.refit}{found}")
+    return lines
+
+
+def _thinned(curve: "list[EpochRecord]") -> "list[EpochRecord]":
+    """Return a few epochs, evenly spread, the first and the last among them."""
+    last = len(curve) - 1
+    if last < CURVE_POINTS:
+        return curve
+    return [curve[round(i * last / (CURVE_POINTS - 1))] for i in range(CURVE_POINTS)]

@@ -1,0 +1,384 @@
+"""``gradcheck`` and ``params``: is the network right, and how large is it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from search.console import say, say_json, stdout
+from search.errors import DONE, FAILED, UsageError
+from search.options import (
+    NETWORK,
+    TRAINING,
+    DataOptions,
+    Loss,
+    NetworkOptions,
+    OutputOptions,
+    RecipeFile,
+    number,
+    option,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from models.data import Progress
+    from models.gradient_check import ParameterCheck
+    from models.specs import NetworkSpec
+    from studies.recipe import Recipe
+
+CHECK = "Check"
+FEATURES, SAMPLES = 20, 10
+STRENGTHS = (0.0, 0.1)
+# More elements of a tensor than so many would take minutes and tell nothing more.
+MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """What is checked."""
+
+    all: Annotated[
+        bool,
+        option(
+            CHECK,
+            "--all",
+            help="Check every activation, loss and λ with none, one and two hidden layers "
+            "(default: the recipe's network).",
+        ),
+    ] = False
+    features: Annotated[
+        int | None,
+        option(
+            CHECK,
+            "--features",
+            metavar="N",
+            parser=whole,
+            help=f"Features of the data to use: the first N (default: {FEATURES}).",
+        ),
+    ] = None
+    samples: Annotated[
+        int | None,
+        option(
+            CHECK,
+            "--samples",
+            metavar="N",
+            parser=whole,
+            help=f"Training samples to use: the first N (default: {SAMPLES}).",
+        ),
+    ] = None
+    lambda_: Annotated[
+        float | None,
+        option(
+            TRAINING,
+            "--lambda",
+            metavar="X",
+            parser=number,
+            help="Strength of the L2 penalty λ Σ W², >= 0 (default: 0 and 0.1, one after the "
+            "other).",
+        ),
+    ] = None
+    loss: Loss = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCheck:
+    """A network that was checked."""
+
+    network: "NetworkSpec"
+    l2_strength: float
+    parameters: "Sequence[ParameterCheck]"
+
+    @property
+    def passed(self) -> bool:
+        """Return whether all its gradients are right."""
+        return all(parameter.passed for parameter in self.parameters)
+
+    @property
+    def worst(self) -> float:
+        """Return its largest relative error."""
+        return max(parameter.max_relative_error for parameter in self.parameters)
+
+
+def gradcheck(
+    check: CheckOptions,
+    file: RecipeFile,
+    data: DataOptions,
+    network: NetworkOptions,
+    output: OutputOptions,
+) -> int:
+    """Compare the network's gradients with central differences, in float64.
+
+    Prints the largest absolute error |gₐ − gₙ| and relative error |gₐ − gₙ| / max(1e-4, |gₐ| +
+    |gₙ|) of each parameter tensor, on a few samples and features of the real data. Elements whose
+    difference steps over the kink of a relu are skipped. Exits 1 if a relative error is above 1e-6.
+
+    Examples:
+        python -m search gradcheck
+        python -m search gradcheck --hidden 50,50 --activation sigmoid --lambda 0.01
+        python -m search gradcheck --all
+    """
+    from models.gradient_check import check_gradients
+    from search.progress import watching
+    from studies.recipe import make_recipe
+
+    features, samples = check.features or FEATURES, check.samples or SAMPLES
+    for flag, n in (("--features", check.features), ("--samples", check.samples)):
+        if n is not None and n < 1:
+            raise UsageError(f"{flag} must be >= 1, got {n}")
+    flags = _flags(file, data, network) | {
+        "training.loss": check.loss,
+        "training.lambda": check.lambda_,
+    }
+    recipe = make_recipe(file.recipe, flags)
+    strengths = STRENGTHS if check.lambda_ is None else (check.lambda_,)
+    with watching(quiet=output.quiet) as watch:
+        x, labels, n_classes, name = _samples(recipe, data, features, samples, watch)
+    spec = _network(recipe, x.shape[1], n_classes)
+    import numpy as np
+
+    checks = [
+        NetworkCheck(
+            one,
+            strength,
+            check_gradients(
+                one, x, labels, strength, np.random.default_rng(recipe.seed), most=MOST
+            ),
+        )
+        for one in (_all_networks(spec) if check.all else [spec])
+        for strength in strengths
+    ]
+    passed = all(one.passed for one in checks)
+    if output.json:
+        say_json(_gradcheck_json(checks, passed))
+    else:
+        _print_gradcheck(checks, f"{name}, {len(labels)} samples", check.all)
+    return DONE if passed else FAILED
+
+
+def _flags(file: RecipeFile, data: DataOptions, network: NetworkOptions) -> dict[str, Any]:
+    return {"seed": file.seed, **data.flags(), **network.flags()}
+
+
+def _samples(
+    recipe: "Recipe", data: DataOptions, features: int, samples: int, progress: "Progress"
+) -> tuple[Any, Any, int, str]:
+    """Return some training samples, their labels, the number of classes, and the data's name."""
+    from models.data import prepare
+    from studies.specs import to_data_spec
+
+    prepared = prepare(to_data_spec(recipe), data_dir=data.data_dir, progress=progress)
+    opened = prepared.open()
+    return (
+        opened.x_train[:samples, :features],
+        opened.y_train[:samples],
+        prepared.n_classes,
+        prepared.name,
+    )
+
+
+def _network(recipe: "Recipe", n_features: int, n_classes: int) -> "NetworkSpec":
+    from models.specs import NetworkSpec
+
+    network = recipe.network
+    spec = NetworkSpec(
+        n_features=n_features,
+        hidden=network.hidden,
+        n_classes=n_classes,
+        activation=network.activation,
+        initialisation=network.initialisation,
+        loss=recipe.training.loss,
+        bias=network.bias,
+    )
+    return spec if network.sigma is None else replace(spec, sigma=network.sigma)
+
+
+def _all_networks(spec: "NetworkSpec") -> "Iterator[NetworkSpec]":
+    """Yield every activation and loss with none, one and two hidden layers."""
+    from models.specs import ACTIVATIONS, LOSSES, ActivationName, LossName
+
+    losses = cast("tuple[LossName, ...]", LOSSES)
+    activations = cast("tuple[ActivationName, ...]", ACTIVATIONS)
+    for loss in losses:
+        # Without a hidden layer there is no activation.
+        yield replace(spec, hidden=(), loss=loss)
+        for activation in activations:
+            for hidden in ((8,), (8, 6)):
+                yield replace(spec, hidden=hidden, activation=activation, loss=loss)
+
+
+def _gradcheck_json(checks: Sequence[NetworkCheck], passed: bool) -> dict[str, Any]:
+    """Return what ``gradcheck --json`` prints: a stable contract, see ``docs/cli.md``."""
+    worst: dict[str, tuple[float, float]] = {}
+    for one in checks:
+        for parameter in one.parameters:
+            absolute, relative = worst.get(parameter.name, (0.0, 0.0))
+            worst[parameter.name] = (
+                max(absolute, parameter.max_absolute_error),
+                max(relative, parameter.max_relative_error),
+            )
+    return {
+        "parameters": [
+            {
+                "name": name,
+                "max_absolute_error": _finite(absolute),
+                "max_relative_error": _finite(relative),
+            }
+            for name, (absolute, relative) in worst.items()
+        ],
+        "passed": passed,
+        "checks": [
+            {
+                "widths": list(one.network.widths),
+                "activation": one.network.activation if one.network.hidden else None,
+                "loss": one.network.loss,
+                "lambda": one.l2_strength,
+                "passed": one.passed,
+                "parameters": [
+                    {
+                        "name": parameter.name,
+                        "max_absolute_error": _finite(parameter.max_absolute_error),
+                        "max_relative_error": _finite(parameter.max_relative_error),
+                        "checked": parameter.n_checked,
+                        "skipped": parameter.n_skipped,
+                    }
+                    for parameter in one.parameters
+                ],
+            }
+            for one in checks
+        ],
+    }
+
+
+def _finite(error: float) -> float | None:
+    return error if error < float("inf") else None  # NaN too
+
+
+def _print_gradcheck(checks: Sequence[NetworkCheck], data: str, every: bool) -> None:
+    from models.gradient_check import TOLERANCE
+    from search.tables import check_table, checks_table
+
+    console = stdout()
+    if every:
+        console.print(checks_table(console, f"gradients on {data}", checks))
+    else:
+        for one in checks:
+            network = one.network
+            widths = "-".join(map(str, network.widths))
+            kind = f" {network.activation}" if network.hidden else ""
+            title = f"{widths}{kind}, {network.loss}, λ {one.l2_strength:g}: {data}"
+            console.print(check_table(console, title, one.parameters))
+            say("")
+    failed = [one for one in checks if not one.passed]
+    worst = max(one.worst for one in checks)
+    if failed:
+        say(f"failed: relative error {worst:.1e} > {TOLERANCE:g}")
+    else:
+        say(f"passed: relative errors are at most {worst:.1e}, and must be <= {TOLERANCE:g}")
+
+
+# --------------------------------------------------------------------------------------- params
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeOptions:
+    """Ends of a network, in place of data."""
+
+    features: Annotated[
+        int | None,
+        option(
+            NETWORK,
+            "--features",
+            metavar="N",
+            parser=whole,
+            help="Inputs of the network (default: the data's).",
+        ),
+    ] = None
+    classes: Annotated[
+        int | None,
+        option(
+            NETWORK,
+            "--classes",
+            metavar="N",
+            parser=whole,
+            help="Outputs of the network (default: the data's).",
+        ),
+    ] = None
+
+
+def params(
+    file: RecipeFile,
+    data: DataOptions,
+    network: NetworkOptions,
+    shape: ShapeOptions,
+    output: OutputOptions,
+) -> None:
+    """Count the network's parameters, layer by layer, with the arithmetic.
+
+    In two conventions: with biases as they are, and under the bias trick, where the input alone
+    carries a constant 1. No file is read for a data set that has a name.
+
+    Examples:
+        python -m search params --data mnist --hidden 128
+        python -m search params --features 784 --hidden 64 --classes 10
+    """
+    from models.parameter_count import count_parameters
+    from studies.recipe import make_recipe
+
+    recipe = make_recipe(file.recipe, _flags(file, data, network))
+    n_features, n_classes = _ends(recipe, data, shape, quiet=output.quiet)
+    spec = _network(recipe, n_features, n_classes)
+    layers = count_parameters(spec)
+    total = sum(layer.n_parameters for layer in layers)
+    total_trick = sum(layer.n_parameters_bias_trick for layer in layers)
+    if output.json:
+        say_json(
+            {
+                "layers": [
+                    {
+                        "name": layer.name,
+                        "inputs": layer.n_inputs,
+                        "outputs": layer.n_outputs,
+                        "weights": layer.n_weights,
+                        "biases": layer.n_biases,
+                        "parameters": layer.n_parameters,
+                        "arithmetic": layer.arithmetic,
+                        "parameters_bias_trick": layer.n_parameters_bias_trick,
+                        "arithmetic_bias_trick": layer.arithmetic_bias_trick,
+                    }
+                    for layer in layers
+                ],
+                "total": total,
+                "total_bias_trick": total_trick,
+            }
+        )
+        return
+    from search.tables import layers_table
+
+    console = stdout()
+    console.print(layers_table(console, "-".join(map(str, spec.widths)), layers))
+
+
+def _ends(
+    recipe: "Recipe", data: DataOptions, shape: ShapeOptions, *, quiet: bool
+) -> tuple[int, int]:
+    """Return inputs and outputs of the network: as stated, or as the data has them."""
+    from math import prod
+
+    if shape.features is not None and shape.classes is not None:
+        return shape.features, shape.classes
+    from models.data import CATALOGUE
+
+    info = CATALOGUE.get(recipe.data.name)
+    if info is not None:
+        ends = prod(info.sample_shape), info.n_classes
+    else:
+        from models.data import prepare
+        from search.progress import watching
+        from studies.specs import to_data_spec
+
+        with watching(quiet=quiet) as watch:
+            prepared = prepare(to_data_spec(recipe), data_dir=data.data_dir, progress=watch)
+        ends = prepared.n_features, prepared.n_classes
+    return (
+        ends[0] if shape.features is None else shape.features,
+        ends[1] if shape.classes is None else shape.classes,
+    )

@@ -1,0 +1,263 @@
+"""A ranking as a table in a file: exact for programs, rounded for people."""
+
+import os
+from collections.abc import Callable
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from search.errors import ExportError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from studies.reading import Ranking
+
+# What LaTeX takes for something else.
+_TEX: Final = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "$": r"\$",
+        "&": r"\&",
+        "#": r"\#",
+        "%": r"\%",
+        "_": r"\_",
+        "^": r"\textasciicircum{}",
+        "~": r"\textasciitilde{}",
+    }
+)
+_TEX_LETTERS: Final = {"λ": r"$\lambda$", "η": r"$\eta$", "μ": r"$\mu$"}
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def export(ranking: "Ranking", format_name: str) -> bytes:
+    """Return the file of a ranking in one of ``FORMATS``."""
+    return FORMATS[format_name](ranking)
+
+
+def format_of(file: Path | None, name: str | None) -> str:
+    """Return the format that is named, or else the one of the file's ending.
+
+    Raises:
+        UsageError: If it is none of ours.
+    """
+    from studies.suggestions import did_you_mean
+
+    known = ", ".join(FORMATS)
+    if name is not None:
+        found = _ENDINGS.get(name.lower(), name.lower())
+        if found not in FORMATS:
+            raise UsageError(
+                f"--format must be one of {known}, got {name!r}{did_you_mean(name, FORMATS)}"
+            )
+        return found
+    if file is None:
+        raise UsageError(f"export needs a file, or --format for stdout; formats are {known}")
+    ending = file.suffix.lower().removeprefix(".")
+    found = _ENDINGS.get(ending, ending)
+    if found not in FORMATS:
+        raise UsageError(
+            f"files must end in .{', .'.join(FORMATS)}, got {file.name}; or name the format with "
+            "--format"
+        )
+    return found
+
+
+def write(path: Path, contents: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        ExportError: If it cannot be written there.
+    """
+    check_place(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(contents)
+        temporary.replace(path)
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_place(path: Path) -> None:
+    """Raise an ExportError unless ``path`` can be a file."""
+    if path.is_dir():
+        raise ExportError(f"the export must be a file, got the folder {path}")
+    if not path.parent.is_dir():
+        raise ExportError(f"the folder {path.parent} of {path.name} does not exist; create it")
+
+
+def frame(ranking: "Ranking") -> "pd.DataFrame":
+    """Return a row a trial, best first, exact; columns are in ``docs/cli.md``."""
+    import pandas as pd
+
+    study = ranking.study
+    rows = [
+        {
+            "study": study.name,
+            "data": study.data_name,
+            "seed": study.seed,
+            "rank": trial["rank"],
+            "stage": trial["stage"],
+            "trial": trial["trial"],
+            "state": trial["state"],
+            **trial["params"],
+            **{name: trial[name] for name in _MEASURED},
+        }
+        for trial in ranking.to_json()["trials"]
+    ]
+    params = dict.fromkeys(name for trial in ranking.trials for name in trial.params)
+    names = ["study", "data", "seed", "rank", "stage", "trial", "state", *params, *_MEASURED]
+    table = pd.DataFrame(rows, columns=names)
+    # A missing rank would turn the others into 1.0, 2.0, ...
+    whole = dict.fromkeys(("seed", "rank", "trial", "replicates"), "Int64")
+    real = dict.fromkeys((*params, *_MEASURED[1:]), "float64")
+    return table.astype(whole | real)
+
+
+_MEASURED: Final = (
+    "replicates",
+    "validation_accuracy",
+    "validation_loss",
+    "train_accuracy",
+    "seconds",
+    "test_accuracy",
+)
+
+
+def rounded(ranking: "Ranking", symbol: str) -> "pd.DataFrame":
+    """Return what people read of a ranking, as text; columns without anything are left out."""
+    import pandas as pd
+
+    from search.words import percent, value
+
+    trials = ranking.trials
+    parameter = next(iter(trials[0].params), "") if trials else ""
+    columns: dict[str, list[str]] = {
+        "rank": ["" if t.rank is None else str(t.rank) for t in trials],
+        "stage": [t.stage for t in trials],
+        symbol: [value(float(t.params[parameter])) for t in trials],
+        "state": [t.state for t in trials],
+        "validation accuracy (%)": [_known(t.validation_accuracy, percent) for t in trials],
+        "validation loss": [_known(t.validation_loss, "{:.4f}".format) for t in trials],
+        "training accuracy (%)": [_known(t.train_accuracy, percent) for t in trials],
+        "test accuracy (%)": [_known(t.test_accuracy, percent) for t in trials],
+    }
+    if all(state == "complete" for state in columns["state"]):
+        del columns["state"]
+    return pd.DataFrame({name: cells for name, cells in columns.items() if any(cells)})
+
+
+def _known(number: float | None, text: Callable[[float], str]) -> str:
+    return "" if number is None else text(number)
+
+
+def _symbol(ranking: "Ranking") -> str:
+    from studies.registry import SEARCHES
+
+    kind = SEARCHES.get(ranking.study.search)
+    return ranking.study.search if kind is None else kind.symbol
+
+
+# ------------------------------------------------------------------------------- for spreadsheets
+
+
+def _neutral(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table in which no text is a formula, whatever users call their studies."""
+
+    def cell(content: Any) -> Any:
+        return (
+            f"'{content}" if isinstance(content, str) and content.startswith(_FORMULA) else content
+        )
+
+    texts = table.select_dtypes(include=["object", "string"]).columns
+    return table.assign(**{name: table[name].map(cell) for name in texts})
+
+
+def _csv(ranking: "Ranking") -> bytes:
+    text: str = _neutral(frame(ranking)).to_csv(index=False, lineterminator="\n")
+    return text.encode("utf-8")
+
+
+def _xlsx(ranking: "Ranking") -> bytes:
+    file = BytesIO()
+    _neutral(frame(ranking)).to_excel(file, index=False, sheet_name="ranking", freeze_panes=(1, 0))
+    return file.getvalue()
+
+
+# ----------------------------------------------------------------------------------- for programs
+
+
+def _json(ranking: "Ranking") -> bytes:
+    import json
+
+    table = frame(ranking).astype(object)
+    rows = table.where(table.notna(), None).to_dict(orient="records")
+    return (json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _parquet(ranking: "Ranking") -> bytes:
+    file = BytesIO()
+    frame(ranking).to_parquet(file, index=False)
+    return file.getvalue()
+
+
+# ------------------------------------------------------------------------------------- for people
+
+
+def _md(ranking: "Ranking") -> bytes:
+    table = rounded(ranking, _symbol(ranking))
+    escaped = table.map(lambda text: text.replace("|", r"\|"))
+    align = ["left" if name in {"stage", "state"} else "right" for name in table]
+    text = escaped.to_markdown(index=False, disable_numparse=True, colalign=align)
+    return f"{text}\n".encode()
+
+
+def _html(ranking: "Ranking") -> bytes:
+    file = StringIO()
+    rounded(ranking, _symbol(ranking)).to_html(file, index=False, border=0, justify="left")
+    return f'<meta charset="utf-8">\n{file.getvalue()}\n'.encode()
+
+
+def _tex(ranking: "Ranking") -> bytes:
+    """Return a table for the booktabs package."""
+    letter = _symbol(ranking)
+    table = rounded(ranking, letter)
+    headings = {name: _TEX_LETTERS.get(name, name.translate(_TEX)) for name in table.columns}
+    cells = table.apply(
+        lambda column: column.map(_tex_number if column.name == letter else _tex_text)
+    )
+    align = "".join("l" if name in {"stage", "state"} else "r" for name in table)
+    style = cells.rename(columns=headings).style.hide(axis="index")
+    return str(style.to_latex(hrules=True, column_format=align)).encode()
+
+
+def _tex_text(text: str) -> str:
+    return text.translate(_TEX)
+
+
+def _tex_number(text: str) -> str:
+    r"""Return a number as mathematics.
+
+    >>> _tex_number("3.728e-05"), _tex_number("0.1")
+    ('$3.728 \\cdot 10^{-5}$', '0.1')
+    """
+    mantissa, e, exponent = text.partition("e")
+    return rf"${mantissa} \cdot 10^{{{int(exponent)}}}$" if e else text
+
+
+FORMATS: Final[dict[str, Callable[["Ranking"], bytes]]] = {
+    "csv": _csv,
+    "md": _md,
+    "tex": _tex,
+    "html": _html,
+    "json": _json,
+    "parquet": _parquet,
+    "xlsx": _xlsx,
+}
+TEXTS: Final = ("csv", "md", "tex", "html", "json")
+_ENDINGS: Final = {"markdown": "md", "latex": "tex", "htm": "html", "excel": "xlsx"}
