@@ -1,12 +1,15 @@
 """Where lines go: answers to stdout, all else to stderr, neither ever cut nor broken when piped."""
 
 import json
+import shutil
 import sys
+import textwrap
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 # Wide enough for any table of ours: what is piped is read by programs and pagers.
 PIPED_WIDTH = 240
@@ -35,26 +38,68 @@ def stderr() -> "Console":
     return Console(file=sys.stderr, width=width, highlight=False)
 
 
+def print_table(console: "Console", table: "Table") -> None:
+    """Print a table, without blanks at the ends of lines where it is piped."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        say(line.rstrip())
+
+
 def say(line: str) -> None:
-    """Print a line on stdout."""
-    print(line, file=sys.stdout)  # noqa: T201
+    """Print a line on stdout as it is: something to be copied, or to be read by programs."""
+    print(written(line), file=sys.stdout)  # noqa: T201
+
+
+def tell(line: str) -> None:
+    """Print words on stdout; a terminal gets them broken between words."""
+    say(_folded(line, sys.stdout))
 
 
 def note(line: str, *, quiet: bool = False) -> None:
-    """Print a line on stderr, unless quiet."""
+    """Print words on stderr, unless quiet."""
     if not quiet:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
+        print(written(_folded(line, sys.stderr), sys.stderr), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _folded(line: str, stream: TextIO) -> str:
+    width = shutil.get_terminal_size().columns
+    # More lines than one are laid out already: they show commands to be copied.
+    if len(line) < width or "\n" in line or not stream.isatty():
+        return line
+    return textwrap.fill(
+        line, width - 1, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def say_json(value: Any) -> None:
     """Print one JSON object on stdout: strict, so that any program can read it."""
-    say(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
+    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+    # Other words would be other data: escapes are read by every program.
+    plain = written(text) != text
+    say(json.dumps(value, indent=2, allow_nan=False) if plain else text)
 
 
-def symbol(letter: str, name: str) -> str:
-    """Return a Greek letter, or its name where stdout cannot encode it."""
+def written(text: str, stream: TextIO | None = None) -> str:
+    """Return a text with other words for what a stream (stdout) cannot encode, such as λ."""
     try:
-        letter.encode(sys.stdout.encoding or "utf-8")
+        text.encode((stream or sys.stdout).encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
-        return name
-    return letter
+        for letter, words in _PLAIN.items():
+            text = text.replace(letter, words)
+    return text
+
+
+_PLAIN: Final = {
+    "λ": "lambda",
+    "η": "eta",
+    "Σ": "sum",
+    "²": "^2",
+    "±": "+-",
+    "×": "x",
+    "…": "...",
+    "–": "-",
+}

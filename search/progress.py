@@ -124,10 +124,12 @@ class Screen(Watch):
         if self._live is not None:
             self._live.stop()
             self._live = None
+        if self.training:
+            note("")
 
     def line(self, line: str) -> None:
         """Print a line above the live ones."""
-        self._console.print(line, markup=False, soft_wrap=True)
+        note(line)
 
     def begins(
         self, study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"

@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from search.console import symbol
+from search.console import written
 from search.words import counted, percent, size, standard_error, value
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _table(
     title: str, columns: Sequence[Column[Row]], rows: Sequence[Row], style: Callable[[Row], str]
 ) -> Table:
     table = Table(
-        title=Text(title, style="bold") if title else None,
+        title=Text(written(title), style="bold") if title else None,
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -86,14 +86,14 @@ def _table(
     )
     for column in columns:
         table.add_column(
-            Text(column.heading),
+            Text(written(column.heading)),
             justify="right" if column.right else "left",
             no_wrap=not column.fold,
             overflow="fold" if column.fold else "ellipsis",
             vertical="bottom",
         )
     for row in rows:
-        table.add_row(*(Text(column.cell(row)) for column in columns), style=style(row))
+        table.add_row(*(Text(written(column.cell(row))) for column in columns), style=style(row))
     return table
 
 
@@ -158,7 +158,7 @@ def parameter_symbol(study: "StudyRecord", name: str) -> str:
     from studies.registry import SEARCHES
 
     kind = SEARCHES.get(study.search)
-    return symbol(kind.symbol, name) if kind is not None and kind.parameter == name else name
+    return kind.symbol if kind is not None and kind.parameter == name else name
 
 
 def test_table(console: Console, study: "StudyRecord", opening: "TestOpeningRecord") -> Table:
@@ -214,7 +214,7 @@ def facts_table(facts: "Sequence[tuple[str, Sequence[str]]]") -> Table:
     table.add_column()
     for name, lines in facts:
         for i, line in enumerate(lines):
-            table.add_row(Text("" if i else name, style="bold"), Text(line))
+            table.add_row(Text("" if i else name, style="bold"), Text(written(line)))
     return table
 
 
@@ -223,7 +223,7 @@ def curve_table(console: Console, title: str, curve: "Sequence[EpochRecord]") ->
     columns: list[Column[EpochRecord]] = [
         Column("epoch", lambda e: str(e.epoch)),
         Column("updates", lambda e: f"{e.step:,}", spare=1),
-        Column(symbol("η", "eta"), lambda e: "–" if e.eta is None else value(e.eta)),
+        Column("η", lambda e: "–" if e.eta is None else value(e.eta)),
         Column("training\nloss", lambda e: _loss(e.train_loss)),
         Column("validation\nloss", lambda e: _loss(e.validation_loss)),
         Column("training\naccuracy %", lambda e: percent(e.train_accuracy)),
@@ -253,7 +253,7 @@ def checks_table(console: Console, title: str, checks: "Sequence[NetworkCheck]")
             "activation", lambda c: c.network.activation if c.network.hidden else "–", right=False
         ),
         Column("loss", lambda c: c.network.loss, right=False),
-        Column(symbol("λ", "lambda"), lambda c: value(c.l2_strength)),
+        Column("λ", lambda c: value(c.l2_strength)),
         Column("max relative\nerror", lambda c: f"{c.worst:.2e}"),
         Column("", lambda c: "ok" if c.passed else "wrong", right=False),
     ]

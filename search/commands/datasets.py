@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.console import say, say_json, stdout
+from search.console import print_table, say, say_json, stdout
 from search.errors import DONE, FAILED
 from search.options import DATA, OutputOptions, option
 
@@ -72,7 +72,7 @@ def list_data(folder: FolderOptions, output: OutputOptions) -> None:
     from search.tables import data_table
 
     console = stdout()
-    console.print(data_table(console, found))
+    print_table(console, data_table(console, found))
     say("\nOf your own: --data FILE, an .npz, .csv or .parquet file")
 
 
@@ -152,6 +152,6 @@ def _print(checks: "dict[str, list[FileCheck]]") -> None:
     console = stdout()
     for name, files in checks.items():
         if files:
-            console.print(files_table(console, name, files))
+            print_table(console, files_table(console, name, files))
         else:
             say(f"{name}: inside scikit-learn, nothing to verify")

@@ -78,7 +78,9 @@ def export(what: ExportOptions, storage: StorageOptions) -> None:
         ranking = read_ranking(database, chosen(database, study, quiet=what.quiet))
     contents = exports.export(ranking, kind)
     if file is None:
-        sys.stdout.write(contents.decode())
+        # As it is in a file, whatever the terminal's encoding: it is mostly sent to one.
+        sys.stdout.flush()
+        sys.stdout.buffer.write(contents)
         return
     exports.write(file, contents)
     note(f"wrote {len(ranking.trials):,} trials to {file}", quiet=what.quiet)

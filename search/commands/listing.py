@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from search.commands.ranking import chosen, following, stage_lines
-from search.console import say, say_json, stdout
+from search.console import print_table, say, say_json, stdout
 from search.options import OutputOptions, StorageOptions, StudyArgument
 from search.words import counted, percent, value
 
@@ -36,7 +36,7 @@ def list_studies(storage: StorageOptions, output: OutputOptions) -> None:
     from search.tables import studies_table
 
     console = stdout()
-    console.print(studies_table(console, database.label, summaries))
+    print_table(console, studies_table(console, database.label, summaries))
 
 
 def _summary_json(summary: "StudySummary") -> dict[str, Any]:
@@ -163,12 +163,12 @@ def _print(
         ("made with", [", ".join(f"{name} {text}" for name, text in study.versions.items())]),
         ("machine", [", ".join(f"{name} {text}" for name, text in study.machine.items())]),
     ]
-    console.print(facts_table(facts))
+    print_table(console, facts_table(facts))
     if ranking.best is not None and curve:
         best = ranking.best
         params = ", ".join(f"{name} {value(float(v))}" for name, v in best.params.items())
         title = f"\nThe best trial, {best.stage} {best.trial}: {params}"
-        console.print(curve_table(console, title, _thinned(curve)))
+        print_table(console, curve_table(console, title, _thinned(curve)))
 
 
 def _minute(moment: "datetime") -> str:

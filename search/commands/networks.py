@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from search.console import say, say_json, stdout
+from search.console import print_table, say, say_json, stdout
 from search.errors import DONE, FAILED, UsageError
 from search.options import (
     NETWORK,
@@ -258,14 +258,14 @@ def _print_gradcheck(checks: Sequence[NetworkCheck], data: str, every: bool) -> 
 
     console = stdout()
     if every:
-        console.print(checks_table(console, f"gradients on {data}", checks))
+        print_table(console, checks_table(console, f"gradients on {data}", checks))
     else:
         for one in checks:
             network = one.network
             widths = "-".join(map(str, network.widths))
             kind = f" {network.activation}" if network.hidden else ""
             title = f"{widths}{kind}, {network.loss}, λ {one.l2_strength:g}: {data}"
-            console.print(check_table(console, title, one.parameters))
+            print_table(console, check_table(console, title, one.parameters))
             say("")
     failed = [one for one in checks if not one.passed]
     worst = max(one.worst for one in checks)
@@ -354,7 +354,7 @@ def params(
     from search.tables import layers_table
 
     console = stdout()
-    console.print(layers_table(console, "-".join(map(str, spec.widths)), layers))
+    print_table(console, layers_table(console, "-".join(map(str, spec.widths)), layers))
 
 
 def _ends(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from search.console import note, say, say_json, stdout
+from search.console import note, print_table, say, say_json, stdout, tell
 from search.hints import command as typed
 from search.options import OutputOptions, StorageOptions, StudyArgument
 
@@ -49,9 +49,10 @@ def print_ranking(console: "Console", ranking: "Ranking", following: str) -> Non
     """Print a ranking, where its ranges come from, and what to run next."""
     from search.tables import ranking_table
 
-    console.print(ranking_table(console, ranking))
+    print_table(console, ranking_table(console, ranking))
+    say("")
     for line in (*stage_lines(ranking), *_notes(ranking)):
-        say(line)
+        tell(line)
     say(f"\nnext: {following}")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from search.commands.ranking import chosen, file_name
-from search.console import say, say_json, stdout
+from search.console import print_table, say, say_json, stdout, tell
 from search.hints import command as typed
 from search.options import (
     DATA,
@@ -127,9 +127,9 @@ def _print(result: "FinalTest", storage: StorageOptions) -> None:
     from search.tables import test_table
 
     console = stdout()
-    console.print(test_table(console, result.study, result.opening))
+    print_table(console, test_table(console, result.study, result.opening))
     if result.n_before:
         times = counted(result.n_before, "time")
-        say(f"note: the test set had been opened {times} before for this study")
+        tell(f"\nnote: the test set had been opened {times} before for this study")
     name = result.study.name
     say(f"\nnext: {typed('export', name, file_name(name), storage=storage.storage)}")
