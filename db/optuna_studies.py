@@ -414,6 +414,27 @@ def _coordinates(space: Mapping[str, Range], params: Mapping[str, Any]) -> list[
     ]
 
 
+def worse_half(values: Mapping[str, float], step: int) -> set[str]:
+    """Return which trials Optuna's median pruner would stop, whatever their order.
+
+    Args:
+        values: Validation accuracy at this step, by trial UUID.
+        step: The epoch.
+    """
+    names = list(values)
+    pruner = optuna.pruners.PercentilePruner(50.0, n_startup_trials=0, n_warmup_steps=0)
+    with _quiet():
+        study = optuna.create_study(direction="maximize", pruner=pruner)
+        # The pruner compares a trial with finished ones: at a rung, with all that came to it.
+        for name in names:
+            value = float(values[name])
+            study.add_trial(create_trial(value=value, intermediate_values={step: value}))
+        trials = study.get_trials(deepcopy=False)
+        return {
+            name for name, trial in zip(names, trials, strict=True) if pruner.prune(study, trial)
+        }
+
+
 # ------------------------------------------------------------------------------------- helpers
 
 

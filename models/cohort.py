@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from models.network import Parameters, initial_parameters
 from models.optimizers import new_slots
 from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 
-Outcome = Literal["complete", "diverged"]
+Outcome = Literal["complete", "diverged", "pruned"]
 
 # Which stream of random numbers: part of every seed, so that no two uses ever share one.
 WEIGHTS, ORDER = 0, 1
@@ -61,7 +62,8 @@ class Finished:
     """A trial of a cohort whose training is over.
 
     Attributes:
-        outcome: ``diverged`` where loss, accuracy or weights stopped being finite.
+        outcome: ``diverged`` where loss, accuracy or weights stopped being finite; ``pruned``
+            where others were so far ahead that the search did not wait for the end.
         epoch: The last one trained, from 1.
         scored_epoch: The one the trial counts with: the last or the best.
         parameters: Those of ``scored_epoch``, T = 1.
@@ -122,6 +124,24 @@ class CohortState:
             best_epoch=self.best_epoch[index],
             best=None if self.best is None else self.best.rows(which),
         )
+
+
+def pruned(state: CohortState, slots: Collection[int]) -> CohortState:
+    """Return the state without those trials: their rows dropped, the arrays compacted.
+
+    Args:
+        state: Left as it is.
+        slots: Trials to end; those that have ended already are passed over.
+    """
+    ended = [row for row, slot in enumerate(state.slots) if slot in slots]
+    if not ended:
+        return state
+    finished = dict(state.finished)
+    for row in ended:
+        parameters = state.parameters.rows([row])
+        finished[state.slots[row]] = Finished("pruned", state.epoch, state.epoch, parameters)
+    kept = [row for row in range(len(state.slots)) if row not in ended]
+    return replace(state.rows(kept), finished=finished)
 
 
 def initial_state(plan: CohortPlan) -> CohortState:

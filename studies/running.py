@@ -29,13 +29,14 @@ from db.records import (
     TrialState,
     TrialUpdate,
 )
-from models.cohort import CohortPlan, CohortState, state_from_bytes, state_to_bytes
+from models.cohort import CohortPlan, CohortState, pruned, state_from_bytes, state_to_bytes
 from models.data import PreparedData
 from models.segment import Segment
 from models.segment import SegmentResult as Trained
 from models.training import EpochRow
 from studies.executors import Executor
 from studies.planning import epoch_seconds, plan_from_json
+from studies.pruning import HALVING, rungs, to_stop
 from studies.recipe import Recipe
 
 # A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
@@ -133,6 +134,10 @@ class _Cohort:
     def done(self) -> bool:
         return self.state is not None and self.state.done
 
+    @property
+    def reached(self) -> int:
+        return 0 if self.state is None else self.state.epoch
+
 
 def train_stage(
     database: Database,
@@ -176,6 +181,7 @@ class _StageRun:
         self.executor = executor
         self.mirror = mirror
         self.observer = observer
+        self.started = False
         plan = repository.load_plan(database, stage)
         self.trials = {trial.id: trial for trial in plan.trials}
         self.outcomes: dict[int, dict[int, RunRecord | RunUpdate]] = defaultdict(dict)
@@ -184,15 +190,23 @@ class _StageRun:
         self.cohorts = {cohort.record.uuid: cohort for cohort in self._unfinished(plan)}
 
     def run(self) -> None:
-        waiting = list(self.cohorts.values())
+        cohorts = list(self.cohorts.values())
+        n_epochs = max((c.plan.training.n_epochs(self.data.n_train) for c in cohorts), default=0)
+        halving = self.stage.options.get("prune") == HALVING
+        for rung in rungs(n_epochs) if halving else ():
+            self._train_until(rung)
+            self._stop_trials(rung)
+        self._train_until(n_epochs)
+
+    def _train_until(self, epoch: int) -> None:
+        """Train all cohorts that are not as far."""
+        waiting = [c for c in self.cohorts.values() if not c.done and c.reached < epoch]
         n_running = 0
-        while waiting and n_running < self.executor.n_workers:
-            self._submit(waiting.pop(0))
+        while waiting and n_running < self.executor.n_workers and not self.observer.stop_requested:
+            self._submit(waiting.pop(0), epoch)
             n_running += 1
         # Workers are at work by now: they need not wait for Optuna.
-        if self.mirror is not None:
-            self.mirror.start(list(self.trials.values()))
-            self._tell([trial for trial in self.trials.values() if not trial.told])
+        self._start_in_optuna()
         while n_running:
             trained = self.executor.next_result()
             cohort = self.cohorts[trained.key]
@@ -200,13 +214,40 @@ class _StageRun:
             n_running -= 1
             # Hand out the next work before storing, for the same reason.
             if not self.observer.stop_requested:
-                following = cohort if not cohort.done else waiting.pop(0) if waiting else None
+                unfinished = not cohort.done and cohort.reached < epoch
+                following = cohort if unfinished else waiting.pop(0) if waiting else None
                 if following is not None:
-                    self._submit(following)
+                    self._submit(following, epoch)
                     n_running += 1
             self._store(cohort, trained)
-        if not all(cohort.done for cohort in self.cohorts.values()):
+        if self.observer.stop_requested and not all(c.done for c in self.cohorts.values()):
             raise StoppedByRequest
+
+    def _start_in_optuna(self) -> None:
+        if self.mirror is not None and not self.started:
+            self.started = True
+            self.mirror.start(list(self.trials.values()))
+            self._tell([trial for trial in self.trials.values() if not trial.told])
+
+    def _stop_trials(self, rung: int) -> None:
+        """End the trials that are too far behind at a rung.
+
+        Decided from what is stored of the rung alone, so that it comes out the same after a kill;
+        stored with the next segment, or here where a cohort has no trial left.
+        """
+        accuracies = repository.accuracies_at(self.database, self.stage, rung)
+        n_measured = self.data.n_validation * max(
+            trial.replicates for trial in self.trials.values()
+        )
+        stopped = to_stop(accuracies, rung, n_measured)
+        ids = {trial.id for trial in self.trials.values() if trial.uuid in stopped}
+        for cohort in self.cohorts.values():
+            if cohort.state is None or cohort.done:
+                continue
+            slots = {slot for slot, run in enumerate(cohort.runs) if run.trial_id in ids}
+            cohort.state = state = pruned(cohort.state, slots)
+            if state.done:
+                self._store(cohort, Trained(cohort.record.uuid, state, [], 0.0))
 
     def _unfinished(self, plan: PlanRecord) -> list[_Cohort]:
         runs: dict[int | None, list[RunRecord]] = defaultdict(list)
@@ -235,10 +276,10 @@ class _StageRun:
         stored = repository.load_checkpoint(self.database, record.uuid)
         return None if stored is None else state_from_bytes(stored[1])
 
-    def _submit(self, cohort: _Cohort) -> None:
+    def _submit(self, cohort: _Cohort, until: int) -> None:
         # An estimate at first, then what was measured. How long a segment is changes no result.
         seconds = cohort.seconds_per_epoch or epoch_seconds(cohort.plan, self.data.n_train)
-        n_epochs = max(1, int(SEGMENT_SECONDS / seconds))
+        n_epochs = min(max(1, int(SEGMENT_SECONDS / seconds)), until - cohort.reached)
         self.executor.submit(
             Segment(
                 key=cohort.record.uuid,
@@ -274,8 +315,8 @@ class _StageRun:
                 done=state.done,
             ),
         )
-        n_epochs = max(1, state.epoch - cohort.epoch)
-        cohort.seconds_per_epoch = trained.seconds / n_epochs
+        if state.epoch > cohort.epoch:
+            cohort.seconds_per_epoch = trained.seconds / (state.epoch - cohort.epoch)
         cohort.epoch = state.epoch
         self._report(cohort, trained.rows)
         by_uuid = {update.uuid: update for update in finished}
@@ -297,8 +338,10 @@ class _StageRun:
         for slot, run in enumerate(cohort.runs):
             finished = trained.state.finished.get(slot)
             if slot not in last:
-                # Finished in an earlier segment: nothing of it has changed.
-                updates.append(_unchanged(self.outcomes[run.trial_id][run.id]))
+                # Finished before this segment: at the end of an earlier one, or at a rung.
+                before = _unchanged(self.outcomes[run.trial_id][run.id])
+                state = before.state if finished is None else finished.outcome
+                updates.append(dataclasses.replace(before, state=state))
                 continue
             scored: EpochRow | EpochRecord = last[slot]
             if finished is not None and finished.scored_epoch != scored.epoch:

@@ -18,6 +18,7 @@ from studies.errors import SpaceError, StudyError
 from studies.executors import Executor, make_executor, n_cores
 from studies.mirror import OptunaMirror
 from studies.planning import cohort_widths, estimated_seconds, plan_to_json
+from studies.pruning import PRUNERS
 from studies.recipe import Recipe, differences, from_json, make_recipe, to_json, with_overrides
 from studies.refinement import ScoredPoint, Window, fine_grid, refine
 from studies.running import Observer, Quiet, train_stage
@@ -45,6 +46,7 @@ class StageRequest:
         high: Upper end of the range.
         sampler: One of ``SAMPLERS``.
         replicates: Seeds that each trial is trained with.
+        prune: ``halving`` stops trials that are far behind; one of ``PRUNERS``.
     """
 
     n_trials: int | None = None
@@ -53,12 +55,18 @@ class StageRequest:
     high: float | None = None
     sampler: str | None = None
     replicates: int | None = None
+    prune: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("n_trials", "replicates"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SpaceError(f"{name.removeprefix('n_')} must be >= 1, got {value}")
+        if self.prune is not None and self.prune not in PRUNERS:
+            raise SpaceError(
+                f"prune must be one of {', '.join(PRUNERS)}, got {self.prune!r}"
+                f"{did_you_mean(self.prune, PRUNERS)}"
+            )
         if self.sampler is not None and self.sampler not in SAMPLERS:
             raise SpaceError(
                 f"sampler must be one of {', '.join(SAMPLERS)}, got {self.sampler!r}"
@@ -357,6 +365,7 @@ class _StageSpec:
     n_trials: int
     replicates: int
     reason: str
+    prune: str
     parent: str | None = None
 
 
@@ -380,6 +389,7 @@ def _coarse_spec(kind: SearchKind, request: StageRequest) -> _StageSpec:
         n_trials=request.n_trials or kind.n_coarse,
         replicates=request.replicates or 1,
         reason=reason,
+        prune=request.prune or "none",
     )
 
 
@@ -419,6 +429,7 @@ def _fine_spec(
         n_trials=request.n_trials or kind.n_fine,
         replicates=request.replicates or int(parent.options["replicates"]),
         reason=window.reason,
+        prune=request.prune or str(parent.options["prune"]),
         parent=parent.name,
     )
 
@@ -440,7 +451,11 @@ def _add_stage(database: Database, study: StudyRecord, spec: _StageSpec) -> Stag
         low=None if spec.range is None else spec.range.low,
         high=None if spec.range is None else spec.range.high,
         values=spec.values,
-        options={"replicates": spec.replicates, "n_trials": spec.n_trials},
+        options={
+            "replicates": spec.replicates,
+            "n_trials": spec.n_trials,
+            "prune": spec.prune,
+        },
     )
 
 
@@ -457,6 +472,7 @@ def _check_same_stage(stage: StageRecord, request: StageRequest) -> None:
             ("--high", searched and searched.high, request.high),
             ("--sampler", stage.sampler, request.sampler),
             ("--replicates", stage.options["replicates"], request.replicates),
+            ("--prune", stage.options["prune"], request.prune),
         )
         if asked is not None and asked != there
     ]

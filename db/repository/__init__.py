@@ -11,6 +11,7 @@ from db.repository.plans import (
     stages,
 )
 from db.repository.results import (
+    accuracies_at,
     epoch_rows,
     load_checkpoint,
     mark_told,
@@ -33,6 +34,7 @@ from db.repository.studies import (
 )
 
 __all__ = [
+    "accuracies_at",
     "add_plan",
     "add_stage",
     "add_study",

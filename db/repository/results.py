@@ -233,6 +233,31 @@ def mean_accuracies(db: Database, trial_ids: Sequence[int]) -> dict[int, dict[in
     return dict(curves)
 
 
+def accuracies_at(db: Database, stage: StageRecord, epoch: int) -> dict[str, float]:
+    """Return the mean validation accuracy at ``epoch`` of the trials all of whose runs came to it.
+
+    Returns:
+        By trial UUID, in the order of the trials.
+    """
+    curve = table(Epoch)
+    with db.session() as session:
+        rows = session.execute(
+            sa.select(Trial.uuid, sa.func.avg(curve.c.validation_accuracy))
+            .join(Run, Run.trial_id == Trial.id)
+            .join(curve, curve.c.run_id == Run.id)
+            .where(
+                Trial.stage_id == stage_id(session, stage),
+                curve.c.epoch == epoch,
+                curve.c.validation_accuracy.is_not(None),
+                curve.c.validation_loss.is_not(None),
+            )
+            .group_by(Trial.uuid)
+            .having(sa.func.count() == Trial.replicates)
+            .order_by(Trial.position)
+        )
+        return {uuid: float(accuracy) for uuid, accuracy in rows}
+
+
 def write_trial_updates(session: Session, updates: Sequence[TrialUpdate]) -> None:
     """Write where trials stand, inside the caller's transaction."""
     if not updates:
