@@ -9,34 +9,64 @@ from typing import Any
 from models.cohort import CohortPlan
 from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 
-# What a cohort costs beside its trials, in trials: gathering the batch, Python, and matrix
-# products that are too narrow. Fitted to the times of 1, 4 and 8 trials of 3072-50-10 (1.2) and
-# of 784-10 (2.0) at batch size 100, one BLAS thread.
-OVERHEAD = 1.5
-# Wider cohorts gain nothing (16 trials of 3072-50-10 run at the rate of 8) and delay results.
-WIDEST = 16
+# What an update costs, in seconds, fitted to updates of 3072-50-10, 784-10, 784-64-10 and 64-50-10
+# at batch sizes 1 to 100 with 1 to 64 trials, on a core that multiplies large matrices at 1.6e11
+# floating-point operations a second (benchmarks/cohort_cost.py measures it). Only the proportions
+# matter for how trials are put together, and those hardly differ between machines.
+_PER_UPDATE = 12e-6
+_PER_INPUT = 1.4e-9  # of each number of the batch: gathered once, and packed for each product
+_PER_TRIAL = 2e-6
+_PER_OPERATION = 1 / 1.5e11
+# Weights of a cohort, in bytes: past this they fall out of the cache, and cost more each.
+_MOST_BYTES = 10 * 2**20
+# Past this nothing is gained, and results come late.
+_WIDEST = 64
 
 
-def cohort_widths(n_trials: int, n_replicates: int, n_workers: int) -> list[int]:
+def update_seconds(network: NetworkSpec, batch_size: int, n_trials: int) -> float:
+    """Return about how long a core takes for one update of a cohort."""
+    first, *others = (a * b for a, b in pairwise(network.widths))
+    # Forward and gradient in every layer, and what is passed on below all but the first.
+    operations = 2 * batch_size * (2 * first + 3 * sum(others))
+    per_trial = _PER_TRIAL + operations * _PER_OPERATION
+    return _PER_UPDATE + batch_size * network.n_features * _PER_INPUT + n_trials * per_trial
+
+
+def widest(network: NetworkSpec) -> int:
+    """Return how many trials a cohort holds at the most."""
+    n_bytes = 4 * sum(a * b for a, b in pairwise(network.widths))
+    return max(1, min(_WIDEST, _MOST_BYTES // n_bytes))
+
+
+def cohort_widths(
+    network: NetworkSpec, batch_size: int, n_trials: int, n_replicates: int, n_workers: int
+) -> list[int]:
     """Return how many trials each cohort of a replicate trains, so that all end soonest.
 
     Every replicate is split alike, as evenly as can be.
 
     Args:
+        network: What is trained; with the batch size it decides what a wider cohort saves.
+        batch_size: Samples an update.
         n_trials: Trials of the same shapes and batch size; ``>= 1``.
         n_replicates: Seeds that each of them is trained with; ``>= 1``.
         n_workers: Cohorts that are trained at the same time; ``>= 1``.
 
-    >>> cohort_widths(8, 1, 2)
+    >>> cohort_widths(NetworkSpec(3072, (50,), 10), 100, 8, 1, 2)
     [4, 4]
-    >>> cohort_widths(8, 2, 2)
+    >>> cohort_widths(NetworkSpec(3072, (50,), 10), 100, 8, 2, 2)
     [8]
     """
-    fewest = -(-n_trials // WIDEST)
+    fewest = -(-n_trials // widest(network))
     most = min(n_trials, fewest + n_workers)
+
+    def makespan(widths: list[int]) -> float:
+        seconds = [update_seconds(network, batch_size, width) for width in widths]
+        return _makespan(seconds * n_replicates, n_workers)
+
     return min(
         (_even_split(n_trials, count) for count in range(fewest, most + 1)),
-        key=lambda widths: (_makespan(widths * n_replicates, n_workers), len(widths)),
+        key=lambda widths: (makespan(widths), len(widths)),
     )
 
 
@@ -44,11 +74,11 @@ def _even_split(total: int, count: int) -> list[int]:
     return [total // count + (index < total % count) for index in range(count)]
 
 
-def _makespan(widths: Sequence[int], n_workers: int) -> float:
+def _makespan(seconds: Sequence[float], n_workers: int) -> float:
     """Return when the last cohort ends if each goes to the first free worker."""
     free = [0.0] * n_workers
-    for width in sorted(widths, reverse=True):
-        heapq.heappush(free, heapq.heappop(free) + OVERHEAD + width)
+    for each in sorted(seconds, reverse=True):
+        heapq.heappush(free, heapq.heappop(free) + each)
     return max(free)
 
 
@@ -70,19 +100,11 @@ def plan_from_json(stored: dict[str, Any]) -> CohortPlan:
     )
 
 
-# Multiply-adds a second, of training and measuring, that a core is assumed to make.
-RATE = 2e10
-# What an update costs however small it is.
-UPDATE_SECONDS = 6e-5
-
-
 def epoch_seconds(plan: CohortPlan, n_train: int) -> float:
     """Return about how long a core takes for an epoch of ``n_train`` samples."""
-    n_weights = sum(a * b for a, b in pairwise(plan.network.widths))
-    # Two products in the first layer (forward, gradient) and three in the others: 3 bounds both.
-    n_products = 3 * n_weights * n_train * len(plan.trials)
-    n_updates = min(plan.training.n_updates, plan.training.updates_per_epoch(n_train))
-    return n_products / RATE + n_updates * UPDATE_SECONDS
+    training = plan.training
+    n_updates = min(training.n_updates, training.updates_per_epoch(n_train))
+    return n_updates * update_seconds(plan.network, training.batch_size, len(plan.trials))
 
 
 def estimated_seconds(stored: dict[str, Any], n_train: int) -> float:

@@ -286,7 +286,7 @@ def add_runs(
         for r in range(replicates)
     ]
     cohorts = []
-    widths = cohort_widths(len(points), replicates, n_cores())
+    widths = cohort_widths(network, training.batch_size, len(points), replicates, n_cores())
     for replicate in range(replicates):
         start = 0
         for width in widths:

@@ -8,37 +8,51 @@ from hypothesis import strategies as st
 from models.cohort import CohortPlan
 from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 from studies.planning import (
-    OVERHEAD,
-    WIDEST,
     cohort_widths,
     epoch_seconds,
     plan_from_json,
     plan_to_json,
+    update_seconds,
+    widest,
 )
 
+CIFAR = NetworkSpec(3072, (50,), 10)
+SOFTMAX = NetworkSpec(784, (), 10)
+SHAPES = st.sampled_from([CIFAR, SOFTMAX, NetworkSpec(64, (50, 20), 10)])
 
-@given(n_trials=st.integers(1, 200), n_replicates=st.integers(1, 6), n_workers=st.integers(1, 32))
+
+@given(
+    network=SHAPES,
+    batch_size=st.integers(1, 1000),
+    n_trials=st.integers(1, 200),
+    n_replicates=st.integers(1, 6),
+    n_workers=st.integers(1, 32),
+)
 def test_cohorts_hold_every_trial_once_and_are_of_about_one_width(
-    n_trials, n_replicates, n_workers
+    network, batch_size, n_trials, n_replicates, n_workers
 ):
-    widths = cohort_widths(n_trials, n_replicates, n_workers)
+    widths = cohort_widths(network, batch_size, n_trials, n_replicates, n_workers)
 
     assert sum(widths) == n_trials
     assert max(widths) - min(widths) <= 1
-    assert max(widths) <= WIDEST
+    assert max(widths) <= widest(network)
 
 
-@given(n_trials=st.integers(1, 100))
-def test_a_single_worker_trains_as_few_cohorts_as_it_can(n_trials):
-    assert len(cohort_widths(n_trials, 1, 1)) == -(-n_trials // WIDEST)
+@given(network=SHAPES, n_trials=st.integers(1, 100))
+def test_a_single_worker_trains_as_few_cohorts_as_it_can(network, n_trials):
+    assert len(cohort_widths(network, 10, n_trials, 1, 1)) == -(-n_trials // widest(network))
 
 
 def test_splitting_a_cohort_pays_once_there_are_workers_for_both_halves():
-    assert cohort_widths(8, 1, 2) == [4, 4]
-    assert cohort_widths(8, 2, 2) == [8]
-    assert cohort_widths(2, 1, 2) == [1, 1]
-    # A second cohort for a second worker saves a trial's time and costs an overhead of its own.
-    assert OVERHEAD < 2
+    assert cohort_widths(CIFAR, 100, 8, 1, 2) == [4, 4]
+    assert cohort_widths(CIFAR, 100, 8, 2, 2) == [8]
+
+
+def test_a_trial_more_costs_a_part_of_a_trial_alone():
+    for network in (CIFAR, SOFTMAX):
+        alone = update_seconds(network, 100, 1)
+        one_more = update_seconds(network, 100, 8) - update_seconds(network, 100, 7)
+        assert one_more < 0.6 * alone
 
 
 def test_a_stored_plan_is_the_plan():
