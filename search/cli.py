@@ -118,7 +118,7 @@ def _usage(error: Any) -> int:
     if type(error).__name__ == "BadParameter" and parameter is not None:
         line = f"{parameter.opts[0]} {error.message}"
     elif meant is not None:
-        close = f"; did you mean {' or '.join(meant)}?" if meant else ""
+        close = f"; did you mean {meant[0]}?" if meant else ""
         line = f"{error.message}{close}"
     else:
         line = error.format_message()

@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
 from search.errors import Stopped
@@ -50,7 +50,7 @@ def _parameters(group: Any, hidden: Collection[str]) -> Iterator[inspect.Paramet
             yield inspect.Parameter(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
+                default=inspect.Parameter.empty if field.default is MISSING else field.default,
                 annotation=_hidden(hint) if field.name in hidden else hint,
             )
 
