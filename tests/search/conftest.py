@@ -1,0 +1,104 @@
+"""The command line, called as a function in a folder of its own."""
+
+import json
+import shutil
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from models.data import prepared
+from search.cli import main
+
+# Two epochs of a small network: enough to rank by, a tenth of a second long.
+QUICK = ("--epochs", "2", "--hidden", "8")
+COARSE = ("lambda", "--coarse", *QUICK, "--trials", "4")
+
+
+@dataclass
+class Answer:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        def refuse(name):
+            raise AssertionError(f"{name} is no JSON")
+
+        return json.loads(self.out, parse_constant=refuse)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    """Decoded data in a folder that is shared by the tests here and goes with them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEARCH_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch, own_cache):
+    """An empty folder to work in, and no settings from outside."""
+    for name in ("SEARCH_DATA_DIR", "SEARCH_STORAGE", "SEARCH_CACHE_LIMIT_GB", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    prepared._open.clear()
+    return tmp_path
+
+
+@pytest.fixture
+def search(capsys):
+    """Carry out a command line."""
+
+    def call(*argv):
+        capsys.readouterr()
+        status = main([str(word) for word in argv])
+        return Answer(status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, own_cache):
+    """A database with a study that was searched coarsely and finely, and tested."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in ("SEARCH_DATA_DIR", "SEARCH_STORAGE"):
+            patch.delenv(name, raising=False)
+        commands = (COARSE, ("lambda", "--fine", "--trials", "3"), ("test", "--top", "2"))
+        assert [main([*command, "--quiet"]) for command in commands] == [0, 0, 0]
+    return folder / "search.db"
+
+
+@pytest.fixture
+def study(finished, own_folder):
+    """The same in the folder of this test, to be changed at will."""
+    return shutil.copy(finished, own_folder / "search.db")
+
+
+@pytest.fixture
+def coarse(search):
+    """A database with a coarse search."""
+    assert search(*COARSE, "--quiet").status == 0
+
+
+@pytest.fixture
+def samples(own_folder):
+    """A file of samples, and how to write others like it."""
+
+    def write(name="mine.npz", **changes):
+        rng = np.random.default_rng(0)
+        arrays = {
+            "x_train": rng.normal(size=(90, 4)).astype(np.float32),
+            "y_train": np.arange(90) % 3,
+            "x_test": rng.normal(size=(30, 4)).astype(np.float32),
+            "y_test": np.arange(30) % 3,
+        }
+        np.savez(own_folder / name, **(arrays | changes))
+        return own_folder / name
+
+    return write

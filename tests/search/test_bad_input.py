@@ -1,0 +1,150 @@
+"""What goes wrong costs one line, the right exit status, and no file."""
+
+import json
+import sqlite3
+
+import numpy as np
+import pytest
+
+# (command line, exit status, a part of what is said)
+WRONG = [
+    ("lambda", 2, "either --coarse or --fine, got neither"),
+    ("lambda --coarse --fine", 2, "either --coarse or --fine, got both"),
+    ("lamda --coarse", 2, "Did you mean 'lambda'?"),
+    ("lambda --corse", 2, "did you mean --coarse?"),
+    ("lambda --coarse --lambda 0.1", 2, "--lambda is what this search varies"),
+    ("lambda --coarse extra", 2, "extra"),
+    ("lambda --coarse --epochs", 2, "--epochs"),
+    ("lambda --coarse --epochs two", 2, "--epochs must be a whole number, got 'two'"),
+    ("lambda --coarse --eta-max much", 2, "--eta-max must be a number, got 'much'"),
+    ("lambda --coarse --eta nan", 2, "--eta must be finite, got nan"),
+    ("lambda --coarse --eta 0", 2, "--eta must be > 0, got 0"),
+    ("lambda --coarse --batch-size 0", 2, "--batch-size must be >= 1, got 0"),
+    ("lambda --coarse --batch-size 9999", 2, "must be <= the training set's 1,078 samples"),
+    ("lambda --coarse --momentum 1", 2, "--momentum must be < 1, got 1"),
+    ("lambda --coarse --epochs 2 --cycles 2", 2, "either --epochs or --cycles"),
+    ("lambda --coarse --hidden 50,x", 2, "--hidden must be whole numbers"),
+    ("lambda --coarse --activation sigmiod", 2, "did you mean sigmoid?"),
+    ("lambda --coarse --optimizer adm", 2, "did you mean adam?"),
+    ("lambda --coarse --seed -1", 2, "--seed must be >= 0, got -1"),
+    ("lambda --coarse --validation 1.5", 2, "a fraction between 0 and 1"),
+    ("lambda --coarse --train 5000", 1, "ask for 1,438 or fewer"),
+    ("lambda --coarse --low 0", 2, "low must be finite and > 0, got 0"),
+    ("lambda --coarse --low 1 --high 1e-3", 2, "low must be < high"),
+    ("lambda --coarse --values 1e-3,x", 2, "got 'x'"),
+    ("lambda --coarse --values 1e-3,-1", 2, "must be finite and >= 0"),
+    ("lambda --coarse --values 1e-3 --trials 3", 2, "got both"),
+    ("lambda --coarse --trials 0", 2, "trials must be >= 1, got 0"),
+    ("lambda --coarse --replicates 0", 2, "replicates must be >= 1, got 0"),
+    ("lambda --coarse --sampler gird", 2, "did you mean grid?"),
+    ("lambda --coarse --jobs 0", 2, "--jobs must be >= 1, got 0"),
+    ("lambda --coarse --data minst", 1, "did you mean mnist?"),
+    ("lambda --coarse --data nowhere.npz", 1, "existing file, got nowhere.npz"),
+    ("lambda --coarse --data folder", 1, "got the folder"),
+    ("lambda --coarse --data nan.npz", 1, "nan.npz: x_train: features must be finite"),
+    ("lambda --coarse --data labels.npz", 1, "labels.npz: y_train: labels must be"),
+    ("lambda --coarse --data shapes.npz", 1, "shapes.npz"),
+    ("lambda --coarse --data cut.npz", 1, "cut.npz: damaged"),
+    ("lambda --coarse --data-dir nowhere", 1, "must exist, got nowhere"),
+    ("lambda --coarse --recipe nowhere.toml", 2, "found no nowhere.toml"),
+    ("lambda --coarse --recipe folder", 2, "got the folder folder"),
+    ("lambda --coarse --recipe broken.toml", 2, "broken.toml must be TOML"),
+    (
+        "lambda --coarse --recipe key.toml",
+        2,
+        "key.toml: training.batchsize is no key of a recipe; did you mean training.batch_size?",
+    ),
+    ("lambda --coarse --storage folder", 1, "storage must be a file, got the folder folder"),
+    ("lambda --coarse --storage nowhere/x.db", 1, "folder nowhere of x.db does not exist"),
+    ("lambda --coarse --storage text.db", 1, "text.db is no SQLite database"),
+    ("lambda --coarse --storage other.db", 1, "other.db belongs to another program"),
+    ("lambda --fine", 1, "python -m search lambda --coarse"),
+    ("rank", 1, "no studies in search.db"),
+    ("rank --storage text.db", 1, "text.db is no SQLite database"),
+    ("test --top x", 2, "--top must be a whole number"),
+    ("export", 2, "export needs a file"),
+    ("export ranking.doc", 2, "ranking.doc"),
+    ("export --format xlxs", 2, "did you mean xlsx?"),
+    ("export --format xlsx", 2, "xlsx is no text"),
+    ("export one two three", 2, "a study and a file"),
+    ("export digits/lambda nowhere/x.csv", 1, "folder nowhere of x.csv does not exist"),
+    ("export digits/lambda folder --format csv", 1, "got the folder folder"),
+    ("gradcheck --samples 0", 2, "--samples must be >= 1, got 0"),
+    ("gradcheck --hidden x", 2, "--hidden must be whole numbers"),
+    ("gradcheck --lambda -1", 2, "--lambda must be >= 0, got -1"),
+    ("params --features 0 --classes 10", 1, "must be >= 1, got 0"),
+    ("data get minst", 1, "did you mean mnist?"),
+    ("data verify minst", 1, "did you mean mnist?"),
+    ("data lst", 2, "Did you mean 'list'"),
+    ("data get", 2, "NAME"),
+]
+
+
+@pytest.fixture
+def bad_files(own_folder, samples):
+    (own_folder / "folder").mkdir()
+    (own_folder / "text.db").write_text("not a database, but something that must not be lost")
+    with sqlite3.connect(own_folder / "other.db") as connection:
+        connection.execute("CREATE TABLE notes (id INTEGER)")
+    connection.close()
+    (own_folder / "broken.toml").write_text("[training\n")
+    (own_folder / "key.toml").write_text("[training]\nbatchsize = 3\n")
+    path = samples("nan.npz", x_train=np.full((90, 4), np.nan))
+    samples("labels.npz", y_train=np.arange(90) % 3 - 1)
+    samples("shapes.npz", x_test=np.zeros((30, 5)))
+    (own_folder / "cut.npz").write_bytes(path.read_bytes()[:700])
+
+
+@pytest.mark.parametrize(("line", "status", "part"), WRONG, ids=[case[0] for case in WRONG])
+def test_bad_input_is_one_line_the_right_status_and_no_file(
+    search, bad_files, own_folder, line, status, part
+):
+    before = {path: path.read_bytes() for path in own_folder.rglob("*") if path.is_file()}
+
+    answer = search(*line.split())
+
+    assert answer.status == status
+    assert answer.out == ""
+    assert part in answer.err
+    assert sum(line.startswith("error: ") for line in answer.err.splitlines()) == 1
+    assert "Traceback" not in answer.err
+    after = {path: path.read_bytes() for path in own_folder.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_an_unknown_study_gets_a_suggestion(search, study):
+    for command in ("rank", "show", "test"):
+        answer = search(command, "digit/lambda")
+        assert (answer.status, answer.out) == (1, "")
+        assert "did you mean digits/lambda?" in answer.err
+
+
+def test_nothing_is_wrong_with_a_study_that_looks_like_markup(search):
+    name = "[red]a[/b] [bold"
+
+    answer = search("lambda", "--coarse", "--study", name, "--epochs", "1", "--trials", "2")
+
+    assert answer.status == 0
+    assert answer.out.startswith(f"{name}: digits")
+    assert name in search("list").out
+    assert search("rank", name, "--json").json["study"] == name
+
+
+def test_bugs_keep_their_traceback(search, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("models.data.status", broken)
+
+    with pytest.raises(ZeroDivisionError):
+        search("data", "list")
+
+
+def test_a_storage_in_the_environment_is_used(search, monkeypatch, own_folder):
+    monkeypatch.setenv("SEARCH_STORAGE", "elsewhere.db")
+
+    answer = search("lambda", "--coarse", "--epochs", "1", "--trials", "2", "--json")
+
+    assert len(json.loads(answer.out)["trials"]) == 2
+    assert (own_folder / "elsewhere.db").exists()
+    assert not (own_folder / "search.db").exists()

@@ -1,0 +1,186 @@
+"""Help that is complete, current and there at once."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from models.data.catalogue import CATALOGUE
+from models.data.spec import NORMALISATIONS, SPLIT_METHODS
+from models.specs import ACTIVATIONS, INITIALISATIONS, LOSSES, OPTIMIZERS, SCHEDULES
+from search import cli
+from search.options import RecipeOptions
+from studies.recipe import Recipe, default_recipe, flat, to_json
+from studies.recipe_errors import flag_of
+from studies.registry import SEARCHES
+from studies.searching import SAMPLERS
+
+ROOT = Path(__file__).parents[2]
+
+
+def commands():
+    for name, command in get_command(cli.build()).commands.items():
+        for inner, sub in getattr(command, "commands", {None: command}).items():
+            yield (name, inner) if inner else (name,), sub
+
+
+COMMANDS = dict(commands())
+
+
+def shown(command):
+    return [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
+
+
+def test_every_search_of_the_registry_has_its_command():
+    assert all((name,) in COMMANDS for name in SEARCHES)
+
+
+@pytest.mark.parametrize("path", list(COMMANDS), ids=" ".join)
+def test_every_command_shows_an_example_and_every_option(path, search, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    answer = search(*path, "--help")
+
+    assert answer.status == 0
+    assert f"python -m search {' '.join(path)}" in answer.out.split("Examples:")[1]
+    for parameter in shown(COMMANDS[path]):
+        for name in (*parameter.opts, *parameter.secondary_opts):
+            assert name in answer.out or parameter.param_type_name == "argument"
+
+
+@pytest.mark.parametrize("path", list(COMMANDS), ids=" ".join)
+def test_every_option_tells_its_default_and_what_it_takes(path):
+    for parameter in shown(COMMANDS[path]):
+        required = parameter.required or parameter.name in {"coarse", "fine"}
+        assert "(default: " in parameter.help or required, parameter.name
+        assert parameter.metavar or parameter.is_flag
+
+
+def test_every_key_of_a_recipe_has_the_flag_that_messages_name():
+    names = {name for p in COMMANDS[("lambda",)].params for name in p.opts}
+
+    assert {flag_of(key) for key in flat(to_json(default_recipe()))} <= names
+
+
+def test_the_names_in_the_help_are_those_there_are():
+    help_of = {name: p.help for p in COMMANDS[("lambda",)].params for name in p.opts}
+    for flag, names in {
+        "--data": CATALOGUE,
+        "--split": SPLIT_METHODS,
+        "--normalisation": NORMALISATIONS,
+        "--activation": ACTIVATIONS,
+        "--initialisation": INITIALISATIONS,
+        "--loss": LOSSES,
+        "--optimizer": OPTIMIZERS,
+        "--schedule": SCHEDULES,
+        "--sampler": SAMPLERS,
+    }.items():
+        words = set(re.findall(r"[a-z0-9-]+", help_of[flag]))
+        assert set(names) <= words, flag
+
+
+def test_the_defaults_in_the_help_are_the_recipe_s():
+    help_of = {name: p.help for p in COMMANDS[("lambda",)].params for name in p.opts}
+    large, small = default_recipe("mnist"), default_recipe("digits")
+    for key, value in flat(to_json(large)).items():
+        default = re.search(r"\(default: ([^)]*)\)", help_of[flag_of(key)])[1]
+        if key in {"data.name", "training.lambda"} or value is None:
+            continue
+        word = flag_of(key)[2:] if value is True else f"no-{flag_of(key)[2:]}"
+        if isinstance(value, str):
+            word = value
+        elif isinstance(value, list):
+            word = ",".join(map(str, value))
+        elif not isinstance(value, bool):
+            assert str(float(value)) in {str(float(n)) for n in numbers(default)}, key
+            other = flat(to_json(small))[key]
+            assert float(other) in map(float, numbers(default)), key
+            continue
+        assert default.startswith(word), key
+
+
+def numbers(text):
+    return re.findall(r"\d[\d.]*(?:e-?\d+)?", text)
+
+
+def test_recipe_options_state_nothing_unless_asked(search):
+    from dataclasses import fields
+    from typing import get_type_hints
+
+    hints = get_type_hints(RecipeOptions)
+    nothing = RecipeOptions(**{f.name: hints[f.name]() for f in fields(RecipeOptions)})
+
+    assert nothing.flags() == {}
+    assert isinstance(default_recipe(), Recipe)
+
+
+def test_no_command_and_help_show_what_there_is(search):
+    bare, asked = search(), search("--help")
+
+    assert (bare.status, asked.status) == (2, 0)
+    for name in ("lambda", "test", "rank", "list", "show", "export", "gradcheck", "params", "data"):
+        assert name in asked.out
+
+
+def test_the_page_on_the_command_line_is_current():
+    script = runpy.run_path(str(ROOT / "scripts" / "make_cli_docs.py"))
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+    assert text == script["page"](text), "run scripts/make_cli_docs.py"
+
+
+def test_starting_imports_nothing_heavy():
+    heavy = ("numpy", "pydantic", "sqlalchemy", "optuna", "pandas", "scipy", "sklearn", "rich")
+    code = (
+        "import sys, search.cli\n"
+        "search.cli.build()\n"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
+
+    assert done.stdout == "[]\n"
+
+
+def test_ranking_does_without_optuna_and_the_trainer(study):
+    code = (
+        "import sys\n"
+        "from search.cli import main\n"
+        "main(['rank'])\n"
+        "print([m for m in ('optuna', 'pandas', 'models.segment') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_stream_that_knows_no_greek_gets_words(study):
+    done = subprocess.run(
+        [sys.executable, "-m", "search", "rank"], check=True, **_here(PYTHONIOENCODING="ascii")
+    )
+
+    assert "lambda" in done.stdout
+    assert "+-" in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(study):
+    with subprocess.Popen(
+        [sys.executable, "-m", "search", "rank", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_here()["env"],
+        text=True,
+    ) as process:
+        process.stdout.close()
+        error = process.stderr.read()
+
+    assert "Traceback" not in error
+    assert "BrokenPipe" not in error
+
+
+def _here(**more):
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **more}
+    return {"capture_output": True, "text": True, "encoding": "utf-8", "env": env}

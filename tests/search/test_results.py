@@ -1,0 +1,207 @@
+"""Rank, list, show and export: what is in the database, for people and for programs."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from search import export
+from search.words import percent
+from studies.ranking import RankedTrial
+
+
+def test_rank_without_a_name_takes_the_most_recent_study_and_says_which(search, study):
+    answer = search("rank")
+
+    assert answer.status == 0
+    assert answer.err == "the most recent study: digits/lambda\n"
+    assert answer.out.splitlines()[-1] == (
+        "next: python -m search export digits/lambda digits-lambda.csv"
+    )
+    assert search("rank", "digits/lambda").err == ""
+    assert search("rank", "--study", "digits/lambda").out == answer.out
+
+
+def test_the_table_says_what_the_object_says(search, study):
+    trials = search("rank", "--json").json["trials"]
+    lines = search("rank", "--quiet").out.splitlines()
+
+    start = next(i for i, line in enumerate(lines) if line.startswith("──")) + 1
+    for trial, line in zip(trials, lines[start:], strict=False):
+        cells = line.split()
+        assert cells[:3] == [str(trial["rank"]), trial["stage"], str(trial["trial"])]
+        assert cells[3] == f"{trial['params']['lambda']:.4g}"
+        assert cells[4] == percent(trial["validation_accuracy"])
+        assert cells[-1] == percent(trial["test_accuracy"])
+    assert [t["test_accuracy"] is not None for t in trials] == [True, True] + 5 * [False]
+
+
+def test_a_piped_table_is_never_cut_and_has_no_trailing_blanks(search, study):
+    lines = search("rank", "--quiet").out.splitlines()
+
+    assert all(line == line.rstrip() and "…" not in line.split("coarse:")[0] for line in lines[:12])
+
+
+def test_reading_changes_nothing(search, study):
+    before = study.read_bytes()
+
+    for command in ("rank", "list", "show", "export all.csv"):
+        assert search(*command.split()).status == 0
+
+    assert study.read_bytes() == before
+
+
+def test_the_list_counts_the_trials_that_searched(search, study):
+    ranking = search("rank", "--json").json["trials"]
+    listed = search("list", "--json").json["studies"]
+
+    assert [study["study"] for study in listed] == ["digits/lambda"]
+    assert listed[0]["trials"] == {"complete": 7}
+    assert listed[0]["best_validation_accuracy"] == ranking[0]["validation_accuracy"]
+    assert listed[0]["test_openings"] == 1
+    assert "digits/lambda  digits" in search("list").out
+
+
+def test_show_tells_all_there_is(search, study):
+    out = search("show").out
+
+    for part in (
+        "digits: 1,078 training, 360 validation, 359 test samples of 8×8, 10 classes",
+        "normalisation standardise; fingerprint ",
+        "hidden 8, activation relu",
+        "1,078 samples / batch 20 = 54 updates an epoch",
+        "coarse: λ 1e-05 … 0.1",
+        "fine: λ ",
+        "opened 1 time",
+        "numpy ",
+        "The best trial, ",
+        "next: python -m search export digits/lambda",
+    ):
+        assert part in out
+
+
+def test_show_as_an_object_holds_the_ranking(search, study):
+    shown = search("show", "--json").json
+    ranking = search("rank", "--json").json
+
+    assert {key: shown[key] for key in ranking} == ranking
+    assert shown["recipe"]["network"]["hidden"] == [8]
+    assert [row["epoch"] for row in shown["best_curve"]] == [0, 1, 2]
+    assert [len(opening["trials"]) for opening in shown["openings"]] == [2]
+
+
+READERS = {
+    "csv": pd.read_csv,
+    "json": lambda file: pd.read_json(file, precise_float=True),
+    "parquet": pd.read_parquet,
+    "xlsx": pd.read_excel,
+}
+
+
+@pytest.mark.parametrize("kind", list(READERS))
+def test_exports_for_programs_come_back_exactly(search, study, own_folder, kind):
+    trials = search("rank", "--json").json["trials"]
+
+    assert search("export", f"out.{kind}").status == 0
+
+    table = READERS[kind](own_folder / f"out.{kind}")
+    # Spreadsheets keep 15 digits.
+    tolerance = 1e-14 if kind == "xlsx" else 0
+    for row, trial in zip(table.to_dict(orient="records"), trials, strict=True):
+        assert [row[name] for name in ("study", "data", "seed")] == ["digits/lambda", "digits", 0]
+        assert [row[n] for n in ("stage", "state")] == [trial[n] for n in ("stage", "state")]
+        for name in ("rank", "trial", "validation_accuracy", "test_accuracy", "seconds"):
+            known = float("nan") if trial[name] is None else trial[name]
+            assert row[name] == pytest.approx(known, rel=tolerance, abs=0, nan_ok=True), name
+        assert row["lambda"] == pytest.approx(trial["params"]["lambda"], rel=tolerance, abs=0)
+
+
+def test_exports_for_people_hold_the_same_numbers(search, study, own_folder):
+    trials = search("rank", "--json").json["trials"]
+    for kind in ("md", "html", "tex"):
+        assert search("export", "digits/lambda", f"out.{kind}").status == 0
+
+    md, html, tex = ((own_folder / f"out.{k}").read_text("utf-8") for k in ("md", "html", "tex"))
+    tables = [
+        [[cell.strip() for cell in line.strip("|").split("|")] for line in md.splitlines()[2:]],
+        [re.findall(r"<td>(.*?)</td>", row) for row in html.split("</tr>")[1:-1]],
+        [
+            [cell.strip() for cell in line.removesuffix(r"\\").split("&")]
+            for line in tex.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
+        ],
+    ]
+    for table in tables:
+        assert [row[0] for row in table] == [str(trial["rank"]) for trial in trials]
+        assert [row[3] for row in table] == [percent(t["validation_accuracy"]) for t in trials]
+    assert r"$\lambda$" in tex
+    assert r"\toprule" in tex
+    assert r"validation accuracy (\%)" in tex
+    assert " λ |" in md
+
+
+def test_an_export_without_a_file_goes_to_stdout(search, study, own_folder):
+    search("export", "out.csv")
+
+    answer = search("export", "digits/lambda", "--format", "csv")
+
+    assert answer.out == (own_folder / "out.csv").read_text(encoding="utf-8")
+    assert answer.err == ""
+
+
+def test_an_export_replaces_a_file_whole(search, study, own_folder, monkeypatch):
+    (own_folder / "out.csv").write_text("old")
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", _full_disk)
+        failed = search("export", "out.csv")
+    kept = (own_folder / "out.csv").read_text()
+
+    assert (failed.status, kept) == (1, "old")
+    assert failed.err.endswith("error: out.csv cannot be written: disk full\n")
+    assert search("export", "out.csv").status == 0
+    assert (own_folder / "out.csv").read_text().startswith("study,data,seed,rank,")
+    assert sorted(path.name for path in own_folder.iterdir()) == ["out.csv", "search.db"]
+
+
+def _full_disk(*_):
+    raise OSError(28, "disk full")
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_no_text_of_a_spreadsheet_is_a_formula(search, own_folder, kind):
+    name = "=1+2|cmd"
+    search("lambda", "--coarse", "--study", name, "--epochs", "1", "--trials", "2", "--quiet")
+
+    search("export", name, f"out.{kind}")
+
+    table = READERS[kind](own_folder / f"out.{kind}")
+    assert list(table["study"]) == [f"'{name}"] * 2
+
+
+def test_texts_are_escaped_for_latex():
+    assert export._tex_text(r"a_b & 50% \x {$}") == (r"a\_b \& 50\% \textbackslash{}x \{\$\}")
+
+
+def test_what_is_not_complete_is_last_and_has_its_state(own_folder, capsys, search, study):
+    from db import repository
+    from db.engine import open_database
+    from search.console import print_table, stdout
+    from search.tables import ranking_table
+    from studies.ranking import rank_trials
+    from studies.reading import Ranking
+
+    with open_database(str(study), read_only=True) as database:
+        record = repository.latest_study(database)
+    trials = rank_trials(
+        [
+            RankedTrial("coarse", 0, "diverged", {"lambda": 9.0}),
+            RankedTrial("coarse", 1, "complete", {"lambda": 1.0}, 3, 0.5, 1.25, 0.75, 1.0),
+        ]
+    )
+    console = stdout()
+    print_table(console, ranking_table(console, Ranking(record, (), trials)))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].split() == [
+        *["1", "coarse", "1", "1", "complete", "50.00", "1.2500", "75.00", "3", "1.00"]
+    ]
+    assert lines[-1].split()[:5] == ["–", "coarse", "0", "9", "diverged"]

@@ -1,0 +1,263 @@
+"""Searches from the command line: coarse, fine, tested; stopped and carried on."""
+
+import json
+import os
+import re
+import signal
+
+import pytest
+
+from search.progress import Log
+from studies.running import CohortProgress
+from tests.search.conftest import COARSE, QUICK
+
+
+def test_a_coarse_search_ends_with_a_ranking_and_the_command_for_the_fine_one(search, own_folder):
+    answer = search(*COARSE)
+
+    assert answer.status == 0
+    assert answer.out.startswith("digits/lambda: digits, seed 0\n")
+    assert re.search(r"^ +1  coarse +\d  +\S+  \d\d\.\d\d ± \d\.\d\d ", answer.out, re.MULTILINE)
+    assert "coarse: λ 1e-05 … 0.1 (the usual range of a coarse lambda search)" in answer.out
+    assert answer.out.splitlines()[-1] == "next: python -m search lambda --fine"
+    assert (own_folder / "search.db").exists()
+
+
+def test_what_is_trained_is_said_on_stderr_before_and_while_it_is(search):
+    answer = search(*COARSE, "--epochs", "3")
+
+    lines = answer.err.splitlines()
+    assert lines[0] == (
+        "digits/lambda coarse: 1,078 training and 360 validation samples, network 64-8-10 relu"
+    )
+    assert "54 updates an epoch; 3 epochs = 162 updates" in lines[1]
+    assert lines[2].startswith("note: the training ends after ")
+    ends = [line for line in lines[3:] if re.search(r"\(2 trials\): 3 epochs, best val", line)]
+    assert len(ends) == 2
+
+
+def test_quiet_says_nothing_but_the_answer(search):
+    answer = search(*COARSE, "--quiet")
+
+    assert answer.err == ""
+    assert "rank" in answer.out
+
+
+def test_json_is_one_object_of_the_contract_and_nothing_else(search):
+    ranking = search(*COARSE, "--json").json
+
+    assert list(ranking) == ["study", "data", "seed", "stages", "trials"]
+    assert [list(stage) for stage in ranking["stages"]] == [
+        ["name", "low", "high", "values", "parent", "reason"]
+    ]
+    assert {tuple(trial) for trial in ranking["trials"]} == {
+        (
+            "rank",
+            "stage",
+            "trial",
+            "state",
+            "params",
+            "replicates",
+            "validation_accuracy",
+            "validation_loss",
+            "train_accuracy",
+            "seconds",
+            "test_accuracy",
+        )
+    }
+    assert [trial["rank"] for trial in ranking["trials"]] == [1, 2, 3, 4]
+    assert {tuple(trial["params"]) for trial in ranking["trials"]} == {("lambda",)}
+
+
+def test_the_same_command_again_trains_nothing_and_more_trials_top_up(search, coarse):
+    before = search("rank", "--json").json["trials"]
+
+    again = search(*COARSE, "--json").json["trials"]
+    more = search(*COARSE[:-1], "6", "--json").json["trials"]
+
+    assert again == before
+    assert len(more) == 6
+    assert all(trial in [{**t, "rank": trial["rank"]} for t in more] for trial in before)
+
+
+def test_a_fine_search_takes_the_most_recent_study_and_says_which(search, coarse):
+    answer = search("lambda", "--fine", "--trials", "2")
+
+    assert answer.status == 0
+    assert answer.err.startswith("the most recent lambda study: digits/lambda\n")
+    assert answer.out.splitlines()[-1] == "next: python -m search test"
+    assert "fine: λ" in answer.out
+
+
+def test_a_fine_search_without_a_coarse_one_names_the_command(search, own_folder):
+    answer = search("lambda", "--fine")
+
+    assert (answer.status, answer.out) == (1, "")
+    assert "python -m search lambda --coarse" in answer.err
+    assert list(own_folder.iterdir()) == []
+
+
+def test_a_fine_search_of_other_data_names_the_command(search, coarse):
+    answer = search("lambda", "--fine", "--data", "mnist")
+
+    assert answer.status == 1
+    assert "has no study mnist/lambda" in answer.err
+    assert "python -m search lambda --coarse --data mnist" in answer.err
+
+
+def test_flags_that_contradict_the_coarse_stage_show_the_difference(search, coarse):
+    answer = search("lambda", "--fine", "--hidden", "9,9", "--seed", "1")
+
+    assert answer.status == 1
+    assert "network.hidden: [8] there, [9, 9] asked for" in answer.err
+    assert "seed: 0 there, 1 asked for" in answer.err
+
+
+def test_a_best_value_on_the_edge_is_said_and_the_range_widened(search):
+    values = ("--values", "1e-3,1,3")
+
+    coarse = search("lambda", "--coarse", *QUICK, *values)
+    fine = search("lambda", "--fine", "--trials", "2", "--json").json
+
+    note = "note: the best value 0.001 lies on the lower edge of 0.001 … 3"
+    assert note in coarse.out
+    assert fine["stages"][1]["low"] < 1e-3
+    assert "lower edge" in fine["stages"][1]["reason"]
+
+
+def test_studies_of_several_data_sets_go_into_one_file(search, samples, coarse):
+    samples()
+
+    answer = search(*COARSE, "--data", "mine.npz", "--batch-size", "10")
+
+    assert "mine/lambda" in answer.out
+    assert answer.out.splitlines()[-1] == "next: python -m search lambda --fine --study mine/lambda"
+    names = [study["study"] for study in search("list", "--json").json["studies"]]
+    assert names == ["mine/lambda", "digits/lambda"]
+
+
+def test_a_file_is_found_from_any_folder(search, samples, own_folder, monkeypatch):
+    path = samples()
+    search(*COARSE, "--data", "mine.npz", "--batch-size", "10", "--quiet")
+    (own_folder / "elsewhere").mkdir()
+    monkeypatch.chdir(own_folder / "elsewhere")
+
+    answer = search("show", "--storage", own_folder / "search.db", "--json")
+
+    assert answer.json["recipe"]["data"]["name"] == str(path)
+    assert search("lambda", "--fine", "--storage", own_folder / "search.db").status == 0
+
+
+def test_a_recipe_file_is_read_and_flags_overrule_it(search, own_folder):
+    (own_folder / "r.toml").write_text("[network]\nhidden = [6]\n[training]\nepochs = 1\n")
+
+    search("lambda", "--coarse", "--recipe", "r.toml", "--epochs", "2", "--trials", "2", "--quiet")
+
+    recipe = search("show", "--json").json["recipe"]
+    assert (recipe["network"]["hidden"], recipe["training"]["epochs"]) == ([6], 2)
+
+
+def test_the_next_command_names_the_storage_that_was_given(search):
+    answer = search(*COARSE, "--storage", "my runs.db", "--study", "a b")
+
+    last = answer.out.splitlines()[-1]
+    assert last == "next: python -m search lambda --fine --study 'a b' --storage 'my runs.db'"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_a_search_which_the_same_command_carries_on(
+    search, monkeypatch, number, status
+):
+    whole = search(*COARSE, "--study", "whole", "--jobs", "1", "--json").json["trials"]
+    shown = Log.show
+
+    def interrupted(log, progress, best):
+        shown(log, progress, best)
+        os.kill(os.getpid(), number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "show", interrupted)
+        stopped = search(*COARSE, "--jobs", "1")
+    rest = search(*COARSE, "--jobs", "1", "--json").json["trials"]
+
+    assert (stopped.status, stopped.out) == (status, "")
+    assert "stopping after the segments under way" in stopped.err
+    assert stopped.err.endswith("stopped; run the same command to carry on\n")
+    timeless = [[{**t, "seconds": 0} for t in trials] for trials in (whole, rest)]
+    assert timeless[0] == timeless[1]
+
+
+def test_a_second_signal_ends_a_search_at_once(search, monkeypatch):
+    def interrupted(log, progress, best):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("still running")
+
+    monkeypatch.setattr(Log, "show", interrupted)
+    answer = search(*COARSE, "--jobs", "1")
+
+    assert answer.status == 130
+
+
+def test_a_log_has_at_most_a_line_a_second_and_always_the_last(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("search.progress.time.monotonic", lambda: now[0])
+    log = Log()
+    for epoch in range(1, 41):
+        now[0] += 0.1
+        left = 4.0 - epoch / 10 if epoch < 40 else 0.0
+        log.progressed(CohortProgress("coarse", 1, 2, 4, 0, epoch, 40, 0.5, left))
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) in {5, 6}
+    assert lines[0] == (
+        "coarse 1/2 (4 trials): epoch 1 of 40, best validation accuracy 50.00 %, 3.9 s left"
+    )
+    assert lines[-1] == "coarse 1/2 (4 trials): 40 epochs, best validation accuracy 50.00 %"
+
+
+def test_the_final_test_is_recorded_and_repeats_show(search, study):
+    first = search("test", "--top", "1", "--refit", "none")
+    second = search("test", "digits/lambda", "--json").json
+
+    assert "the most recent study: digits/lambda" in first.err
+    assert "note: the test set had been opened 1 time before for this study" in first.out
+    assert list(second) == ["study", "data", "opened", "trials"]
+    assert (second["study"], second["opened"]) == ("digits/lambda", 3)
+    assert [trial["rank"] for trial in second["trials"]] == [1, 2, 3]
+    assert {tuple(trial) for trial in second["trials"]} == {
+        (
+            "rank",
+            "stage",
+            "params",
+            "validation_accuracy",
+            "test_accuracy",
+            "test_loss",
+            "refit",
+        )
+    }
+    assert {trial["refit"] for trial in second["trials"]} == {"train+validation"}
+
+
+def test_optuna_opened_from_outside_agrees_with_the_ranking(search, study):
+    import optuna
+
+    ranking = search("rank", "--json").json
+    storage = optuna.storages.RDBStorage("sqlite:///search.db")
+    try:
+        inside = {
+            (stage["name"], trial.number): (trial.params, trial.value, trial.state.name)
+            for stage in ranking["stages"]
+            for trial in optuna.load_study(
+                study_name=f"digits/lambda/{stage['name']}", storage=storage
+            ).trials
+        }
+    finally:
+        storage.engine.dispose()
+    outside = {
+        (t["stage"], t["trial"]): (t["params"], t["validation_accuracy"], t["state"].upper())
+        for t in ranking["trials"]
+    }
+
+    assert len(outside) == 7
+    assert json.dumps(sorted(inside.items())) == json.dumps(sorted(outside.items()))

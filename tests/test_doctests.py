@@ -1,0 +1,27 @@
+"""The examples in docstrings are true."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import db
+import models
+import search
+import studies
+
+MODULES = [
+    module.name
+    for package in (db, models, search, studies)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    # Alembic runs these; they cannot be imported otherwise.
+    if ".migrations" not in module.name and not module.name.endswith("__main__")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_are_true(name):
+    found = doctest.testmod(importlib.import_module(name))
+
+    assert found.failed == 0
