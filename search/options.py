@@ -544,6 +544,16 @@ class StageOptions:
             "Training runs a trial, each with a seed of its own; their mean counts (default: 1).",
         ),
     ] = None
+    prune: Annotated[
+        str | None,
+        _text(
+            SEARCH,
+            "--prune",
+            "KIND",
+            "halving stops trials that are far behind the best, none trains all to the end "
+            "(default: none).",
+        ),
+    ] = None
     study: Annotated[
         str | None,
         _text(

@@ -120,6 +120,7 @@ def _request(stage: StageOptions) -> "StageRequest":
         high=stage.high,
         sampler=stage.sampler,
         replicates=stage.replicates,
+        prune=stage.prune,
     )
 
 

@@ -37,6 +37,7 @@ WRONG = [
     ("lambda --coarse --trials 0", 2, "trials must be >= 1, got 0"),
     ("lambda --coarse --replicates 0", 2, "replicates must be >= 1, got 0"),
     ("lambda --coarse --sampler gird", 2, "did you mean grid?"),
+    ("lambda --coarse --prune halvin", 2, "did you mean halving?"),
     ("lambda --coarse --jobs 0", 2, "--jobs must be >= 1, got 0"),
     ("lambda --coarse --data minst", 1, "did you mean mnist?"),
     ("lambda --coarse --data nowhere.npz", 1, "existing file, got nowhere.npz"),

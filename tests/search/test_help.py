@@ -15,6 +15,7 @@ from models.data.spec import NORMALISATIONS, SPLIT_METHODS
 from models.specs import ACTIVATIONS, INITIALISATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 from search import cli
 from search.options import RecipeOptions
+from studies.pruning import PRUNERS
 from studies.recipe import Recipe, default_recipe, flat, to_json
 from studies.recipe_errors import flag_of
 from studies.registry import SEARCHES
@@ -78,6 +79,7 @@ def test_the_names_in_the_help_are_those_there_are():
         "--optimizer": OPTIMIZERS,
         "--schedule": SCHEDULES,
         "--sampler": SAMPLERS,
+        "--prune": PRUNERS,
     }.items():
         words = set(re.findall(r"[a-z0-9-]+", help_of[flag]))
         assert set(names) <= words, flag
