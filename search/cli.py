@@ -3,13 +3,13 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
 
 from search.commands import datasets, exporting, listing, networks, ranking, searches, testing
-from search.console import note, prepare_streams
+from search.console import note, prepare_streams, say
 from search.errors import DONE, FAILED, USAGE, Stopped, exit_status, program, said
 from search.paragraphs import paragraphs
 from search.parameters import Command, flattened
@@ -24,12 +24,12 @@ SEARCHING, RESULTS, CHECKS = "Search", "Results", "Networks and data"
 def build() -> typer.Typer:
     """Return the application."""
     app = typer.Typer(
-        help=paragraphs(HELP),
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
     )
+    app.callback(help=paragraphs(HELP))(_root)
     for kind in SEARCHES.values():
         # What a search varies is no option of its command, but deserves a better answer than that.
         parameter = {"lambda": "lambda_"}.get(kind.parameter, kind.parameter)
@@ -50,6 +50,28 @@ def build() -> typer.Typer:
     _add(data, "verify", flattened(datasets.verify_data))
     app.add_typer(data, name="data", rich_help_panel=CHECKS)
     return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from studies.environment import versions
+
+        say(f"coarsefine {versions()['coarsefine']}")
+        raise typer.Exit
+
+
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version and exit.",
+            callback=_show_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
 
 
 def _add(

@@ -128,6 +128,13 @@ def test_no_command_and_help_show_what_there_is(search):
         assert name in asked.out
 
 
+def test_the_version_is_told(search):
+    answer = search("--version")
+
+    assert answer.status == 0
+    assert re.fullmatch(r"coarsefine \S+\n", answer.out)
+
+
 def test_the_page_on_the_command_line_is_current():
     script = runpy.run_path(str(ROOT / "scripts" / "make_cli_docs.py"))
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
