@@ -38,8 +38,9 @@ def count_parameters(spec: NetworkSpec) -> list[LayerCount]:
     for index, (n_inputs, n_outputs) in enumerate(pairwise(spec.widths)):
         n_weights = n_inputs * n_outputs
         n_biases = n_outputs if spec.bias else 0
-        trick_inputs = n_inputs + 1 if index == 0 else n_inputs
-        shown_inputs = f"({n_inputs} + 1)" if index == 0 else f"{n_inputs}"
+        tricked = spec.bias and index == 0
+        trick_inputs = n_inputs + 1 if tricked else n_inputs
+        shown_inputs = f"({n_inputs} + 1)" if tricked else f"{n_inputs}"
         layers.append(
             LayerCount(
                 name=f"dense {index + 1}",

@@ -1,5 +1,6 @@
 """What ends a command early, and the one line and exit status it ends with."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -30,8 +31,19 @@ class Stopped(Exception):  # noqa: N818  # no error: the user's wish
 
 def program() -> str:
     """Return how this program was called: what commands that it suggests begin with."""
-    name = Path(sys.argv[0]).stem if sys.argv else ""
-    return name if name == "coarsefine" else _MODULE
+    called = Path(sys.argv[0]) if sys.argv else Path()
+    if called.stem == "coarsefine":
+        return called.stem
+    return f"{_interpreter()} -m search" if called.name == "__main__.py" else _MODULE
+
+
+def _interpreter() -> str:
+    """Return ``python``, or the path of a virtual environment in this folder not activated."""
+    found, interpreter = shutil.which("python"), Path(sys.executable)
+    here = Path.cwd()
+    if (found and Path(found).parent == interpreter.parent) or here not in interpreter.parents:
+        return "python"
+    return str(interpreter.relative_to(here))
 
 
 def said(message: object) -> str:

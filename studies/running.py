@@ -42,6 +42,8 @@ from studies.recipe import Recipe
 # A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
 # no more than this per worker.
 SEGMENT_SECONDS = 3.0
+# The first ones are shorter: whoever watches should soon see that something happens.
+FIRST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +280,10 @@ class _StageRun:
 
     def _submit(self, cohort: _Cohort, until: int) -> None:
         # An estimate at first, then what was measured. How long a segment is changes no result.
+        estimated = cohort.seconds_per_epoch is None
         seconds = cohort.seconds_per_epoch or epoch_seconds(cohort.plan, self.data.n_train)
-        n_epochs = min(max(1, int(SEGMENT_SECONDS / seconds)), until - cohort.reached)
+        wanted = min(FIRST_SECONDS, SEGMENT_SECONDS) if estimated else SEGMENT_SECONDS
+        n_epochs = min(max(1, int(wanted / seconds)), until - cohort.reached)
         self.executor.submit(
             Segment(
                 key=cohort.record.uuid,

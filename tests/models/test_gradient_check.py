@@ -98,3 +98,9 @@ def test_of_a_wide_network_some_elements_are_checked_always_the_same():
     assert [c.n_checked + c.n_skipped for c in some] == [100, 40, 100, 4]
     assert some == check(100)
     assert all(c.passed for c in some)
+
+
+def test_a_network_without_biases_has_the_same_parameters_in_both_conventions():
+    for layer in count_parameters(NetworkSpec(784, (128,), 10, bias=False)):
+        assert layer.n_parameters == layer.n_parameters_bias_trick == layer.n_weights
+        assert layer.arithmetic == layer.arithmetic_bias_trick
