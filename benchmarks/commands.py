@@ -1,0 +1,35 @@
+"""Whole processes, start-up included, as a user waits for them."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class CommandFailedError(RuntimeError):
+    """A command that should have worked did not."""
+
+
+def python(*arguments: str) -> list[str]:
+    """Return a command of this interpreter."""
+    return [sys.executable, *arguments]
+
+
+def seconds(command: Sequence[str]) -> float:
+    """Return how long a command takes.
+
+    Raises:
+        CommandFailedError: If it fails, with the last line it wrote.
+    """
+    started = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, encoding="utf-8"
+    )
+    taken = time.perf_counter() - started
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+        raise CommandFailedError(f"{' '.join(command[1:4])} … ended with {done.returncode}: {last}")
+    return taken

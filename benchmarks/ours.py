@@ -1,0 +1,195 @@
+"""Our side: a coarse search as the command carries it out, with a clock at each step."""
+
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from benchmarks.common import n_cores, processor_seconds, seconds_of
+from benchmarks.work import Work
+from db import repository
+from db.engine import open_database
+from models.data import PreparedData
+from models.segment import Segment, SegmentResult
+from studies.executors import Executor, ProcessExecutor
+from studies.reading import read_ranking
+from studies.recipe import Recipe
+from studies.registry import SEARCHES
+from studies.searching import Means, StageRequest, coarse
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One coarse search.
+
+    Attributes:
+        seconds: Wall time, from the request to the last trial told.
+        training_seconds: Worker time spent on updates.
+        evaluation_seconds: Worker time spent on loss and accuracy.
+        busy_seconds: Worker time spent on segments: both, and what is between them.
+        worker_seconds: Worker time there was: wall time by workers.
+        tail_seconds: Of that, the time after a worker's last segment while another was at work.
+        driver_seconds: Processor time of the process that stores and tells.
+        others: Share of the cores that other processes used meanwhile.
+        accuracies: By λ.
+        waiting: Worker time without a segment, by reason.
+    """
+
+    seconds: float
+    training_seconds: float
+    evaluation_seconds: float
+    busy_seconds: float
+    worker_seconds: float
+    tail_seconds: float
+    driver_seconds: float
+    others: float
+    accuracies: Mapping[float, float]
+    widths: tuple[int, ...] = ()
+    waiting: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def waited(self) -> float:
+        """Return the share of the workers' time spent waiting for the driver."""
+        lost = self.worker_seconds - self.busy_seconds - self.tail_seconds
+        return max(0.0, lost) / self.worker_seconds
+
+    def mean_accuracy(self, l2_strengths: tuple[float, ...]) -> float:
+        """Return the mean validation accuracy of some of the trials."""
+        return sum(self.accuracies[value] for value in l2_strengths) / len(l2_strengths)
+
+
+class Clock:
+    """An executor that passes everything on and notes when."""
+
+    def __init__(self, inner: Executor) -> None:
+        self._inner = inner
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was noted."""
+        self.first_submit: float | None = None
+        self.ends: list[float] = []
+        self.busy = 0.0
+
+    @property
+    def n_workers(self) -> int:
+        """Return the workers."""
+        return self._inner.n_workers
+
+    def submit(self, segment: Segment) -> None:
+        """Pass it on."""
+        if self.first_submit is None:
+            self.first_submit = time.perf_counter()
+        self._inner.submit(segment)
+
+    def next_result(self) -> SegmentResult:
+        """Pass it on."""
+        result = self._inner.next_result()
+        self.ends.append(time.perf_counter())
+        self.busy += result.seconds
+        return result
+
+    def close(self) -> None:
+        """Pass it on."""
+        self._inner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyMeans(Means):
+    """Means whose data is prepared: reading and splitting it is set-up."""
+
+    data: PreparedData | None = None
+
+    def prepare(self, recipe: Recipe) -> PreparedData:
+        """Return the data."""
+        assert self.data is not None
+        return self.data
+
+
+class Ours:
+    """Workers that are started, and searches on them, each in a database of its own."""
+
+    def __init__(self, n_workers: int | None = None) -> None:
+        executor = ProcessExecutor(n_workers or n_cores())
+        executor.start()
+        self._pids = (os.getpid(), *executor.worker_pids())
+        self.clock = Clock(executor)
+
+    def search(self, work: Work, **request: Any) -> Search:
+        """Carry out a coarse search."""
+        asked = request or {"values": work.l2_strengths}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            open_database(str(Path(folder) / "search.db"), create=True) as database,
+        ):
+            means = ReadyMeans(database, executor=self.clock, data=work.task.data)
+            self.clock.clear()
+            all_before, own_before = processor_seconds(), self._own_seconds()
+            started, processor = time.perf_counter(), time.process_time()
+            outcome = coarse(
+                means,
+                SEARCHES["lambda"],
+                StageRequest(**asked),
+                name=work.name.lower(),
+                flags=work.flags,
+            )
+            ended, processor_ended = time.perf_counter(), time.process_time()
+            all_after, own_after = processor_seconds(), self._own_seconds()
+            rows = repository.epoch_rows(database, study=outcome.study)
+            plan = repository.load_plan(database, outcome.stage)
+            ranking = read_ranking(database, outcome.study)
+        others = 0.0
+        if all_before is not None and all_after is not None:
+            others = max(0.0, all_after - all_before - (own_after - own_before))
+        clock, n_workers = self.clock, self.clock.n_workers
+        last = clock.ends[-1]
+        # The last result of each worker but the last one: after it, nothing was left to hand out.
+        tail = sum(last - end for end in clock.ends[-n_workers:])
+        first = clock.first_submit or started
+        return Search(
+            seconds=ended - started,
+            training_seconds=sum(row.seconds or 0.0 for row in rows),
+            evaluation_seconds=sum(row.evaluation_seconds or 0.0 for row in rows),
+            busy_seconds=clock.busy,
+            worker_seconds=n_workers * (ended - started),
+            tail_seconds=tail,
+            driver_seconds=processor_ended - processor,
+            others=others / (ended - started) / n_cores(),
+            accuracies={
+                float(trial.params["lambda"]): trial.validation_accuracy or 0.0
+                for trial in ranking.trials
+            },
+            widths=tuple(len(cohort.plan["trials"]) for cohort in plan.cohorts),
+            waiting={
+                "before the first segment": first - started,
+                "after the last segment": ended - last,
+            },
+        )
+
+    def _own_seconds(self) -> float:
+        return sum(seconds_of(pid) for pid in self._pids)
+
+    def close(self) -> None:
+        """Stop the workers."""
+        self.clock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,61 @@
+"""W3: batch size 1 on W2's model, where what an update costs beside its products is all."""
+
+import time
+from contextlib import closing
+
+from benchmarks.common import Options, Spread, Table, interleaved, log, main, ratios, verdict
+from benchmarks.contest import Targets, contest, tables
+from benchmarks.direct import cohort_plan, train_once
+from benchmarks.peers import PEERS
+from benchmarks.sides import Side, missing
+from benchmarks.work import w3
+
+TARGETS = Targets(peers=(("torch-loop", 10.0),))
+# They have nothing to add here, and would take minutes.
+WITHOUT = ("torch-dataloader", "sklearn")
+
+
+def run(options: Options) -> list[Table]:
+    """Return the tables."""
+    work = w3(options)
+    made = tables(*contest(work, options, rounds=options.rounds or 3, without=WITHOUT), TARGETS)
+    return [*made, *_lone(options)]
+
+
+def _lone(options: Options) -> list[Table]:
+    """Return how many updates a second a single trial makes on one core."""
+    peer = next(peer for peer in PEERS if peer.name == "torch-loop")
+    work = w3(options).shorter(1)
+    strengths = work.l2_strengths[:1]
+    n_updates = work.task.updates
+    table = Table("W3: a lone trial on one core", ("side", "updates a second", "ours is faster by"))
+    if missing(peer) or (options.peers is not None and peer.name not in options.peers):
+        return []
+    log("W3: a lone trial")
+    with closing(Side(peer, peer.modes[0], work.task)) as side:
+        plan = cohort_plan(work, 1)
+
+        def ours() -> float:
+            started = time.perf_counter()
+            train_once(plan, work)
+            return time.perf_counter() - started
+
+        def theirs() -> float:
+            return side.train(strengths, 1).seconds
+
+        interleaved({"ours": ours, "theirs": theirs}, 1)
+        times = interleaved({"ours": ours, "theirs": theirs}, options.rounds or 5)
+    faster = ratios(times["theirs"], times["ours"])
+    table.rows += [
+        ("ours", str(Spread(tuple(n_updates / t for t in times["ours"]))), ""),
+        (
+            f"{peer.title}, {peer.modes[0].title}",
+            str(Spread(tuple(n_updates / t for t in times["theirs"]))),
+            f"{faster} (target ≥ 10: {verdict(faster.median, at_least=10)})",
+        ),
+    ]
+    return [table]
+
+
+if __name__ == "__main__":
+    main(run, __doc__)
