@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from models.data import DatasetStatus, FileCheck
     from models.gradient_check import ParameterCheck
     from models.parameter_count import LayerCount
-    from search.commands.networks import NetworkCheck
+    from search.network_check import NetworkCheck
     from studies.ranking import RankedTrial
     from studies.reading import Ranking
 

@@ -31,12 +31,13 @@ from models.network import Parameters
 from models.specs import NetworkSpec
 from studies import environment
 from studies.errors import StudyError
+from studies.means import Means
 from studies.planning import estimated_seconds, plan_from_json
 from studies.ranking import RankedTrial, top
 from studies.reading import read_ranking
 from studies.recipe import Recipe, final_recipe, from_json, to_json, with_overrides
 from studies.running import train_stage
-from studies.searching import Means, add_runs, checked_data
+from studies.searching import add_runs, checked_data
 from studies.specs import to_data_spec
 
 _REFIT, _TRAINED = "train+validation", "none"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from search.console import print_table, say, say_json, stdout
 from search.errors import DONE, FAILED, UsageError
+from search.network_check import NetworkCheck
 from search.options import (
     NETWORK,
     TRAINING,
@@ -21,7 +22,6 @@ from search.options import (
 
 if TYPE_CHECKING:
     from models.data import Progress
-    from models.gradient_check import ParameterCheck
     from models.specs import NetworkSpec
     from studies.recipe import Recipe
 
@@ -77,25 +77,6 @@ class CheckOptions:
         ),
     ] = None
     loss: Loss = None
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkCheck:
-    """A network that was checked."""
-
-    network: "NetworkSpec"
-    l2_strength: float
-    parameters: "Sequence[ParameterCheck]"
-
-    @property
-    def passed(self) -> bool:
-        """Return whether all its gradients are right."""
-        return all(parameter.passed for parameter in self.parameters)
-
-    @property
-    def worst(self) -> float:
-        """Return its largest relative error."""
-        return max(parameter.max_relative_error for parameter in self.parameters)
 
 
 def gradcheck(

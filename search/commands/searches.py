@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from db.records import StudyRecord
     from models.data import Progress
     from studies.search_kind import SearchKind
-    from studies.searching import Outcome, StageRequest
+    from studies.searching import Outcome
+    from studies.stages import StageRequest
 
 
 def search_command(kind: "SearchKind") -> Callable[..., int | None]:
@@ -74,6 +75,7 @@ def _run(
     from search.interrupts import stoppable
     from search.progress import watching
     from studies import searching
+    from studies.means import Means
     from studies.reading import read_ranking
 
     with watching(quiet=output.quiet) as watch, stoppable(watch):
@@ -84,7 +86,7 @@ def _run(
 
             database = open_database(storage.url)
         with database:
-            means = searching.Means(
+            means = Means(
                 database,
                 n_jobs=n_jobs,
                 data_dir=recipe.data.data_dir,
@@ -110,8 +112,8 @@ def _run(
 
 
 def _request(stage: StageOptions) -> "StageRequest":
-    from studies.searching import StageRequest
     from studies.spaces import parse_values
+    from studies.stages import StageRequest
 
     return StageRequest(
         n_trials=stage.trials,
@@ -190,7 +192,8 @@ def _next(
     kind: "SearchKind", outcome: "Outcome", recipe: RecipeOptions, storage: StorageOptions
 ) -> str:
     """Return the command that comes after this one."""
-    from studies.searching import COARSE, study_name
+    from studies.searching import study_name
+    from studies.stages import COARSE
 
     study = outcome.study
     usual = study.name == study_name(kind, outcome.recipe)

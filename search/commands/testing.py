@@ -82,7 +82,7 @@ def test(
     from search.interrupts import stoppable
     from search.progress import watching
     from studies.final_test import final_test
-    from studies.searching import Means
+    from studies.means import Means
 
     n_jobs = jobs.n_jobs
     with (

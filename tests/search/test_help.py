@@ -19,7 +19,7 @@ from studies.pruning import PRUNERS
 from studies.recipe import Recipe, default_recipe, flat, to_json
 from studies.recipe_errors import flag_of
 from studies.registry import SEARCHES
-from studies.searching import SAMPLERS
+from studies.stages import SAMPLERS
 
 ROOT = Path(__file__).parents[2]
 

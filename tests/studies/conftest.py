@@ -7,9 +7,11 @@ import pytest
 
 from db.engine import open_database
 from models.data import prepared
+from studies.means import Means
 from studies.reading import read_ranking
 from studies.registry import SEARCHES
-from studies.searching import Means, StageRequest, coarse, fine
+from studies.searching import coarse, fine
+from studies.stages import StageRequest
 from tests.models.samples import made_up
 
 LAMBDA = SEARCHES["lambda"]

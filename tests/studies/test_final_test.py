@@ -9,8 +9,8 @@ from models.data.sealed import open_test, prepare_final
 from studies.errors import StudyError
 from studies.final_test import final_test
 from studies.running import StoppedByRequest
-from studies.searching import StageRequest
 from studies.specs import to_data_spec
+from studies.stages import StageRequest
 from tests.models.reference import forward
 from tests.studies.conftest import Recorder
 

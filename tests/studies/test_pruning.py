@@ -11,7 +11,7 @@ from models.training import train
 from studies import searching
 from studies.pruning import rungs, tie_margin, to_stop
 from studies.running import StoppedByRequest
-from studies.searching import StageRequest
+from studies.stages import StageRequest
 from tests.models.samples import made_up
 from tests.models.test_training import plan_of
 from tests.studies.conftest import Recorder, comparable

@@ -5,10 +5,10 @@ import optuna
 import pytest
 
 from db import repository
-from studies import searching
+from studies import means, searching
 from studies.errors import StudyError
 from studies.running import StoppedByRequest
-from studies.searching import StageRequest
+from studies.stages import StageRequest
 from tests.studies.conftest import Recorder, comparable
 
 FEW = StageRequest(values=(1e-4, 1e-2, 1.0))
@@ -76,7 +76,7 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not(
 
 
 def test_two_processes_end_with_the_same_bits_as_one(bench, monkeypatch):
-    monkeypatch.setattr(searching, "SMALL_SECONDS", 0.0)
+    monkeypatch.setattr(means, "SMALL_SECONDS", 0.0)
 
     one = bench.coarse(FEW, name="one", means=bench.means(n_jobs=1))
     two = bench.coarse(FEW, name="two", means=bench.means(n_jobs=2))
@@ -179,7 +179,7 @@ def test_a_fine_search_without_a_coarse_one_names_the_command(bench, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(searching, "_add_stage", killed)
+        patched.setattr(searching, "add_stage", killed)
         with pytest.raises(KeyboardInterrupt):
             bench.coarse(name="empty")
     study = repository.find_study(bench.database, "empty")
