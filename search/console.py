@@ -5,6 +5,7 @@ import shutil
 import sys
 import textwrap
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
@@ -77,10 +78,29 @@ def _folded(line: str, stream: TextIO) -> str:
 
 def say_json(value: Any) -> None:
     """Print one JSON object on stdout: strict, so that any program can read it."""
-    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+    text = json_text(value, ensure_ascii=False)
     # Other words would be other data: escapes are read by every program.
     plain = written(text) != text
-    say(json.dumps(value, indent=2, allow_nan=False) if plain else text)
+    say(json_text(value, ensure_ascii=True) if plain else text)
+
+
+def json_text(value: Any, *, ensure_ascii: bool) -> str:
+    """Return an object as strict JSON, a key a line and each object of a list on one.
+
+    Python's encoder is in C only without ``indent``: a ranking of thousands of trials is written
+    ten times as fast this way, and is easier to read.
+    """
+    encode = partial(json.dumps, allow_nan=False, ensure_ascii=ensure_ascii)
+    if not isinstance(value, dict):
+        return encode(value, indent=2)
+    lines = []
+    for key, item in value.items():
+        if isinstance(item, list) and item and all(isinstance(each, dict) for each in item):
+            inner = ",\n    ".join(map(encode, item))
+            lines.append(f"{encode(key)}: [\n    {inner}\n  ]")
+        else:
+            lines.append(f"{encode(key)}: {encode(item)}")
+    return "{\n  " + ",\n  ".join(lines) + "\n}"
 
 
 def written(text: str, stream: TextIO | None = None) -> str:

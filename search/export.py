@@ -95,24 +95,21 @@ def frame(ranking: "Ranking") -> "pd.DataFrame":
     """Return a row a trial, best first, exact; columns are in ``docs/cli.md``."""
     import pandas as pd
 
-    study = ranking.study
-    rows = [
-        {
-            "study": study.name,
-            "data": study.data_name,
-            "seed": study.seed,
-            "rank": trial["rank"],
-            "stage": trial["stage"],
-            "trial": trial["trial"],
-            "state": trial["state"],
-            **trial["params"],
-            **{name: trial[name] for name in _MEASURED},
-        }
-        for trial in ranking.to_json()["trials"]
-    ]
+    study, trials = ranking.study, ranking.to_json()["trials"]
     params = dict.fromkeys(name for trial in ranking.trials for name in trial.params)
-    names = ["study", "data", "seed", "rank", "stage", "trial", "state", *params, *_MEASURED]
-    table = pd.DataFrame(rows, columns=names)
+    # Column by column: pandas takes six times as long to take rows apart.
+    columns: dict[str, list[Any]] = {
+        "study": [study.name] * len(trials),
+        "data": [study.data_name] * len(trials),
+        "seed": [study.seed] * len(trials),
+    }
+    for name in ("rank", "stage", "trial", "state"):
+        columns[name] = [trial[name] for trial in trials]
+    for name in params:
+        columns[name] = [trial["params"].get(name) for trial in trials]
+    for name in _MEASURED:
+        columns[name] = [trial[name] for trial in trials]
+    table = pd.DataFrame(columns)
     # A missing rank would turn the others into 1.0, 2.0, ...
     whole = dict.fromkeys(("seed", "rank", "trial", "replicates"), "Int64")
     real = dict.fromkeys((*params, *_MEASURED[1:]), "float64")

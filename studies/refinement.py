@@ -311,24 +311,30 @@ def _places(scored: Sequence[ScoredPoint]) -> list[_Place]:
         for order, point in enumerate(scored)
         if point.state in {"diverged", "pruned"} or _has_score(point)
     ]
-    values = _distinct(point.value for point, _ in telling)
-    positive = [value for value in values if value > 0]
+    telling.sort(key=lambda pair: pair[0].value)
+    groups: list[list[tuple[ScoredPoint, int]]] = []
+    for pair in telling:
+        if groups and is_same(groups[-1][0][0].value, pair[0].value):
+            groups[-1].append(pair)
+        else:
+            groups.append([pair])
+    positive = [group[0][0].value for group in groups if group[0][0].value > 0]
     if telling and not positive:
         raise StudyError("a range is narrowed around values > 0, got no value but 0")
     places = []
-    for value in values:
-        same = [(point, order) for point, order in telling if is_same(point.value, value)]
+    for group in groups:
+        tried = group[0][0].value
         keys = [
             (*score_key(point.accuracy, point.loss), order)
-            for point, order in same
+            for point, order in group
             if _has_score(point)
         ]
         places.append(
             _Place(
-                value=value if value > 0 else shifted(positive[0], -1),
-                tried=value,
+                value=tried if tried > 0 else shifted(positive[0], -1),
+                tried=tried,
                 key=min(keys, default=None),
-                diverged=not keys and any(point.state == "diverged" for point, _ in same),
+                diverged=not keys and any(point.state == "diverged" for point, _ in group),
             )
         )
     return places

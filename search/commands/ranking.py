@@ -1,5 +1,6 @@
 """``rank``: the trials of a study, best first."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search.console import note, print_table, say, say_json, stdout, tell
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from db.engine import Database
     from db.records import StudyRecord
     from studies.reading import Ranking
+
+
+# Nobody reads more in a terminal, and tables of thousands take long to lay out.
+MOST_ROWS = 50
 
 
 def rank(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -> None:
@@ -49,7 +54,11 @@ def print_ranking(console: "Console", ranking: "Ranking", following: str) -> Non
     """Print a ranking, where its ranges come from, and what to run next."""
     from search.tables import ranking_table
 
-    print_table(console, ranking_table(console, ranking))
+    shown = replace(ranking, trials=ranking.trials[:MOST_ROWS])
+    print_table(console, ranking_table(console, shown))
+    n_more = len(ranking.trials) - len(shown.trials)
+    if n_more:
+        say(f"and {n_more:,} more: `{typed('export', ranking.study.name, 'FILE')}` writes them all")
     say("")
     for line in (*stage_lines(ranking), *_notes(ranking)):
         tell(line)

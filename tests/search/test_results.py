@@ -205,3 +205,13 @@ def test_what_is_not_complete_is_last_and_has_its_state(own_folder, capsys, sear
         *["1", "coarse", "1", "1", "complete", "50.00", "1.2500", "75.00", "3", "1.00"]
     ]
     assert lines[-1].split()[:5] == ["–", "coarse", "0", "9", "diverged"]
+
+
+def test_a_long_ranking_is_cut_in_the_terminal_and_whole_in_json(search):
+    search("lambda", "--coarse", "--trials", "60", "--epochs", "1", "--hidden", "none", "--quiet")
+
+    shown, whole = search("rank"), search("rank", "--json")
+
+    assert "and 10 more: `python -m search export digits/lambda FILE` writes them all" in shown.out
+    assert len(whole.json["trials"]) == 60
+    assert sum(line.split()[1:2] == ["coarse"] for line in shown.out.splitlines()) == 50
