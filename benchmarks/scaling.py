@@ -20,7 +20,6 @@ from benchmarks.common import (
     machine_line,
     main,
     n_cores,
-    short,
 )
 from benchmarks.ours import Ours
 from benchmarks.storage import EXPORT, RANK, THEIRS, measured
@@ -60,27 +59,17 @@ def run(options: Options) -> list[Table]:
     ]
     _draw(panels, options.figure)
     table = Table(
-        "How the cost grows (medians; spread in brackets)",
-        ("against", "what", "unit", *(f"point {i}" for i in range(1, 8))),
-        notes=[f"figure: {options.figure}", "each point is size: cost"],
+        "How the cost grows: median (lowest–highest)",
+        ("against", "what", "size", "cost", "unit"),
+        notes=[f"figure: {options.figure}"],
     )
     for panel in panels:
         for series in panel:
-            cells = [f"{_size(size)}: {short(s.median)}" for size, s in series.points]
-            table.rows.append(
-                (
-                    series.against,
-                    series.what,
-                    series.unit,
-                    *cells,
-                    *[""] * (7 - len(cells)),
+            for size, cost in series.points:
+                table.rows.append(
+                    (series.against, series.what, f"{size:,.0f}", str(cost), series.unit)
                 )
-            )
     return [table]
-
-
-def _size(size: float) -> str:
-    return f"{size:,.0f}"
 
 
 def _by_trials(rounds: int) -> list[Series]:
