@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, Self
 
 import numpy as np
 import optuna
+import sqlalchemy as sa
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -29,6 +30,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from db.engine import Database, connect_sqlite, explained
 from db.errors import StorageError
 from db.lock import tables_lock
+from db.repository.measurements import get_measurement, set_measurement
 
 SamplerName = Literal["random", "qmc", "tpe"]
 FinalState = Literal["complete", "diverged", "pruned", "failed"]
@@ -448,7 +450,31 @@ def _storage(database: Database) -> RDBStorage:
             connect_sqlite, database.path, isolation_level="IMMEDIATE"
         )
     with tables_lock(database):
-        return RDBStorage(database.url, engine_kwargs=engine_kwargs)
+        # Optuna compares its schema with the file's at each opening, which takes longer (0.2 s)
+        # than telling a search's results. Once is enough for one version of it and of the file.
+        schema = _schema(database)
+        known = schema is not None and get_measurement(database, _CHECKED) == schema
+        storage = RDBStorage(
+            database.url,
+            engine_kwargs=engine_kwargs,
+            skip_compatibility_check=known,
+            skip_table_creation=known,
+        )
+        if not known:
+            set_measurement(database, _CHECKED, _schema(database))
+        return storage
+
+
+_CHECKED: Final = "optuna schema checked"
+
+
+def _schema(database: Database) -> dict[str, str] | None:
+    """Return the version of Optuna and of its tables in the file; ``None`` if there are none."""
+    with database.session() as session:
+        if not sa.inspect(session.connection()).has_table("alembic_version"):
+            return None
+        revision = session.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return {"optuna": optuna.__version__, "tables": str(revision)}
 
 
 def _close(storage: RDBStorage) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from db import repository
+from db import optuna_studies, repository
 from db.engine import Database, open_database
 from db.errors import StorageError
 from db.optuna_studies import Choices, OptunaStage, OptunaTrial, Range, SamplerName, propose
@@ -357,3 +357,20 @@ def test_tpe_looks_where_it_was_good() -> None:
 
     near = [point for point in points if abs(math.log10(point["lambda"]) + 2) < 1]
     assert len(near) >= 6
+
+
+def test_optunas_schema_is_checked_once_for_a_version_of_it(db: Database, monkeypatch) -> None:
+    asked = []
+    real = optuna_studies.RDBStorage
+
+    def storage(*args, **options):
+        asked.append(options["skip_compatibility_check"])
+        return real(*args, **options)
+
+    monkeypatch.setattr(optuna_studies, "RDBStorage", storage)
+    for _ in range(2):
+        optuna_studies.OptunaStage.open(db, "digits/lambda/coarse", {"uuid": "a"}).close()
+    monkeypatch.setattr(optuna_studies.optuna, "__version__", "5.99")
+    optuna_studies.OptunaStage.open(db, "digits/lambda/coarse", {"uuid": "a"}).close()
+
+    assert asked == [False, True, False]
