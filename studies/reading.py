@@ -12,6 +12,7 @@ from db.engine import Database
 from db.records import StageRecord, StudyRecord
 from studies.errors import StudyError
 from studies.ranking import RankedTrial, StageSummary, rank_trials, ranking_json
+from studies.spaces import LogRange
 from studies.suggestions import did_you_mean
 
 
@@ -101,10 +102,12 @@ def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
     values = sorted(
         float(trial.params[stage.parameter]) for trial in trials if trial.stage == stage.name
     )
+    # Values given one by one have the range that they span; more of them may be given later.
+    spanned = LogRange.spanning(values)
     return StageSummary(
         name=stage.name,
-        low=stage.low,
-        high=stage.high,
+        low=stage.low if stage.low is not None or spanned is None else spanned.low,
+        high=stage.high if stage.high is not None or spanned is None else spanned.high,
         values=values,
         parent=stage.parent,
         reason=stage.reason,

@@ -15,6 +15,8 @@ from studies.suggestions import did_you_mean
 
 COARSE, FINE = "coarse", "fine"
 SAMPLERS = ("grid", "random", "qmc", "tpe")
+# A plan is made and stored whole: more trials than anyone can look at would take hours to plan.
+MOST = 100_000
 # How many trials TPE proposes before it waits for what comes of them: a cohort's worth.
 ADAPTIVE_BATCH = 8
 
@@ -44,8 +46,8 @@ class StageRequest:
     def __post_init__(self) -> None:
         for name in ("n_trials", "replicates"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise SpaceError(f"{name.removeprefix('n_')} must be >= 1, got {value}")
+            if value is not None and not 1 <= value <= MOST:
+                raise SpaceError(f"{name.removeprefix('n_')} must be 1 … {MOST:,}, got {value:,}")
         if self.prune is not None and self.prune not in PRUNERS:
             raise SpaceError(
                 f"prune must be one of {', '.join(PRUNERS)}, got {self.prune!r}"
@@ -109,7 +111,7 @@ class StageSpec:
 def coarse_spec(kind: SearchKind, request: StageRequest) -> StageSpec:
     """Return the coarse stage that is asked for."""
     if request.values is not None:
-        searched = LogRange.spanning(request.values)
+        searched = None
         reason = "the values given"
     else:
         searched = LogRange(

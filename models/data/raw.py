@@ -79,10 +79,8 @@ def checked_labels(
         n_classes = np.unique(values).size
     if lowest < 0 or highest >= n_classes:
         wrong = lowest if lowest < 0 else highest
-        raise DataError(
-            f"{where}: labels must be 0 … K-1, here 0 … {n_classes - 1} for {n_classes} classes, "
-            f"got {wrong:g}"
-        )
+        here = "" if lowest < 0 else f", here 0 … {n_classes - 1} for {n_classes} classes"
+        raise DataError(f"{where}: labels must be 0 … K-1{here}, got {wrong:g}")
     return values.astype(np.int64)
 
 

@@ -105,9 +105,20 @@ def _notes(ranking: "Ranking") -> list[str]:
     highs = [stage.high for stage in ranking.stages if stage.high is not None]
     try:
         searched = LogRange(min(lows), max(highs)) if lows and highs else None
-        return [f"note: {line}" for line in refine(points, searched).warnings]
+        window = refine(points, searched)
     except StudyError:
         return []  # nothing is complete yet
+    notes = [f"note: {line}" for line in window.warnings]
+    if window.edges and len(ranking.stages) > 1:
+        # The fine search has been beyond the edge of the coarse one, and that was not enough.
+        ends = window.range.widened(1, 0) if "low" in window.edges else window.range.widened(0, 1)
+        beyond = typed(
+            *(ranking.study.search, "--coarse", "--study", f"{ranking.study.name}-beyond"),
+            *("--data", ranking.study.recipe["data"]["name"]),
+            *("--low", f"{ends.low:.3g}", "--high", f"{ends.high:.3g}"),
+        )
+        notes.append(f"to look there: {beyond}, with the options of this study")
+    return notes
 
 
 def following(ranking: "Ranking", storage: StorageOptions) -> str:

@@ -169,6 +169,11 @@ def _coarse_study(
     from studies.searching import study_name
 
     if stage.study is not None:
+        if repository.find_study(database, stage.study) is None:
+            raise StudyError(
+                f"study {stage.study} is not in {database.label}; run\n    "
+                + typed(kind.name, "--coarse", "--study", stage.study)
+            )
         return named_study(database, stage.study)
     if "data.name" not in flags and recipe.path is None:
         study = named_study(database, None, search=kind.name)

@@ -104,7 +104,10 @@ def test_more_values_may_be_named_later(bench):
 
     bench.coarse(StageRequest(values=(1e-4, 3e-3)))
 
-    assert bench.ranking(study).stages[0].values == [1e-4, 3e-3, 1e-2, 1.0]
+    bench.coarse(StageRequest(values=(1e-5,)))
+    (stage,) = bench.ranking(study).stages
+    assert stage.values == [1e-5, 1e-4, 3e-3, 1e-2, 1.0]
+    assert (stage.low, stage.high) == (1e-5, 1.0)
 
 
 @pytest.mark.parametrize("sampler", ["random", "qmc", "tpe"])
