@@ -5,7 +5,9 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import threading
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -176,7 +178,8 @@ class ProcessExecutor:
         process = self._context.Process(
             target=serve, args=(theirs,), name="coarsefine-worker", daemon=True
         )
-        process.start()
+        with _deaf_to_interrupts():
+            process.start()
         # Ours alone must keep the pipe open, or the death of the worker would go unnoticed.
         theirs.close()
         worker = _Worker(process, ours)
@@ -198,6 +201,22 @@ class ProcessExecutor:
             )
         self._queue.appendleft((segment, tries + 1))
         self._hand_out()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Have a process that is started meanwhile ignore Ctrl-C from its first moment on.
+
+    What is ignored stays so in a new process; until it could say so itself, a second would pass.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def serve(pipe: Connection) -> None:

@@ -34,7 +34,7 @@ def read_npz(path: Path) -> RawData:
     Raises:
         DataError: If arrays are missing, do not fit each other or hold what no data set holds.
     """
-    arrays = _read_arrays(path)
+    arrays, left_out = _read_arrays(path)
     parts = [part for part in ("train", "validation", "test") if f"x_{part}" in arrays]
     shapes = {part: arrays[f"x_{part}"].shape for part in parts}
     for part in parts:
@@ -63,6 +63,7 @@ def read_npz(path: Path) -> RawData:
         class_names=tuple(str(label) for label in range(int(labels.max()) + 1)),
         value_range=(0.0, 255.0) if bytes_only else None,
         canonical=canonical,
+        warnings=_about_left_out(path, left_out),
     )
 
 
@@ -107,7 +108,14 @@ def _check_shapes(
         )
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+def _about_left_out(path: Path, names: list[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    what = "an array of another name is" if len(names) == 1 else "arrays of other names are"
+    return (f"{path}: {what} left out: {', '.join(names)}; read are {_NAMES}",)
+
+
+def _read_arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
     with reading(path), path.open("rb") as file:
         head = file.read(64)
     if not head.startswith(b"PK"):
@@ -119,7 +127,10 @@ def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
         raise DataError(f"{path}: damaged or no .npz file: {error}") from error
 
 
-def _chosen_arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[np.generic]]:
+def _chosen_arrays(
+    path: Path, archive: zipfile.ZipFile
+) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
+    """Return the arrays that are read, and the names of those that are not."""
     members = {
         member.filename.removesuffix(".npy"): member
         for member in archive.infolist()
@@ -148,7 +159,8 @@ def _chosen_arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[np
     n_bytes = sum(member.file_size for member in chosen.values())
     if n_bytes > MAX_BYTES:
         raise DataError(f"{path}: must unpack to at most {MAX_BYTES:,} bytes, got {n_bytes:,}")
-    return {name: _read_array(path, archive, member) for name, member in chosen.items()}
+    arrays = {name: _read_array(path, archive, member) for name, member in chosen.items()}
+    return arrays, sorted(set(members) - {each for names in _SPELLINGS.values() for each in names})
 
 
 def _read_array(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.data.npz import read_npz
 from models.data.prepared import prepare
 from models.data.sealed import open_test
 from models.data.spec import DataSpec, SplitSpec
@@ -282,3 +283,13 @@ def test_a_label_column_is_refused_where_there_are_no_columns(tmp_path):
     for name in (str(path), "digits"):
         with pytest.raises(DataError, match=r"label column is for \.csv and .parquet"):
             prepare(as_it_is(name, label="species"))
+
+
+def test_arrays_of_other_names_are_left_out_and_named(tmp_path, private_cache):
+    path = tmp_path / "own.npz"
+    x, y = np.arange(60.0).reshape(20, 3), np.arange(20) % 2
+    np.savez(path, x_train=x, y_train=y, x_tset=x, y_tset=y)
+
+    (line,) = read_npz(path).warnings
+
+    assert "arrays of other names are left out: x_tset, y_tset" in line

@@ -137,3 +137,14 @@ def test_one_worker_needs_no_process():
     assert isinstance(make_executor(1), InlineExecutor)
     with make_executor(2) as executor:
         assert isinstance(executor, ProcessExecutor)
+
+
+def test_workers_ignore_interrupts_from_their_first_moment():
+    before = signal.getsignal(signal.SIGINT)
+    with ProcessExecutor(1) as executor:
+        executor.submit(segment())
+        os.kill(executor.worker_pids()[0], signal.SIGINT)
+
+        assert executor.next_result().key == "a"
+        assert executor._workers[0].tries == 1
+    assert signal.getsignal(signal.SIGINT) is before
