@@ -41,6 +41,9 @@ UUID: Final = "uuid"
 STATE: Final = "state"
 """Attribute of a failed trial: whether it diverged."""
 
+TPE_STARTUP: Final = 4
+"""Random points before TPE learns from them. Optuna's 10 are more than a search here has trials."""
+
 _SNAP: Final = 1e-9
 _SAME: Final = 1e-6
 _TRIES: Final = 50
@@ -372,7 +375,7 @@ def _sampler(name: SamplerName, seed: int) -> optuna.samplers.BaseSampler:
         return optuna.samplers.RandomSampler(seed=seed)
     if name == "qmc":
         return optuna.samplers.QMCSampler(scramble=True, seed=seed, warn_independent_sampling=False)
-    return optuna.samplers.TPESampler(seed=seed)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=TPE_STARTUP)
 
 
 def _past(

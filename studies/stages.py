@@ -17,8 +17,8 @@ COARSE, FINE = "coarse", "fine"
 SAMPLERS = ("grid", "random", "qmc", "tpe")
 # A plan is made and stored whole: more trials than anyone can look at would take hours to plan.
 MOST = 100_000
-# How many trials TPE proposes before it waits for what comes of them: a cohort's worth.
-ADAPTIVE_BATCH = 8
+# How many trials TPE proposes before it waits for what comes of them.
+ADAPTIVE_BATCH = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,3 +269,13 @@ def test_a_second_driver_of_the_same_study_is_refused(bench):
         pytest.raises(StorageError, match="driven by process"),
     ):
         bench.coarse(FEW)
+
+
+def test_tpe_learns_within_the_usual_number_of_trials(bench):
+    learnt = bench.coarse(StageRequest(n_trials=8, sampler="tpe"), name="tpe").study
+    drawn = bench.coarse(StageRequest(n_trials=8, sampler="random"), name="random").study
+
+    values = [bench.ranking(study).stages[0].values for study in (learnt, drawn)]
+    assert values[0] != values[1]
+    proposed = [trial.params["lambda"] for trial in bench.ranking(learnt).trials]
+    assert len(set(proposed)) == 8
