@@ -18,7 +18,15 @@ from studies.executors import n_cores
 from studies.means import Means
 from studies.mirror import OptunaMirror
 from studies.planning import cohort_widths, estimated_seconds, plan_to_json
-from studies.recipe import Recipe, differences, from_json, make_recipe, to_json, with_overrides
+from studies.recipe import (
+    Difference,
+    Recipe,
+    differences,
+    from_json,
+    make_recipe,
+    to_json,
+    with_overrides,
+)
 from studies.running import train_stage
 from studies.search_kind import SearchKind
 from studies.specs import recipe_key, searched_field, to_specs
@@ -86,6 +94,7 @@ def coarse(
     else:
         recipe = same_recipe(study, kind, path, flags)
         data = checked_data(means, study, recipe)
+        _remember_moved_file(means.database, study, recipe)
         spec = coarse_spec(kind, request)
     with StudyLock(means.database, study.uuid):
         stage = find_stage(means.database, study, COARSE)
@@ -113,6 +122,7 @@ def fine(
     """
     recipe = same_recipe(study, kind, path, flags)
     data = checked_data(means, study, recipe)
+    _remember_moved_file(means.database, study, recipe)
     with StudyLock(means.database, study.uuid):
         stage = find_stage(means.database, study, FINE)
         if stage is None:
@@ -130,7 +140,7 @@ def fine(
 def same_recipe(
     study: StudyRecord, kind: SearchKind, path: Path | None, flags: Mapping[str, Any] | None
 ) -> Recipe:
-    """Return the study's recipe.
+    """Return the study's recipe; with another path where its own file of data was moved.
 
     Raises:
         StudyError: If a file or flags contradict it, or the study is of another search.
@@ -142,14 +152,20 @@ def same_recipe(
         )
     stored = from_json(study.recipe, f"the recipe of study {study.name}")
     asked = with_overrides(stored, flags or {}) if path is None else make_recipe(path, flags)
-    found = differences(stored, asked)
+    found = [d for d in differences(stored, asked) if not _names_a_file(d)]
     if found:
         lines = "".join(f"\n    {d.key}: {d.first} there, {d.second} asked for" for d in found)
         raise StudyError(
             f"study {study.name} was begun with another recipe; leave these out, or choose "
             f"another name with --study:{lines}"
         )
-    return stored
+    return asked
+
+
+def _names_a_file(difference: Difference) -> bool:
+    """Return whether two recipes name two files; whether one is the other, data will tell."""
+    names = (str(difference.first), str(difference.second))
+    return difference.key == "data.name" and all(Path(name).suffix for name in names)
 
 
 def checked_data(means: Means, study: StudyRecord, recipe: Recipe) -> PreparedData:
@@ -158,6 +174,13 @@ def checked_data(means: Means, study: StudyRecord, recipe: Recipe) -> PreparedDa
     Raises:
         StudyError: If the data are no longer what the study began with.
     """
+    name = recipe.data.name
+    if Path(name).suffix and not Path(name).exists():
+        raise StudyError(
+            f"the data of study {study.name} must be where they were, found no {name}; if the file "
+            f"was moved, run\n    python -m search {study.search} --coarse --study {study.name} "
+            "--data FILE"
+        )
     data = means.prepare(recipe)
     if data.fingerprint != study.data_fingerprint:
         raise StudyError(
@@ -166,6 +189,11 @@ def checked_data(means: Means, study: StudyRecord, recipe: Recipe) -> PreparedDa
             "or choose another name with --study"
         )
     return data
+
+
+def _remember_moved_file(database: Database, study: StudyRecord, recipe: Recipe) -> None:
+    if to_json(recipe) != study.recipe:
+        repository.update_study(database, study, recipe=to_json(recipe))
 
 
 def add_runs(

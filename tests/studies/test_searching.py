@@ -279,3 +279,17 @@ def test_tpe_learns_within_the_usual_number_of_trials(bench):
     assert values[0] != values[1]
     proposed = [trial.params["lambda"] for trial in bench.ranking(learnt).trials]
     assert len(set(proposed)) == 8
+
+
+def test_a_study_goes_on_with_a_file_that_was_moved(bench, samples):
+    study = bench.coarse(FEW).study
+    moved = samples.rename(samples.with_name("moved.npz"))
+
+    with pytest.raises(StudyError, match=r"(?s)found no .*blobs\.npz.*--data FILE"):
+        bench.fine(study)
+    bench.fine(study, StageRequest(n_trials=2), flags={"data.name": str(moved)})
+
+    study = repository.find_study(bench.database, study.name)
+    assert study.recipe["data"]["name"] == str(moved)
+    assert len(bench.ranking(study).stages) == 2
+    bench.fine(study)
