@@ -11,27 +11,31 @@ NAMES = ("startup", "cohort_cost", "memory", "w1", "w2", "w3", "storage", "scali
 
 def main() -> None:
     """Run them one after the other and print all tables, as text and as Markdown."""
-    made = parser(__doc__)
-    made.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all")
-    made.add_argument("--markdown", action="store_true", help="print Markdown alone")
-    given = made.parse_args()
+    words = parser(__doc__)
+    words.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all")
+    words.add_argument("--markdown", action="store_true", help="print Markdown alone")
+    given = words.parse_args()
     wrong = sorted(set(given.names) - set(NAMES))
     if wrong:
-        made.error(f"benchmarks are {', '.join(NAMES)}; got {', '.join(wrong)}")
+        words.error(f"benchmarks are {', '.join(NAMES)}; got {', '.join(wrong)}")
     options = to_options(given)
     tables: list[Table] = []
     for name in given.names or NAMES:
         started = time.perf_counter()
         try:
-            tables += importlib.import_module(f"benchmarks.{name}").run(options)
+            made = importlib.import_module(f"benchmarks.{name}").run(options)
         except Exception as error:  # the others are worth having
             log(f"{name} failed: {type(error).__name__}: {error}")
-            tables.append(Table(f"{name} failed", ("error",), [(str(error),)]))
+            made = [Table(f"{name} failed", ("error",), [(str(error),)])]
+        tables += made
+        if not (given.markdown or given.json):
+            # At once: what was measured is not lost with what comes after.
+            print("\n\n".join(table.text() for table in made), end="\n\n", flush=True)
         log(f"{name}: {time.perf_counter() - started:.0f} s")
-    if not given.markdown:
-        show(tables, as_json=given.json)
-    if not given.json:
-        print(f"\nMeasured {machine_line()}.")
+    if given.json:
+        show(tables, as_json=True)
+    else:
+        print(f"Measured {machine_line()}.")
         for table in tables:
             print(f"\n{table.markdown()}")
 

@@ -9,6 +9,7 @@ import os
 import platform
 import statistics
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,10 +119,22 @@ def verdict(value: float, *, at_least: float | None = None, at_most: float | Non
     return "met" if met else "MISSED"
 
 
-def interleaved(sides: Mapping[str, Callable[[], Value]], n_rounds: int) -> dict[str, list[Value]]:
-    """Return what each side gave in each round, A B C A B C …: what slows one slows all."""
+def interleaved(
+    sides: Mapping[str, Callable[[], Value]], n_rounds: int, *, budget: float = math.inf
+) -> dict[str, list[Value]]:
+    """Return what each side gave in each round, A B C A B C …: what slows one slows all.
+
+    Args:
+        sides: By name.
+        n_rounds: Rounds at the most.
+        budget: Seconds after which no further round begins; one is always made.
+    """
     results: dict[str, list[Value]] = {name: [] for name in sides}
-    for _ in range(n_rounds):
+    end = time.perf_counter() + budget
+    for i in range(n_rounds):
+        if i and time.perf_counter() > end:
+            log(f"  {i} rounds only: they have taken {budget:.0f} s")
+            break
         for name, side in sides.items():
             results[name].append(side())
     return results

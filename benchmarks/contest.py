@@ -1,5 +1,6 @@
 """One search, ours and the peers', in interleaved rounds."""
 
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Targets:
     waiting: float | None = None
 
 
+# Seconds of rounds on a machine that is busy with something else, unless rounds are asked for.
+BUDGET = 120.0
 RIVALS = ("torch-loop", "torch-vmap", "jax-vmap")
 
 
@@ -98,7 +101,7 @@ def contest(
 
         steps = {"ours": measure_ours}
         steps |= {side.peer.name: lambda side=side: measured(side) for side in sides}  # type: ignore[misc]
-        interleaved(steps, rounds)
+        interleaved(steps, rounds, budget=BUDGET if options.rounds is None else math.inf)
     return Contest(work, searches, [(side, turns[side.peer.name]) for side in sides], rates), notes
 
 

@@ -92,14 +92,21 @@ class Side:
             process.join()
 
 
+# A mode that takes so many times as long as the best so far gets no second chance.
+_HOPELESS = 1.5
+
+
 def fastest(peer: Peer, work: Work) -> Side:
     """Return the peer in the mode that trains an epoch of the work soonest, warmed up."""
     best: tuple[float, Side] | None = None
     for mode in peer.modes:
         side = Side(peer, mode, work.task)
         strengths = slice_of(peer, work, mode, least=True)
-        side.train(strengths, 1)  # compiles, and touches what it allocates
-        seconds = min(side.train(strengths, 1).seconds for _ in range(2)) / len(strengths)
+        seconds = side.train(strengths, 1).seconds  # compiles, and touches what it allocates
+        lost = best is not None and seconds > _HOPELESS * best[0] * len(strengths)
+        if not lost or mode.compiles:
+            seconds = min(side.train(strengths, 1).seconds for _ in range(2))
+        seconds /= len(strengths)
         log(f"  {peer.title}, {mode.title}: {seconds * 1e3:.0f} ms a trial and epoch")
         if best is None or seconds < best[0]:
             if best is not None:

@@ -25,6 +25,7 @@ def run(options: Options) -> list[Table]:
 def _lone(options: Options) -> list[Table]:
     """Return how many updates a second a single trial makes on one core."""
     peer = next(peer for peer in PEERS if peer.name == "torch-loop")
+    mode = next(mode for mode in peer.modes if mode.title == "1 thread")
     work = w3(options).shorter(1)
     strengths = work.l2_strengths[:1]
     n_updates = work.task.updates
@@ -32,7 +33,7 @@ def _lone(options: Options) -> list[Table]:
     if missing(peer) or (options.peers is not None and peer.name not in options.peers):
         return []
     log("W3: a lone trial")
-    with closing(Side(peer, peer.modes[0], work.task)) as side:
+    with closing(Side(peer, mode, work.task)) as side:
         plan = cohort_plan(work, 1)
 
         def ours() -> float:
@@ -49,7 +50,7 @@ def _lone(options: Options) -> list[Table]:
     table.rows += [
         ("ours", str(Spread(tuple(n_updates / t for t in times["ours"]))), ""),
         (
-            f"{peer.title}, {peer.modes[0].title}",
+            f"{peer.title}, {mode.title}",
             str(Spread(tuple(n_updates / t for t in times["theirs"]))),
             f"{faster} (target ≥ 10: {verdict(faster.median, at_least=10)})",
         ),
