@@ -103,7 +103,7 @@ def run() -> int:
     return main(sys.argv[1:])
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kind of end
     """Carry out a command line, and return its exit status.
 
     Errors that are to be expected are one line on stderr; bugs keep their traceback.
@@ -121,6 +121,10 @@ def main(argv: Sequence[str]) -> int:
         return _reader_gone()
     except SystemExit as error:  # Typer's, when the reader of a pipe is gone
         return error.code if isinstance(error.code, int) else FAILED
+    except OSError as error:
+        # A full disk, a device that is gone: nothing a traceback would help with.
+        note(f"error: {error.filename or 'output'}: {error.strerror or error}")
+        return FAILED
     except Exception as error:
         expected = exit_status(error)
         if expected is None:

@@ -619,7 +619,7 @@ class OutputOptions:
 
     quiet: Annotated[
         bool,
-        option(OUTPUT, "--quiet", "-q", help="Print no progress and no notes (default: print)."),
+        option(OUTPUT, "--quiet", "-q", help="Print no progress (default: print)."),
     ] = False
     json: Annotated[
         bool,

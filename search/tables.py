@@ -137,12 +137,12 @@ def _validation(ranking: "Ranking") -> "list[Column[RankedTrial]]":
 
     def cell(trial: "RankedTrial") -> str:
         accuracy = trial.validation_accuracy
-        if accuracy is None or trial.replicates > 1 or not n_samples:
-            return percent(accuracy)
-        return f"{percent(accuracy)} ± {percent(standard_error(accuracy, n_samples))}"
+        error = trial.standard_error
+        if accuracy is not None and trial.replicates == 1 and n_samples:
+            error = standard_error(accuracy, n_samples)
+        return percent(accuracy) + ("" if error is None else f" ± {percent(error)}")
 
-    single = any(t.replicates == 1 for t in ranking.trials)
-    return [Column("validation\naccuracy\n%" + (" ± SE" if single else ""), cell)]
+    return [Column("validation\naccuracy\n% ± SE", cell)]
 
 
 def _loss(loss: float | None) -> str:

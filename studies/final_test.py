@@ -54,11 +54,11 @@ class FinalTest:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A trial with trained weights, ready to be tested."""
+    """A trial ready to be tested; without weights if it diverged in the final training."""
 
     trial: RankedTrial
     network: NetworkSpec
-    parameters: Parameters
+    parameters: Parameters | None
     validation_accuracy: float | None
     epochs: int
     seconds: float
@@ -93,6 +93,15 @@ def final_test(
         else:
             stage, data = None, searched
             candidates = _trained_in_search(means, study, chosen)
+        diverged = [c.trial for c in candidates if c.parameters is None]
+        if len(diverged) == len(candidates):
+            raise StudyError(
+                f"all {len(candidates)} trials of {study.name} diverged in the final training, so "
+                "the test set stays shut; search again with a smaller --eta or --eta-max, or run\n"
+                f"    python -m search test {study.name} --refit none"
+            )
+        for trial in diverged:
+            means.observer.said(f"{_named(trial)} diverged in the final training: it has no result")
         n_before = len(repository.openings(means.database, study))
         opening = _open(means, study, recipe, stage, data, candidates)
     return FinalTest(study, opening, n_before)
@@ -166,11 +175,7 @@ def _trained_for_it(
     plan = repository.load_plan(means.database, stage)
     # The stage's trials are the chosen ones, in their order.
     pairs = zip(chosen, plan.trials, strict=True)
-    return [
-        candidate
-        for ranked, trained in pairs
-        if (candidate := _candidate(means, plan, ranked, trained)) is not None
-    ]
+    return [_candidate(means, plan, ranked, trained) for ranked, trained in pairs]
 
 
 def _trained_in_search(
@@ -184,24 +189,20 @@ def _trained_in_search(
         plan = plans.get(ranked.stage) or repository.load_plan(means.database, stages[ranked.stage])
         plans[ranked.stage] = plan
         trial = next(t for t in plan.trials if t.uuid == ranked.uuid)
-        candidate = _candidate(means, plan, ranked, trial)
-        if candidate is not None:
-            candidates.append(candidate)
+        candidates.append(_candidate(means, plan, ranked, trial))
     return candidates
 
 
 def _candidate(
     means: Means, plan: PlanRecord, ranked: RankedTrial, trial: TrialRecord
-) -> _Candidate | None:
-    """Return a trial's trained weights, ``None`` if they diverged in the final training."""
+) -> _Candidate:
+    """Return a trial with the weights of its first replicate."""
     run = next(run for run in plan.runs if run.trial_id == trial.id and run.replicate == 0)
-    if run.state != "complete":
-        return None
     cohort = next(cohort for cohort in plan.cohorts if cohort.id == run.cohort_id)
     return _Candidate(
         trial=ranked,
         network=plan_from_json(cohort.plan).network,
-        parameters=_weights(means, cohort, run),
+        parameters=_weights(means, cohort, run) if run.state == "complete" else None,
         validation_accuracy=run.validation_accuracy,
         epochs=run.epochs,
         seconds=run.seconds or 0.0,
@@ -244,29 +245,50 @@ def _open(
         ),
     )
     test = open_test(data, progress=means.progress)
-    runs = []
+    runs = [
+        _test_run(candidate, None, None, None)
+        for candidate in candidates
+        if candidate.parameters is None
+    ]
     with limited_blas(1), np.errstate(all="ignore"):
         for candidate in candidates:
             parameters = candidate.parameters
+            if parameters is None:
+                continue
             evaluator = Evaluator(candidate.network, 1, parameters.weights[0].dtype.type)
             measured = evaluator.evaluate(parameters, test.x, test.y)
             predicted = predictions(candidate.network, parameters, test.x)[0]
-            runs.append(
-                NewTestRun(
-                    rank=candidate.trial.rank or 0,
-                    stage=candidate.trial.stage,
-                    params=candidate.trial.params,
-                    trial_uuid=candidate.trial.uuid,
-                    validation_accuracy=candidate.trial.validation_accuracy,
-                    final_validation_accuracy=candidate.validation_accuracy,
-                    test_accuracy=float(measured.accuracy[0]),
-                    test_loss=float(measured.loss[0]),
-                    confusion=_confusion(test.y, predicted, data.n_classes),
-                    seconds=candidate.seconds,
-                    epochs=candidate.epochs,
-                )
-            )
+            confusion = _confusion(test.y, predicted, data.n_classes)
+            accuracy, loss = float(measured.accuracy[0]), float(measured.loss[0])
+            runs.append(_test_run(candidate, accuracy, loss, confusion))
+    runs.sort(key=lambda run: run.rank)
     return repository.add_test_runs(means.database, opening, runs)
+
+
+def _test_run(
+    candidate: _Candidate,
+    accuracy: float | None,
+    loss: float | None,
+    confusion: list[list[int]] | None,
+) -> NewTestRun:
+    return NewTestRun(
+        rank=candidate.trial.rank or 0,
+        stage=candidate.trial.stage,
+        params=candidate.trial.params,
+        trial_uuid=candidate.trial.uuid,
+        validation_accuracy=candidate.trial.validation_accuracy,
+        final_validation_accuracy=candidate.validation_accuracy,
+        test_accuracy=accuracy,
+        test_loss=loss,
+        confusion=confusion,
+        seconds=candidate.seconds,
+        epochs=candidate.epochs,
+    )
+
+
+def _named(trial: RankedTrial) -> str:
+    params = ", ".join(f"{name} {value:.4g}" for name, value in trial.params.items())
+    return f"rank {trial.rank} ({params})"
 
 
 def _confusion(labels: Any, predicted: Any, n_classes: int) -> list[list[int]]:

@@ -27,6 +27,7 @@ class RankedTrial:
         seconds: Training time of all replicates.
         test_accuracy: ``None`` until the test set was opened for it.
         uuid: Names the trial in the database.
+        standard_error: Of the mean accuracy over several replicates, ``s / √R``; ``None`` for one.
     """
 
     stage: str
@@ -40,6 +41,7 @@ class RankedTrial:
     seconds: float | None = None
     test_accuracy: float | None = None
     uuid: str | None = None
+    standard_error: float | None = None
     rank: int | None = None
 
 

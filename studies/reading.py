@@ -3,8 +3,10 @@
 Imports neither Optuna nor the trainer: a ranking of thousands of trials should be there at once.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import stdev
 from typing import Any
 
 from db import repository
@@ -75,6 +77,7 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
     """Return the ranking over all stages that search."""
     stages = [s for s in repository.stages(database, study) if s.optuna_name is not None]
     rows = repository.trial_rows(database, study)
+    errors = _standard_errors(database, study) if any(row.replicates > 1 for row in rows) else {}
     trials = rank_trials(
         (
             RankedTrial(
@@ -90,6 +93,7 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
                 seconds=row.seconds,
                 test_accuracy=row.test_accuracy,
                 uuid=row.uuid,
+                standard_error=errors.get(row.id),
             )
             for row in rows
         ),
@@ -98,16 +102,36 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
     return Ranking(study, tuple(_summary(stage, trials) for stage in stages), trials)
 
 
+def _standard_errors(database: Database, study: StudyRecord) -> dict[int, float]:
+    """Return, by trial, the standard error of the mean accuracy over its replicates."""
+    accuracies: dict[int, list[float]] = {}
+    for run in repository.run_rows(database, study):
+        if run.validation_accuracy is not None:
+            accuracies.setdefault(run.trial_id, []).append(run.validation_accuracy)
+    return {
+        trial: stdev(values) / math.sqrt(len(values))
+        for trial, values in accuracies.items()
+        if len(values) > 1
+    }
+
+
+def stage_range(stage: StageRecord) -> LogRange | None:
+    """Return the range of a stage; ``None`` where single values were given."""
+    if stage.low is None or stage.high is None:
+        return None
+    return LogRange(stage.low, stage.high)
+
+
 def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
     values = sorted(
         float(trial.params[stage.parameter]) for trial in trials if trial.stage == stage.name
     )
-    # Values given one by one have the range that they span; more of them may be given later.
+    # Values given one by one have the range that they span, and may lie beyond a window.
     spanned = LogRange.spanning(values)
     return StageSummary(
         name=stage.name,
-        low=stage.low if stage.low is not None or spanned is None else spanned.low,
-        high=stage.high if stage.high is not None or spanned is None else spanned.high,
+        low=min((end.low for end in (stage_range(stage), spanned) if end), default=None),
+        high=max((end.high for end in (stage_range(stage), spanned) if end), default=None),
         values=values,
         parent=stage.parent,
         reason=stage.reason,

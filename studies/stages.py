@@ -8,6 +8,7 @@ from db.engine import Database
 from db.records import StageRecord, StudyRecord, TrialRecord
 from studies.errors import SpaceError, StudyError
 from studies.pruning import PRUNERS
+from studies.reading import stage_range
 from studies.refinement import ScoredPoint, Window, fine_grid, refine
 from studies.search_kind import SearchKind
 from studies.spaces import LogRange, is_same
@@ -236,13 +237,6 @@ def check_same_stage(stage: StageRecord, request: StageRequest) -> None:
             f"the {stage.name} search was begun otherwise; leave these out, or choose another "
             f"name with --study:{lines}"
         )
-
-
-def stage_range(stage: StageRecord) -> LogRange | None:
-    """Return the range of a stage; ``None`` where single values were given."""
-    if stage.low is None or stage.high is None:
-        return None
-    return LogRange(stage.low, stage.high)
 
 
 def scored_points(trials: Sequence[TrialRecord], parameter: str) -> list[ScoredPoint]:

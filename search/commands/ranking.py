@@ -86,9 +86,10 @@ def _parameter(ranking: "Ranking") -> str:
 
 def _notes(ranking: "Ranking") -> list[str]:
     """Return what a ranking alone does not show, such as a best value on the edge."""
+    from search.words import value
     from studies.errors import StudyError
     from studies.refinement import ScoredPoint, refine
-    from studies.spaces import LogRange
+    from studies.spaces import LogRange, is_same
 
     parameter = _parameter(ranking)
     points = [
@@ -109,6 +110,17 @@ def _notes(ranking: "Ranking") -> list[str]:
     except StudyError:
         return []  # nothing is complete yet
     notes = [f"note: {line}" for line in window.warnings]
+    best = ranking.best
+    own = next((stage for stage in ranking.stages if best and stage.name == best.stage), None)
+    if best and own and own.parent and not window.edges:
+        tried = float(best.params[parameter])
+        sides = {"lower": own.low, "upper": own.high}
+        notes += [
+            f"note: the best value {value(tried)} lies on the {side} edge of the {own.name} range; "
+            "what lies beyond was only tried coarsely"
+            for side, end in sides.items()
+            if end is not None and is_same(tried, end)
+        ]
     if window.edges and len(ranking.stages) > 1:
         # The fine search has been beyond the edge of the coarse one, and that was not enough.
         ends = window.range.widened(1, 0) if "low" in window.edges else window.range.widened(0, 1)
@@ -127,6 +139,9 @@ def following(ranking: "Ranking", storage: StorageOptions) -> str:
     if any(trial.state in {"planned", "running"} for trial in ranking.trials):
         last = ranking.stages[-1].name
         return typed(study.search, f"--{last}", "--study", study.name, storage=place)
+    if ranking.best is None:
+        again = typed(study.search, "--coarse", "--study", f"{study.name}-2", storage=place)
+        return f"{again} with a smaller --eta or --eta-max: no trial is complete"
     if any(trial.test_accuracy is not None for trial in ranking.trials):
         return typed("export", study.name, file_name(study.name), storage=place)
     if len(ranking.stages) == 1:

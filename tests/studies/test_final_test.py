@@ -116,3 +116,33 @@ def test_a_search_never_holds_the_test_split(bench):
     assert not any("test" in name for name in files)
     assert not any("test" in name for name in vars(type(done.data.open())))
     prepared._open.clear()
+
+
+def test_trials_that_all_diverge_leave_the_test_set_shut(bench, monkeypatch):
+    study = bench.coarse(StageRequest(values=(1e-3, 1e-2))).study
+    monkeypatch.setattr("studies.final_test._weights", lambda *_: None)
+    with pytest.raises(StudyError, match="test set stays shut"):
+        final_test(bench.means(), study, refit="none")
+
+    assert repository.openings(bench.database, study) == []
+
+
+def test_a_trial_that_diverges_in_the_final_training_is_listed_without_a_result(bench, monkeypatch):
+    from studies import final_test as module
+
+    study = bench.coarse(StageRequest(values=(1e-3, 1e-2))).study
+    real, seen = module._weights, []
+
+    def first_is_gone(*args):
+        seen.append(args)
+        return None if len(seen) == 1 else real(*args)
+
+    monkeypatch.setattr(module, "_weights", first_is_gone)
+    watch = Recorder()
+    first, second = final_test(bench.means(observer=watch), study).opening.runs
+
+    assert (first.rank, first.test_accuracy, first.test_loss) == (1, None, None)
+    assert second.rank == 2
+    assert second.test_accuracy > 0.4
+    assert "rank 1 (lambda 0.0" in watch.lines[-1]
+    assert "diverged in the final training" in watch.lines[-1]
