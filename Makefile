@@ -26,7 +26,7 @@ test: check ## style, types, then all tests but the slow ones
 test-slow: $(BIN)/.installed-dev ## the slow tests
 	$(BIN)/python -m pytest -q -m slow
 
-bench: $(BIN)/.installed ## time searches against other frameworks (those installed: pip install -e '.[bench]')
+bench: $(BIN)/.installed-bench ## time searches beside PyTorch, JAX and others (some 15 minutes)
 	$(BIN)/python -m benchmarks
 
 check: $(BIN)/.installed-dev ## style and types
@@ -44,6 +44,10 @@ $(BIN)/python:
 
 $(BIN)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e .
+	@touch $@
+
+$(BIN)/.installed-bench: $(BIN)/.installed
+	$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[bench]'
 	@touch $@
 
 $(BIN)/.installed-dev: $(BIN)/.installed
