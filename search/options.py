@@ -70,6 +70,18 @@ def _number(panel: str, name: str, help: str, metavar: str = "X") -> Any:  # noq
 # ------------------------------------------------------------------------------------ the recipe
 
 
+DataDir = Annotated[
+    Path | None,
+    option(
+        DATA,
+        "--data-dir",
+        metavar="FOLDER",
+        help="Where data files are looked for before any is downloaded "
+        "(default: $SEARCH_DATA_DIR, then the download cache).",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class DataOptions:
     """Which samples."""
@@ -84,16 +96,7 @@ class DataOptions:
             "(default: digits).",
         ),
     ] = None
-    data_dir: Annotated[
-        Path | None,
-        option(
-            DATA,
-            "--data-dir",
-            metavar="FOLDER",
-            help="Where data files are looked for before any is downloaded "
-            "(default: $SEARCH_DATA_DIR, then the download cache).",
-        ),
-    ] = None
+    data_dir: DataDir = None
     label: Annotated[
         str | None,
         _text(DATA, "--label", "COLUMN", "Column of labels in a table (default: label)."),

@@ -129,10 +129,12 @@ def _final_stage(
 ) -> tuple[StageRecord, PreparedData]:
     """Return the stage that trains the chosen trials, planned, and its data."""
     longer = final_recipe(recipe)
+    kept = recipe.final.validation
+    assert kept is not None  # noqa: S101  # the recipe sees to it where it refits
     data = prepare_final(
         to_data_spec(recipe),
         refit="train+validation",
-        validation=recipe.final.validation or 0.02,
+        validation=kept,
         data_dir=means.data_dir,
         progress=means.progress,
     )

@@ -1,15 +1,14 @@
 """``test``: the best trials meet the test set."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from search.commands.ranking import chosen, file_name
 from search.console import print_table, say, say_json, stdout, tell
 from search.hints import command as typed
 from search.options import (
-    DATA,
     FINAL,
+    DataDir,
     JobsOptions,
     OutputOptions,
     StorageOptions,
@@ -49,16 +48,7 @@ class TestOptions:
             "they have (default: the recipe's, train+validation).",
         ),
     ] = None
-    data_dir: Annotated[
-        Path | None,
-        option(
-            DATA,
-            "--data-dir",
-            metavar="FOLDER",
-            help="Where data files are looked for before any is downloaded "
-            "(default: $SEARCH_DATA_DIR, then the download cache).",
-        ),
-    ] = None
+    data_dir: DataDir = None
 
 
 def test(
