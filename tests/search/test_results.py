@@ -1,13 +1,20 @@
 """Rank, list, show and export: what is in the database, for people and for programs."""
 
+import json
 import re
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from search import export
 from search.words import percent
-from studies.ranking import RankedTrial
+from studies.ranking import STATES, RankedTrial
+from studies.reading import Ranking
 
 
 def test_rank_without_a_name_takes_the_most_recent_study_and_says_which(search, study):
@@ -116,6 +123,59 @@ def test_exports_for_programs_come_back_exactly(search, study, own_folder, kind)
         assert row["lambda"] == pytest.approx(trial["params"]["lambda"], rel=tolerance, abs=0)
 
 
+NAMES = st.text(st.characters(codec="utf-8")) | st.sampled_from(["=1+2", "a,b", 'say "no"', "\n"])
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.sampled_from([NUMBERS, st.integers(1, 10**6), NUMBERS | st.integers(1, 9)])
+
+
+@st.composite
+def rankings(draw):
+    value = draw(VALUES)
+    trials = [
+        RankedTrial(
+            stage=draw(NAMES),
+            trial=number,
+            state=draw(st.sampled_from(STATES)),
+            params={"lambda": draw(value)},
+            validation_accuracy=draw(st.none() | NUMBERS),
+            seconds=draw(st.none() | NUMBERS),
+            rank=draw(st.none() | st.integers(1, 99)),
+        )
+        for number in range(draw(st.integers(0, 4)))
+    ]
+    return Ranking(SimpleNamespace(name=draw(NAMES), data_name=draw(NAMES), seed=1), (), trials)
+
+
+@given(rankings())
+@settings(max_examples=50, deadline=None)
+def test_exports_write_what_pandas_would(ranking):
+    def neutral(cell):
+        formula = isinstance(cell, str) and cell.startswith(tuple("=+-@\t\r\n"))
+        return f"'{cell}" if formula else cell
+
+    frame = export.frame(ranking)
+    texts = frame.select_dtypes(["object", "string"]).columns
+    neutralised = frame.assign(**{name: frame[name].map(neutral) for name in texts})
+    rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
+
+    text = neutralised.to_csv(index=False, lineterminator="\n")
+    assert export.export(ranking, "csv").decode() == text
+    text = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False)
+    assert export.export(ranking, "json").decode() == f"{text}\n"
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_what_is_written_for_programs_waits_for_no_pandas(study, kind):
+    code = (
+        "import sys\n"
+        "from search.cli import main\n"
+        f"assert main(['export', 'out.{kind}']) == 0\n"
+        "assert 'pandas' not in sys.modules"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_exports_for_people_hold_the_same_numbers(search, study, own_folder):
     trials = search("rank", "--json").json["trials"]
     for kind in ("md", "html", "tex"):
@@ -187,7 +247,6 @@ def test_what_is_not_complete_is_last_and_has_its_state(own_folder, capsys, sear
     from search.console import print_table, stdout
     from search.tables import ranking_table
     from studies.ranking import rank_trials
-    from studies.reading import Ranking
 
     with open_database(str(study), read_only=True) as database:
         record = repository.latest_study(database)
