@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from models.data.spec import DataSpec, SplitSpec
@@ -39,8 +39,9 @@ def to_data_spec(recipe: Recipe) -> DataSpec:
         train=data.train,
         stratified=bool(data.stratified),
         seed=recipe.seed,
-        **({} if data.validation is None else {"validation": data.validation}),
     )
+    if data.validation is not None:
+        split = replace(split, validation=data.validation)
     return DataSpec(
         name=data.name,
         split=split,

@@ -29,6 +29,11 @@ class SplitSpec:
         validation: Number of validation samples, or a fraction in (0, 1).
         stratified: Keep every class's share in both splits (``random`` only).
         seed: Chooses the random order; ``>= 0``.
+        draw: Which of several training splits of the same size, ``>= 0``, beside the same
+            validation split. 0 is as said above. Others take the training samples in another
+            random order, of which ``train`` are the first: of all samples outside test and
+            validation (canonical: of the training part). Within a draw smaller training splits
+            lie inside larger ones (not ``ordered``, whose validation split moves with ``train``).
     """
 
     method: SplitMethod = "random"
@@ -36,6 +41,7 @@ class SplitSpec:
     validation: int | float = 0.1
     stratified: bool = True
     seed: int = 0
+    draw: int = 0
 
     def __post_init__(self) -> None:
         if self.method not in SPLIT_METHODS:
@@ -47,6 +53,8 @@ class SplitSpec:
         check_amount("validation", self.validation)
         if self.seed < 0:
             raise DataError(f"split seed must be >= 0, got {self.seed}")
+        if self.draw < 0:
+            raise DataError(f"split draw must be >= 0, got {self.draw}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,13 @@ def split_indices(
         )
     if spec.method == "ordered":
         order = np.arange(n, dtype=np.int64)
-        return order[:n_train], order[n_train : n_train + n_validation]
+        validation = order[n_train : n_train + n_validation]
+        rest = np.concatenate([order[:n_train], order[n_train + n_validation :]])
+        return _drawn(spec, rest)[:n_train], validation
     order = shuffled(n, spec.seed)
     if spec.stratified:
         order = order[balanced_order(y[order])]
-    validation, rest = order[:n_validation], order[n_validation:]
+    validation, rest = order[:n_validation], _drawn(spec, order[n_validation:])
     if spec.stratified:
         # Balanced again by itself: the middle of a balanced order is so less closely.
         rest = rest[balanced_order(y[rest])]
@@ -74,7 +76,14 @@ def _canonical_split(
             f"ask for {available:,} or fewer"
         )
     order = np.arange(available + n_validation, dtype=np.int64)
-    return order[:n_train], order[available:]
+    return _drawn(spec, order[:available])[:n_train], order[available:]
+
+
+def _drawn(spec: SplitSpec, candidates: Indices) -> Indices:
+    """Return the samples that may be trained on in the order of the draw; 0 leaves them be."""
+    if spec.draw == 0:
+        return candidates
+    return candidates[shuffled(len(candidates), spec.seed, spec.draw)]
 
 
 def refit_indices(
@@ -120,13 +129,14 @@ def n_samples(amount: int | float, n: int) -> int:
     return amount if isinstance(amount, int) else max(1, round(amount * n))
 
 
-def shuffled(n: int, seed: int) -> Indices:
-    """Return a random order of 0 … n-1.
+def shuffled(n: int, seed: int, draw: int = 0) -> Indices:
+    """Return a random order of 0 … n-1, another one for each seed and draw.
 
     Made from raw generator output, which NumPy promises to keep between versions, unlike
     ``Generator.permutation``: a split must outlive an upgrade.
     """
-    generator = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(_DOMAIN,)))
+    stream = (_DOMAIN, draw) if draw else (_DOMAIN,)
+    generator = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=stream))
     return np.argsort(generator.random_raw(n), kind="stable").astype(np.int64)
 
 

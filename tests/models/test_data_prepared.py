@@ -160,6 +160,17 @@ def test_equal_data_has_one_key_wherever_the_file_lies(own, tmp_path):
     assert prepare(spec(own, split=SplitSpec(seed=1))).split_fingerprint != first.split_fingerprint
 
 
+def test_a_draw_is_data_of_its_own_beside_the_same_validation_split(own):
+    one, same, other = (
+        prepare(spec(own, split=SplitSpec(validation=8, train=5, **draw)))
+        for draw in ({}, {"draw": 0}, {"draw": 1})
+    )
+
+    assert one.key == same.key != other.key
+    assert other.open().x_train.shape == one.open().x_train.shape
+    np.testing.assert_array_equal(other.open().y_validation, one.open().y_validation)
+
+
 def test_a_handle_goes_through_pickle_and_is_opened_once(own):
     handle = pickle.loads(pickle.dumps(prepare(spec(own))))
 
