@@ -64,8 +64,7 @@ def initial_parameters(
     """
     weights, biases = [], []
     for fan_in, fan_out in pairwise(spec.widths):
-        deviation = INITIALISATIONS[spec.initialisation](spec, fan_in)
-        drawn = (rng.standard_normal((fan_out, fan_in)) * deviation).astype(dtype)
+        drawn = INITIALISATIONS[spec.initialisation](rng, spec, fan_in, fan_out).astype(dtype)
         weights.append(np.repeat(drawn[None], n_trials, axis=0))
         if spec.bias:
             biases.append(np.zeros((n_trials, fan_out), dtype))

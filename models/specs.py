@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from models.errors import ModelError
 
 ActivationName = Literal["relu", "sigmoid", "improved-sigmoid", "tanh"]
-InitialisationName = Literal["he", "xavier", "normal", "zero"]
+InitialisationName = Literal["he", "xavier", "glorot-uniform", "normal", "uniform", "zero"]
 LossName = Literal["cross-entropy", "squared-error"]
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam"]
 ScheduleName = Literal["constant", "step", "cyclical"]
@@ -16,6 +16,8 @@ PrecisionName = Literal["float32", "float64"]
 
 ACTIVATIONS: tuple[str, ...] = get_args(ActivationName)
 INITIALISATIONS: tuple[str, ...] = get_args(InitialisationName)
+# Those whose spread is ``sigma``.
+SPREAD_INITIALISATIONS = ("normal", "uniform")
 LOSSES: tuple[str, ...] = get_args(LossName)
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
@@ -29,7 +31,8 @@ class NetworkSpec:
     layer is linear, its loss ``½ ‖scores − one_hot‖²`` averaged over the samples.
 
     Attributes:
-        sigma: Standard deviation of the weights where ``initialisation`` is ``normal``.
+        sigma: Standard deviation of the first weights where ``initialisation`` is ``normal``;
+            where it is ``uniform``, they lie between ``-sigma`` and ``sigma``.
         bias: Whether layers add a bias; biases start at 0 and are never penalised.
     """
 

@@ -191,7 +191,7 @@ class NetworkOptions:
             NETWORK,
             "--initialisation",
             "KIND",
-            "First weights: he, xavier, normal or zero (default: he).",
+            "First weights: he, xavier, glorot-uniform, normal, uniform or zero (default: he).",
         ),
     ] = None
     sigma: Annotated[
@@ -199,7 +199,8 @@ class NetworkOptions:
         _number(
             NETWORK,
             "--sigma",
-            "Standard deviation of normal first weights, > 0 (default: 0.01).",
+            "Standard deviation of normal first weights (default: 0.01), or the largest of "
+            "uniform ones (default: 1), > 0.",
         ),
     ] = None
     bias: Annotated[

@@ -27,6 +27,7 @@ from models.specs import (
     INITIALISATIONS,
     OPTIMIZERS,
     SCHEDULES,
+    SPREAD_INITIALISATIONS,
     ActivationName,
     InitialisationName,
     LossName,
@@ -79,7 +80,8 @@ class NetworkRecipe(_Section):
 
     Attributes:
         hidden: Widths of the hidden layers; none is softmax or linear regression.
-        sigma: Standard deviation of the first weights; ``None`` unless they are ``normal``.
+        sigma: Standard deviation of ``normal`` first weights, bound of ``uniform`` ones; ``None``
+            where they are others.
     """
 
     hidden: Annotated[
@@ -223,7 +225,11 @@ _PARTS: dict[str, dict[str, _Part]] = {
         "validation": _Part("split", ("random", "ordered")),
         "stratified": _Part("split", ("random",)),
     },
-    "network": {"sigma": _Part("initialisation", ("normal",), ("he", "xavier", "zero"))},
+    "network": {
+        "sigma": _Part(
+            "initialisation", SPREAD_INITIALISATIONS, ("he", "xavier", "glorot-uniform", "zero")
+        )
+    },
     "training": {
         "momentum": _Part("optimizer", ("momentum", "nesterov"), ("sgd",)),
         "eta": _Part("schedule", ("constant", "step"), ("cyclical",)),
@@ -457,6 +463,8 @@ def _merged_section(base: Stated, said: Stated, section: str) -> Stated:
         if (key not in parts or choices[parts[key].choice] in parts[key].choices)
         and not (key == "cycles" and "epochs" in said)
         and not (key == "epochs" and "cycles" in said)
+        # A deviation of 0.01 is no bound for uniform weights.
+        and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
     }
     stated = {key for key in choices if key in base or choices[key] != _CHOICES[key]}
     return kept | {key: choices[key] for key in stated} | said
@@ -492,7 +500,8 @@ def _defaults(given: Stated, section: str) -> Stated:
         values: Stated = {} if split == "canonical" else {"validation": 0.1}
         return values | ({"stratified": True} if split == "random" else {})
     if section == "network":
-        return {"sigma": 0.01} if given.get("initialisation") == "normal" else {}
+        sigma = {"normal": 0.01, "uniform": 1.0}.get(str(given.get("initialisation")))
+        return {} if sigma is None else {"sigma": sigma}
     if section == "final":
         return {"validation": 0.02} if given.get("refit") != "none" else {}
     optimizer = given.get("optimizer", _CHOICES["optimizer"])

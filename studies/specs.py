@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from models.data.spec import DataSpec, SplitSpec
-from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from models.specs import SPREAD_INITIALISATIONS, Hyperparameters, NetworkSpec, TrainingSpec
 from studies.errors import RecipeError
 from studies.recipe import Recipe
 from studies.steps import resolve
@@ -140,7 +140,7 @@ def recipe_key(
     layers = asdict(network)
     if not network.hidden:
         del layers["activation"]
-    if network.initialisation != "normal":
+    if network.initialisation not in SPREAD_INITIALISATIONS:
         del layers["sigma"]
     deciding = _deciding(training.optimizer, training.schedule)
     numbers = {k: float(v) for k, v in asdict(hyperparameters).items() if k in deciding}

@@ -83,19 +83,26 @@ class Optimizer:
         return w - eta * (g + self.momentum * self.v if self.name == "nesterov" else self.v)
 
 
+def first_weights(spec, fan_in, fan_out, rng):
+    shape = (fan_out, fan_in)
+    glorot = np.sqrt(6 / (fan_in + fan_out))
+    return {
+        "he": lambda: rng.standard_normal(shape) * np.sqrt(2 / fan_in),
+        "xavier": lambda: rng.standard_normal(shape) * np.sqrt(1 / fan_in),
+        "glorot-uniform": lambda: rng.uniform(-glorot, glorot, shape),
+        "normal": lambda: rng.standard_normal(shape) * spec.sigma,
+        "uniform": lambda: rng.uniform(-spec.sigma, spec.sigma, shape),
+        "zero": lambda: np.zeros(shape),
+    }[spec.initialisation]()
+
+
 def train_alone(plan: CohortPlan, slot, data, n_epochs):
     """Return, per epoch, (validation loss, validation accuracy), and the last weights, biases."""
     spec, training, hyper = plan.network, plan.training, plan.trials[slot]
     rng = plan.generator(WEIGHTS)
     Ws, bs = [], []
     for fan_in, fan_out in zip(spec.widths, spec.widths[1:], strict=False):
-        deviation = {
-            "he": np.sqrt(2 / fan_in),
-            "xavier": np.sqrt(1 / fan_in),
-            "normal": spec.sigma,
-            "zero": 0.0,
-        }[spec.initialisation]
-        Ws.append(rng.standard_normal((fan_out, fan_in)) * deviation)
+        Ws.append(first_weights(spec, fan_in, fan_out, rng))
         bs.append(np.zeros(fan_out))
     optimizers = [Optimizer(training.optimizer, hyper.momentum) for _ in (*Ws, *bs)]
     n, B = len(data.y_train), training.batch_size

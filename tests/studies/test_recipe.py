@@ -30,6 +30,7 @@ RECIPES = {
     "constant": {"training.eta": 0.001, "network.hidden": (), "data.split": "canonical"},
     "step": {"training.schedule": "step", "data.train": 10_000, "data.validation": 500},
     "adam": {"training.optimizer": "adam", "training.epochs": 3, "training.patience": 4},
+    "uniform": {"network.initialisation": "uniform", "network.sigma": 0.5},
     "normal": {"network.sigma": 1e-3, "final.refit": "none", "data.split": "ordered"},
     "file": {"data.name": 'C:\\my "own" 数据.csv', "data.label": "digit", "seed": 2**40},
 }
@@ -110,6 +111,18 @@ def test_another_optimizer_brings_its_own_learning_rate_unless_one_is_stated():
     assert eta_max(momentum=0.5) == 0.02
     assert eta_max(optimizer="adam") == 0.001
     assert eta_max(optimizer="adam", eta_max=0.01) == 0.01
+
+
+def test_the_spread_of_first_weights_has_a_default_of_its_own_for_each_distribution():
+    normal = make_recipe(flags={"network.sigma": 0.5})
+    uniform = with_overrides(normal, {"network.initialisation": "uniform"})
+
+    assert (normal.network.initialisation, normal.network.sigma) == ("normal", 0.5)
+    assert (uniform.network.initialisation, uniform.network.sigma) == ("uniform", 1.0)
+    narrow = with_overrides(uniform, {"network.sigma": 0.2, "network.initialisation": "uniform"})
+    assert narrow.network.sigma == 0.2
+    assert with_overrides(narrow, {"network.sigma": 0.1}).network.initialisation == "uniform"
+    assert with_overrides(narrow, {"network.initialisation": "xavier"}).network.sigma is None
 
 
 def test_flags_that_repeat_a_recipe_make_no_difference():
@@ -303,12 +316,24 @@ def test_what_does_not_decide_a_run_does_not_change_its_key(flags):
         {"training.cycles": 3},
         {"network.hidden": (51,)},
         {"network.activation": "tanh"},
+        {"network.initialisation": "uniform"},
+        {"network.initialisation": "glorot-uniform"},
         {"training.shuffle": False},
         {"training.precision": "float64"},
     ],
 )
 def test_what_decides_a_run_changes_its_key(flags):
     assert key_of(flags) != key_of({})
+
+
+@pytest.mark.parametrize("initialisation", ["normal", "uniform"])
+def test_the_spread_of_first_weights_decides_a_run(initialisation):
+    keys = {
+        key_of({"network.initialisation": initialisation, "network.sigma": sigma})
+        for sigma in (0.1, 0.2)
+    }
+
+    assert len(keys) == 2
 
 
 def test_data_seed_and_replicate_decide_a_run():
