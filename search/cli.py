@@ -33,8 +33,8 @@ def build() -> typer.Typer:
     app.callback(help=paragraphs(HELP))(_root)
     for kind in SEARCHES.values():
         # What a search varies is no option of its command, but deserves a better answer than that.
-        parameter = {"lambda": "lambda_"}.get(kind.parameter, kind.parameter)
-        command = flattened(searches.search_command(kind), hidden={parameter})
+        hidden = {{"lambda": "lambda_"}.get(p.name, p.name) for p in kind.parameters}
+        command = flattened(searches.search_command(kind), hidden=hidden)
         _add(app, kind.name, command, SEARCHING, searches.help_text(kind))
     _add(app, "test", flattened(testing.test), SEARCHING)
     _add(app, "rank", flattened(ranking.rank), RESULTS)

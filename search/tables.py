@@ -129,7 +129,7 @@ def _ranking_style(trial: "RankedTrial") -> str:
 
 
 def _parameter(study: "StudyRecord", name: str) -> "Column[RankedTrial]":
-    return Column(parameter_symbol(study, name), lambda t: value(float(t.params[name])))
+    return Column(parameter_symbol(study, name), lambda t: value(t.params[name]))
 
 
 def _validation(ranking: "Ranking") -> "list[Column[RankedTrial]]":
@@ -155,10 +155,9 @@ def _fixed(number: float | None) -> str:
 
 def parameter_symbol(study: "StudyRecord", name: str) -> str:
     """Return what a parameter's column is called: its letter, if it has one."""
-    from studies.registry import SEARCHES
+    from studies.dimensions import PARAMETERS
 
-    kind = SEARCHES.get(study.search)
-    return kind.symbol if kind is not None and kind.parameter == name else name
+    return PARAMETERS[name].symbol if name in PARAMETERS else name
 
 
 def test_table(console: Console, study: "StudyRecord", opening: "TestOpeningRecord") -> Table:
@@ -185,7 +184,7 @@ def test_table(console: Console, study: "StudyRecord", opening: "TestOpeningReco
 
 
 def _run_parameter(study: "StudyRecord", name: str) -> "Column[TestRunRecord]":
-    return Column(parameter_symbol(study, name), lambda r: value(float(r.params[name])))
+    return Column(parameter_symbol(study, name), lambda r: value(r.params[name]))
 
 
 def studies_table(console: Console, label: str, studies: "Sequence[StudySummary]") -> Table:

@@ -1,6 +1,7 @@
 """Numbers as people read them."""
 
 import math
+from typing import Any
 
 
 def percent(share: float | None, digits: int = 2) -> str:
@@ -56,10 +57,12 @@ def counted(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
-def value(number: float) -> str:
-    """Return a searched value.
+def value(searched: Any) -> str:
+    """Return a searched value; of hidden layers their widths.
 
-    >>> value(1e-05), value(0.0026826957952797246), value(100.0)
-    ('1e-05', '0.002683', '100')
+    >>> value(1e-05), value(0.0026826957952797246), value(100.0), value([59, 59]), value("adam")
+    ('1e-05', '0.002683', '100', '59-59', 'adam')
     """
-    return f"{number:.4g}"
+    from studies.dimensions import shown
+
+    return shown(searched)

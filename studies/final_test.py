@@ -26,10 +26,12 @@ from models.blas_threads import limited_blas
 from models.cohort import state_from_bytes
 from models.data import PreparedData
 from models.data.sealed import open_test, prepare_final
+from models.data.spec import DataSpec
 from models.evaluation import Evaluator, predictions
 from models.network import Parameters
 from models.specs import NetworkSpec
 from studies import environment
+from studies.dimensions import from_params
 from studies.errors import StudyError
 from studies.means import Means
 from studies.planning import estimated_seconds, plan_from_json
@@ -37,8 +39,10 @@ from studies.ranking import RankedTrial, top
 from studies.reading import read_ranking
 from studies.recipe import Recipe, final_recipe, from_json, to_json, with_overrides
 from studies.running import train_stage
-from studies.searching import add_runs, checked_data
+from studies.runs import Manner, Prepare, add_runs
+from studies.searching import checked_data
 from studies.specs import to_data_spec
+from studies.stages import dimensions_of
 
 _REFIT, _TRAINED = "train+validation", "none"
 
@@ -87,9 +91,10 @@ def final_test(
     with StudyLock(means.database, study.uuid):
         chosen = _chosen(means, study, recipe.final.top)
         if recipe.final.refit == _REFIT:
-            stage, data = _final_stage(means, study, recipe, chosen)
+            prepare = _refitted(means, recipe)
+            stage, data = _final_stage(means, study, recipe, chosen, prepare)
             means.observer.begins(study, stage, final_recipe(recipe), data)
-            candidates = _trained_for_it(means, stage, data, chosen)
+            candidates = _trained_for_it(means, stage, data, chosen, prepare)
         else:
             stage, data = None, searched
             candidates = _trained_in_search(means, study, chosen)
@@ -124,20 +129,33 @@ def _chosen(means: Means, study: StudyRecord, n_top: int) -> tuple[RankedTrial, 
 # -------------------------------------------------------------------------- trained once more
 
 
+def _refitted(means: Means, recipe: Recipe) -> Prepare:
+    """Return what makes final data of a search's: both splits joined, less a small part."""
+    kept = recipe.final.validation
+    assert kept is not None  # noqa: S101  # the recipe sees to it where it refits
+
+    def prepare(spec: DataSpec) -> PreparedData:
+        return prepare_final(
+            spec,
+            refit="train+validation",
+            validation=kept,
+            data_dir=means.data_dir,
+            progress=means.progress,
+        )
+
+    return prepare
+
+
 def _final_stage(
-    means: Means, study: StudyRecord, recipe: Recipe, chosen: Sequence[RankedTrial]
+    means: Means,
+    study: StudyRecord,
+    recipe: Recipe,
+    chosen: Sequence[RankedTrial],
+    prepare: Prepare,
 ) -> tuple[StageRecord, PreparedData]:
     """Return the stage that trains the chosen trials, planned, and its data."""
     longer = final_recipe(recipe)
-    kept = recipe.final.validation
-    assert kept is not None  # noqa: S101  # the recipe sees to it where it refits
-    data = prepare_final(
-        to_data_spec(recipe),
-        refit="train+validation",
-        validation=kept,
-        data_dir=means.data_dir,
-        progress=means.progress,
-    )
+    data = prepare(to_data_spec(recipe))
     options = {
         "trials": [trial.uuid for trial in chosen],
         "final": to_json(recipe)["final"],
@@ -161,19 +179,27 @@ def _final_stage(
             options=options,
         )
     if not repository.load_plan(means.database, stage).trials:
-        points = [{k: float(v) for k, v in trial.params.items()} for trial in chosen]
-        add_runs(means.database, stage, longer, data, points, 1)
+        searched = next(s for s in repository.stages(means.database, study) if s.optuna_name)
+        points = [from_params(trial.params) for trial in chosen]
+        add_runs(
+            *(means.database, stage, longer, data, dimensions_of(searched), points, Manner()),
+            prepare,
+        )
     return stage, data
 
 
 def _trained_for_it(
-    means: Means, stage: StageRecord, data: PreparedData, chosen: Sequence[RankedTrial]
+    means: Means,
+    stage: StageRecord,
+    data: PreparedData,
+    chosen: Sequence[RankedTrial],
+    prepare: Prepare,
 ) -> list[_Candidate]:
     plan = repository.load_plan(means.database, stage)
     unfinished = [cohort for cohort in plan.cohorts if cohort.state != "done"]
     seconds = sum(estimated_seconds(cohort.plan, data.n_train) for cohort in unfinished)
     with means.workers(seconds, len(unfinished)) as executor:
-        train_stage(means.database, stage, data, executor, None, means.observer)
+        train_stage(means.database, stage, data, executor, None, means.observer, prepare)
     plan = repository.load_plan(means.database, stage)
     # The stage's trials are the chosen ones, in their order.
     pairs = zip(chosen, plan.trials, strict=True)
@@ -200,7 +226,10 @@ def _candidate(
 ) -> _Candidate:
     """Return a trial with the weights of its first replicate."""
     run = next(run for run in plan.runs if run.trial_id == trial.id and run.replicate == 0)
-    cohort = next(cohort for cohort in plan.cohorts if cohort.id == run.cohort_id)
+    cohort = next((cohort for cohort in plan.cohorts if cohort.id == run.cohort_id), None)
+    if cohort is None:
+        # Reused: its weights are where they were trained.
+        run, cohort = repository.trained_run(means.database, run)
     return _Candidate(
         trial=ranked,
         network=plan_from_json(cohort.plan).network,

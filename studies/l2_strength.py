@@ -1,14 +1,12 @@
 """The λ search: how strongly large weights are penalised."""
 
+from studies.dimensions import Dimension, parameter
 from studies.search_kind import SearchKind
 from studies.spaces import LogRange
 
 # Range and number are those of the KTH DD2424 lab, whose grid of eight values is in use since 2020.
 LAMBDA = SearchKind(
     name="lambda",
-    parameter="lambda",
-    symbol="λ",
-    coarse=LogRange(1e-5, 1e-1),
-    n_coarse=8,
-    n_fine=8,
+    dimensions=(Dimension(parameter("lambda"), LogRange(1e-5, 1e-1)),),
+    question="how strongly large weights are penalised",
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from db.engine import Database
 from models.data import PreparedData, Progress, prepare
+from models.data.spec import DataSpec
 from studies.executors import Executor, make_executor, n_cores
 from studies.recipe import Recipe
 from studies.running import Observer, Quiet
@@ -33,7 +34,11 @@ class Means:
 
     def prepare(self, recipe: Recipe) -> PreparedData:
         """Return the recipe's data."""
-        return prepare(to_data_spec(recipe), data_dir=self.data_dir, progress=self.progress)
+        return self.prepared(to_data_spec(recipe))
+
+    def prepared(self, spec: DataSpec) -> PreparedData:
+        """Return the data that is asked for."""
+        return prepared(spec, self.data_dir, self.progress)
 
     def workers(self, seconds: float, n_cohorts: int) -> AbstractContextManager[Executor]:
         """Return workers for some work that takes about ``seconds`` on one core."""
@@ -41,3 +46,10 @@ class Means:
             return nullcontext(self.executor)
         small = seconds < SMALL_SECONDS
         return make_executor(1 if small else max(1, min(self.n_jobs, n_cohorts)))
+
+
+def prepared(
+    spec: DataSpec, data_dir: Path | None = None, progress: Progress | None = None
+) -> PreparedData:
+    """Return the data that is asked for."""
+    return prepare(spec, data_dir=data_dir, progress=progress)

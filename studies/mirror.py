@@ -1,14 +1,16 @@
 """Optuna's side of a stage, kept in step with ours. Optuna is imported when it is needed."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from db import repository
 from db.engine import Database
 from db.records import StageRecord, StudyRecord, TrialRecord
+from studies.dimensions import Dimension, shown
+from studies.stages import dimensions_of
 
 if TYPE_CHECKING:
-    from db.optuna_studies import OptunaStage
+    from db.optuna_studies import Choices, OptunaStage, Range
 
 # Points of a curve that Optuna's dashboard gets: each is a transaction of a millisecond.
 CURVE_POINTS = 8
@@ -29,14 +31,11 @@ class OptunaMirror:
         untold = [trial for trial in trials if not trial.told]
         if not untold:
             return
-        from db.optuna_studies import OptunaTrial, Range
+        from db.optuna_studies import OptunaTrial
 
-        values = [float(trial.params[self._stage.parameter]) for trial in trials]
-        low = min(values if self._stage.low is None else [self._stage.low, *values])
-        high = max(values if self._stage.high is None else [self._stage.high, *values])
-        space = {self._stage.parameter: Range(low, high, log=low > 0)}
+        space = {d.name: _searched(d, trials) for d in dimensions_of(self._stage)}
         stage = self._open()
-        numbers = stage.start([OptunaTrial(t.uuid, t.params, space) for t in untold])
+        numbers = stage.start([OptunaTrial(t.uuid, _plain(t.params), space) for t in untold])
         repository.set_numbers(
             self._database,
             {t.uuid: numbers[t.uuid] for t in untold if t.number != numbers[t.uuid]},
@@ -99,6 +98,29 @@ class OptunaMirror:
                 },
             )
         return self._optuna
+
+
+def _searched(dimension: Dimension, trials: Sequence[TrialRecord]) -> "Range | Choices":
+    """Return where Optuna is told that a parameter may lie: it wants every value inside."""
+    from db.optuna_studies import Choices, Range
+
+    if not dimension.parameter.numeric:
+        return Choices(tuple(_plain_value(value) for value in dimension.values or ()))
+    values = [trial.params[dimension.name] for trial in trials]
+    if dimension.range is not None:
+        ends = (dimension.range.low, dimension.range.high)
+        values += map(round, ends) if all(isinstance(v, int) for v in values) else ends
+    low, high = min(values), max(values)
+    return Range(low, high, log=low > 0)
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain_value(value) for name, value in params.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    """Return a value as Optuna knows it: hidden layers as text."""
+    return shown(value) if isinstance(value, list | tuple) else value
 
 
 def thinned(epochs: Sequence[int], most: int = CURVE_POINTS) -> list[int]:

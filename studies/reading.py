@@ -12,6 +12,7 @@ from typing import Any
 from db import repository
 from db.engine import Database
 from db.records import StageRecord, StudyRecord
+from studies.dimensions import PARAMETERS
 from studies.errors import StudyError
 from studies.ranking import RankedTrial, StageSummary, rank_trials, ranking_json
 from studies.spaces import LogRange
@@ -123,9 +124,17 @@ def stage_range(stage: StageRecord) -> LogRange | None:
 
 
 def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
-    values = sorted(
-        float(trial.params[stage.parameter]) for trial in trials if trial.stage == stage.name
-    )
+    tried = [trial.params[stage.parameter] for trial in trials if trial.stage == stage.name]
+    if not PARAMETERS[stage.parameter].numeric:
+        return StageSummary(
+            name=stage.name,
+            low=None,
+            high=None,
+            values=sorted(tried, key=(stage.values or tried).index),
+            parent=stage.parent,
+            reason=stage.reason,
+        )
+    values = sorted({float(value) for value in tried})
     # Values given one by one have the range that they span, and may lie beyond a window.
     spanned = LogRange.spanning(values)
     return StageSummary(

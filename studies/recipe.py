@@ -274,24 +274,29 @@ def load_recipe(path: Path) -> Recipe:
     return make_recipe(path)
 
 
-def make_recipe(path: Path | None = None, flags: Mapping[str, Any] | None = None) -> Recipe:
+def make_recipe(
+    path: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+    implied: Mapping[str, Any] | None = None,
+) -> Recipe:
     """Return the recipe that a file and flags state together; flags overrule the file.
 
     Args:
         path: A TOML file; ``None`` for none.
         flags: Values by key, as in ``{"training.eta": 0.1}``; ``None`` as a value states nothing.
+        implied: Values by key that file and flags overrule: what a search starts from.
 
     Raises:
         RecipeError: Names the file and the key, or the flag.
     """
     stated = {} if path is None else _read(path)
     if path is not None:
-        recipe = _validated(_merged(_suited(stated), stated), f"{path}: ")
+        recipe = _validated(_merged(_suited(stated, implied), stated), f"{path}: ")
         if not flags:
             return recipe
     said = nested(flags or {})
     both = _merged(stated, said)
-    return _validated(_merged(_suited(both), both), "", said)
+    return _validated(_merged(_suited(both, implied), both), "", said)
 
 
 def with_overrides(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
@@ -422,12 +427,13 @@ def _validated(stated: Stated, where: str, said: Stated | None = None) -> Recipe
         raise RecipeError(where + explained(error, Recipe, set(flat(said or {})))) from None
 
 
-def _suited(stated: Stated) -> Stated:
+def _suited(stated: Stated, implied: Mapping[str, Any] | None = None) -> Stated:
     """Return what suits the data set that is named, to be overruled by what is stated."""
     data = stated.get("data")
     name = data.get("name", "digits") if isinstance(data, dict) else "digits"
     # Files of one's own are mostly small; those who have large ones say what they want.
-    return _SMALL if name == "digits" or name not in CATALOGUE else {}
+    suited = _SMALL if name == "digits" or name not in CATALOGUE else {}
+    return _merged(suited, nested(implied)) if implied else suited
 
 
 def _merged(base: Stated, said: Stated) -> Stated:

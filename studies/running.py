@@ -6,11 +6,9 @@ and each of these may be done twice without harm.
 """
 
 import dataclasses
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any, Protocol
 
 from db import repository
@@ -26,11 +24,11 @@ from db.records import (
     StageRecord,
     StudyRecord,
     TrialRecord,
-    TrialState,
     TrialUpdate,
 )
 from models.cohort import CohortPlan, CohortState, pruned, state_from_bytes, state_to_bytes
 from models.data import PreparedData
+from models.errors import DataError
 from models.segment import Segment
 from models.segment import SegmentResult as Trained
 from models.training import EpochRow
@@ -38,6 +36,7 @@ from studies.executors import Executor
 from studies.planning import epoch_seconds, plan_from_json
 from studies.pruning import HALVING, rungs, to_stop
 from studies.recipe import Recipe
+from studies.runs import Prepare, spec_from_json, trial_update
 
 # A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
 # no more than this per worker.
@@ -127,6 +126,7 @@ class _Cohort:
     position: int
     plan: CohortPlan
     runs: list[RunRecord]
+    data: PreparedData
     state: CohortState | None
     epoch: int
     seconds: list[float]
@@ -135,6 +135,10 @@ class _Cohort:
     @property
     def done(self) -> bool:
         return self.state is not None and self.state.done
+
+    @property
+    def n_epochs(self) -> int:
+        return self.plan.training.n_epochs(self.data.n_train)
 
     @property
     def reached(self) -> int:
@@ -148,21 +152,23 @@ def train_stage(
     executor: Executor,
     mirror: Mirror | None,
     observer: Observer,
+    prepare: Prepare | None = None,
 ) -> None:
     """Train all cohorts that are planned and not done, and tell Optuna of all finished trials.
 
     Args:
         database: Where the plan is, and results go.
         stage: Which plan.
-        data: What the plan's cohorts are trained on.
+        data: What the plan's cohorts are trained on, unless they name data of their own.
         executor: Where they are trained.
         mirror: Optuna's side, if the stage has one.
         observer: Hears of progress; may ask to stop.
+        prepare: Returns the data that a cohort names.
 
     Raises:
         StoppedByRequest: If the observer asked to stop; the same call carries on.
     """
-    _StageRun(database, stage, data, executor, mirror, observer).run()
+    _StageRun(database, stage, data, executor, mirror, observer, prepare).run()
 
 
 class _StageRun:
@@ -176,6 +182,7 @@ class _StageRun:
         executor: Executor,
         mirror: Mirror | None,
         observer: Observer,
+        prepare: Prepare | None,
     ) -> None:
         self.database = database
         self.stage = stage
@@ -183,6 +190,8 @@ class _StageRun:
         self.executor = executor
         self.mirror = mirror
         self.observer = observer
+        self.prepare = prepare
+        self.prepared: dict[str, PreparedData] = {data.key: data}
         self.started = False
         plan = repository.load_plan(database, stage)
         self.trials = {trial.id: trial for trial in plan.trials}
@@ -193,7 +202,7 @@ class _StageRun:
 
     def run(self) -> None:
         cohorts = list(self.cohorts.values())
-        n_epochs = max((c.plan.training.n_epochs(self.data.n_train) for c in cohorts), default=0)
+        n_epochs = max((cohort.n_epochs for cohort in cohorts), default=0)
         halving = self.stage.options.get("prune") == HALVING
         for rung in rungs(n_epochs) if halving else ():
             self._train_until(rung)
@@ -265,12 +274,28 @@ class _StageRun:
                     position=position,
                     plan=plan_from_json(record.plan),
                     runs=in_order,
+                    data=self._data(record),
                     state=self._checkpoint(record),
                     epoch=record.epochs_done,
                     seconds=[run.seconds or 0.0 for run in in_order],
                 )
             )
         return cohorts
+
+    def _data(self, record: CohortRecord) -> PreparedData:
+        """Return what a cohort is trained on."""
+        named = record.plan.get("data")
+        if named is None:
+            return self.data
+        if named["key"] not in self.prepared and self.prepare is not None:
+            data = self.prepare(spec_from_json(named))
+            self.prepared[data.key] = data
+        if named["key"] not in self.prepared:
+            raise DataError(
+                f"the data {self.data.name} must be what the search began with; put the old files "
+                "back, or choose another name with --study"
+            )
+        return self.prepared[named["key"]]
 
     def _checkpoint(self, record: CohortRecord) -> CohortState | None:
         if record.epochs_done == 0:
@@ -281,14 +306,15 @@ class _StageRun:
     def _submit(self, cohort: _Cohort, until: int) -> None:
         # An estimate at first, then what was measured. How long a segment is changes no result.
         estimated = cohort.seconds_per_epoch is None
-        seconds = cohort.seconds_per_epoch or epoch_seconds(cohort.plan, self.data.n_train)
+        seconds = cohort.seconds_per_epoch or epoch_seconds(cohort.plan, cohort.data.n_train)
         wanted = min(FIRST_SECONDS, SEGMENT_SECONDS) if estimated else SEGMENT_SECONDS
-        n_epochs = min(max(1, int(wanted / seconds)), until - cohort.reached)
+        left = min(until, cohort.n_epochs) - cohort.reached
+        n_epochs = min(max(1, int(wanted / seconds)), left)
         self.executor.submit(
             Segment(
                 key=cohort.record.uuid,
                 plan=cohort.plan,
-                data=self.data,
+                data=cohort.data,
                 state=cohort.state,
                 n_epochs=n_epochs,
                 blas_threads=cohort.record.blas_threads,
@@ -375,23 +401,7 @@ class _StageRun:
     def _trial_update(self, trial_id: int) -> TrialUpdate | None:
         """Return a trial's means over its replicates, once the last of them is finished."""
         trial = self.trials[trial_id]
-        runs = list(self.outcomes[trial_id].values())
-        if len(runs) < trial.replicates or any(run.state not in FINAL_STATES for run in runs):
-            return None
-        states = {run.state for run in runs}
-        state: TrialState = "complete"
-        for worse in ("failed", "diverged", "pruned"):
-            if worse in states:
-                state = worse
-                break
-        return TrialUpdate(
-            uuid=trial.uuid,
-            state=state,
-            validation_accuracy=_mean(run.validation_accuracy for run in runs),
-            validation_loss=_mean(run.validation_loss for run in runs),
-            train_accuracy=_mean(run.train_accuracy for run in runs),
-            seconds=math.fsum(run.seconds or 0.0 for run in runs),
-        )
+        return trial_update(trial.uuid, trial.replicates, list(self.outcomes[trial_id].values()))
 
     def _tell(self, trials: Sequence[TrialRecord]) -> None:
         finished = [trial for trial in trials if trial.state in FINAL_STATES]
@@ -399,7 +409,7 @@ class _StageRun:
             self.mirror.tell(finished)
 
     def _report(self, cohort: _Cohort, rows: Sequence[EpochRow]) -> None:
-        n_epochs = cohort.plan.training.n_epochs(self.data.n_train)
+        n_epochs = cohort.n_epochs
         accuracies = [row.validation_accuracy for row in rows if row.epoch == cohort.epoch]
         seconds_left = None
         if cohort.seconds_per_epoch is not None:
@@ -431,14 +441,6 @@ def _unchanged(run: RunRecord | RunUpdate) -> RunUpdate:
         return run
     names = (field.name for field in dataclasses.fields(RunUpdate) if field.name != "run_id")
     return RunUpdate(run_id=run.id, **{name: getattr(run, name) for name in names})
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean, or ``None`` if a value is missing: a diverged replicate has no accuracy."""
-    known = list(values)
-    if any(value is None for value in known):
-        return None
-    return fmean(value for value in known if value is not None)
 
 
 def _epoch_record(run_id: int, row: EpochRow) -> EpochRecord:

@@ -1,23 +1,21 @@
 """Searches: a study's stages, from what the user asks for to trained and told trials."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from db import repository
 from db.engine import Database
 from db.lock import StudyLock
-from db.records import NewCohort, NewRun, NewTrial, StageRecord, StudyRecord
-from models.cohort import CohortPlan
+from db.records import StageRecord, StudyRecord
 from models.data import PreparedData
-from models.specs import Hyperparameters
 from studies import environment
 from studies.errors import StudyError
-from studies.executors import n_cores
 from studies.means import Means
 from studies.mirror import OptunaMirror
-from studies.planning import cohort_widths, estimated_seconds, plan_to_json
+from studies.planning import estimated_seconds
+from studies.reading import read_ranking
 from studies.recipe import (
     Difference,
     Recipe,
@@ -28,8 +26,9 @@ from studies.recipe import (
     with_overrides,
 )
 from studies.running import train_stage
+from studies.runs import Prepare, add_runs, recipe_at
 from studies.search_kind import SearchKind
-from studies.specs import recipe_key, searched_field, to_specs
+from studies.specs import SEARCHABLE, searched_field, to_data_spec, to_specs
 from studies.stages import (
     COARSE,
     FINE,
@@ -37,10 +36,14 @@ from studies.stages import (
     add_stage,
     check_same_stage,
     coarse_spec,
+    dimensions_of,
     find_stage,
     fine_spec,
     finished_stage,
+    first_name,
+    manner_of,
     new_points,
+    next_name,
     window_of,
 )
 
@@ -70,7 +73,7 @@ def coarse(
     path: Path | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """Search the whole range, or carry on with it.
+    """Search the whole range, or all the values, or carry on with it.
 
     Args:
         means: With what.
@@ -83,22 +86,21 @@ def coarse(
     Raises:
         StudyError: If the study is there and was asked something else.
     """
-    asked = make_recipe(path, flags)
+    asked = asked_recipe(kind, path, flags)
     name = name or study_name(kind, asked)
     study = repository.find_study(means.database, name)
     if study is None:
-        recipe, data = asked, means.prepare(asked)
-        check_new(kind, request, recipe, data)
-        spec = coarse_spec(kind, request)
+        recipe = asked
+        data = check_new(kind, request, recipe, means.prepared)
         study = _add_study(means.database, kind, name, recipe, data)
     else:
         recipe = same_recipe(study, kind, path, flags)
         data = checked_data(means, study, recipe)
         _remember_moved_file(means.database, study, recipe)
-        spec = coarse_spec(kind, request)
     with StudyLock(means.database, study.uuid):
-        stage = find_stage(means.database, study, COARSE)
+        stage = find_stage(means.database, study, first_name(kind))
         if stage is None:
+            spec = coarse_spec(kind, request, data.n_train)
             stage = add_stage(means.database, study, spec)
         else:
             check_same_stage(stage, request)
@@ -114,27 +116,118 @@ def fine(
     study: StudyRecord,
     path: Path | None = None,
     flags: Mapping[str, Any] | None = None,
+    stage_name: str = FINE,
 ) -> Outcome:
-    """Search the window that the coarse results narrow the range to, or carry on with it.
+    """Search the window that the results before narrow the range to, or carry on with it.
+
+    Args:
+        means: With what.
+        kind: Which search.
+        request: Number of trials; a range in place of the window.
+        study: Whose coarse stage is finished.
+        path: A recipe file, as the study has it.
+        flags: Recipe values by key, as the study has them.
+        stage_name: ``fine``, ``finer``, ``finer-2``, …: narrows the stage before it.
 
     Raises:
-        StudyError: If the coarse stage is missing or not finished, or flags contradict its recipe.
+        StudyError: If the stage before is missing or not finished, or flags contradict the recipe.
     """
+    if not kind.refines:
+        raise StudyError(f"a {kind.name} search has one stage; there is no {stage_name} one")
     recipe = same_recipe(study, kind, path, flags)
     data = checked_data(means, study, recipe)
     _remember_moved_file(means.database, study, recipe)
     with StudyLock(means.database, study.uuid):
-        stage = find_stage(means.database, study, FINE)
+        stage = find_stage(means.database, study, stage_name)
         if stage is None:
-            parent = finished_stage(means.database, study, COARSE, kind)
-            window = window_of(means.database, parent, request)
-            stage = add_stage(means.database, study, fine_spec(kind, parent, window, request))
-            for line in window.warnings:
+            parent = _parent(means.database, study, kind, stage_name)
+            narrowing = window_of(means.database, study, parent, request)
+            spec = fine_spec(kind, stage_name, parent, narrowing, request)
+            stage = add_stage(means.database, study, spec)
+            for line in narrowing.warnings:
                 means.observer.said(line)
         else:
             check_same_stage(stage, request)
         stage = _carry_out(means, study, stage, recipe, data, request)
     return Outcome(study, stage, recipe, data)
+
+
+# A range narrowed so often is a thousandth of its decades: what is left is noise in any case.
+MOST_STAGES = 6
+
+
+def auto(
+    means: Means,
+    kind: SearchKind,
+    request: StageRequest,
+    *,
+    name: str | None = None,
+    path: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+    most_stages: int = MOST_STAGES,
+) -> Outcome:
+    """Search coarsely, finely and on, until the values left differ by less than noise.
+
+    Args:
+        means: With what.
+        kind: Which search.
+        request: Of the coarse stage; those after it take number of trials and replicates from it.
+        name: The study's; ``None`` names it after data set and search.
+        path: A recipe file.
+        flags: Recipe values by key; they overrule the file.
+        most_stages: How many there may be, the coarse one included.
+
+    Raises:
+        StudyError: As ``coarse`` and ``fine`` do.
+    """
+    from studies.statistics import resolution_reached
+
+    outcome = coarse(means, kind, request, name=name, path=path, flags=flags)
+    following = StageRequest(replicates=request.replicates, fresh=request.fresh)
+    while kind.refines:
+        reached = resolution_reached(
+            read_ranking(means.database, outcome.study), outcome.stage.name
+        )
+        if reached is not None:
+            means.observer.said(reached)
+            break
+        there = [
+            s for s in repository.stages(means.database, outcome.study) if s.optuna_name is not None
+        ]
+        done = [s.name for s in there].index(outcome.stage.name) + 1
+        if done >= most_stages:
+            break
+        stage_name = there[done].name if done < len(there) else next_name(there)
+        outcome = fine(
+            *(means, kind, following),
+            study=outcome.study,
+            path=path,
+            flags=flags,
+            stage_name=stage_name,
+        )
+    return outcome
+
+
+def _parent(
+    database: Database, study: StudyRecord, kind: SearchKind, stage_name: str
+) -> StageRecord:
+    """Return the finished stage that a stage of that name narrows."""
+    there = [s for s in repository.stages(database, study) if s.optuna_name is not None]
+    following = next_name(there)
+    if there and following == stage_name:
+        return finished_stage(database, study, there[-1].name, kind)
+    # A stage in between is missing: name the first of them.
+    missing = COARSE if not there else following
+    return finished_stage(database, study, missing, kind)
+
+
+def asked_recipe(kind: SearchKind, path: Path | None, flags: Mapping[str, Any] | None) -> Recipe:
+    """Return the recipe of a file and flags, with what the search implies where they are silent.
+
+    Raises:
+        RecipeError: Names the file and the key, or the flag.
+    """
+    return make_recipe(path, flags, kind.implied)
 
 
 def same_recipe(
@@ -151,7 +244,7 @@ def same_recipe(
             "choose another name with --study"
         )
     stored = from_json(study.recipe, f"the recipe of study {study.name}")
-    asked = with_overrides(stored, flags or {}) if path is None else make_recipe(path, flags)
+    asked = with_overrides(stored, flags or {}) if path is None else asked_recipe(kind, path, flags)
     found = [d for d in differences(stored, asked) if not _names_a_file(d)]
     if found:
         lines = "".join(f"\n    {d.key}: {d.first} there, {d.second} asked for" for d in found)
@@ -196,61 +289,36 @@ def _remember_moved_file(database: Database, study: StudyRecord, recipe: Recipe)
         repository.update_study(database, study, recipe=to_json(recipe))
 
 
-def add_runs(
-    database: Database,
-    stage: StageRecord,
-    recipe: Recipe,
-    data: PreparedData,
-    points: Sequence[Mapping[str, float]],
-    replicates: int,
-) -> None:
-    """Plan the training of some points: their trials, cohorts and runs, in one transaction."""
-    network, training, base = to_specs(recipe, data.n_features, data.n_classes, data.n_train)
-    field_of = {name: searched_field(recipe, name) for name in points[0]}
-    hyper = [_with(base, {field_of[k]: v for k, v in point.items()}) for point in points]
-    trials = [NewTrial(dict(point), replicates) for point in points]
-    keys = [
-        [
-            recipe_key(network, training, h, data_key=data.key, seed=recipe.seed, replicate=r)
-            for h in hyper
-        ]
-        for r in range(replicates)
-    ]
-    cohorts = []
-    widths = cohort_widths(network, training.batch_size, len(points), replicates, n_cores())
-    for replicate in range(replicates):
-        start = 0
-        for width in widths:
-            these = range(start, start + width)
-            plan = CohortPlan(
-                network, training, tuple(hyper[i] for i in these), recipe.seed, replicate
-            )
-            runs = [
-                NewRun(trials[i].uuid, recipe.seed, keys[replicate][i], replicate) for i in these
-            ]
-            cohorts.append(NewCohort(runs, replicate, plan=plan_to_json(plan)))
-            start += width
-    repository.add_plan(database, stage, trials, cohorts)
-
-
-def _with(base: Hyperparameters, values: Mapping[str, Any]) -> Hyperparameters:
-    return replace(base, **values)
-
-
 # ----------------------------------------------------------------------------------- a new study
 
 
-def check_new(kind: SearchKind, request: StageRequest, recipe: Recipe, data: PreparedData) -> None:
+def check_new(
+    kind: SearchKind, request: StageRequest, recipe: Recipe, prepare: Prepare
+) -> PreparedData:
     """Raise what is wrong with a new study before anything is written, a database least of all.
+
+    Returns:
+        The recipe's data.
 
     Raises:
         StudyError: If the recipe cannot be trained on the data, or the range not be searched.
     """
-    searched_field(recipe, kind.parameter)
-    to_specs(recipe, data.n_features, data.n_classes, data.n_train)
-    spec = coarse_spec(kind, request)
-    if spec.sampler == "grid" and spec.range is not None:
-        spec.range.grid(request.n_trials or kind.n_coarse)
+    data = prepare(to_data_spec(recipe))
+    spec = coarse_spec(kind, request, data.n_train)
+    for dimension in spec.dimensions:
+        if dimension.name in SEARCHABLE:
+            searched_field(recipe, dimension.name)
+            to_specs(recipe, data.n_features, data.n_classes, data.n_train)
+        if dimension.range is not None:
+            if spec.sampler == "grid":
+                dimension.range.grid(spec.n_trials)
+            continue
+        for value in dimension.values or ():
+            there = recipe_at(recipe, [dimension], {dimension.name: value})
+            wanted = to_data_spec(there)
+            n_train = data.n_train if wanted == data.spec else prepare(wanted).n_train
+            to_specs(there, data.n_features, data.n_classes, n_train)
+    return data
 
 
 def _add_study(
@@ -290,7 +358,7 @@ def _carry_out(
     request: StageRequest,
 ) -> StageRecord:
     """Plan what the stage lacks and train what is planned, until there is nothing left."""
-    replicates = int(stage.options["replicates"])
+    dimensions, manner = dimensions_of(stage), manner_of(stage, fresh=request.fresh)
     means.observer.begins(study, stage, recipe, data)
     with OptunaMirror(means.database, study, stage) as mirror:
         while True:
@@ -300,11 +368,18 @@ def _carry_out(
             if not unfinished:
                 points = new_points(means.database, study, stage, plan.trials, request)
                 if points:
-                    named = [{stage.parameter: value} for value in points]
-                    add_runs(means.database, stage, recipe, data, named, replicates)
+                    add_runs(
+                        *(means.database, stage, recipe, data, dimensions, points, manner),
+                        means.prepared,
+                    )
                     continue
                 if not untold:
                     return stage
             seconds = sum(estimated_seconds(c.plan, data.n_train) for c in unfinished)
-            with means.workers(seconds, len(unfinished)) as executor:
-                train_stage(means.database, stage, data, executor, mirror, means.observer)
+            # What is timed has the machine to itself.
+            n_cohorts = 1 if manner.alone else len(unfinished)
+            with means.workers(seconds, n_cohorts) as executor:
+                train_stage(
+                    *(means.database, stage, data, executor, mirror, means.observer),
+                    means.prepared,
+                )

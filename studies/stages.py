@@ -1,21 +1,39 @@
-"""Stages: what the user asks of one, what is stored of it, and which values it still has to try."""
+"""Stages: what the user asks of one, what is stored of it, and which points it still has to try."""
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from db import repository
 from db.engine import Database
 from db.records import StageRecord, StudyRecord, TrialRecord
+from studies.dimensions import (
+    Dimension,
+    Value,
+    from_json,
+    from_params,
+    parameter,
+    same_point,
+    same_value,
+    shown,
+    to_json,
+)
 from studies.errors import SpaceError, StudyError
+from studies.narrowing import Narrowing, ScoredTrial, narrowed
 from studies.pruning import PRUNERS
-from studies.reading import stage_range
-from studies.refinement import ScoredPoint, Window, fine_grid, refine
+from studies.refinement import fine_grid
+from studies.runs import Manner
 from studies.search_kind import SearchKind
 from studies.spaces import LogRange, is_same
 from studies.suggestions import did_you_mean
 
-COARSE, FINE = "coarse", "fine"
+COARSE, FINE, FINER = "coarse", "fine", "finer"
+# Of searches that have one stage only.
+GRID = "grid"
 SAMPLERS = ("grid", "random", "qmc", "tpe")
+EQUAL = ("epochs", "updates")
 # A plan is made and stored whole: more trials than anyone can look at would take hours to plan.
 MOST = 100_000
 # How many trials TPE proposes before it waits for what comes of them.
@@ -28,42 +46,53 @@ class StageRequest:
 
     Attributes:
         n_trials: How many trials the stage should have in the end.
-        values: The values to try, in place of a sampler's.
-        low: Lower end of the range.
-        high: Upper end of the range.
+        values: The values to try, in place of a sampler's; of a search over one parameter.
+        low: Lower end of the range; of a search over one parameter.
+        high: Upper end of the range; of a search over one parameter.
+        dimensions: Ranges and values by parameter, in place of ``values``, ``low`` and ``high``.
         sampler: One of ``SAMPLERS``.
         replicates: Seeds that each trial is trained with.
         prune: ``halving`` stops trials that are far behind; one of ``PRUNERS``.
+        alone: Whether trials are trained one after another, on all cores.
+        equal: Whether all trials make equal ``epochs`` or ``updates``.
+        fresh: Train what was trained before, too.
     """
 
     n_trials: int | None = None
-    values: tuple[float, ...] | None = None
+    values: tuple[Value, ...] | None = None
     low: float | None = None
     high: float | None = None
+    dimensions: tuple[Dimension, ...] = ()
     sampler: str | None = None
     replicates: int | None = None
     prune: str | None = None
+    alone: bool | None = None
+    equal: str | None = None
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         for name in ("n_trials", "replicates"):
             value = getattr(self, name)
             if value is not None and not 1 <= value <= MOST:
                 raise SpaceError(f"{name.removeprefix('n_')} must be 1 … {MOST:,}, got {value:,}")
-        if self.prune is not None and self.prune not in PRUNERS:
-            raise SpaceError(
-                f"prune must be one of {', '.join(PRUNERS)}, got {self.prune!r}"
-                f"{did_you_mean(self.prune, PRUNERS)}"
-            )
-        if self.sampler is not None and self.sampler not in SAMPLERS:
-            raise SpaceError(
-                f"sampler must be one of {', '.join(SAMPLERS)}, got {self.sampler!r}"
-                f"{did_you_mean(self.sampler, SAMPLERS)}"
-            )
+        for name, choices in (("prune", PRUNERS), ("sampler", SAMPLERS), ("equal", EQUAL)):
+            choice = getattr(self, name)
+            if choice is not None and choice not in choices:
+                raise SpaceError(
+                    f"{name} must be one of {', '.join(choices)}, got {choice!r}"
+                    f"{did_you_mean(choice, choices)}"
+                )
         others = (self.n_trials, self.sampler, self.low, self.high)
         if self.values is not None and any(other is not None for other in others):
             raise SpaceError(
                 "a stage has either values, or a number of trials, a sampler and a range; got both"
             )
+
+    @property
+    def names_values(self) -> bool:
+        """Return whether it says what to try, value by value or as ranges."""
+        given = (self.values, self.low, self.high)
+        return bool(self.dimensions) or any(each is not None for each in given)
 
 
 def find_stage(database: Database, study: StudyRecord, name: str) -> StageRecord | None:
@@ -98,109 +127,245 @@ class StageSpec:
     """A stage to be added."""
 
     name: str
-    parameter: str
-    range: LogRange | None
-    values: tuple[float, ...] | None
+    dimensions: tuple[Dimension, ...]
     sampler: str
     n_trials: int
-    replicates: int
+    manner: Manner
     reason: str
     prune: str
     parent: str | None = None
 
 
-def coarse_spec(kind: SearchKind, request: StageRequest) -> StageSpec:
-    """Return the coarse stage that is asked for."""
-    if request.values is not None:
-        searched = None
-        reason = "the values given"
+def dimensions_of(stage: StageRecord) -> tuple[Dimension, ...]:
+    """Return what a stage varies, and where."""
+    stored = stage.options.get("dimensions")
+    if stored is not None:
+        return from_json(stored)
+    # Stages of before there were several dimensions have one, in columns.
+    one = parameter(stage.parameter)
+    if stage.low is not None and stage.high is not None:
+        return (Dimension(one, LogRange(stage.low, stage.high)),)
+    return (Dimension(one, values=tuple(stage.values or ())),)
+
+
+def manner_of(stage: StageRecord, *, fresh: bool = False) -> Manner:
+    """Return how a stage's points are trained."""
+    options = stage.options
+    return Manner(
+        replicates=int(options["replicates"]),
+        draws=bool(options.get("draws", False)),
+        alone=bool(options.get("alone", False)),
+        equal_updates=options.get("equal") == "updates",
+        fresh=fresh,
+    )
+
+
+def first_name(kind: SearchKind) -> str:
+    """Return the name of a search's first stage."""
+    return COARSE if kind.refines else GRID
+
+
+def coarse_spec(kind: SearchKind, request: StageRequest, n_train: int | None = None) -> StageSpec:
+    """Return the first stage that is asked for.
+
+    Args:
+        kind: The search.
+        request: What the user wants otherwise.
+        n_train: Size of the training set: usual values that are larger are left out.
+
+    Raises:
+        SpaceError: If the parameter cannot be searched so.
+    """
+    dimensions = tuple(_asked(d, kind, request) for d in kind.dimensions)
+    if not request.names_values:
+        dimensions = tuple(_fitting(d, n_train) for d in dimensions)
+        reason = f"the usual range of a coarse {kind.name} search"
+        if not kind.refines:
+            reason = f"the usual values of a {kind.name} search"
     else:
-        searched = LogRange(
-            kind.coarse.low if request.low is None else request.low,
-            kind.coarse.high if request.high is None else request.high,
+        reason = (
+            "the range given"
+            if any(d.range is not None for d in dimensions)
+            else ("the values given")
         )
-        given = request.low is not None or request.high is not None
-        reason = "the range given" if given else f"the usual range of a coarse {kind.name} search"
+    sampler = _sampler(dimensions, request)
     return StageSpec(
-        name=COARSE,
-        parameter=kind.parameter,
-        range=searched,
-        values=request.values,
-        sampler=_sampler(request),
+        name=first_name(kind),
+        dimensions=dimensions,
+        sampler=sampler,
         n_trials=request.n_trials or kind.n_coarse,
-        replicates=request.replicates or 1,
+        manner=Manner(
+            replicates=request.replicates or kind.replicates,
+            draws=kind.draws,
+            alone=kind.alone if request.alone is None else request.alone,
+            equal_updates=request.equal == "updates",
+        ),
         reason=reason,
         prune=request.prune or "none",
     )
 
 
-def window_of(database: Database, parent: StageRecord, request: StageRequest) -> Window:
-    """Return where to look after ``parent``: what its results leave, or the range asked for.
+def _asked(dimension: Dimension, kind: SearchKind, request: StageRequest) -> Dimension:
+    """Return a dimension as the user wants it."""
+    for other in request.dimensions:
+        if other.name == dimension.name:
+            return other
+    if len(kind.dimensions) > 1:
+        return dimension
+    if request.values is not None:
+        values = tuple(dimension.parameter.checked(value) for value in request.values)
+        if dimension.variants is not None:
+            for value in values:
+                if value not in dimension.variants:
+                    raise SpaceError(
+                        f"{kind.name} tries {', '.join(dimension.variants)}; got {value!r}"
+                    )
+        return replace(dimension, range=None, values=values)
+    if request.low is None and request.high is None:
+        return dimension
+    usual = dimension.range
+    low = request.low if request.low is not None or usual is None else usual.low
+    high = request.high if request.high is not None or usual is None else usual.high
+    if low is None or high is None:
+        raise SpaceError(f"a range of {dimension.name} needs both ends")
+    return dimension.with_range(LogRange(low, high))
+
+
+def _fitting(dimension: Dimension, n_train: int | None) -> Dimension:
+    """Return the usual values without those that are more than there are samples."""
+    if n_train is None or dimension.values is None or dimension.name not in {"batch_size", "train"}:
+        return dimension
+    kept = tuple(v for v in dimension.values if isinstance(v, int) and v <= n_train)
+    return replace(dimension, values=kept or (n_train,))
+
+
+def _sampler(dimensions: Sequence[Dimension], request: StageRequest) -> str:
+    if all(d.range is None for d in dimensions):
+        if request.n_trials is not None or request.sampler is not None:
+            names = " and ".join(d.name for d in dimensions)
+            raise SpaceError(
+                f"all values of {names} are tried, there is nothing to sample: leave out --trials "
+                "and --sampler, or give a range"
+            )
+        return "values"
+    sampler = request.sampler or "grid"
+    several = [d.name for d in dimensions if d.values is not None and len(d.values) > 1]
+    if sampler != "grid" and several:
+        raise SpaceError(f"sampler {sampler} needs ranges, {' and '.join(several)} has values")
+    return sampler
+
+
+def next_name(stages: Sequence[StageRecord]) -> str:
+    """Return what the stage after those is called: fine, finer, finer-2 and so on."""
+    names = {stage.name for stage in stages if stage.optuna_name is not None}
+    numbered = (f"{FINER}-{number}" for number in itertools.count(2))
+    return next(
+        name for name in itertools.chain((COARSE, FINE, FINER), numbered) if name not in names
+    )
+
+
+def window_of(
+    database: Database, study: StudyRecord, parent: StageRecord, request: StageRequest
+) -> Narrowing:
+    """Return where to look after ``parent``: what the results leave, or the ranges asked for.
 
     Raises:
-        StudyError: If the range asked for does not hold the best value, or is no narrower.
+        StudyError: If a range asked for does not hold the best value, or is no narrower.
     """
-    trials = repository.load_plan(database, parent).trials
-    window = refine(scored_points(trials, parent.parameter), stage_range(parent))
-    if request.low is None and request.high is None:
-        return window
-    given = LogRange(
-        window.range.low if request.low is None else request.low,
-        window.range.high if request.high is None else request.high,
-    )
-    best = window.best[0]
-    if not given.contains(best):
+    dimensions = dimensions_of(parent)
+    trials = [
+        trial
+        for stage in repository.stages(database, study)
+        if stage.optuna_name is not None and stage.position <= parent.position
+        for trial in repository.load_plan(database, stage).trials
+    ]
+    narrowing = narrowed(dimensions, scored_trials(trials))
+    if not request.names_values or request.values is not None:
+        return narrowing
+    asked = []
+    for dimension in narrowing.dimensions:
+        given = next((d for d in request.dimensions if d.name == dimension.name), None)
+        if given is not None:
+            asked.append(given)
+            continue
+        window = dimension.range
+        if window is None or len(dimensions) > 1:
+            asked.append(dimension)
+            continue
+        searched = LogRange(
+            window.low if request.low is None else request.low,
+            window.high if request.high is None else request.high,
+        )
+        asked.append(dimension.with_range(searched))
+    before = {d.name: d.range for d in dimensions}
+    for dimension in asked:
+        _check_narrower(dimension, before.get(dimension.name), narrowing.best[dimension.name])
+    return Narrowing(tuple(asked), narrowing.best, "the range given")
+
+
+def _check_narrower(dimension: Dimension, before: LogRange | None, best: Value) -> None:
+    given = dimension.range
+    if given is None:
+        return
+    if not given.contains(float(best)):  # type: ignore[arg-type]
         raise StudyError(
-            f"a fine range must hold the best coarse value {best:.4g}, got {given.low:g} … "
+            f"a fine range must hold the best coarse value {shown(best)}, got {given.low:g} … "
             f"{given.high:g}; leave out --low and --high to have it chosen"
         )
-    searched = stage_range(parent)
-    if searched is not None and given.decades >= searched.decades:
+    if before is not None and given.decades >= before.decades:
         raise StudyError(
-            f"a fine range must be narrower than the coarse one, {searched.low:g} … "
-            f"{searched.high:g}, got {given.low:g} … {given.high:g}"
+            f"a fine range must be narrower than the coarse one, {before.low:g} … "
+            f"{before.high:g}, got {given.low:g} … {given.high:g}"
         )
-    return replace(window, range=given, edges=(), reason="the range given", warnings=())
 
 
 def fine_spec(
-    kind: SearchKind, parent: StageRecord, window: Window, request: StageRequest
+    kind: SearchKind, name: str, parent: StageRecord, narrowing: Narrowing, request: StageRequest
 ) -> StageSpec:
-    """Return the fine stage for a window."""
+    """Return the stage that looks where the one before was narrowed to."""
+    dimensions = narrowing.dimensions
+    if request.values is not None and len(dimensions) == 1:
+        (dimension,) = dimensions
+        values = tuple(dimension.parameter.checked(value) for value in request.values)
+        dimensions = (replace(dimension, values=values, range=None),)
+    manner = manner_of(parent)
     return StageSpec(
-        name=FINE,
-        parameter=kind.parameter,
-        range=window.range,
-        values=request.values,
-        sampler=_sampler(request),
+        name=name,
+        dimensions=dimensions,
+        sampler=_sampler(dimensions, request),
         n_trials=request.n_trials or kind.n_fine,
-        replicates=request.replicates or int(parent.options["replicates"]),
-        reason=window.reason,
+        manner=replace(
+            manner,
+            replicates=request.replicates or manner.replicates,
+            alone=manner.alone if request.alone is None else request.alone,
+        ),
+        reason=narrowing.reason,
         prune=request.prune or str(parent.options["prune"]),
         parent=parent.name,
     )
 
 
-def _sampler(request: StageRequest) -> str:
-    return "values" if request.values is not None else request.sampler or "grid"
-
-
 def add_stage(database: Database, study: StudyRecord, spec: StageSpec) -> StageRecord:
     """Store a stage, not yet with any trials."""
+    first = spec.dimensions[0]
     return repository.add_stage(
         database,
         study,
         name=spec.name,
         optuna_name=f"{study.name}/{spec.name}",
-        parameter=spec.parameter,
+        parameter=first.name,
         sampler=spec.sampler,
         reason=spec.reason,
         parent=spec.parent,
-        low=None if spec.range is None else spec.range.low,
-        high=None if spec.range is None else spec.range.high,
-        values=spec.values,
+        low=None if first.range is None else first.range.low,
+        high=None if first.range is None else first.range.high,
+        values=to_json([first])[0]["values"],
         options={
-            "replicates": spec.replicates,
+            "dimensions": to_json(spec.dimensions),
+            "replicates": spec.manner.replicates,
+            "draws": spec.manner.draws,
+            "alone": spec.manner.alone,
+            "equal": "updates" if spec.manner.equal_updates else "epochs",
             "n_trials": spec.n_trials,
             "prune": spec.prune,
         },
@@ -215,22 +380,43 @@ def check_same_stage(stage: StageRecord, request: StageRequest) -> None:
     Raises:
         StudyError: If it was; shows what.
     """
-    searched = stage_range(stage)
+    dimensions = dimensions_of(stage)
+    searched = dimensions[0].range
+    options = stage.options
     contradictions = [
         f"{what}: {there} there, {asked} asked for"
         for what, there, asked in (
             ("--low", searched and searched.low, request.low),
             ("--high", searched and searched.high, request.high),
             ("--sampler", stage.sampler, request.sampler),
-            ("--replicates", stage.options["replicates"], request.replicates),
-            ("--prune", stage.options["prune"], request.prune),
+            ("--replicates", options["replicates"], request.replicates),
+            ("--prune", options["prune"], request.prune),
+            ("--alone", options.get("alone", False), request.alone),
+            ("--equal", options.get("equal", "epochs"), request.equal),
         )
         if asked is not None and asked != there
     ]
+    there = {d.name: d for d in dimensions}
+    contradictions += [
+        f"{d.name}: {_words(there[d.name])} there, {_words(d)} asked for"
+        for d in request.dimensions
+        if d.name in there and d != there[d.name]
+    ]
     if request.n_trials is not None and stage.sampler == "values":
         contradictions.append("--trials: its values were given; name more of them with --values")
-    if 0 in (request.values or ()) and 0 not in (stage.values or ()):
+    grid = stage.sampler == "grid" and sum(d.range is not None for d in dimensions) > 1
+    if grid and request.n_trials is not None and request.n_trials > int(options["n_trials"]):
+        contradictions.append("--trials: a grid over several parameters cannot be topped up")
+    values = request.values or ()
+    if 0 in values and 0 not in (stage.values or ()):
         contradictions.append("--values: 0 has no place on the log scale it was begun on")
+    if values and not dimensions[0].parameter.numeric:
+        known = dimensions[0].values or ()
+        new = [shown(v) for v in values if not any(same_value(v, k) for k in known)]
+        if new:
+            contradictions.append(
+                f"--values: Optuna keeps the choices it began with, {', '.join(new)} is new"
+            )
     if contradictions:
         lines = "".join(f"\n    {line}" for line in contradictions)
         raise StudyError(
@@ -239,14 +425,17 @@ def check_same_stage(stage: StageRecord, request: StageRequest) -> None:
         )
 
 
-def scored_points(trials: Sequence[TrialRecord], parameter: str) -> list[ScoredPoint]:
-    """Return the trials as refinement sees them."""
+def _words(dimension: Dimension) -> str:
+    if dimension.range is not None:
+        return str(dimension.range)
+    return ", ".join(map(shown, dimension.values or ()))
+
+
+def scored_trials(trials: Sequence[TrialRecord]) -> list[ScoredTrial]:
+    """Return the trials as narrowing sees them."""
     return [
-        ScoredPoint(
-            float(trial.params[parameter]),
-            trial.validation_accuracy,
-            trial.validation_loss,
-            trial.state,
+        ScoredTrial(
+            from_params(trial.params), trial.validation_accuracy, trial.validation_loss, trial.state
         )
         for trial in trials
     ]
@@ -258,37 +447,105 @@ def new_points(
     stage: StageRecord,
     trials: Sequence[TrialRecord],
     request: StageRequest,
-) -> list[float]:
-    """Return the values that are still to be tried, as many as are tried at a time."""
-    tried = [float(trial.params[stage.parameter]) for trial in trials]
-    if request.values is not None or stage.sampler == "values":
-        wanted = request.values if request.values is not None else tuple(stage.values or ())
-        return [v for v in wanted if not any(is_same(v, other) for other in tried)]
-    searched = stage_range(stage)
+) -> list[dict[str, Value]]:
+    """Return the points that are still to be tried, as many as are tried at a time."""
+    dimensions = dimensions_of(stage)
+    tried = [from_params(trial.params) for trial in trials]
+    if request.values is not None and len(dimensions) == 1:
+        (one,) = dimensions
+        values = (one.parameter.checked(value) for value in request.values)
+        return _untried([{one.name: value} for value in values], tried)
+    if stage.sampler == "values":
+        return _untried(_product(dimensions, [d.values or () for d in dimensions]), tried)
     missing = (request.n_trials or int(stage.options["n_trials"])) - len(tried)
-    if missing <= 0 or searched is None:
+    if missing <= 0:
         return []
+    ranges = [d for d in dimensions if d.range is not None]
     if stage.sampler == "grid":
-        return list(fine_grid(searched, missing, [*tried, *_measured_before(database, study)]))
-    from db.optuna_studies import Range, propose
+        before = _measured_before(database, study)
+        if len(ranges) == 1 and all(len(d.values or (0,)) == 1 for d in dimensions):
+            return _fine_points(dimensions, ranges[0], missing, [*tried, *before])
+        per_range = _per_range(dimensions, int(stage.options["n_trials"]))
+        grids = [d.grid(per_range) for d in dimensions]
+        return _untried(_product(dimensions, grids), before)
+    from db.optuna_studies import propose
 
     size = min(missing, ADAPTIVE_BATCH) if stage.sampler == "tpe" else missing
     proposals = propose(
         stage.sampler,  # type: ignore[arg-type]
-        {stage.parameter: Range(searched.low, searched.high, log=True)},
+        {d.name: optuna_range(d) for d in ranges},
         [(trial.params, trial.validation_accuracy, trial.state) for trial in trials],
         size,
         seed=study.seed,
         # How many trials there are names the batch: a resumed search counts the same.
         batch=len(tried),
     )
-    return [float(point[stage.parameter]) for point in proposals]
+    fixed = {d.name: d.values[0] for d in dimensions if d.values is not None}
+    return [{**fixed, **point} for point in proposals]
 
 
-def _measured_before(database: Database, study: StudyRecord) -> list[float]:
-    """Return all values that the study's stages have tried."""
-    return [
-        float(value)
-        for row in repository.trial_rows(database, study)
-        for value in row.params.values()
+def optuna_range(dimension: Dimension) -> Any:
+    """Return a dimension's range as Optuna samples it."""
+    from db.optuna_studies import Range
+
+    assert dimension.range is not None  # noqa: S101  # for those that have one
+    low, high = dimension.range.low, dimension.range.high
+    if dimension.parameter.kind == "real":
+        return Range(low, high, log=True)
+    return Range(max(1, round(low)), max(1, round(high)), log=True)
+
+
+def _per_range(dimensions: Sequence[Dimension], n_trials: int) -> int:
+    """Return how many values of each range make a grid of at most ``n_trials`` points."""
+    n_ranges = sum(d.range is not None for d in dimensions)
+    n_choices = math.prod(len(d.values) for d in dimensions if d.values is not None)
+    per_range = int((n_trials / n_choices) ** (1 / n_ranges) + 1e-9)
+    if per_range < 1:
+        raise StudyError(
+            f"a grid over {' and '.join(d.name for d in dimensions)} needs at least {n_choices} "
+            f"trials, got {n_trials}"
+        )
+    return per_range
+
+
+def _product(
+    dimensions: Sequence[Dimension], grids: Sequence[Sequence[Value]]
+) -> list[dict[str, Value]]:
+    names = [d.name for d in dimensions]
+    return [dict(zip(names, values, strict=True)) for values in itertools.product(*grids)]
+
+
+def _untried(
+    points: Sequence[dict[str, Value]], tried: Sequence[Mapping[str, Value]]
+) -> list[dict[str, Value]]:
+    return [point for point in points if not any(same_point(point, other) for other in tried)]
+
+
+def _fine_points(
+    dimensions: Sequence[Dimension],
+    ranged: Dimension,
+    n: int,
+    before: Sequence[Mapping[str, Value]],
+) -> list[dict[str, Value]]:
+    """Return points that cover the one range evenly, together with those measured before."""
+    assert ranged.range is not None  # noqa: S101  # it is the one that has one
+    fixed = {d.name: d.values[0] for d in dimensions if d.values is not None}
+    measured = [
+        float(point[ranged.name])  # type: ignore[arg-type]
+        for point in before
+        if all(same_value(point.get(name), value) for name, value in fixed.items())
     ]
+    values = fine_grid(ranged.range, n, measured)
+    if ranged.parameter.kind != "real":
+        rounded = dict.fromkeys(ranged.rounded(value) for value in values)
+        return [
+            {**fixed, ranged.name: value}
+            for value in rounded
+            if not any(is_same(float(value), other) for other in measured)  # type: ignore[arg-type]
+        ]
+    return [{**fixed, ranged.name: value} for value in values]
+
+
+def _measured_before(database: Database, study: StudyRecord) -> list[dict[str, Value]]:
+    """Return all points that the study's stages have tried."""
+    return [from_params(row.params) for row in repository.trial_rows(database, study)]

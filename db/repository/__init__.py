@@ -9,6 +9,7 @@ from db.repository.plans import (
     load_plan,
     set_numbers,
     stages,
+    trained_run,
 )
 from db.repository.results import (
     accuracies_at,
@@ -59,6 +60,7 @@ __all__ = [
     "set_numbers",
     "stages",
     "store_segment",
+    "trained_run",
     "trial_rows",
     "untold_trials",
     "update_study",

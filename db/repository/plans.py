@@ -193,6 +193,30 @@ def find_finished_run(db: Database, recipe_keys: Sequence[str]) -> dict[str, Run
     return found
 
 
+def trained_run(db: Database, run: RunRecord) -> tuple[RunRecord, CohortRecord]:
+    """Return the run that a reused one was taken from, and its cohort.
+
+    Raises:
+        StorageError: If it is no longer there.
+    """
+    source = run
+    with db.session() as session:
+        while source.cohort_id is None:
+            row = session.execute(
+                sa.select(table(Run)).where(Run.id == source.reused_from)
+            ).one_or_none()
+            if row is None:
+                raise StorageError(
+                    f"the trained weights of a reused trial are no longer in {db.label}: the study "
+                    "it was trained in was deleted; test it with --refit train+validation"
+                )
+            source = RunRecord(*row)
+        cohort = session.execute(
+            sa.select(table(Cohort)).where(Cohort.id == source.cohort_id)
+        ).one()
+    return source, CohortRecord(*cohort)
+
+
 def _next_position(session: Session, mapped: type[Trial] | type[Cohort], stage: int) -> int:
     last = session.scalar(sa.select(sa.func.max(mapped.position)).where(mapped.stage_id == stage))
     return 0 if last is None else last + 1

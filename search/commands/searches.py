@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING, Any
 from search.console import note, say_json, stdout
 from search.errors import UsageError, program
 from search.hints import command as typed
-from search.options import JobsOptions, OutputOptions, RecipeOptions, StageOptions, StorageOptions
+from search.options import (
+    GridOptions,
+    JobsOptions,
+    LayersOptions,
+    OutputOptions,
+    RecipeOptions,
+    StageOptions,
+    StorageOptions,
+    TricksOptions,
+)
 
 if TYPE_CHECKING:
     from db.engine import Database
     from db.records import StudyRecord
-    from models.data import Progress
+    from models.data import PreparedData, Progress
+    from models.data.spec import DataSpec
+    from studies.means import Means
     from studies.search_kind import SearchKind
     from studies.searching import Outcome
     from studies.stages import StageRequest
@@ -20,66 +31,138 @@ if TYPE_CHECKING:
 def search_command(kind: "SearchKind") -> Callable[..., int | None]:
     """Return the command that searches over ``kind``."""
 
-    def command(
+    def refining(
         stage: StageOptions,
         recipe: RecipeOptions,
         storage: StorageOptions,
         jobs: JobsOptions,
         output: OutputOptions,
     ) -> None:
-        _run(kind, stage, recipe, storage, jobs, output)
+        _check_stage(kind, stage)
+        _run(
+            kind, _request(kind, stage), _wanted(stage), stage.study, recipe, storage, jobs, output
+        )
 
-    command.__name__ = kind.name
+    def grid(
+        stage: GridOptions,
+        recipe: RecipeOptions,
+        storage: StorageOptions,
+        jobs: JobsOptions,
+        output: OutputOptions,
+    ) -> None:
+        _run(kind, _grid_request(kind, stage), _FIRST, stage.study, recipe, storage, jobs, output)
+
+    def hidden(
+        stage: GridOptions,
+        layers: LayersOptions,
+        recipe: RecipeOptions,
+        storage: StorageOptions,
+        jobs: JobsOptions,
+        output: OutputOptions,
+    ) -> None:
+        request = _grid_request(kind, stage, layers=layers.layers, recipe=recipe)
+        _run(kind, request, _FIRST, stage.study, recipe, storage, jobs, output)
+
+    def tricks(
+        stage: GridOptions,
+        how: TricksOptions,
+        recipe: RecipeOptions,
+        storage: StorageOptions,
+        jobs: JobsOptions,
+        output: OutputOptions,
+    ) -> None:
+        request = _grid_request(kind, stage, one_at_a_time=how.one_at_a_time)
+        _run(kind, request, _FIRST, stage.study, recipe, storage, jobs, output)
+
+    of_its_own: dict[str, Callable[..., None]] = {"hidden": hidden, "tricks": tricks}
+    usual: Callable[..., None] = refining if kind.refines else grid
+    command = of_its_own.get(kind.name, usual)
+    command.__name__ = kind.name.replace("-", "_")
     return command
 
 
 def help_text(kind: "SearchKind") -> str:
     """Return what a search's command says of itself."""
-    return f"""Search over {kind.symbol}: the whole range first, then where the best values are.
+    from studies.dimensions import shown
 
-Trains a network for each value and ranks the values by validation accuracy. Without other wishes
---coarse tries {kind.n_coarse} values from {kind.coarse.low:g} to {kind.coarse.high:g}, and --fine
-{kind.n_fine} more in the window that the results leave. Running the same command again carries on
-where it stopped; a higher --trials adds to what is there.
+    if not kind.refines:
+        listed = ", ".join(shown(value) for value in kind.dimensions[0].values or ())
+        return f"""Compare values of the {kind.symbol}: {kind.question}.
+
+Trains a network for each value and ranks the values by validation accuracy. Without other wishes it
+tries {listed}. Running the same command again carries on where it stopped.
+
+Examples:
+    python -m search {kind.name}
+    python -m search {kind.name} --data mnist --replicates 3
+"""
+    ranges = " and ".join(
+        f"{d.parameter.symbol} from {d.range.low:g} to {d.range.high:g}"
+        for d in kind.dimensions
+        if d.range is not None
+    )
+    return f"""Search over {kind.symbol}: {kind.question}.
+
+The whole range first, then where the best values are. Trains a network for each point and ranks the
+points by validation accuracy. Without other wishes --coarse tries {kind.n_coarse} points over
+{ranges}, and --fine {kind.n_fine} more in the window that the results leave. Running the same
+command again carries on where it stopped; a higher --trials adds to what is there.
 
 Examples:
     python -m search {kind.name} --coarse
     python -m search {kind.name} --fine
-    python -m search {kind.name} --coarse --data mnist --hidden 50,50 --trials 12
+    python -m search {kind.name} --auto --data mnist --hidden 50,50
 """
+
+
+# Which stages a command is about.
+_FIRST, _FINE, _FINER, _AUTO = "coarse", "fine", "finer", "auto"
+
+
+def _check_stage(kind: "SearchKind", stage: StageOptions) -> None:
+    flags = {"--coarse": stage.coarse, "--fine": stage.fine, "--finer": stage.finer}
+    chosen = [name for name, said in (flags | {"--auto": stage.auto}).items() if said]
+    if len(chosen) != 1:
+        got = " and ".join(chosen) or "none"
+        raise UsageError(
+            f"a search is one of --coarse, --fine, --finer and --auto, got {got}; run\n"
+            f"    {program()} {kind.name} --coarse\nand after that\n"
+            f"    {program()} {kind.name} --fine"
+        )
+
+
+def _wanted(stage: StageOptions) -> str:
+    flags = {_FINE: stage.fine, _FINER: stage.finer, _AUTO: stage.auto}
+    return next((name for name, said in flags.items() if said), _FIRST)
 
 
 def _run(
     kind: "SearchKind",
-    stage: StageOptions,
+    request: "StageRequest",
+    wanted: str,
+    name: str | None,
     recipe: RecipeOptions,
     storage: StorageOptions,
     jobs: JobsOptions,
     output: OutputOptions,
 ) -> None:
-    if stage.coarse == stage.fine:
-        got = "both" if stage.coarse else "neither"
-        raise UsageError(
-            f"a search is either --coarse or --fine, got {got}; run\n"
-            f"    {program()} {kind.name} --coarse\nand after that\n"
-            f"    {program()} {kind.name} --fine"
-        )
     flags = recipe.flags()
-    if f"training.{kind.parameter}" in flags:
-        raise UsageError(
-            f"--{kind.parameter} is what this search varies; say which values to try with "
-            "--values, or with --low and --high"
-        )
-    request, n_jobs = _request(stage), jobs.n_jobs
+    for parameter in kind.parameters:
+        if parameter.key in flags:
+            raise UsageError(
+                f"--{parameter.name.replace('_', '-')} is what this search varies; say which "
+                "values to try with --values"
+                + (", or with --low and --high" if kind.refines else "")
+            )
 
     from search.interrupts import stoppable
     from search.progress import watching
-    from studies import searching
     from studies.means import Means
     from studies.reading import read_ranking
 
+    n_jobs = jobs.n_jobs
     with watching(quiet=output.quiet) as watch, stoppable(watch):
-        if stage.coarse:
+        if wanted in {_FIRST, _AUTO}:
             database = _coarse_database(kind, request, recipe, flags, storage, watch)
         else:
             from db.engine import open_database
@@ -93,15 +176,7 @@ def _run(
                 observer=watch,
                 progress=watch,
             )
-            if stage.coarse:
-                outcome = searching.coarse(
-                    means, kind, request, name=stage.study, path=recipe.path, flags=flags
-                )
-            else:
-                study = _coarse_study(database, kind, stage, recipe, flags, quiet=output.quiet)
-                outcome = searching.fine(
-                    means, kind, request, study=study, path=recipe.path, flags=flags
-                )
+            outcome = _searched(means, kind, request, wanted, name, recipe, flags, output)
             ranking = read_ranking(database, outcome.study)
     if output.json:
         say_json(ranking.to_json())
@@ -111,19 +186,134 @@ def _run(
     print_ranking(stdout(), ranking, _next(kind, outcome, recipe, storage))
 
 
-def _request(stage: StageOptions) -> "StageRequest":
-    from studies.spaces import parse_values
+def _searched(
+    means: "Means",
+    kind: "SearchKind",
+    request: "StageRequest",
+    wanted: str,
+    name: str | None,
+    recipe: RecipeOptions,
+    flags: dict[str, Any],
+    output: OutputOptions,
+) -> "Outcome":
+    from studies import searching
+
+    if wanted == _FIRST:
+        return searching.coarse(means, kind, request, name=name, path=recipe.path, flags=flags)
+    if wanted == _AUTO:
+        return searching.auto(means, kind, request, name=name, path=recipe.path, flags=flags)
+    study = _coarse_study(means.database, kind, name, recipe, flags, quiet=output.quiet)
+    return searching.fine(
+        *(means, kind, request),
+        study=study,
+        path=recipe.path,
+        flags=flags,
+        stage_name=wanted,
+    )
+
+
+def _request(kind: "SearchKind", stage: StageOptions) -> "StageRequest":
+    from studies.dimensions import Dimension
+    from studies.spaces import LogRange, parse_values
     from studies.stages import StageRequest
 
+    n = len(kind.dimensions)
+    lows, highs = _ends("--low", stage.low, kind), _ends("--high", stage.high, kind)
+    lists = [None] * n if stage.values is None else stage.values.split(";")
+    if len(lists) != n:
+        names = " and ".join(p.name for p in kind.parameters)
+        raise UsageError(
+            f"--values must be {n} lists separated by ;, for {names}; got {stage.values!r}"
+        )
+    values = [
+        None if text is None else parse_values(text, zero_allowed=dimension.parameter.zero_allowed)
+        for text, dimension in zip(lists, kind.dimensions, strict=True)
+    ]
+    several: list[Dimension] = []
+    if n > 1:
+        for i, dimension in enumerate(kind.dimensions):
+            tried, low, high = values[i], lows[i], highs[i]
+            if tried is not None:
+                several.append(Dimension(dimension.parameter, values=tried))
+            elif low is not None or high is not None:
+                usual = dimension.range
+                assert usual is not None  # noqa: S101  # searches that refine have ranges
+                ends = (usual.low if low is None else low, usual.high if high is None else high)
+                several.append(dimension.with_range(LogRange(*ends)))
     return StageRequest(
         n_trials=stage.trials,
-        values=None if stage.values is None else parse_values(stage.values),
-        low=stage.low,
-        high=stage.high,
+        values=values[0] if n == 1 else None,
+        low=lows[0] if n == 1 else None,
+        high=highs[0] if n == 1 else None,
+        dimensions=tuple(several),
         sampler=stage.sampler,
         replicates=stage.replicates,
         prune=stage.prune,
+        fresh=stage.fresh,
     )
+
+
+def _ends(flag: str, text: str | None, kind: "SearchKind") -> list[float | None]:
+    """Return an end of the range of each parameter."""
+    n = len(kind.dimensions)
+    if text is None:
+        return [None] * n
+    parts = text.split(",")
+    try:
+        ends = [float(part) for part in parts]
+    except ValueError:
+        raise UsageError(f"{flag} must be a number, got {text!r}") from None
+    if len(ends) != n:
+        names = " and ".join(p.name for p in kind.parameters)
+        raise UsageError(
+            f"{flag} must be {n} numbers separated by commas, for {names}; got {text!r}"
+            if n > 1
+            else f"{flag} must be a number, got {text!r}"
+        )
+    return list(ends)
+
+
+def _grid_request(
+    kind: "SearchKind",
+    stage: GridOptions,
+    *,
+    layers: str | None = None,
+    one_at_a_time: bool = False,
+    recipe: RecipeOptions | None = None,
+) -> "StageRequest":
+    from studies.grids import TRICKS_ONE_AT_A_TIME
+    from studies.stages import StageRequest
+
+    (dimension,) = kind.dimensions
+    values = None
+    if stage.values is not None:
+        values = tuple(dimension.parameter.parse(part) for part in stage.values.split(","))
+    if layers is not None:
+        if values is not None:
+            raise UsageError("hidden layers are either --values or --layers, got both")
+        values = _layers(layers, recipe)
+    return StageRequest(
+        values=values,
+        dimensions=(TRICKS_ONE_AT_A_TIME,) if one_at_a_time else (),
+        replicates=stage.replicates,
+        alone=stage.alone,
+        equal=stage.equal,
+        fresh=stage.fresh,
+    )
+
+
+def _layers(text: str, recipe: RecipeOptions | None) -> tuple[tuple[int, ...], ...]:
+    """Return so many hidden layers, each as wide as the recipe's first."""
+    from studies.recipe import make_recipe
+
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = [-1]
+    if min(numbers) < 0:
+        raise UsageError(f"--layers must be whole numbers >= 0, as in 1,2,10; got {text!r}")
+    hidden = (50,) if recipe is None else make_recipe(recipe.path, recipe.flags()).network.hidden
+    return tuple((hidden or (50,))[:1] * number for number in numbers)
 
 
 def _coarse_database(
@@ -136,22 +326,23 @@ def _coarse_database(
 ) -> "Database":
     """Return the database, made only after everything else has proved to be right."""
     from db.engine import is_new, open_database
-    from models.data import prepare
-    from studies.recipe import make_recipe
-    from studies.searching import check_new
-    from studies.specs import to_data_spec
+    from studies.means import prepared
+    from studies.searching import asked_recipe, check_new
 
     if is_new(storage.url):
-        asked = make_recipe(recipe.path, flags)
-        data = prepare(to_data_spec(asked), data_dir=recipe.data.data_dir, progress=progress)
-        check_new(kind, request, asked, data)
+        asked = asked_recipe(kind, recipe.path, flags)
+
+        def prepare(spec: "DataSpec") -> "PreparedData":
+            return prepared(spec, recipe.data.data_dir, progress)
+
+        check_new(kind, request, asked, prepare)
     return open_database(storage.url, create=True)
 
 
 def _coarse_study(
     database: "Database",
     kind: "SearchKind",
-    stage: StageOptions,
+    study_asked: str | None,
     recipe: RecipeOptions,
     flags: dict[str, Any],
     *,
@@ -165,21 +356,20 @@ def _coarse_study(
     from db import repository
     from studies.errors import StudyError
     from studies.reading import named_study
-    from studies.recipe import make_recipe
-    from studies.searching import study_name
+    from studies.searching import asked_recipe, study_name
 
-    if stage.study is not None:
-        if repository.find_study(database, stage.study) is None:
+    if study_asked is not None:
+        if repository.find_study(database, study_asked) is None:
             raise StudyError(
-                f"study {stage.study} is not in {database.label}; run\n    "
-                + typed(kind.name, "--coarse", "--study", stage.study)
+                f"study {study_asked} is not in {database.label}; run\n    "
+                + typed(kind.name, "--coarse", "--study", study_asked)
             )
-        return named_study(database, stage.study)
+        return named_study(database, study_asked)
     if "data.name" not in flags and recipe.path is None:
         study = named_study(database, None, search=kind.name)
         note(f"the most recent {kind.name} study: {study.name}", quiet=quiet)
         return study
-    name = study_name(kind, make_recipe(recipe.path, flags))
+    name = study_name(kind, asked_recipe(kind, recipe.path, flags))
     found = repository.find_study(database, name)
     if found is None:
         data = recipe.data.data or ""
@@ -209,6 +399,6 @@ def _next(
     else:
         named = ("--study", study.name)
     words = (kind.name, "--fine", *named)
-    if outcome.stage.name != COARSE:
+    if outcome.stage.name != COARSE or not kind.refines:
         words = ("test", *(named and (study.name,)))
     return typed(*words, storage=storage.storage, data_dir=recipe.data.data_dir)

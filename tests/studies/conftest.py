@@ -1,6 +1,6 @@
 """Small studies on a small file of samples, in a folder of their own."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -78,16 +78,15 @@ class Bench:
     def means(self, **changes):
         return Means(self.database, **{"n_jobs": 1, **changes})
 
-    def coarse(self, request=None, *, means=None, name=None, **flags):
+    def coarse(self, request=None, *, means=None, name=None, kind=LAMBDA, fresh=True, **flags):
         asked = {**self.flags, **{k.replace("__", "."): v for k, v in flags.items()}}
-        return coarse(
-            means or self.means(), LAMBDA, request or StageRequest(), name=name, flags=asked
-        )
+        # Studies that are compared with each other must not take over each other's runs.
+        request = replace(request or StageRequest(), fresh=fresh)
+        return coarse(means or self.means(), kind, request, name=name, flags=asked)
 
-    def fine(self, study, request=None, *, means=None, flags=None):
-        return fine(
-            means or self.means(), LAMBDA, request or StageRequest(), study=study, flags=flags
-        )
+    def fine(self, study, request=None, *, means=None, flags=None, kind=LAMBDA, **options):
+        request = replace(request or StageRequest(), fresh=True)
+        return fine(means or self.means(), kind, request, study=study, flags=flags, **options)
 
     def ranking(self, study):
         return read_ranking(self.database, study)

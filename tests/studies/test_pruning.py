@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from db import repository
 from models.cohort import initial_state, pruned, state_to_bytes
 from models.training import train
-from studies import searching
+from studies import runs
 from studies.pruning import rungs, tie_margin, to_stop
 from studies.running import StoppedByRequest
 from studies.stages import StageRequest
@@ -104,7 +104,7 @@ def test_optuna_hears_of_pruned_trials(bench):
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 4, 5, 7])
 def test_a_halved_search_that_was_stopped_ends_as_one_that_was_not(bench, monkeypatch, stop_after):
     monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
-    monkeypatch.setattr(searching, "n_cores", lambda: 2)
+    monkeypatch.setattr(runs, "n_cores", lambda: 2)
     expected = comparable(bench.ranking(bench.coarse(WIDE, name="whole", **LONG).study))
 
     with pytest.raises(StoppedByRequest):

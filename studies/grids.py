@@ -1,0 +1,92 @@
+"""Searches that are one grid of values: batch size, data-set size, hidden layers, tricks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from studies.dimensions import VARIANT, Dimension, parameter
+from studies.search_kind import SearchKind
+
+BATCH_SIZE = SearchKind(
+    name="batch-size",
+    dimensions=(Dimension(parameter("batch_size"), values=(1, 10, 100, 1000)),),
+    refines=False,
+    implied={"training.schedule": "constant", "training.epochs": 5},
+    alone=True,
+    question="time against accuracy: larger batches are faster, and make fewer updates",
+)
+
+DATASET_SIZE = SearchKind(
+    name="dataset-size",
+    dimensions=(Dimension(parameter("train"), values=(100, 500, 1000, 10_000)),),
+    refines=False,
+    replicates=3,
+    draws=True,
+    question="how accuracy grows with the number of training samples",
+)
+
+HIDDEN = SearchKind(
+    name="hidden",
+    dimensions=(Dimension(parameter("hidden"), values=((32,), (64,), (128,))),),
+    refines=False,
+    question="how wide and how deep the network is",
+)
+
+# Each trick of NTNU's TDT4265 assignment 2, in its order, which starts without shuffling in
+# assignment 1; η goes down when momentum comes in, as the assignment says.
+_TRICKS: dict[str, Mapping[str, Any]] = {
+    "shuffling": {"training.shuffle": True},
+    "initialisation": {"network.initialisation": "xavier"},
+    "improved sigmoid": {"network.activation": "improved-sigmoid"},
+    "momentum": {"training.optimizer": "momentum", "training.momentum": 0.9, "training.eta": 0.02},
+}
+
+
+def cumulative(tricks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the base, and each trick with all before it.
+
+    >>> list(cumulative({"a": {"x": 1}, "b": {"y": 2}}).items())
+    [('base', {}), ('+ a', {'x': 1}), ('+ b', {'x': 1, 'y': 2})]
+    """
+    variants: dict[str, dict[str, Any]] = {"base": {}}
+    said: dict[str, Any] = {}
+    for name, statement in tricks.items():
+        said = said | dict(statement)
+        variants[f"+ {name}"] = said
+    return variants
+
+
+def one_at_a_time(tricks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the base, and each trick alone.
+
+    >>> list(one_at_a_time({"a": {"x": 1}, "b": {"y": 2}}))
+    ['base', 'only a', 'only b']
+    """
+    return {"base": {}} | {f"only {name}": dict(said) for name, said in tricks.items()}
+
+
+def variants_of(variants: Mapping[str, Mapping[str, Any]]) -> Dimension:
+    """Return the dimension of some named variants, all of which are tried."""
+    return Dimension(parameter(VARIANT), values=tuple(variants), variants=dict(variants))
+
+
+TRICKS_CUMULATIVE = variants_of(cumulative(_TRICKS))
+TRICKS_ONE_AT_A_TIME = variants_of(one_at_a_time(_TRICKS))
+
+TRICKS = SearchKind(
+    name="tricks",
+    dimensions=(TRICKS_CUMULATIVE,),
+    refines=False,
+    implied={
+        "network.hidden": (64,),
+        "network.activation": "sigmoid",
+        "network.initialisation": "uniform",
+        "network.sigma": 1.0,
+        "training.schedule": "constant",
+        "training.eta": 0.1,
+        "training.batch_size": 32,
+        "training.epochs": 50,
+        "training.shuffle": False,
+        "training.patience": 10,
+    },
+    question="what shuffling, initialisation, activation and momentum add, one after another",
+)

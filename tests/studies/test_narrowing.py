@@ -1,0 +1,110 @@
+"""Windows over one and several dimensions."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studies.dimensions import Dimension, parameter
+from studies.errors import StudyError
+from studies.narrowing import ScoredTrial, narrowed
+from studies.refinement import ScoredPoint, refine
+from studies.spaces import LogRange
+
+LAMBDA = Dimension(parameter("lambda"), LogRange(1e-5, 1e-1))
+ETA = Dimension(parameter("eta"), LogRange(1e-3, 1e0))
+
+
+def bump(point, optimum):
+    """Return an accuracy that falls off with the distance in decades."""
+    distance = sum((math.log10(point[name]) - at) ** 2 for name, at in optimum.items())
+    return 0.9 * math.exp(-distance / 4)
+
+
+def grid(n, optimum, diverges_from=math.inf):
+    points = [{"lambda": a, "eta": b} for a in LAMBDA.grid(n) for b in ETA.grid(n)]
+    return [
+        ScoredTrial(point, bump(point, optimum), 0.1)
+        if point["eta"] < diverges_from
+        else ScoredTrial(point, None, None, "diverged")
+        for point in points
+    ]
+
+
+@given(at_lambda=st.floats(-5, -1), at_eta=st.floats(-3, 0), n=st.integers(3, 7))
+def test_every_range_gets_narrower_and_holds_the_best_point(at_lambda, at_eta, n):
+    trials = grid(n, {"lambda": at_lambda, "eta": at_eta})
+
+    found = narrowed([LAMBDA, ETA], trials)
+
+    for before, after in zip([LAMBDA, ETA], found.dimensions, strict=True):
+        assert after.range.decades < before.range.decades
+        assert after.range.contains(found.best[after.name])
+
+
+@given(at_lambda=st.floats(-4.9, -1.1), at_eta=st.floats(-2.9, -0.1))
+def test_stages_arrive_at_the_optimum(at_lambda, at_eta):
+    optimum = {"lambda": at_lambda, "eta": at_eta}
+    dimensions, trials = [LAMBDA, ETA], []
+    for _ in range(5):
+        grids = [d.grid(4) for d in dimensions]
+        points = [{"lambda": a, "eta": b} for a in grids[0] for b in grids[1]]
+        trials += [ScoredTrial(point, bump(point, optimum), 0.1) for point in points]
+        found = narrowed(dimensions, trials)
+        dimensions = list(found.dimensions)
+
+    for name, at in optimum.items():
+        assert abs(math.log10(found.best[name]) - at) < 0.35
+
+
+def test_an_optimum_on_the_edge_is_looked_for_beyond_it():
+    trials = grid(5, {"lambda": -7, "eta": -1.5})
+
+    found = narrowed([LAMBDA, ETA], trials)
+
+    assert found.dimensions[0].range.low < 1e-5
+    assert "lower edge" in found.warnings[0]
+    assert found.dimensions[1].range.low >= 1e-3
+
+
+def test_values_at_which_everything_diverged_bound_the_window():
+    trials = grid(5, {"lambda": -3, "eta": 1}, diverges_from=0.5)
+
+    found = narrowed([LAMBDA, ETA], trials)
+
+    assert found.dimensions[1].range.high < 1.0
+    assert not found.warnings
+
+
+def test_one_range_is_narrowed_as_it_always_was():
+    points = [(value, bump({"lambda": value}, {"lambda": -3})) for value in LAMBDA.grid(8)]
+
+    found = narrowed([LAMBDA], [ScoredTrial({"lambda": v}, a, 0.1) for v, a in points])
+
+    window = refine([ScoredPoint(v, a, 0.1) for v, a in points], LAMBDA.range)
+    assert found.dimensions[0].range == window.range
+    assert found.reason == window.reason
+
+
+def test_choices_are_those_of_the_best_trial():
+    activation = Dimension(parameter("activation"), values=("relu", "tanh"))
+    trials = [
+        ScoredTrial({"lambda": value, "activation": name}, 0.5 + bonus - abs(at + 3) / 10, 0.1)
+        for name, bonus in (("relu", 0.0), ("tanh", 0.1))
+        for at in (-5, -4, -3, -2, -1)
+        for value in [10.0**at]
+    ]
+
+    found = narrowed([LAMBDA, activation], trials)
+
+    assert found.dimensions[1].values == ("tanh",)
+    assert found.dimensions[0].range.contains(1e-3)
+    assert "activation as in the best trial: tanh" in found.reason
+
+
+def test_what_has_no_range_cannot_be_narrowed():
+    activation = Dimension(parameter("activation"), values=("relu", "tanh"))
+
+    with pytest.raises(StudyError, match="has none"):
+        narrowed([activation], [ScoredTrial({"activation": "relu"}, 0.5, 0.1)])
