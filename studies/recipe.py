@@ -289,7 +289,8 @@ def make_recipe(
     Raises:
         RecipeError: Names the file and the key, or the flag.
     """
-    stated = {} if path is None else _read(path)
+    # By itself first: what the file implies, as its eta a constant schedule, counts as stated.
+    stated = {} if path is None else _merged({}, _read(path))
     if path is not None:
         recipe = _validated(_merged(_suited(stated, implied), stated), f"{path}: ")
         if not flags:
@@ -469,6 +470,8 @@ def _merged_section(base: Stated, said: Stated, section: str) -> Stated:
         if (key not in parts or choices[parts[key].choice] in parts[key].choices)
         and not (key == "cycles" and "epochs" in said)
         and not (key == "epochs" and "cycles" in said)
+        # A deviation of 0.01 is no bound for uniform weights.
+        and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
         # A deviation of 0.01 is no bound for uniform weights.
         and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
     }

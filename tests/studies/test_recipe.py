@@ -93,6 +93,18 @@ def test_an_eta_makes_the_schedule_constant_and_counts_epochs():
     }
 
 
+def test_a_flag_about_something_else_leaves_what_a_file_implies(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text("[training]\neta = 0.3\n[network]\nsigma = 0.5\n")
+
+    recipe = make_recipe(path, {"training.batch_size": 5, "network.hidden": (3,)})
+
+    assert keyed(load_recipe(path), recipe) == {
+        "training.batch_size": (20, 5),
+        "network.hidden": ([50], [3]),
+    }
+
+
 def test_stating_epochs_unsays_cycles_and_the_other_way_round():
     by_epochs = with_overrides(default_recipe(), {"training.epochs": 4})
     by_cycles = with_overrides(by_epochs, {"training.cycles": 3})
