@@ -83,12 +83,13 @@ class OptunaTrial:
 class OptunaStage:
     """One stage as an Optuna study that maximises validation accuracy."""
 
-    def __init__(self, storage: RDBStorage, study: Study, label: str) -> None:
+    def __init__(self, storage: RDBStorage, study: Study, uuid: object, label: str) -> None:
         self._storage = storage
         self._study = study
+        self._uuid = uuid
         self._label = label
         self._study_id = storage.get_study_id_from_name(study.study_name)
-        self._uuids: dict[int, str | None] = {}
+        self._trial_ids: dict[int, int] = {}  # by number
 
     @classmethod
     def open(cls, database: Database, name: str, attributes: Mapping[str, Any]) -> Self:
@@ -112,8 +113,9 @@ class OptunaStage:
                     sampler=optuna.samplers.RandomSampler(seed=0),  # never asked
                     load_if_exists=True,
                 )
-                stage = cls(storage, study, f"Optuna's study {name!r} in {database.label}")
-                stage._check_owner(attributes.get(UUID))
+                uuid, label = attributes.get(UUID), f"Optuna's study {name!r} in {database.label}"
+                stage = cls(storage, study, uuid, label)
+                stage._check_owner()
                 stage.set_attributes(attributes)
             except BaseException:
                 _close(storage)
@@ -165,11 +167,13 @@ class OptunaStage:
         with _quiet(), _explained(self._label):
             self._check_still_there()
             numbers = self._numbers()
+            ids: dict[str, int] = {}
             for trial in trials:
-                if trial.uuid in numbers:
+                if trial.uuid in numbers or trial.uuid in ids:
                     continue
                 space = {name: _distribution(where) for name, where in trial.space.items()}
-                self._study.add_trial(
+                ids[trial.uuid] = self._storage.create_new_trial(
+                    self._study_id,
                     create_trial(
                         state=TrialState.RUNNING,
                         params={
@@ -178,29 +182,21 @@ class OptunaStage:
                         },
                         distributions=space,
                         user_attrs={**_plain(trial.attributes), UUID: trial.uuid},
-                    )
+                    ),
                 )
-                numbers[trial.uuid] = -1
-            if any(numbers[trial.uuid] < 0 for trial in trials):
+            if ids:
                 numbers = self._numbers()
+                self._trial_ids.update({numbers[uuid]: key for uuid, key in ids.items()})
             return {trial.uuid: numbers[trial.uuid] for trial in trials}
-
-    def report(self, number: int, values: Mapping[int, float]) -> None:
-        """Show values by step on the dashboard; not finite ones are left out.
-
-        Each costs a transaction of about a millisecond: give few. A finished trial is left alone.
-        """
-        with self._trial(number) as trial_id:
-            for step, value in values.items():
-                if math.isfinite(value):
-                    self._storage.set_trial_intermediate_value(trial_id, int(step), float(value))
 
     def finish(
         self,
         number: int,
         state: FinalState,
         value: float | None = None,
+        *,
         attributes: Mapping[str, Any] | None = None,
+        curve: Mapping[int, float] | None = None,
     ) -> None:
         """Tell how a trial ended; telling it again changes nothing.
 
@@ -208,22 +204,29 @@ class OptunaStage:
             number: Optuna's.
             state: Diverged and failed are both Optuna's FAIL, told apart by an attribute.
             value: Mean validation accuracy; needed for a complete trial only.
-            attributes: Set before the trial is told: a finished one cannot be changed.
+            attributes: Shown by the dashboard; JSON. Each costs a transaction, as points do.
+            curve: Values by step, for the dashboard; not finite ones are left out. Each costs a
+                transaction of most of a millisecond: give few.
         """
         if state == "complete" and (value is None or not math.isfinite(value)):
             raise ValueError(f"a complete trial needs a finite value, got {value}")
         kinds = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+        points = {int(s): float(v) for s, v in (curve or {}).items() if math.isfinite(v)}
         shown = dict(attributes or {})
         if state not in kinds:
             shown[STATE] = state
+        if state == "pruned":  # Optuna's convention
+            value = points[max(points)] if points else None
+        values = None if value is None or state not in kinds else [float(value)]
         with self._trial(number) as trial_id:
+            # All before the end is told: a finished trial cannot be changed.
             for key, attribute in shown.items():
                 self._storage.set_trial_user_attr(trial_id, key, _plain(attribute))
-            self._study.tell(
-                number,
-                float(value) if state == "complete" and value is not None else None,
-                state=kinds.get(state, TrialState.FAIL),
-                skip_if_finished=True,
+            for step, point in points.items():
+                self._storage.set_trial_intermediate_value(trial_id, step, point)
+            # What Study.tell does after it has read all of the trial, which takes as long again.
+            self._storage.set_trial_state_values(
+                trial_id, kinds.get(state, TrialState.FAIL), values
             )
 
     def fail_strays(self, known: set[str]) -> list[int]:
@@ -233,11 +236,10 @@ class OptunaStage:
         """
         with _quiet(), _explained(self._label):
             self._check_still_there()
-            self._numbers()
             strays = [
                 trial.number
                 for trial in self._trials(TrialState.RUNNING)
-                if self._uuids[trial.number] not in known
+                if trial.user_attrs.get(UUID) not in known
             ]
         for number in strays:
             self.finish(number, "failed")
@@ -252,7 +254,7 @@ class OptunaStage:
                 if UUID in trial.user_attrs
             }
 
-    def _check_owner(self, uuid: object) -> None:
+    def _check_owner(self) -> None:
         if self._study.directions != [StudyDirection.MAXIMIZE]:
             directions = ", ".join(each.name.lower() for each in self._study.directions)
             raise StorageError(
@@ -260,7 +262,7 @@ class OptunaStage:
                 " name another study"
             )
         owner = self._study.user_attrs.get(UUID)
-        if owner != uuid and (owner is not None or self._trials()):
+        if owner != self._uuid and (owner is not None or self._trials()):
             raise StorageError(
                 f"{self._label} was not made by this stage; rename or delete it, or name another"
                 " study"
@@ -282,8 +284,11 @@ class OptunaStage:
         )
 
     def _numbers(self) -> dict[str, int]:
-        self._uuids = {trial.number: trial.user_attrs.get(UUID) for trial in self._trials()}
-        return {uuid: number for number, uuid in self._uuids.items() if uuid is not None}
+        return {
+            trial.user_attrs[UUID]: trial.number
+            for trial in self._trials()
+            if UUID in trial.user_attrs
+        }
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=states or None)
@@ -292,24 +297,21 @@ class OptunaStage:
     def _trial(self, number: int) -> Generator[int]:
         """Yield Optuna's id of a trial; leave the block silently if the trial is finished."""
         with _quiet(), _explained(self._label):
-            if number not in self._uuids:
-                self._check_still_there()
-                self._numbers()
             try:
-                trial_id = self._storage.get_trial_id_from_study_id_trial_number(
-                    self._study_id, number
-                )
-                uuid = self._storage.get_trial(trial_id).user_attrs.get(UUID)
-            except KeyError as error:
-                raise self._gone() from error
-            if uuid != self._uuids.get(number):
-                raise self._gone()
-            if uuid is None:  # a stray, without a name of its own to know it by
-                self._check_still_there()
-            try:
-                yield trial_id
+                # Another study may have the ids by now: SQLite gives those of deleted rows out
+                # again. No single trial can be deleted: they are ours as long as the study is.
+                owner = self._storage.get_study_user_attrs(self._study_id).get(UUID)
+                if owner != self._uuid:
+                    raise self._gone()
+                if number not in self._trial_ids:
+                    self._trial_ids[number] = self._storage.get_trial_id_from_study_id_trial_number(
+                        self._study_id, number
+                    )
+                yield self._trial_ids[number]
             except UpdateFinishedTrialError:
                 return
+            except KeyError as error:
+                raise self._gone() from error
 
 
 # ---------------------------------------------------------------------------------- new points

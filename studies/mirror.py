@@ -50,19 +50,20 @@ class OptunaMirror:
         stage = self._open()
         curves = repository.mean_accuracies(self._database, [trial.id for trial in trials])
         for trial in trials:
-            number = self._numbers[trial.uuid]
             curve = curves.get(trial.id, {})
-            stage.report(number, {epoch: curve[epoch] for epoch in thinned(list(curve))})
+            attributes = {
+                "validation_loss": trial.validation_loss,
+                "train_accuracy": trial.train_accuracy,
+                "seconds": trial.seconds,
+            }
+            if trial.replicates > 1:
+                attributes["replicates"] = trial.replicates
             stage.finish(
-                number,
+                self._numbers[trial.uuid],
                 trial.state,  # type: ignore[arg-type]  # finished, so neither planned nor running
                 trial.validation_accuracy,
-                {
-                    "validation_loss": trial.validation_loss,
-                    "train_accuracy": trial.train_accuracy,
-                    "seconds": trial.seconds,
-                    "replicates": trial.replicates,
-                },
+                attributes=attributes,
+                curve={epoch: curve[epoch] for epoch in thinned(list(curve))},
             )
         repository.mark_told(self._database, [trial.uuid for trial in trials])
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.storages import RDBStorage
@@ -57,16 +58,15 @@ def mirrored(outside: Outside, name: str = NAME) -> optuna.Study:
 def test_optuna_reads_what_was_told(outside: Outside, db: Database) -> None:
     with OptunaStage.open(db, NAME, {"uuid": "s", "window": (1e-5, 1e-1)}) as stage:
         numbers = stage.start(trials("a", "b", "c", "d"))
-        stage.report(numbers["a"], {1: 0.25, 2: 0.5, 3: math.nan})
         stage.finish(
             numbers["a"],
             "complete",
             np.float32(0.75),  # type: ignore[arg-type]
-            {"seconds": np.float32(2), "spread": math.inf},
+            attributes={"seconds": np.float32(2), "spread": math.inf},
+            curve={1: 0.25, 2: 0.5, 3: math.nan},
         )
         stage.finish(numbers["b"], "diverged")
-        stage.report(numbers["c"], {1: 0.125})
-        stage.finish(numbers["c"], "pruned")
+        stage.finish(numbers["c"], "pruned", 0.5, curve={2: 0.125, 1: 0.25})
         stage.finish(numbers["d"], "failed", attributes={"reason": "no memory"})
 
     study = mirrored(outside)
@@ -87,12 +87,52 @@ def test_each_step_may_be_repeated(outside: Outside, db: Database) -> None:
         with OptunaStage.open(db, NAME, {"uuid": "s"}) as stage:
             numbers = stage.start(trials("a", "b"))
             for value in (0.5, 0.625):
-                stage.finish(numbers["a"], "complete", value, {"seconds": value})
-            stage.report(numbers["a"], {1: 0.1})
+                seconds, curve = {"seconds": value}, {1: value}
+                stage.finish(numbers["a"], "complete", value, attributes=seconds, curve=curve)
+            stage.finish(numbers["a"], "pruned", curve={2: 0.1})
 
     a, b = mirrored(outside).get_trials()
-    assert (a.value, a.user_attrs["seconds"], a.intermediate_values) == (0.5, 0.5, {})
+    assert (a.value, a.user_attrs["seconds"], a.intermediate_values) == (0.5, 0.5, {1: 0.5})
     assert b.state == TrialState.RUNNING
+
+
+def test_a_trial_told_by_half_is_told_whole_the_next_time(
+    outside: Outside, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise RuntimeError
+
+    told: dict[str, Any] = {"attributes": {"seconds": 2.0}, "curve": {1: 0.25, 2: 0.5}}
+    with OptunaStage.open(db, NAME, {"uuid": "s"}) as stage:
+        numbers = stage.start(trials("a"))
+        for step in (
+            "set_trial_user_attr",
+            "set_trial_intermediate_value",
+            "set_trial_state_values",
+        ):
+            with monkeypatch.context() as patch:
+                patch.setattr(RDBStorage, step, killed)
+                with pytest.raises(RuntimeError):
+                    stage.finish(numbers["a"], "complete", 0.75, **told)
+    with OptunaStage.open(db, NAME, {"uuid": "s"}) as stage:
+        stage.finish(stage.start(trials("a"))["a"], "complete", 0.75, **told)
+
+    (a,) = mirrored(outside).get_trials()
+    assert (a.number, a.state, a.value) == (0, TrialState.COMPLETE, 0.75)
+    assert (a.user_attrs["seconds"], a.intermediate_values) == (2.0, told["curve"])
+
+
+def test_telling_costs_a_transaction_for_each_thing_told(db: Database) -> None:
+    told: dict[str, Any] = {"attributes": {"seconds": 2.0, "n": 1}, "curve": {1: 0.25, 2: 0.5}}
+    transactions = []
+    with OptunaStage.open(db, NAME, {"uuid": "s"}) as stage:
+        numbers = stage.start(trials("a", "b"))
+        sa.event.listen(stage._storage.engine, "begin", transactions.append)
+        for uuid in numbers:
+            stage.finish(numbers[uuid], "complete", 0.75, **told)
+
+    # Two attributes, two points, the end; and whether the study is still ours.
+    assert len(transactions) == len(numbers) * (2 + 2 + 1 + 1)
 
 
 def test_strays_are_failed_and_wishes_stay(outside: Outside, db: Database) -> None:
@@ -147,10 +187,14 @@ def test_a_study_of_another_is_refused(outside: Outside, db: Database) -> None:
 
 
 @pytest.mark.parametrize("replaced", ["nothing", "another", "same-name"])
+@pytest.mark.parametrize("started", ["now", "before"])
 def test_a_study_deleted_from_outside_is_noticed(
-    outside: Outside, db: Database, replaced: str
+    outside: Outside, db: Database, started: str, replaced: str
 ) -> None:
     other = None
+    if started == "before":
+        with OptunaStage.open(db, NAME, {"uuid": "s"}) as stage:
+            stage.start(trials("a"))
     with OptunaStage.open(db, NAME, {"uuid": "s"}) as stage:
         numbers = stage.start(trials("a"))
         optuna.delete_study(study_name=NAME, storage=outside())
@@ -160,9 +204,7 @@ def test_a_study_deleted_from_outside_is_noticed(
             other.ask()
 
         with pytest.raises(StorageError, match="renamed or deleted"):
-            stage.finish(numbers["a"], "complete", 0.5)
-        with pytest.raises(StorageError, match="renamed or deleted"):
-            stage.report(numbers["a"], {1: 0.5})
+            stage.finish(numbers["a"], "complete", 0.5, curve={1: 0.5})
 
     if other is not None:
         (trial,) = other.trials
