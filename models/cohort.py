@@ -184,7 +184,7 @@ def state_to_bytes(state: CohortState) -> bytes:
         "best": state.best is not None,
         "n_optimizer": len(state.optimizer),
         "n_layers": len(state.parameters.weights),
-        "biases": bool(state.parameters.biases),
+        "n_biases": len(state.parameters.biases),
         "finished": {
             str(slot): [done.outcome, done.epoch, done.scored_epoch]
             for slot, done in state.finished.items()
@@ -206,11 +206,14 @@ def state_from_bytes(payload: bytes) -> CohortState:
         with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes())
 
+            n_layers = header["n_layers"]
+            # Older checkpoints say only whether there are biases: all layers had them, or none.
+            n_biases = header["n_biases"] if "n_biases" in header else n_layers * header["biases"]
+
             def parameters(prefix: str) -> Parameters:
-                layers = range(header["n_layers"])
                 return Parameters(
-                    [archive[f"{prefix}/W{i}"] for i in layers],
-                    [archive[f"{prefix}/b{i}"] for i in layers] if header["biases"] else [],
+                    [archive[f"{prefix}/W{i}"] for i in range(n_layers)],
+                    [archive[f"{prefix}/b{i}"] for i in range(n_biases)],
                 )
 
             return CohortState(

@@ -69,7 +69,7 @@ def cost_gradients(
     for layer, delta, below in network.backward(parameters, x, scores):
         weight_gradient(layer, delta, below, gradients.weights[layer])
         gradients.weights[layer] += 2 * l2_strength * parameters.weights[layer]
-        if gradients.biases:
+        if layer < len(gradients.biases):
             gradients.biases[layer][:] = delta.sum(axis=2)
     return gradients
 

@@ -23,7 +23,7 @@ class Parameters:
 
     Attributes:
         weights: A layer each, (T, out, in).
-        biases: A layer each, (T, out); no entries where the network has no biases.
+        biases: A layer each, (T, out), of the layers from the input on that have any.
     """
 
     weights: list[Array]
@@ -43,7 +43,7 @@ class Parameters:
         """Yield ``W1``, ``b1``, ``W2``, … with their arrays."""
         for layer, weights in enumerate(self.weights):
             yield f"W{layer + 1}", weights
-            if self.biases:
+            if layer < len(self.biases):
                 yield f"b{layer + 1}", self.biases[layer]
 
     def squared_weights(self) -> Array:
@@ -62,11 +62,12 @@ def initial_parameters(
 
     Weights are drawn in float64 whatever ``dtype``, so that both precisions start alike.
     """
-    weights, biases = [], []
+    weights: list[Array] = []
+    biases: list[Array] = []
     for fan_in, fan_out in pairwise(spec.widths):
         drawn = INITIALISATIONS[spec.initialisation](rng, spec, fan_in, fan_out).astype(dtype)
         weights.append(np.repeat(drawn[None], n_trials, axis=0))
-        if spec.bias:
+        if len(biases) < spec.n_biased:
             biases.append(np.zeros((n_trials, fan_out), dtype))
     return Parameters(weights, biases)
 
@@ -111,7 +112,7 @@ class Network:
             self.activation.forward(layer)
             below, layer = layer, self.layers[index]
             np.matmul(parameters.weights[index], below, out=layer)
-            if parameters.biases:
+            if index < len(parameters.biases):
                 layer += parameters.biases[index][:, :, None]
         return layer
 

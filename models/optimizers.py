@@ -213,7 +213,7 @@ class SgdUpdater:
     def apply(self, layer: int, delta: Array, below: Array) -> None:
         """Add the scaled gradient to the layer's weights and biases."""
         parameters = self._parameters
-        if parameters.biases:
+        if layer < len(parameters.biases):
             parameters.biases[layer] += summed(delta)
         weights = parameters.weights[layer]
         if layer == 0:
@@ -336,7 +336,7 @@ class SlottedUpdater:
         eta, momentum = self._etas[self._i], self._momentum
         n_done = self._first_step + self._i
         self._rule.update(weights, gradient, self._weight_slots[layer], eta, momentum, n_done)
-        if self._parameters.biases:
+        if layer < len(self._parameters.biases):
             self._rule.update(
                 self._parameters.biases[layer],
                 np.array(summed(delta)),

@@ -30,15 +30,16 @@ class LayerCount:
 def count_parameters(spec: NetworkSpec) -> list[LayerCount]:
     """Return the layers from the input on.
 
-    With biases everywhere a layer has ``inputs x outputs + outputs`` parameters. Under the bias
-    trick a 1 is appended to the input: the first layer has ``(inputs + 1) x outputs``, the others
-    ``inputs x outputs``.
+    As the network is, a layer with a bias has ``inputs x outputs + outputs`` parameters. Under the
+    bias trick a 1 is appended to the input: the first layer has ``(inputs + 1) x outputs``, the
+    others ``inputs x outputs``.
     """
     layers = []
     for index, (n_inputs, n_outputs) in enumerate(pairwise(spec.widths)):
         n_weights = n_inputs * n_outputs
-        n_biases = n_outputs if spec.bias else 0
-        tricked = spec.bias and index == 0
+        biased = index < spec.n_biased
+        n_biases = n_outputs if biased else 0
+        tricked = biased and index == 0
         trick_inputs = n_inputs + 1 if tricked else n_inputs
         shown_inputs = f"({n_inputs} + 1)" if tricked else f"{n_inputs}"
         layers.append(
@@ -49,7 +50,7 @@ def count_parameters(spec: NetworkSpec) -> list[LayerCount]:
                 n_weights=n_weights,
                 n_biases=n_biases,
                 n_parameters=n_weights + n_biases,
-                arithmetic=f"{n_inputs} x {n_outputs}" + (f" + {n_outputs}" if spec.bias else ""),
+                arithmetic=f"{n_inputs} x {n_outputs}" + (f" + {n_outputs}" if biased else ""),
                 n_parameters_bias_trick=trick_inputs * n_outputs,
                 arithmetic_bias_trick=f"{shown_inputs} x {n_outputs}",
             )

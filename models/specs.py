@@ -8,6 +8,7 @@ from models.errors import ModelError
 
 ActivationName = Literal["relu", "sigmoid", "improved-sigmoid", "tanh"]
 InitialisationName = Literal["he", "xavier", "glorot-uniform", "normal", "uniform", "zero"]
+BiasName = Literal["all", "input", "none"]
 LossName = Literal["cross-entropy", "squared-error"]
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam"]
 ScheduleName = Literal["constant", "step", "cyclical"]
@@ -18,9 +19,18 @@ ACTIVATIONS: tuple[str, ...] = get_args(ActivationName)
 INITIALISATIONS: tuple[str, ...] = get_args(InitialisationName)
 # Those whose spread is ``sigma``.
 SPREAD_INITIALISATIONS = ("normal", "uniform")
+BIASES: tuple[str, ...] = get_args(BiasName)
 LOSSES: tuple[str, ...] = get_args(LossName)
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
+
+
+def named_bias(value: object) -> object:
+    """Return what ``True`` and ``False`` stand for, as plans and recipes of old have them.
+
+    Anything else is returned as it is.
+    """
+    return ("all" if value else "none") if isinstance(value, bool) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,9 @@ class NetworkSpec:
     Attributes:
         sigma: Standard deviation of the first weights where ``initialisation`` is ``normal``;
             where it is ``uniform``, they lie between ``-sigma`` and ``sigma``.
-        bias: Whether layers add a bias; biases start at 0 and are never penalised.
+        bias: Which layers add a bias: ``all``, the first alone (``input``, which is what a constant
+            1 beside the features gives: the courses' bias trick) or ``none``; ``True`` and
+            ``False`` stand for all and none. Biases start at 0 and are never penalised.
     """
 
     n_features: int
@@ -43,9 +55,12 @@ class NetworkSpec:
     initialisation: InitialisationName = "he"
     sigma: float = 0.01
     loss: LossName = "cross-entropy"
-    bias: bool = True
+    bias: BiasName = "all"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "bias", named_bias(self.bias))
+        if self.bias not in BIASES:
+            raise ModelError(f"bias must be one of {', '.join(BIASES)}, got {self.bias!r}")
         for width in (self.n_features, *self.hidden):
             if width < 1:
                 raise ModelError(f"layer widths must be >= 1, got {width}")
@@ -58,6 +73,11 @@ class NetworkSpec:
     def widths(self) -> tuple[int, ...]:
         """Return input, hidden and output widths, in that order."""
         return (self.n_features, *self.hidden, self.n_classes)
+
+    @property
+    def n_biased(self) -> int:
+        """Return how many layers have biases, counted from the input."""
+        return {"all": len(self.hidden) + 1, "input": 1, "none": 0}[self.bias]
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,17 +207,28 @@ class NetworkOptions:
         bool | None,
         option(NETWORK, "--bias/--no-bias", help="Whether layers add a bias (default: bias)."),
     ] = None
+    bias_trick: Annotated[
+        bool,
+        option(
+            NETWORK,
+            "--bias-trick",
+            help="Give a bias to the first layer alone, as a constant 1 in the input does.",
+        ),
+    ] = False
 
     def flags(self) -> dict[str, Any]:
         """Return what is stated of the recipe's network."""
         from studies.recipe import parse_hidden
 
+        if self.bias_trick and self.bias is not None:
+            given = "--bias" if self.bias else "--no-bias"
+            raise UsageError(f"biases are said by one option, got --bias-trick and {given}")
         return {
             "network.hidden": None if self.hidden is None else parse_hidden(self.hidden),
             "network.activation": self.activation,
             "network.initialisation": self.initialisation,
             "network.sigma": self.sigma,
-            "network.bias": self.bias,
+            "network.bias": "input" if self.bias_trick else self.bias,
         }
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -29,12 +30,14 @@ from models.specs import (
     SCHEDULES,
     SPREAD_INITIALISATIONS,
     ActivationName,
+    BiasName,
     InitialisationName,
     LossName,
     OptimizerName,
     PrecisionName,
     ScheduleName,
     ScoreName,
+    named_bias,
 )
 from studies.errors import RecipeError
 from studies.recipe_errors import ContradictionError, checked_size, explained
@@ -44,6 +47,7 @@ Stated = dict[str, Any]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Size = Annotated[int | float, PlainValidator(checked_size)]
 Rate = Annotated[float, Field(gt=0)]
+Bias = Annotated[BiasName, BeforeValidator(named_bias)]
 
 
 class _Section(BaseModel):
@@ -82,6 +86,7 @@ class NetworkRecipe(_Section):
         hidden: Widths of the hidden layers; none is softmax or linear regression.
         sigma: Standard deviation of ``normal`` first weights, bound of ``uniform`` ones; ``None``
             where they are others.
+        bias: Which layers add one; ``true`` is all, ``false`` none.
     """
 
     hidden: Annotated[
@@ -90,7 +95,7 @@ class NetworkRecipe(_Section):
     activation: ActivationName = "relu"
     initialisation: InitialisationName = "he"
     sigma: Rate | None = None
-    bias: bool = True
+    bias: Bias = "all"
 
     @model_validator(mode="before")
     @classmethod
@@ -470,6 +475,8 @@ def _merged_section(base: Stated, said: Stated, section: str) -> Stated:
         if (key not in parts or choices[parts[key].choice] in parts[key].choices)
         and not (key == "cycles" and "epochs" in said)
         and not (key == "epochs" and "cycles" in said)
+        # A deviation of 0.01 is no bound for uniform weights.
+        and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
         # A deviation of 0.01 is no bound for uniform weights.
         and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
         # A deviation of 0.01 is no bound for uniform weights.

@@ -126,8 +126,9 @@ def recipe_key(
     """Return the name of one training run: equal if and only if all that decides it is equal.
 
     Args:
-        network: Its activation does not count where there is no hidden layer, nor its sigma where
-            the first weights do not follow from it.
+        network: Its activation does not count where there is no hidden layer, nor which layers
+            beside the first have a bias, nor its sigma where the first weights do not follow
+            from it.
         training: All of it counts.
         hyperparameters: Only those count that the schedule and the optimizer look at.
         data_key: ``PreparedData.key``: the samples of both splits, normalised.
@@ -140,6 +141,9 @@ def recipe_key(
     layers = asdict(network)
     if not network.hidden:
         del layers["activation"]
+    # What could be said before there was a choice keeps its name of then.
+    if network.n_biased in {0, len(network.hidden) + 1}:
+        layers["bias"] = network.n_biased > 0
     if network.initialisation not in SPREAD_INITIALISATIONS:
         del layers["sigma"]
     deciding = _deciding(training.optimizer, training.schedule)

@@ -121,7 +121,7 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
             )
             for k in range(len(Ws)):
                 Ws[k] = optimizers[k].step(Ws[k], dWs[k], eta)
-                if spec.bias:
+                if spec.bias == "all" or (spec.bias == "input" and k == 0):
                     bs[k] = optimizers[len(Ws) + k].step(bs[k], dbs[k], eta)
             step += 1
         scores = forward(spec, Ws, bs, data.x_validation)[0][-1]

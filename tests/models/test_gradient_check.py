@@ -7,7 +7,7 @@ from models import gradient_check
 from models.gradient_check import check_gradients
 from models.losses import LOSSES, CrossEntropy
 from models.parameter_count import count_parameters
-from models.specs import ACTIVATIONS, NetworkSpec
+from models.specs import ACTIVATIONS, BIASES, NetworkSpec
 from tests.models.samples import made_up
 
 
@@ -32,8 +32,20 @@ def test_gradients_agree_with_central_differences(activation, loss, l2_strength,
         assert check.n_skipped <= check.n_checked // 10
 
 
-def test_a_network_without_biases_has_none_to_check():
-    assert [check.name for check in checked(bias=False)] == ["W1", "W2", "W3"]
+@pytest.mark.parametrize(
+    ("bias", "names"),
+    [
+        ("all", ["W1", "b1", "W2", "b2", "W3", "b3"]),
+        ("input", ["W1", "b1", "W2", "W3"]),
+        ("none", ["W1", "W2", "W3"]),
+    ],
+)
+@pytest.mark.parametrize("l2_strength", [0.0, 0.1])
+def test_the_biases_there_are_are_checked(bias, names, l2_strength):
+    checks = checked(l2_strength, bias=bias)
+
+    assert [check.name for check in checks] == names
+    assert all(check.passed for check in checks)
 
 
 @pytest.mark.parametrize("factor", [1.001, 0.5, -1.0])
@@ -78,8 +90,17 @@ def test_parameters_are_counted_as_the_labs_count_them(widths, biases_everywhere
     assert sum(layer.n_parameters_bias_trick for layer in layers) == bias_trick
 
 
-def test_the_arithmetic_of_a_layer_adds_up():
-    for layer in count_parameters(NetworkSpec(784, (128, 64), 10)):
+def test_a_bias_on_the_input_alone_gives_the_parameters_of_the_bias_trick():
+    layers = count_parameters(NetworkSpec(784, (64,), 10, bias="input"))
+
+    assert [layer.n_parameters for layer in layers] == [50_240, 640]
+    assert [layer.n_parameters_bias_trick for layer in layers] == [50_240, 640]
+    assert [layer.arithmetic for layer in layers] == ["784 x 64 + 64", "64 x 10"]
+
+
+@pytest.mark.parametrize("bias", BIASES)
+def test_the_arithmetic_of_a_layer_adds_up(bias):
+    for layer in count_parameters(NetworkSpec(784, (128, 64), 10, bias=bias)):
         written = layer.arithmetic.replace("x", "*")
         assert eval(written) == layer.n_parameters
         assert eval(layer.arithmetic_bias_trick.replace("x", "*")) == layer.n_parameters_bias_trick
@@ -101,6 +122,6 @@ def test_of_a_wide_network_some_elements_are_checked_always_the_same():
 
 
 def test_a_network_without_biases_has_the_same_parameters_in_both_conventions():
-    for layer in count_parameters(NetworkSpec(784, (128,), 10, bias=False)):
+    for layer in count_parameters(NetworkSpec(784, (128,), 10, bias="none")):
         assert layer.n_parameters == layer.n_parameters_bias_trick == layer.n_weights
         assert layer.arithmetic == layer.arithmetic_bias_trick

@@ -1,5 +1,7 @@
 """The cohort trainer against a textbook's, against itself alone, and against interruption."""
 
+import io
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -72,7 +74,9 @@ KINDS = [
     *({"schedule": name} for name in SCHEDULES),
     {"hidden": ()},
     {"hidden": (7, 5, 6)},
-    {"bias": False},
+    {"bias": "none"},
+    {"bias": "input"},
+    {"bias": "input", "hidden": (7, 5, 6), "optimizer": "momentum"},
     {"shuffle": False},
     {"drop_last": True},
     {"optimizer": "adam", "hidden": (), "schedule": "cyclical"},
@@ -93,9 +97,9 @@ def test_every_trial_of_a_cohort_is_trained_as_a_textbook_would(kinds):
         parameters = state.finished[slot].parameters
         for weights, reference in zip(parameters.weights, Ws, strict=True):
             np.testing.assert_allclose(weights[0], reference, atol=TOLERANCE)
-        if plan.network.bias:
-            for biases, reference in zip(parameters.biases, bs, strict=True):
-                np.testing.assert_allclose(biases[0], reference, atol=TOLERANCE)
+        assert len(parameters.biases) == plan.network.n_biased
+        for biases, reference in zip(parameters.biases, bs, strict=False):
+            np.testing.assert_allclose(biases[0], reference, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: " ".join(map(str, kinds.values())))
@@ -293,11 +297,33 @@ def test_training_accuracy_is_measured_on_all_samples_at_the_end():
     assert [row.train_loss for row in rows[:-1]] != [row.train_loss for row in all_rows[:-1]]
 
 
+def test_true_and_false_stand_for_biases_everywhere_and_nowhere():
+    for said, meant in ((True, "all"), (False, "none")):
+        assert NetworkSpec(12, (9,), 4, bias=said) == NetworkSpec(12, (9,), 4, bias=meant)
+    with pytest.raises(ModelError, match="bias must be one of all, input, none, got 'both'"):
+        NetworkSpec(12, (9,), 4, bias="both")
+
+
 def test_a_batch_larger_than_the_training_set_is_refused():
     plan = replace(plan_of(), training=TrainingSpec(151, 10))
 
     with pytest.raises(ModelError, match="training set's 150 samples, got 151"):
         trained(plan, made_up())
+
+
+@pytest.mark.parametrize("bias", ["all", "none"])
+def test_a_checkpoint_that_says_only_whether_there_are_biases_is_read(bias):
+    plan = plan_of(bias=bias)
+    now = state_to_bytes(initial_state(plan))
+    with np.load(io.BytesIO(now)) as archive:
+        arrays = dict(archive)
+    header = json.loads(arrays["header"].tobytes())
+    header["biases"] = header.pop("n_biases") > 0
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    older = io.BytesIO()
+    np.savez(older, **arrays)
+
+    assert state_to_bytes(state_from_bytes(older.getvalue())) == now
 
 
 def test_a_damaged_checkpoint_is_refused():

@@ -40,6 +40,7 @@ WRONG = [
     ("lambda --coarse --replicates 0", 2, "replicates must be 1 … 100,000, got 0"),
     ("lambda --coarse --sampler gird", 2, "did you mean grid?"),
     ("lambda --coarse --prune halvin", 2, "did you mean halving?"),
+    ("lambda --coarse --no-bias --bias-trick", 2, "got --bias-trick and --no-bias"),
     ("lambda --coarse --jobs 0", 2, "--jobs must be >= 1, got 0"),
     ("lambda --coarse --data minst", 1, "did you mean mnist?"),
     ("lambda --coarse --data nowhere.npz", 1, "existing file, got nowhere.npz"),

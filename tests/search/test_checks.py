@@ -60,6 +60,7 @@ def test_a_wrong_gradient_is_reported_and_the_command_fails(search, monkeypatch)
     [
         ("--data mnist --hidden none", 7850, ["784 x 10 + 10"]),
         ("--features 784 --hidden 64 --classes 10", 50890, ["784 x 64 + 64", "64 x 10 + 10"]),
+        ("--data mnist --hidden 64 --bias-trick", 50880, ["784 x 64 + 64", "64 x 10"]),
         ("--data cifar10 --hidden 50", 154160, ["3072 x 50 + 50", "50 x 10 + 10"]),
     ],
 )

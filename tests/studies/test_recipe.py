@@ -137,6 +137,31 @@ def test_the_spread_of_first_weights_has_a_default_of_its_own_for_each_distribut
     assert with_overrides(narrow, {"network.initialisation": "xavier"}).network.sigma is None
 
 
+def test_a_bias_is_named_or_said_as_true_or_false(tmp_path):
+    path = tmp_path / "recipe.toml"
+
+    def bias(value: str) -> str:
+        path.write_text(f"[network]\nbias = {value}\n")
+        return load_recipe(path).network.bias
+
+    assert [bias(value) for value in ("true", "false", "'input'")] == ["all", "none", "input"]
+    stored = to_json(default_recipe())
+    stored["network"]["bias"] = True
+    assert from_json(stored) == default_recipe()
+    assert make_recipe(flags={"network.bias": False}).network.bias == "none"
+    with pytest.raises(RecipeError, match="bias must be one of all, input, none, got 1"):
+        bias("1")
+
+
+def test_a_run_keeps_the_key_it_had_when_biases_were_everywhere_or_nowhere():
+    # Written by the program that knew true and false alone.
+    assert key_of({}).startswith("65779fd2058cb4aa")
+    assert key_of({"network.bias": False}).startswith("62878b5eb576c537")
+    linear = {"network.hidden": ()}
+    assert key_of({**linear, "network.bias": "input"}) == key_of(linear)
+    assert len({key_of({"network.bias": bias}) for bias in ("all", "input", "none")}) == 3
+
+
 def test_flags_that_repeat_a_recipe_make_no_difference():
     recipe = default_recipe()
 
