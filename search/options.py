@@ -212,7 +212,8 @@ class NetworkOptions:
         option(
             NETWORK,
             "--bias-trick",
-            help="Give a bias to the first layer alone, as a constant 1 in the input does.",
+            help="Give a bias to the first layer alone, as a constant 1 in the input does "
+            "(default: to all layers).",
         ),
     ] = False
 
