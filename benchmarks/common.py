@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmarks.peers import PEERS
+
 Value = TypeVar("Value")
 
 FIGURE = Path("benchmarks/scaling.png")
@@ -222,21 +224,36 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="print JSON rather than text")
     made.add_argument("--rounds", type=int, help="interleaved rounds")
     made.add_argument("--data-dir", type=Path, help="folder with the data sets' files")
-    made.add_argument("--peers", help="peers to compare with, separated by commas; none for none")
+    made.add_argument(
+        "--peers", type=_peers, help=f"peers to compare with, of {', '.join(_names())}; or none"
+    )
     made.add_argument("--huge", action="store_true", help="also measure what takes minutes")
     made.add_argument("--figure", type=Path, default=FIGURE, help="where scaling draws")
     return made
 
 
+def _names() -> tuple[str, ...]:
+    return tuple(peer.name for peer in PEERS)
+
+
+def _peers(text: str) -> tuple[str, ...]:
+    if text == "none":
+        return ()
+    named = tuple(text.split(","))
+    wrong = [name for name in named if name not in _names()]
+    if wrong:
+        raise argparse.ArgumentTypeError(
+            f"peers are {', '.join(_names())}, separated by commas, or none; got {', '.join(wrong)}"
+        )
+    return named
+
+
 def to_options(given: argparse.Namespace) -> Options:
     """Return the options as benchmarks want them."""
-    peers = None
-    if given.peers is not None:
-        peers = tuple(name for name in given.peers.split(",") if name not in {"", "none"})
     return Options(
         rounds=given.rounds,
         data_dir=given.data_dir,
-        peers=peers,
+        peers=given.peers,
         huge=given.huge,
         figure=given.figure,
     )

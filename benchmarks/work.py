@@ -80,8 +80,8 @@ class Work:
         return replace(self, flags=flags, task=replace(self.task, n_epochs=n_epochs))
 
 
-def w1(options: Options, n_epochs: int = 4) -> Work:
-    """Return λ on CIFAR-10, 3072-50-10: the KTH lab's network and cycle."""
+def w1(options: Options, n_epochs: int = 8) -> Work:
+    """Return λ on CIFAR-10, 3072-50-10: the KTH lab's network, cycle and length of a search."""
     flags = {
         "data.name": "cifar10",
         "data.split": "random",

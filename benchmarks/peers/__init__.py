@@ -3,9 +3,10 @@
 A peer is a module with ``make(task, **settings)``, which loads the data and compiles what there is
 to compile, and returns ``train(l2_strengths, n_epochs)``: the validation accuracy of each trial at
 the end. It trains what ours trains: the same samples, λ, epochs, batch size, first weights
-(as distributed), cyclical η and cost ``J = cross-entropy + λ Σ W²``; and measures what ours does
-after each epoch: loss and accuracy on the validation split and on 5,000 training samples. A peer
-without a place for that says so in ``remark``.
+(as distributed), cyclical η and cost ``J = cross-entropy + λ Σ W²``; and measures after each epoch
+what ours does: loss and accuracy on the validation split and on training samples. It takes 5,000 of
+these each time; ours 2,000, and at the end all, which is more than 5,000 an epoch. A peer without a
+place for that says so in ``remark``.
 """
 
 from collections.abc import Mapping
