@@ -1,5 +1,6 @@
 """Our side: a coarse search as the command carries it out, with a clock at each step."""
 
+import gc
 import os
 import tempfile
 import time
@@ -14,10 +15,10 @@ from benchmarks.work import Work
 from db import repository
 from db.engine import open_database
 from models.data import PreparedData
+from models.data.spec import DataSpec
 from models.segment import Segment, SegmentResult
 from studies.executors import Executor, ProcessExecutor
 from studies.reading import read_ranking
-from studies.recipe import Recipe
 from studies.registry import SEARCHES
 from studies.searching import Means, StageRequest, coarse
 
@@ -110,9 +111,10 @@ class ReadyMeans(Means):
 
     data: PreparedData | None = None
 
-    def prepare(self, recipe: Recipe) -> PreparedData:
+    def prepared(self, spec: DataSpec) -> PreparedData:
         """Return the data."""
         assert self.data is not None
+        assert self.data.spec == spec
         return self.data
 
 
@@ -120,6 +122,7 @@ class Ours:
     """Workers that are started, and searches on them, each in a database of its own."""
 
     def __init__(self, n_workers: int | None = None) -> None:
+        gc.set_threshold(50_000)  # as the command does
         executor = ProcessExecutor(n_workers or n_cores())
         executor.start()
         self._pids = (os.getpid(), *executor.worker_pids())
