@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from search.commands import datasets, exporting, listing, networks, ranking, searches, testing
+from search.commands import datasets, exporting, labs, listing, networks, ranking, searches, testing
 from search.console import note, prepare_streams, say
 from search.errors import DONE, FAILED, USAGE, Stopped, exit_status, program, said
 from search.paragraphs import paragraphs
@@ -36,6 +36,8 @@ def build() -> typer.Typer:
         hidden = {{"lambda": "lambda_"}.get(p.name, p.name) for p in kind.parameters}
         command = flattened(searches.search_command(kind), hidden=hidden)
         _add(app, kind.name, command, SEARCHING, searches.help_text(kind))
+    _add(app, "run", flattened(labs.run), SEARCHING)
+    _add(app, "presets", flattened(labs.presets), SEARCHING)
     _add(app, "test", flattened(testing.test), SEARCHING)
     _add(app, "rank", flattened(ranking.rank), RESULTS)
     _add(app, "list", flattened(listing.list_studies), RESULTS)

@@ -8,7 +8,7 @@ that two recipes can be compared key by key. What plays no part in a recipe is `
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -113,6 +113,7 @@ class TrainingRecipe(_Section):
         step_every: Epochs between two steps of the step schedule.
         patience: Evaluations without a lower validation loss before a trial stops; ``None`` never.
         score: Whether a trial counts with its last epoch or its best.
+        running: Whether each batch is measured before its update, as Keras does.
     """
 
     loss: LossName = "cross-entropy"
@@ -133,6 +134,7 @@ class TrainingRecipe(_Section):
     drop_last: bool = False
     patience: Count | None = None
     score: ScoreName = "final"
+    running: bool = False
     precision: PrecisionName = "float32"
 
     @model_validator(mode="before")
@@ -305,6 +307,29 @@ def make_recipe(
     return _validated(_merged(_suited(both, implied), both), "", said)
 
 
+def recipe_of(
+    stated: Mapping[str, Any],
+    layers: Sequence[Mapping[str, Any]],
+    implied: Mapping[str, Any],
+    where: str,
+) -> Recipe:
+    """Return the recipe that sections and layers over them state together.
+
+    Args:
+        stated: Sections of keys.
+        layers: Values by key, each overruling what is before it.
+        implied: Values by key that all of them overrule.
+        where: What messages begin with.
+
+    Raises:
+        RecipeError: Names the key.
+    """
+    both = _merged({}, dict(stated))
+    for layer in layers:
+        both = _merged(both, nested(layer))
+    return _validated(_merged(_suited(both, implied), both), where)
+
+
 def with_overrides(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
     """Return the recipe with other values for some keys.
 
@@ -475,10 +500,6 @@ def _merged_section(base: Stated, said: Stated, section: str) -> Stated:
         if (key not in parts or choices[parts[key].choice] in parts[key].choices)
         and not (key == "cycles" and "epochs" in said)
         and not (key == "epochs" and "cycles" in said)
-        # A deviation of 0.01 is no bound for uniform weights.
-        and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
-        # A deviation of 0.01 is no bound for uniform weights.
-        and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
         # A deviation of 0.01 is no bound for uniform weights.
         and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
     }

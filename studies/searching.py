@@ -72,6 +72,7 @@ def coarse(
     name: str | None = None,
     path: Path | None = None,
     flags: Mapping[str, Any] | None = None,
+    recipe: Recipe | None = None,
 ) -> Outcome:
     """Search the whole range, or all the values, or carry on with it.
 
@@ -82,11 +83,12 @@ def coarse(
         name: The study's; ``None`` names it after data set and search.
         path: A recipe file.
         flags: Recipe values by key; they overrule the file.
+        recipe: The whole recipe, in place of a file and flags.
 
     Raises:
         StudyError: If the study is there and was asked something else.
     """
-    asked = asked_recipe(kind, path, flags)
+    asked = recipe or asked_recipe(kind, path, flags)
     name = name or study_name(kind, asked)
     study = repository.find_study(means.database, name)
     if study is None:
@@ -94,7 +96,7 @@ def coarse(
         data = check_new(kind, request, recipe, means.prepared)
         study = _add_study(means.database, kind, name, recipe, data)
     else:
-        recipe = same_recipe(study, kind, path, flags)
+        recipe = same_recipe(study, kind, path, flags, recipe)
         data = checked_data(means, study, recipe)
         _remember_moved_file(means.database, study, recipe)
     with StudyLock(means.database, study.uuid):
@@ -116,6 +118,7 @@ def fine(
     study: StudyRecord,
     path: Path | None = None,
     flags: Mapping[str, Any] | None = None,
+    recipe: Recipe | None = None,
     stage_name: str = FINE,
 ) -> Outcome:
     """Search the window that the results before narrow the range to, or carry on with it.
@@ -127,6 +130,7 @@ def fine(
         study: Whose coarse stage is finished.
         path: A recipe file, as the study has it.
         flags: Recipe values by key, as the study has them.
+        recipe: The whole recipe, in place of a file and flags.
         stage_name: ``fine``, ``finer``, ``finer-2``, …: narrows the stage before it.
 
     Raises:
@@ -134,7 +138,7 @@ def fine(
     """
     if not kind.refines:
         raise StudyError(f"a {kind.name} search has one stage; there is no {stage_name} one")
-    recipe = same_recipe(study, kind, path, flags)
+    recipe = same_recipe(study, kind, path, flags, recipe)
     data = checked_data(means, study, recipe)
     _remember_moved_file(means.database, study, recipe)
     with StudyLock(means.database, study.uuid):
@@ -164,7 +168,9 @@ def auto(
     name: str | None = None,
     path: Path | None = None,
     flags: Mapping[str, Any] | None = None,
+    recipe: Recipe | None = None,
     most_stages: int = MOST_STAGES,
+    until_resolved: bool = True,
 ) -> Outcome:
     """Search coarsely, finely and on, until the values left differ by less than noise.
 
@@ -175,20 +181,22 @@ def auto(
         name: The study's; ``None`` names it after data set and search.
         path: A recipe file.
         flags: Recipe values by key; they overrule the file.
+        recipe: The whole recipe, in place of a file and flags.
         most_stages: How many there may be, the coarse one included.
+        until_resolved: Whether it ends sooner where the values left differ by less than noise.
 
     Raises:
         StudyError: As ``coarse`` and ``fine`` do.
     """
     from studies.statistics import resolution_reached
 
-    outcome = coarse(means, kind, request, name=name, path=path, flags=flags)
+    outcome = coarse(means, kind, request, name=name, path=path, flags=flags, recipe=recipe)
     following = StageRequest(replicates=request.replicates, fresh=request.fresh)
     while kind.refines:
         reached = resolution_reached(
             read_ranking(means.database, outcome.study), outcome.stage.name
         )
-        if reached is not None:
+        if reached is not None and until_resolved:
             means.observer.said(reached)
             break
         there = [
@@ -203,6 +211,7 @@ def auto(
             study=outcome.study,
             path=path,
             flags=flags,
+            recipe=recipe,
             stage_name=stage_name,
         )
     return outcome
@@ -231,7 +240,11 @@ def asked_recipe(kind: SearchKind, path: Path | None, flags: Mapping[str, Any] |
 
 
 def same_recipe(
-    study: StudyRecord, kind: SearchKind, path: Path | None, flags: Mapping[str, Any] | None
+    study: StudyRecord,
+    kind: SearchKind,
+    path: Path | None,
+    flags: Mapping[str, Any] | None,
+    recipe: Recipe | None = None,
 ) -> Recipe:
     """Return the study's recipe; with another path where its own file of data was moved.
 
@@ -244,7 +257,12 @@ def same_recipe(
             "choose another name with --study"
         )
     stored = from_json(study.recipe, f"the recipe of study {study.name}")
-    asked = with_overrides(stored, flags or {}) if path is None else asked_recipe(kind, path, flags)
+    if recipe is not None:
+        asked = recipe
+    elif path is not None:
+        asked = asked_recipe(kind, path, flags)
+    else:
+        asked = with_overrides(stored, flags or {})
     found = [d for d in differences(stored, asked) if not _names_a_file(d)]
     if found:
         lines = "".join(f"\n    {d.key}: {d.first} there, {d.second} asked for" for d in found)

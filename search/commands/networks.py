@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from search.console import print_table, say, say_json, stdout
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 CHECK = "Check"
 FEATURES, SAMPLES = 20, 10
-STRENGTHS = (0.0, 0.1)
+STRENGTHS: tuple[float, ...] = (0.0, 0.1)
 # More elements of a tensor than so many would take minutes and tell nothing more.
 MOST = 500
 
@@ -97,7 +98,6 @@ def gradcheck(
         python -m search gradcheck --hidden 50,50 --activation sigmoid --lambda 0.01
         python -m search gradcheck --all
     """
-    from models.gradient_check import check_gradients
     from search.progress import watching
     from studies.recipe import make_recipe
 
@@ -112,10 +112,47 @@ def gradcheck(
     recipe = make_recipe(file.recipe, flags)
     strengths = STRENGTHS if check.lambda_ is None else (check.lambda_,)
     with watching(quiet=output.quiet) as watch:
-        x, labels, n_classes, name = _samples(recipe, data, features, samples, watch)
-    spec = _network(recipe, x.shape[1], n_classes)
+        checks, label = checked_networks(
+            *(recipe, data.data_dir, watch),
+            features=features,
+            samples=samples,
+            every=check.all,
+            strengths=strengths,
+        )
+    if output.json:
+        say_json(gradcheck_json(checks))
+    else:
+        print_gradcheck(checks, label, every=check.all)
+    return DONE if all(one.passed for one in checks) else FAILED
+
+
+def checked_networks(
+    recipe: "Recipe",
+    data_dir: Path | None,
+    progress: "Progress",
+    *,
+    features: int = FEATURES,
+    samples: int = SAMPLES,
+    every: bool = False,
+    strengths: Sequence[float] = STRENGTHS,
+) -> tuple[list[NetworkCheck], str]:
+    """Return the gradients of a recipe's network checked, and on what.
+
+    Args:
+        recipe: The network and its data.
+        data_dir: Where data files are looked for.
+        progress: Hears of slow data.
+        features: How many inputs are kept.
+        samples: On how many.
+        every: Check every activation, loss and depth, too.
+        strengths: The λ to check with.
+    """
     import numpy as np
 
+    from models.gradient_check import check_gradients
+
+    x, labels, n_classes, name = _samples(recipe, data_dir, features, samples, progress)
+    spec = network_of(recipe, x.shape[1], n_classes)
     checks = [
         NetworkCheck(
             one,
@@ -124,15 +161,10 @@ def gradcheck(
                 one, x, labels, strength, np.random.default_rng(recipe.seed), most=MOST
             ),
         )
-        for one in (_all_networks(spec) if check.all else [spec])
+        for one in (_all_networks(spec) if every else [spec])
         for strength in strengths
     ]
-    passed = all(one.passed for one in checks)
-    if output.json:
-        say_json(_gradcheck_json(checks, passed))
-    else:
-        _print_gradcheck(checks, f"{name}, {len(labels)} samples", check.all)
-    return DONE if passed else FAILED
+    return checks, f"{name}, {len(labels)} samples"
 
 
 def _flags(file: RecipeFile, data: DataOptions, network: NetworkOptions) -> dict[str, Any]:
@@ -140,13 +172,13 @@ def _flags(file: RecipeFile, data: DataOptions, network: NetworkOptions) -> dict
 
 
 def _samples(
-    recipe: "Recipe", data: DataOptions, features: int, samples: int, progress: "Progress"
+    recipe: "Recipe", data_dir: Path | None, features: int, samples: int, progress: "Progress"
 ) -> tuple[Any, Any, int, str]:
     """Return some training samples, their labels, the number of classes, and the data's name."""
     from models.data import prepare
     from studies.specs import to_data_spec
 
-    prepared = prepare(to_data_spec(recipe), data_dir=data.data_dir, progress=progress)
+    prepared = prepare(to_data_spec(recipe), data_dir=data_dir, progress=progress)
     opened = prepared.open()
     return (
         opened.x_train[:samples, :features],
@@ -156,7 +188,8 @@ def _samples(
     )
 
 
-def _network(recipe: "Recipe", n_features: int, n_classes: int) -> "NetworkSpec":
+def network_of(recipe: "Recipe", n_features: int, n_classes: int) -> "NetworkSpec":
+    """Return the recipe's network with these ends."""
     from models.specs import NetworkSpec
 
     network = recipe.network
@@ -186,7 +219,7 @@ def _all_networks(spec: "NetworkSpec") -> "Iterator[NetworkSpec]":
                 yield replace(spec, hidden=hidden, activation=activation, loss=loss)
 
 
-def _gradcheck_json(checks: Sequence[NetworkCheck], passed: bool) -> dict[str, Any]:
+def gradcheck_json(checks: Sequence[NetworkCheck]) -> dict[str, Any]:
     """Return what ``gradcheck --json`` prints: a stable contract, see ``docs/cli.md``."""
     worst: dict[str, tuple[float, float]] = {}
     for one in checks:
@@ -205,7 +238,7 @@ def _gradcheck_json(checks: Sequence[NetworkCheck], passed: bool) -> dict[str, A
             }
             for name, (absolute, relative) in worst.items()
         ],
-        "passed": passed,
+        "passed": all(one.passed for one in checks),
         "checks": [
             {
                 "widths": list(one.network.widths),
@@ -233,7 +266,8 @@ def _finite(error: float) -> float | None:
     return error if error < float("inf") else None  # NaN too
 
 
-def _print_gradcheck(checks: Sequence[NetworkCheck], data: str, every: bool) -> None:
+def print_gradcheck(checks: Sequence[NetworkCheck], data: str, *, every: bool) -> None:
+    """Print the errors of each parameter, or of many networks a line each, and the verdict."""
     from models.gradient_check import TOLERANCE
     from search.tables import check_table, checks_table
 
@@ -306,7 +340,7 @@ def params(
 
     recipe = make_recipe(file.recipe, _flags(file, data, network))
     n_features, n_classes = _ends(recipe, data, shape, quiet=output.quiet)
-    spec = _network(recipe, n_features, n_classes)
+    spec = network_of(recipe, n_features, n_classes)
     layers = count_parameters(spec)
     total = sum(layer.n_parameters for layer in layers)
     total_trick = sum(layer.n_parameters_bias_trick for layer in layers)

@@ -1,0 +1,439 @@
+"""``run`` and ``presets``: whole labs from one file, part by part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from search.console import note, print_table, say, say_json, stdout, tell
+from search.errors import DONE, FAILED, UsageError
+from search.hints import command as typed
+from search.options import (
+    SEARCH,
+    DataDir,
+    JobsOptions,
+    OutputOptions,
+    StorageOptions,
+    option,
+)
+
+if TYPE_CHECKING:
+    from search.progress import Watch
+    from studies.final_test import FinalTest
+    from studies.labs import Lab, Part
+    from studies.means import Means
+    from studies.reading import Ranking
+
+
+@dataclass(frozen=True, slots=True)
+class LabOptions:
+    """Which lab, and how much of it."""
+
+    lab: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|PRESET",
+            help="A lab file (docs/recipes.md), or a preset as `presets` lists them.",
+            show_default=False,
+        ),
+    ]
+    quick: Annotated[
+        bool,
+        option(
+            SEARCH,
+            "--quick",
+            help="A first look: less data and fewer epochs, as the file says, in studies of their "
+            "own (default: the whole lab).",
+        ),
+    ] = False
+    part: Annotated[
+        list[str] | None,
+        option(
+            SEARCH,
+            "--part",
+            metavar="NAME",
+            help="Only this part; may be said several times (default: all parts).",
+        ),
+    ] = None
+    fresh: Annotated[
+        bool,
+        option(
+            SEARCH,
+            "--fresh",
+            help="Train again what was trained before in the file of studies (default: take it "
+            "over).",
+        ),
+    ] = False
+    figures: Annotated[
+        Path | None,
+        option(
+            SEARCH,
+            "--figures",
+            metavar="FOLDER",
+            help="Draw the figures of each part into this folder (default: none).",
+        ),
+    ] = None
+    data_dir: DataDir = None
+
+
+def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: OutputOptions) -> int:
+    """Run a whole lab: every search, check and final test of a file, with the lab's own figures.
+
+    Stopped, the same command carries on; what was trained before is not trained again, and a test
+    set that was opened stays opened once.
+
+    Examples:
+        python -m search run cifar-two-layer --quick
+        python -m search run fashion-batch-size --figures figures
+        python -m search run my-lab.toml --part eta
+    """
+    from db.engine import open_database
+    from search.interrupts import stoppable
+    from search.progress import watching
+    from studies.labs import read_lab
+    from studies.means import Means
+
+    found = read_lab(lab.lab, quick=lab.quick)
+    parts = _chosen(found, lab.part)
+    n_jobs = jobs.n_jobs
+    if not output.json:
+        _print_head(found)
+    status, answers = DONE, []
+    with (
+        watching(quiet=output.quiet) as watch,
+        stoppable(watch),
+        open_database(storage.url, create=True) as database,
+    ):
+        means = Means(
+            database, n_jobs=n_jobs, data_dir=lab.data_dir, observer=watch, progress=watch
+        )
+        for part in parts:
+            asked = _Asked(found, part, lab, storage, output, watch)
+            answer = _DOES[part.does](means, asked)
+            answers.append({"part": part.name, "does": part.does, **answer})
+            if answer.get("passed") is False:
+                status = FAILED
+    if output.json:
+        say_json({"lab": found.name, "quick": lab.quick, "parts": answers})
+    return status
+
+
+def presets(output: OutputOptions) -> None:
+    """List the labs that come with the program.
+
+    Examples:
+        python -m search presets
+    """
+    from studies.labs import presets as names
+    from studies.labs import read_lab
+
+    labs = [read_lab(name) for name in names()]
+    if output.json:
+        say_json(
+            [
+                {
+                    "name": lab.name,
+                    "title": lab.table.title,
+                    "source": lab.table.source,
+                    "asks": lab.table.asks,
+                    "parts": [part.name for part in lab.parts],
+                }
+                for lab in labs
+            ]
+        )
+        return
+    for lab in labs:
+        say(f"{lab.name}: {lab.table.title}")
+        for line in (lab.table.asks, f"parts: {', '.join(part.name for part in lab.parts)}"):
+            tell(f"    {line}")
+        say("")
+    say(f"next: {typed('run', labs[0].name, '--quick')}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A part, and what was asked about it."""
+
+    lab: "Lab"
+    part: "Part"
+    options: LabOptions
+    storage: StorageOptions
+    output: OutputOptions
+    watch: "Watch"
+
+    @property
+    def prints(self) -> bool:
+        return not self.output.json
+
+
+def _chosen(lab: "Lab", names: list[str] | None) -> "list[Part]":
+    from studies.suggestions import did_you_mean
+
+    known = {part.name: part for part in lab.parts}
+    for name in names or ():
+        if name not in known:
+            raise UsageError(
+                f"--part must be one of {', '.join(known)}, got {name!r}{did_you_mean(name, known)}"
+            )
+    return [part for name, part in known.items() if not names or name in names]
+
+
+def _print_head(lab: "Lab") -> None:
+    table = lab.table
+    for line in (table.title, table.source and f"source: {table.source}", table.asks):
+        if line:
+            tell(line)
+    for paragraph in filter(None, table.notes.strip().split("\n\n")):
+        say("")
+        tell(" ".join(paragraph.split()))
+    if lab.is_quick:
+        say("")
+        tell("a quick look: the figures are not those of the whole lab")
+
+
+def _print_part(asked: _Asked) -> None:
+    if not asked.prints:
+        return
+    part = asked.part
+    title = f"{part.name}: {part.title}" if part.title else part.name
+    if title:
+        say("")
+        say(title)
+        say("─" * min(len(title), 78))
+
+
+def _print_explanation(asked: _Asked) -> None:
+    if asked.prints and asked.part.explains:
+        say("")
+        tell(" ".join(asked.part.explains.split()))
+
+
+# ------------------------------------------------------------------------------------- searches
+
+
+def _search(means: "Means", asked: _Asked) -> dict[str, Any]:
+    from studies.labs import kind_of, request_of
+    from studies.reading import read_ranking
+    from studies.searching import MOST_STAGES, auto, coarse
+
+    lab, part = asked.lab, asked.part
+    _print_part(asked)
+    search, recipe = lab.search(part), lab.recipe(part)
+    kind = kind_of(search)
+    from dataclasses import replace
+
+    request = replace(request_of(search), fresh=asked.options.fresh)
+    name = lab.study_name(part)
+    stages = search.stages if search.stages is not None else (2 if kind.refines else 1)
+    if stages == 1:
+        outcome = coarse(means, kind, request, name=name, recipe=recipe)
+    else:
+        outcome = auto(
+            *(means, kind, request),
+            name=name,
+            recipe=recipe,
+            most_stages=MOST_STAGES if stages == "auto" else stages,
+            until_resolved=stages == "auto",
+        )
+    final = _tested(means, asked, outcome.study.name) if search.test else None
+    ranking = read_ranking(means.database, outcome.study)
+    if asked.prints:
+        _print_search(means, asked, ranking, final)
+    _print_explanation(asked)
+    _draw(means, asked, ranking)
+    from search.commands.testing import to_json
+
+    return {
+        "study": outcome.study.name,
+        "ranking": ranking.to_json(),
+        "test": None if final is None else to_json(final),
+    }
+
+
+def _tested(means: "Means", asked: _Asked, study_name: str) -> "FinalTest":
+    """Return the final test of a study: the one on record, or one made now."""
+    from db import repository
+    from studies.final_test import FinalTest, final_test
+    from studies.reading import named_study
+
+    study = named_study(means.database, study_name)
+    before = repository.openings(means.database, study)
+    if before:
+        when = f"{before[-1].opened_at:%Y-%m-%d %H:%M}"
+        note(
+            f"the test set was opened for {study.name} on {when} UTC: shown, not opened again",
+            quiet=asked.output.quiet,
+        )
+        return FinalTest(study, before[-1], len(before) - 1)
+    return final_test(means, study)
+
+
+def _print_search(
+    means: "Means", asked: _Asked, ranking: "Ranking", final: "FinalTest | None"
+) -> None:
+    from search.commands.ranking import print_ranking
+    from search.comparison_tables import comparison_lines, comparison_table, lab_table
+    from search.tables import test_table
+    from search.words import value
+    from studies.comparison import compared
+    from studies.labs import lab_figures
+
+    console = stdout()
+    rows = compared(means.database, ranking)
+    refined = any(stage.low is not None and stage.parent for stage in ranking.stages)
+    single = len(ranking.trials) == 1
+    if refined or (ranking.stages and ranking.stages[0].low is not None and len(rows) > 12):
+        print_ranking(console, ranking, None)
+    else:
+        print_table(console, comparison_table(console, ranking, rows))
+        if not single:
+            say("")
+            for line in comparison_lines(ranking, rows):
+                tell(line)
+            for line in ranking.notes:
+                tell(f"note: {line}")
+    if asked.part.curves:
+        _print_curves(means, ranking)
+    tested: dict[str, float] = {}
+    if final is not None:
+        say("")
+        print_table(console, test_table(console, ranking.study, final.opening))
+        tested = {
+            ", ".join(value(v) for v in run.params.values()): run.test_accuracy
+            for run in final.opening.runs
+            if run.test_accuracy is not None
+        }
+    figures = lab_figures(asked.part)
+    if figures:
+        say("")
+        title = "the lab's figures and ours"
+        print_table(console, lab_table(console, title, rows, figures, tested))
+
+
+def _print_curves(means: "Means", ranking: "Ranking") -> None:
+    """Print a thinned curve of each of the best trials."""
+    from db import repository
+    from search.tables import curve_table
+    from search.words import value
+    from studies.mirror import thinned
+
+    by_uuid = {row.uuid: row.id for row in repository.trial_rows(means.database, ranking.study)}
+    console = stdout()
+    for trial in ranking.trials[:4]:
+        run, *_ = repository.run_rows(means.database, trial_ids=[by_uuid[trial.uuid or ""]])
+        curve = {row.epoch: row for row in repository.epoch_rows(means.database, run_ids=[run.id])}
+        shown = [curve[epoch] for epoch in thinned(list(curve), 10)]
+        named = ", ".join(f"{ranking.symbol(k)} {value(v)}" for k, v in trial.params.items())
+        say("")
+        print_table(console, curve_table(console, f"curve of {named}", shown))
+
+
+def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
+    folder = asked.options.figures
+    if folder is None:
+        return
+    from search.commands.plotting import draw
+
+    where = folder / (asked.part.name or asked.lab.name)
+    for line in draw(means.database, ranking.study, where, asked.part.figures or None):
+        note(line, quiet=asked.output.quiet)
+
+
+# --------------------------------------------------------------------------------- checks
+
+
+def _params(means: "Means", asked: _Asked) -> dict[str, Any]:
+    from models.parameter_count import count_parameters
+    from search.commands.networks import network_of
+    from search.tables import layers_table
+
+    _print_part(asked)
+    recipe = asked.lab.recipe(asked.part)
+    data = means.prepare(recipe)
+    networks = [tuple(widths) for widths in asked.part.networks] or [recipe.network.hidden]
+    counted = []
+    console = stdout()
+    for hidden in networks:
+        changed = recipe.model_copy(
+            update={"network": recipe.network.model_copy(update={"hidden": hidden})}
+        )
+        spec = network_of(changed, data.n_features, data.n_classes)
+        layers = count_parameters(spec)
+        title = "-".join(map(str, spec.widths))
+        if asked.prints:
+            print_table(console, layers_table(console, title, layers))
+            say("")
+        counted.append(
+            {
+                "network": title,
+                "parameters": sum(layer.n_parameters for layer in layers),
+                "parameters_bias_trick": sum(layer.n_parameters_bias_trick for layer in layers),
+            }
+        )
+    _print_explanation(asked)
+    return {"networks": counted}
+
+
+def _gradcheck(means: "Means", asked: _Asked) -> dict[str, Any]:
+    from search.commands.networks import checked_networks, gradcheck_json, print_gradcheck
+
+    _print_part(asked)
+    recipe = asked.lab.recipe(asked.part)
+    checks, label = checked_networks(recipe, means.data_dir, asked.watch)
+    if asked.prints:
+        print_gradcheck(checks, label, every=False)
+    _print_explanation(asked)
+    return gradcheck_json(checks)
+
+
+def _crosscheck(means: "Means", asked: _Asked) -> dict[str, Any]:
+    from studies.crosscheck import FrameworkMissingError
+
+    from search.commands.crosschecking import crosschecked, print_crosscheck
+
+    _print_part(asked)
+    recipe = asked.lab.recipe(asked.part)
+    try:
+        found = crosschecked(recipe, means.prepare(recipe), asked.part.against)
+    except FrameworkMissingError as error:
+        if asked.prints:
+            tell(f"skipped: {error}")
+        return {"skipped": str(error)}
+    if asked.prints:
+        print_crosscheck(found)
+    _print_explanation(asked)
+    return {"passed": found.agrees}
+
+
+def _optimum(means: "Means", asked: _Asked) -> dict[str, Any]:
+    """Print the exact least-squares optimum, and how large η may be."""
+    from studies.reference_lines import reference_lines
+
+    from search.words import percent
+
+    _print_part(asked)
+    recipe = asked.lab.recipe(asked.part)
+    found = reference_lines(recipe, means.prepare(recipe))
+    if asked.prints:
+        tell(
+            f"exact least-squares optimum: training loss {found.train_loss:.4f}, training accuracy "
+            f"{percent(found.train_accuracy)} %, validation accuracy "
+            f"{percent(found.validation_accuracy)} %"
+        )
+        tell(
+            f"largest eigenvalue of XᵀX/N, by power iteration: {found.largest_eigenvalue:.4g}; "
+            f"gradient descent on the squared loss is stable up to η = {found.largest_eta:.4g}"
+        )
+    _print_explanation(asked)
+    return found.to_json()
+
+
+_DOES: Mapping[str, Any] = {
+    "search": _search,
+    "params": _params,
+    "gradcheck": _gradcheck,
+    "crosscheck": _crosscheck,
+    "optimum": _optimum,
+}

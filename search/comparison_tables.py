@@ -1,0 +1,179 @@
+"""Tables of searches that are one grid: time and accuracy, sizes, variants, a lab's figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from search.tables import Column, fitting, parameter_symbol
+from search.words import percent, value
+
+if TYPE_CHECKING:
+    from studies.comparison import Compared
+    from studies.reading import Ranking
+
+
+def comparison_table(console: Console, ranking: "Ranking", rows: "Sequence[Compared]") -> Table:
+    """Return the trials of a grid in the order of their values, with what each took."""
+    names = list(ranking.trials[0].params) if ranking.trials else []
+    columns: list[Column[Compared]] = [
+        *(_parameter(ranking, name) for name in names),
+        Column("rank", lambda r: "–" if r.trial.rank is None else str(r.trial.rank), spare=4),
+    ]
+    if any(r.trial.state != "complete" for r in rows):
+        columns.append(Column("state", lambda r: r.trial.state, right=False))
+    columns += [
+        Column("updates", lambda r: _whole(r.updates), spare=3),
+        Column("seconds", lambda r: _seconds(r.seconds)),
+        Column("measuring\nseconds", lambda r: _seconds(r.evaluation_seconds), spare=7),
+    ]
+    if any(r.running_accuracy is not None for r in rows):
+        columns.append(
+            Column("running\ntraining\naccuracy %", lambda r: percent(r.running_accuracy))
+        )
+    columns += [
+        Column("training\naccuracy %\nat the end", lambda r: percent(r.trial.train_accuracy)),
+        Column("validation\naccuracy %\n± SD", _validation),
+    ]
+    if any(_stopped_early(r) for r in rows):
+        columns += [
+            Column("stopped\nin epoch", lambda r: _number(r.epochs), spare=2),
+            Column("best in\nepoch", lambda r: _number(r.best_epoch), spare=5),
+            Column("accuracy %\nthere", lambda r: percent(r.best_accuracy), spare=6),
+        ]
+    if any(r.trial.tied for r in rows):
+        columns.append(
+            Column("tied with\nthe best", lambda r: "=" if r.trial.tied else "", right=False)
+        )
+    if _timed(ranking):
+        columns.append(Column("front", lambda r: "*" if r.on_front else "", right=False))
+    title = f"{ranking.study.name}: {ranking.study.data_name}, seed {ranking.study.seed}"
+    return fitting(console, title, columns, rows, lambda r: "bold" if r.trial.rank == 1 else "")
+
+
+def comparison_lines(ranking: "Ranking", rows: "Sequence[Compared]") -> list[str]:
+    """Return what the table means: front, recommendation, what not to read out of it."""
+    from studies.comparison import recommended, unlike_updates
+
+    lines = []
+    if _timed(ranking):
+        machine = ranking.study.machine
+        named = machine.get("processor") or machine.get("machine") or "this machine"
+        lines.append(
+            "seconds: training alone, one after another, on as many cores as help; measuring is "
+            f"not counted; on {named}"
+        )
+        lines.append("*: on the front: no other is both faster and more accurate")
+        found = recommended(rows, lambda trial: bool(trial.tied))
+        if found is not None:
+            chosen, reason = found
+            what = ", ".join(
+                f"{name.replace('_', ' ')} {value(v)}" for name, v in chosen.trial.params.items()
+            )
+            lines.append(f"recommended: {what}: {reason}")
+    unlike = unlike_updates(rows)
+    if unlike is not None and {"batch_size", "train"} & ranking.trials[0].params.keys():
+        lines.append(f"note: {unlike}")
+    return lines
+
+
+def lab_table(
+    console: Console,
+    title: str,
+    rows: "Sequence[Compared]",
+    figures: Mapping[str, Mapping[str, float]],
+    tested: Mapping[str, float],
+) -> Table:
+    """Return the lab's own figures beside those found here.
+
+    Args:
+        console: Where it is printed.
+        title: What it shows.
+        rows: The trials.
+        figures: The lab's, by value or variant, then by name.
+        tested: Test accuracy by value or variant, in [0, 1].
+    """
+    names = list(dict.fromkeys(name for row in figures.values() for name in row))
+    by_value = {", ".join(value(v) for v in row.trial.params.values()): row for row in rows}
+
+    def here(at: str, name: str) -> str:
+        if name == "test_accuracy":
+            return percent(tested.get(at))
+        row = by_value.get(at)
+        return "–" if row is None else _shown(name, measured(row, name))
+
+    columns: list[Column[str]] = [Column("", lambda at: at, right=False)]
+    for name in names:
+        heading = _HEADINGS.get(name, name.replace("_", " "))
+        columns += [
+            Column(f"{heading}\nlab", _lab_cell(figures, name)),
+            Column(f"{heading}\nhere", lambda at, name=name: here(at, name)),  # type: ignore[misc]
+        ]
+    return fitting(console, title, columns, list(figures))
+
+
+def measured(row: "Compared", name: str) -> float | None:
+    """Return a figure of a trial by the name that lab files give it."""
+    own = {
+        "validation_accuracy": row.trial.validation_accuracy,
+        "train_accuracy": row.trial.train_accuracy,
+        "test_accuracy": row.trial.test_accuracy,
+    }
+    return own[name] if name in own else getattr(row, name, None)
+
+
+_HEADINGS = {
+    "running_accuracy": "running training accuracy %",
+    "train_accuracy": "training accuracy %",
+    "validation_accuracy": "validation accuracy %",
+    "test_accuracy": "test accuracy %",
+    "best_accuracy": "best validation accuracy %",
+}
+
+
+def _lab_cell(figures: Mapping[str, Mapping[str, float]], name: str):  # type: ignore[no-untyped-def]
+    return lambda at: _shown(name, figures[at].get(name))
+
+
+def _shown(name: str, number: float | None) -> str:
+    if number is None:
+        return "–"
+    return percent(number) if "accuracy" in name else f"{number:.4g}"
+
+
+def _parameter(ranking: "Ranking", name: str) -> "Column[Compared]":
+    return Column(
+        parameter_symbol(ranking.study, name),
+        lambda r: value(r.trial.params[name]),
+        right=name != "variant",
+    )
+
+
+def _validation(row: "Compared") -> str:
+    deviation = row.trial.standard_deviation
+    spread = "" if deviation is None else f" ± {percent(deviation)}"
+    return percent(row.trial.validation_accuracy) + spread
+
+
+def _timed(ranking: "Ranking") -> bool:
+    from studies.registry import SEARCHES
+
+    kind = SEARCHES.get(ranking.study.search)
+    return kind is not None and kind.alone
+
+
+def _stopped_early(row: "Compared") -> bool:
+    return row.best_epoch is not None and row.epochs is not None and row.best_epoch < row.epochs
+
+
+def _whole(number: float | None) -> str:
+    return "–" if number is None else f"{number:,.0f}"
+
+
+def _number(number: float | None) -> str:
+    return "–" if number is None else f"{number:.4g}"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds:.2f}" if seconds < 100 else f"{seconds:.0f}"
