@@ -76,7 +76,7 @@ class Evaluator:
                 block_x = self._gather(x, rows[start:stop])
                 block_labels = labels[rows[start:stop]]
             scores = self._network(stop - start).forward(parameters, block_x)
-            n_right += _count_right(scores, block_labels)
+            n_right += count_right(scores, block_labels)
             loss += criterion.total(scores, block_labels)
         return Evaluation(loss / n_samples, n_right / n_samples)
 
@@ -89,7 +89,7 @@ class Evaluator:
         return block
 
 
-def _count_right(scores: Array, labels: Labels) -> Values:
+def count_right(scores: Array, labels: Labels) -> Values:
     """Return in how many samples the label is the first class with the highest score, (T,)."""
     highest = scores.max(axis=1)
     right = scores[:, labels, np.arange(labels.size)] == highest

@@ -21,6 +21,11 @@ class Loss(Protocol):
     def backward(self, scores: Array, one_hot: Array) -> None:
         """Turn scores into the derivative of the summed loss by them, in place."""
 
+    def measured_backward(
+        self, scores: Array, one_hot: Array, labels: Labels
+    ) -> npt.NDArray[np.float64]:
+        """Do what ``backward`` does, to the same bits, and return what ``total`` does."""
+
 
 class CrossEntropy:
     """``-log softmax(scores)[label]``."""
@@ -41,6 +46,20 @@ class CrossEntropy:
         scores /= np.add.reduce(scores, axis=1, keepdims=True)
         scores -= one_hot
 
+    def measured_backward(
+        self, scores: Array, one_hot: Array, labels: Labels
+    ) -> npt.NDArray[np.float64]:
+        """Take the loss from the maxima and sums that the derivative needs."""
+        scores -= np.maximum.reduce(scores, axis=1, keepdims=True)
+        of_label = scores[:, labels, np.arange(labels.size)]
+        np.exp(scores, out=scores)
+        sums = np.add.reduce(scores, axis=1, keepdims=True)
+        scores /= sums
+        scores -= one_hot
+        per_sample = np.log(sums[:, 0])
+        per_sample -= of_label
+        return np.asarray(per_sample.sum(axis=1, dtype=np.float64))
+
 
 class SquaredError:
     """``½ ‖scores - one_hot‖²``."""
@@ -54,6 +73,13 @@ class SquaredError:
     def backward(self, scores: Array, one_hot: Array) -> None:
         """Turn scores into ``scores - one_hot``."""
         scores -= one_hot
+
+    def measured_backward(
+        self, scores: Array, one_hot: Array, labels: Labels
+    ) -> npt.NDArray[np.float64]:
+        """Take the loss from the derivative, whose square it is."""
+        scores -= one_hot
+        return np.asarray(0.5 * np.square(scores).sum(axis=(1, 2), dtype=np.float64))
 
 
 LOSSES: dict[str, Loss] = {"cross-entropy": CrossEntropy(), "squared-error": SquaredError()}

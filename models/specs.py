@@ -94,6 +94,8 @@ class TrainingSpec:
         score: Whether a trial counts with its last epoch or its best.
         train_samples: Training accuracy is re-evaluated on at most so many training samples,
             drawn once; ``None`` takes all of them.
+        running: Measure each batch before its update, too: what Keras prints as an epoch's training
+            accuracy is the mean of these.
     """
 
     batch_size: int
@@ -106,6 +108,7 @@ class TrainingSpec:
     score: ScoreName = "final"
     precision: PrecisionName = "float32"
     train_samples: int | None = 2000
+    running: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "n_updates"):

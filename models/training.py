@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from models.arrays import Array, Labels
 from models.cohort import ORDER, CohortPlan, CohortState, Finished, Outcome
-from models.evaluation import Evaluation, Evaluator
+from models.evaluation import Evaluation, Evaluator, count_right
 from models.losses import LOSSES
 from models.network import Network, Parameters
 from models.optimizers import make_updater
@@ -59,6 +59,10 @@ class EpochRow:
         validation_accuracy: In [0, 1].
         seconds: Training time of the epoch, the cohort's divided by its trials.
         evaluation_seconds: Time of these measurements, divided likewise.
+        running_loss: Mean over the epoch's samples of the loss that each had in its batch, before
+            that batch's update, so of as many networks as there were updates; ``None`` unless
+            ``TrainingSpec.running``, and in epoch 0.
+        running_accuracy: Likewise; what Keras prints as an epoch's training accuracy.
     """
 
     slot: int
@@ -73,6 +77,24 @@ class EpochRow:
     validation_accuracy: float
     seconds: float
     evaluation_seconds: float
+    running_loss: float | None = None
+    running_accuracy: float | None = None
+
+
+class _Running:
+    """Sums over the batches of an epoch, each measured before its update."""
+
+    def __init__(self, n_trials: int) -> None:
+        self.n_samples = 0
+        self.loss = np.zeros(n_trials)
+        self.n_right = np.zeros(n_trials)
+
+    def means(self, trial: int) -> dict[str, float]:
+        """Return a trial's means, by the names of ``EpochRow``."""
+        return {
+            "running_loss": float(self.loss[trial] / self.n_samples),
+            "running_accuracy": float(self.n_right[trial] / self.n_samples),
+        }
 
 
 def train(
@@ -114,6 +136,7 @@ class _Trainer:
         self.trials = [plan.trials[slot] for slot in state.slots]
         self.l2_strength = np.array([trial.l2_strength for trial in self.trials])
         self.evaluator = Evaluator(plan.network, n_trials, plan.dtype)
+        self.running: _Running | None = None
 
     def epoch(self, rows: list[EpochRow]) -> CohortState:
         plan, state = self.plan, self.state
@@ -124,6 +147,7 @@ class _Trainer:
         etas = learning_rates(spec.schedule, state.step, stop, self.trials)
         if state.step == 0:
             rows += self._rows(0, 0, etas[0], 0.0, last=False)[1]
+        self.running = _Running(len(state.slots)) if spec.running else None
         started = time.perf_counter()
         self._updates(state.step, etas)
         seconds = time.perf_counter() - started
@@ -153,7 +177,7 @@ class _Trainer:
             self.l2_strength,
             np.array([trial.momentum for trial in self.trials]),
         )
-        backward = LOSSES[plan.network.loss].backward
+        loss, running = LOSSES[plan.network.loss], self.running
         network = Network(plan.network, n_trials, batch_size, plan.dtype)
         x = np.empty((batch_size, plan.network.n_features), plan.dtype)
         classes = np.eye(plan.network.n_classes, dtype=plan.dtype)
@@ -170,7 +194,13 @@ class _Trainer:
             np.take(data.x_train, rows, axis=0, out=x, mode="clip")
             np.take(classes, data.y_train[rows], axis=1, out=one_hot, mode="clip")
             scores = network.forward(parameters, x, updater.scale)
-            backward(scores, one_hot)
+            if running is None:
+                loss.backward(scores, one_hot)
+            else:
+                labels = data.y_train[rows]
+                running.n_samples += len(rows)
+                running.n_right += count_right(scores, labels)
+                running.loss += loss.measured_backward(scores, one_hot, labels)
             scores *= updater.begin(i)
             for layer, delta, below in network.backward(parameters, x, scores):
                 updater.apply(layer, delta, below)
@@ -203,6 +233,7 @@ class _Trainer:
                 validation_accuracy=float(validation.accuracy[row]),
                 seconds=seconds / n_trials,
                 evaluation_seconds=evaluation_seconds / n_trials,
+                **(self.running.means(row) if self.running is not None else {}),
             )
             for row, slot in enumerate(state.slots)
         ]

@@ -363,6 +363,15 @@ class TrainingOptions:
             "The epoch a trial counts with: final or best (default: final).",
         ),
     ] = None
+    running: Annotated[
+        bool | None,
+        option(
+            TRAINING,
+            "--running/--no-running",
+            help="Measure the training accuracy of each batch before its update, too, whose mean "
+            "is what Keras prints (default: no-running).",
+        ),
+    ] = None
     precision: Annotated[
         str | None,
         _text(TRAINING, "--precision", "TYPE", "float32 or float64 (default: float32)."),

@@ -146,6 +146,7 @@ _KEYS: Final[dict[str, dict[str, Kind]]] = {
         "shuffle": "choice",
         "drop_last": "choice",
         "score": "choice",
+        "running": "choice",
         "precision": "choice",
     },
     "network": {

@@ -24,6 +24,8 @@ SEARCHABLE = {
 # program trained is not taken for what this one would have.
 _TRAINER = 1
 
+_LATER: dict[str, Any] = {"running": False}
+
 _OF_SCHEDULE = {
     "constant": {"learning_rate"},
     "step": {"learning_rate", "step_factor", "step_every"},
@@ -90,6 +92,7 @@ def to_specs(
             drop_last=training.drop_last,
             patience=training.patience,
             score=training.score,
+            running=training.running,
             precision=training.precision,
         ),
         Hyperparameters(**{name: value for name, value in numbers.items() if value is not None}),
@@ -129,7 +132,7 @@ def recipe_key(
         network: Its activation does not count where there is no hidden layer, nor which layers
             beside the first have a bias, nor its sigma where the first weights do not follow
             from it.
-        training: All of it counts.
+        training: All of it counts; what it does not ask for leaves no trace in the name.
         hyperparameters: Only those count that the schedule and the optimizer look at.
         data_key: ``PreparedData.key``: the samples of both splits, normalised.
         seed: The study's.
@@ -146,6 +149,11 @@ def recipe_key(
         layers["bias"] = network.n_biased > 0
     if network.initialisation not in SPREAD_INITIALISATIONS:
         del layers["sigma"]
+    shared = asdict(training)
+    # Choices that came later are named where they are made: runs of before keep their names.
+    for key, unless in _LATER.items():
+        if shared[key] == unless:
+            del shared[key]
     deciding = _deciding(training.optimizer, training.schedule)
     numbers = {k: float(v) for k, v in asdict(hyperparameters).items() if k in deciding}
     text = json.dumps(
@@ -153,7 +161,7 @@ def recipe_key(
             "trainer": _TRAINER,
             "data": data_key,
             "network": layers,
-            "training": asdict(training),
+            "training": shared,
             "hyperparameters": numbers,
             "seed": seed,
             "replicate": replicate,

@@ -97,7 +97,10 @@ def first_weights(spec, fan_in, fan_out, rng):
 
 
 def train_alone(plan: CohortPlan, slot, data, n_epochs):
-    """Return, per epoch, (validation loss, validation accuracy), and the last weights, biases."""
+    """Return a row per epoch, and the last weights and biases.
+
+    A row is validation loss and accuracy, then the means of the batches' before their updates.
+    """
     spec, training, hyper = plan.network, plan.training, plan.trials[slot]
     rng = plan.generator(WEIGHTS)
     Ws, bs = [], []
@@ -108,7 +111,7 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
     n, B = len(data.y_train), training.batch_size
     step, curve = 0, []
     for epoch in range(n_epochs):
-        order = np.arange(n)
+        order, batch_losses, batch_right = np.arange(n), [], []
         if training.shuffle:
             plan.generator(ORDER, epoch).shuffle(order)
         for i in range(training.updates_per_epoch(n)):
@@ -116,6 +119,9 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
                 break
             rows = order[i * B : (i + 1) * B]
             eta = learning_rates(training.schedule, step, step + 1, [hyper])[0, 0]
+            scores = forward(spec, Ws, bs, data.x_train[rows])[0][-1]
+            batch_losses.extend(losses(spec, scores, data.y_train[rows]))
+            batch_right.extend(scores.argmax(axis=1) == data.y_train[rows])
             dWs, dbs = gradients(
                 spec, Ws, bs, data.x_train[rows], data.y_train[rows], hyper.l2_strength
             )
@@ -129,6 +135,8 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
             (
                 losses(spec, scores, data.y_validation).mean(),
                 (scores.argmax(axis=1) == data.y_validation).mean(),
+                np.mean(batch_losses),
+                np.mean(batch_right),
             )
         )
     return np.array(curve), Ws, bs

@@ -357,6 +357,7 @@ def test_what_does_not_decide_a_run_does_not_change_its_key(flags):
         {"network.initialisation": "glorot-uniform"},
         {"training.shuffle": False},
         {"training.precision": "float64"},
+        {"training.running": True},
     ],
 )
 def test_what_decides_a_run_changes_its_key(flags):
