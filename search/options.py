@@ -205,7 +205,9 @@ class NetworkOptions:
     ] = None
     bias: Annotated[
         bool | None,
-        option(NETWORK, "--bias/--no-bias", help="Whether layers add a bias (default: bias)."),
+        option(
+            NETWORK, "--bias/--no-bias", help="Whether all layers add a bias or none (default: all)."
+        ),
     ] = None
     bias_trick: Annotated[
         bool,
