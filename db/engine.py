@@ -22,7 +22,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import Session
 
-from db import schema
+from db import backup, schema
 from db.errors import StorageError
 
 DEFAULT_URL: Final = "sqlite:///search.db"
@@ -136,7 +136,13 @@ def is_new(url: str) -> bool:
     return not _check_place(Path(parsed.database), create=True)
 
 
-def open_database(url: str, *, create: bool = False, read_only: bool = False) -> Database:
+def open_database(
+    url: str,
+    *,
+    create: bool = False,
+    read_only: bool = False,
+    said: Callable[[str], None] | None = None,
+) -> Database:
     """Return the database at ``url`` with its tables up to date; nothing is written before checks.
 
     Args:
@@ -144,6 +150,8 @@ def open_database(url: str, *, create: bool = False, read_only: bool = False) ->
         create: Make the file and the tables where there are none.
         read_only: For ranking, listing and exporting: never changes anything, works beside a
             driver that writes.
+        said: Hears a line if tables of an older version were brought up to date. Of an SQLite file
+            a copy as it was is kept beside it first.
 
     Raises:
         StorageError: In one line: what is wrong with the place and what to do.
@@ -151,14 +159,16 @@ def open_database(url: str, *, create: bool = False, read_only: bool = False) ->
     url = storage_url(url)
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(parsed, create=create, read_only=read_only)
-    return _open_server(parsed, create=create, read_only=read_only)
+        return _open_sqlite(parsed, create=create, read_only=read_only, said=said)
+    return _open_server(parsed, create=create, read_only=read_only, said=said)
 
 
 # ------------------------------------------------------------------------------------- SQLite
 
 
-def _open_sqlite(url: URL, *, create: bool, read_only: bool) -> Database:
+def _open_sqlite(
+    url: URL, *, create: bool, read_only: bool, said: Callable[[str], None] | None
+) -> Database:
     name = url.database
     if not name or name == ":memory:" or name.startswith("file:"):
         raise StorageError(
@@ -196,7 +206,7 @@ def _open_sqlite(url: URL, *, create: bool, read_only: bool) -> Database:
             if not read_only:
                 _use_write_ahead_log(engine)
             if revision != schema.HEAD:
-                schema.migrate(engine)
+                _migrate_sqlite(engine, path, label, said)
     except BaseException:
         engine.dispose()
         raise
@@ -209,6 +219,30 @@ def _open_sqlite(url: URL, *, create: bool, read_only: bool) -> Database:
         connect=connect,
         _identity=_identity(path),
     )
+
+
+def _migrate_sqlite(
+    engine: Engine, path: Path, label: str, said: Callable[[str], None] | None
+) -> None:
+    copies: list[Path] = []
+
+    def keep_copy(revision: str) -> None:
+        try:
+            copies.append(backup.keep_copy(path, revision))
+        except (OSError, sqlite3.Error) as error:
+            raise StorageError(
+                f"{label} was written by an older version of this program (schema {revision}, now "
+                f"{schema.HEAD}), and a copy of it could not be kept before it is changed: "
+                f"{_first_line(error)}; make room for one there and run the same command again"
+            ) from error
+
+    older = schema.migrate(engine, keep_copy)
+    if older is not None and said is not None:
+        kept = ", ".join(copy.name for copy in copies)
+        said(
+            f"note: {label} was brought up to date (schema {older} to {schema.HEAD}); "
+            f"what it was is kept as {kept}"
+        )
 
 
 def connect_sqlite(
@@ -361,7 +395,9 @@ def _identity(path: Path) -> tuple[int, int] | None:
 # ------------------------------------------------------------------------------------- servers
 
 
-def _open_server(url: URL, *, create: bool, read_only: bool) -> Database:
+def _open_server(
+    url: URL, *, create: bool, read_only: bool, said: Callable[[str], None] | None
+) -> Database:
     label = url.render_as_string(hide_password=True)
     try:
         engine = sa.create_engine(url)
@@ -384,7 +420,9 @@ def _open_server(url: URL, *, create: bool, read_only: bool) -> Database:
                 raise _no_studies(label)
             schema.check_revision(revision, label, migrate=not read_only)
             if revision != schema.HEAD:
-                schema.migrate(engine)
+                older = schema.migrate(engine)
+                if older is not None and said is not None:
+                    said(f"note: {label} was brought up to date (schema {older} to {schema.HEAD})")
     except BaseException:
         engine.dispose()
         raise

@@ -142,6 +142,7 @@ class RunRecord:
     best_epoch: int | None
     seconds: float | None
     reused_from: int | None
+    failure: str | None = None
 
 
 class EpochRecord(NamedTuple):
@@ -162,6 +163,8 @@ class EpochRecord(NamedTuple):
     validation_accuracy: float | None = None
     seconds: float | None = None
     evaluation_seconds: float | None = None
+    running_accuracy: float | None = None
+    running_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +283,7 @@ class NewCohort:
 
 @dataclass(frozen=True, slots=True)
 class RunUpdate:
-    """Where a run stands after a segment."""
+    """Where a run stands after a segment; ``failure`` says why it failed, if it did."""
 
     run_id: int
     state: TrialState
@@ -292,6 +295,7 @@ class RunUpdate:
     train_loss: float | None = None
     best_epoch: int | None = None
     seconds: float | None = None
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

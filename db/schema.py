@@ -5,6 +5,7 @@ revision is a file beside the others in ``migrations/versions`` and one more ent
 the tests compare tables, migrations and this list.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from db.errors import StorageError
 VERSION_TABLE: Final = "training_alembic_version"
 """Optuna stamps ``alembic_version``: sharing it would break whichever program comes second."""
 
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 HEAD: Final = REVISIONS[-1]
 
 SELECT_REVISION: Final = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608
@@ -49,8 +50,17 @@ def read_revision(engine: Engine) -> str | None:
         return _revision(connection)
 
 
-def migrate(engine: Engine) -> None:
-    """Bring our tables to ``HEAD`` in one transaction: killed half-way, nothing has happened."""
+def migrate(engine: Engine, before: Callable[[str], None] | None = None) -> str | None:
+    """Bring our tables to ``HEAD`` in one transaction: killed half-way, nothing has happened.
+
+    Args:
+        engine: Of the database.
+        before: Called with the revision of older tables, if there are any, while the database is
+            locked for other writers; what it raises stops the migration.
+
+    Returns:
+        The revision of the older tables, ``None`` if there was nothing to change.
+    """
     with engine.execution_options(immediate=True).connect() as connection:
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:
@@ -59,13 +69,17 @@ def migrate(engine: Engine) -> None:
         try:
             with connection.begin():
                 # Another process may have been first, while this one waited for the write lock.
-                if _revision(connection) != HEAD:
+                found = _revision(connection)
+                if found != HEAD:
+                    if found is not None and before is not None:
+                        before(found)
                     _upgrade(connection)
                     if sqlite:
                         _check_foreign_keys(connection)
         finally:
             if sqlite:
                 _pragma_foreign_keys(connection, "ON")
+    return None if found == HEAD else found
 
 
 def _upgrade(connection: Connection) -> None:

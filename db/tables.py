@@ -216,7 +216,8 @@ class Cohort(Base):
 class Run(Base):
     """One training run of a trial with one seed; ``slot`` is its row in the cohort.
 
-    A run that was reused from an earlier one has no cohort: nothing of it is trained.
+    A run that was reused from an earlier one has no cohort: nothing of it is trained. A failed one
+    says why in ``failure``.
     """
 
     __tablename__ = "training_runs"
@@ -252,10 +253,14 @@ class Run(Base):
     reused_from: Mapped[int | None] = mapped_column(
         ForeignKey("training_runs.id", ondelete="SET NULL")
     )
+    failure: Mapped[str | None] = mapped_column(Text)
 
 
 class Epoch(Base):
-    """One row of a curve. Losses are without the penalty, costs with it."""
+    """One row of a curve. Losses are without the penalty, costs with it.
+
+    Running measures are of each batch before its update, averaged over the epoch.
+    """
 
     __tablename__ = "training_epochs"
     __table_args__ = (
@@ -277,6 +282,8 @@ class Epoch(Base):
     validation_accuracy: Mapped[float | None]
     seconds: Mapped[float | None]
     evaluation_seconds: Mapped[float | None]
+    running_accuracy: Mapped[float | None]
+    running_loss: Mapped[float | None]
 
 
 class Checkpoint(Base):

@@ -457,4 +457,6 @@ def _epoch_record(run_id: int, row: EpochRow) -> EpochRecord:
         validation_accuracy=row.validation_accuracy,
         seconds=row.seconds,
         evaluation_seconds=row.evaluation_seconds,
+        running_accuracy=getattr(row, "running_accuracy", None),
+        running_loss=getattr(row, "running_loss", None),
     )

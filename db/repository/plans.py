@@ -37,6 +37,7 @@ _TAKEN_OVER = (
     "train_loss",
     "best_epoch",
     "seconds",
+    "failure",
 )
 
 

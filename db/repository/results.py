@@ -309,6 +309,7 @@ _RUN_FIELDS = (
     "train_loss",
     "best_epoch",
     "seconds",
+    "failure",
 )
 
 

@@ -167,7 +167,7 @@ def _run(
         else:
             from db.engine import open_database
 
-            database = open_database(storage.url)
+            database = open_database(storage.url, said=note)
         with database:
             means = Means(
                 database,
@@ -336,7 +336,7 @@ def _coarse_database(
             return prepared(spec, recipe.data.data_dir, progress)
 
         check_new(kind, request, asked, prepare)
-    return open_database(storage.url, create=True)
+    return open_database(storage.url, create=True, said=note)
 
 
 def _coarse_study(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from search.commands.ranking import chosen, file_name
-from search.console import print_table, say, say_json, stdout, tell
+from search.console import note, print_table, say, say_json, stdout, tell
 from search.hints import command as typed
 from search.options import (
     FINAL,
@@ -78,7 +78,7 @@ def test(
     with (
         watching(quiet=output.quiet) as watch,
         stoppable(watch),
-        open_database(storage.url) as database,
+        open_database(storage.url, said=note) as database,
     ):
         found = chosen(database, study, quiet=output.quiet)
         means = Means(

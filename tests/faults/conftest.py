@@ -1,0 +1,18 @@
+"""The command line in folders of their own, for what may go wrong with it."""
+
+import pytest
+
+from models.data import prepared
+from tests.search.conftest import coarse, finished, own_cache, samples, search, study
+
+__all__ = ["coarse", "finished", "own_cache", "samples", "search", "study"]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch, own_cache):
+    """An empty folder to work in, and no settings from outside."""
+    for name in ("SEARCH_DATA_DIR", "SEARCH_STORAGE", "SEARCH_CACHE_LIMIT_GB", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    prepared._open.clear()
+    return tmp_path
