@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from collections.abc import Callable
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -28,9 +29,13 @@ _TEX: Final = str.maketrans(
         "_": r"\_",
         "^": r"\textasciicircum{}",
         "~": r"\textasciitilde{}",
+        "λ": r"$\lambda$",
+        "η": r"$\eta$",
+        "μ": r"$\mu$",
+        "σ": r"$\sigma$",
     }
 )
-_TEX_LETTERS: Final = {"λ": r"$\lambda$", "η": r"$\eta$", "μ": r"$\mu$"}
+_POWER: Final = re.compile(r"(-?[\d.]+)e([-+]\d+)")
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -96,10 +101,9 @@ def check_place(path: Path) -> None:
 def exact(ranking: "Ranking") -> dict[str, list[Any]]:
     """Return columns of a value a trial, best first; their names are in ``docs/cli.md``.
 
-    Numbers of a column are all whole or all floats; ``None`` is what is not known.
+    A column's values are of one kind, hidden layers texts; ``None`` is what is not known.
     """
     study, trials = ranking.study, ranking.to_json()["trials"]
-    params = dict.fromkeys(name for trial in ranking.trials for name in trial.params)
     found: dict[str, list[Any]] = {
         "study": [study.name] * len(trials),
         "data": [study.data_name] * len(trials),
@@ -107,7 +111,7 @@ def exact(ranking: "Ranking") -> dict[str, list[Any]]:
     }
     for name in ("rank", "stage", "trial", "state"):
         found[name] = [trial[name] for trial in trials]
-    for name in params:
+    for name in _symbols(ranking):
         found[name] = _of_one_kind([trial["params"].get(name) for trial in trials])
     for name in _MEASURED:
         found[name] = [trial[name] for trial in trials]
@@ -115,9 +119,13 @@ def exact(ranking: "Ranking") -> dict[str, list[Any]]:
 
 
 def _of_one_kind(values: list[Any]) -> list[Any]:
-    if {type(value) for value in values} - {type(None)} != {int, float}:
+    from studies.dimensions import shown
+
+    kinds = {type(value) for value in values} - {type(None)}
+    if len(kinds) <= 1 and not kinds & {list, tuple}:
         return values
-    return [None if value is None else float(value) for value in values]
+    to = float if kinds == {int, float} else shown
+    return [None if value is None else to(value) for value in values]
 
 
 def frame(ranking: "Ranking") -> "pd.DataFrame":
@@ -148,18 +156,20 @@ _MEASURED: Final = (
 )
 
 
-def rounded(ranking: "Ranking", symbol: str) -> "pd.DataFrame":
+def rounded(ranking: "Ranking") -> "pd.DataFrame":
     """Return what people read of a ranking, as text; columns without anything are left out."""
     import pandas as pd
 
     from search.words import percent, value
 
     trials = ranking.trials
-    parameter = next(iter(trials[0].params), "") if trials else ""
     columns: dict[str, list[str]] = {
         "rank": ["" if t.rank is None else str(t.rank) for t in trials],
         "stage": [t.stage for t in trials],
-        symbol: [value(float(t.params[parameter])) for t in trials],
+        **{
+            symbol: [value(t.params[name]) if name in t.params else "" for t in trials]
+            for name, symbol in _symbols(ranking).items()
+        },
         "state": [t.state for t in trials],
         "validation accuracy (%)": [_known(t.validation_accuracy, percent) for t in trials],
         "validation loss": [_known(t.validation_loss, "{:.4f}".format) for t in trials],
@@ -175,11 +185,22 @@ def _known(number: float | None, text: Callable[[float], str]) -> str:
     return "" if number is None else text(number)
 
 
-def _symbol(ranking: "Ranking") -> str:
-    from studies.registry import SEARCHES
+def _symbols(ranking: "Ranking") -> dict[str, str]:
+    """Return the headings of what was searched, by name."""
+    from studies.dimensions import PARAMETERS
 
-    kind = SEARCHES.get(ranking.study.search)
-    return ranking.study.search if kind is None else kind.symbol
+    names = dict.fromkeys(name for trial in ranking.trials for name in trial.params)
+    return {name: PARAMETERS[name].symbol if name in PARAMETERS else name for name in names}
+
+
+def _left(ranking: "Ranking") -> set[str]:
+    """Return the headings of columns that hold words."""
+    words = {
+        symbol
+        for name, symbol in _symbols(ranking).items()
+        if any(isinstance(trial.params.get(name), str | list | tuple) for trial in ranking.trials)
+    }
+    return {"stage", "state"} | words
 
 
 # ------------------------------------------------------------------------------- for spreadsheets
@@ -237,44 +258,39 @@ def _parquet(ranking: "Ranking") -> bytes:
 
 
 def _md(ranking: "Ranking") -> bytes:
-    table = rounded(ranking, _symbol(ranking))
+    table, left = rounded(ranking), _left(ranking)
     escaped = table.map(lambda text: text.replace("|", r"\|"))
-    align = ["left" if name in {"stage", "state"} else "right" for name in table]
+    align = ["left" if name in left else "right" for name in table]
     text = escaped.to_markdown(index=False, disable_numparse=True, colalign=align)
     return f"{text}\n".encode()
 
 
 def _html(ranking: "Ranking") -> bytes:
     file = StringIO()
-    rounded(ranking, _symbol(ranking)).to_html(file, index=False, border=0, justify="left")
+    rounded(ranking).to_html(file, index=False, border=0, justify="left")
     return f'<meta charset="utf-8">\n{file.getvalue()}\n'.encode()
 
 
 def _tex(ranking: "Ranking") -> bytes:
     """Return a table for the booktabs package."""
-    letter = _symbol(ranking)
-    table = rounded(ranking, letter)
-    headings = {name: _TEX_LETTERS.get(name, name.translate(_TEX)) for name in table.columns}
-    cells = table.apply(
-        lambda column: column.map(_tex_number if column.name == letter else _tex_text)
-    )
-    align = "".join("l" if name in {"stage", "state"} else "r" for name in table)
+    table, left = rounded(ranking), _left(ranking)
+    headings = {name: _tex_text(name) for name in table.columns}
+    cells = table.map(_tex_text)
+    align = "".join("l" if name in left else "r" for name in table)
     style = cells.rename(columns=headings).style.hide(axis="index")
     return str(style.to_latex(hrules=True, column_format=align)).encode()
 
 
 def _tex_text(text: str) -> str:
-    return text.translate(_TEX)
+    r"""Return a text with what LaTeX takes for something else, and powers of ten, as mathematics.
 
-
-def _tex_number(text: str) -> str:
-    r"""Return a number as mathematics.
-
-    >>> _tex_number("3.728e-05"), _tex_number("0.1")
-    ('$3.728 \\cdot 10^{-5}$', '0.1')
+    >>> _tex_text("3.728e-05"), _tex_text("0.1"), _tex_text("n_s"), _tex_text("η min")
+    ('$3.728 \\cdot 10^{-5}$', '0.1', 'n\\_s', '$\\eta$ min')
     """
-    mantissa, e, exponent = text.partition("e")
-    return rf"${mantissa} \cdot 10^{{{int(exponent)}}}$" if e else text
+    power = _POWER.fullmatch(text)
+    if power:
+        return rf"${power[1]} \cdot 10^{{{int(power[2])}}}$"
+    return text.translate(_TEX)
 
 
 FORMATS: Final[dict[str, Callable[["Ranking"], bytes]]] = {

@@ -206,7 +206,9 @@ class NetworkOptions:
     bias: Annotated[
         bool | None,
         option(
-            NETWORK, "--bias/--no-bias", help="Whether all layers add a bias or none (default: all)."
+            NETWORK,
+            "--bias/--no-bias",
+            help="Whether all layers add a bias or none (default: all).",
         ),
     ] = None
     bias_trick: Annotated[

@@ -125,7 +125,9 @@ def test_exports_for_programs_come_back_exactly(search, study, own_folder, kind)
 
 NAMES = st.text(st.characters(codec="utf-8")) | st.sampled_from(["=1+2", "a,b", 'say "no"', "\n"])
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-VALUES = st.sampled_from([NUMBERS, st.integers(1, 10**6), NUMBERS | st.integers(1, 9)])
+VALUES = st.sampled_from(
+    [NUMBERS, st.integers(1, 10**6), NUMBERS | st.integers(1, 9), st.booleans()]
+)
 
 
 @st.composite
@@ -235,6 +237,19 @@ def test_no_text_of_a_spreadsheet_is_a_formula(search, own_folder, kind):
 
     table = READERS[kind](own_folder / f"out.{kind}")
     assert list(table["study"]) == [f"'{name}"] * 2
+
+
+@pytest.mark.parametrize("kind", ["md", "html", "tex"])
+def test_people_see_all_that_was_searched(kind):
+    params = {"lambda": 1e-5, "hidden": [59, 59], "activation": "tanh"}
+    trials = (RankedTrial("coarse", 0, "complete", params, rank=1),)
+    study = SimpleNamespace(name="a", data_name="digits", seed=0)
+
+    text = export.export(Ranking(study, (), trials), kind).decode()
+
+    escaped = {"λ": r"$\lambda$", "1e-05": r"$1 \cdot 10^{-5}$"} if kind == "tex" else {}
+    for words in ("λ", "hidden", "activation", "1e-05", "59-59", "tanh"):
+        assert escaped.get(words, words) in text
 
 
 def test_texts_are_escaped_for_latex():
