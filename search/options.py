@@ -552,6 +552,16 @@ _REPLICATES = Annotated[
         "dataset-size: 3).",
     ),
 ]
+_ETA_RANGE = Annotated[
+    str | None,
+    _text(
+        TRAINING,
+        "--eta-range",
+        "auto",
+        "auto: take --eta-min and --eta-max from a range test, which trains for a moment first "
+        "(default: as they are stated).",
+    ),
+]
 _FRESH = Annotated[
     bool,
     option(
@@ -625,6 +635,7 @@ class StageOptions:
             "(default: none).",
         ),
     ] = None
+    eta_range: _ETA_RANGE = None
     fresh: _FRESH = False
     study: _STUDY = None
 
@@ -663,8 +674,24 @@ class GridOptions:
             "compared, or together (default: alone for batch-size, else together).",
         ),
     ] = None
+    eta_range: _ETA_RANGE = None
     fresh: _FRESH = False
     study: _STUDY = None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTestOptions:
+    """A test in place of a search."""
+
+    range_test: Annotated[
+        bool,
+        option(
+            SEARCH,
+            "--range-test",
+            help="Train once while η rises from --low to --high (default: from 1e-6 to 100), and "
+            "suggest the ends of a cycle.",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)

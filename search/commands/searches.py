@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from search.console import note, say_json, stdout
+from search.console import note, print_table, say, say_json, stdout, tell
 from search.errors import UsageError, program
 from search.hints import command as typed
 from search.options import (
@@ -11,6 +11,7 @@ from search.options import (
     JobsOptions,
     LayersOptions,
     OutputOptions,
+    RangeTestOptions,
     RecipeOptions,
     StageOptions,
     StorageOptions,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from db.records import StudyRecord
     from models.data import PreparedData, Progress
     from models.data.spec import DataSpec
+    from search.progress import Watch
     from studies.means import Means
     from studies.search_kind import SearchKind
     from studies.searching import Outcome
@@ -38,10 +40,20 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         jobs: JobsOptions,
         output: OutputOptions,
     ) -> None:
-        _check_stage(kind, stage)
-        _run(
-            kind, _request(kind, stage), _wanted(stage), stage.study, recipe, storage, jobs, output
-        )
+        _refining(kind, stage, recipe, storage, jobs, output)
+
+    def eta(
+        stage: StageOptions,
+        test: RangeTestOptions,
+        recipe: RecipeOptions,
+        storage: StorageOptions,
+        jobs: JobsOptions,
+        output: OutputOptions,
+    ) -> None:
+        if test.range_test:
+            _range_test(kind, stage, recipe, output)
+        else:
+            _refining(kind, stage, recipe, storage, jobs, output)
 
     def grid(
         stage: GridOptions,
@@ -50,7 +62,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         jobs: JobsOptions,
         output: OutputOptions,
     ) -> None:
-        _run(kind, _grid_request(kind, stage), _FIRST, stage.study, recipe, storage, jobs, output)
+        _run(kind, _grid_request(kind, stage), _FIRST, stage, recipe, storage, jobs, output)
 
     def hidden(
         stage: GridOptions,
@@ -61,7 +73,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         output: OutputOptions,
     ) -> None:
         request = _grid_request(kind, stage, layers=layers.layers, recipe=recipe)
-        _run(kind, request, _FIRST, stage.study, recipe, storage, jobs, output)
+        _run(kind, request, _FIRST, stage, recipe, storage, jobs, output)
 
     def tricks(
         stage: GridOptions,
@@ -72,9 +84,9 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         output: OutputOptions,
     ) -> None:
         request = _grid_request(kind, stage, one_at_a_time=how.one_at_a_time)
-        _run(kind, request, _FIRST, stage.study, recipe, storage, jobs, output)
+        _run(kind, request, _FIRST, stage, recipe, storage, jobs, output)
 
-    of_its_own: dict[str, Callable[..., None]] = {"hidden": hidden, "tricks": tricks}
+    of_its_own: dict[str, Callable[..., None]] = {"hidden": hidden, "tricks": tricks, "eta": eta}
     usual: Callable[..., None] = refining if kind.refines else grid
     command = of_its_own.get(kind.name, usual)
     command.__name__ = kind.name.replace("-", "_")
@@ -136,11 +148,23 @@ def _wanted(stage: StageOptions) -> str:
     return next((name for name, said in flags.items() if said), _FIRST)
 
 
+def _refining(
+    kind: "SearchKind",
+    stage: StageOptions,
+    recipe: RecipeOptions,
+    storage: StorageOptions,
+    jobs: JobsOptions,
+    output: OutputOptions,
+) -> None:
+    _check_stage(kind, stage)
+    _run(kind, _request(kind, stage), _wanted(stage), stage, recipe, storage, jobs, output)
+
+
 def _run(
     kind: "SearchKind",
     request: "StageRequest",
     wanted: str,
-    name: str | None,
+    stage: StageOptions | GridOptions,
     recipe: RecipeOptions,
     storage: StorageOptions,
     jobs: JobsOptions,
@@ -160,8 +184,10 @@ def _run(
     from studies.means import Means
     from studies.reading import read_ranking
 
-    n_jobs = jobs.n_jobs
+    name, n_jobs = stage.study, jobs.n_jobs
     with watching(quiet=output.quiet) as watch, stoppable(watch):
+        if stage.eta_range is not None:
+            flags |= _eta_range(kind, stage.eta_range, recipe, flags, watch)
         if wanted in {_FIRST, _AUTO}:
             database = _coarse_database(kind, request, recipe, flags, storage, watch)
         else:
@@ -184,6 +210,87 @@ def _run(
     from search.commands.ranking import print_ranking
 
     print_ranking(stdout(), ranking, _next(kind, outcome, recipe, storage))
+
+
+def _eta_range(
+    kind: "SearchKind",
+    wanted: str,
+    recipe: RecipeOptions,
+    flags: dict[str, Any],
+    watch: "Watch",
+) -> dict[str, Any]:
+    """Return the ends of a cycle that a range test of the recipe suggests."""
+    from studies.means import prepared
+    from studies.range_test import suggested
+    from studies.searching import asked_recipe
+    from studies.specs import to_data_spec
+
+    if wanted != "auto":
+        raise UsageError(f"--eta-range must be auto, got {wanted!r}; or state --eta-min, --eta-max")
+    stated = [key for key in ("training.eta_min", "training.eta_max") if key in flags]
+    if stated:
+        raise UsageError("--eta-range auto chooses --eta-min and --eta-max; leave them out")
+    asked = asked_recipe(kind, recipe.path, {**flags, "training.schedule": "cyclical"})
+    data = prepared(to_data_spec(asked), recipe.data.data_dir, watch)
+    low, high = suggested(None, asked, data)
+    watch.said(f"range test: η from {low:g} to {high:g}")
+    return {"training.eta_min": low, "training.eta_max": high}
+
+
+def _range_test(
+    kind: "SearchKind", stage: StageOptions, recipe: RecipeOptions, output: OutputOptions
+) -> None:
+    """Print what one training with a rising η shows, and what it suggests."""
+    from search.progress import watching
+    from search.tables import Column, fitting
+    from search.words import percent, value
+    from studies.means import prepared
+    from studies.range_test import HIGH, LOW, range_test_of
+    from studies.searching import asked_recipe
+    from studies.specs import to_data_spec
+
+    (low,), (high,) = _ends("--low", stage.low, kind), _ends("--high", stage.high, kind)
+    asked = asked_recipe(kind, recipe.path, recipe.flags())
+    with watching(quiet=output.quiet) as watch:
+        data = prepared(to_data_spec(asked), recipe.data.data_dir, watch)
+        found = range_test_of(None, asked, data, low or LOW, high or HIGH)
+    if output.json:
+        say_json(found.to_json())
+        return
+    # Some three lines a decade.
+    n_lines = 24
+    last = len(found.etas) - 1
+    rows = sorted({round(i * last / (n_lines - 1)) for i in range(n_lines)})
+    near = max(1, last // (2 * n_lines))
+
+    def accuracy(i: int) -> float:
+        around = found.accuracies[max(0, i - near) : i + near + 1]
+        return sum(around) / len(around)
+
+    def loss(i: int) -> str:
+        return "–" if found.smoothed[i] is None else f"{found.smoothed[i]:.4g}"
+
+    columns: list[Column[int]] = [
+        Column("η", lambda i: value(float(f"{found.etas[i]:.3g}"))),
+        Column("training loss\n(smoothed)", loss),
+        Column("training\naccuracy %", lambda i: percent(accuracy(i))),
+    ]
+    console = stdout()
+    title = f"η range test: {data.name}, {len(found.etas):,} updates, seed {asked.seed}"
+    print_table(console, fitting(console, title, columns, rows))
+    say("")
+    if found.eta_min is None or found.eta_max is None:
+        tell("the loss did not fall at any η: widen the range with --low and --high")
+        return
+    tell(
+        f"a tenth of the fall of the loss is made at η {found.eta_min:g}, nine tenths at "
+        f"{found.eta_max:g}: the ends of a cycle (Smith 2017, section 3.3)"
+    )
+    if found.broke_at is not None:
+        tell(f"training breaks down at η {found.broke_at:g}")
+    ends = ("--eta-min", f"{found.eta_min:g}", "--eta-max", f"{found.eta_max:g}")
+    data_named = () if recipe.data.data is None else ("--data", recipe.data.data)
+    say(f"\nnext: {typed('lambda', '--coarse', *data_named, *ends)}")
 
 
 def _searched(

@@ -1,0 +1,164 @@
+"""Lab files and presets: what is run, what is refused, and what is not done twice."""
+
+import pytest
+
+from studies.errors import RecipeError
+from studies.labs import presets, read_lab
+from studies.recipe import to_json
+
+LAB = """
+title = "A lab"
+notes = "Two paragraphs.\\n\\nOf notes."
+
+[network]
+hidden = [8]
+
+[training]
+schedule = "constant"
+eta = 0.1
+epochs = 2
+
+[[part]]
+name = "gradients"
+does = "gradcheck"
+
+[[part]]
+name = "parameters"
+does = "params"
+networks = [[8], [8, 8]]
+
+[[part]]
+name = "settings"
+lab = [{ at = "small", validation_accuracy = 0.5, test_accuracy = 0.4 }]
+explains = "They differ."
+curves = true
+[part.search]
+test = true
+[part.search.variants]
+small = { training.eta = 0.01 }
+"large" = { training.eta = 0.2 }
+
+[[part]]
+name = "eta"
+search = { vary.eta = { low = 1e-3, high = 1 }, trials = 6, fine_trials = 3 }
+
+[quick.recipe]
+training.epochs = 1
+"""
+
+
+@pytest.fixture
+def lab(own_folder):
+    path = own_folder / "lab.toml"
+    path.write_text(LAB, encoding="utf-8")
+    return path
+
+
+def part(answer, name):
+    return next(part for part in answer.json["parts"] if part["part"] == name)
+
+
+def test_a_lab_runs_part_by_part_and_shows_the_labs_own_figures(search, lab):
+    answer = search("run", lab, "--quiet")
+
+    assert answer.status == 0
+    assert "A lab" in answer.out
+    assert "passed: relative errors are at most" in answer.out
+    assert "64-8-8-10" in answer.out
+    assert "the lab's figures and ours" in answer.out
+    assert "They differ." in answer.out
+    assert "fine: η" in answer.out
+
+
+def test_a_lab_run_again_trains_nothing_and_opens_no_test_set(search, lab):
+    first = search("run", lab, "--json")
+    second = search("run", lab, "--json")
+
+    assert part(first, "settings")["test"] == part(second, "settings")["test"]
+    assert part(second, "settings")["test"]["opened"] == 1
+    assert "shown, not opened again" in second.err
+    assert part(first, "eta")["ranking"] == part(second, "eta")["ranking"]
+
+
+def test_a_quick_look_has_studies_of_its_own(search, lab):
+    search("run", lab, "--part", "eta", "--quick", "--quiet")
+    search("run", lab, "--part", "eta", "--quiet")
+
+    names = {study["name"] for study in search("list", "--json").json["studies"]}
+    assert {"lab/eta", "lab-quick/eta"} <= names
+
+
+def test_a_file_with_one_search_needs_no_parts(search, own_folder):
+    path = own_folder / "one.toml"
+    path.write_text(
+        '[training]\nepochs = 1\noptimizer = "momentum"\n[search]\nvary."network.activation".values = ["relu", "tanh"]\n'
+        "vary.momentum.values = [0.5, 0.9]\n",
+        encoding="utf-8",
+    )
+
+    answer = search("run", path, "--json")
+
+    trials = answer.json["parts"][0]["ranking"]["trials"]
+    tried = {(trial["params"]["activation"], trial["params"]["momentum"]) for trial in trials}
+    assert tried == {("relu", 0.5), ("relu", 0.9), ("tanh", 0.5), ("tanh", 0.9)}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[search]\nvary.eta = 1\n", r"lab.toml: search.vary"),
+        ("[search]\nvary.etta.values = [0.1]\n", r"no key that can be searched; did you mean eta"),
+        ("[search]\nkind = 'lamda'\n", r"search.kind must be one of .*did you mean lambda"),
+        ("[search]\nvary.eta = { low = 0.1 }\n", r"either low and high, or values"),
+        ("title = 'x'\n", r"either one search or several part"),
+        ("[searches]\n", r"searches is no key of a recipe; did you mean search"),
+        ("[search]\nstages = 3\nvary.batch_size.values = [1, 2]\n", r"needs a range to narrow"),
+        ("[[part]]\nname = 'a'\n", r"part a needs part.search"),
+        ("[[part]]\nname='a'\ndoes='params'\n[[part]]\nname='a'\ndoes='params'\n", "a twice"),
+        ("[training]\nepoch = 3\n[search]\nkind = 'lambda'\n", r"did you mean training.epochs"),
+        ("[search]\nkind = 'eta'\nsampler = 'sobol'\n", r"sampler must be one of"),
+        ("x = [", r"must be TOML"),
+    ],
+)
+def test_a_lab_that_is_none_is_refused_with_file_key_and_reason(own_folder, text, reason):
+    path = own_folder / "lab.toml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(RecipeError, match=rf"lab\.toml.*{reason}|{reason}") as refused:
+        read_lab(str(path))
+    assert "lab.toml" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_preset_that_is_not_there_is_guessed(search):
+    answer = search("run", "cifar-liner")
+
+    assert answer.status == 2
+    assert "did you mean cifar-linear?" in answer.err
+
+
+def test_a_part_that_is_not_there_is_guessed_before_anything_is_written(search, lab, own_folder):
+    answer = search("run", lab, "--part", "etta")
+
+    assert answer.status == 2
+    assert "did you mean eta?" in answer.err
+    assert not (own_folder / "search.db").exists()
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_is_a_lab_whose_recipes_are_whole(name, quick):
+    lab = read_lab(name, quick=quick)
+
+    assert lab.table.source
+    assert lab.table.asks
+    for one in lab.parts:
+        assert to_json(lab.recipe(one))["data"]["name"] in {"mnist", "fashion-mnist", "cifar10"}
+
+
+def test_presets_are_listed(search):
+    listed = [lab["name"] for lab in search("presets", "--json").json]
+
+    assert listed == presets()
+    for name in listed:
+        assert name in search("presets").out
