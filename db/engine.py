@@ -141,6 +141,7 @@ def open_database(
     *,
     create: bool = False,
     read_only: bool = False,
+    older: bool = False,
     said: Callable[[str], None] | None = None,
 ) -> Database:
     """Return the database at ``url`` with its tables up to date; nothing is written before checks.
@@ -150,6 +151,7 @@ def open_database(
         create: Make the file and the tables where there are none.
         read_only: For ranking, listing and exporting: never changes anything, works beside a
             driver that writes.
+        older: With ``read_only``: open tables of an older version, too, which lack columns.
         said: Hears a line if tables of an older version were brought up to date. Of an SQLite file
             a copy as it was is kept beside it first.
 
@@ -159,15 +161,15 @@ def open_database(
     url = storage_url(url)
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(parsed, create=create, read_only=read_only, said=said)
-    return _open_server(parsed, create=create, read_only=read_only, said=said)
+        return _open_sqlite(parsed, create=create, read_only=read_only, older=older, said=said)
+    return _open_server(parsed, create=create, read_only=read_only, older=older, said=said)
 
 
 # ------------------------------------------------------------------------------------- SQLite
 
 
 def _open_sqlite(
-    url: URL, *, create: bool, read_only: bool, said: Callable[[str], None] | None
+    url: URL, *, create: bool, read_only: bool, older: bool, said: Callable[[str], None] | None
 ) -> Database:
     name = url.database
     if not name or name == ":memory:" or name.startswith("file:"):
@@ -185,7 +187,7 @@ def _open_sqlite(
         revision = None
     if revision is None and (not create or read_only):
         raise _no_studies(label)
-    schema.check_revision(revision, label, migrate=not read_only)
+    schema.check_revision(revision, label, older=older or not read_only)
     if not read_only:
         if exists and not os.access(path, os.W_OK):
             raise StorageError(f"{label} is read-only; make it writable or name another file")
@@ -205,7 +207,7 @@ def _open_sqlite(
         with explained(label):
             if not read_only:
                 _use_write_ahead_log(engine)
-            if revision != schema.HEAD:
+            if revision != schema.HEAD and not read_only:
                 _migrate_sqlite(engine, path, label, said)
     except BaseException:
         engine.dispose()
@@ -396,7 +398,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _open_server(
-    url: URL, *, create: bool, read_only: bool, said: Callable[[str], None] | None
+    url: URL, *, create: bool, read_only: bool, older: bool, said: Callable[[str], None] | None
 ) -> Database:
     label = url.render_as_string(hide_password=True)
     try:
@@ -418,11 +420,11 @@ def _open_server(
             revision = schema.read_revision(engine)
             if revision is None and (not create or read_only):
                 raise _no_studies(label)
-            schema.check_revision(revision, label, migrate=not read_only)
-            if revision != schema.HEAD:
-                older = schema.migrate(engine)
-                if older is not None and said is not None:
-                    said(f"note: {label} was brought up to date (schema {older} to {schema.HEAD})")
+            schema.check_revision(revision, label, older=older or not read_only)
+            if revision != schema.HEAD and not read_only:
+                before = schema.migrate(engine)
+                if before is not None and said is not None:
+                    said(f"note: {label} was brought up to date (schema {before} to {schema.HEAD})")
     except BaseException:
         engine.dispose()
         raise

@@ -314,6 +314,64 @@ class OptunaStage:
                 raise self._gone() from error
 
 
+# ------------------------------------------------------------------------------------- looked at
+
+
+class OptunaRow(NamedTuple):
+    """A trial as Optuna has it; ``uuid`` is ours, ``state`` in lower case."""
+
+    number: int
+    uuid: str | None
+    state: str
+    value: float | None
+    params: dict[str, Any]
+
+
+class OptunaStudy(NamedTuple):
+    """A study as Optuna has it; ``uuid`` is our stage's."""
+
+    name: str
+    uuid: str | None
+    trials: list[OptunaRow]
+
+
+def read_studies(database: Database) -> list[OptunaStudy]:
+    """Return all that Optuna has, of a database that may be open for reading only."""
+    kwargs: dict[str, Any] = {} if database.connect is None else {"creator": database.connect}
+    with _quiet(), _explained(database.label):
+        storage = RDBStorage(
+            database.url,
+            engine_kwargs=kwargs,
+            skip_compatibility_check=True,
+            skip_table_creation=True,
+        )
+        try:
+            return [
+                OptunaStudy(
+                    study.study_name,
+                    study.user_attrs.get(UUID),
+                    _rows(storage, storage.get_study_id_from_name(study.study_name)),
+                )
+                for study in storage.get_all_studies()
+                if len(study.directions) == 1
+            ]
+        finally:
+            _close(storage)
+
+
+def _rows(storage: RDBStorage, study_id: int) -> list[OptunaRow]:
+    return [
+        OptunaRow(
+            trial.number,
+            trial.user_attrs.get(UUID),
+            trial.state.name.lower(),
+            trial.value,
+            trial.params,
+        )
+        for trial in storage.get_all_trials(study_id, deepcopy=False)
+    ]
+
+
 # ---------------------------------------------------------------------------------- new points
 
 

@@ -24,8 +24,8 @@ SELECT_REVISION: Final = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S60
 OPTUNA_MARKS: Final = frozenset({"studies", "trials", "version_info"})
 
 
-def check_revision(revision: str | None, label: str, *, migrate: bool) -> None:
-    """Refuse tables of a newer program, and older ones where they may not be migrated.
+def check_revision(revision: str | None, label: str, *, older: bool) -> None:
+    """Refuse tables of a newer program, and older ones unless they will do or be migrated.
 
     Raises:
         StorageError: With what to do.
@@ -37,7 +37,7 @@ def check_revision(revision: str | None, label: str, *, migrate: bool) -> None:
             f"{label} was written by a newer version of this program"
             f" (schema {revision}, this one knows {HEAD}); upgrade with pip"
         )
-    if not migrate:
+    if not older:
         raise StorageError(
             f"{label} was written by an older version of this program (schema {revision}, now"
             f" {HEAD}); run the search or `python -m search test` on it once to bring it up to date"

@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from search.commands import datasets, exporting, labs, listing, networks, ranking, searches, testing
+from search.commands import (
+    checking,
+    datasets,
+    exporting,
+    labs,
+    listing,
+    networks,
+    ranking,
+    searches,
+    testing,
+)
 from search.console import note, prepare_streams, say
 from search.errors import DONE, FAILED, USAGE, Stopped, exit_status, program, said
 from search.paragraphs import paragraphs
@@ -43,6 +53,7 @@ def build() -> typer.Typer:
     _add(app, "list", flattened(listing.list_studies), RESULTS)
     _add(app, "show", flattened(listing.show), RESULTS)
     _add(app, "export", flattened(exporting.export), RESULTS)
+    _add(app, "check", flattened(checking.check), RESULTS)
     _add(app, "gradcheck", flattened(networks.gradcheck), CHECKS)
     _add(app, "params", flattened(networks.params), CHECKS)
     data = typer.Typer(

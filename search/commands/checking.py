@@ -1,0 +1,93 @@
+"""``check``: is everything in the database there, and as it should be?"""
+
+from typing import TYPE_CHECKING, Any
+
+from search.console import note, print_table, say, say_json, stdout
+from search.errors import DONE, FAILED
+from search.options import OutputOptions, StorageOptions
+from search.words import counted
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from db.checking import Check, Report
+
+# Of one kind: what is wrong a thousand times has one cause.
+_MOST_SHOWN = 10
+
+
+def check(storage: StorageOptions, output: OutputOptions) -> int:
+    """Look through a database: is everything there, and as it should be?
+
+    Compares plans with training runs, curves, results and checkpoints, and all of them with
+    Optuna's studies. Changes nothing; a search may go on meanwhile. Exits 1 if something is wrong.
+
+    Examples:
+        python -m search check
+        python -m search check --storage old.db --json
+    """
+    from db.checking import check_database
+
+    report = check_database(storage.url, _plain)
+    if output.json:
+        say_json(to_json(report))
+    else:
+        _print(report, quiet=output.quiet)
+    return DONE if report.passed else FAILED
+
+
+def to_json(report: "Report") -> dict[str, Any]:
+    """Return what ``check --json`` prints: a stable contract, see ``docs/cli.md``."""
+    return {
+        "storage": report.label,
+        "schema": report.revision,
+        "passed": report.passed,
+        "checks": [
+            {
+                "name": one.name,
+                "passed": one.passed,
+                "looked_at": one.looked_at,
+                "thing": one.thing,
+                "problems": [{"what": p.what, "advice": p.advice} for p in one.problems],
+                "notes": list(one.notes),
+            }
+            for one in report.checks
+        ],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as Optuna is told of it: hidden layers as text."""
+    from studies.dimensions import shown
+
+    return shown(value) if isinstance(value, list | tuple) else value
+
+
+def _print(report: "Report", *, quiet: bool) -> None:
+    console = stdout()
+    print_table(console, _table(console, report))
+    for one in report.checks:
+        for problem in one.problems[:_MOST_SHOWN]:
+            say(f"\n{one.name}: {problem.what}\n    {problem.advice}")
+        more = len(one.problems) - _MOST_SHOWN
+        if more > 0:
+            say(f"\n{one.name}: and {counted(more, 'more problem')}; --json has them all")
+        for line in one.notes:
+            note(f"note: {line}", quiet=quiet)
+
+
+def _table(console: "Console", report: "Report") -> "Table":
+    from search.tables import Column, fitting
+
+    columns: list[Column[Check]] = [
+        Column("check", lambda c: c.name, right=False),
+        Column("looked at", lambda c: counted(c.looked_at, c.thing), right=False),
+        Column("found", _found, right=False),
+    ]
+    title = f"{report.label}: schema {report.revision}"
+    return fitting(console, title, columns, report.checks, lambda c: "" if c.passed else "bold red")
+
+
+def _found(one: "Check") -> str:
+    return "in order" if one.passed else counted(len(one.problems), "problem")
