@@ -8,7 +8,6 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
@@ -31,7 +30,7 @@ from models.data.spec import DataSpec, SplitSpec
 from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 from studies.dimensions import Dimension, Value, to_params
 from studies.executors import n_cores
-from studies.planning import cohort_widths, plan_to_json
+from studies.planning import cohort_widths, plan_to_json, threads_alone
 from studies.recipe import Recipe, with_overrides
 from studies.specs import SEARCHABLE, recipe_key, searched_field, to_data_spec, to_specs
 
@@ -176,24 +175,12 @@ def _cohorts(
             NewCohort(
                 [NewRun(trials[i].uuid, seed, runs[i].key, replicate) for i in these],
                 replicate,
-                blas_threads=_threads_alone(first) if manner.alone else 1,
+                blas_threads=threads_alone(first.network, first.training) if manner.alone else 1,
                 plan=plan,
             )
         )
         start += width
     return cohorts
-
-
-# Products of fewer operations take longer on two cores than on one: handing out the parts of one
-# takes some ten microseconds, in which a core does a million operations and more.
-_WORTH_SHARING = 1e7
-
-
-def _threads_alone(run: _Run) -> int:
-    """Return on how many cores a run that has the machine to itself is trained."""
-    largest = max(a * b for a, b in pairwise(run.network.widths))
-    operations = 2 * run.training.batch_size * largest
-    return n_cores() if operations >= _WORTH_SHARING else 1
 
 
 def _runs(
