@@ -2,14 +2,15 @@
 
 import io
 import json
-from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Array
+from models.early_stopping import Watch, new_watch
 from models.errors import ModelError
 from models.network import Parameters, initial_parameters
 from models.optimizers import new_slots
@@ -58,21 +59,41 @@ class CohortPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Lowest:
+    """The evaluation with a trial's lowest validation loss, which need not be an epoch's end.
+
+    Attributes:
+        step: Updates made by then.
+        validation_loss: Mean over the validation split.
+        validation_accuracy: In [0, 1].
+    """
+
+    step: int
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """A trial of a cohort whose training is over.
 
     Attributes:
-        outcome: ``diverged`` where loss, accuracy or weights stopped being finite; ``pruned``
-            where others were so far ahead that the search did not wait for the end.
-        epoch: The last one trained, from 1.
+        outcome: ``diverged`` where loss, accuracy or weights stopped being finite (or the cost
+            passed ``TrainingSpec.diverged_at``); ``pruned`` where others were so far ahead that the
+            search did not wait for the end.
+        epoch: The last one trained, from 1; of the one that early stopping ends within, a part.
         scored_epoch: The one the trial counts with: the last or the best.
         parameters: Those of ``scored_epoch``, T = 1.
+        step: Updates made in all; ``None`` in checkpoints of older versions.
+        lowest: ``None`` likewise, and where no loss was finite.
     """
 
     outcome: Outcome
     epoch: int
     scored_epoch: int
     parameters: Parameters
+    step: int | None = None
+    lowest: Lowest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +106,8 @@ class CohortState:
         slots: Which trials of the plan are still being trained, in the order of the rows.
         parameters: Their parameters.
         optimizer: Their optimizer's slots.
-        best_loss: (T,), lowest validation loss so far; infinite before the first evaluation.
-        waited: (T,), evaluations in a row without a lower validation loss.
+        initial_cost: (T,), training cost before the first update; NaN before it is measured.
+        watch: What early stopping remembers.
         best_accuracy: (T,), validation accuracy of the best epoch so far.
         best_epoch: (T,), that epoch.
         best: Its parameters, where trials are scored by their best epoch, else ``None``.
@@ -98,8 +119,8 @@ class CohortState:
     slots: tuple[int, ...]
     parameters: Parameters
     optimizer: list[Array]
-    best_loss: npt.NDArray[np.float64]
-    waited: npt.NDArray[np.int64]
+    initial_cost: npt.NDArray[np.float64]
+    watch: Watch
     best_accuracy: npt.NDArray[np.float64]
     best_epoch: npt.NDArray[np.int64]
     best: Parameters | None = None
@@ -110,7 +131,7 @@ class CohortState:
         """Return whether no trial is left to train."""
         return not self.slots
 
-    def rows(self, which: list[int]) -> "CohortState":
+    def rows(self, which: Sequence[int]) -> "CohortState":
         """Return a copy that trains only the trials at the positions ``which``."""
         index = np.asarray(which, dtype=np.intp)
         return replace(
@@ -118,12 +139,19 @@ class CohortState:
             slots=tuple(self.slots[i] for i in which),
             parameters=self.parameters.rows(which),
             optimizer=[array[index] for array in self.optimizer],
-            best_loss=self.best_loss[index],
-            waited=self.waited[index],
+            initial_cost=self.initial_cost[index],
+            watch=self.watch.rows(which),
             best_accuracy=self.best_accuracy[index],
             best_epoch=self.best_epoch[index],
             best=None if self.best is None else self.best.rows(which),
         )
+
+    def lowest(self, row: int) -> Lowest | None:
+        """Return the evaluation with the lowest loss of the trial at a position."""
+        watch = self.watch
+        if not np.isfinite(watch.lowest[row]):
+            return None
+        return Lowest(int(watch.step[row]), float(watch.lowest[row]), float(watch.accuracy[row]))
 
 
 def pruned(state: CohortState, slots: Collection[int]) -> CohortState:
@@ -139,7 +167,9 @@ def pruned(state: CohortState, slots: Collection[int]) -> CohortState:
     finished = dict(state.finished)
     for row in ended:
         parameters = state.parameters.rows([row])
-        finished[state.slots[row]] = Finished("pruned", state.epoch, state.epoch, parameters)
+        finished[state.slots[row]] = Finished(
+            "pruned", state.epoch, state.epoch, parameters, state.step, state.lowest(row)
+        )
     kept = [row for row in range(len(state.slots)) if row not in ended]
     return replace(state.rows(kept), finished=finished)
 
@@ -154,8 +184,8 @@ def initial_state(plan: CohortPlan) -> CohortState:
         slots=tuple(range(n_trials)),
         parameters=parameters,
         optimizer=new_slots(plan.training.optimizer, parameters),
-        best_loss=np.full(n_trials, np.inf),
-        waited=np.zeros(n_trials, np.int64),
+        initial_cost=np.full(n_trials, np.nan),
+        watch=new_watch(n_trials),
         best_accuracy=np.full(n_trials, -1.0),
         best_epoch=np.zeros(n_trials, np.int64),
         best=parameters.rows(range(n_trials)) if plan.training.score == "best" else None,
@@ -165,8 +195,8 @@ def initial_state(plan: CohortPlan) -> CohortState:
 def state_to_bytes(state: CohortState) -> bytes:
     """Return the state as an ``.npz`` archive without pickles."""
     arrays: dict[str, npt.NDArray[Any]] = {
-        "best_loss": state.best_loss,
-        "waited": state.waited,
+        "initial_cost": state.initial_cost,
+        **{f"watch/{name}": array for name, array in state.watch.arrays().items()},
         "best_accuracy": state.best_accuracy,
         "best_epoch": state.best_epoch,
     }
@@ -186,7 +216,13 @@ def state_to_bytes(state: CohortState) -> bytes:
         "n_layers": len(state.parameters.weights),
         "n_biases": len(state.parameters.biases),
         "finished": {
-            str(slot): [done.outcome, done.epoch, done.scored_epoch]
+            str(slot): [
+                done.outcome,
+                done.epoch,
+                done.scored_epoch,
+                done.step,
+                None if done.lowest is None else astuple(done.lowest),
+            ]
             for slot, done in state.finished.items()
         },
     }
@@ -206,7 +242,9 @@ def state_from_bytes(payload: bytes) -> CohortState:
         with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes())
 
-            n_layers = header["n_layers"]
+            n_layers, n_trials = header["n_layers"], len(header["slots"])
+            # Older versions did not remember at which step the loss was lowest.
+            now = "initial_cost" in archive
             # Older checkpoints say only whether there are biases: all layers had them, or none.
             n_biases = header["n_biases"] if "n_biases" in header else n_layers * header["biases"]
 
@@ -222,19 +260,32 @@ def state_from_bytes(payload: bytes) -> CohortState:
                 slots=tuple(header["slots"]),
                 parameters=parameters("parameters"),
                 optimizer=[archive[f"optimizer/{i}"] for i in range(header["n_optimizer"])],
-                best_loss=archive["best_loss"],
-                waited=archive["waited"],
+                initial_cost=archive["initial_cost"] if now else np.full(n_trials, np.nan),
+                watch=(
+                    Watch(**{name: archive[f"watch/{name}"] for name in Watch.__slots__})
+                    if now
+                    else replace(
+                        new_watch(n_trials), lowest=archive["best_loss"], waited=archive["waited"]
+                    )
+                ),
                 best_accuracy=archive["best_accuracy"],
                 best_epoch=archive["best_epoch"],
                 best=parameters("best") if header["best"] else None,
                 finished={
-                    int(slot): Finished(outcome, epoch, scored, parameters(f"finished/{slot}"))
-                    for slot, (outcome, epoch, scored) in header["finished"].items()
+                    int(slot): _finished(stored, parameters(f"finished/{slot}"))
+                    for slot, stored in header["finished"].items()
                 },
             )
     except Exception as error:
         # A zip archive can be damaged in more ways than there are names for.
         raise ModelError(f"a checkpoint must be an archive of ours, got {error!r}") from error
+
+
+def _finished(stored: list[Any], parameters: Parameters) -> Finished:
+    # Older versions stored the first three.
+    outcome, epoch, scored_epoch, step, lowest = [*stored, None, None][:5]
+    lowest = None if lowest is None else Lowest(*lowest)
+    return Finished(outcome, epoch, scored_epoch, parameters, step, lowest)
 
 
 def _put(arrays: dict[str, npt.NDArray[Any]], prefix: str, parameters: Parameters) -> None:

@@ -12,6 +12,7 @@ BiasName = Literal["all", "input", "none"]
 LossName = Literal["cross-entropy", "squared-error"]
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam"]
 ScheduleName = Literal["constant", "step", "cyclical"]
+StopRuleName = Literal["best", "window"]
 ScoreName = Literal["final", "best"]
 PrecisionName = Literal["float32", "float64"]
 
@@ -23,6 +24,7 @@ BIASES: tuple[str, ...] = get_args(BiasName)
 LOSSES: tuple[str, ...] = get_args(LossName)
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
+STOP_RULES: tuple[str, ...] = get_args(StopRuleName)
 
 
 def named_bias(value: object) -> object:
@@ -89,8 +91,15 @@ class TrainingSpec:
         shuffle: New batch order each epoch; otherwise batches follow the order of the data.
         schedule: How η goes; its numbers are per trial, in ``Hyperparameters``.
         drop_last: Leave out the last, smaller batch of an epoch.
-        patience: Stop a trial after so many evaluations in a row without a lower validation
-            loss; ``None`` never stops.
+        evaluations: How often an epoch the validation split is measured: every
+            ``⌊updates_per_epoch / evaluations⌋`` updates (at least one), and at its end in place
+            of the last. Those within an epoch are for early stopping alone.
+        patience: How many evaluations early stopping waits; ``None`` never stops.
+        stop_rule: What it waits for: ``best`` stops after ``patience`` evaluations in a row without
+            a lower validation loss than the lowest, ``window`` when the oldest of the last
+            ``patience + 1`` is the lowest of them (``models.early_stopping``).
+        diverged_at: A trial whose training cost is more than so many times what it was before the
+            first update, at the end of an epoch, has diverged; ``None``: only if not finite.
         score: Whether a trial counts with its last epoch or its best.
         train_samples: Training accuracy is re-evaluated on at most so many training samples,
             drawn once; ``None`` takes all of them.
@@ -104,14 +113,17 @@ class TrainingSpec:
     schedule: ScheduleName = "constant"
     shuffle: bool = True
     drop_last: bool = False
+    evaluations: int = 1
     patience: int | None = None
+    stop_rule: StopRuleName = "best"
+    diverged_at: float | None = None
     score: ScoreName = "final"
     precision: PrecisionName = "float32"
     train_samples: int | None = 2000
     running: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "n_updates"):
+        for name in ("batch_size", "n_updates", "evaluations"):
             value = getattr(self, name)
             if value < 1:
                 raise ModelError(f"{name} must be >= 1, got {value}")
@@ -119,6 +131,27 @@ class TrainingSpec:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ModelError(f"{name} must be >= 1, got {value}")
+        if self.stop_rule not in STOP_RULES:
+            raise ModelError(
+                f"stop_rule must be one of {', '.join(STOP_RULES)}, got {self.stop_rule!r}"
+            )
+        if self.stop_rule == "window" and self.patience == 1:
+            # The first loss alone would be the lowest of those there are.
+            raise ModelError("patience must be >= 2 with stop_rule window, got 1")
+        if self.diverged_at is not None and not self.diverged_at > 1:
+            raise ModelError(f"diverged_at must be > 1, got {self.diverged_at}")
+
+    def evaluation_steps(self, first: int, n_train: int) -> list[int]:
+        """Return the updates after which an epoch is evaluated; the last of them ends it.
+
+        Args:
+            first: Updates made before the epoch.
+            n_train: Number of training samples.
+        """
+        per_epoch = self.updates_per_epoch(n_train)
+        stop = min(first + per_epoch, self.n_updates)
+        interval = max(1, per_epoch // self.evaluations)
+        return [*range(first + interval, stop, interval)[: self.evaluations - 1], stop]
 
     def updates_per_epoch(self, n_train: int) -> int:
         """Return the number of batches that ``n_train`` samples make.

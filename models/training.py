@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Array, Labels
-from models.cohort import ORDER, CohortPlan, CohortState, Finished, Outcome
-from models.evaluation import Evaluation, Evaluator, count_right
+from models.cohort import ORDER, CohortPlan, CohortState, Finished
+from models.evaluation import Evaluation, Evaluator, Values, count_right
 from models.losses import LOSSES
 from models.network import Network, Parameters
 from models.optimizers import make_updater
@@ -47,7 +47,7 @@ class EpochRow:
 
     Attributes:
         slot: The trial's place in the cohort's plan.
-        epoch: From 0; the last may be a part of one.
+        epoch: From 0; the last may be a part of one, which ``step`` tells.
         step: Updates made.
         eta: η of the last update (of the first one, in epoch 0).
         train_loss: Mean over the training samples looked at (``TrainingSpec.train_samples``;
@@ -96,14 +96,19 @@ class _Running:
             "running_accuracy": float(self.n_right[trial] / self.n_samples),
         }
 
+    def keep(self, trials: Sequence[int]) -> None:
+        """Go on with some of the trials."""
+        self.loss, self.n_right = self.loss[trials], self.n_right[trials]
+
 
 def train(
     plan: CohortPlan, state: CohortState, data: Samples, n_epochs: int
 ) -> tuple[CohortState, list[EpochRow]]:
     """Return the state after at most ``n_epochs`` more epochs, and a row per trial and epoch.
 
-    A trial that diverges, or whose patience ends, leaves the cohort: its parameters go to
-    ``finished`` and the arrays are compacted. ``state`` itself is left as it is.
+    A trial that diverges, or whose patience ends, leaves the cohort, within an epoch too: it has a
+    row for what it made of that epoch, its parameters go to ``finished`` and the arrays are
+    compacted. ``state`` itself is left as it is.
 
     Args:
         plan: What is trained.
@@ -124,52 +129,80 @@ def train(
     return state, rows
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Some trials of a cohort at an evaluation; arrays hold a number for each of them.
+
+    Attributes:
+        rows: Their positions in the cohort.
+        penalty: What their costs are above their losses.
+    """
+
+    rows: Sequence[int]
+    train: Evaluation
+    validation: Evaluation
+    penalty: Values
+
+    @property
+    def train_cost(self) -> Values:
+        """Return loss plus penalty."""
+        return np.asarray(self.train.loss + self.penalty)
+
+    @property
+    def validation_cost(self) -> Values:
+        """Return loss plus penalty."""
+        return np.asarray(self.validation.loss + self.penalty)
+
+
 class _Trainer:
-    """The arrays and the order of one epoch."""
+    """One epoch of a cohort, whose trials may leave it on the way."""
 
     def __init__(self, plan: CohortPlan, state: CohortState, data: Samples) -> None:
         self.plan = plan
         self.data = data
-        n_trials = len(state.slots)
-        everything = list(range(n_trials))
-        self.state = state.rows(everything)
-        self.trials = [plan.trials[slot] for slot in state.slots]
-        self.l2_strength = np.array([trial.l2_strength for trial in self.trials])
-        self.evaluator = Evaluator(plan.network, n_trials, plan.dtype)
         self.running: _Running | None = None
+        # A trial's share of the epoch's time so far.
+        self.seconds = self.evaluation_seconds = 0.0
+        # A copy, since it is trained in place.
+        self._take(state.rows(range(len(state.slots))))
+
+    def _take(self, state: CohortState) -> None:
+        """Train this state's trials from now on."""
+        n_trials = len(state.slots)
+        self.state = state
+        self.trials = [self.plan.trials[slot] for slot in state.slots]
+        self.l2_strength = np.array([trial.l2_strength for trial in self.trials])
+        self.evaluator = Evaluator(self.plan.network, n_trials, self.plan.dtype)
 
     def epoch(self, rows: list[EpochRow]) -> CohortState:
-        plan, state = self.plan, self.state
-        spec = plan.training
-        n_train = len(self.data.y_train)
-        per_epoch = spec.updates_per_epoch(n_train)
-        stop = min(state.step + per_epoch, spec.n_updates)
-        etas = learning_rates(spec.schedule, state.step, stop, self.trials)
-        if state.step == 0:
-            rows += self._rows(0, 0, etas[0], 0.0, last=False)[1]
-        self.running = _Running(len(state.slots)) if spec.running else None
-        started = time.perf_counter()
-        self._updates(state.step, etas)
-        seconds = time.perf_counter() - started
-        epoch = state.epoch + 1
-        last = stop == spec.n_updates
-        evaluation, new_rows = self._rows(epoch, stop, etas[-1], seconds, last=last)
-        rows += new_rows
-        state = replace(state, step=stop, epoch=epoch)
-        finite = [
-            bool(np.isfinite([row.train_cost, row.validation_cost]).all()) for row in new_rows
-        ]
-        return _after_evaluation(plan, state, evaluation, finite, last=last)
-
-    def _updates(self, first_step: int, etas: npt.NDArray[np.float64]) -> None:
-        """Make one update per row of ``etas``."""
-        plan, data = self.plan, self.data
-        spec, parameters = plan.training, self.state.parameters
-        n_train, batch_size = len(data.y_train), spec.batch_size
-        n_trials = parameters.n_trials
+        """Return the state after the epoch; a row per trial is added to ``rows``."""
+        plan, first = self.plan, self.state.step
+        spec, n_train = plan.training, len(self.data.y_train)
+        steps = spec.evaluation_steps(first, n_train)
+        if first == 0:
+            rows += self._before_the_first_update()
         order = np.arange(n_train)
         if spec.shuffle:
             plan.generator(ORDER, self.state.epoch).shuffle(order)
+        if spec.running:
+            self.running = _Running(len(self.trials))
+        self.state = replace(self.state, epoch=self.state.epoch + 1)
+        for step in steps:
+            made = self.state.step
+            etas = learning_rates(spec.schedule, made, step, self.trials)
+            self._updates(order[(made - first) * spec.batch_size :], etas)
+            self.state = replace(self.state, step=step)
+            rows += self._evaluated(etas[-1], ends=step == steps[-1])
+            if self.state.done:
+                break
+        return self.state
+
+    def _updates(self, order: npt.NDArray[np.intp], etas: Values) -> None:
+        """Make one update per row of ``etas``, with batches of the samples in ``order``."""
+        started = time.perf_counter()
+        plan, data = self.plan, self.data
+        spec, parameters = plan.training, self.state.parameters
+        batch_size, n_trials = spec.batch_size, parameters.n_trials
         updater = make_updater(
             spec.optimizer,
             parameters,
@@ -184,7 +217,7 @@ class _Trainer:
         one_hot = np.empty((plan.network.n_classes, batch_size), plan.dtype)
         # The last batch of an epoch is smaller where the batch size does not divide the samples.
         starts = np.arange(len(etas)) * batch_size
-        updater.plan(first_step, etas, np.minimum(batch_size, n_train - starts))
+        updater.plan(self.state.step, etas, np.minimum(batch_size, len(order) - starts))
         for i in range(len(etas)):
             rows = order[i * batch_size : (i + 1) * batch_size]
             if len(rows) < batch_size:
@@ -205,39 +238,77 @@ class _Trainer:
             for layer, delta, below in network.backward(parameters, x, scores):
                 updater.apply(layer, delta, below)
         updater.settle()
+        self.seconds += (time.perf_counter() - started) / n_trials
 
-    def _rows(
-        self, epoch: int, step: int, eta: npt.NDArray[np.float64], seconds: float, *, last: bool
-    ) -> tuple[Evaluation, list[EpochRow]]:
-        """Return the validation and a row per trial."""
+    def _before_the_first_update(self) -> list[EpochRow]:
+        """Measure the initial weights; return the rows of epoch 0."""
         started = time.perf_counter()
-        data, state = self.data, self.state
-        parameters = state.parameters
-        penalty = self.l2_strength * parameters.squared_weights()
+        etas = learning_rates(self.plan.training.schedule, 0, 1, self.trials)[0]
+        measured = self._measured(range(len(self.trials)), self._validation(), last=False)
+        self.state = replace(self.state, initial_cost=measured.train_cost)
+        seconds = (time.perf_counter() - started) / len(self.trials)
+        return self._rows(measured, etas, 0.0, seconds)
+
+    def _evaluated(self, etas: Values, *, ends: bool) -> list[EpochRow]:
+        """Validate the trials and let go of those that are finished.
+
+        Args:
+            etas: (T,), of the last update.
+            ends: Whether this is the end of an epoch.
+
+        Returns:
+            A row per trial at the end of an epoch, within it one for each that is finished.
+        """
+        started = time.perf_counter()
+        spec, state = self.plan.training, self.state
+        n_trials, last = len(state.slots), state.step == spec.n_updates
+        validation, penalty = self._validation()
+        watch = state.watch.seen(validation.loss, validation.accuracy, state.step, spec)
+        over = watch.stops(spec) | ~np.isfinite(validation.loss + penalty) | last
+        shown = list(range(n_trials)) if ends else np.flatnonzero(over).tolist()
+        measured = self._measured(shown, (validation, penalty), last=last) if shown else None
+        self.evaluation_seconds += (time.perf_counter() - started) / n_trials
+        self.state = state = replace(state, watch=watch)
+        if measured is None:
+            return []
+        rows = self._rows(measured, etas, self.seconds, self.evaluation_seconds)
+        diverged = self._diverged(measured)
+        self.state = state = _with_best(state, measured)
+        ended = {
+            row: _finished(state, row, diverged=failed)
+            for row, failed in zip(shown, diverged, strict=True)
+            if failed or over[row]
+        }
+        if ended:
+            kept = [row for row in range(n_trials) if row not in ended]
+            finished = {state.slots[row]: done for row, done in ended.items()}
+            self.state = replace(state.rows(kept), finished=state.finished | finished)
+            if kept:
+                self._take(self.state)
+            if self.running is not None:
+                self.running.keep(kept)
+        return rows
+
+    def _validation(self) -> tuple[Evaluation, Values]:
+        """Return what all trials make of the validation split, and their penalties."""
+        data, parameters = self.data, self.state.parameters
+        penalty = np.asarray(self.l2_strength * parameters.squared_weights(), dtype=np.float64)
+        return self.evaluator.evaluate(parameters, data.x_validation, data.y_validation), penalty
+
+    def _measured(
+        self, rows: Sequence[int], validated: tuple[Evaluation, Values], *, last: bool
+    ) -> _Measured:
+        """Return some trials with what they make of the training samples looked at."""
+        data, parameters, evaluator = self.data, self.state.parameters, self.evaluator
+        if len(rows) < parameters.n_trials:
+            parameters = parameters.rows(rows)
+            evaluator = Evaluator(self.plan.network, len(rows), self.plan.dtype)
         looked_at = None if last else self._looked_at(len(data.y_train))
-        train = self.evaluator.evaluate(parameters, data.x_train, data.y_train, looked_at)
-        validation = self.evaluator.evaluate(parameters, data.x_validation, data.y_validation)
-        evaluation_seconds = time.perf_counter() - started
-        n_trials = len(state.slots)
-        rows = [
-            EpochRow(
-                slot=slot,
-                epoch=epoch,
-                step=step,
-                eta=float(eta[row]),
-                train_loss=float(train.loss[row]),
-                train_cost=float(train.loss[row] + penalty[row]),
-                train_accuracy=float(train.accuracy[row]),
-                validation_loss=float(validation.loss[row]),
-                validation_cost=float(validation.loss[row] + penalty[row]),
-                validation_accuracy=float(validation.accuracy[row]),
-                seconds=seconds / n_trials,
-                evaluation_seconds=evaluation_seconds / n_trials,
-                **(self.running.means(row) if self.running is not None else {}),
-            )
-            for row, slot in enumerate(state.slots)
-        ]
-        return validation, rows
+        train = evaluator.evaluate(parameters, data.x_train, data.y_train, looked_at)
+        validation, penalty = validated
+        these = np.asarray(rows, dtype=np.intp)
+        validation = Evaluation(validation.loss[these], validation.accuracy[these])
+        return _Measured(rows, train, validation, penalty[these])
 
     def _looked_at(self, n_train: int) -> npt.NDArray[np.intp] | None:
         limit = self.plan.training.train_samples
@@ -246,49 +317,67 @@ class _Trainer:
         # Spread over the whole split: a file sorted by class gives a sample of all classes.
         return np.linspace(0, n_train - 1, limit).astype(np.intp)
 
+    def _diverged(self, measured: _Measured) -> list[bool]:
+        """Return which of the trials have costs past all bounds."""
+        finite = np.isfinite(measured.train_cost) & np.isfinite(measured.validation_cost)
+        factor = self.plan.training.diverged_at
+        if factor is not None:
+            finite &= measured.train_cost <= factor * self.state.initial_cost[measured.rows]
+        return [not fine for fine in finite]
 
-def _after_evaluation(
-    plan: CohortPlan,
-    state: CohortState,
-    evaluation: Evaluation,
-    finite: Sequence[bool],
-    *,
-    last: bool,
-) -> CohortState:
-    """Return the state with bests kept, and without the trials that are finished."""
-    improved = evaluation.loss < state.best_loss
-    best_loss = np.where(improved, evaluation.loss, state.best_loss)
-    waited = np.where(improved, 0, state.waited + 1)
-    better = evaluation.accuracy > state.best_accuracy
-    best_accuracy = np.where(better, evaluation.accuracy, state.best_accuracy)
-    best_epoch = np.where(better, state.epoch, state.best_epoch)
+    def _rows(
+        self, measured: _Measured, etas: Values, seconds: float, evaluation_seconds: float
+    ) -> list[EpochRow]:
+        state, running = self.state, self.running
+        train, validation = measured.train, measured.validation
+        return [
+            EpochRow(
+                slot=state.slots[row],
+                epoch=state.epoch,
+                step=state.step,
+                eta=float(etas[row]),
+                train_loss=float(train.loss[i]),
+                train_cost=float(measured.train_cost[i]),
+                train_accuracy=float(train.accuracy[i]),
+                validation_loss=float(validation.loss[i]),
+                validation_cost=float(measured.validation_cost[i]),
+                validation_accuracy=float(validation.accuracy[i]),
+                seconds=seconds,
+                evaluation_seconds=evaluation_seconds,
+                **(running.means(row) if running is not None else {}),
+            )
+            for i, row in enumerate(measured.rows)
+        ]
+
+
+def _with_best(state: CohortState, measured: _Measured) -> CohortState:
+    """Return the state with the bests of the trials that have a row kept."""
+    better = np.zeros(len(state.slots), np.bool_)
+    accuracy = state.best_accuracy.copy()
+    rows = np.asarray(measured.rows, dtype=np.intp)
+    better[rows] = measured.validation.accuracy > accuracy[rows]
+    accuracy[rows] = np.maximum(accuracy[rows], measured.validation.accuracy)
     if state.best is not None:
         arrays = zip(_arrays(state.best), _arrays(state.parameters), strict=True)
         for kept, current in arrays:
             kept[better] = current[better]
-    state = replace(
-        state,
-        best_loss=best_loss,
-        waited=waited,
-        best_accuracy=best_accuracy,
-        best_epoch=best_epoch,
+    best_epoch = np.where(better, state.epoch, state.best_epoch)
+    return replace(state, best_accuracy=accuracy, best_epoch=best_epoch)
+
+
+def _finished(state: CohortState, row: int, *, diverged: bool) -> Finished:
+    """Return what becomes of a trial that ends here."""
+    epoch, parameters = state.epoch, state.parameters
+    if state.best is not None and not diverged:
+        epoch, parameters = int(state.best_epoch[row]), state.best
+    return Finished(
+        outcome="diverged" if diverged else "complete",
+        epoch=state.epoch,
+        scored_epoch=epoch,
+        parameters=parameters.rows([row]),
+        step=state.step,
+        lowest=state.lowest(row),
     )
-    patience = plan.training.patience
-    finished = dict(state.finished)
-    going_on = []
-    for row, slot in enumerate(state.slots):
-        out_of_patience = patience is not None and waited[row] >= patience
-        if finite[row] and not last and not out_of_patience:
-            going_on.append(row)
-            continue
-        outcome: Outcome = "complete" if finite[row] else "diverged"
-        kept_epoch, kept_parameters = state.epoch, state.parameters
-        if state.best is not None and finite[row]:
-            kept_epoch, kept_parameters = int(best_epoch[row]), state.best
-        finished[slot] = Finished(outcome, state.epoch, kept_epoch, kept_parameters.rows([row]))
-    if len(going_on) < len(state.slots):
-        state = state.rows(going_on)
-    return replace(state, finished=finished)
 
 
 def _arrays(parameters: Parameters) -> list[Array]:

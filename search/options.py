@@ -350,12 +350,40 @@ class TrainingOptions:
             help="Leave out an epoch's last batch if it is smaller (default: no-drop-last).",
         ),
     ] = None
+    evaluations: Annotated[
+        int | None,
+        _whole(
+            TRAINING,
+            "--evaluations",
+            "Times an epoch that the validation split is measured for early stopping (default: 1).",
+        ),
+    ] = None
     patience: Annotated[
         int | None,
         _whole(
             TRAINING,
             "--patience",
-            "Epochs without a lower validation loss after which a trial stops (default: never).",
+            "Evaluations without a lower validation loss after which a trial stops "
+            "(default: never).",
+        ),
+    ] = None
+    stop_rule: Annotated[
+        str | None,
+        _text(
+            TRAINING,
+            "--stop-rule",
+            "KIND",
+            "best counts them from the lowest loss so far; window stops when the oldest of the "
+            "last patience + 1 losses is their lowest (default: best).",
+        ),
+    ] = None
+    diverged_at: Annotated[
+        float | None,
+        _number(
+            TRAINING,
+            "--diverged-at",
+            "Times its cost before training, > 1, past which a trial counts as diverged "
+            "(default: not finite).",
         ),
     ] = None
     score: Annotated[

@@ -37,6 +37,7 @@ from models.specs import (
     PrecisionName,
     ScheduleName,
     ScoreName,
+    StopRuleName,
     named_bias,
 )
 from studies.errors import RecipeError
@@ -111,7 +112,11 @@ class TrainingRecipe(_Section):
         eta: Learning rate of the constant and step schedules.
         ns: Half a cycle in updates; ``None`` is ``2 · ⌊N / batch_size⌋``, as in the KTH lab.
         step_every: Epochs between two steps of the step schedule.
-        patience: Evaluations without a lower validation loss before a trial stops; ``None`` never.
+        evaluations: Times an epoch that the validation split is measured for early stopping.
+        patience: Evaluations that early stopping waits; ``None`` never stops.
+        stop_rule: What it waits for; ``None`` where it never stops.
+        diverged_at: Times its first cost at which a trial counts as diverged; ``None`` where it has
+            to be infinite.
         score: Whether a trial counts with its last epoch or its best.
         running: Whether each batch is measured before its update, as Keras does.
     """
@@ -132,7 +137,10 @@ class TrainingRecipe(_Section):
     l2_strength: Annotated[float, Field(ge=0, alias="lambda")] = 0.0
     shuffle: bool = True
     drop_last: bool = False
+    evaluations: Count = 1
     patience: Count | None = None
+    stop_rule: StopRuleName | None = None
+    diverged_at: Annotated[float, Field(gt=1)] | None = None
     score: ScoreName = "final"
     running: bool = False
     precision: PrecisionName = "float32"
@@ -149,6 +157,12 @@ class TrainingRecipe(_Section):
                 "{} must be <= {}, got " + f"{self.eta_min:g} and {self.eta_max:g}",
                 "training.eta_min",
                 "training.eta_max",
+            )
+        if self.stop_rule is not None and self.patience is None:
+            raise ContradictionError("{} needs {}", "training.stop_rule", "training.patience")
+        if self.stop_rule == "window" and self.patience == 1:
+            raise ContradictionError(
+                "{} must be >= 2 with {} window, got 1", "training.patience", "training.stop_rule"
             )
         return self
 
@@ -546,6 +560,7 @@ def _defaults(given: Stated, section: str) -> Stated:
     # η has to go down when momentum comes in (NTNU's lab: from 0.1 to 0.02); 0.001 is Adam's own.
     eta = {"momentum": 0.02, "nesterov": 0.02, "adam": 0.001}.get(str(optimizer), 0.1)
     values = {"momentum": 0.9} if optimizer in {"momentum", "nesterov"} else {}
+    values |= {"stop_rule": "best"} if "patience" in given else {}
     if schedule == "cyclical":
         length = {} if "epochs" in given else {"cycles": 2}
         return values | {"eta_min": 1e-5, "eta_max": eta} | length

@@ -24,7 +24,12 @@ SEARCHABLE = {
 # program trained is not taken for what this one would have.
 _TRAINER = 1
 
-_LATER: dict[str, Any] = {"running": False}
+_LATER: dict[str, Any] = {
+    "running": False,
+    "evaluations": 1,
+    "stop_rule": "best",
+    "diverged_at": None,
+}
 
 _OF_SCHEDULE = {
     "constant": {"learning_rate"},
@@ -90,7 +95,10 @@ def to_specs(
             schedule=training.schedule,
             shuffle=training.shuffle,
             drop_last=training.drop_last,
+            evaluations=training.evaluations,
             patience=training.patience,
+            stop_rule=training.stop_rule or "best",
+            diverged_at=training.diverged_at,
             score=training.score,
             running=training.running,
             precision=training.precision,

@@ -3,6 +3,8 @@
 It shares specs, schedules and random streams with the real one and none of its arithmetic.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from models.cohort import ORDER, WEIGHTS, CohortPlan
@@ -96,11 +98,34 @@ def first_weights(spec, fan_in, fan_out, rng):
     }[spec.initialisation]()
 
 
-def train_alone(plan: CohortPlan, slot, data, n_epochs):
-    """Return a row per epoch, and the last weights and biases.
+def stops(training, seen):
+    """Return whether early stopping ends a trial that had these validation losses."""
+    patience = training.patience
+    if patience is None:
+        return False
+    if training.stop_rule == "window":
+        window = seen[-(patience + 1) :]
+        return len(seen) >= patience and window[0] == min(window)
+    return len(seen) - 1 - int(np.argmin(seen)) >= patience
 
-    A row is validation loss and accuracy, then the means of the batches' before their updates.
+
+class Alone(NamedTuple):
+    """A trial trained alone.
+
+    Attributes:
+        curve: A row per epoch: validation loss and accuracy, the means of the batches' before
+            their updates, and the updates made.
+        seen: A row per evaluation: updates made, validation loss and accuracy.
     """
+
+    curve: np.ndarray
+    Ws: list
+    bs: list
+    seen: np.ndarray
+
+
+def train_alone(plan: CohortPlan, slot, data, n_epochs):
+    """Return what becomes of one trial of the plan in so many epochs."""
     spec, training, hyper = plan.network, plan.training, plan.trials[slot]
     rng = plan.generator(WEIGHTS)
     Ws, bs = [], []
@@ -109,14 +134,16 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
         bs.append(np.zeros(fan_out))
     optimizers = [Optimizer(training.optimizer, hyper.momentum) for _ in (*Ws, *bs)]
     n, B = len(data.y_train), training.batch_size
-    step, curve = 0, []
+    per_epoch = training.updates_per_epoch(n)
+    interval = max(1, per_epoch // training.evaluations)
+    step, curve, seen, stopped = 0, [], [], False
     for epoch in range(n_epochs):
+        if stopped:
+            break
         order, batch_losses, batch_right = np.arange(n), [], []
         if training.shuffle:
             plan.generator(ORDER, epoch).shuffle(order)
-        for i in range(training.updates_per_epoch(n)):
-            if step == training.n_updates:
-                break
+        for i in range(per_epoch):
             rows = order[i * B : (i + 1) * B]
             eta = learning_rates(training.schedule, step, step + 1, [hyper])[0, 0]
             scores = forward(spec, Ws, bs, data.x_train[rows])[0][-1]
@@ -130,13 +157,15 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
                 if spec.bias == "all" or (spec.bias == "input" and k == 0):
                     bs[k] = optimizers[len(Ws) + k].step(bs[k], dbs[k], eta)
             step += 1
-        scores = forward(spec, Ws, bs, data.x_validation)[0][-1]
-        curve.append(
-            (
-                losses(spec, scores, data.y_validation).mean(),
-                (scores.argmax(axis=1) == data.y_validation).mean(),
-                np.mean(batch_losses),
-                np.mean(batch_right),
-            )
-        )
-    return np.array(curve), Ws, bs
+            ends = i + 1 == per_epoch or step == training.n_updates
+            within = (i + 1) % interval == 0 and (i + 1) // interval < training.evaluations
+            if ends or within:
+                scores = forward(spec, Ws, bs, data.x_validation)[0][-1]
+                loss = losses(spec, scores, data.y_validation).mean()
+                accuracy = (scores.argmax(axis=1) == data.y_validation).mean()
+                seen.append((step, loss, accuracy))
+                stopped = stops(training, [loss for _, loss, _ in seen])
+            if ends or stopped:
+                break
+        curve.append((loss, accuracy, np.mean(batch_losses), np.mean(batch_right), step))
+    return Alone(np.array(curve), Ws, bs, np.array(seen))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.cohort import CohortPlan, initial_state, state_from_bytes, state_to_bytes
+from models.early_stopping import Watch
 from models.errors import ModelError
 from models.specs import (
     ACTIVATIONS,
@@ -17,6 +18,7 @@ from models.specs import (
     LOSSES,
     OPTIMIZERS,
     SCHEDULES,
+    STOP_RULES,
     Hyperparameters,
     NetworkSpec,
     TrainingSpec,
@@ -80,6 +82,13 @@ KINDS = [
     {"shuffle": False},
     {"drop_last": True},
     {"optimizer": "adam", "hidden": (), "schedule": "cyclical"},
+    {"evaluations": 3},
+    {"evaluations": 100, "patience": 2},
+    *(
+        {"stop_rule": rule, "patience": 4, "evaluations": 3, "n_updates": 300, **more}
+        for rule in STOP_RULES
+        for more in ({}, {"optimizer": "momentum"}, {"hidden": (), "drop_last": True})
+    ),
 ]
 
 
@@ -91,10 +100,17 @@ def test_every_trial_of_a_cohort_is_trained_as_a_textbook_would(kinds):
 
     for slot in range(8):
         n_epochs = plan.training.n_epochs(len(data.y_train))
-        expected, Ws, bs = train_alone(plan, slot, data, n_epochs)
+        expected, Ws, bs, seen = train_alone(plan, slot, data, n_epochs)
         found = curve(rows, slot, "validation_loss", "validation_accuracy")[1:]
         np.testing.assert_allclose(found, expected[:, :2], atol=TOLERANCE)
-        parameters = state.finished[slot].parameters
+        assert curve(rows, slot, "step")[1:, 0].tolist() == expected[:, 4].tolist()
+        done = state.finished[slot]
+        assert (done.epoch, done.step) == (len(expected), expected[-1, 4])
+        step, loss, accuracy = seen[seen[:, 1].argmin()]
+        assert done.lowest.step == step
+        assert done.lowest.validation_loss == pytest.approx(loss, abs=TOLERANCE)
+        assert done.lowest.validation_accuracy == accuracy
+        parameters = done.parameters
         for weights, reference in zip(parameters.weights, Ws, strict=True):
             np.testing.assert_allclose(weights[0], reference, atol=TOLERANCE)
         assert len(parameters.biases) == plan.network.n_biased
@@ -127,7 +143,7 @@ def test_running_means_are_of_each_batch_before_its_update(loss, drop_last, init
     for slot in range(8):
         expected = train_alone(plan, slot, data, n_epochs)[0]
         found = curve(rows, slot, "running_loss", "running_accuracy")
-        np.testing.assert_allclose(found[1:].astype(float), expected[:, 2:], atol=TOLERANCE)
+        np.testing.assert_allclose(found[1:].astype(float), expected[:, 2:4], atol=TOLERANCE)
         assert found[0].tolist() == [None, None]
 
 
@@ -174,9 +190,23 @@ def test_float32_follows_the_textbook_as_far_as_its_digits_go():
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("score", ["final", "best"])
-def test_segments_of_any_length_end_with_the_same_bits(optimizer, score):
-    plan, data = plan_of(optimizer=optimizer, score=score), made_up()
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"patience": 4, "evaluations": 3, "running": True},
+        {"patience": 4, "evaluations": 3, "stop_rule": "window", "diverged_at": 2.0},
+    ],
+    ids=["plain", "best", "window"],
+)
+def test_segments_of_any_length_end_with_the_same_bits(optimizer, score, more):
+    plan, data = plan_of(optimizer=optimizer, score=score, n_updates=200, **more), made_up()
     whole_state, whole_rows = trained(plan, data)
+    if more:
+        # Some trials stop within an epoch of 8 updates, others go on.
+        steps = {done.step for done in whole_state.finished.values()}
+        assert len(steps) > 1
+        assert any(step % 8 for step in steps)
 
     state, rows = initial_state(plan), []
     for n_epochs in (1, 3, 2, 100):
@@ -235,7 +265,7 @@ def test_a_decay_past_zero_is_what_the_formula_says(l2_strength):
 
     state, rows = trained(plan, data)
 
-    expected, Ws, _ = train_alone(plan, 0, data, 3)
+    expected, Ws, _, _ = train_alone(plan, 0, data, 3)
     np.testing.assert_allclose(curve(rows, 0, "validation_loss")[1:, 0], expected[:, 0], atol=1e-9)
     np.testing.assert_allclose(state.finished[0].parameters.weights[0][0], Ws[0], atol=1e-9)
 
@@ -281,6 +311,74 @@ def test_early_stopping_waits_for_patience_evaluations_without_a_lower_loss():
         if stopped_by_patience:
             assert len(losses) - 1 - best == 3
     assert state.finished[0].epoch < 50
+
+
+def test_evaluations_within_an_epoch_change_nothing_that_is_trained():
+    data = made_up()
+    often, once = (trained(plan_of(evaluations=n), data)[1] for n in (5, 1))
+
+    assert len(often) == len(once)
+    for slot in range(8):
+        # Between updates that follow each other a running decay is multiplied out or not.
+        np.testing.assert_allclose(curve(often, slot), curve(once, slot), atol=TOLERANCE)
+
+
+@given(
+    batch_size=st.integers(1, 40),
+    n_train=st.integers(40, 80),
+    n_updates=st.integers(1, 200),
+    evaluations=st.integers(1, 10**9),
+    data=st.data(),
+)
+def test_an_epoch_is_evaluated_at_equal_intervals_and_at_its_end(
+    batch_size, n_train, n_updates, evaluations, data
+):
+    spec = TrainingSpec(batch_size, n_updates, evaluations=evaluations)
+    per_epoch = spec.updates_per_epoch(n_train)
+    first = per_epoch * data.draw(st.integers(0, (n_updates - 1) // per_epoch))
+
+    steps = spec.evaluation_steps(first, n_train)
+
+    assert steps[-1] == min(first + per_epoch, n_updates)
+    intervals = np.diff([first, *steps])
+    assert set(intervals[:-1]) <= {max(1, per_epoch // evaluations)}
+    assert intervals[-1] >= 1
+    if steps[-1] == first + per_epoch:
+        assert len(steps) == min(evaluations, per_epoch)
+
+
+def test_the_lab_is_validated_five_times_in_an_epoch_of_625_updates():
+    spec = TrainingSpec(32, 31_250, evaluations=5)
+
+    assert spec.evaluation_steps(1250, 20_000) == [1375, 1500, 1625, 1750, 1875]
+
+
+def test_a_trial_that_stops_within_an_epoch_has_one_row_of_that_epoch():
+    plan = plan_of(n_updates=400, patience=2, evaluations=4)
+
+    state, rows = trained(plan, made_up())
+
+    assert len({(row.slot, row.epoch) for row in rows}) == len(rows)
+    stopped = {slot: done for slot, done in state.finished.items() if done.step % 8}
+    assert stopped
+    for slot, done in stopped.items():
+        last = [row for row in rows if row.slot == slot][-1]
+        assert (last.epoch, last.step) == (done.epoch, done.step)
+        assert done.epoch == done.step // 8 + 1
+
+
+def test_a_cost_of_so_many_times_the_first_counts_as_diverged():
+    calm, wild = Hyperparameters(learning_rate=0.05), Hyperparameters(learning_rate=3.0)
+    data = made_up()
+
+    by_factor = trained(plan_of([calm, wild], diverged_at=3.0), data)
+    unwatched = trained(plan_of([calm, wild]), data)
+
+    assert [by_factor[0].finished[slot].outcome for slot in range(2)] == ["complete", "diverged"]
+    assert [unwatched[0].finished[slot].outcome for slot in range(2)] == ["complete", "complete"]
+    costs = curve(unwatched[1], 1, "train_cost")[:, 0]
+    assert by_factor[0].finished[1].epoch == int((costs > 3 * costs[0]).argmax())
+    np.testing.assert_allclose(curve(by_factor[1], 0), curve(unwatched[1], 0), atol=TOLERANCE)
 
 
 def test_a_trial_scored_by_its_best_epoch_keeps_that_epochs_weights():
@@ -350,6 +448,21 @@ def test_true_and_false_stand_for_biases_everywhere_and_nowhere():
         NetworkSpec(12, (9,), 4, bias="both")
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"evaluations": 0}, "evaluations must be >= 1, got 0"),
+        ({"stop_rule": "windows"}, "stop_rule must be one of best, window, got 'windows'"),
+        ({"stop_rule": "window", "patience": 1}, "patience must be >= 2 with stop_rule window"),
+        ({"diverged_at": 1.0}, "diverged_at must be > 1, got 1.0"),
+        ({"diverged_at": float("nan")}, "diverged_at must be > 1, got nan"),
+    ],
+)
+def test_a_training_checks_itself(settings, words):
+    with pytest.raises(ModelError, match=words):
+        TrainingSpec(10, 10, **settings)
+
+
 def test_a_batch_larger_than_the_training_set_is_refused():
     plan = replace(plan_of(), training=TrainingSpec(151, 10))
 
@@ -364,6 +477,10 @@ def test_a_checkpoint_that_says_only_whether_there_are_biases_is_read(bias):
     with np.load(io.BytesIO(now)) as archive:
         arrays = dict(archive)
     header = json.loads(arrays["header"].tobytes())
+    # As they were before early stopping knew more than the lowest loss.
+    del arrays["initial_cost"]
+    watch = {name: arrays.pop(f"watch/{name}") for name in Watch.__slots__}
+    arrays |= {"best_loss": watch["lowest"], "waited": watch["waited"]}
     header["biases"] = header.pop("n_biases") > 0
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     older = io.BytesIO()

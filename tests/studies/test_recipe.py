@@ -30,6 +30,12 @@ RECIPES = {
     "constant": {"training.eta": 0.001, "network.hidden": (), "data.split": "canonical"},
     "step": {"training.schedule": "step", "data.train": 10_000, "data.validation": 500},
     "adam": {"training.optimizer": "adam", "training.epochs": 3, "training.patience": 4},
+    "window": {
+        "training.patience": 9,
+        "training.stop_rule": "window",
+        "training.evaluations": 5,
+        "training.diverged_at": 3.0,
+    },
     "uniform": {"network.initialisation": "uniform", "network.sigma": 0.5},
     "normal": {"network.sigma": 1e-3, "final.refit": "none", "data.split": "ordered"},
     "file": {"data.name": 'C:\\my "own" 数据.csv', "data.label": "digit", "seed": 2**40},
@@ -162,6 +168,16 @@ def test_a_run_keeps_the_key_it_had_when_biases_were_everywhere_or_nowhere():
     assert len({key_of({"network.bias": bias}) for bias in ("all", "input", "none")}) == 3
 
 
+def test_early_stopping_has_a_rule_where_there_is_patience_only():
+    plain, patient = default_recipe(), make_recipe(flags={"training.patience": 5})
+
+    assert plain.training.stop_rule is None
+    assert patient.training.stop_rule == "best"
+    window = with_overrides(patient, {"training.stop_rule": "window", "training.evaluations": 5})
+    _, training, _ = to_specs(window, 64, 10, 1000)
+    assert (training.stop_rule, training.evaluations, training.patience) == ("window", 5, 5)
+
+
 def test_flags_that_repeat_a_recipe_make_no_difference():
     recipe = default_recipe()
 
@@ -201,6 +217,12 @@ def test_a_recipe_cannot_be_changed():
         ("[training]\nns = 9\nschedule = 'constant'", "training.ns needs training.schedule cycl"),
         ("[training]\neta_min = 1", "training.eta_min must be <= training.eta_max, got 1 and 0.1"),
         ("[training]\noptimizer = 'adam'\nmomentum = 0.9", "momentum needs training.optimizer"),
+        ("[training]\nstop_rule = 'window'", "training.stop_rule needs training.patience"),
+        (
+            "[training]\nstop_rule = 'window'\npatience = 1",
+            "training.patience must be >= 2 with training.stop_rule window, got 1",
+        ),
+        ("[training]\ndiverged_at = 1", "training.diverged_at must be > 1, got 1"),
         ("[final]\ncycles = 3\n[training]\nepochs = 3\nschedule = 'step'", "final.cycles needs"),
         ("[data]\nsplit = 'canonical'\nvalidation = 0.1", "data.validation needs data.split"),
         ("[data", "must be TOML"),
@@ -358,6 +380,9 @@ def test_what_does_not_decide_a_run_does_not_change_its_key(flags):
         {"training.shuffle": False},
         {"training.precision": "float64"},
         {"training.running": True},
+        {"training.evaluations": 5},
+        {"training.patience": 5},
+        {"training.diverged_at": 3.0},
     ],
 )
 def test_what_decides_a_run_changes_its_key(flags):
@@ -372,6 +397,13 @@ def test_the_spread_of_first_weights_decides_a_run(initialisation):
     }
 
     assert len(keys) == 2
+
+
+def test_the_rule_of_early_stopping_decides_a_run():
+    keys = {key_of({"training.patience": 5, "training.stop_rule": r}) for r in ("best", "window")}
+
+    assert len(keys) == 2
+    assert key_of({"training.patience": 5}) in keys
 
 
 def test_data_seed_and_replicate_decide_a_run():
