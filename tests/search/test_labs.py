@@ -84,7 +84,7 @@ def test_a_quick_look_has_studies_of_its_own(search, lab):
     search("run", lab, "--part", "eta", "--quick", "--quiet")
     search("run", lab, "--part", "eta", "--quiet")
 
-    names = {study["name"] for study in search("list", "--json").json["studies"]}
+    names = {study["study"] for study in search("list", "--json").json["studies"]}
     assert {"lab/eta", "lab-quick/eta"} <= names
 
 
