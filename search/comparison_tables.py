@@ -38,7 +38,7 @@ def comparison_table(console: Console, ranking: "Ranking", rows: "Sequence[Compa
     ]
     if any(_stopped_early(r) for r in rows):
         columns += [
-            Column("stopped\nin epoch", lambda r: _number(r.epochs), spare=2),
+            Column("epochs\ntrained", lambda r: _number(r.epochs), spare=2),
             Column("best in\nepoch", lambda r: _number(r.best_epoch), spare=5),
             Column("accuracy %\nthere", lambda r: percent(r.best_accuracy), spare=6),
         ]
