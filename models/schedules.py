@@ -43,10 +43,24 @@ def cyclical(steps: Steps, trials: Sequence[Hyperparameters]) -> Rates:
     return np.asarray(low + height * (high - low), dtype=np.float64)
 
 
+def geometric(steps: Steps, trials: Sequence[Hyperparameters]) -> Rates:
+    """Return η rising by the same factor at each update, from ``eta_min`` to ``eta_max``.
+
+    Reached after ``half_cycle`` updates, and kept. It is the learning-rate range test of Smith
+    (2017), section 3.3, but for its shape: his rises linearly, which spends nearly all updates on
+    the last decade.
+    """
+    half_cycle = _column(trials, "half_cycle")
+    low, high = _column(trials, "eta_min"), _column(trials, "eta_max")
+    position = np.minimum(steps[:, None] / half_cycle, 1.0)
+    return np.asarray(low * (high / low) ** position, dtype=np.float64)
+
+
 SCHEDULES: dict[str, Callable[[Steps, Sequence[Hyperparameters]], Rates]] = {
     "constant": constant,
     "step": step,
     "cyclical": cyclical,
+    "geometric": geometric,
 }
 
 

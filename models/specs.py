@@ -11,7 +11,7 @@ InitialisationName = Literal["he", "xavier", "glorot-uniform", "normal", "unifor
 BiasName = Literal["all", "input", "none"]
 LossName = Literal["cross-entropy", "squared-error"]
 OptimizerName = Literal["sgd", "momentum", "nesterov", "adam"]
-ScheduleName = Literal["constant", "step", "cyclical"]
+ScheduleName = Literal["constant", "step", "cyclical", "geometric"]
 StopRuleName = Literal["best", "window"]
 ScoreName = Literal["final", "best"]
 PrecisionName = Literal["float32", "float64"]
@@ -192,8 +192,8 @@ class Hyperparameters:
     Attributes:
         l2_strength: λ of ``J = loss + λ Σ W²``; ``>= 0``.
         learning_rate: η of the constant and step schedules; ``> 0``.
-        eta_min: Lowest η of the cyclical schedule.
-        eta_max: Highest η of the cyclical schedule.
+        eta_min: Lowest η of the cyclical and geometric schedules.
+        eta_max: Highest η of the cyclical and geometric schedules.
         half_cycle: n_s, updates from ``eta_min`` to ``eta_max``; whole, ``>= 1``.
         step_factor: What η is multiplied with every ``step_every`` updates; in (0, 1].
         step_every: Updates between two steps; whole, ``>= 1``.

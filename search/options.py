@@ -270,7 +270,8 @@ class TrainingOptions:
             TRAINING,
             "--schedule",
             "KIND",
-            "How η goes: constant, step or cyclical (default: cyclical).",
+            "How η goes: constant, step, cyclical, or geometric, from lowest to highest over the "
+            "training (default: cyclical).",
         ),
     ] = None
     eta: Annotated[
@@ -284,14 +285,14 @@ class TrainingOptions:
     ] = None
     eta_min: Annotated[
         float | None,
-        _number(TRAINING, "--eta-min", "Lowest η of a cycle, > 0 (default: 1e-5)."),
+        _number(TRAINING, "--eta-min", "Lowest η of a cycle or rise, > 0 (default: 1e-5)."),
     ] = None
     eta_max: Annotated[
         float | None,
         _number(
             TRAINING,
             "--eta-max",
-            "Highest η of a cycle, > 0 (default: 0.1; momentum 0.02, adam 0.001).",
+            "Highest η of a cycle or rise, > 0 (default: 0.1; momentum 0.02, adam 0.001).",
         ),
     ] = None
     ns: Annotated[

@@ -253,13 +253,13 @@ _PARTS: dict[str, dict[str, _Part]] = {
     },
     "training": {
         "momentum": _Part("optimizer", ("momentum", "nesterov"), ("sgd",)),
-        "eta": _Part("schedule", ("constant", "step"), ("cyclical",)),
-        "eta_min": _Part("schedule", ("cyclical",), ("constant", "step")),
-        "eta_max": _Part("schedule", ("cyclical",), ("constant", "step")),
-        "ns": _Part("schedule", ("cyclical",), ("constant", "step")),
-        "cycles": _Part("schedule", ("cyclical",), ("constant", "step")),
-        "step_factor": _Part("schedule", ("step",), ("constant", "cyclical")),
-        "step_every": _Part("schedule", ("step",), ("constant", "cyclical")),
+        "eta": _Part("schedule", ("constant", "step"), ("cyclical", "geometric")),
+        "eta_min": _Part("schedule", ("cyclical", "geometric"), ("constant", "step")),
+        "eta_max": _Part("schedule", ("cyclical", "geometric"), ("constant", "step")),
+        "ns": _Part("schedule", ("cyclical",), ("constant", "step", "geometric")),
+        "cycles": _Part("schedule", ("cyclical",), ("constant", "step", "geometric")),
+        "step_factor": _Part("schedule", ("step",), ("constant", "cyclical", "geometric")),
+        "step_every": _Part("schedule", ("step",), ("constant", "cyclical", "geometric")),
     },
     "final": {
         key: _Part("refit", ("train+validation",)) for key in ("validation", "epochs", "cycles")
@@ -564,6 +564,8 @@ def _defaults(given: Stated, section: str) -> Stated:
     if schedule == "cyclical":
         length = {} if "epochs" in given else {"cycles": 2}
         return values | {"eta_min": 1e-5, "eta_max": eta} | length
+    if schedule == "geometric":
+        return values | {"eta_min": 1e-5, "eta_max": eta, "epochs": 10}
     steps = {"step_factor": 0.1, "step_every": 5} if schedule == "step" else {}
     return values | {"eta": eta, "epochs": 10} | steps
 

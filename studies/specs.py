@@ -35,6 +35,7 @@ _OF_SCHEDULE = {
     "constant": {"learning_rate"},
     "step": {"learning_rate", "step_factor", "step_every"},
     "cyclical": {"eta_min", "eta_max", "half_cycle"},
+    "geometric": {"eta_min", "eta_max", "half_cycle"},
 }
 
 
@@ -72,7 +73,10 @@ def to_specs(
         "learning_rate": training.eta,
         "eta_min": training.eta_min,
         "eta_max": training.eta_max,
-        "half_cycle": steps.half_cycle,
+        # η has risen when the training ends: what cycles would be has no part in it.
+        "half_cycle": max(1, steps.n_updates - 1)
+        if training.schedule == "geometric"
+        else steps.half_cycle,
         "step_factor": training.step_factor,
         "step_every": steps.step_every,
         "momentum": training.momentum,

@@ -2,8 +2,10 @@
 
 import doctest
 
+import numpy as np
 import pytest
 
+from models.schedules import learning_rates
 from models.specs import Hyperparameters
 from studies import recipe_errors
 from studies.errors import RecipeError
@@ -36,6 +38,7 @@ RECIPES = {
         "training.evaluations": 5,
         "training.diverged_at": 3.0,
     },
+    "geometric": {"training.schedule": "geometric", "training.eta_min": 1e-6},
     "uniform": {"network.initialisation": "uniform", "network.sigma": 0.5},
     "normal": {"network.sigma": 1e-3, "final.refit": "none", "data.split": "ordered"},
     "file": {"data.name": 'C:\\my "own" 数据.csv', "data.label": "digit", "seed": 2**40},
@@ -294,6 +297,23 @@ def test_the_last_batch_counts_unless_dropped(drop_last, per_epoch, n_epochs):
     assert (steps.updates_per_epoch, steps.n_epochs) == (per_epoch, n_epochs)
     assert steps.half_cycle == 2 * 53
     assert steps.n_updates == 16 * 106
+
+
+def test_a_geometric_rise_takes_the_whole_training():
+    flags = {"training.schedule": "geometric", "training.eta_max": 10.0, "training.epochs": 2}
+    recipe = make_recipe(flags=flags)
+
+    _, training, numbers = to_specs(recipe, 64, 10, 1078)
+    etas = learning_rates("geometric", 0, training.n_updates, [numbers])[:, 0]
+
+    assert training.n_updates == 108
+    assert (etas[0], etas[-1]) == (pytest.approx(1e-5), pytest.approx(10.0))
+    np.testing.assert_allclose(etas[1:] / etas[:-1], 1e6 ** (1 / 107))
+    assert searched_field(recipe, "eta_max") == "eta_max"
+    constant = with_overrides(recipe, {"training.eta": 0.1})
+    assert (constant.training.schedule, constant.training.epochs) == ("constant", 2)
+    cyclical = with_overrides(recipe, {"training.cycles": 2})
+    assert (cyclical.training.schedule, cyclical.training.eta_max) == ("cyclical", 10.0)
 
 
 def test_steps_are_counted_in_epochs_and_become_updates():
