@@ -20,6 +20,8 @@ from models.network import Network
 from models.optimizers import make_updater
 from models.training import Samples
 
+Numbers = Sequence[float] | npt.NDArray[np.float64]
+
 # A smoothed loss so many times its first is a training that has broken down.
 BROKEN = 4.0
 # Share of updates that the smoothed loss is a mean over.
@@ -67,9 +69,7 @@ def range_test(
     return judged(etas[: len(losses)], losses, accuracies)
 
 
-def judged(
-    etas: Sequence[float], losses: Sequence[float], accuracies: Sequence[float]
-) -> RangeTest:
+def judged(etas: Numbers, losses: Numbers, accuracies: Numbers) -> RangeTest:
     """Return where the loss began to fall, where it had fallen, and where it broke down."""
     values = np.asarray(losses, dtype=np.float64)
     rates = np.asarray(etas, dtype=np.float64)
