@@ -99,7 +99,8 @@ class TrainingSpec:
             a lower validation loss than the lowest, ``window`` when the oldest of the last
             ``patience + 1`` is the lowest of them (``models.early_stopping``).
         diverged_at: A trial whose training cost is more than so many times what it was before the
-            first update, at the end of an epoch, has diverged; ``None``: only if not finite.
+            first update, at the end of an epoch or where it stops, has diverged; ``None``: only if
+            it is not finite.
         score: Whether a trial counts with its last epoch or its best.
         train_samples: Training accuracy is re-evaluated on at most so many training samples,
             drawn once; ``None`` takes all of them.
