@@ -26,7 +26,10 @@ class Watch:
 
     Attributes:
         training: Whether training has begun: before, there is nothing to be ended gently.
+        silent: Whether nothing that it hears is shown.
     """
+
+    silent = True
 
     def __init__(self) -> None:
         self.stop_requested = False
@@ -43,9 +46,12 @@ class Watch:
     ) -> None:
         """Say what is about to be trained."""
         self.training = True
-        for line in headlines(study, stage, recipe, data):
+        if self.silent:
+            return
+        lines, warnings = beforehand(study, stage, recipe, data)
+        for line in lines:
             self.line(line)
-        for line in warnings(recipe, data):
+        for line in warnings:
             self.said(line)
 
     def said(self, line: str) -> None:
@@ -87,6 +93,8 @@ class Watch:
 class Log(Watch):
     """Writes plain lines, not too many."""
 
+    silent = False
+
     def __init__(self) -> None:
         super().__init__()
         self._written: dict[int, float] = {}
@@ -110,6 +118,8 @@ class Log(Watch):
 
 class Screen(Watch):
     """Keeps a line a cohort up to date on a terminal; lines of those done stay above."""
+
+    silent = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,27 +205,30 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
         yield watch
 
 
-def headlines(
+def beforehand(
     study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
-) -> list[str]:
-    """Return what is about to be trained, in two lines."""
+) -> tuple[list[str], list[str]]:
+    """Return what is about to be trained, and what the user should know before it is."""
+    from studies import beforehand
+    from studies.stages import dimensions_of
     from studies.steps import resolve
 
     network = recipe.network
     widths = "-".join(map(str, (data.n_features, *network.hidden, data.n_classes)))
     kind = f" {network.activation}" if network.hidden else ""
     sizes = f"{data.n_train:,} training and {data.n_validation:,} validation samples"
-    return [
+    # A final training varies nothing: its trials have been chosen.
+    searches = stage.optuna_name is not None
+    found = beforehand.beforehand(
+        *(recipe, data, dimensions_of(stage) if searches else ()),
+        equal_updates=stage.options.get("equal") == "updates",
+    )
+    lines = [
         f"{study.name} {stage.name}: {sizes}, network {widths}{kind}",
         "; ".join(resolve(recipe, data.n_train).lines),
+        *(found.lines if searches else ()),
     ]
-
-
-def warnings(recipe: "Recipe", data: "PreparedData") -> list[str]:
-    """Return what the user should know before training."""
-    from studies.steps import resolve
-
-    return [*data.warnings, *resolve(recipe, data.n_train).warnings]
+    return lines, [*data.warnings, *found.warnings]
 
 
 def is_over(progress: "CohortProgress") -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from studies.errors import RecipeError
-from studies.recipe import Recipe
+from studies.recipe import Recipe, TrainingRecipe
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ def resolve(recipe: Recipe, n_train: int) -> Steps:
         lines=(
             f"{n_train:,} samples / batch {size:,} = {_updates(per_epoch)} an epoch",
             _length(recipe, n_updates, per_epoch, half),
+            *_early_stopping(training),
         ),
         warnings=() if whole or n_cycles is None else (_half_done(n_cycles),),
     )
@@ -82,6 +83,19 @@ def _length(recipe: Recipe, n_updates: int, per_epoch: int, half: int | None) ->
     if training.epochs is not None:
         return f"{epochs} = {_updates(n_updates)} = {cycles} of n_s {half:,}"
     return f"n_s {half:,}, {cycles} = {_updates(n_updates)} = {epochs}"
+
+
+def _early_stopping(training: TrainingRecipe) -> list[str]:
+    """Return the rule in words: what is waited for, in which unit, and which weights count."""
+    patience = training.patience
+    if patience is None:
+        return []
+    each = f"{training.evaluations} an epoch"
+    rule = f"after {patience} validations ({each}) in a row without a lower loss"
+    if training.stop_rule == "window":
+        rule = f"when the oldest of the last {patience + 1} validation losses ({each}) is lowest"
+    counts = "best epoch, whose weights are kept" if training.score == "best" else "last epoch"
+    return [f"stops early {rule}; counts with its {counts}"]
 
 
 def _half_done(n_cycles: float) -> str:

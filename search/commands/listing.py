@@ -147,15 +147,19 @@ def _print(
     curve: "list[EpochRecord]",
 ) -> None:
     from search.tables import curve_table, facts_table
+    from studies.penalty import cost_line, strengths
     from studies.recipe import from_json
 
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
     console = stdout()
+    dimensions = ranking.stages[0].dimensions if ranking.stages else ()
+    searched = strengths(recipe.training.l2_strength, dimensions)
     facts: list[tuple[str, list[str]]] = [
         ("study", [f"{study.name}, a search over {study.search}"]),
         ("made", [f"{_minute(study.created_at)}, last changed {_minute(study.updated_at)} (UTC)"]),
         ("data", _data_lines(study)),
         *_recipe_facts(study.recipe),
+        ("  cost", [cost_line(recipe.training.loss, searched).removeprefix("cost = ")]),
         ("training", _step_lines(study, recipe)),
         ("stages", stage_lines(ranking)),
         ("trials", [_states(ranking)]),
@@ -166,7 +170,7 @@ def _print(
     print_table(console, facts_table(facts))
     if ranking.best is not None and curve:
         best = ranking.best
-        params = ", ".join(f"{name} {value(float(v))}" for name, v in best.params.items())
+        params = ", ".join(f"{name} {value(v)}" for name, v in best.params.items())
         title = f"\nThe best trial, {best.stage} {best.trial}: {params}"
         print_table(console, curve_table(console, title, _thinned(curve)))
 

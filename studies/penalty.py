@@ -1,0 +1,40 @@
+"""What is minimised, in words: the penalty's convention, and the same λ in the other one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+def strengths(stated: float, dimensions: Iterable[Mapping[str, Any]]) -> list[float]:
+    """Return the least and the greatest λ that trials have; one where they are the same.
+
+    Args:
+        stated: The recipe's.
+        dimensions: What is searched, as stored with a stage.
+    """
+    found = [stated]
+    for dimension in dimensions:
+        variants = dimension.get("variants")
+        if variants is not None:
+            found = [settings.get("training.lambda", stated) for settings in variants.values()]
+        elif dimension["name"] == "lambda":
+            ends = [dimension["low"], dimension["high"]]
+            found = list(dimension["values"] or ends)
+    return sorted({min(found), max(found)})
+
+
+def cost_line(loss: str, searched: Sequence[float]) -> str:
+    """Return what the cost is, with the convention of its penalty.
+
+    Args:
+        loss: As recipes name it.
+        searched: One λ, or the least and the greatest.
+
+    >>> cost_line("cross-entropy", [0.01])
+    'cost = mean cross-entropy + λ ΣW² (gradient 2λW, biases free): λ 0.01 is 0.02 in ½ λ ΣW²'
+    """
+    data = {"cross-entropy": "mean cross-entropy", "squared-error": "mean squared error"}[loss]
+    if not any(searched):
+        return f"cost = {data}, without penalty (λ 0)"
+    ours, theirs = (" … ".join(f"{factor * value:.4g}" for value in searched) for factor in (1, 2))
+    verb = "are" if len(searched) > 1 else "is"
+    return f"cost = {data} + λ ΣW² (gradient 2λW, biases free): λ {ours} {verb} {theirs} in ½ λ ΣW²"
