@@ -270,7 +270,7 @@ def window_of(
     """Return where to look after ``parent``: what the results leave, or the ranges asked for.
 
     Raises:
-        StudyError: If a range asked for does not hold the best value, or is no narrower.
+        StudyError: If a range or values asked for do not hold the best value, or are no narrower.
     """
     dimensions = dimensions_of(parent)
     trials = [
@@ -280,13 +280,17 @@ def window_of(
         for trial in repository.load_plan(database, stage).trials
     ]
     narrowing = narrowed(dimensions, scored_trials(trials))
-    if not request.names_values or request.values is not None:
+    if not request.names_values:
         return narrowing
     asked = []
     for dimension in narrowing.dimensions:
         given = next((d for d in request.dimensions if d.name == dimension.name), None)
         if given is not None:
             asked.append(given)
+            continue
+        if request.values is not None:
+            values = tuple(dimension.parameter.checked(value) for value in request.values)
+            asked.append(replace(dimension, values=values, range=None))
             continue
         window = dimension.range
         if window is None or len(dimensions) > 1:
@@ -297,26 +301,53 @@ def window_of(
             window.high if request.high is None else request.high,
         )
         asked.append(dimension.with_range(searched))
-    before = {d.name: d.range for d in dimensions}
-    for dimension in asked:
-        _check_narrower(dimension, before.get(dimension.name), narrowing.best[dimension.name])
+    of_parent = [from_params(t.params) for t in repository.load_plan(database, parent).trials]
+    for dimension, before in zip(asked, dimensions, strict=True):
+        tried = [point[dimension.name] for point in of_parent]
+        _check_narrower(dimension, before, tried, narrowing.best[dimension.name])
+    if request.values is not None:
+        return narrowing
     return Narrowing(tuple(asked), narrowing.best, "the range given")
 
 
-def _check_narrower(dimension: Dimension, before: LogRange | None, best: Value) -> None:
-    given = dimension.range
-    if given is None:
+def _check_narrower(
+    dimension: Dimension, before: Dimension, tried: Sequence[Value], best: Value
+) -> None:
+    """Check that a range, or the values given in its place, hold the best value and are narrower.
+
+    Args:
+        dimension: What is asked for.
+        before: The same parameter, as the stage before had it.
+        tried: What it tried; values may have been named later.
+        best: Of all that was tried so far.
+    """
+    if not dimension.parameter.numeric:
         return
-    if not given.contains(float(best)):  # type: ignore[arg-type]
+    given = _numbers(dimension)
+    low, high, at = min(given), max(given), float(best)  # type: ignore[arg-type]
+    ranged = dimension.range is not None
+    what = "a fine range must" if ranged else "fine values must"
+    if not (low <= at <= high or is_same(low, at) or is_same(high, at)):
+        otherwise = "leave out --low and --high to have it chosen"
+        if not ranged:
+            otherwise = "name it, too: what was trained is not trained again"
         raise StudyError(
-            f"a fine range must hold the best coarse value {shown(best)}, got {given.low:g} … "
-            f"{given.high:g}; leave out --low and --high to have it chosen"
+            f"{what} hold the best coarse value {shown(best)}, got {low:g} … {high:g}; {otherwise}"
         )
-    if before is not None and given.decades >= before.decades:
+    coarse = LogRange.spanning([*_numbers(before), *map(float, tried)])  # type: ignore[arg-type]
+    fine = LogRange.spanning(given)
+    if coarse is not None and fine is not None and fine.decades >= coarse.decades:
         raise StudyError(
-            f"a fine range must be narrower than the coarse one, {before.low:g} … "
-            f"{before.high:g}, got {given.low:g} … {given.high:g}"
+            f"{what} be narrower than the coarse one, {coarse.low:g} … {coarse.high:g}, got "
+            f"{low:g} … {high:g}"
         )
+
+
+def _numbers(dimension: Dimension) -> list[float]:
+    """Return the ends of a dimension's range, or its values."""
+    if dimension.range is not None:
+        return [dimension.range.low, dimension.range.high]
+    return [float(value) for value in dimension.values or ()]  # type: ignore[arg-type]
 
 
 def fine_spec(
