@@ -257,6 +257,9 @@ def _specs(
     network, training, base = to_specs(recipe, data.n_features, data.n_classes, data.n_train)
     if n_updates is not None:
         training = replace(training, n_updates=n_updates)
+        if training.schedule == "geometric":
+            # η is to rise over the whole training, however long that is.
+            base = replace(base, half_cycle=max(1, n_updates - 1))
     return network, training, base
 
 
