@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from search.commands import (
     checking,
+    crosschecking,
     datasets,
     exporting,
     labs,
@@ -55,6 +56,7 @@ def build() -> typer.Typer:
     _add(app, "export", flattened(exporting.export), RESULTS)
     _add(app, "check", flattened(checking.check), RESULTS)
     _add(app, "gradcheck", flattened(networks.gradcheck), CHECKS)
+    _add(app, "crosscheck", flattened(crosschecking.crosscheck), CHECKS)
     _add(app, "params", flattened(networks.params), CHECKS)
     data = typer.Typer(
         help="List, download and verify data sets.", no_args_is_help=True, rich_markup_mode="rich"

@@ -1,0 +1,121 @@
+"""``crosscheck``: the same training in another framework, step by step."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from search.console import print_table, say, say_json, stdout, tell
+from search.errors import DONE, FAILED, UsageError
+from search.options import (
+    DataOptions,
+    NetworkOptions,
+    OutputOptions,
+    RecipeFile,
+    TrainingOptions,
+    option,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from models.data import PreparedData
+    from studies.crosscheck import CrossCheck
+    from studies.recipe import Recipe
+
+CHECK = "Check"
+
+
+@dataclass(frozen=True, slots=True)
+class CrosscheckOptions:
+    """What is compared with what."""
+
+    against: Annotated[
+        str | None,
+        option(
+            CHECK,
+            "--against",
+            metavar="NAME",
+            help="The other framework: torch or sklearn, which has to be installed "
+            "(default: torch).",
+        ),
+    ] = None
+    steps: Annotated[
+        int | None,
+        option(
+            CHECK,
+            "--steps",
+            metavar="N",
+            parser=whole,
+            help="First updates to compare one by one; then each epoch (default: 10).",
+        ),
+    ] = None
+
+
+def crosscheck(
+    check: CrosscheckOptions,
+    file: RecipeFile,
+    data: DataOptions,
+    network: NetworkOptions,
+    training: TrainingOptions,
+    output: OutputOptions,
+) -> int:
+    """Train the recipe here and in another framework, and compare the weights step by step.
+
+    Both begin with the same weights and see the same batches, at the same learning rates. Prints
+    how far parameters differ, what rounding may make of that, and loss and accuracy of both after
+    each epoch. Exits 1 if they differ by more. In float64 (--precision) nothing but rounding
+    at the 15th digit is left.
+
+    Examples:
+        python -m search crosscheck --against torch
+        python -m search crosscheck --against torch --precision float64 --lambda 0.01
+        python -m search crosscheck --against sklearn --recipe lab.toml --epochs 5
+    """
+    from models.data import prepare
+    from search.progress import watching
+    from studies.crosscheck import N_STEPS
+    from studies.recipe import make_recipe
+    from studies.specs import to_data_spec
+
+    n_steps = N_STEPS if check.steps is None else check.steps
+    if n_steps < 0:
+        raise UsageError(f"--steps must be >= 0, got {n_steps}")
+    sections = (data, network, training)
+    flags = {"seed": file.seed}
+    for section in sections:
+        flags |= section.flags()
+    recipe = make_recipe(file.recipe, flags)
+    with watching(quiet=output.quiet) as watch:
+        prepared = prepare(to_data_spec(recipe), data_dir=data.data_dir, progress=watch)
+        found = crosschecked(recipe, prepared, check.against or "torch", n_steps)
+    if output.json:
+        say_json(found.to_json())
+    else:
+        print_crosscheck(found)
+        if found.precision == "float32":
+            tell("to compare to the last digits: --precision float64")
+    return DONE if found.agrees else FAILED
+
+
+def crosschecked(
+    recipe: "Recipe", data: "PreparedData", against: str, n_steps: int | None = None
+) -> "CrossCheck":
+    """Return how a recipe's training compares with the same in another framework."""
+    from studies.crosscheck import N_STEPS
+    from studies.crosscheck import crosscheck as compared
+
+    return compared(recipe, data, against, N_STEPS if n_steps is None else n_steps)
+
+
+def print_crosscheck(found: "CrossCheck") -> None:
+    """Print how the weights and curves of both sides compare, and the verdict."""
+    from search.crosscheck_tables import epochs_table, steps_table
+
+    console = stdout()
+    tell(f"{found.network}, {found.precision}, beside {found.version}")
+    for line in found.notes:
+        tell(f"note: {line}")
+    say("")
+    for table in (steps_table(console, found), epochs_table(console, found)):
+        if table is not None:
+            print_table(console, table)
+            say("")
+    tell(found.verdict)
