@@ -103,18 +103,20 @@ def ranking_table(console: Console, ranking: "Ranking") -> Table:
     columns: list[Column[RankedTrial]] = [
         Column("rank", lambda t: "–" if t.rank is None else str(t.rank)),
         Column("stage", lambda t: t.stage, right=False),
-        Column("trial", lambda t: str(t.trial), spare=1),
+        Column("trial", lambda t: str(t.trial), spare=2),
         *(_parameter(ranking.study, name) for name in (trials[0].params if trials else ())),
     ]
     if any(t.state != "complete" for t in trials):
         columns.append(Column("state", lambda t: t.state, right=False))
-    columns += _validation(ranking)
+    columns += validation_columns(ranking)
     columns += [
         Column("validation\nloss", lambda t: _loss(t.validation_loss), spare=2),
         Column("training\naccuracy\n%", lambda t: percent(t.train_accuracy), spare=3),
     ]
     if any(t.replicates > 1 for t in trials):
         columns.append(Column("replicates", lambda t: str(t.replicates), spare=4))
+    if any(t.reused for t in trials):
+        columns.append(Column("reused", lambda t: "yes" if t.reused else "", right=False, spare=4))
     columns.append(
         Column("seconds", lambda t: "–" if t.seconds is None else f"{t.seconds:.2f}", spare=5)
     )
@@ -132,8 +134,9 @@ def _parameter(study: "StudyRecord", name: str) -> "Column[RankedTrial]":
     return Column(parameter_symbol(study, name), lambda t: value(t.params[name]))
 
 
-def _validation(ranking: "Ranking") -> "list[Column[RankedTrial]]":
-    n_samples = int(ranking.study.data.get("n_validation", 0))
+def validation_columns(ranking: "Ranking") -> "list[Column[RankedTrial]]":
+    """Return the columns of the score that ranks, with its spread and what it is tied with."""
+    n_samples = ranking.n_validation
 
     def cell(trial: "RankedTrial") -> str:
         accuracy = trial.validation_accuracy
@@ -142,7 +145,19 @@ def _validation(ranking: "Ranking") -> "list[Column[RankedTrial]]":
             error = standard_error(accuracy, n_samples)
         return percent(accuracy) + ("" if error is None else f" ± {percent(error)}")
 
-    return [Column("validation\naccuracy\n% ± SE", cell)]
+    columns = [Column("validation\naccuracy\n% ± SE", cell)]
+    if any(t.interval is not None for t in ranking.trials):
+        columns.append(Column("95 %\ninterval", lambda t: interval(t.interval), spare=1))
+    if any(t.standard_deviation is not None for t in ranking.trials):
+        columns.append(Column("SD over\nseeds", lambda t: percent(t.standard_deviation), spare=3))
+    if any(t.tied for t in ranking.trials):
+        columns.append(Column("tied", lambda t: "=" if t.tied else "", right=False))
+    return columns
+
+
+def interval(ends: tuple[float, float] | None) -> str:
+    """Return an interval in percent."""
+    return "–" if ends is None else f"{percent(ends[0], 1)}–{percent(ends[1], 1)}"
 
 
 def _loss(loss: float | None) -> str:

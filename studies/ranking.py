@@ -1,9 +1,11 @@
 """Which trial counts as best, and the shape in which a ranking leaves the program."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, get_args
+
+from studies.statistics import CONFIDENCE, Comparison, Interval, Measured, compare
 
 TrialState = Literal["complete", "diverged", "pruned", "failed", "running", "planned"]
 
@@ -20,7 +22,8 @@ class RankedTrial(NamedTuple):
         rank: From 1; ``None`` for a trial that is not complete, or not ranked yet.
         stage: The stage it belongs to, such as ``coarse``.
         trial: Optuna's number, from 0 in each stage.
-        params: What was searched, by the names users give: ``{"lambda": 0.001}``.
+        params: What was searched, by the names users give: ``{"lambda": 0.001}``; numbers, texts,
+            booleans, or lists of widths.
         replicates: Training runs that the means below are over.
         validation_accuracy: Mean over the replicates, in [0, 1].
         validation_loss: Mean over the replicates.
@@ -29,12 +32,20 @@ class RankedTrial(NamedTuple):
         test_accuracy: ``None`` until the test set was opened for it.
         uuid: Names the trial in the database.
         standard_error: Of the mean accuracy over several replicates, ``s / √R``; ``None`` for one.
+        interval: 95 % interval of the accuracy: of the mean over seeds, or for one replicate, of
+            the validation sample; see ``docs/statistics.md``.
+        standard_deviation: Of the accuracy over replicates; ``None`` for one.
+        difference: Of its accuracy and the best trial's, over the replicates that both have.
+        margin: How large a difference may be by chance.
+        tied: Whether it cannot be told from the best; of the best, whether there are others that
+            cannot. ``None`` if it is not complete, or nothing is known of the noise.
+        reused: Whether all of its runs were trained before, for another trial.
     """
 
     stage: str
     trial: int
     state: TrialState
-    params: Mapping[str, float | int]
+    params: Mapping[str, Any]
     replicates: int = 1
     validation_accuracy: float | None = None
     validation_loss: float | None = None
@@ -44,6 +55,12 @@ class RankedTrial(NamedTuple):
     uuid: str | None = None
     standard_error: float | None = None
     rank: int | None = None
+    interval: Interval | None = None
+    standard_deviation: float | None = None
+    difference: float | None = None
+    margin: float | None = None
+    tied: bool | None = None
+    reused: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,9 +69,11 @@ class StageSummary:
 
     Attributes:
         low: Least value of the range; ``None`` where values were given one by one without one.
-        values: What was tried, from the least to the greatest.
+        values: What was tried, from the least to the greatest where that is said of numbers.
         parent: The stage that the range was narrowed from, if any.
         reason: How the range came about, in plain words.
+        dimensions: Each parameter that was varied: its name, and the ends of its range or its
+            values.
     """
 
     name: str
@@ -63,6 +82,7 @@ class StageSummary:
     values: Sequence[float]
     parent: str | None = None
     reason: str | None = None
+    dimensions: Sequence[Mapping[str, Any]] = ()
 
 
 def score_key(accuracy: float | None, loss: float | None) -> tuple[float, float]:
@@ -110,6 +130,56 @@ def top(ranking: Iterable[RankedTrial], k: int) -> tuple[RankedTrial, ...]:
     return tuple(best)
 
 
+def judged(
+    ranking: Sequence[RankedTrial],
+    accuracies: Mapping[tuple[str, int], Mapping[int, float]],
+    n_samples: int,
+) -> tuple[tuple[RankedTrial, ...], Comparison | None]:
+    """Return a ranking with what can be said of each trial, and how trials were compared.
+
+    Args:
+        ranking: Best first.
+        accuracies: Validation accuracy of each replicate, by stage and trial; of a trial with one
+            it need not be there.
+        n_samples: Validation samples; 0 if that is not known.
+    """
+    positions: list[int] = []
+    measured: list[Measured] = []
+    for position, trial in enumerate(ranking):
+        accuracy = trial.validation_accuracy
+        if trial.state != "complete" or accuracy is None or math.isnan(accuracy):
+            continue
+        known = accuracies.get((trial.stage, trial.trial))
+        if known is None:
+            known = {0: accuracy} if trial.replicates == 1 else {}
+        positions.append(position)
+        measured.append(Measured(_point(trial.params), known))
+    if not measured:
+        return tuple(ranking), None
+    verdicts, comparison = compare(measured, 0, n_samples)
+    found = list(ranking)
+    for position, (_, known), verdict in zip(positions, measured, verdicts, strict=True):
+        interval, deviation, difference, margin, tied = verdict
+        found[position] = found[position]._replace(
+            standard_error=None if deviation is None else deviation / math.sqrt(len(known)),
+            interval=interval,
+            standard_deviation=deviation,
+            difference=difference,
+            margin=margin,
+            tied=tied,
+        )
+    return tuple(found), comparison
+
+
+def _point(params: Mapping[str, Any]) -> Hashable:
+    point = tuple(params.items())
+    try:
+        hash(point)
+    except TypeError:
+        return repr(point)
+    return point
+
+
 def ranking_json(
     *,
     study: str,
@@ -117,6 +187,8 @@ def ranking_json(
     seed: int,
     stages: Iterable[StageSummary],
     trials: Iterable[RankedTrial],
+    comparison: Comparison | None = None,
+    notes: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the object that ``rank --json`` prints: a stable contract, see ``docs/cli.md``.
 
@@ -131,9 +203,10 @@ def ranking_json(
                 "name": stage.name,
                 "low": _number(stage.low),
                 "high": _number(stage.high),
-                "values": [_number(value) for value in stage.values],
+                "values": [_plain(value) for value in stage.values],
                 "parent": stage.parent,
                 "reason": stage.reason,
+                "dimensions": [dict(each) for each in stage.dimensions],
             }
             for stage in stages
         ],
@@ -144,16 +217,26 @@ def ranking_json(
                 "trial": trial.trial,
                 # Whether a trial waits or trains is no one's business outside.
                 "state": "running" if trial.state == "planned" else trial.state,
-                "params": {name: _number(value) for name, value in trial.params.items()},
+                "params": {name: _plain(value) for name, value in trial.params.items()},
                 "replicates": trial.replicates,
                 "validation_accuracy": _number(trial.validation_accuracy),
                 "validation_loss": _number(trial.validation_loss),
                 "train_accuracy": _number(trial.train_accuracy),
                 "seconds": _number(trial.seconds),
                 "test_accuracy": _number(trial.test_accuracy),
+                "standard_deviation": trial.standard_deviation,
+                "interval": None if trial.interval is None else list(trial.interval),
+                "difference": trial.difference,
+                "margin": trial.margin,
+                "tied": trial.tied,
+                "reused": trial.reused,
             }
             for trial in trials
         ],
+        "comparison": None
+        if comparison is None
+        else {"confidence": CONFIDENCE, **asdict(comparison)},
+        "notes": list(notes),
     }
 
 
@@ -167,3 +250,7 @@ def _number(value: float | int | None) -> float | int | None:
         return value
     # NumPy's scalars are floats too, but JSON wants Python's own.
     return float(value) if math.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    return _number(value) if isinstance(value, float) else value

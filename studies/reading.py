@@ -3,10 +3,9 @@
 Imports neither Optuna nor the trainer: a ranking of thousands of trials should be there at once.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import stdev
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from db import repository
@@ -14,23 +13,58 @@ from db.engine import Database
 from db.records import StageRecord, StudyRecord
 from studies.dimensions import PARAMETERS
 from studies.errors import StudyError
-from studies.ranking import RankedTrial, StageSummary, rank_trials, ranking_json
+from studies.notes import looks_unpenalised, notes, on_penalty
+from studies.ranking import RankedTrial, StageSummary, judged, rank_trials, ranking_json
+from studies.registry import SEARCHES
 from studies.spaces import LogRange
+from studies.statistics import Comparison
 from studies.suggestions import did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ranking:
-    """A study with its stages, and its trials, best first."""
+    """A study with its stages, and its trials, best first.
+
+    Attributes:
+        comparison: How trials were compared with the best; ``None`` if there is nothing to compare.
+        notes: What the ranking should not be read without, in plain sentences.
+    """
 
     study: StudyRecord
     stages: tuple[StageSummary, ...]
     trials: tuple[RankedTrial, ...]
+    comparison: Comparison | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def best(self) -> RankedTrial | None:
         """Return the first in the ranking, ``None`` if no trial is complete."""
         return self.trials[0] if self.trials and self.trials[0].rank == 1 else None
+
+    @property
+    def n_validation(self) -> int:
+        """Return how many validation samples accuracies were measured on; 0 if not known."""
+        return int(self.study.data.get("n_validation", 0))
+
+    @cached_property
+    def numeric_parameter(self) -> str | None:
+        """Return what was searched, if it is one parameter and its values are numbers."""
+        found = {name for trial in self.trials for name in trial.params}
+        if len(found) != 1:
+            return None
+        (name,) = found
+        kinds = {type(trial.params[name]) for trial in self.trials}
+        return name if kinds <= {int, float} else None
+
+    @property
+    def refines(self) -> bool:
+        """Return whether the search goes from coarse to fine; else it is one grid of values."""
+        kind = SEARCHES.get(self.study.search)
+        return kind is None or kind.refines
+
+    def symbol(self, name: str) -> str:
+        """Return a parameter's letter, or its name in words."""
+        return PARAMETERS[name].symbol if name in PARAMETERS else name
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``rank --json`` prints."""
@@ -40,6 +74,8 @@ class Ranking:
             seed=self.study.seed,
             stages=self.stages,
             trials=self.trials,
+            comparison=self.comparison,
+            notes=self.notes,
         )
 
 
@@ -78,13 +114,21 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
     """Return the ranking over all stages that search."""
     stages = [s for s in repository.stages(database, study) if s.optuna_name is not None]
     rows = repository.trial_rows(database, study)
-    errors = _standard_errors(database, study) if any(row.replicates > 1 for row in rows) else {}
-    trials = rank_trials(
-        (
+    accuracies: dict[int, dict[int, float]] = {}
+    n_reused: dict[int, int] = {}
+    for trial, replicate, accuracy, reused in repository.replicate_rows(database, study):
+        n_reused[trial] = n_reused.get(trial, 0) + reused
+        if accuracy is not None:
+            accuracies.setdefault(trial, {})[replicate] = accuracy
+    drafts = []
+    by_place = {}
+    for row in rows:
+        # Optuna numbers trials in the order of the plan; before it has, so do we.
+        number = row.position if row.number is None else row.number
+        drafts.append(
             RankedTrial(
                 stage=row.stage,
-                # Optuna numbers trials in the order of the plan; before it has, so do we.
-                trial=row.position if row.number is None else row.number,
+                trial=number,
                 state=row.state,
                 params=row.params,
                 replicates=row.replicates,
@@ -94,26 +138,41 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
                 seconds=row.seconds,
                 test_accuracy=row.test_accuracy,
                 uuid=row.uuid,
-                standard_error=errors.get(row.id),
+                reused=n_reused.get(row.id) == row.replicates,
             )
-            for row in rows
-        ),
-        [stage.name for stage in stages],
-    )
-    return Ranking(study, tuple(_summary(stage, trials) for stage in stages), trials)
+        )
+        if row.id in accuracies:
+            by_place[row.stage, number] = accuracies[row.id]
+    ranked = rank_trials(drafts, [stage.name for stage in stages])
+    n_validation = int(study.data.get("n_validation", 0))
+    trials, comparison = judged(ranked, by_place, n_validation)
+    summaries = tuple(_summary(stage, trials) for stage in stages)
+    ranking = Ranking(study, summaries, trials, comparison)
+    found = (*notes(ranking), *_penalty_notes(database, ranking))
+    return replace(ranking, notes=found)
 
 
-def _standard_errors(database: Database, study: StudyRecord) -> dict[int, float]:
-    """Return, by trial, the standard error of the mean accuracy over its replicates."""
-    accuracies: dict[int, list[float]] = {}
-    for run in repository.run_rows(database, study):
-        if run.validation_accuracy is not None:
-            accuracies.setdefault(run.trial_id, []).append(run.validation_accuracy)
-    return {
-        trial: stdev(values) / math.sqrt(len(values))
-        for trial, values in accuracies.items()
-        if len(values) > 1
+def _penalty_notes(database: Database, ranking: Ranking) -> tuple[str, ...]:
+    """Return whether a penalty that changes no score was applied at all.
+
+    Costs are stored beside losses: their difference is λ Σ W².
+    """
+    ends = looks_unpenalised(ranking)
+    if ends is None:
+        return ()
+    uuids = {trial.uuid: float(trial.params["lambda"]) for trial in ends}
+    strengths = {
+        row.id: uuids[row.uuid]
+        for row in repository.trial_rows(database, ranking.study)
+        if row.uuid in uuids
     }
+    squared: dict[float, float] = {}
+    for run in repository.run_rows(database, trial_ids=list(strengths)):
+        curve = repository.epoch_rows(database, run_ids=[run.id]) if run.replicate == 0 else []
+        if curve and curve[-1].train_cost is not None and curve[-1].train_loss is not None:
+            strength = strengths[run.trial_id]
+            squared[strength] = (curve[-1].train_cost - curve[-1].train_loss) / strength
+    return on_penalty(ranking, squared)
 
 
 def stage_range(stage: StageRecord) -> LogRange | None:
@@ -125,6 +184,7 @@ def stage_range(stage: StageRecord) -> LogRange | None:
 
 def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
     tried = [trial.params[stage.parameter] for trial in trials if trial.stage == stage.name]
+    dimensions = stage.options.get("dimensions")
     if not PARAMETERS[stage.parameter].numeric:
         return StageSummary(
             name=stage.name,
@@ -133,15 +193,21 @@ def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
             values=sorted(tried, key=(stage.values or tried).index),
             parent=stage.parent,
             reason=stage.reason,
+            dimensions=dimensions or (),
         )
     values = sorted({float(value) for value in tried})
     # Values given one by one have the range that they span, and may lie beyond a window.
     spanned = LogRange.spanning(values)
+    low = min((end.low for end in (stage_range(stage), spanned) if end), default=None)
+    high = max((end.high for end in (stage_range(stage), spanned) if end), default=None)
+    if dimensions is None or len(dimensions) == 1:
+        dimensions = [{"name": stage.parameter, "low": low, "high": high, "values": stage.values}]
     return StageSummary(
         name=stage.name,
-        low=min((end.low for end in (stage_range(stage), spanned) if end), default=None),
-        high=max((end.high for end in (stage_range(stage), spanned) if end), default=None),
+        low=low,
+        high=high,
         values=values,
         parent=stage.parent,
         reason=stage.reason,
+        dimensions=dimensions,
     )

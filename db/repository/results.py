@@ -11,6 +11,7 @@ from db.engine import Database
 from db.errors import StorageError
 from db.records import (
     FINAL_STATES,
+    CohortRecord,
     EpochRecord,
     RunRecord,
     RunUpdate,
@@ -106,6 +107,24 @@ def load_checkpoint(db: Database, cohort_uuid: str) -> tuple[int, bytes] | None:
     return epoch, payload
 
 
+def state_to_carry_on(db: Database, cohort: CohortRecord) -> bytes | None:
+    """Return the state that a cohort stands at, ``None`` before its first segment.
+
+    Raises:
+        StorageError: If it is missing, or not what was stored.
+    """
+    if cohort.epochs_done == 0:
+        return None
+    stored = load_checkpoint(db, cohort.uuid)
+    if stored is None or stored[0] != cohort.epochs_done:
+        raise StorageError(
+            f"cohort {cohort.uuid} in {db.label} stands at epoch {cohort.epochs_done}, its "
+            f"checkpoint {'is missing' if stored is None else f'at epoch {stored[0]}'};"
+            " restore a copy of the file, or start the study again under another name"
+        )
+    return stored[1]
+
+
 def untold_trials(db: Database, stage: StageRecord) -> list[TrialRecord]:
     """Return trials that are finished here but were not told to Optuna, in order."""
     with db.session() as session:
@@ -190,6 +209,25 @@ def run_rows(
             rows = session.execute(statement.where(Run.trial_id.in_(ids)))
             found.extend(RunRecord(*row) for row in rows)
         return found
+
+
+def replicate_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, float | None, bool]]:
+    """Return what a ranking needs to know of runs beyond the means of their trials.
+
+    Returns:
+        Trial id, replicate, validation accuracy and whether the run was trained before, for
+        another trial; only of trials with several replicates, and of runs trained before.
+    """
+    statement = (
+        sa.select(Run.trial_id, Run.replicate, Run.validation_accuracy, Run.cohort_id.is_(None))
+        .join(Trial, Run.trial_id == Trial.id)
+        .join(Stage, Trial.stage_id == Stage.id)
+        .where(sa.or_(Trial.replicates > 1, Run.cohort_id.is_(None)))
+    )
+    with db.session() as session:
+        owner = study_id(session, study)
+        rows = session.execute(statement.where(Stage.study_id == owner))
+        return [(trial, replicate, accuracy, bool(old)) for trial, replicate, accuracy, old in rows]
 
 
 def epoch_rows(

@@ -124,8 +124,10 @@ def test_the_json_of_a_ranking_is_json_and_keeps_its_keys(entries):
     )
 
     assert json.loads(json.dumps(written, allow_nan=False)) == written
-    assert list(written) == ["study", "data", "seed", "stages", "trials"]
-    assert list(written["stages"][0]) == ["name", "low", "high", "values", "parent", "reason"]
+    assert list(written) == ["study", "data", "seed", "stages", "trials", "comparison", "notes"]
+    assert list(written["stages"][0]) == [
+        *["name", "low", "high", "values", "parent", "reason", "dimensions"]
+    ]
     for entry in written["trials"]:
         assert list(entry) == [
             "rank",
@@ -139,6 +141,12 @@ def test_the_json_of_a_ranking_is_json_and_keeps_its_keys(entries):
             "train_accuracy",
             "seconds",
             "test_accuracy",
+            "standard_deviation",
+            "interval",
+            "difference",
+            "margin",
+            "tied",
+            "reused",
         ]
         assert entry["state"] in {"complete", "diverged", "pruned", "failed", "running"}
 
