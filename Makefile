@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; exit; }; done; echo no-python-3.11)
 PIP_OPTIONS := --quiet --disable-pip-version-check
 
-.PHONY: help run test check test-slow bench clean
+.PHONY: help run test check test-slow faults bench clean
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
@@ -25,6 +25,9 @@ test: check ## style, types, then all tests but the slow ones
 
 test-slow: $(BIN)/.installed-dev ## the slow tests
 	$(BIN)/python -m pytest -q -m slow
+
+faults: $(BIN)/.installed-dev ## kill searches at many moments, carry on, count what is lost (some 10 minutes)
+	$(BIN)/python -m tests.faults
 
 bench: $(BIN)/.installed-bench ## time searches beside PyTorch, JAX and others (some 15 minutes)
 	$(BIN)/python -m benchmarks

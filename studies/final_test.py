@@ -107,8 +107,8 @@ def final_test(
             )
         for trial in diverged:
             means.observer.said(f"{_named(trial)} diverged in the final training: it has no result")
-        n_before = len(repository.openings(means.database, study))
         opening = _open(means, study, recipe, stage, data, candidates)
+        n_before = len(repository.openings(means.database, study)) - 1
     return FinalTest(study, opening, n_before)
 
 
@@ -163,7 +163,7 @@ def _final_stage(
     }
     stages = repository.stages(means.database, study)
     finals = [stage for stage in stages if stage.optuna_name is None]
-    opened = {opening.stage for opening in repository.openings(means.database, study)}
+    opened = {o.stage for o in repository.openings(means.database, study) if o.runs}
     for stage in finals:
         if stage.name not in opened and stage.options == options:
             break
@@ -262,19 +262,22 @@ def _open(
     candidates: Sequence[_Candidate],
 ) -> TestOpeningRecord:
     """Record the opening, then measure: whoever looks and is killed has looked all the same."""
-    opening = repository.record_opening(
-        means.database,
-        study,
-        NewTestOpening(
-            data_fingerprint=data.fingerprint,
-            refit=recipe.final.refit,
-            recipe=to_json(recipe),
-            n_test=data.n_test,
-            versions=environment.versions(),
-            machine=environment.machine(),
-            stage=None if stage is None else stage.name,
-        ),
+    new = NewTestOpening(
+        data_fingerprint=data.fingerprint,
+        refit=recipe.final.refit,
+        recipe=to_json(recipe),
+        n_test=data.n_test,
+        versions=environment.versions(),
+        machine=environment.machine(),
+        stage=None if stage is None else stage.name,
     )
+    # Killed before anything measured was stored, and shown: the same look goes on.
+    cut_short = [
+        o
+        for o in repository.openings(means.database, study)
+        if not o.runs and (o.stage, o.refit, o.recipe) == (new.stage, new.refit, new.recipe)
+    ]
+    opening = cut_short[0] if cut_short else repository.record_opening(means.database, study, new)
     test = open_test(data, progress=means.progress)
     runs = [
         _test_run(candidate, None, None, None)

@@ -198,6 +198,8 @@ class _StageRun:
         self.outcomes: dict[int, dict[int, RunRecord | RunUpdate]] = defaultdict(dict)
         for run in plan.runs:
             self.outcomes[run.trial_id][run.id] = run
+        # Told when they ended, and not again with each segment of the others.
+        self.finished = {trial.id for trial in plan.trials if trial.state in FINAL_STATES}
         self.cohorts = {cohort.record.uuid: cohort for cohort in self._unfinished(plan)}
 
     def run(self) -> None:
@@ -298,10 +300,8 @@ class _StageRun:
         return self.prepared[named["key"]]
 
     def _checkpoint(self, record: CohortRecord) -> CohortState | None:
-        if record.epochs_done == 0:
-            return None
-        stored = repository.load_checkpoint(self.database, record.uuid)
-        return None if stored is None else state_from_bytes(stored[1])
+        stored = repository.state_to_carry_on(self.database, record)
+        return None if stored is None else state_from_bytes(stored)
 
     def _submit(self, cohort: _Cohort, until: int) -> None:
         # An estimate at first, then what was measured. How long a segment is changes no result.
@@ -327,11 +327,12 @@ class _StageRun:
         updates = self._run_updates(cohort, trained)
         for update, run in zip(updates, cohort.runs, strict=True):
             self.outcomes[run.trial_id][update.run_id] = update
-        finished = [
-            trial_update
+        finished = {
+            trial_id: trial_update
             for trial_id in dict.fromkeys(run.trial_id for run in cohort.runs)
-            if (trial_update := self._trial_update(trial_id)) is not None
-        ]
+            if trial_id not in self.finished
+            and (trial_update := self._trial_update(trial_id)) is not None
+        }
         repository.store_segment(
             self.database,
             SegmentResult(
@@ -340,7 +341,7 @@ class _StageRun:
                 to_epoch=state.epoch,
                 epochs=[_epoch_record(cohort.runs[row.slot].id, row) for row in trained.rows],
                 runs=updates,
-                trials=finished,
+                trials=list(finished.values()),
                 checkpoint=state_to_bytes(state),
                 done=state.done,
             ),
@@ -349,12 +350,12 @@ class _StageRun:
             cohort.seconds_per_epoch = trained.seconds / (state.epoch - cohort.epoch)
         cohort.epoch = state.epoch
         self._report(cohort, trained.rows)
-        by_uuid = {update.uuid: update for update in finished}
+        self.finished.update(finished)
         self._tell(
             [
-                dataclasses.replace(trial, **_fields(by_uuid[trial.uuid]))
+                dataclasses.replace(trial, **_fields(finished[trial.id]))
                 for trial in self.trials.values()
-                if trial.uuid in by_uuid
+                if trial.id in finished
             ]
         )
 

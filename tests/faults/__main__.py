@@ -1,0 +1,174 @@
+"""``make faults``: harm searches in many ways, carry on, and print what it came to.
+
+A line a fault: how often, trials lost and duplicated, bytes that differ from what an undisturbed
+search ends with (ranking, export, curves, final weights, Optuna's tables; not timings), trials left
+running in Optuna, and how many segments a cohort was trained again, at the most.
+"""
+
+import argparse
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.faults.scenarios import (
+    BOTH,
+    COMMIT,
+    DRIVER,
+    FULL,
+    KINDS,
+    MIGRATION,
+    NO_WRITING,
+    SCENARIOS,
+    STATEMENT,
+    TWICE,
+    WORKER,
+    Moment,
+    Outcome,
+    Reference,
+    attempt,
+    moments,
+    reference,
+)
+from tests.faults.zygote import Zygote
+
+T = TypeVar("T")
+
+# In each scenario; migrations in the one that has any.
+TIMES = {STATEMENT: 5, COMMIT: 4, TWICE: 3, MIGRATION: 12, DRIVER: 3, WORKER: 2, BOTH: 2}
+TIMES |= {NO_WRITING: 3, FULL: 3}
+# What was said and is to be seen when something is wrong.
+_LONGEST = 4000
+
+
+def main() -> int:
+    """Return 0 if nothing was lost."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
+    parser.add_argument("--times", type=int, default=1, help="so many times the tries (default: 1)")
+    parser.add_argument("--only", help="scenarios and kinds of faults with this in their name")
+    asked = parser.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, _small_disk(Path(folder)) as disk:
+        references = _in_parallel(_referring, list(SCENARIOS), Path(folder))
+        tries = [
+            (known, moment, disk if kind == FULL else None)
+            for known in references
+            for kind in KINDS
+            if (kind != MIGRATION or known.scenario.name == "an older database")
+            and (kind != FULL or disk is not None)
+            and (asked.only is None or asked.only in f"{known.scenario.name} {kind}")
+            for moment in moments(known, kind, TIMES[kind] * asked.times, asked.seed)
+        ]
+        outcomes = _in_parallel(_trying, tries, Path(folder))
+    _print(outcomes)
+    if disk is None:
+        print(f"not tried, for want of the right to mount a small file system: {FULL}")
+    print(f"seed {asked.seed}, {time.monotonic() - started:.0f} s")
+    return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
+
+
+def _referring(zygote: Zygote, name: str, folder: Path) -> Reference:
+    return reference(zygote, SCENARIOS[name], folder, timed_with_workers=True)
+
+
+_disk_in_use = threading.Lock()
+
+
+def _trying(zygote: Zygote, asked: tuple[Reference, Moment, Path | None], folder: Path) -> Outcome:
+    known, moment, disk = asked
+    if disk is None:
+        outcome = attempt(zygote, known, moment, folder)
+    else:
+        with _disk_in_use:
+            outcome = attempt(zygote, known, moment, disk / "try")
+            shutil.rmtree(disk / "try")
+    mark = "." if outcome.met else "-"
+    print(mark if outcome.passed else "F", end="", file=sys.stderr, flush=True)
+    return outcome
+
+
+def _in_parallel(work: Callable[..., T], items: Sequence[Any], folder: Path) -> list[T]:
+    """Return what ``work`` makes of each item, in their order; a process a core."""
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in range(len(items)):
+        waiting.put(number)
+    done: dict[int, T] = {}
+    failed: list[BaseException] = []
+
+    def serve() -> None:
+        with Zygote() as zygote:
+            while not failed:
+                try:
+                    number = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                place = folder / f"{work.__name__}-{number}"
+                place.mkdir()
+                try:
+                    done[number] = work(zygote, items[number], place)
+                except BaseException as error:
+                    failed.append(error)
+                if work is _trying:
+                    shutil.rmtree(place)
+
+    threads = [threading.Thread(target=serve) for _ in range(min(4, os.cpu_count() or 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+    return [done[number] for number in range(len(items))]
+
+
+@contextmanager
+def _small_disk(folder: Path) -> Iterator[Path | None]:
+    """Yield a file system of a few megabytes, ``None`` where there is no right to mount one."""
+    place = folder / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(place)]
+    mounted = False
+    with suppress(OSError):
+        mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
+    try:
+        yield place if mounted else None
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(place)], check=True)
+
+
+def _print(outcomes: list[Outcome]) -> None:
+    by_kind = defaultdict(list)
+    for outcome in outcomes:
+        by_kind[outcome.moment.kind].append(outcome)
+    width = max(map(len, KINDS))
+    print(
+        f"\n{'fault':{width}} {'tries':>6} {'met':>4} {'lost':>5} {'duplicated':>10}"
+        f" {'differing':>9} {'running':>7} {'again':>6}"
+    )
+    for kind, found in by_kind.items():
+        print(
+            f"{kind:{width}} {len(found):6} {sum(o.met for o in found):4}"
+            f" {sum(o.lost for o in found):5} {sum(o.duplicated for o in found):10}"
+            f" {sum(o.differing for o in found):9} {sum(o.running for o in found):7}"
+            f" {max(o.repeated for o in found):6}"
+        )
+    for outcome in outcomes:
+        if not outcome.passed:
+            print(f"\nfailed: {outcome.moment}")
+            for line in outcome.wrong:
+                print(f"    {line[-_LONGEST:]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

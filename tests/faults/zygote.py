@@ -1,0 +1,257 @@
+"""A process that has everything imported and forks a child for each command line.
+
+A command line starts in milliseconds this way: hundreds can be killed in minutes. Each child is a
+process group of its own that ends however the command, or the harness, ends it.
+"""
+
+import importlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.hooks import Plan, install
+
+ROOT = Path(__file__).parents[2]
+MINUTE = 60.0
+IMPORTED = (
+    "optuna",
+    "pandas",
+    "sklearn.datasets",
+    "db.checking",
+    "db.optuna_studies",
+    "search.cli",
+    "search.commands.ranking",
+    "search.progress",
+    "search.tables",
+    "studies.final_test",
+    "studies.searching",
+)
+
+
+@dataclass(frozen=True)
+class Blow:
+    """A signal from outside.
+
+    Attributes:
+        after: Seconds from the start.
+        whom: ``driver``, ``worker`` (one of them) or ``both`` (driver and all workers).
+    """
+
+    after: float
+    whom: str = "driver"
+    signal: int = signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a command line.
+
+    Attributes:
+        status: The exit status; negative: the signal that ended it.
+        statements, commits: How many SQL there were, where a plan had them counted.
+        struck: Whether a blow met it alive.
+        timed_out: Whether it was given up.
+        trained: A line a segment that came back.
+    """
+
+    status: int
+    out: str
+    err: str
+    seconds: float
+    statements: int
+    commits: int
+    struck: bool
+    timed_out: bool
+    trained: tuple[str, ...]
+
+    @property
+    def killed(self):
+        return self.status == -signal.SIGKILL and not self.timed_out
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+class Zygote:
+    """Runs command lines one after the other; as many of these as there are cores side by side."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.zygote"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, folder, *argv, plan=None, blows=(), timeout=5 * MINUTE, **environment):
+        """Carry out a command line in ``folder``; a single text is split into words."""
+        words = [word for each in argv for word in (each.split() if " " in each else [each])]
+        asked = {
+            "folder": str(folder),
+            "argv": words,
+            "plan": None if plan is None else plan.to_json(),
+            "blows": [vars(blow) for blow in blows],
+            "timeout": timeout,
+            "environment": environment,
+        }
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return Ended(**json.loads(self._process.stdout.readline()))
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def serve():
+    """Answer command lines on stdin: the main function of the process."""
+    for name in IMPORTED:
+        importlib.import_module(name)
+    for line in sys.stdin:
+        print(json.dumps(_answer(json.loads(line))), flush=True)  # noqa: T201
+
+
+def _answer(asked):
+    # Pipes, because the size of files may be limited.
+    pipes = {name: os.pipe() for name in ("out", "err", "counts", "trained")}
+    started = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        for ours, _ in pipes.values():
+            os.close(ours)
+        _child(asked, {name: theirs for name, (_, theirs) in pipes.items()})
+    for _, theirs in pipes.values():
+        os.close(theirs)
+    said = _Said({ours: name for name, (ours, _) in pipes.items()})
+    ended = _wait(pid, started, asked, said)
+    counts = json.loads(said.texts["counts"] or b"{}")
+    return {
+        **ended,
+        "out": said.texts["out"].decode(errors="replace"),
+        "err": said.texts["err"].decode(errors="replace"),
+        "seconds": time.monotonic() - started,
+        "statements": counts.get("statements", 0),
+        "commits": counts.get("commits", 0),
+        "trained": said.texts["trained"].decode().splitlines(),
+    }
+
+
+class _Said:
+    """What comes out of pipes."""
+
+    def __init__(self, pipes):
+        self._open = pipes
+        self.texts = dict.fromkeys(pipes.values(), b"")
+
+    def read(self, seconds):
+        """Wait so long for something to be said; return whether there is anybody left to say it."""
+        ready, _, _ = select.select(list(self._open), [], [], seconds)
+        for pipe in ready:
+            text = os.read(pipe, 65536)
+            self.texts[self._open[pipe]] += text
+            if not text:
+                os.close(pipe)
+                del self._open[pipe]
+        return bool(self._open)
+
+
+def _wait(pid, started, asked, said):
+    blows = sorted(asked["blows"], key=lambda blow: blow["after"])
+    struck = timed_out = False
+    while True:
+        if said._open:
+            said.read(0.001)
+        else:
+            time.sleep(0.001)
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            break
+        passed = time.monotonic() - started
+        while blows and passed >= blows[0]["after"]:
+            struck = _strike(pid, **blows.pop(0)) or struck
+        if passed > asked["timeout"]:
+            timed_out = True
+            os.killpg(pid, signal.SIGKILL)
+    # Workers notice that their driver is gone when they have something to tell it.
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    while said._open and said.read(1.0):
+        pass
+    status = os.waitstatus_to_exitcode(status)
+    return {"status": status, "struck": struck, "timed_out": timed_out}
+
+
+def _strike(pid, after, whom, signal):
+    """Send a signal; return whether there was anybody to send it to."""
+    with suppress(ProcessLookupError):
+        if whom == "both":
+            os.killpg(pid, signal)
+        elif whom == "driver":
+            os.kill(pid, signal)
+        else:
+            found = workers(pid)
+            if not found:
+                return False
+            os.kill(found[int(after * 1e6) % len(found)], signal)
+        return True
+    return False
+
+
+def workers(pid):
+    """Return the worker processes of a driver."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [
+        int(child)
+        for child in children
+        if b"multiprocessing.spawn" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+def _child(asked, pipes):
+    """Carry out the command line, and end."""
+    status = 99
+    try:
+        os.setsid()
+        os.chdir(asked["folder"])
+        for name in ("SEARCH_STORAGE", "SEARCH_DATA_DIR", "NO_COLOR"):
+            os.environ.pop(name, None)
+        os.environ.update(asked["environment"])
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(pipes["out"], 1)
+        os.dup2(pipes["err"], 2)
+        counts = None
+        if asked["plan"] is not None:
+            counts = install(Plan(**asked["plan"]), pipes["trained"])
+        from search.cli import main
+
+        status = main(asked["argv"])
+        sys.stdout.flush()
+        if counts is not None:
+            said = {"statements": counts.statements, "commits": counts.commits}
+            os.write(pipes["counts"], json.dumps(said).encode())
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    serve()
