@@ -17,7 +17,9 @@ from search.commands import (
     labs,
     listing,
     networks,
+    plotting,
     ranking,
+    reporting,
     searches,
     testing,
 )
@@ -54,6 +56,8 @@ def build() -> typer.Typer:
     _add(app, "list", flattened(listing.list_studies), RESULTS)
     _add(app, "show", flattened(listing.show), RESULTS)
     _add(app, "export", flattened(exporting.export), RESULTS)
+    _add(app, "plot", flattened(plotting.plot), RESULTS)
+    _add(app, "report", flattened(reporting.report), RESULTS)
     _add(app, "check", flattened(checking.check), RESULTS)
     _add(app, "gradcheck", flattened(networks.gradcheck), CHECKS)
     _add(app, "crosscheck", flattened(crosschecking.crosscheck), CHECKS)

@@ -17,6 +17,10 @@ class ExportError(Exception):
     """A file that cannot be written."""
 
 
+class FigureError(ExportError):
+    """A figure that a study does not have."""
+
+
 class Stopped(Exception):  # noqa: N818  # no error: the user's wish
     """A command that was asked to stop.
 

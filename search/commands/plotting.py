@@ -1,0 +1,319 @@
+"""``plot``: figures of a study, from the database alone."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from search import export as exports
+from search.commands.ranking import chosen
+from search.console import note, say, say_json
+from search.errors import ExportError, FigureError, UsageError
+from search.options import OUTPUT, StorageOptions, StudyArgument, option, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.figure import Figure
+
+    from db.engine import Database
+    from db.records import StudyRecord
+    from search.figures.curves import Against
+    from search.figures.kinds import Subject
+    from studies.ranking import RankedTrial
+    from studies.reading import Ranking
+
+FIGURE = "Figure"
+
+
+@dataclass(frozen=True, slots=True)
+class PlotOptions:
+    """Which figures, and where they go."""
+
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[STUDY] [KIND]...",
+            help="The study's name (default: the most recent one), and kinds of figures: curves, "
+            "values, heatmap, trade-off, sizes, bars, weights, confusion (default: all that fit "
+            "the study).",
+            show_default=False,
+        ),
+    ] = None
+    out: Annotated[
+        Path | None,
+        option(
+            OUTPUT,
+            "--out",
+            "-o",
+            metavar="FILE|FOLDER",
+            help="The file of one figure, by whose ending its format goes, or the folder of "
+            "several (default: STUDY-KIND.png, or the folder STUDY-figures).",
+        ),
+    ] = None
+    format: Annotated[
+        str | None,
+        option(
+            OUTPUT,
+            "--format",
+            metavar="KIND",
+            help="png, svg or pdf (default: by the file's ending, else png).",
+        ),
+    ] = None
+    trial: Annotated[
+        list[str] | None,
+        option(
+            FIGURE,
+            "--trial",
+            metavar="STAGE:NUMBER",
+            help="A trial that curves, weights and confusion show, as in fine:6; may be given "
+            "several times (default: the best).",
+        ),
+    ] = None
+    best: Annotated[
+        int | None,
+        option(
+            FIGURE,
+            "--best",
+            metavar="N",
+            parser=whole,
+            help="How many of the best trials curves and weights show (default: 3 and 1).",
+        ),
+    ] = None
+    against: Annotated[
+        str | None,
+        option(
+            FIGURE,
+            "--against",
+            metavar="WHAT",
+            help="What curves are drawn against: epochs or updates (default: epochs).",
+        ),
+    ] = None
+    study: Annotated[
+        str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
+    ] = None
+    quiet: Annotated[
+        bool, option(OUTPUT, "--quiet", "-q", help="Print no notes (default: print).")
+    ] = False
+    json: Annotated[
+        bool,
+        option(
+            OUTPUT,
+            "--json",
+            help="Print one JSON object in place of lines, see docs/cli.md (default: lines).",
+        ),
+    ] = False
+
+
+def plot(what: PlotOptions, storage: StorageOptions) -> None:
+    """Draw figures of a study: png, svg or pdf.
+
+    Reads the database and nothing else: no training, no data files, no display. Without a kind it
+    draws all that fit the study and says what it left out. Files that are there are replaced; the
+    same database gives the same files.
+
+    Examples:
+        python -m search plot
+        python -m search plot mnist/lambda values -o lambda.pdf
+        python -m search plot mnist/lambda curves --trial fine:6 --trial coarse:0
+    """
+    from db.engine import open_database
+    from search.figures.kinds import KINDS, Subject
+    from search.figures.rendering import format_of, rendered
+    from studies.reading import read_ranking
+
+    file_format = format_of(what.out, what.format)
+    with open_database(storage.url, read_only=True) as database:
+        name, kinds = _asked(database, what)
+        _check_options(what, kinds)
+        study = chosen(database, StudyArgument(name, what.study), quiet=what.quiet)
+        place = _place(study, what.out, kinds, file_format)
+        ranking = read_ranking(database, study)
+        trials = tuple(_trial(ranking, text) for text in what.trial or ())
+        subject = Subject(database, ranking, trials, what.best, _against(what.against))
+        figures, left_out = _drawn(subject, kinds or list(KINDS), optional=not kinds)
+    # All are drawn before the first is written.
+    files = {kind: rendered(figure, file_format) for kind, figure in figures.items()}
+    place.write(files)
+    if what.json:
+        say_json(_to_json(study, place, figures, left_out))
+        return
+    for kind in figures:
+        say(f"{place.of(kind)}: {KINDS[kind].shows}")
+    for reason in left_out.values():
+        note(f"left out: {reason}", quiet=what.quiet)
+
+
+def _asked(database: "Database", what: PlotOptions) -> tuple[str | None, list[str]]:
+    """Return the study and the kinds that are named, in any order."""
+    from db import repository
+    from search.figures.kinds import KINDS
+    from studies.suggestions import did_you_mean
+
+    plain = {word: word.lower().replace("_", "-") for word in what.names or ()}
+    kinds = list(dict.fromkeys(kind for kind in plain.values() if kind in KINDS))
+    others = [word for word, kind in plain.items() if kind not in KINDS]
+    study = others[0] if others and what.study is None else None
+    wrong = others[1:] if study is not None else others
+    if study is not None and not wrong and repository.find_study(database, study) is None:
+        # A name that is close to a kind was meant as one.
+        wrong = others if did_you_mean(plain[study], KINDS) else []
+    if wrong:
+        guess = did_you_mean(wrong[0], KINDS)
+        raise UsageError(f"kinds of figures are {', '.join(KINDS)}; got {wrong[0]!r}{guess}")
+    return study, kinds
+
+
+def _check_options(what: PlotOptions, kinds: list[str]) -> None:
+    if what.best is not None and what.best < 1:
+        raise UsageError(f"--best must be >= 1, got {what.best}")
+    if what.best is not None and what.trial:
+        raise UsageError("figures show the --best trials or each --trial, got both")
+    for flag, given, users in (
+        ("--trial", what.trial, ("curves", "weights", "confusion")),
+        ("--best", what.best, ("curves", "weights")),
+        ("--against", what.against, ("curves",)),
+    ):
+        if given and kinds and not set(kinds) & set(users):
+            raise UsageError(f"{flag} is for {' and '.join(users)}, got {', '.join(kinds)}")
+
+
+def _against(text: str | None) -> "Against":
+    from search.figures.curves import AGAINST
+    from studies.suggestions import did_you_mean
+
+    for against in AGAINST:
+        if text is None or text == against:
+            return against
+    raise UsageError(
+        f"--against must be one of {', '.join(AGAINST)}, got {text!r}"
+        f"{did_you_mean(text or '', AGAINST)}"
+    )
+
+
+def _trial(ranking: "Ranking", text: str) -> "RankedTrial":
+    from studies.curves import find_trial
+
+    stage, _, number = text.rpartition(":")
+    if not stage or not number.isdecimal():
+        raise UsageError(f"--trial must be STAGE:NUMBER, as in fine:6; got {text!r}")
+    return find_trial(ranking, stage, int(number))
+
+
+def _drawn(
+    subject: "Subject", kinds: list[str], *, optional: bool
+) -> "tuple[dict[str, Figure], dict[str, str]]":
+    """Return the figures by kind, and why others were left out, which they are if ``optional``."""
+    from search.figures.kinds import KINDS
+
+    figures: dict[str, Figure] = {}
+    left_out = {}
+    for kind in kinds:
+        try:
+            figures[kind] = KINDS[kind].draw(subject)
+        except FigureError as error:
+            if not optional:
+                raise
+            left_out[kind] = str(error)
+    if not figures:
+        raise FigureError(
+            f"there is nothing to draw of {subject.ranking.study.name} yet: no trial is complete"
+        )
+    return figures, left_out
+
+
+# --------------------------------------------------------------------------------- where they go
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where figures are written.
+
+    Attributes:
+        file: Of the one figure.
+        folder: Of several.
+    """
+
+    file: Path | None
+    folder: Path
+    file_format: str
+
+    def of(self, kind: str) -> Path:
+        """Return the file of a figure."""
+        return self.file or self.folder / f"{kind}.{self.file_format}"
+
+    def check(self) -> None:
+        """Raise an ExportError unless figures can be written there."""
+        if self.file is not None:
+            exports.check_place(self.file)
+        elif self.folder.exists() and not self.folder.is_dir():
+            raise ExportError(f"figures are written into a folder, got the file {self.folder}")
+        elif not self.folder.parent.is_dir():
+            raise ExportError(
+                f"the folder {self.folder.parent} of {self.folder.name} does not exist; create it"
+            )
+
+    def write(self, files: "Mapping[str, bytes]") -> None:
+        """Write the figures, each whole or not at all."""
+        if self.file is None:
+            try:
+                self.folder.mkdir(exist_ok=True)
+            except OSError as error:
+                raise ExportError(
+                    f"the folder {self.folder} cannot be made: {error.strerror or error}"
+                ) from error
+        for kind, contents in files.items():
+            exports.write(self.of(kind), contents)
+
+
+def _place(study: "StudyRecord", out: Path | None, kinds: list[str], file_format: str) -> _Place:
+    """Return where the figures go.
+
+    Raises:
+        UsageError: If several are to go to one file.
+        ExportError: If they cannot be written there.
+    """
+    name = _safe(study.name)
+    if out is None and len(kinds) == 1:
+        place = _Place(Path(f"{name}-{kinds[0]}.{file_format}"), Path(), file_format)
+    elif out is None:
+        place = _Place(None, Path(f"{name}-figures"), file_format)
+    elif out.suffix and not out.is_dir():
+        if len(kinds) != 1:
+            raise UsageError(f"--out must be a folder for several figures, got {out}; or name one")
+        place = _Place(out, out.parent, file_format)
+    else:
+        place = _Place(None, out, file_format)
+    place.check()
+    return place
+
+
+def _safe(name: str) -> str:
+    """Return a study's name as a file's: without what some file system has no place for.
+
+    >>> _safe("digits/lambda"), _safe("a:b*")
+    ('digits-lambda', 'a-b-')
+    """
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", name)[:_LONGEST].strip(". ") or "study"
+
+
+# File systems take 255 bytes, and a letter may be four.
+_LONGEST = 50
+
+
+def _to_json(
+    study: "StudyRecord", place: _Place, figures: "Mapping[str, Figure]", left_out: dict[str, str]
+) -> dict[str, Any]:
+    """Return what ``plot --json`` prints: a stable contract, see ``docs/cli.md``."""
+    from search.figures import caption_of
+
+    return {
+        "study": study.name,
+        "figures": [
+            {"kind": kind, "file": str(place.of(kind)), "caption": caption_of(figure)}
+            for kind, figure in figures.items()
+        ],
+        "left_out": [{"kind": kind, "reason": reason} for kind, reason in left_out.items()],
+    }

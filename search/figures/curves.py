@@ -1,0 +1,482 @@
+"""Accuracy, loss and cost of some trials as they were trained."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from search.errors import FigureError
+from search.figures.scales import set_log, set_ticks, tick_text
+from search.figures.style import (
+    BLACK,
+    GREY,
+    LIGHT,
+    TICKS,
+    Mark,
+    Sheet,
+    house_style,
+    light_grid,
+    mark,
+    new_sheet,
+)
+from search.figures.trials import described
+from search.words import counted, percent
+
+if TYPE_CHECKING:
+    from db.records import EpochRecord
+    from studies.curves import TrialCurves
+    from studies.reading import Ranking
+
+Against = Literal["epochs", "updates"]
+AGAINST: Final[tuple[Against, ...]] = ("epochs", "updates")
+# From this ratio of the greatest to the least on, losses are drawn on a logarithmic axis.
+_WIDE: Final = 20.0
+# The first part of a training, which the others must rise above by this factor to be left out.
+_FIRST, _STEEP, _FEWEST = 0.08, 2.5, 6
+_MARKERS: Final = 9
+_TRAINING: Final = (0, (3, 1.2))
+_RUNNING: Final = (0, (1, 1))
+
+
+_LOSSES: Final = {
+    "cross-entropy": "mean cross-entropy",
+    "squared-error": "half the mean squared error",
+}
+
+
+class _Quantity(NamedTuple):
+    """Something that is drawn against the epochs.
+
+    Attributes:
+        key: Of the record, without its part of the data.
+        words: At its axis.
+        factor: Records are multiplied with it.
+    """
+
+    key: str
+    words: str
+    factor: float = 1.0
+
+
+class _Line(NamedTuple):
+    """Means over the replicates, with their standard deviation where there are several."""
+
+    places: list[float]
+    means: list[float]
+    spreads: list[float] | None
+
+
+def curves(
+    ranking: "Ranking", trained: "Sequence[TrialCurves]", against: Against = "epochs"
+) -> Figure:
+    """Return accuracy, loss, cost and η of some trials, a panel each.
+
+    Several replicates are drawn as their mean with a band of one standard deviation, up to where
+    the first of them ends. Cost has a panel of its own where it differs from loss.
+
+    Args:
+        ranking: That the trials are of.
+        trained: As ``studies.curves.read_curves`` returns them.
+        against: What the horizontal axis counts.
+
+    Raises:
+        FigureError: If there is no curve.
+    """
+    if not trained:
+        raise FigureError("curves needs a complete trial, or the name of another one")
+    quantities = _quantities(ranking, trained)
+    rates = any(each.rates is not None for each in trained)
+    heights = [1.75, *([1.55] * (len(quantities) - 1)), *([0.8] if rates else [])]
+    what = "accuracy and loss by epoch" if against == "epochs" else "accuracy and loss by update"
+    with house_style():
+        sheet = new_sheet(ranking.study, what, heights=heights)
+        drawn = {
+            quantity.key: _draw_quantity(panel, trained, quantity, against)
+            for quantity, panel in zip(quantities, sheet.panels, strict=False)
+        }
+        begins_below = _fit_accuracy(sheet.first, drawn["accuracy"])
+        # With equal axes, cost and loss differ by what is seen.
+        _fit_losses(sheet.panels[1 : len(quantities)], drawn["loss"] + drawn.get("cost", []))
+        if rates:
+            _draw_rates(sheet.panels[-1], trained, against)
+        _mark_cycles(sheet, trained, against)
+        last = max(_place(each, row, against) for each in trained for row in _all(each))
+        for panel in sheet.panels:
+            panel.set_xlim(0, last * 1.01 or 1)
+            panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        sheet.panels[-1].set_xlabel("epochs" if against == "epochs" else "updates")
+        if against == "epochs":
+            _count_updates(sheet.first, trained)
+        return sheet.finished(
+            _legend(ranking, trained),
+            [*_notes(ranking, trained, quantities, against), begins_below],
+        )
+
+
+def _quantities(ranking: "Ranking", trained: "Sequence[TrialCurves]") -> list[_Quantity]:
+    unit = "" if _loss(ranking) == "squared-error" else " (nats)"
+    found = [_Quantity("accuracy", "accuracy (%)", 100), _Quantity("loss", f"loss{unit}")]
+    if _penalised(trained):
+        found.append(_Quantity("cost", f"cost{unit}"))
+    return found
+
+
+def _loss(ranking: "Ranking") -> str:
+    return str(ranking.study.recipe.get("training", {}).get("loss", "cross-entropy"))
+
+
+def _penalised(trained: "Sequence[TrialCurves]") -> bool:
+    return any(
+        row.train_cost is not None
+        and row.train_loss is not None
+        and not math.isclose(row.train_cost, row.train_loss, rel_tol=1e-9)
+        for each in trained
+        for row in _all(each)
+    )
+
+
+def _all(each: "TrialCurves") -> "list[EpochRecord]":
+    return [row for curve in each.replicates for row in curve]
+
+
+def _place(each: "TrialCurves", row: "EpochRecord", against: Against) -> float:
+    # The last epoch may be a part of one.
+    return row.step / each.updates_per_epoch if against == "epochs" else float(row.step)
+
+
+# ---------------------------------------------------------------------------------------- lines
+
+
+def _line(each: "TrialCurves", key: str, factor: float, against: Against) -> _Line:
+    """Return a trial's means over its replicates, as far as all of them came."""
+    rows = list(zip(*each.replicates, strict=False))
+    places, means, spreads = [], [], []
+    for same in rows:
+        known = [getattr(row, key) for row in same]
+        places.append(_place(each, same[0], against))
+        if any(number is None for number in known):
+            means.append(math.nan)
+            spreads.append(math.nan)
+            continue
+        means.append(factor * fmean(known))
+        spreads.append(factor * stdev(known) if len(known) > 1 else 0.0)
+    return _Line(places, means, spreads if len(each.replicates) > 1 else None)
+
+
+def _draw_quantity(
+    panel: Axes, trained: "Sequence[TrialCurves]", quantity: _Quantity, against: Against
+) -> list[tuple[float, float]]:
+    """Draw all lines of a panel, and return all of their points."""
+    light_grid(panel)
+    panel.set_ylabel(quantity.words)
+    drawn: list[tuple[float, float]] = []
+    styles: Sequence[tuple[str, Callable[[Mark], dict[str, Any]]]] = (
+        ("running", _running_style),
+        ("train", _training_style),
+        ("validation", _validation_style),
+    )
+    for position, each in enumerate(trained):
+        for part, style in styles:
+            key = f"{part}_{quantity.key}"
+            if not hasattr(each.replicates[0][0], key):
+                continue  # there is no running cost
+            line = _line(each, key, quantity.factor, against)
+            if all(math.isnan(mean) for mean in line.means):
+                continue
+            own = mark(position)
+            every = max(1, len(line.places) // _MARKERS)
+            # Markers of several trials do not fall on the same epochs.
+            start = min(position * max(1, every // 3), len(line.places) - 1)
+            panel.plot(
+                line.places,
+                line.means,
+                color=own.colour,
+                marker=own.shape,
+                markevery=(start, every),
+                gid=f"{part}-{position}",
+                **style(own),
+            )
+            points = zip(line.places, line.means, strict=True)
+            drawn += [(place, mean) for place, mean in points if not math.isnan(mean)]
+            if part != "running":
+                drawn += _draw_rest(panel, each, key, quantity.factor, against, style(own), own)
+            if line.spreads is not None and part != "running":
+                _draw_band(panel, line, own.colour, f"{part}-{position}-band", quantity.key)
+    return drawn
+
+
+def _fit_accuracy(panel: Axes, drawn: Sequence[tuple[float, float]]) -> str:
+    """Give most of the panel to what comes after the first steps; return what to say of it."""
+    if not drawn:
+        return ""
+    start = _FIRST * max(place for place, _ in drawn)
+    later = [mean for place, mean in drawn if place > start]
+    n_places = len({place for place, _ in drawn if place > start})
+    low, high = min(mean for _, mean in drawn), max(mean for _, mean in drawn)
+    if n_places < _FEWEST or high - low < _STEEP * (max(later) - min(later)):
+        return ""
+    room = 0.06 * (max(later) - min(later)) or 1.0
+    panel.set_ylim(min(later) - room, max(later) + room)
+    return "the first accuracies lie below the panel"
+
+
+def _fit_losses(panels: Sequence[Axes], drawn: Sequence[tuple[float, float]]) -> None:
+    losses = [mean for _, mean in drawn]
+    positive = [loss for loss in losses if loss > 0]
+    if not positive:
+        return
+    low, high = min(positive), max(positive)
+    for panel in panels:
+        if high > _WIDE * low:
+            room = (high / low) ** 0.05
+            set_log(panel, low / room, high * room)
+        else:
+            panel.set_ylim(min(losses) - 0.06 * (high - low), high + 0.06 * (high - low))
+
+
+def _draw_rest(
+    panel: Axes,
+    each: "TrialCurves",
+    key: str,
+    factor: float,
+    against: Against,
+    style: Mapping[str, Any],
+    own: Mark,
+) -> list[tuple[float, float]]:
+    """Draw replicates that went on after the first had stopped, and return their points."""
+    common = min(map(len, each.replicates))
+    points: list[tuple[float, float]] = []
+    for curve in each.replicates:
+        rest = [
+            (_place(each, row, against), factor * found)
+            for row in curve[common - 1 :]
+            if (found := getattr(row, key)) is not None
+        ]
+        if len(curve) > common and rest:
+            panel.plot(
+                [place for place, _ in rest],
+                [measured for _, measured in rest],
+                color=own.colour,
+                linestyle=style["linestyle"],
+                linewidth=0.6,
+                alpha=0.7,
+                zorder=2,
+                gid="alone",
+            )
+            points += rest
+    return points
+
+
+def _draw_band(panel: Axes, line: _Line, colour: str, gid: str, key: str) -> None:
+    # A loss that differs by more than itself has no place on a logarithmic axis.
+    spreads = [
+        math.nan if key != "accuracy" and spread >= mean else spread
+        for mean, spread in zip(line.means, line.spreads or [], strict=True)
+    ]
+    low = [mean - spread for mean, spread in zip(line.means, spreads, strict=True)]
+    high = [mean + spread for mean, spread in zip(line.means, spreads, strict=True)]
+    panel.fill_between(
+        line.places, low, high, color=colour, alpha=0.18, linewidth=0, zorder=1, gid=gid
+    )
+
+
+def _validation_style(own: Mark) -> dict[str, Any]:
+    return {"linestyle": "-", "markersize": 4, "zorder": 4, "markeredgecolor": own.colour}
+
+
+def _training_style(own: Mark) -> dict[str, Any]:
+    return {
+        "linestyle": _TRAINING,
+        "linewidth": 1.0,
+        "markersize": 3.5,
+        "markerfacecolor": "white",
+        "markeredgecolor": own.colour,
+        "markeredgewidth": 0.8,
+        "zorder": 3,
+    }
+
+
+def _running_style(own: Mark) -> dict[str, Any]:
+    return {"linestyle": _RUNNING, "linewidth": 0.9, "markersize": 0, "zorder": 2}
+
+
+# ------------------------------------------------------------------------------------------- η
+
+
+def _draw_rates(panel: Axes, trained: "Sequence[TrialCurves]", against: Against) -> None:
+    panel.set_ylabel("η")
+    light_grid(panel)
+    known = [(i, each) for i, each in enumerate(trained) if each.rates is not None]
+    same = len({_same_rates(each) for _, each in known}) == 1
+    etas: list[float] = []
+    for position, each in known[:1] if same else known:
+        assert each.rates is not None  # noqa: S101  # as chosen
+        scale = each.updates_per_epoch if against == "epochs" else 1
+        own = mark(position)
+        panel.plot(
+            # η of an update acts from its beginning to its end.
+            each.rates.steps / scale,
+            each.rates.etas,
+            color=BLACK if same else own.colour,
+            linestyle="-" if same else own.line,
+            linewidth=1.0,
+            drawstyle="default" if each.rates.schedule == "cyclical" else "steps-post",
+            gid=f"eta-{position}",
+        )
+        etas += [float(min(each.rates.etas)), float(max(each.rates.etas))]
+    least, most = min(etas), max(etas)
+    cyclical = any(each.rates and each.rates.schedule == "cyclical" for each in trained)
+    if not cyclical and most > _WIDE * least:
+        set_log(panel, least / 1.5, most * 1.5)
+        return
+    panel.set_ylim(0, 1.18 * most)
+    places = sorted({least, most}) if cyclical else [0.0, *sorted(set(etas))]
+    if len(places) <= 3 and all(b - a > 0.25 * most for a, b in pairwise(places)):
+        set_ticks(panel, places, [tick_text(place) for place in places], "y")
+    else:
+        panel.yaxis.set_major_locator(MaxNLocator(3))
+
+
+def _same_rates(each: "TrialCurves") -> tuple[Any, ...]:
+    rates = each.rates
+    if rates is None:
+        return ()
+    return (rates.schedule, rates.cycle, float(rates.etas[0]), float(max(rates.etas)))
+
+
+def _cycle(trained: "Sequence[TrialCurves]") -> int | None:
+    """Return the updates of a cycle, if all have the same."""
+    cycles = {each.rates.cycle for each in trained if each.rates is not None}
+    return cycles.pop() if len(cycles) == 1 else None
+
+
+def _mark_cycles(sheet: Sheet, trained: "Sequence[TrialCurves]", against: Against) -> None:
+    cycle = _cycle(trained)
+    per_epoch = {each.updates_per_epoch for each in trained}
+    if cycle is None or (against == "epochs" and len(per_epoch) > 1):
+        return
+    scale = next(iter(per_epoch)) if against == "epochs" else 1
+    last = max(row.step for each in trained for row in _all(each))
+    for panel in sheet.panels:
+        for step in range(cycle, last + 1, cycle):
+            panel.axvline(
+                step / scale, color=LIGHT, linewidth=0.8, linestyle=":", zorder=0, gid="cycle"
+            )
+
+
+def _count_updates(panel: Axes, trained: "Sequence[TrialCurves]") -> None:
+    """Count updates above the epochs, where all trials make as many an epoch."""
+    per_epoch = {each.updates_per_epoch for each in trained}
+    if len(per_epoch) > 1:
+        return
+    (n,) = per_epoch
+    above = panel.secondary_xaxis(
+        "top", functions=(partial(np.multiply, n), partial(np.multiply, 1 / n))
+    )
+    above.set_xlabel("updates", fontsize=7, color=GREY, labelpad=3)
+    above.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    above.xaxis.set_major_formatter("{x:,.0f}")
+    above.tick_params(**{**TICKS, "labelsize": 6.5, "labelcolor": GREY})
+    panel.spines["top"].set_visible(False)
+
+
+# --------------------------------------------------------------------------------------- words
+
+
+def _names(ranking: "Ranking", trained: "Sequence[TrialCurves]") -> list[str]:
+    names = []
+    for each in trained:
+        trial = each.trial
+        score = trial.state if trial.rank is None else f"{percent(trial.validation_accuracy)} %"
+        names.append(f"{described(ranking, trial)} ({trial.stage} {trial.trial}): {score}")
+    return names
+
+
+def _legend(ranking: "Ranking", trained: "Sequence[TrialCurves]") -> list[Line2D]:
+    entries = [
+        Line2D([], [], color=mark(i).colour, marker=mark(i).shape, markersize=4, label=name)
+        for i, name in enumerate(_names(ranking, trained))
+    ]
+    entries.append(
+        Line2D([], [], color=GREY, marker="o", markersize=4, label="validation (solid, filled)")
+    )
+    entries.append(
+        Line2D(
+            [],
+            [],
+            color=GREY,
+            linestyle=_TRAINING,
+            marker="o",
+            markersize=3.5,
+            markerfacecolor="white",
+            markeredgewidth=0.8,
+            label="training (dashed, hollow)",
+        )
+    )
+    if _has_running(trained):
+        entries.append(
+            Line2D([], [], color=GREY, linestyle=_RUNNING, label="training, mean of the batches")
+        )
+    return entries
+
+
+def _notes(
+    ranking: "Ranking",
+    trained: "Sequence[TrialCurves]",
+    quantities: Sequence[_Quantity],
+    against: Against,
+) -> list[str]:
+    n_train = int(ranking.study.data.get("n_train", 0))
+    limit = trained[0].train_samples
+    sample = ""
+    if limit is not None and limit < n_train:
+        sample = f" on {limit:,} of the training samples, at the end on all"
+    replicates = sorted({len(each.replicates) for each in trained} - {1})
+    cycle = _cycle(trained)
+    unlike = len({each.updates_per_epoch for each in trained}) > 1
+    return [
+        f"re-evaluated after each epoch{sample}",
+        "dotted: mean over the epoch's batches, each before its update"
+        if _has_running(trained)
+        else "",
+        f"mean and band of ±1 standard deviation over {' or '.join(map(str, replicates))} seeds"
+        if replicates
+        else "",
+        "no band where it would reach 0" if _reaches_zero(trained) else "",
+        "from where the first seed stopped, the others by themselves" if _uneven(trained) else "",
+        f"loss: {_LOSSES.get(_loss(ranking), 'mean loss')}",
+        "cost: loss + λ Σ W²" if len(quantities) > 2 else "cost equals loss: λ is 0",
+        f"upright dots: ends of the cycles of η, {counted(cycle, 'update')} each" if cycle else "",
+        "an epoch is not as many updates for all of them" if unlike and against == "epochs" else "",
+    ]
+
+
+def _reaches_zero(trained: "Sequence[TrialCurves]") -> bool:
+    lines = [
+        _line(each, f"{part}_loss", 1.0, "updates")
+        for each in trained
+        for part in ("train", "validation")
+    ]
+    return any(
+        spread >= mean
+        for line in lines
+        for mean, spread in zip(
+            line.means, line.spreads or [math.nan] * len(line.means), strict=True
+        )
+    )
+
+
+def _has_running(trained: "Sequence[TrialCurves]") -> bool:
+    return any(row.running_loss is not None for each in trained for row in _all(each))
+
+
+def _uneven(trained: "Sequence[TrialCurves]") -> bool:
+    return any(len({len(curve) for curve in each.replicates}) > 1 for each in trained)

@@ -1,0 +1,170 @@
+"""The kinds of figures there are, and how each is drawn from a database alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from matplotlib.figure import Figure
+
+from search.errors import FigureError
+from search.figures.bars import bars
+from search.figures.confusion import confusion
+from search.figures.curves import Against, curves
+from search.figures.heatmap import heatmap
+from search.figures.sizes import sizes
+from search.figures.trade_off import trade_off
+from search.figures.values import values
+from search.figures.weights import check_images, weights
+from search.hints import command as typed
+
+if TYPE_CHECKING:
+    from db.engine import Database
+    from studies.ranking import RankedTrial
+    from studies.reading import Ranking
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What figures are drawn of.
+
+    Attributes:
+        trials: Those that figures of single trials show; the best ones unless named.
+        n_best: How many of the best; as many as suits the figure unless named.
+        against: What curves are drawn against.
+    """
+
+    database: "Database"
+    ranking: "Ranking"
+    trials: "tuple[RankedTrial, ...]" = ()
+    n_best: int | None = None
+    against: Against = "epochs"
+
+    def chosen(self, usual: int) -> "tuple[RankedTrial, ...]":
+        """Return the trials to show: those named, or so many of the best."""
+        from studies.ranking import top
+
+        return self.trials or top(self.ranking.trials, self.n_best or usual)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of figure.
+
+    Attributes:
+        name: What it is called on the command line, and its file.
+        shows: What it shows, in a few words.
+        draw: Returns it, or raises a FigureError that says what the study lacks.
+    """
+
+    name: str
+    shows: str
+    draw: Callable[[Subject], Figure]
+
+
+def _curves(subject: Subject) -> Figure:
+    from studies.curves import read_curves
+
+    trained = read_curves(subject.database, subject.ranking, subject.chosen(3))
+    return curves(subject.ranking, trained, subject.against)
+
+
+def _values(subject: Subject) -> Figure:
+    return values(subject.ranking, windows=_ranges(subject))
+
+
+def _ranges(subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return, by stage and parameter, from where to where was searched."""
+    from db import repository
+    from studies.stages import dimensions_of
+
+    return {
+        stage.name: {
+            d.name: (d.range.low, d.range.high) for d in dimensions_of(stage) if d.range is not None
+        }
+        for stage in repository.stages(subject.database, subject.ranking.study)
+        if stage.optuna_name is not None
+    }
+
+
+def _heatmap(subject: Subject) -> Figure:
+    return heatmap(subject.ranking)
+
+
+def _trade_off(subject: Subject) -> Figure:
+    from db import repository
+    from studies.curves import read_runs
+    from studies.stages import manner_of
+
+    stages = repository.stages(subject.database, subject.ranking.study)
+    alone = all(manner_of(stage).alone for stage in stages if stage.optuna_name is not None)
+    runs = read_runs(subject.database, subject.ranking)
+    return trade_off(subject.ranking, runs, alone=alone)
+
+
+def _sizes(subject: Subject) -> Figure:
+    from studies.curves import read_runs
+
+    return sizes(subject.ranking, read_runs(subject.database, subject.ranking))
+
+
+def _bars(subject: Subject) -> Figure:
+    from studies.curves import read_runs
+
+    return bars(subject.ranking, read_runs(subject.database, subject.ranking))
+
+
+def _weights(subject: Subject) -> Figure:
+    from db.errors import StorageError
+    from studies.errors import StudyError
+    from studies.first_layer import read_first_layer
+
+    ranking = subject.ranking
+    chosen = subject.chosen(1)
+    if not chosen:
+        raise FigureError("weights needs a complete trial, or the name of another one")
+    # Checkpoints are large: none is read to be refused.
+    check_images(ranking)
+    try:
+        layers = [read_first_layer(subject.database, ranking, trial) for trial in chosen]
+    except (StudyError, StorageError) as error:
+        raise FigureError(f"weights: {error}") from error
+    return weights(ranking, layers)
+
+
+def _confusion(subject: Subject) -> Figure:
+    from db import repository
+
+    study = subject.ranking.study
+    openings = repository.openings(subject.database, study)
+    if not openings:
+        raise FigureError(
+            f"confusion needs a final test, there was none: {typed('test', study.name)}"
+        )
+    latest = openings[-1]
+    if not subject.trials:
+        return confusion(study, latest)
+    if len(subject.trials) > 1:
+        raise FigureError(f"confusion shows one trial, got {len(subject.trials)}")
+    (trial,) = subject.trials
+    for run in latest.runs:
+        if run.stage == trial.stage and run.params == dict(trial.params):
+            return confusion(study, latest, run)
+    raise FigureError(
+        "confusion needs a trial that was tested, the latest final test has no "
+        f"{trial.stage}:{trial.trial}"
+    )
+
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind("curves", "accuracy, loss, cost and η by epoch", _curves),
+        Kind("values", "the searched numbers against validation accuracy", _values),
+        Kind("heatmap", "validation accuracy over two searched numbers", _heatmap),
+        Kind("trade-off", "accuracy against time, by batch size", _trade_off),
+        Kind("sizes", "accuracy by the number of training samples", _sizes),
+        Kind("bars", "accuracy of choices, with the updates they took", _bars),
+        Kind("weights", "the first layer's weights as images", _weights),
+        Kind("confusion", "the confusion matrix of the latest final test", _confusion),
+    )
+}

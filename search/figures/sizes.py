@@ -1,0 +1,177 @@
+"""Data-set size: accuracy by the number of training samples."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from search.errors import FigureError
+from search.figures.scales import Scale, room_for, set_scale, set_ticks
+from search.figures.style import BLUE, VERMILLION, house_style, light_grid, new_sheet
+from search.figures.trials import (
+    ENDS,
+    entry,
+    measured,
+    unfinished_note,
+)
+
+if TYPE_CHECKING:
+    from db.records import RunRecord, StudyRecord
+    from studies.ranking import RankedTrial
+    from studies.reading import Ranking
+
+_SIZE: Final = "train"
+
+
+class _Part(NamedTuple):
+    """One of the accuracies: a key of a run, and how it is drawn."""
+
+    key: str
+    words: str
+    colour: str
+    shape: str
+    line: Any
+    face: str
+
+
+_PARTS: Final = (
+    _Part("validation_accuracy", "validation", BLUE, "o", "-", BLUE),
+    _Part("train_accuracy", "training", VERMILLION, "s", (0, (4, 1.5)), "white"),
+)
+
+
+def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figure:
+    """Return training and validation accuracy by the number of training samples.
+
+    Several replicates are drawn one by one, with their mean and one standard deviation to either
+    side.
+
+    Args:
+        ranking: Of a search over the size of the training set.
+        runs: Of each trial, by UUID, as ``studies.curves.read_runs`` returns them.
+
+    Raises:
+        FigureError: If the size was not searched, or no trial is complete.
+    """
+    if any(set(trial.params) != {_SIZE} for trial in ranking.trials):
+        raise FigureError(
+            "sizes needs a search over the number of training samples, this one is over "
+            f"{ranking.study.search}"
+        )
+    trials = sorted(
+        (trial for trial in measured(ranking) if runs.get(trial.uuid or "")),
+        key=lambda trial: samples_of(ranking.study, trial),
+    )
+    if not trials:
+        raise FigureError("sizes needs a complete trial, there is none")
+    places = [samples_of(ranking.study, trial) for trial in trials]
+    with house_style():
+        sheet = new_sheet(ranking.study, "accuracy by number of training samples", heights=[2.8])
+        panel = sheet.first
+        light_grid(panel)
+        scale = Scale.of(places, counts=True)
+        set_scale(panel, scale)
+        words = [f"{place:,}" for place in places]
+        if room_for(scale, places, words):
+            set_ticks(panel, places, words)
+        panel.set_xlabel("training samples")
+        panel.set_ylabel("accuracy (%)")
+        for part in _PARTS:
+            _draw(panel, places, [runs[trial.uuid or ""] for trial in trials], part)
+        replicates = max(trial.replicates for trial in trials)
+        entries = [
+            Line2D(
+                [],
+                [],
+                color=part.colour,
+                marker=part.shape,
+                markersize=4.5,
+                markerfacecolor=part.face,
+                linestyle=part.line,
+                label=part.words,
+            )
+            for part in _PARTS
+        ]
+        if replicates > 1:
+            entries.append(entry("o", BLUE, "one draw of the samples and seed", face="none"))
+        return sheet.finished(
+            entries,
+            (
+                f"means of {replicates} with one standard deviation to either side"
+                if replicates > 1
+                else "",
+                f"validation accuracy on {ranking.n_validation:,} samples, the same for all",
+                _ends_note(ranking),
+                unfinished_note(ranking),
+            ),
+        )
+
+
+def _draw(
+    panel: Axes, places: Sequence[int], runs: "Sequence[Sequence[RunRecord]]", part: _Part
+) -> None:
+    """Draw the means of one accuracy, their spread, and each replicate."""
+    found = []
+    for place, own in zip(places, runs, strict=True):
+        known = [getattr(run, part.key) for run in own if getattr(run, part.key) is not None]
+        if known:
+            found.append((place, [100 * accuracy for accuracy in known]))
+    means = [fmean(accuracies) for _, accuracies in found]
+    at = [place for place, _ in found]
+    panel.plot(
+        at,
+        means,
+        color=part.colour,
+        marker=part.shape,
+        markersize=4.5,
+        markerfacecolor=part.face,
+        linestyle=part.line,
+        zorder=3,
+        gid=part.words,
+    )
+    repeated = [(p, mean, a) for (p, a), mean in zip(found, means, strict=True) if len(a) > 1]
+    if not repeated:
+        return
+    panel.errorbar(
+        [place for place, _, _ in repeated],
+        [mean for _, mean, _ in repeated],
+        yerr=[stdev(accuracies) for _, _, accuracies in repeated],
+        fmt="none",
+        ecolor=part.colour,
+        elinewidth=0.9,
+        capsize=2.5,
+        zorder=2,
+    )
+    panel.scatter(
+        [place for place, _, accuracies in repeated for _ in accuracies],
+        [accuracy for _, _, accuracies in repeated for accuracy in accuracies],
+        s=9,
+        marker=part.shape,
+        facecolors="none",
+        edgecolors=part.colour,
+        linewidths=0.6,
+        alpha=0.8,
+        zorder=4,
+        gid=f"{part.words}-replicates",
+    )
+
+
+def _ends_note(ranking: "Ranking") -> str:
+    counts = {state: sum(t.state == state for t in ranking.trials) for state in ENDS}
+    return "; ".join(
+        f"{words}: {counts[state]:,}" for state, (_, words) in ENDS.items() if counts[state]
+    )
+
+
+def samples_of(study: "StudyRecord", trial: "RankedTrial") -> int:
+    """Return how many training samples a trial had, where a fraction was searched, too."""
+    size = trial.params[_SIZE]
+    if isinstance(size, int):
+        return size
+    n_all = int(study.data["n_train"])
+    if study.recipe["data"]["split"] != "canonical":
+        n_all += int(study.data["n_validation"])
+    return max(1, round(float(size) * n_all))

@@ -1,0 +1,228 @@
+"""The searched numbers against validation accuracy."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from search.errors import FigureError
+from search.figures.scales import Scale, set_scale
+from search.figures.style import LIGHT, Sheet, house_style, light_grid, new_sheet
+from search.figures.trials import (
+    MANY,
+    axis_label,
+    best_words,
+    draw_best,
+    draw_ends,
+    draw_intervals,
+    draw_points,
+    entry,
+    interval_note,
+    measured,
+    numeric_parameters,
+    scale_of,
+    stage_marks,
+    star_entry,
+    tie_entries,
+    unfinished_note,
+    values_of,
+)
+from search.words import counted
+
+if TYPE_CHECKING:
+    from studies.ranking import RankedTrial
+    from studies.reading import Ranking
+
+Windows = Mapping[str, Mapping[str, tuple[float, float]]]
+# Where all accuracies span this many times what the better half does, it has a panel of its own.
+_CROWDED, _FEWEST = 4.0, 6
+
+
+def values(
+    ranking: "Ranking", *, parameters: Sequence[str] = (), windows: Windows | None = None
+) -> Figure:
+    """Return each searched number against validation accuracy, a panel a parameter.
+
+    Args:
+        ranking: Of a search over at least one parameter whose values are numbers.
+        parameters: Which of them; all unless named.
+        windows: The range of each parameter by stage; what was tried spans it unless named.
+
+    Raises:
+        FigureError: If there is no such parameter.
+    """
+    shown = list(parameters) or numeric_parameters(ranking)
+    if not shown:
+        raise FigureError(
+            "values needs a search over a number with several values, this one is over "
+            f"{ranking.study.search}"
+        )
+    symbols = [ranking.symbol(name) for name in shown]
+    enlarged = len(shown) == 1 and _is_crowded(ranking)
+    with house_style():
+        sheet = new_sheet(
+            ranking.study,
+            f"validation accuracy by {' and '.join(symbols)}",
+            heights=[1.8, 1.8] if enlarged else [2.6 if len(shown) == 1 else 2.0] * len(shown),
+            share_x=enlarged,
+        )
+        entries: list[Line2D] = []
+        for i, panel in enumerate(sheet.panels):
+            name = shown[0] if enlarged else shown[i]
+            # Ends of trials are the same in each panel.
+            entries = _panel(panel, ranking, name, _spans(ranking, name, windows))
+        if enlarged:
+            _enlarge(sheet, ranking)
+        many = len(ranking.trials) > MANY
+        return sheet.finished(
+            _legend(ranking, entries),
+            (
+                "intervals are left out for so many trials" if many else interval_note(ranking),
+                _range_note(ranking, sheet),
+                unfinished_note(ranking),
+            ),
+        )
+
+
+def _panel(
+    panel: Axes, ranking: "Ranking", name: str, spans: Mapping[str, tuple[float, float]]
+) -> list[Line2D]:
+    scale = scale_of(ranking, name)
+    set_scale(panel, scale)
+    panel.set_xlabel(axis_label(ranking, name, scale))
+    panel.set_ylabel("validation accuracy (%)")
+    light_grid(panel)
+    _show_ranges(panel, ranking, spans, scale)
+    trials = measured(ranking)
+    one = len(numeric_parameters(ranking)) == 1 and all(len(t.params) == 1 for t in trials)
+    if one and len(trials) <= MANY:
+        _thread(panel, trials, name, scale)
+    for stage, stage_mark in stage_marks(ranking).items():
+        these = [trial for trial in trials if trial.stage == stage]
+        places = [scale.place(float(trial.params[name])) for trial in these]
+        if len(trials) <= MANY:
+            draw_intervals(panel, places, these, stage_mark.colour, gid=f"{stage}-intervals")
+        accuracies = [trial.validation_accuracy or 0.0 for trial in these]
+        draw_points(panel, places, accuracies, these, stage_mark, stage)
+    best = ranking.best
+    if best is not None and best.validation_accuracy is not None:
+        draw_best(panel, scale.place(float(best.params[name])), 100 * best.validation_accuracy)
+    else:
+        panel.set_ylim(0, 100)
+    places = [scale.place(each) for each in values_of(ranking, name)]
+    return draw_ends(panel, ranking.trials, places)
+
+
+def _thread(panel: Axes, trials: "Sequence[RankedTrial]", name: str, scale: Scale) -> None:
+    """Draw a thin line through all means, in order of the values."""
+    by_place: dict[float, list[float]] = {}
+    for trial in trials:
+        place = scale.place(float(trial.params[name]))
+        by_place.setdefault(place, []).append(trial.validation_accuracy or 0.0)
+    places = sorted(by_place)
+    means = [100 * sum(by_place[p]) / len(by_place[p]) for p in places]
+    apart = int(scale.zero is not None and places[:1] == [scale.zero])
+    panel.plot(places[apart:], means[apart:], color=LIGHT, linewidth=0.9, zorder=1, gid="thread")
+
+
+def _spans(
+    ranking: "Ranking", name: str, windows: Windows | None
+) -> dict[str, tuple[float, float]]:
+    """Return from where to where each stage searched."""
+    found = {}
+    for stage in ranking.stages:
+        known = (windows or {}).get(stage.name, {}).get(name)
+        tried = [float(t.params[name]) for t in ranking.trials if t.stage == stage.name]
+        positive = [each for each in tried if each > 0]
+        if known is not None and known[0] < known[1]:
+            found[stage.name] = known
+        elif positive and min(positive) < max(positive):
+            found[stage.name] = (min(positive), max(positive))
+    return found
+
+
+def _show_ranges(
+    panel: Axes, ranking: "Ranking", spans: Mapping[str, tuple[float, float]], scale: Scale
+) -> None:
+    """Show where was searched, and that nothing was beyond."""
+    if not spans or not ranking.refines:
+        return
+    marks = stage_marks(ranking)
+    low, high = min(s[0] for s in spans.values()), max(s[1] for s in spans.values())
+    left, right = scale.limits
+    if scale.zero is None:
+        _beyond(panel, left, low)
+    _beyond(panel, high, right)
+    first = next(iter(spans))
+    for end in spans[first]:
+        panel.axvline(end, color=LIGHT, linewidth=0.8, zorder=0.5, gid="edge")
+    for stage, (start, stop) in spans.items():
+        if stage != first:
+            colour = marks[stage].colour
+            panel.axvspan(
+                start, stop, color=colour, alpha=0.13, linewidth=0, zorder=0, gid=f"{stage}-window"
+            )
+
+
+def _range_note(ranking: "Ranking", sheet: Sheet) -> str:
+    if not any(patch.get_gid() == "not-searched" for patch in sheet.first.patches):
+        return ""
+    later = [stage.name for stage in ranking.stages[1:]]
+    shaded = f"; shaded: the {' and '.join(later)} range" if later else ""
+    return f"hatched: not searched{shaded}{'s' if len(later) > 1 else ''}"
+
+
+def _beyond(panel: Axes, start: float, stop: float) -> None:
+    if start < stop:
+        panel.axvspan(
+            start, stop, facecolor="none", edgecolor="#C8C8C8", hatch="////", linewidth=0,
+            zorder=0, gid="not-searched",
+        )  # fmt: skip
+
+
+def _legend(ranking: "Ranking", ends: Sequence[Line2D]) -> list[Line2D]:
+    marks = stage_marks(ranking)
+    complete = measured(ranking)
+    entries = []
+    if ranking.best is not None:
+        entries.append(star_entry(best_words(ranking, ranking.best)))
+    for stage, stage_mark in marks.items():
+        n = counted(sum(trial.stage == stage for trial in complete), "trial")
+        entries.append(entry(stage_mark.shape, stage_mark.colour, f"{stage}: {n}"))
+    return [*entries, *tie_entries(ranking), *ends]
+
+
+def _is_crowded(ranking: "Ranking") -> bool:
+    """Return whether bad values leave the good ones no room to differ."""
+    trials = measured(ranking)
+    if len(trials) < _FEWEST:
+        return False
+    (low, high), (lowest, highest) = _ends(_better_half(trials)), _ends(trials)
+    return highest - lowest > _CROWDED * (high - low)
+
+
+def _better_half(trials: "Sequence[RankedTrial]") -> "Sequence[RankedTrial]":
+    return trials[: max(3, len(trials) // 2)]
+
+
+def _ends(trials: "Sequence[RankedTrial]") -> tuple[float, float]:
+    """Return the least and the greatest accuracy that is drawn."""
+    ends = [
+        trial.interval
+        if trial.interval is not None and len(trials) <= MANY
+        else (trial.validation_accuracy or 0.0,) * 2
+        for trial in trials
+    ]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _enlarge(sheet: Sheet, ranking: "Ranking") -> None:
+    """Let the lower panel show the better half alone."""
+    whole, part = sheet.panels
+    low, high = _ends(_better_half(measured(ranking)))
+    room = 0.08 * (high - low) or 0.01
+    part.set_ylim(100 * (low - room), 100 * (high + room))
+    part.set_ylabel("the better half (%)")
+    whole.set_xlabel("")
