@@ -4,12 +4,16 @@ This is all that a worker process imports: networks, no database and no Optuna.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from models.blas_threads import limited_blas
 from models.cohort import CohortPlan, CohortState, initial_state
+from models.plugin import Plugin, final_state, trained
 from models.training import EpochRow, Samples, train
+
+# What is thrown away to warm up: a few updates, and not many samples where batches are large.
+_FEW_UPDATES, _FEW_SAMPLES = 10, 5000
 
 
 class DataHandle(Protocol):
@@ -28,6 +32,9 @@ class Segment:
         state: Where to go on from; ``None`` at the start.
         n_epochs: Fewer are trained where the training ends before.
         blas_threads: Part of the plan: results depend on how a product is split.
+        plugin: A trainer of the user's, called once for the whole training of a cohort of one.
+        warm_up: Whether a few updates are made and thrown away first, so that what is timed does
+            not read its data for the first time, or wait for threads to start.
     """
 
     key: str
@@ -36,6 +43,8 @@ class Segment:
     state: CohortState | None
     n_epochs: int
     blas_threads: int = 1
+    plugin: Plugin | None = None
+    warm_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +54,40 @@ class SegmentResult:
     Attributes:
         rows: A row per trial and epoch.
         seconds: Wall time in the worker.
+        failure: Why a trainer of the user's failed, in a line.
     """
 
     key: str
     state: CohortState
     rows: list[EpochRow]
     seconds: float
+    failure: str | None = None
 
 
 def run_segment(segment: Segment) -> SegmentResult:
     """Train a segment: a pure function of what it is given."""
     started = time.perf_counter()
+    if segment.plugin is not None:
+        plan, plugin = segment.plan, segment.plugin
+        with limited_blas(segment.blas_threads):
+            done = trained(
+                plugin, segment.data.open(), plan.network.n_classes, plan.seed, plan.replicate
+            )
+        seconds = time.perf_counter() - started
+        state = final_state(plan, plugin, done)
+        return SegmentResult(segment.key, state, done.rows, seconds, done.failure)
     with limited_blas(segment.blas_threads):
+        data = segment.data.open()
+        if segment.warm_up:
+            _warm_up(segment.plan, data)
         state = segment.state if segment.state is not None else initial_state(segment.plan)
-        state, rows = train(segment.plan, state, segment.data.open(), segment.n_epochs)
+        state, rows = train(segment.plan, state, data, segment.n_epochs)
     return SegmentResult(segment.key, state, rows, time.perf_counter() - started)
+
+
+def _warm_up(plan: CohortPlan, data: Samples) -> None:
+    """Read the samples once and train on a few, as the plan does, from weights of its own."""
+    data.x_train.sum()
+    n_updates = max(1, min(_FEW_UPDATES, _FEW_SAMPLES // plan.training.batch_size))
+    short = replace(plan, training=replace(plan.training, n_updates=n_updates))
+    train(short, initial_state(short), data, 1)

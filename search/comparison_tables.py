@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from search.tables import Column, fitting, parameter_symbol
+from search.tables import Column, fitting, parameter_symbol, ranking_title, validation_columns
 from search.words import percent, value
 
 if TYPE_CHECKING:
     from studies.comparison import Compared
+    from studies.ranking import RankedTrial
     from studies.reading import Ranking
 
 
@@ -32,37 +33,45 @@ def comparison_table(console: Console, ranking: "Ranking", rows: "Sequence[Compa
         columns.append(
             Column("running\ntraining\naccuracy %", lambda r: percent(r.running_accuracy))
         )
-    columns += [
-        Column("training\naccuracy %\nat the end", lambda r: percent(r.trial.train_accuracy)),
-        Column("validation\naccuracy %\n± SD", _validation),
-    ]
+    columns.append(Column("training\naccuracy %", lambda r: percent(r.trial.train_accuracy)))
+    columns += [_of_trial(column) for column in validation_columns(ranking)]
     if any(_stopped_early(r) for r in rows):
         columns += [
             Column("epochs\ntrained", lambda r: _number(r.epochs), spare=2),
             Column("best in\nepoch", lambda r: _number(r.best_epoch), spare=5),
-            Column("accuracy %\nthere", lambda r: percent(r.best_accuracy), spare=6),
+            Column("validation\naccuracy %\nthere", lambda r: percent(r.best_accuracy), spare=6),
         ]
-    if any(r.trial.tied for r in rows):
-        columns.append(
-            Column("tied with\nthe best", lambda r: "=" if r.trial.tied else "", right=False)
-        )
     if _timed(ranking):
         columns.append(Column("front", lambda r: "*" if r.on_front else "", right=False))
-    title = f"{ranking.study.name}: {ranking.study.data_name}, seed {ranking.study.seed}"
+    if any(r.trial.test_accuracy is not None for r in rows):
+        columns.append(Column("test\naccuracy %", lambda r: percent(r.trial.test_accuracy)))
+    title = ranking_title(ranking)
     return fitting(console, title, columns, rows, lambda r: "bold" if r.trial.rank == 1 else "")
+
+
+def _of_trial(column: "Column[RankedTrial]") -> "Column[Compared]":
+    return Column(
+        column.heading,
+        lambda row: column.cell(row.trial),
+        right=column.right,
+        spare=column.spare and column.spare + 1,
+    )
 
 
 def comparison_lines(ranking: "Ranking", rows: "Sequence[Compared]") -> list[str]:
     """Return what the table means: front, recommendation, what not to read out of it."""
-    from studies.comparison import recommended, unlike_updates
+    from studies.comparison import recommended
+    from studies.grids import added
 
     lines = []
     if _timed(ranking):
         machine = ranking.study.machine
         named = machine.get("processor") or machine.get("machine") or "this machine"
+        n_runs = max((row.trial.replicates for row in rows), default=1)
+        each = "one run each" if n_runs == 1 else f"means of {n_runs} runs"
         lines.append(
-            "seconds: training alone, one after another, on as many cores as help; measuring is "
-            f"not counted; on {named}"
+            f"seconds: training alone, one after another, on as many cores as help; {each}, "
+            f"warm-up and measuring not counted; on {named}"
         )
         lines.append("*: on the front: no other is both faster and more accurate")
         found = recommended(rows, lambda trial: bool(trial.tied))
@@ -72,9 +81,10 @@ def comparison_lines(ranking: "Ranking", rows: "Sequence[Compared]") -> list[str
                 f"{name.replace('_', ' ')} {value(v)}" for name, v in chosen.trial.params.items()
             )
             lines.append(f"recommended: {what}: {reason}")
-    unlike = unlike_updates(rows)
-    if unlike is not None and {"batch_size", "train"} & ranking.trials[0].params.keys():
-        lines.append(f"note: {unlike}")
+    for stage in ranking.stages:
+        for dimension in stage.dimensions:
+            how = added(dimension.get("variants") or {})
+            lines += [] if how is None else [how]
     return lines
 
 
@@ -148,12 +158,6 @@ def _parameter(ranking: "Ranking", name: str) -> "Column[Compared]":
         lambda r: value(r.trial.params[name]),
         right=name != "variant",
     )
-
-
-def _validation(row: "Compared") -> str:
-    deviation = row.trial.standard_deviation
-    spread = "" if deviation is None else f" ± {percent(deviation)}"
-    return percent(row.trial.validation_accuracy) + spread
 
 
 def _timed(ranking: "Ranking") -> bool:

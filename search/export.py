@@ -111,6 +111,7 @@ def exact(ranking: "Ranking") -> dict[str, list[Any]]:
     }
     for name in ("rank", "stage", "trial", "state"):
         found[name] = [trial[name] for trial in trials]
+    found["score"] = [ranking.score] * len(trials)
     for name in _symbols(ranking):
         found[name] = _of_one_kind([trial["params"].get(name) for trial in trials])
     for name in _MEASURED:
@@ -163,6 +164,8 @@ def rounded(ranking: "Ranking") -> "pd.DataFrame":
     from search.words import percent, value
 
     trials = ranking.trials
+    epoch = "best epoch" if ranking.score == "best" else "last epoch"
+    accuracies = [_known(t.validation_accuracy, percent) for t in trials]
     columns: dict[str, list[str]] = {
         "rank": ["" if t.rank is None else str(t.rank) for t in trials],
         "stage": [t.stage for t in trials],
@@ -171,9 +174,9 @@ def rounded(ranking: "Ranking") -> "pd.DataFrame":
             for name, symbol in _symbols(ranking).items()
         },
         "state": [t.state for t in trials],
-        "validation accuracy (%)": [_known(t.validation_accuracy, percent) for t in trials],
-        "validation loss": [_known(t.validation_loss, "{:.4f}".format) for t in trials],
-        "training accuracy (%)": [_known(t.train_accuracy, percent) for t in trials],
+        f"validation accuracy, {epoch} (%)": accuracies,
+        f"validation loss, {epoch}": [_known(t.validation_loss, "{:.4f}".format) for t in trials],
+        f"training accuracy, {epoch} (%)": [_known(t.train_accuracy, percent) for t in trials],
         "test accuracy (%)": [_known(t.test_accuracy, percent) for t in trials],
     }
     if all(state == "complete" for state in columns["state"]):

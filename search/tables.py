@@ -110,20 +110,19 @@ def ranking_table(console: Console, ranking: "Ranking") -> Table:
         columns.append(Column("state", lambda t: t.state, right=False))
     columns += validation_columns(ranking)
     columns += [
-        Column("validation\nloss", lambda t: _loss(t.validation_loss), spare=2),
-        Column("training\naccuracy\n%", lambda t: percent(t.train_accuracy), spare=3),
+        Column("validation\nloss", lambda t: _loss(t.validation_loss), spare=3),
+        Column("training\naccuracy\n%", lambda t: percent(t.train_accuracy), spare=5),
     ]
     if any(t.replicates > 1 for t in trials):
         columns.append(Column("replicates", lambda t: str(t.replicates), spare=4))
     if any(t.reused for t in trials):
         columns.append(Column("reused", lambda t: "yes" if t.reused else "", right=False, spare=4))
     columns.append(
-        Column("seconds", lambda t: "–" if t.seconds is None else f"{t.seconds:.2f}", spare=5)
+        Column("seconds", lambda t: "–" if t.seconds is None else f"{t.seconds:.2f}", spare=6)
     )
     if any(t.test_accuracy is not None for t in trials):
         columns.append(Column("test\naccuracy\n%", lambda t: percent(t.test_accuracy)))
-    title = f"{ranking.study.name}: {ranking.study.data_name}, seed {ranking.study.seed}"
-    return fitting(console, title, columns, trials, _ranking_style)
+    return fitting(console, ranking_title(ranking), columns, trials, _ranking_style)
 
 
 def _ranking_style(trial: "RankedTrial") -> str:
@@ -132,6 +131,13 @@ def _ranking_style(trial: "RankedTrial") -> str:
 
 def _parameter(study: "StudyRecord", name: str) -> "Column[RankedTrial]":
     return Column(parameter_symbol(study, name), lambda t: value(t.params[name]))
+
+
+def ranking_title(ranking: "Ranking") -> str:
+    """Return what a table of trials is called: study, data, seed, and when scores were measured."""
+    study = ranking.study
+    when = "each trial's best epoch" if ranking.score == "best" else "the last epoch"
+    return f"{study.name}: {study.data_name}, seed {study.seed}; measured after {when}"
 
 
 def validation_columns(ranking: "Ranking") -> "list[Column[RankedTrial]]":
@@ -149,7 +155,7 @@ def validation_columns(ranking: "Ranking") -> "list[Column[RankedTrial]]":
     if any(t.interval is not None for t in ranking.trials):
         columns.append(Column("95 %\ninterval", lambda t: interval(t.interval), spare=1))
     if any(t.standard_deviation is not None for t in ranking.trials):
-        columns.append(Column("SD over\nseeds", lambda t: percent(t.standard_deviation), spare=3))
+        columns.append(Column("SD over\nseeds", lambda t: percent(t.standard_deviation), spare=5))
     if any(t.tied for t in ranking.trials):
         columns.append(Column("tied", lambda t: "=" if t.tied else "", right=False))
     return columns
@@ -177,6 +183,7 @@ def parameter_symbol(study: "StudyRecord", name: str) -> str:
 
 def test_table(console: Console, study: "StudyRecord", opening: "TestOpeningRecord") -> Table:
     """Return what the tested trials reached on the test set."""
+    from studies.notes import HAND_PICKED, is_hand_picked
 
     def tested(run: "TestRunRecord") -> str:
         accuracy = run.test_accuracy
@@ -191,11 +198,20 @@ def test_table(console: Console, study: "StudyRecord", opening: "TestOpeningReco
         *(_run_parameter(study, name) for name in names),
         Column("validation\naccuracy\n%", lambda r: percent(r.validation_accuracy), spare=2),
         Column("test\naccuracy\n% ± SE", tested),
+        Column("95 %\ninterval", lambda r: interval(_test_interval(r, opening.n_test))),
         Column("test\nloss", lambda r: _loss(r.test_loss)),
         Column("epochs", lambda r: "–" if r.epochs is None else str(r.epochs), spare=1),
     ]
+    if is_hand_picked(opening):
+        columns.append(Column("chosen", lambda r: f"{HAND_PICKED}, rank {r.rank}", right=False))
     title = f"{study.name}: {counted(opening.n_test, 'test sample')}, refit {opening.refit}"
     return fitting(console, title, columns, opening.runs)
+
+
+def _test_interval(run: "TestRunRecord", n_test: int) -> tuple[float, float] | None:
+    from studies.statistics import wilson
+
+    return None if run.test_accuracy is None else wilson(run.test_accuracy, n_test)
 
 
 def _run_parameter(study: "StudyRecord", name: str) -> "Column[TestRunRecord]":
@@ -239,7 +255,9 @@ def curve_table(console: Console, title: str, curve: "Sequence[EpochRecord]") ->
         Column("updates", lambda e: f"{e.step:,}", spare=1),
         Column("η", lambda e: "–" if e.eta is None else value(e.eta)),
         Column("training\nloss", lambda e: _loss(e.train_loss)),
+        Column("training\ncost", lambda e: _loss(e.train_cost), spare=2),
         Column("validation\nloss", lambda e: _loss(e.validation_loss)),
+        Column("validation\ncost", lambda e: _loss(e.validation_cost), spare=3),
         Column("training\naccuracy %", lambda e: percent(e.train_accuracy)),
         Column("validation\naccuracy %", lambda e: percent(e.validation_accuracy)),
     ]

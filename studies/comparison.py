@@ -120,17 +120,6 @@ def recommended(
     return chosen, reason
 
 
-def unlike_updates(rows: Sequence[Compared]) -> str | None:
-    """Return the warning that trials made unlike numbers of updates, if they did."""
-    updates = [row.updates for row in rows if row.updates and row.trial.rank is not None]
-    if not updates or max(updates) <= 1.05 * min(updates):
-        return None
-    return (
-        f"the trials made {min(updates):,.0f} to {max(updates):,.0f} updates: at equal epochs, few "
-        "updates look like a bad value; --equal updates compares them at equal updates"
-    )
-
-
 def _compared(
     trial: RankedTrial, runs: Sequence[RunRecord], curves: dict[int, list[EpochRecord]]
 ) -> Compared:

@@ -41,6 +41,10 @@ _TRICKS: dict[str, Mapping[str, Any]] = {
 }
 
 
+# What the names of variants begin with that are added to all before, or to the base alone.
+_ADDS, _ALONE = "+ ", "only "
+
+
 def cumulative(tricks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the base, and each trick with all before it.
 
@@ -51,7 +55,7 @@ def cumulative(tricks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, A
     said: dict[str, Any] = {}
     for name, statement in tricks.items():
         said = said | dict(statement)
-        variants[f"+ {name}"] = said
+        variants[_ADDS + name] = said
     return variants
 
 
@@ -61,7 +65,25 @@ def one_at_a_time(tricks: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str
     >>> list(one_at_a_time({"a": {"x": 1}, "b": {"y": 2}}))
     ['base', 'only a', 'only b']
     """
-    return {"base": {}} | {f"only {name}": dict(said) for name, said in tricks.items()}
+    return {"base": {}} | {_ALONE + name: dict(said) for name, said in tricks.items()}
+
+
+def added(variants: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return how variants that were made by one of these follow from each other.
+
+    >>> added(cumulative({"a": {"x": 1}, "b": {"y": 2}}))
+    'cumulative: each row adds to all before it'
+    >>> added(one_at_a_time({"a": {"x": 1}, "b": {"y": 2}}))
+    'one at a time: each row adds to the base alone'
+    """
+    names = list(variants)
+    if names[:1] != ["base"] or len(names) == 1:
+        return None
+    if all(name.startswith(_ADDS) for name in names[1:]):
+        return "cumulative: each row adds to all before it"
+    if all(name.startswith(_ALONE) for name in names[1:]):
+        return "one at a time: each row adds to the base alone"
+    return None
 
 
 def variants_of(variants: Mapping[str, Mapping[str, Any]]) -> Dimension:

@@ -185,6 +185,7 @@ def ranking_json(
     study: str,
     data: str,
     seed: int,
+    score: str = "final",
     stages: Iterable[StageSummary],
     trials: Iterable[RankedTrial],
     comparison: Comparison | None = None,
@@ -198,6 +199,7 @@ def ranking_json(
         "study": study,
         "data": data,
         "seed": seed,
+        "score": score,
         "stages": [
             {
                 "name": stage.name,

@@ -19,6 +19,7 @@ from studies.registry import SEARCHES
 from studies.spaces import LogRange
 from studies.statistics import Comparison
 from studies.suggestions import did_you_mean
+from studies.unlike import unlike
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Ranking:
         """Return how many validation samples accuracies were measured on; 0 if not known."""
         return int(self.study.data.get("n_validation", 0))
 
+    @property
+    def score(self) -> str:
+        """Return which epoch of a trial all its measures are of: the ``final`` or the ``best``."""
+        return str(self.study.recipe["training"].get("score", "final"))
+
     @cached_property
     def numeric_parameter(self) -> str | None:
         """Return what was searched, if it is one parameter and its values are numbers."""
@@ -60,7 +66,9 @@ class Ranking:
     def refines(self) -> bool:
         """Return whether the search goes from coarse to fine; else it is one grid of values."""
         kind = SEARCHES.get(self.study.search)
-        return kind is None or kind.refines
+        if kind is not None:
+            return kind.refines
+        return any(each["values"] is None for stage in self.stages for each in stage.dimensions)
 
     def symbol(self, name: str) -> str:
         """Return a parameter's letter, or its name in words."""
@@ -72,6 +80,7 @@ class Ranking:
             study=self.study.name,
             data=self.study.data_name,
             seed=self.study.seed,
+            score=self.score,
             stages=self.stages,
             trials=self.trials,
             comparison=self.comparison,
@@ -148,7 +157,7 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
     trials, comparison = judged(ranked, by_place, n_validation)
     summaries = tuple(_summary(stage, trials) for stage in stages)
     ranking = Ranking(study, summaries, trials, comparison)
-    found = (*notes(ranking), *_penalty_notes(database, ranking))
+    found = (*notes(ranking), *unlike(database, ranking), *_penalty_notes(database, ranking))
     return replace(ranking, notes=found)
 
 

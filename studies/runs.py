@@ -27,8 +27,10 @@ from db.records import (
 from models.cohort import CohortPlan
 from models.data import PreparedData
 from models.data.spec import DataSpec, SplitSpec
+from models.plugin import Plugin
 from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
-from studies.dimensions import Dimension, Value, to_params
+from studies import plugins
+from studies.dimensions import Dimension, Value, shown, to_params
 from studies.executors import n_cores
 from studies.planning import cohort_widths, plan_to_json, threads_alone
 from studies.recipe import Recipe, with_overrides
@@ -57,6 +59,37 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """What was planned.
+
+    Attributes:
+        n_runs: Training runs, replicates counted.
+        n_reused: How many of them were trained before.
+        same: Points that are one and the same training, in words.
+    """
+
+    n_runs: int
+    n_reused: int
+    same: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user should know of it, a sentence each."""
+        found = [
+            f"{' and '.join(points)} are one and the same training: together, they are one piece "
+            "of evidence"
+            for points in self.same
+        ]
+        if self.n_reused:
+            were = "was" if self.n_reused == 1 else "were"
+            found.append(
+                f"{self.n_reused:,} of {self.n_runs:,} training runs {were} trained before and "
+                "taken over: no new evidence; --fresh trains them again"
+            )
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
 class _Run:
     """One training run to be."""
 
@@ -65,11 +98,12 @@ class _Run:
     hyperparameters: Hyperparameters
     data: PreparedData
     key: str
+    plugin: Plugin | None = None
 
     @property
-    def group(self) -> tuple[NetworkSpec, TrainingSpec, str]:
+    def group(self) -> tuple[NetworkSpec, TrainingSpec, str, Plugin | None]:
         """Return what runs must share to be trained as one."""
-        return self.network, self.training, self.data.key
+        return self.network, self.training, self.data.key, self.plugin
 
 
 def recipe_at(
@@ -95,7 +129,7 @@ def add_runs(
     points: Sequence[Mapping[str, Value]],
     manner: Manner,
     prepare: Prepare | None = None,
-) -> None:
+) -> Planned:
     """Plan the training of some points: their trials, cohorts and runs, in one transaction.
 
     Args:
@@ -107,6 +141,9 @@ def add_runs(
         points: A value of each dimension.
         manner: How they are trained.
         prepare: Returns other data, where points ask for any; ``None`` where they do not.
+
+    Returns:
+        How many runs there are, and which of them are no new ones.
     """
     runs = _runs(recipe, data, dimensions, points, manner, prepare)
     trials = [NewTrial(to_params(point), manner.replicates) for point in points]
@@ -137,6 +174,19 @@ def add_runs(
         if (update := trial_update(trials[i].uuid, manner.replicates, sources)) is not None
     ]
     repository.add_plan(database, stage, trials, cohorts, reused=reused, finished=finished)
+    return Planned(len(keys), len(reused), _same(points, runs[0] if runs else ()))
+
+
+def _same(
+    points: Sequence[Mapping[str, Value]], runs: Sequence[_Run]
+) -> tuple[tuple[str, ...], ...]:
+    """Return which points train the very same network on the very same samples."""
+    if len({run.key for run in runs}) == len(runs):
+        return ()
+    by_key: dict[str, list[str]] = defaultdict(list)
+    for point, run in zip(points, runs, strict=True):
+        by_key[run.key].append(", ".join(map(shown, point.values())))
+    return tuple(tuple(words) for words in by_key.values() if len(words) > 1)
 
 
 def _cohorts(
@@ -151,7 +201,7 @@ def _cohorts(
 ) -> list[NewCohort]:
     """Return the cohorts of runs that can be trained as one, each of a width that pays."""
     first = runs[indices[0]]
-    if manner.alone:
+    if manner.alone or first.plugin is not None:
         widths = [1] * len(indices)
     else:
         widths = cohort_widths(
@@ -171,6 +221,8 @@ def _cohorts(
         )
         if first.data.key != data.key:
             plan["data"] = data_to_json(first.data)
+        if first.plugin is not None:
+            plan[plugins.TRAINER] = dataclasses.asdict(first.plugin)
         cohorts.append(
             NewCohort(
                 [NewRun(trials[i].uuid, seed, runs[i].key, replicate) for i in these],
@@ -194,8 +246,9 @@ def _runs(
     """Return what is to be trained, by replicate, in the order of the points."""
     # Numbers that may differ within a cohort need no recipe of their own: making one takes a
     # thousand times as long as changing a number.
-    numbers = [d for d in dimensions if d.name in SEARCHABLE]
-    others = [d for d in dimensions if d.name not in SEARCHABLE]
+    source = plugins.source_of(recipe)
+    numbers = [d for d in dimensions if d.name in SEARCHABLE and source is None]
+    others = [d for d in dimensions if d not in numbers]
     updates = base_updates(recipe, data) if manner.equal_updates else None
     known: dict[Any, tuple[Recipe, dict[str, str]]] = {}
     asked: list[tuple[Recipe, dict[str, Any]]] = []
@@ -211,7 +264,7 @@ def _runs(
     runs: list[list[_Run]] = []
     for replicate in range(manner.replicates):
         of_replicate = []
-        for there, values in asked:
+        for (there, values), point in zip(asked, points, strict=True):
             samples = data
             if prepare is not None:
                 spec = _drawn(to_data_spec(there), replicate if manner.draws else 0)
@@ -223,24 +276,20 @@ def _runs(
                 specs[key] = _specs(there, samples, updates)
             network, training, base = specs[key]
             hyperparameters = replace(base, **values) if values else base
-            of_replicate.append(
-                _Run(
-                    network,
-                    training,
-                    hyperparameters,
-                    samples,
-                    recipe_key(
-                        network,
-                        training,
-                        hyperparameters,
-                        data_key=samples.key,
-                        seed=recipe.seed,
-                        replicate=replicate,
-                    )
-                    # A time that was measured among others is none to be compared.
-                    + (":alone" if manner.alone else ""),
+            plugin = plugins.plugin_of(there, source, point)
+            name = (
+                recipe_key(
+                    *(network, training, hyperparameters),
+                    data_key=samples.key,
+                    seed=recipe.seed,
+                    replicate=replicate,
                 )
+                if plugin is None
+                else plugins.plugin_key(plugin, samples.key, recipe.seed, replicate)
             )
+            # A time that was measured among others is none to be compared.
+            name += ":alone" if manner.alone else ""
+            of_replicate.append(_Run(network, training, hyperparameters, samples, name, plugin))
         runs.append(of_replicate)
     return runs
 

@@ -10,7 +10,7 @@ from db.engine import Database
 from db.lock import StudyLock
 from db.records import StageRecord, StudyRecord
 from models.data import PreparedData
-from studies import environment
+from studies import environment, plugins
 from studies.errors import StudyError
 from studies.means import Means
 from studies.mirror import OptunaMirror
@@ -264,6 +264,9 @@ def same_recipe(
     else:
         asked = with_overrides(stored, flags or {})
     found = [d for d in differences(stored, asked) if not _names_a_file(d)]
+    if not found:
+        by_user = recipe is not None or path is not None
+        plugins.check_named(study, stored, by_user=by_user)
     if found:
         lines = "".join(f"\n    {d.key}: {d.first} there, {d.second} asked for" for d in found)
         raise StudyError(
@@ -321,10 +324,11 @@ def check_new(
     Raises:
         StudyError: If the recipe cannot be trained on the data, or the range not be searched.
     """
+    plugins.check_new(recipe, request.prune)
     data = prepare(to_data_spec(recipe))
     spec = coarse_spec(kind, request, data.n_train)
     for dimension in spec.dimensions:
-        if dimension.name in SEARCHABLE:
+        if dimension.name in SEARCHABLE and recipe.trainer is None:
             searched_field(recipe, dimension.name)
             to_specs(recipe, data.n_features, data.n_classes, data.n_train)
         if dimension.range is not None:
@@ -362,7 +366,7 @@ def _add_study(
             "normalisation": data.normalisation,
             "warnings": list(data.warnings),
         },
-        versions=environment.versions(),
+        versions=environment.versions() | plugins.version(recipe),
         machine=environment.machine(),
     )
 
@@ -386,10 +390,12 @@ def _carry_out(
             if not unfinished:
                 points = new_points(means.database, study, stage, plan.trials, request)
                 if points:
-                    add_runs(
+                    planned = add_runs(
                         *(means.database, stage, recipe, data, dimensions, points, manner),
                         means.prepared,
                     )
+                    for line in planned.notes:
+                        means.observer.said(line)
                     continue
                 if not untold:
                     return stage
@@ -400,4 +406,5 @@ def _carry_out(
                 train_stage(
                     *(means.database, stage, data, executor, mirror, means.observer),
                     means.prepared,
+                    recipe.trainer,
                 )

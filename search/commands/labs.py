@@ -273,9 +273,9 @@ def _tested(means: "Means", asked: _Asked, study_name: str) -> "FinalTest":
 def _print_search(
     means: "Means", asked: _Asked, ranking: "Ranking", final: "FinalTest | None"
 ) -> None:
-    from search.commands.ranking import print_ranking
-    from search.comparison_tables import comparison_lines, comparison_table, lab_table
-    from search.tables import test_table
+    from search.commands.ranking import print_comparison, print_ranking
+    from search.commands.testing import print_test
+    from search.comparison_tables import lab_table
     from search.words import value
     from studies.comparison import compared
     from studies.labs import lab_figures
@@ -283,23 +283,16 @@ def _print_search(
     console = stdout()
     rows = compared(means.database, ranking)
     refined = any(stage.low is not None and stage.parent for stage in ranking.stages)
-    single = len(ranking.trials) == 1
     if refined or (ranking.stages and ranking.stages[0].low is not None and len(rows) > 12):
         print_ranking(console, ranking, None)
     else:
-        print_table(console, comparison_table(console, ranking, rows))
-        if not single:
-            say("")
-            for line in comparison_lines(ranking, rows):
-                tell(line)
-            for line in ranking.notes:
-                tell(f"note: {line}")
+        print_comparison(console, ranking, rows, None)
     if asked.part.curves:
         _print_curves(means, ranking)
     tested: dict[str, float] = {}
     if final is not None:
         say("")
-        print_table(console, test_table(console, ranking.study, final.opening))
+        print_test(final)
         tested = {
             ", ".join(value(v) for v in run.params.values()): run.test_accuracy
             for run in final.opening.runs

@@ -1,5 +1,6 @@
 """``rank``: the trials of a study, best first."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from db.engine import Database
     from db.records import StudyRecord
+    from studies.comparison import Compared
     from studies.reading import Ranking
 
 
@@ -35,10 +37,11 @@ def rank(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
 
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=output.quiet))
+        rows = None if output.json else took(database, ranking)
     if output.json:
         say_json(ranking.to_json())
         return
-    print_ranking(stdout(), ranking, following(ranking, storage))
+    print_study(stdout(), ranking, rows, following(ranking, storage))
 
 
 def chosen(database: "Database", study: StudyArgument, *, quiet: bool) -> "StudyRecord":
@@ -51,18 +54,59 @@ def chosen(database: "Database", study: StudyArgument, *, quiet: bool) -> "Study
     return found
 
 
-def print_ranking(console: "Console", ranking: "Ranking", following: str) -> None:
+def took(database: "Database", ranking: "Ranking") -> "tuple[Compared, ...] | None":
+    """Return what each trial of a grid of values took; ``None`` of other searches."""
+    from studies.comparison import compared
+
+    return None if ranking.refines else compared(database, ranking)
+
+
+def print_study(
+    console: "Console",
+    ranking: "Ranking",
+    rows: "Sequence[Compared] | None",
+    following: str | None,
+) -> None:
+    """Print what a study found: a grid with what its values took, or a ranking."""
+    if rows is None:
+        print_ranking(console, ranking, following)
+    else:
+        print_comparison(console, ranking, rows, following)
+
+
+def print_ranking(console: "Console", ranking: "Ranking", following: str | None) -> None:
     """Print a ranking, where its ranges come from, and what to run next."""
     from search.tables import ranking_table
-    from studies.notes import legend
 
     shown = replace(ranking, trials=ranking.trials[:MOST_ROWS])
     print_table(console, ranking_table(console, shown))
-    n_more = len(ranking.trials) - len(shown.trials)
+    _say_more(ranking, len(shown.trials))
+    _print_below(ranking, [], following)
+
+
+def print_comparison(
+    console: "Console", ranking: "Ranking", rows: "Sequence[Compared]", following: str | None
+) -> None:
+    """Print a grid of values in their order, with what each took, and what to run next."""
+    from search.comparison_tables import comparison_lines, comparison_table
+
+    print_table(console, comparison_table(console, ranking, rows[:MOST_ROWS]))
+    _say_more(ranking, min(len(rows), MOST_ROWS))
+    _print_below(ranking, comparison_lines(ranking, rows), following)
+
+
+def _say_more(ranking: "Ranking", n_shown: int) -> None:
+    n_more = len(ranking.trials) - n_shown
     if n_more:
         say(f"and {n_more:,} more: `{typed('export', ranking.study.name, 'FILE')}` writes them all")
+
+
+def _print_below(ranking: "Ranking", lines: list[str], following: str | None) -> None:
+    from studies.notes import legend
+
     for paragraph in (
         legend(ranking),
+        lines,
         stage_lines(ranking),
         [f"note: {said(line)}" for line in ranking.notes],
     ):
@@ -70,7 +114,8 @@ def print_ranking(console: "Console", ranking: "Ranking", following: str) -> Non
             say("")
         for line in paragraph:
             tell(line)
-    say(f"\nnext: {following}")
+    if following is not None:
+        say(f"\nnext: {following}")
 
 
 def stage_lines(ranking: "Ranking") -> list[str]:

@@ -179,6 +179,7 @@ def _run(
                 + (", or with --low and --high" if kind.refines else "")
             )
 
+    from search.commands.ranking import print_study, took
     from search.interrupts import stoppable
     from search.progress import watching
     from studies.means import Means
@@ -204,12 +205,11 @@ def _run(
             )
             outcome = _searched(means, kind, request, wanted, name, recipe, flags, output)
             ranking = read_ranking(database, outcome.study)
+            rows = None if output.json else took(database, ranking)
     if output.json:
         say_json(ranking.to_json())
         return
-    from search.commands.ranking import print_ranking
-
-    print_ranking(stdout(), ranking, _next(kind, outcome, recipe, storage))
+    print_study(stdout(), ranking, rows, _next(kind, outcome, recipe, storage))
 
 
 def _eta_range(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from search.commands.ranking import chosen, file_name
 from search.console import note, print_table, say, say_json, stdout, tell
+from search.errors import UsageError
 from search.hints import command as typed
 from search.options import (
     FINAL,
@@ -48,7 +49,30 @@ class TestOptions:
             "they have (default: the recipe's, train+validation).",
         ),
     ] = None
+    trial: Annotated[
+        list[str] | None,
+        option(
+            FINAL,
+            "--trial",
+            metavar="STAGE:NUMBER",
+            help="A trial to test in place of the best, as in coarse:4; several with commas, or "
+            "given again. On record as picked by hand (default: the top of the ranking).",
+        ),
+    ] = None
     data_dir: DataDir = None
+
+    def picks(self) -> tuple[tuple[str, int], ...]:
+        """Return stages and numbers of the trials that are named."""
+        named = [part.strip() for words in self.trial or () for part in words.split(",")]
+        if named and self.top is not None:
+            raise UsageError("a test is of the best, --top, or of trials, --trial; got both")
+        picked = []
+        for part in named:
+            stage, colon, number = part.rpartition(":")
+            if not (stage and colon and number.isdecimal()):
+                raise UsageError(f"--trial must be STAGE:NUMBER, as in coarse:4; got {part!r}")
+            picked.append((stage, int(number)))
+        return tuple(dict.fromkeys(picked))
 
 
 def test(
@@ -67,6 +91,7 @@ def test(
     Examples:
         python -m search test
         python -m search test mnist/lambda --top 1 --refit none
+        python -m search test --trial coarse:4,fine:0
     """
     from db.engine import open_database
     from search.interrupts import stoppable
@@ -74,7 +99,7 @@ def test(
     from studies.final_test import final_test
     from studies.means import Means
 
-    n_jobs = jobs.n_jobs
+    n_jobs, picks = jobs.n_jobs, final.picks()
     with (
         watching(quiet=output.quiet) as watch,
         stoppable(watch),
@@ -84,7 +109,7 @@ def test(
         means = Means(
             database, n_jobs=n_jobs, data_dir=final.data_dir, observer=watch, progress=watch
         )
-        result = final_test(means, found, n_top=final.top, refit=final.refit)
+        result = final_test(means, found, n_top=final.top, refit=final.refit, picks=picks)
     if output.json:
         say_json(to_json(result))
         return
@@ -93,11 +118,18 @@ def test(
 
 def to_json(result: "FinalTest") -> dict[str, Any]:
     """Return what ``test --json`` prints: a stable contract, see ``docs/cli.md``."""
+    from studies.final_notes import final_notes
+    from studies.notes import is_hand_picked
+    from studies.statistics import wilson
+
     opening = result.opening
     return {
         "study": result.study.name,
         "data": result.study.data_name,
         "opened": result.n_before + 1,
+        "opened_by_others": [{"study": name, "times": n} for name, n in result.others],
+        "test_samples": opening.n_test,
+        "note": opening.note,
         "trials": [
             {
                 "rank": run.rank,
@@ -107,19 +139,35 @@ def to_json(result: "FinalTest") -> dict[str, Any]:
                 "test_accuracy": run.test_accuracy,
                 "test_loss": run.test_loss,
                 "refit": opening.refit,
+                "interval": None
+                if run.test_accuracy is None
+                else list(wilson(run.test_accuracy, opening.n_test)),
+                "hand_picked": is_hand_picked(opening),
             }
             for run in opening.runs
         ],
+        "notes": [*final_notes(result.study, opening), *result.notes],
     }
 
 
-def _print(result: "FinalTest", storage: StorageOptions) -> None:
+def print_test(result: "FinalTest") -> None:
+    """Print what the tested trials reached, and what that should not be read without."""
     from search.tables import test_table
+    from studies.final_notes import final_notes
 
     console = stdout()
     print_table(console, test_table(console, result.study, result.opening))
-    if result.n_before:
-        times = counted(result.n_before, "time")
-        tell(f"\nnote: the test set had been opened {times} before for this study")
+    tell(
+        f"\n± SE and interval (95 %): of {counted(result.opening.n_test, 'test sample')}; opened "
+        f"{counted(result.n_before + 1, 'time')} for this study"
+    )
+    for line in final_notes(result.study, result.opening):
+        tell(f"note: {line}")
+    for line in result.notes:
+        tell(f"warning: {line}")
+
+
+def _print(result: "FinalTest", storage: StorageOptions) -> None:
+    print_test(result)
     name = result.study.name
     say(f"\nnext: {typed('export', name, file_name(name), storage=storage.storage)}")

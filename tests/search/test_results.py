@@ -145,7 +145,9 @@ def rankings(draw):
         )
         for number in range(draw(st.integers(0, 4)))
     ]
-    return Ranking(SimpleNamespace(name=draw(NAMES), data_name=draw(NAMES), seed=1), (), trials)
+    recipe = {"training": {"score": "final"}}
+    study = SimpleNamespace(name=draw(NAMES), data_name=draw(NAMES), seed=1, recipe=recipe)
+    return Ranking(study, (), trials)
 
 
 @given(rankings())
@@ -197,7 +199,7 @@ def test_exports_for_people_hold_the_same_numbers(search, study, own_folder):
         assert [row[3] for row in table] == [percent(t["validation_accuracy"]) for t in trials]
     assert r"$\lambda$" in tex
     assert r"\toprule" in tex
-    assert r"validation accuracy (\%)" in tex
+    assert r"validation accuracy, last epoch (\%)" in tex
     assert " λ |" in md
 
 
@@ -243,7 +245,7 @@ def test_no_text_of_a_spreadsheet_is_a_formula(search, own_folder, kind):
 def test_people_see_all_that_was_searched(kind):
     params = {"lambda": 1e-5, "hidden": [59, 59], "activation": "tanh"}
     trials = (RankedTrial("coarse", 0, "complete", params, rank=1),)
-    study = SimpleNamespace(name="a", data_name="digits", seed=0)
+    study = SimpleNamespace(name="a", data_name="digits", seed=0, recipe={"training": {}})
 
     text = export.export(Ranking(study, (), trials), kind).decode()
 

@@ -16,7 +16,7 @@ def test_a_coarse_search_ends_with_a_ranking_and_the_command_for_the_fine_one(se
     answer = search(*COARSE)
 
     assert answer.status == 0
-    assert answer.out.startswith("digits/lambda: digits, seed 0\n")
+    assert answer.out.startswith("digits/lambda: digits, seed 0; measured after the last epoch\n")
     assert re.search(r"^ +1  coarse +\d  +\S+  \d\d\.\d\d ± \d\.\d\d ", answer.out, re.MULTILINE)
     assert "coarse: λ 1e-05 … 0.1 (the usual range of a coarse lambda search)" in answer.out
     assert answer.out.splitlines()[-1] == "next: python -m search lambda --fine"
@@ -48,7 +48,9 @@ def test_quiet_says_nothing_but_the_answer(search):
 def test_json_is_one_object_of_the_contract_and_nothing_else(search):
     ranking = search(*COARSE, "--json").json
 
-    assert list(ranking) == ["study", "data", "seed", "stages", "trials", "comparison", "notes"]
+    assert list(ranking) == [
+        *("study", "data", "seed", "score", "stages", "trials", "comparison", "notes")
+    ]
     assert [list(stage) for stage in ranking["stages"]] == [
         ["name", "low", "high", "values", "parent", "reason", "dimensions"]
     ]
@@ -233,8 +235,10 @@ def test_the_final_test_is_recorded_and_repeats_show(search, study):
     second = search("test", "digits/lambda", "--json").json
 
     assert "the most recent study: digits/lambda" in first.err
-    assert "note: the test set had been opened 1 time before for this study" in first.out
-    assert list(second) == ["study", "data", "opened", "trials"]
+    assert "warning: the test set had been opened 1 time before for this study" in first.out
+    assert list(second) == [
+        *("study", "data", "opened", "opened_by_others", "test_samples", "note", "trials", "notes")
+    ]
     assert (second["study"], second["opened"]) == ("digits/lambda", 3)
     assert [trial["rank"] for trial in second["trials"]] == [1, 2, 3]
     assert {tuple(trial) for trial in second["trials"]} == {
@@ -246,9 +250,32 @@ def test_the_final_test_is_recorded_and_repeats_show(search, study):
             "test_accuracy",
             "test_loss",
             "refit",
+            "interval",
+            "hand_picked",
         )
     }
     assert {trial["refit"] for trial in second["trials"]} == {"train+validation"}
+    for trial in second["trials"]:
+        low, high = trial["interval"]
+        assert low < trial["test_accuracy"] < high
+        assert trial["hand_picked"] is False
+    assert any("opened 2 times before" in line for line in second["notes"])
+
+
+def test_a_trial_tested_by_hand_is_marked_wherever_it_shows(search, study):
+    last = search("rank", "--json").json["trials"][-1]
+    place = f"{last['stage']}:{last['trial']}"
+
+    shown = search("test", "--trial", place, "--refit", "none")
+    written = search("test", "--trial", f"{place},coarse:0", "--refit", "none", "--json").json
+
+    assert "hand-picked, rank 7" in shown.out
+    assert "warning: hand-picked, rank 7: " in shown.out
+    assert {trial["hand_picked"] for trial in written["trials"]} == {True}
+    assert written["note"].startswith("hand-picked: ")
+    assert f"hand-picked: {place} (rank 7)" in search("show").out
+    notes = [opening["note"] for opening in search("show", "--json").json["openings"]]
+    assert [note[:11] for note in notes] == ["", "hand-picked", "hand-picked"]
 
 
 def test_optuna_opened_from_outside_agrees_with_the_ranking(search, study):

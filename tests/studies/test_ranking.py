@@ -124,7 +124,9 @@ def test_the_json_of_a_ranking_is_json_and_keeps_its_keys(entries):
     )
 
     assert json.loads(json.dumps(written, allow_nan=False)) == written
-    assert list(written) == ["study", "data", "seed", "stages", "trials", "comparison", "notes"]
+    assert list(written) == [
+        *("study", "data", "seed", "score", "stages", "trials", "comparison", "notes")
+    ]
     assert list(written["stages"][0]) == [
         *["name", "low", "high", "values", "parent", "reason", "dimensions"]
     ]
