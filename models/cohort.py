@@ -16,7 +16,7 @@ from models.network import Parameters, initial_parameters
 from models.optimizers import new_slots
 from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 
-Outcome = Literal["complete", "diverged", "pruned"]
+Outcome = Literal["complete", "diverged", "pruned", "failed"]
 
 # Which stream of random numbers: part of every seed, so that no two uses ever share one.
 WEIGHTS, ORDER = 0, 1
@@ -80,7 +80,7 @@ class Finished:
     Attributes:
         outcome: ``diverged`` where loss, accuracy or weights stopped being finite (or the cost
             passed ``TrainingSpec.diverged_at``); ``pruned`` where others were so far ahead that the
-            search did not wait for the end.
+            search did not wait for the end; ``failed`` where a trainer of the user's did.
         epoch: The last one trained, from 1; of the one that early stopping ends within, a part.
         scored_epoch: The one the trial counts with: the last or the best.
         parameters: Those of ``scored_epoch``, T = 1.

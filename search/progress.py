@@ -217,6 +217,9 @@ def beforehand(
     widths = "-".join(map(str, (data.n_features, *network.hidden, data.n_classes)))
     kind = f" {network.activation}" if network.hidden else ""
     sizes = f"{data.n_train:,} training and {data.n_validation:,} validation samples"
+    if recipe.trainer is not None:
+        # What its network and updates are is for it to know.
+        return [f"{study.name} {stage.name}: {sizes}, trainer {recipe.trainer}"], [*data.warnings]
     # A final training varies nothing: its trials have been chosen.
     searches = stage.optuna_name is not None
     found = beforehand.beforehand(

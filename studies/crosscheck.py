@@ -74,6 +74,10 @@ def crosscheck(
         NotComparableError: If it cannot do the same.
         StudyError: If there is no such framework, or a batch is larger than the training set.
     """
+    if recipe.trainer is not None:
+        raise NotComparableError(
+            f"a cross-check is of this program's own trainer, and the recipe's is {recipe.trainer}"
+        )
     network, training, numbers = to_specs(recipe, data.n_features, data.n_classes, data.n_train)
     # All samples are measured, so that both sides have the same: a search looks at some of them.
     training = replace(

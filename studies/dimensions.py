@@ -17,6 +17,8 @@ Value = float | int | str | bool | tuple[int, ...]
 Kind = Literal["real", "whole", "size", "widths", "choice", "variant"]
 
 VARIANT = "variant"
+# What the names of parameters begin with that only a trainer of the user's knows.
+OWN = "params."
 # On a log scale 0 lies infinitely far away, but no penalty and no momentum are worth trying.
 _ZERO_ALLOWED = {"lambda", "momentum"}
 _SYMBOLS = {
@@ -49,7 +51,7 @@ class Parameter:
     @property
     def symbol(self) -> str:
         """Return its letter, or its name in words."""
-        return _SYMBOLS.get(self.name, self.name.replace("_", " "))
+        return _SYMBOLS.get(self.name, self.name.removeprefix(OWN).replace("_", " "))
 
     @property
     def numeric(self) -> bool:
@@ -59,7 +61,7 @@ class Parameter:
     @property
     def zero_allowed(self) -> bool:
         """Return whether 0 is one of its values."""
-        return self.name in _ZERO_ALLOWED
+        return self.name in _ZERO_ALLOWED or self.name.startswith(OWN)
 
     def parse(self, text: str) -> Value:
         """Return the value that is written on a command line.
@@ -180,6 +182,8 @@ def parameter(name: str) -> Parameter:
     Raises:
         SpaceError: If there is none; guesses what was meant.
     """
+    if name.startswith(OWN):
+        return Parameter(name, name, "real")
     plain = name.replace("-", "_")
     found = PARAMETERS.get(plain) or next((p for p in PARAMETERS.values() if p.key == plain), None)
     if found is None:

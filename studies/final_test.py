@@ -29,8 +29,9 @@ from models.data.sealed import open_test, prepare_final
 from models.data.spec import DataSpec
 from models.evaluation import Evaluator, predictions
 from models.network import Parameters
+from models.plugin import Predict, classes_of, trained
 from models.specs import NetworkSpec
-from studies import environment
+from studies import environment, plugins
 from studies.dimensions import from_params
 from studies.errors import StudyError
 from studies.means import Means
@@ -39,9 +40,9 @@ from studies.ranking import RankedTrial, top
 from studies.reading import read_ranking
 from studies.recipe import Recipe, final_recipe, from_json, to_json, with_overrides
 from studies.running import train_stage
-from studies.runs import Manner, Prepare, add_runs
+from studies.runs import Manner, Prepare, add_runs, recipe_at
 from studies.searching import checked_data
-from studies.specs import to_data_spec
+from studies.specs import to_data_spec, to_specs
 from studies.stages import dimensions_of
 
 _REFIT, _TRAINED = "train+validation", "none"
@@ -58,7 +59,10 @@ class FinalTest:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A trial ready to be tested; without weights if it diverged in the final training."""
+    """A trial ready to be tested; without weights if it diverged in the final training.
+
+    What a trainer of the user's has trained, it predicts itself.
+    """
 
     trial: RankedTrial
     network: NetworkSpec
@@ -66,10 +70,21 @@ class _Candidate:
     validation_accuracy: float | None
     epochs: int
     seconds: float
+    predict: Predict | None = None
+
+    @property
+    def diverged(self) -> bool:
+        """Return whether there is nothing to be tested."""
+        return self.parameters is None and self.predict is None
 
 
 def final_test(
-    means: Means, study: StudyRecord, *, n_top: int | None = None, refit: str | None = None
+    means: Means,
+    study: StudyRecord,
+    *,
+    n_top: int | None = None,
+    refit: str | None = None,
+    trainer: str | None = None,
 ) -> FinalTest:
     """Train the top of the ranking as the recipe's final section says, and open the test set once.
 
@@ -81,16 +96,21 @@ def final_test(
         study: Whose trials; all its stages together.
         n_top: How many; ``None`` as the recipe says.
         refit: As in the recipe's final section; ``None`` as the recipe says.
+        trainer: A trainer that the user names: the study's own is called only then.
 
     Raises:
         StudyError: If a stage is not finished, or no trial is complete.
     """
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
     recipe = with_overrides(recipe, {"final.top": n_top, "final.refit": refit})
+    plugins.check_named(study, recipe, by_user=trainer == recipe.trainer)
     searched = checked_data(means, study, recipe)
     with StudyLock(means.database, study.uuid):
         chosen = _chosen(means, study, recipe.final.top)
-        if recipe.final.refit == _REFIT:
+        if recipe.trainer is not None:
+            stage = None
+            data, candidates = _trained_by_user(means, study, recipe, chosen)
+        elif recipe.final.refit == _REFIT:
             prepare = _refitted(means, recipe)
             stage, data = _final_stage(means, study, recipe, chosen, prepare)
             means.observer.begins(study, stage, final_recipe(recipe), data)
@@ -98,7 +118,7 @@ def final_test(
         else:
             stage, data = None, searched
             candidates = _trained_in_search(means, study, chosen)
-        diverged = [c.trial for c in candidates if c.parameters is None]
+        diverged = [c.trial for c in candidates if c.diverged]
         if len(diverged) == len(candidates):
             raise StudyError(
                 f"all {len(candidates)} trials of {study.name} diverged in the final training, so "
@@ -221,6 +241,60 @@ def _trained_in_search(
     return candidates
 
 
+def _trained_by_user(
+    means: Means, study: StudyRecord, recipe: Recipe, chosen: Sequence[RankedTrial]
+) -> tuple[PreparedData, list[_Candidate]]:
+    """Return the recipe's final data, and the chosen trials as its trainer has trained them on it.
+
+    In this process: what it returns to predict with cannot be stored, nor sent between processes.
+    """
+    if recipe.final.refit != _REFIT:
+        raise StudyError(
+            f"no weights are kept of what {recipe.trainer} has trained; the final test needs "
+            f"--refit {_REFIT}"
+        )
+    prepare, source = _refitted(means, recipe), plugins.source_of(recipe)
+    searched = next(s for s in repository.stages(means.database, study) if s.optuna_name)
+    candidates = []
+    for ranked in chosen:
+        point = from_params(ranked.params)
+        there = recipe_at(final_recipe(recipe), dimensions_of(searched), point)
+        data = prepare(to_data_spec(there))
+        plugin = plugins.plugin_of(there, source, point)
+        assert plugin is not None  # noqa: S101  # the recipe has a trainer
+        means.observer.said(f"{recipe.trainer} trains {_named(ranked)} once more")
+        arrays = data.open()
+        with limited_blas(1):
+            done = trained(plugin, arrays, data.n_classes, recipe.seed, 0)
+        if done.failure is not None:
+            raise StudyError(
+                f"{_named(ranked)} failed in the final training, the test set stays shut: "
+                f"{done.failure}"
+            )
+        if done.predict is None:
+            raise StudyError(
+                f"the final test needs a trainer that returns a dict with predict, a function of "
+                f"samples that returns their classes; {recipe.trainer} returned none, so the test "
+                "set stays shut"
+            )
+        # Before the test set is opened: whoever cannot predict these cannot predict others.
+        classes_of(done.predict, arrays.x_validation, data.n_classes)
+        network, _, _ = to_specs(there, data.n_features, data.n_classes, data.n_train)
+        last = done.rows[-1]
+        candidates.append(
+            _Candidate(
+                trial=ranked,
+                network=network,
+                parameters=None,
+                validation_accuracy=last.validation_accuracy,
+                epochs=last.epoch,
+                seconds=sum(row.seconds for row in done.rows),
+                predict=done.predict,
+            )
+        )
+    return prepare(to_data_spec(recipe)), candidates
+
+
 def _candidate(
     means: Means, plan: PlanRecord, ranked: RankedTrial, trial: TrialRecord
 ) -> _Candidate:
@@ -282,11 +356,15 @@ def _open(
     runs = [
         _test_run(candidate, None, None, None)
         for candidate in candidates
-        if candidate.parameters is None
+        if candidate.diverged
     ]
     with limited_blas(1), np.errstate(all="ignore"):
         for candidate in candidates:
             parameters = candidate.parameters
+            if candidate.predict is not None:
+                classes = classes_of(candidate.predict, test.x, data.n_classes)
+                confusion = _confusion(test.y, classes, data.n_classes)
+                runs.append(_test_run(candidate, float(np.mean(classes == test.y)), None, confusion))
             if parameters is None:
                 continue
             evaluator = Evaluator(candidate.network, 1, parameters.weights[0].dtype.type)

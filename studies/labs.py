@@ -121,6 +121,8 @@ class LabTable(_Table):
     asks: str = ""
     notes: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    trainer: str | None = None
+    params: Stated = {}
     data: Stated = {}
     network: Stated = {}
     training: Stated = {}
@@ -173,7 +175,9 @@ class Lab(BaseModel):
         """
         table = self.table
         stated: Stated = {"seed": table.seed}
-        for section in ("data", "network", "training", "final"):
+        if table.trainer is not None:
+            stated["trainer"] = table.trainer
+        for section in ("data", "network", "training", "final", "params"):
             if getattr(table, section):
                 stated[section] = getattr(table, section)
         layers = [part.recipe]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import heapq
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -163,4 +164,7 @@ def epoch_seconds(plan: CohortPlan, n_train: int) -> float:
 def estimated_seconds(stored: dict[str, Any], n_train: int) -> float:
     """Return about how long a core takes for a whole stored plan."""
     plan = plan_from_json(stored)
+    if stored.get("trainer") is not None:
+        # A trainer of the user's takes as long as it takes: worth processes of its own.
+        return math.inf
     return epoch_seconds(plan, n_train) * plan.training.n_epochs(n_train)

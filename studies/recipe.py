@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -41,7 +42,13 @@ from models.specs import (
     named_bias,
 )
 from studies.errors import RecipeError
-from studies.recipe_errors import ContradictionError, checked_size, explained
+from studies.recipe_errors import (
+    ContradictionError,
+    checked_params,
+    checked_size,
+    checked_trainer,
+    explained,
+)
 
 Stated = dict[str, Any]
 
@@ -195,16 +202,28 @@ class Recipe(_Section):
 
     Attributes:
         seed: The split, the first weights and the order of the batches follow from it.
+        trainer: A function of the user's that trains in place of ours, ``package.module:function``.
+        params: What it is given beside the recipe's own values.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    trainer: Annotated[str, AfterValidator(checked_trainer)] | None = None
     data: DataRecipe = Field(default_factory=lambda: DataRecipe.model_validate({}))
     network: NetworkRecipe = Field(default_factory=lambda: NetworkRecipe.model_validate({}))
     training: TrainingRecipe = Field(default_factory=lambda: TrainingRecipe.model_validate({}))
     final: FinalRecipe = Field(default_factory=lambda: FinalRecipe.model_validate({}))
+    params: Annotated[dict[str, Any], AfterValidator(checked_params)] = {}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.params and self.trainer is None:
+            raise ContradictionError("{} need a {} to be given to", "params", "trainer")
+        for name in self.params:
+            for section, keys in (("network", NetworkRecipe), ("training", TrainingRecipe)):
+                if name in {field.alias or key for key, field in keys.model_fields.items()}:
+                    raise ContradictionError(
+                        "{} would hide {}: state that", f"params.{name}", f"{section}.{name}"
+                    )
         if self.final.cycles is not None and self.training.schedule != "cyclical":
             raise ContradictionError(
                 "{} needs {} cyclical, got " + self.training.schedule,
@@ -361,7 +380,11 @@ def with_overrides(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
 def differences(first: Recipe, second: Recipe) -> list[Difference]:
     """Return the keys on which two recipes disagree, in the order of a recipe."""
     one, other = flat(to_json(first)), flat(to_json(second))
-    return [Difference(key, value, other[key]) for key, value in one.items() if value != other[key]]
+    return [
+        Difference(key, one.get(key), other.get(key))
+        for key in one | other
+        if one.get(key) != other.get(key)
+    ]
 
 
 def final_recipe(recipe: Recipe) -> Recipe:
@@ -372,7 +395,11 @@ def final_recipe(recipe: Recipe) -> Recipe:
 
 def to_json(recipe: Recipe) -> Stated:
     """Return the recipe as JSON has it: sections and keys as users write them."""
-    return recipe.model_dump(mode="json", by_alias=True)
+    stated = recipe.model_dump(mode="json", by_alias=True)
+    if recipe.trainer is None:
+        # Nor do recipes have these of before there were trainers of one's own.
+        del stated["trainer"], stated["params"]
+    return stated
 
 
 def from_json(stated: Mapping[str, Any], source: str = "recipe") -> Recipe:

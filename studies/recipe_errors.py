@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -63,6 +64,29 @@ def checked_size(value: Any) -> int | float:
     raise ValueError(
         f"must be a number of samples >= 1 or a fraction between 0 and 1, got {shown(value)}"
     )
+
+
+_TRAINER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def checked_trainer(name: str) -> str:
+    """Return ``name`` if it names a function in a module, as trainers of the user's do."""
+    if not _TRAINER.fullmatch(name):
+        rule = "must be package.module:function, as in my_lab.net:train"
+        raise ValueError(f"{rule}, got {shown(name)}")
+    return name
+
+
+def checked_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Return what a trainer is given if these are names with numbers, texts or lists of them."""
+    for name, value in params.items():
+        if not name.isidentifier():
+            raise ValueError(f"must have names as Python's, got {name!r}")
+        for one in value if isinstance(value, list | tuple) else [value]:
+            number = isinstance(one, int | float) and math.isfinite(one)
+            if not (number or isinstance(one, str)):
+                raise ValueError(f"must be numbers, texts or lists of them, got {name} = {one!r}")
+    return params
 
 
 def flag_of(key: str) -> str:

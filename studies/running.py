@@ -6,6 +6,7 @@ and each of these may be done twice without harm.
 """
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from models.errors import DataError
 from models.segment import Segment
 from models.segment import SegmentResult as Trained
 from models.training import EpochRow
+from studies import plugins
+from studies.dimensions import shown
 from studies.executors import Executor
 from studies.planning import epoch_seconds, plan_from_json
 from studies.pruning import HALVING, rungs, to_stop
@@ -153,6 +156,7 @@ def train_stage(
     mirror: Mirror | None,
     observer: Observer,
     prepare: Prepare | None = None,
+    trainer: str | None = None,
 ) -> None:
     """Train all cohorts that are planned and not done, and tell Optuna of all finished trials.
 
@@ -164,11 +168,12 @@ def train_stage(
         mirror: Optuna's side, if the stage has one.
         observer: Hears of progress; may ask to stop.
         prepare: Returns the data that a cohort names.
+        trainer: The user's own, as their recipe names it: no other is called.
 
     Raises:
         StoppedByRequest: If the observer asked to stop; the same call carries on.
     """
-    _StageRun(database, stage, data, executor, mirror, observer, prepare).run()
+    _StageRun(database, stage, data, executor, mirror, observer, prepare, trainer).run()
 
 
 class _StageRun:
@@ -183,7 +188,9 @@ class _StageRun:
         mirror: Mirror | None,
         observer: Observer,
         prepare: Prepare | None,
+        trainer: str | None,
     ) -> None:
+        self.trainer = trainer
         self.database = database
         self.stage = stage
         self.data = data
@@ -318,6 +325,7 @@ class _StageRun:
                 state=cohort.state,
                 n_epochs=n_epochs,
                 blas_threads=cohort.record.blas_threads,
+                plugin=plugins.of_plan(cohort.record.plan, self.trainer),
             )
         )
 
@@ -350,6 +358,10 @@ class _StageRun:
             cohort.seconds_per_epoch = trained.seconds / (state.epoch - cohort.epoch)
         cohort.epoch = state.epoch
         self._report(cohort, trained.rows)
+        if trained.failure is not None:
+            params = self.trials[cohort.runs[0].trial_id].params
+            at = ", ".join(f"{name} {shown(value)}" for name, value in params.items())
+            self.observer.said(f"the trial at {at} failed: {trained.failure}")
         self.finished.update(finished)
         self._tell(
             [
@@ -372,13 +384,14 @@ class _StageRun:
                 # Finished before this segment: at the end of an earlier one, or at a rung.
                 before = _unchanged(self.outcomes[run.trial_id][run.id])
                 state = before.state if finished is None else finished.outcome
-                updates.append(dataclasses.replace(before, state=state))
+                updates.append(dataclasses.replace(before, state=state, failure=trained.failure))
                 continue
             scored: EpochRow | EpochRecord = last[slot]
             if finished is not None and finished.scored_epoch != scored.epoch:
                 trained_now = rows.get((slot, finished.scored_epoch))
                 scored = trained_now or self._stored_row(run.id, finished.scored_epoch)
-            diverged = finished is not None and finished.outcome == "diverged"
+            # One that failed has no score either.
+            diverged = finished is not None and finished.outcome in {"diverged", "failed"}
             updates.append(
                 RunUpdate(
                     run_id=run.id,
@@ -386,11 +399,12 @@ class _StageRun:
                     epochs=last[slot].epoch,
                     updates=last[slot].step,
                     validation_accuracy=None if diverged else scored.validation_accuracy,
-                    validation_loss=None if diverged else scored.validation_loss,
-                    train_accuracy=None if diverged else scored.train_accuracy,
-                    train_loss=None if diverged else scored.train_loss,
+                    validation_loss=None if diverged else _known(scored.validation_loss),
+                    train_accuracy=None if diverged else _known(scored.train_accuracy),
+                    train_loss=None if diverged else _known(scored.train_loss),
                     best_epoch=None if finished is None else finished.scored_epoch,
                     seconds=cohort.seconds[slot],
+                    failure=trained.failure,
                 )
             )
         return updates
@@ -435,6 +449,11 @@ def _fields(update: TrialUpdate) -> dict[str, Any]:
 
 
 _TOLD_FIELDS = ("state", "validation_accuracy", "validation_loss", "train_accuracy", "seconds")
+
+
+def _known(value: float | None) -> float | None:
+    """Return a measure; ``None`` for NaN, which stands for what the user's trainer left out."""
+    return None if value is None or math.isnan(value) else value
 
 
 def _unchanged(run: RunRecord | RunUpdate) -> RunUpdate:

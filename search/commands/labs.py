@@ -267,7 +267,7 @@ def _tested(means: "Means", asked: _Asked, study_name: str) -> "FinalTest":
             quiet=asked.output.quiet,
         )
         return FinalTest(study, before[-1], len(before) - 1)
-    return final_test(means, study)
+    return final_test(means, study, trainer=asked.lab.recipe(asked.part).trainer)
 
 
 def _print_search(

@@ -1,6 +1,7 @@
 """``test``: the best trials meet the test set."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from search.commands.ranking import chosen, file_name
@@ -59,6 +60,16 @@ class TestOptions:
             "given again. On record as picked by hand (default: the top of the ranking).",
         ),
     ] = None
+    recipe: Annotated[
+        Path | None,
+        option(
+            FINAL,
+            "--recipe",
+            metavar="FILE",
+            help="The study's recipe file; needed where it names a trainer of your own, which is "
+            "imported only then (default: the study's recipe).",
+        ),
+    ] = None
     data_dir: DataDir = None
 
     def picks(self) -> tuple[tuple[str, int], ...]:
@@ -98,8 +109,10 @@ def test(
     from search.progress import watching
     from studies.final_test import final_test
     from studies.means import Means
+    from studies.recipe import load_recipe
 
     n_jobs, picks = jobs.n_jobs, final.picks()
+    trainer = None if final.recipe is None else load_recipe(final.recipe).trainer
     with (
         watching(quiet=output.quiet) as watch,
         stoppable(watch),
@@ -109,7 +122,13 @@ def test(
         means = Means(
             database, n_jobs=n_jobs, data_dir=final.data_dir, observer=watch, progress=watch
         )
-        result = final_test(means, found, n_top=final.top, refit=final.refit, picks=picks)
+        result = final_test(
+            *(means, found),
+            n_top=final.top,
+            refit=final.refit,
+            picks=picks,
+            trainer=trainer,
+        )
     if output.json:
         say_json(to_json(result))
         return
