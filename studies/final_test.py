@@ -35,6 +35,7 @@ from studies import environment, plugins
 from studies.dimensions import from_params
 from studies.errors import StudyError
 from studies.means import Means
+from studies.notes import HAND_PICKED, described, on_test
 from studies.planning import estimated_seconds, plan_from_json
 from studies.ranking import RankedTrial, top
 from studies.reading import read_ranking
@@ -50,11 +51,22 @@ _REFIT, _TRAINED = "train+validation", "none"
 
 @dataclass(frozen=True, slots=True)
 class FinalTest:
-    """An opening of the test set, and how many there were before it for this study."""
+    """An opening of the test set, and how often it had been open before.
+
+    Attributes:
+        n_before: Earlier openings for this study.
+        others: Studies of the database for which the same test set was opened, and how often.
+    """
 
     study: StudyRecord
     opening: TestOpeningRecord
     n_before: int
+    others: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what makes the figures worth less than they look."""
+        return on_test(self.study, self.opening, self.n_before, self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,7 @@ def final_test(
     *,
     n_top: int | None = None,
     refit: str | None = None,
+    picks: Sequence[tuple[str, int]] = (),
     trainer: str | None = None,
 ) -> FinalTest:
     """Train the top of the ranking as the recipe's final section says, and open the test set once.
@@ -96,23 +109,26 @@ def final_test(
         study: Whose trials; all its stages together.
         n_top: How many; ``None`` as the recipe says.
         refit: As in the recipe's final section; ``None`` as the recipe says.
+        picks: Stages and numbers of trials to test in place of the top; that they were picked by
+            hand is on record.
         trainer: A trainer that the user names: the study's own is called only then.
 
     Raises:
-        StudyError: If a stage is not finished, or no trial is complete.
+        StudyError: If a stage is not finished, no trial is complete, or one that was picked is not.
     """
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
     recipe = with_overrides(recipe, {"final.top": n_top, "final.refit": refit})
     plugins.check_named(study, recipe, by_user=trainer == recipe.trainer)
     searched = checked_data(means, study, recipe)
     with StudyLock(means.database, study.uuid):
-        chosen = _chosen(means, study, recipe.final.top)
+        chosen = _chosen(means, study, recipe.final.top, picks)
+        note = _picked_by_hand(chosen) if picks else ""
         if recipe.trainer is not None:
             stage = None
             data, candidates = _trained_by_user(means, study, recipe, chosen)
         elif recipe.final.refit == _REFIT:
             prepare = _refitted(means, recipe)
-            stage, data = _final_stage(means, study, recipe, chosen, prepare)
+            stage, data = _final_stage(means, study, recipe, chosen, prepare, note)
             means.observer.begins(study, stage, final_recipe(recipe), data)
             candidates = _trained_for_it(means, stage, data, chosen, prepare)
         else:
@@ -127,12 +143,38 @@ def final_test(
             )
         for trial in diverged:
             means.observer.said(f"{_named(trial)} diverged in the final training: it has no result")
-        opening = _open(means, study, recipe, stage, data, candidates)
+        opening = _open(means, study, recipe, stage, data, candidates, note)
         n_before = len(repository.openings(means.database, study)) - 1
-    return FinalTest(study, opening, n_before)
+    return FinalTest(study, opening, n_before, _others(means, study, opening))
 
 
-def _chosen(means: Means, study: StudyRecord, n_top: int) -> tuple[RankedTrial, ...]:
+def _others(
+    means: Means, study: StudyRecord, opening: TestOpeningRecord
+) -> tuple[tuple[str, int], ...]:
+    """Return for which other studies the same test set was opened, and how often."""
+    times: dict[int, int] = {}
+    same = repository.openings(means.database, data_fingerprint=opening.data_fingerprint)
+    for other in same:
+        if other.study_id != opening.study_id:
+            times[other.study_id] = times.get(other.study_id, 0) + 1
+    if not times:
+        return ()
+    found = []
+    for summary in repository.list_studies(means.database):
+        other_study = repository.find_study(means.database, summary.name)
+        if other_study is not None and other_study.id in times:
+            found.append((other_study.name, times[other_study.id]))
+    return tuple(found)
+
+
+def _picked_by_hand(chosen: Sequence[RankedTrial]) -> str:
+    """Return what the record says of trials that the ranking did not choose."""
+    return f"{HAND_PICKED}: " + ", ".join(f"{t.stage}:{t.trial} (rank {t.rank})" for t in chosen)
+
+
+def _chosen(
+    means: Means, study: StudyRecord, n_top: int, picks: Sequence[tuple[str, int]]
+) -> tuple[RankedTrial, ...]:
     ranking = read_ranking(means.database, study)
     n_left = sum(trial.state in {"planned", "running"} for trial in ranking.trials)
     if n_left:
@@ -140,10 +182,34 @@ def _chosen(means: Means, study: StudyRecord, n_top: int) -> tuple[RankedTrial, 
             f"the test set is opened when the search is over, {n_left} trials of {study.name} are "
             "not finished; run the search's command again"
         )
+    if picks:
+        return _picked(study, ranking.trials, picks)
     chosen = top(ranking.trials, n_top)
     if not chosen:
         raise StudyError(f"study {study.name} has no complete trial to test")
     return chosen
+
+
+def _picked(
+    study: StudyRecord, trials: Sequence[RankedTrial], picks: Sequence[tuple[str, int]]
+) -> tuple[RankedTrial, ...]:
+    """Return the trials of those stages and numbers, best first, each once."""
+    by_place = {(trial.stage, trial.trial): trial for trial in trials}
+    for stage, number in picks:
+        trial = by_place.get((stage, number))
+        if trial is None:
+            stages = ", ".join(dict.fromkeys(t.stage for t in trials))
+            raise StudyError(
+                f"study {study.name} has no trial {stage}:{number} (stages: {stages}); "
+                f"`python -m search rank {study.name}` shows all"
+            )
+        if trial.rank is None:
+            raise StudyError(
+                f"only complete trials are tested, {stage}:{number} is {trial.state}; "
+                f"`python -m search rank {study.name}` shows which are"
+            )
+    chosen = set(picks)
+    return tuple(t for t in trials if t.rank is not None and (t.stage, t.trial) in chosen)
 
 
 # -------------------------------------------------------------------------- trained once more
@@ -172,6 +238,7 @@ def _final_stage(
     recipe: Recipe,
     chosen: Sequence[RankedTrial],
     prepare: Prepare,
+    note: str,
 ) -> tuple[StageRecord, PreparedData]:
     """Return the stage that trains the chosen trials, planned, and its data."""
     longer = final_recipe(recipe)
@@ -195,7 +262,7 @@ def _final_stage(
             optuna_name=None,
             parameter=next(iter(chosen[0].params)),
             sampler="ranking",
-            reason=f"the best {len(chosen)} of the ranking",
+            reason=note or f"the best {len(chosen)} of the ranking",
             options=options,
         )
     if not repository.load_plan(means.database, stage).trials:
@@ -334,6 +401,7 @@ def _open(
     stage: StageRecord | None,
     data: PreparedData,
     candidates: Sequence[_Candidate],
+    note: str,
 ) -> TestOpeningRecord:
     """Record the opening, then measure: whoever looks and is killed has looked all the same."""
     new = NewTestOpening(
@@ -344,19 +412,19 @@ def _open(
         versions=environment.versions(),
         machine=environment.machine(),
         stage=None if stage is None else stage.name,
+        note=note,
     )
     # Killed before anything measured was stored, and shown: the same look goes on.
     cut_short = [
         o
         for o in repository.openings(means.database, study)
-        if not o.runs and (o.stage, o.refit, o.recipe) == (new.stage, new.refit, new.recipe)
+        if not o.runs
+        and (o.stage, o.refit, o.recipe, o.note) == (new.stage, new.refit, new.recipe, new.note)
     ]
     opening = cut_short[0] if cut_short else repository.record_opening(means.database, study, new)
     test = open_test(data, progress=means.progress)
     runs = [
-        _test_run(candidate, None, None, None)
-        for candidate in candidates
-        if candidate.diverged
+        _test_run(candidate, None, None, None) for candidate in candidates if candidate.diverged
     ]
     with limited_blas(1), np.errstate(all="ignore"):
         for candidate in candidates:
@@ -364,7 +432,9 @@ def _open(
             if candidate.predict is not None:
                 classes = classes_of(candidate.predict, test.x, data.n_classes)
                 confusion = _confusion(test.y, classes, data.n_classes)
-                runs.append(_test_run(candidate, float(np.mean(classes == test.y)), None, confusion))
+                runs.append(
+                    _test_run(candidate, float(np.mean(classes == test.y)), None, confusion)
+                )
             if parameters is None:
                 continue
             evaluator = Evaluator(candidate.network, 1, parameters.weights[0].dtype.type)
@@ -399,8 +469,7 @@ def _test_run(
 
 
 def _named(trial: RankedTrial) -> str:
-    params = ", ".join(f"{name} {value:.4g}" for name, value in trial.params.items())
-    return f"rank {trial.rank} ({params})"
+    return f"rank {trial.rank} ({described(trial.params)})"
 
 
 def _confusion(labels: Any, predicted: Any, n_classes: int) -> list[list[int]]:

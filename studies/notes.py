@@ -6,7 +6,7 @@ Plain sentences, for tables, reports and programs alike.
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studies.dimensions import shown
 from studies.errors import StudyError
@@ -15,7 +15,7 @@ from studies.spaces import LogRange, is_same
 from studies.statistics import resolution_reached
 
 if TYPE_CHECKING:
-    from db.records import StudyRecord
+    from db.records import StudyRecord, TestOpeningRecord
     from studies.ranking import RankedTrial
     from studies.reading import Ranking
 
@@ -52,7 +52,7 @@ def legend(ranking: "Ranking") -> tuple[str, ...]:
             line += f"; {n_samples:,} others would shift all accuracies, by {_shift(ranking)} (SE)"
         lines.append(line)
     if single:
-        whose = "of trials with one replicate" if replicated else "± SE and interval (95 %)"
+        whose = "those of trials with one replicate" if replicated else "± SE and interval (95 %)"
         lines.append(
             f"{whose}: of {n_samples:,} validation samples; seeds were not repeated, so what "
             "another seed would give is not known (--replicates tells)"
@@ -89,13 +89,19 @@ def notes(ranking: "Ranking") -> tuple[str, ...]:
 
 def _on_ties(ranking: "Ranking") -> list[str]:
     """Return the set of values that are tied, and what would tell them apart."""
-    comparison = ranking.comparison
+    comparison, best = ranking.comparison, ranking.best
+    if comparison is None or best is None or not comparison.n_tied:
+        return []
+    found = []
+    if best.replicates < comparison.n_replicates:
+        found.append(
+            f"the best trial has {_counted(best.replicates, 'run')}, others it is tied with have "
+            f"up to {comparison.n_replicates}: it owes more to luck than they do"
+        )
     if ranking.stages and ranking.refines:
         reached = resolution_reached(ranking, ranking.stages[-1].name)
         if reached is not None:
-            return [reached]
-    if comparison is None or not comparison.n_tied:
-        return []
+            return [*found, reached]
     about = "at least" if comparison.method == "paired" else "up to"
     line = (
         f"{comparison.n_tied} of {_values(ranking, comparison.n_points)} are tied"
@@ -103,7 +109,7 @@ def _on_ties(ranking: "Ranking") -> list[str]:
         f"best of {comparison.n_tied} equals looks {about} {_points(comparison.optimism)} points "
         "better than it is"
     )
-    return [line]
+    return [*found, line]
 
 
 def _tied_range(ranking: "Ranking") -> str:
@@ -284,12 +290,69 @@ def looks_unpenalised(ranking: "Ranking") -> tuple["RankedTrial", "RankedTrial"]
     return (weakest, strongest) if strongest.tied or strongest.rank == 1 else None
 
 
+# ------------------------------------------------------------------------------ the test set
+
+HAND_PICKED = "hand-picked"
+"""Begins the note of an opening for trials that the ranking did not choose."""
+
+
+def is_hand_picked(opening: "TestOpeningRecord") -> bool:
+    """Return whether its trials were picked by hand."""
+    return opening.note.startswith(HAND_PICKED)
+
+
+def on_test(
+    study: "StudyRecord",
+    opening: "TestOpeningRecord",
+    n_before: int,
+    others: Sequence[tuple[str, int]],
+) -> tuple[str, ...]:
+    """Return what makes the figures of an opening worth less than they look, a sentence each.
+
+    Args:
+        study: Whose trials were tested.
+        opening: What came of it.
+        n_before: Earlier openings for this study.
+        others: Other studies for which the same test set was opened, and how often.
+    """
+    found = []
+    if n_before:
+        found.append(
+            f"the test set had been opened {_counted(n_before, 'time')} before for this study; "
+            "whoever chooses by what it said needs another test set"
+        )
+    if others:
+        listed = " and ".join(f"{_counted(n, 'time')} for {name}" for name, n in others)
+        found.append(
+            f"the same test set was opened {listed}: it is no longer unseen where one study "
+            "learns from another"
+        )
+    if is_hand_picked(opening):
+        ranks = " and ".join(str(run.rank) for run in opening.runs)
+        found.append(
+            f"{HAND_PICKED}, rank {ranks}: the ranking by validation accuracy did not choose "
+            "what was tested; say so where you report it"
+        )
+    for run in opening.runs:
+        test = run.test_accuracy
+        if test is None:
+            continue
+        validation = (run.validation_accuracy, run.final_validation_accuracy)
+        if any(same_to_all_digits(accuracy, test) for accuracy in validation):
+            found.append(
+                f"rank {run.rank}: test and validation accuracy are the same to all digits, "
+                f"{_points(test)} %: suspect a leak, or a copy"
+            )
+        found += above_ceiling(study, "test", test, opening.n_test)
+    return tuple(found)
+
+
 # ----------------------------------------------------------------------------------------- words
 
 
-def described(trial: "RankedTrial") -> str:
+def described(params: Mapping[str, Any]) -> str:
     """Return a trial's parameters in words."""
-    return ", ".join(f"{name} {shown(value)}" for name, value in trial.params.items())
+    return ", ".join(f"{name} {shown(value)}" for name, value in params.items())
 
 
 def _points(share: float) -> str:

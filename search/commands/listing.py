@@ -123,6 +123,7 @@ def _study_json(
                 "opened_at": _moment(opening.opened_at),
                 "refit": opening.refit,
                 "test_samples": opening.n_test,
+                "note": opening.note,
                 "trials": [
                     {
                         "rank": run.rank,
@@ -233,7 +234,8 @@ def _opening_lines(openings: "list[TestOpeningRecord]") -> list[str]:
     for opening in openings:
         accuracies = ", ".join(f"{percent(run.test_accuracy)} %" for run in opening.runs)
         found = f": {accuracies}" if accuracies else ", without a result"
-        lines.append(f"{_minute(opening.opened_at)}, refit {opening.refit}{found}")
+        picked = f" ({opening.note})" if opening.note else ""
+        lines.append(f"{_minute(opening.opened_at)}, refit {opening.refit}{found}{picked}")
     return lines
 
 

@@ -76,7 +76,7 @@ class TestOptions:
         """Return stages and numbers of the trials that are named."""
         named = [part.strip() for words in self.trial or () for part in words.split(",")]
         if named and self.top is not None:
-            raise UsageError("a test is of the best, --top, or of trials, --trial; got both")
+            raise UsageError("a test is either of the best, --top, or of trials, --trial; got both")
         picked = []
         for part in named:
             stage, colon, number = part.rpartition(":")

@@ -8,9 +8,9 @@ import pytest
 
 # (command line, exit status, a part of what is said)
 WRONG = [
-    ("lambda", 2, "either --coarse or --fine, got neither"),
-    ("lambda --coarse --fine", 2, "either --coarse or --fine, got both"),
-    ("lamda --coarse", 2, "Did you mean 'lambda'?"),
+    ("lambda", 2, "one of --coarse, --fine, --finer and --auto, got none"),
+    ("lambda --coarse --fine", 2, "got --coarse and --fine"),
+    ("lamda --coarse", 2, "Did you mean 'lambda'"),
     ("lambda --corse", 2, "did you mean --coarse?"),
     ("lambda --coarse --lambda 0.1", 2, "--lambda is what this search varies"),
     ("lambda --coarse extra", 2, "extra"),
@@ -66,6 +66,9 @@ WRONG = [
     ("rank", 1, "no studies in search.db"),
     ("rank --storage text.db", 1, "text.db is no SQLite database"),
     ("test --top x", 2, "--top must be a whole number"),
+    ("test --trial coarse", 2, "--trial must be STAGE:NUMBER, as in coarse:4; got 'coarse'"),
+    ("test --trial coarse:0,x:y", 2, "got 'x:y'"),
+    ("test --trial coarse:0 --top 2", 2, "either of the best, --top, or of trials, --trial"),
     ("export", 2, "export needs a file"),
     ("export ranking.doc", 2, "ranking.doc"),
     ("export --format xlxs", 2, "did you mean xlsx?"),

@@ -1,5 +1,7 @@
 """The final test run: the top of the ranking, trained again, measured once and on record."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from models.data import prepared
 from models.data.sealed import open_test, prepare_final
 from studies.errors import StudyError
 from studies.final_test import final_test
+from studies.notes import is_hand_picked, on_test
 from studies.running import StoppedByRequest
 from studies.specs import to_data_spec
 from studies.stages import StageRequest
@@ -146,3 +149,88 @@ def test_a_trial_that_diverges_in_the_final_training_is_listed_without_a_result(
     assert second.test_accuracy > 0.4
     assert "rank 1 (lambda 0.0" in watch.lines[-1]
     assert "diverged in the final training" in watch.lines[-1]
+
+
+# ---------------------------------------------------------------------------- on record, and said
+
+
+def test_trials_picked_by_hand_are_tested_and_on_record_as_picked(bench):
+    study = bench.coarse().study
+    ranking = bench.ranking(study).trials
+    fifth, third = ranking[4], ranking[2]
+
+    tested = final_test(
+        bench.means(), study, picks=[(t.stage, t.trial) for t in (fifth, third, fifth)]
+    )
+
+    assert [run.rank for run in tested.opening.runs] == [3, 5]
+    assert [run.params for run in tested.opening.runs] == [third.params, fifth.params]
+    (opening,) = repository.openings(bench.database, study)
+    assert opening.note == (
+        f"hand-picked: coarse:{third.trial} (rank 3), coarse:{fifth.trial} (rank 5)"
+    )
+    assert is_hand_picked(opening)
+    assert any(line.startswith("hand-picked, rank 3 and 5") for line in tested.notes)
+    final = repository.stages(bench.database, study)[-1]
+    assert final.reason == opening.note
+
+
+def test_the_top_of_the_ranking_is_not_picked_by_hand(bench):
+    study = bench.coarse(StageRequest(n_trials=2)).study
+
+    tested = final_test(bench.means(), study, n_top=1)
+
+    assert tested.opening.note == ""
+    assert not is_hand_picked(tested.opening)
+    assert tested.notes == ()
+
+
+def test_a_test_set_opened_again_is_said_to_be_no_longer_unseen(bench):
+    study = bench.coarse(StageRequest(n_trials=2)).study
+
+    for times in ("", "1 time", "2 times"):
+        tested = final_test(bench.means(), study, n_top=1, refit="none")
+        assert any(f"opened {times} before for this study" in n for n in tested.notes) == bool(
+            times
+        )
+
+
+def test_a_test_set_that_other_studies_opened_is_said_to_be_known(bench):
+    first = bench.coarse(StageRequest(n_trials=2), name="first").study
+    second = bench.coarse(StageRequest(n_trials=2), name="second").study
+    for _ in range(2):
+        final_test(bench.means(), first, n_top=1, refit="none")
+
+    tested = final_test(bench.means(), second, n_top=1, refit="none")
+
+    assert tested.n_before == 0
+    assert tested.others == (("first", 2),)
+    assert any("the same test set was opened 2 times for first" in n for n in tested.notes)
+
+
+@pytest.mark.parametrize(
+    ("pick", "message"),
+    [
+        (("coarse", 99), r"no trial coarse:99 \(stages: coarse\)"),
+        (("fine", 0), r"no trial fine:0"),
+        (("coarse", 1), r"only complete trials are tested, coarse:1 is diverged"),
+    ],
+)
+def test_a_pick_that_cannot_be_tested_is_refused_and_the_test_set_stays_shut(bench, pick, message):
+    study = bench.coarse(StageRequest(values=(1e-3, 1e4)), training__eta=0.5).study
+
+    with pytest.raises(StudyError, match=message):
+        final_test(bench.means(), study, picks=[pick])
+
+    assert repository.openings(bench.database, study) == []
+
+
+def test_a_test_accuracy_equal_to_validation_to_all_digits_is_said(bench, monkeypatch):
+    study = bench.coarse(StageRequest(n_trials=2)).study
+    tested = final_test(bench.means(), study, n_top=1, refit="none")
+    (run,) = tested.opening.runs
+    copied = replace(run, test_accuracy=0.8125, validation_accuracy=0.8125)
+
+    lines = on_test(study, replace(tested.opening, runs=(copied,)), 0, ())
+
+    assert any("the same to all digits, 81.25 %: suspect a leak" in line for line in lines)
