@@ -418,8 +418,7 @@ def _optuna(database: Database, check: Check, plain: Plain) -> None:
             check.looked_at += len(trials[stage.id])
             check.wrong(
                 f"Optuna's study {stage.optuna_name} was deleted",
-                "the ranking does not need it; search again under another name with --study to "
-                "have one for the dashboard",
+                "the ranking does not need it; it is made anew when more trials are added",
             )
     for study in theirs:
         if study.uuid is not None and study.uuid not in known_stages:

@@ -92,20 +92,26 @@ class OptunaStage:
         self._trial_ids: dict[int, int] = {}  # by number
 
     @classmethod
-    def open(cls, database: Database, name: str, attributes: Mapping[str, Any]) -> Self:
+    def open(
+        cls, database: Database, name: str, attributes: Mapping[str, Any], *, begun: bool = False
+    ) -> Self:
         """Return the Optuna study called ``name``, made if it is not there.
 
         Args:
             database: Where our tables are, too.
             name: ``STUDY/STAGE``.
             attributes: Of the study (parent, window, reason, …), with our stage's ``uuid``.
+            begun: It should be there: if it is not, one that was renamed is looked for.
 
         Raises:
-            StorageError: If a study of that name is another's, or has another direction.
+            StorageError: If it was renamed, or a study of that name is another's, or has another
+                direction.
         """
         with _quiet(), _explained(database.label):
             storage = _storage(database)
             try:
+                if begun:
+                    _check_name(storage, database.label, name, attributes.get(UUID))
                 study = optuna.create_study(
                     study_name=name,
                     storage=storage,
@@ -158,6 +164,11 @@ class OptunaStage:
                 plain = _plain(value)
                 if key not in known or known[key] != plain:
                     self._study.set_user_attr(key, plain)
+
+    def known(self) -> set[str]:
+        """Return which trials are there, by UUID."""
+        with _quiet(), _explained(self._label):
+            return set(self._numbers())
 
     def start(self, trials: Sequence[OptunaTrial]) -> dict[str, int]:
         """Start those trials that are not there, and return the numbers of all, by UUID.
@@ -279,8 +290,8 @@ class OptunaStage:
 
     def _gone(self) -> StorageError:
         return StorageError(
-            f"{self._label} was renamed or deleted from outside; undo that, or start a study of"
-            " another name"
+            f"{self._label} was renamed or deleted from outside; give it its name back if it was"
+            " renamed, and run the same command again"
         )
 
     def _numbers(self) -> dict[str, int]:
@@ -543,6 +554,18 @@ def _schema(database: Database) -> dict[str, str] | None:
 def _close(storage: RDBStorage) -> None:
     storage.remove_session()
     storage.engine.dispose()
+
+
+def _check_name(storage: RDBStorage, label: str, name: str, uuid: object) -> None:
+    studies = storage.get_all_studies()
+    if any(study.study_name == name for study in studies):
+        return
+    for study in studies:
+        if study.user_attrs.get(UUID) == uuid:
+            raise StorageError(
+                f"Optuna's study {name!r} in {label} was renamed to {study.study_name!r}; give it "
+                "its name back, or start a study of another name"
+            )
 
 
 def _distribution(where: Range | Choices) -> BaseDistribution:

@@ -25,23 +25,39 @@ class OptunaMirror:
         self._stage = stage
         self._optuna: OptunaStage | None = None
         self._numbers: dict[str, int] = {}
+        self._begun = False
 
     def start(self, trials: Sequence[TrialRecord]) -> None:
-        """Have every trial running in Optuna, and its number there in our tables."""
-        untold = [trial for trial in trials if not trial.told]
-        if not untold:
+        """Have every trial running in Optuna, and its number there in our tables.
+
+        If somebody deleted Optuna's study, it is made anew with all that it was told before.
+
+        Raises:
+            StorageError: If somebody renamed it.
+        """
+        if all(trial.told for trial in trials):
             return
         from db.optuna_studies import OptunaTrial
 
         space = {d.name: _searched(d, trials) for d in dimensions_of(self._stage)}
+        self._begun = any(trial.number is not None for trial in trials)
         stage = self._open()
+        known = stage.known() if self._begun else set()
+        lost = {t.uuid: t for t in trials if t.told and t.uuid not in known}
+        repository.forget_told(self._database, list(lost))
+        untold = [trial for trial in trials if not trial.told or trial.uuid in lost]
         numbers = stage.start([OptunaTrial(t.uuid, _plain(t.params), space) for t in untold])
         repository.set_numbers(
             self._database,
-            {t.uuid: numbers[t.uuid] for t in untold if t.number != numbers[t.uuid]},
+            {
+                t.uuid: numbers[t.uuid]
+                for t in untold
+                if t.uuid in lost or t.number != numbers[t.uuid]
+            },
         )
         self._numbers.update(numbers)
         stage.fail_strays({trial.uuid for trial in trials})
+        self.tell(list(lost.values()))
 
     def tell(self, trials: Sequence[TrialRecord]) -> None:
         """Tell the results of finished trials, with a few points of their curves."""
@@ -97,6 +113,7 @@ class OptunaMirror:
                     "data": self._study.data_name,
                     "seed": self._study.seed,
                 },
+                begun=self._begun,
             )
         return self._optuna
 

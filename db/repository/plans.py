@@ -168,11 +168,27 @@ def set_numbers(db: Database, numbers: Mapping[str, int]) -> None:
     if not numbers:
         return
     with db.write() as session:
+        _forget(session, list(numbers))  # two trials may change numbers, which are unique
         session.execute(
             sa.update(table(Trial))
             .where(Trial.uuid == sa.bindparam("key"))
             .values(number=sa.bindparam("value")),
             [{"key": uuid, "value": int(number)} for uuid, number in numbers.items()],
+        )
+
+
+def forget_told(db: Database, uuids: Sequence[str]) -> None:
+    """Note that Optuna does not know these trials any more."""
+    if not uuids:
+        return
+    with db.write() as session:
+        _forget(session, uuids, told=False)
+
+
+def _forget(session: Session, uuids: Sequence[str], **values: bool) -> None:
+    for keys in chunks(uuids):
+        session.execute(
+            sa.update(table(Trial)).where(Trial.uuid.in_(keys)).values(number=None, **values)
         )
 
 

@@ -46,8 +46,8 @@ T = TypeVar("T")
 # In each scenario; migrations in the one that has any.
 TIMES = {STATEMENT: 5, COMMIT: 4, TWICE: 3, MIGRATION: 12, DRIVER: 3, WORKER: 2, BOTH: 2}
 TIMES |= {NO_WRITING: 3, FULL: 3}
-# What was said and is to be seen when something is wrong.
-_LONGEST = 4000
+# What is to be seen when something is wrong.
+_MOST, _LONGEST = 5, 1500
 
 
 def main() -> int:
@@ -163,11 +163,11 @@ def _print(outcomes: list[Outcome]) -> None:
             f" {sum(o.differing for o in found):9} {sum(o.running for o in found):7}"
             f" {max(o.repeated for o in found):6}"
         )
-    for outcome in outcomes:
-        if not outcome.passed:
-            print(f"\nfailed: {outcome.moment}")
-            for line in outcome.wrong:
-                print(f"    {line[-_LONGEST:]}")
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    for outcome in failed[:_MOST]:
+        print(f"\nfailed: {outcome.moment}")
+        for line in outcome.wrong:
+            print(f"    {line[-_LONGEST:]}")
 
 
 if __name__ == "__main__":

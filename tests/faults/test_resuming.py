@@ -55,10 +55,10 @@ def test_a_test_that_was_killed_while_it_looked_is_one_opening_and_one_result(be
     def killed(*_, **__):
         raise CutShortError
 
-    monkeypatch.setattr(final, "open_test", killed)
-    with pytest.raises(CutShortError):
-        final_test(bench.means(), outcome.study, n_top=2)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(final, "open_test", killed)
+        with pytest.raises(CutShortError):
+            final_test(bench.means(), outcome.study, n_top=2)
     assert [o.runs for o in repository.openings(bench.database, outcome.study)] == [()]
 
     tested = final_test(bench.means(), outcome.study, n_top=2)
