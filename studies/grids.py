@@ -12,6 +12,7 @@ BATCH_SIZE = SearchKind(
     refines=False,
     implied={"training.schedule": "constant", "training.epochs": 5},
     alone=True,
+    title="Compare batch sizes",
     question="time against accuracy: larger batches are faster, and make fewer updates",
 )
 
@@ -21,6 +22,7 @@ DATASET_SIZE = SearchKind(
     refines=False,
     replicates=3,
     draws=True,
+    title="Compare data-set sizes",
     question="how accuracy grows with the number of training samples",
 )
 
@@ -28,6 +30,7 @@ HIDDEN = SearchKind(
     name="hidden",
     dimensions=(Dimension(parameter("hidden"), values=((32,), (64,), (128,))),),
     refines=False,
+    title="Compare hidden layers",
     question="how wide and how deep the network is",
 )
 
@@ -110,5 +113,6 @@ TRICKS = SearchKind(
         "training.shuffle": False,
         "training.patience": 10,
     },
+    title="Add tricks of the trade",
     question="what shuffling, initialisation, activation and momentum add, one after another",
 )

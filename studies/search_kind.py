@@ -21,6 +21,7 @@ class SearchKind:
         replicates: Training runs a trial unless told otherwise.
         draws: Whether replicates train on other draws of the training set, too.
         alone: Whether trials are trained one after another, to be timed.
+        title: What it does, in a few words, for help.
         question: What it asks, in words, for help.
     """
 
@@ -33,6 +34,7 @@ class SearchKind:
     replicates: int = 1
     draws: bool = False
     alone: bool = False
+    title: str = ""
     question: str = ""
 
     @property

@@ -99,7 +99,7 @@ def help_text(kind: "SearchKind") -> str:
 
     if not kind.refines:
         listed = ", ".join(shown(value) for value in kind.dimensions[0].values or ())
-        return f"""Compare values of the {kind.symbol}: {kind.question}.
+        return f"""{kind.title}: {kind.question}.
 
 Trains a network for each value and ranks the values by validation accuracy. Without other wishes it
 tries {listed}. Running the same command again carries on where it stopped.
