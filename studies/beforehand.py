@@ -71,6 +71,8 @@ def beforehand(
         dimensions: What the search varies.
         equal_updates: Whether all its trials make as many updates as the recipe.
     """
+    if recipe.trainer is not None:
+        return Beforehand((), ())  # what it minimises, and from where, is the user's own business
     variations = _variations(recipe, dimensions)
     training = recipe.training
     lines = [cost_line(training.loss, strengths(training.l2_strength, to_json(dimensions)))]

@@ -148,7 +148,7 @@ def _print(
     curve: "list[EpochRecord]",
 ) -> None:
     from search.tables import curve_table, facts_table
-    from studies.penalty import cost_line, strengths
+    from studies.penalty import strengths
     from studies.recipe import from_json
 
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
@@ -160,7 +160,7 @@ def _print(
         ("made", [f"{_minute(study.created_at)}, last changed {_minute(study.updated_at)} (UTC)"]),
         ("data", _data_lines(study)),
         *_recipe_facts(study.recipe),
-        ("  cost", [cost_line(recipe.training.loss, searched).removeprefix("cost = ")]),
+        *_cost_fact(recipe, searched),
         ("training", _step_lines(study, recipe)),
         ("stages", stage_lines(ranking)),
         ("trials", [_states(ranking)]),
@@ -203,6 +203,15 @@ def _recipe_facts(recipe: dict[str, Any]) -> list[tuple[str, list[str]]]:
             stated = [f"{key} {_word(v)}" for key, v in section.items() if v is not None]
             facts.append((f"  {name}", [", ".join(stated)]))
     return facts
+
+
+def _cost_fact(recipe: "Recipe", searched: "list[float]") -> list[tuple[str, list[str]]]:
+    """Return what is minimised; nothing of a trainer of the user's own."""
+    from studies.penalty import cost_line
+
+    if recipe.trainer is not None:
+        return []
+    return [("  cost", [cost_line(recipe.training.loss, searched).removeprefix("cost = ")])]
 
 
 def _word(stated: Any) -> str:
