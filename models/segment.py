@@ -80,6 +80,7 @@ def run_segment(segment: Segment) -> SegmentResult:
         data = segment.data.open()
         if segment.warm_up:
             _warm_up(segment.plan, data)
+            started = time.perf_counter()
         state = segment.state if segment.state is not None else initial_state(segment.plan)
         state, rows = train(segment.plan, state, data, segment.n_epochs)
     return SegmentResult(segment.key, state, rows, time.perf_counter() - started)

@@ -326,6 +326,8 @@ class _StageRun:
                 n_epochs=n_epochs,
                 blas_threads=cohort.record.blas_threads,
                 plugin=plugins.of_plan(cohort.record.plan, self.trainer),
+                # What has the machine to itself is timed, not what it takes to get going.
+                warm_up=estimated and bool(self.stage.options.get("alone")),
             )
         )
 

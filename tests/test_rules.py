@@ -306,6 +306,17 @@ def test_rule_10_a_validation_accuracy_that_a_leak_would_explain_is_suspected(se
     assert "suspect a leak" in noted(answer, "points above its training accuracy")
 
 
+def test_rule_10_the_same_accuracy_on_validation_and_test_samples_is_suspected(search, samples):
+    with np.load(samples("other.npz")) as other:
+        copied = samples("copied.npz", x_val=other["x_test"], y_val=other["y_test"])
+    search(*LINEAR, "--data", copied, "--split", "canonical", "--epochs", "3")
+
+    answer = search("test", "--refit", "none")
+
+    (line,) = [line for line in answer.out.splitlines() if "to all digits" in line]
+    assert "suspect a leak" in line
+
+
 def test_rule_21_a_score_that_strong_penalties_leave_as_it_was_tells_of_none(search):
     barely = ("--eta", "1e-6", "--epochs", "1", "--low", "1e-3", "--high", "1", "--trials", "6")
 
