@@ -239,7 +239,8 @@ def _fit_losses(panels: Sequence[Axes], drawn: Sequence[tuple[float, float]]) ->
             room = (high / low) ** 0.05
             set_log(panel, low / room, high * room)
         else:
-            panel.set_ylim(min(losses) - 0.06 * (high - low), high + 0.06 * (high - low))
+            room = 0.06 * (high - low) or 0.06 * high
+            panel.set_ylim(min(losses) - room, high + room)
 
 
 def _draw_rest(

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PatchCollection
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -72,9 +72,14 @@ class _Cell:
     top: float
     trial: "RankedTrial"
 
-    def rectangle(self) -> Rectangle:
-        """Return it as it is drawn."""
-        return Rectangle((self.left, self.bottom), self.right - self.left, self.top - self.bottom)
+    def corners(self) -> list[Place]:
+        """Return its corners, one after the other."""
+        return [
+            (self.left, self.bottom),
+            (self.right, self.bottom),
+            (self.right, self.top),
+            (self.left, self.top),
+        ]
 
     def holds(self, place: Place) -> bool:
         """Return whether a place lies inside."""
@@ -140,6 +145,7 @@ def heatmap(ranking: "Ranking") -> Figure:
             (
                 _tie_note(ranking, cells),
                 f"{counted(n_below, 'trial')} below the scale of colours" if n_below else "",
+                "white cells have no result" if any(map(_is_wordless, cells)) else "",
                 unfinished_note(ranking),
             ),
         )
@@ -151,6 +157,11 @@ def _tie_note(ranking: "Ranking", cells: Sequence[Sequence["_Cell"]]) -> str:
     marks = ["="] if any(0 < len(these) <= _MOST_WORDS for these in cells) else []
     marks += ["black edge"] if not all(cells) else []
     return f"{' or '.join(marks)}: tied with the best" if marks else ""
+
+
+def _is_wordless(cells: Sequence["_Cell"]) -> bool:
+    """Return whether cells are too many to say in each of them why it has no colour."""
+    return len(cells) > _MOST_WORDS and any(cell.trial.rank is None for cell in cells)
 
 
 def _norm(trials: "Sequence[RankedTrial]") -> tuple[Normalize, int]:
@@ -185,7 +196,9 @@ def _cells(
             for line, at in zip(lines, place, strict=True):
                 line[_key(at)] = at
     across, up = (sorted(line.values()) for line in lines)
-    if len(across) < _FEWEST or len(up) < _FEWEST:
+    n_crossings = len(across) * len(up)
+    # A sampler's ten thousand trials have a hundred million crossings: they are not looked for.
+    if min(len(across), len(up)) < _FEWEST or len(tried) < _FILLED * n_crossings:
         return []
     left, bottom = _edges(across, scales[0]), _edges(up, scales[1])
     found = [
@@ -194,7 +207,7 @@ def _cells(
         for j, b in enumerate(up)
         if (there := tried.get((_key(a), _key(b)))) is not None
     ]
-    return found if len(found) >= _FILLED * len(across) * len(up) else []
+    return found if len(found) >= _FILLED * n_crossings else []
 
 
 def _place(trial: "RankedTrial", names: tuple[str, str], scales: tuple[Scale, Scale]) -> Place:
@@ -237,27 +250,24 @@ def _draw_cells(
     known = [cell for cell in cells if _accuracy(cell.trial) is not None]
     unknown = [cell for cell in cells if _accuracy(cell.trial) is None]
     values = [_accuracy(cell.trial) or 0.0 for cell in known]
-    panel.add_collection(
-        PatchCollection(
-            [cell.rectangle() for cell in known],
-            facecolors=[colours(norm(value)) for value in values],
-            edgecolors="white",
-            linewidths=0.6,
-            gid=f"{stage}-cells",
-        ),
-        autolim=False,
-    )
-    panel.add_collection(
-        PatchCollection(
-            [cell.rectangle() for cell in unknown],
-            facecolors="white",
-            edgecolors=_NOTHING,
-            linewidths=0.6,
-            hatch="////",
-            gid=f"{stage}-without",
-        ),
-        autolim=False,
-    )
+    many = len(cells) > MANY
+    for these, gid, style in (
+        (known, f"{stage}-cells", {"facecolors": [colours(norm(v)) for v in values]}),
+        (unknown, f"{stage}-without", {"facecolors": "white", "hatch": "////"}),
+    ):
+        edge = "white" if these is known else _NOTHING
+        panel.add_collection(
+            PolyCollection(
+                [cell.corners() for cell in these],
+                # Many cells touch each other: edges would cover them.
+                edgecolors="face" if many else edge,
+                linewidths=0.2 if many else 0.6,
+                rasterized=many,
+                gid=gid,
+                **style,
+            ),
+            autolim=False,
+        )
     if outlined:
         left, right = min(c.left for c in cells), max(c.right for c in cells)
         bottom, top = min(c.bottom for c in cells), max(c.top for c in cells)
@@ -330,7 +340,7 @@ def _draw_dots(
         s=9 if many else 34,
         marker=mark.shape,
         edgecolors=[BLACK if trial.tied else LIGHT for trial in known],
-        linewidths=[0.9 if trial.tied else 0.4 for trial in known],
+        linewidths=[(0.3 if many else 0.9) if t.tied else (0.0 if many else 0.4) for t in known],
         rasterized=many,
         zorder=3,
         gid=f"{stage}-dots",
@@ -341,10 +351,10 @@ def _draw_dots(
             panel.scatter(
                 [place[0] for place in ended],
                 [place[1] for place in ended],
-                s=9 if many else 24,
+                s=4 if many else 24,
                 marker=shape,
                 c=BLACK,
-                linewidths=0.9,
+                linewidths=0.4 if many else 0.9,
                 zorder=3,
                 gid=f"{stage}-{state}",
             )

@@ -1,10 +1,13 @@
 """A figure as a file: the same figure is the same bytes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from search.errors import UsageError
 from search.figures.style import DPI, caption_of, house_style
@@ -45,9 +48,34 @@ def rendered(figure: Figure, file_format: str) -> bytes:
     It holds no time and no user's name, and says inside what it shows.
     """
     buffer = BytesIO()
-    with house_style():
+    with house_style(), _laid_out(figure):
         figure.savefig(buffer, format=file_format, dpi=DPI, metadata=_metadata(figure, file_format))
     return buffer.getvalue()
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Keep panels where their layout puts them, to the millionth of a figure.
+
+    The layout's solver takes its constraints in the order of their addresses, so that the last
+    digits differ from run to run; in an SVG they are part of names.
+    """
+    engine = figure.get_layout_engine()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    places = [
+        (panel, panel.get_position(original=True), panel.get_in_layout()) for panel in figure.axes
+    ]
+    for panel, place, _ in places:
+        rounded = Bbox.from_bounds(*(round(each, 6) for each in place.bounds))
+        panel.set_position(rounded, which="original")
+    try:
+        yield
+    finally:
+        for panel, place, in_layout in places:
+            panel.set_position(place, which="original")
+            panel.set_in_layout(in_layout)
+        figure.set_layout_engine(engine)
 
 
 def _metadata(figure: Figure, file_format: str) -> dict[str, Any]:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from studies.reading import Ranking
 
 _BATCH: Final = "batch_size"
+# More points than these are not all named.
+_MOST_NAMES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def _draw_times(
             )
     first = next(iter(stage_marks(ranking).values()))
     draw_points(panel, seconds, [each.accuracy for each in timed], trials, first, "times")
-    for each in timed:
+    for each in timed if len(timed) <= _MOST_NAMES else on_front[:_MOST_NAMES]:
         panel.annotate(
             f"{each.size:,.0f}",
             (each.seconds, 100 * each.accuracy),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # More marks than these are drawn as pixels in files that are otherwise made of lines, and smaller.
 MANY: Final = 300
+# More marks than these touch each other at the bottom of a figure.
+_CROWD: Final = 40
 # What ended a trial without a result, and its mark at the bottom of a figure.
 ENDS: Final[dict[str, tuple[str, str]]] = {
     "diverged": ("x", "diverged"),
@@ -193,10 +195,10 @@ def draw_ends(
         panel.scatter(
             at,
             [0.03] * len(at),
-            s=26,
+            s=26 if len(at) <= _CROWD else 8,
             marker=shape,
             c=BLACK,
-            linewidths=1.1,
+            linewidths=1.1 if len(at) <= _CROWD else 0.5,
             zorder=5,
             transform=panel.get_xaxis_transform(),
             gid=state,
