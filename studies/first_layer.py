@@ -47,7 +47,8 @@ def read_first_layer(database: Database, ranking: Ranking, trial: RankedTrial) -
     finished = None
     if stored is not None:
         finished = state_from_bytes(stored[1]).finished.get(source.slot or 0)
-    if finished is None:
+    # A trainer of the user's leaves none.
+    if finished is None or not finished.parameters.n_trials:
         raise StudyError(
             f"the weights of trial {name} of {ranking.study.name} are not in {database.label}: "
             f"it is {trial.state}"

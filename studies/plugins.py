@@ -42,7 +42,7 @@ def plugin_of(recipe: Recipe, source: str | None, point: Mapping[str, Value]) ->
         return None
     stated = to_json(recipe)
     searched = {name.removeprefix(OWN): value for name, value in to_params(point).items()}
-    values = {**stated["network"], **stated["training"], **stated["params"], **searched}
+    values = {**stated["network"], **stated["training"], **stated.get("params", {}), **searched}
     stated_values = {name: value for name, value in values.items() if value is not None}
     return Plugin(recipe.trainer, source, json.dumps(stated_values), recipe.training.score)
 

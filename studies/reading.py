@@ -11,7 +11,7 @@ from typing import Any
 from db import repository
 from db.engine import Database
 from db.records import StageRecord, StudyRecord
-from studies.dimensions import PARAMETERS
+from studies.dimensions import PARAMETERS, parameter
 from studies.errors import StudyError
 from studies.notes import looks_unpenalised, notes, on_penalty
 from studies.ranking import RankedTrial, StageSummary, judged, rank_trials, ranking_json
@@ -194,7 +194,7 @@ def stage_range(stage: StageRecord) -> LogRange | None:
 def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
     tried = [trial.params[stage.parameter] for trial in trials if trial.stage == stage.name]
     dimensions = stage.options.get("dimensions")
-    if not PARAMETERS[stage.parameter].numeric:
+    if not parameter(stage.parameter).numeric:
         return StageSummary(
             name=stage.name,
             low=None,

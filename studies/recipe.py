@@ -396,10 +396,9 @@ def final_recipe(recipe: Recipe) -> Recipe:
 def to_json(recipe: Recipe) -> Stated:
     """Return the recipe as JSON has it: sections and keys as users write them."""
     stated = recipe.model_dump(mode="json", by_alias=True)
-    if recipe.trainer is None:
-        # Nor do recipes have these of before there were trainers of one's own.
-        del stated["trainer"], stated["params"]
-    return stated
+    # Nor do recipes have these of before there were trainers of one's own.
+    unused = [key for key in ("trainer", "params") if not stated[key]]
+    return {key: value for key, value in stated.items() if key not in unused}
 
 
 def from_json(stated: Mapping[str, Any], source: str = "recipe") -> Recipe:

@@ -76,10 +76,11 @@ def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
         ranking = read_ranking(database, found)
         openings = repository.openings(database, found)
         curve = _best_curve(database, ranking)
+        failures = _failures(database, ranking)
     if output.json:
-        say_json(_study_json(found, ranking, openings, curve))
+        say_json(_study_json(found, ranking, openings, curve) | {"failures": failures})
         return
-    _print(found, ranking, openings, curve)
+    _print(found, ranking, openings, curve, failures)
     say(f"\nnext: {following(ranking, storage)}")
 
 
@@ -96,6 +97,19 @@ def _best_curve(database: "Database", ranking: "Ranking") -> "list[EpochRecord]"
     if not runs:
         return []
     return repository.epoch_rows(database, run_ids=[runs[0].id])
+
+
+def _failures(database: "Database", ranking: "Ranking") -> list[str]:
+    """Return why trials failed, a line each."""
+    from db import repository
+
+    failed = {t.uuid: f"{t.stage}:{t.trial}" for t in ranking.trials if t.state == "failed"}
+    if not failed:
+        return []
+    rows = repository.trial_rows(database, ranking.study)
+    names = {row.id: failed[row.uuid] for row in rows if row.uuid in failed}
+    runs = repository.run_rows(database, trial_ids=list(names))
+    return [f"{names[run.trial_id]}: {run.failure}" for run in runs if run.failure]
 
 
 def _study_json(
@@ -146,6 +160,7 @@ def _print(
     ranking: "Ranking",
     openings: "list[TestOpeningRecord]",
     curve: "list[EpochRecord]",
+    failures: list[str],
 ) -> None:
     from search.tables import curve_table, facts_table
     from studies.penalty import strengths
@@ -163,7 +178,7 @@ def _print(
         *_cost_fact(recipe, searched),
         ("training", _step_lines(study, recipe)),
         ("stages", stage_lines(ranking)),
-        ("trials", [_states(ranking)]),
+        ("trials", [_states(ranking), *failures]),
         ("test set", _opening_lines(openings)),
         ("made with", [", ".join(f"{name} {text}" for name, text in study.versions.items())]),
         ("machine", [", ".join(f"{name} {text}" for name, text in study.machine.items())]),
@@ -197,7 +212,8 @@ def _data_lines(study: "StudyRecord") -> list[str]:
 
 def _recipe_facts(recipe: dict[str, Any]) -> list[tuple[str, list[str]]]:
     """Return a fact a section: its keys and values as a recipe file has them."""
-    facts = [("recipe", [f"seed {recipe['seed']}"])]
+    trainer = f", trainer {recipe['trainer']}" if recipe.get("trainer") else ""
+    facts = [("recipe", [f"seed {recipe['seed']}{trainer}"])]
     for name, section in recipe.items():
         if isinstance(section, dict):
             stated = [f"{key} {_word(v)}" for key, v in section.items() if v is not None]

@@ -137,19 +137,21 @@ def stage_lines(ranking: "Ranking") -> list[str]:
 def following(ranking: "Ranking", storage: StorageOptions) -> str:
     """Return the command that comes after looking at this ranking."""
     study, place = ranking.study, storage.storage
+    # A trainer of the user's is imported only where their recipe file names it.
+    own = ("--recipe", "FILE") if study.recipe.get("trainer") else ()
     if any(trial.state in {"planned", "running"} for trial in ranking.trials):
         # All stages after the second go on with --finer; grids have one stage and no flag.
         flag = (f"--{ranking.stages[-1].name.partition('-')[0]}",) if ranking.refines else ()
-        return typed(study.search, *flag, "--study", study.name, storage=place)
+        return typed(study.search, *flag, "--study", study.name, *own, storage=place)
     if ranking.best is None:
         flag = ("--coarse",) if ranking.refines else ()
-        again = typed(study.search, *flag, "--study", f"{study.name}-2", storage=place)
+        again = typed(study.search, *flag, "--study", f"{study.name}-2", *own, storage=place)
         return f"{again} with a smaller --eta or --eta-max: no trial is complete"
     if any(trial.test_accuracy is not None for trial in ranking.trials):
         return typed("export", study.name, file_name(study.name), storage=place)
     if len(ranking.stages) == 1 and ranking.refines:
-        return typed(study.search, "--fine", "--study", study.name, storage=place)
-    return typed("test", study.name, storage=place)
+        return typed(study.search, "--fine", "--study", study.name, *own, storage=place)
+    return typed("test", study.name, *own, storage=place)
 
 
 def file_name(study: str) -> str:

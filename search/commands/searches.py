@@ -508,4 +508,7 @@ def _next(
     words = (kind.name, "--fine", *named)
     if outcome.stage.name != COARSE or not kind.refines:
         words = ("test", *(named and (study.name,)))
+    if outcome.recipe.trainer is not None and recipe.path is not None:
+        # A trainer of the user's is imported only where their recipe file names it.
+        words = (*words, "--recipe", str(recipe.path))
     return typed(*words, storage=storage.storage, data_dir=recipe.data.data_dir)

@@ -1,0 +1,69 @@
+"""The page on trainers of one's own is true: its example is carried out as it stands."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def own(own_folder, monkeypatch):
+    """The example's files; the function is looked for in the folder the command is run in."""
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+    (own_folder / "own.py").write_text(blocks("python")[0], encoding="utf-8")
+    (own_folder / "own.toml").write_text(blocks("toml")[0], encoding="utf-8")
+    yield own_folder
+    sys.modules.pop("own", None)
+
+
+def test_the_example_runs_from_nothing_to_the_final_test(own, search):
+    lines = [line.removeprefix("$ python -m search ") for line in blocks("console")[0].splitlines()]
+    answers = [search(*line.split(), "--jobs", "1") for line in lines]
+
+    assert [answer.status for answer in answers] == [0, 0, 0], answers[-1].err
+    assert answers[0].out.endswith("next: python -m search lambda --fine --recipe own.toml\n")
+    assert answers[1].out.endswith("next: python -m search test --recipe own.toml\n")
+    assert "trainer own:train" in answers[0].err
+    best = search("rank", "--json").json["trials"][0]
+    assert best["validation_accuracy"] > 0.9
+    assert best["test_accuracy"] > 0.9
+    assert search("check").status == 0
+
+
+def test_a_study_shows_its_trainer_and_why_trials_failed(own, search):
+    text = (own / "own.py").read_text(encoding="utf-8")
+    first = "    rng = np.random"
+    fails = f'    assert params["lambda"] < 1, "too much"\n{first}'
+    (own / "own.py").write_text(text.replace(first, fails), encoding="utf-8")
+    line = "lambda --coarse --recipe own.toml --epochs 1 --values 0.1,1 --jobs 1"
+
+    answer = search(*line.split())
+    shown, found = search("show"), search("show", "--json").json
+
+    assert answer.status == 0
+    assert "note: the trial at lambda 1 failed: AssertionError: too much" in answer.err
+    assert re.search(r"coarse:1: AssertionError: too much", shown.out)
+    assert "seed 0, trainer own:train" in shown.out
+    assert shown.out.endswith("--study digits/lambda --recipe FILE\n")
+    assert found["failures"] == ["coarse:1: AssertionError: too much"]
+    assert found["recipe"]["trainer"] == "own:train"
+
+
+def test_without_the_recipe_file_nothing_is_imported(own, search):
+    line = "lambda --coarse --recipe own.toml --epochs 1 --values 0.1,1 --jobs 1"
+    assert search(*line.split()).status == 0
+    sys.modules.pop("own")
+
+    for words in ("lambda --fine", "lambda --coarse --values 0.1,1,2", "test"):
+        answer = search(*words.split())
+        assert answer.status == 1
+        assert "add --recipe FILE, the recipe it was begun with" in answer.err
+    assert "own" not in sys.modules
