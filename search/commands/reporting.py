@@ -1,0 +1,212 @@
+"""``report``: a study as one file, to be handed in and checked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from search import export as exports
+from search.commands.ranking import chosen
+from search.console import note, say, say_json
+from search.errors import ExportError
+from search.options import (
+    OUTPUT,
+    DataDir,
+    OutputOptions,
+    StorageOptions,
+    StudyArgument,
+    option,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from db.engine import Database
+    from db.records import StudyRecord
+    from search.progress import Watch
+    from search.report import Rendered
+    from studies.report_parts import Report
+    from studies.report_setup import GradientCheck
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What the report holds, and where it goes."""
+
+    out: Annotated[
+        Path | None,
+        option(
+            OUTPUT,
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="The file to write, .html, .md, .tex or .pdf (default: STUDY-report.html).",
+        ),
+    ] = None
+    no_figures: Annotated[
+        bool, option(OUTPUT, "--no-figures", help="Leave figures out (default: draw them).")
+    ] = False
+    no_gradcheck: Annotated[
+        bool,
+        option(
+            OUTPUT,
+            "--no-gradcheck",
+            help="Do not check the gradients, which needs the data (default: check them).",
+        ),
+    ] = False
+    data_dir: DataDir = None
+
+
+def report(
+    study: StudyArgument, what: ReportOptions, storage: StorageOptions, output: OutputOptions
+) -> None:
+    """Write a report of a study: html, md, tex or pdf.
+
+    Question, recipe, data, parameter counts, gradient check, stages and why they looked where they
+    did, ranking with intervals and ties, figures, final test, warnings, and the commands that make
+    it all again. Numbers come from the database; only gradients are checked anew, on a few samples.
+    HTML is one file. Markdown and LaTeX have their figures in a folder beside them. A file that is
+    there is replaced.
+
+    Examples:
+        python -m search report
+        python -m search report mnist/lambda -o report.tex
+        python -m search report mnist/lambda -o report.md --no-figures
+    """
+    from db.engine import open_database
+    from search.report import format_of, rendered
+    from studies.report import read_report
+
+    file_format = format_of(what.out)
+    if file_format == "pdf":
+        from search.report.pdf import check_compiler
+
+        check_compiler()
+    with open_database(storage.url, read_only=True) as database:
+        found = chosen(database, study, quiet=output.quiet)
+        file = what.out or Path(f"{_stem(found.name)}-report.html")
+        folder = file.with_name(f"{file.stem}-figures")
+        exports.check_place(file)
+        if folder.exists() and not folder.is_dir():
+            raise ExportError(f"figures are written into a folder, got the file {folder}")
+        gradients = _gradients(found, what, quiet=output.quiet)
+        contents = read_report(database, found, gradients)
+        figures = {} if what.no_figures else _figures(database, found)
+    files = rendered(contents, file_format, figures, folder.name)
+    _write(file, folder, files)
+    if output.json:
+        say_json(_to_json(contents, file, folder, files, figures))
+        return
+    say(f"{file}: {contents.title}")
+    if files.beside:
+        say(f"{folder}: {len(files.beside)} figures")
+    if not contents.finished:
+        note("this search is not finished, and the report says so", quiet=output.quiet)
+    elif not contents.n_openings:
+        note("the test set was not opened yet, and the report says so", quiet=output.quiet)
+
+
+def _stem(study: str) -> str:
+    """Return a study's name as a file's: without what some file system has no place for."""
+    plain = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", study)
+    return plain[:_LONGEST].strip(". ") or "study"
+
+
+# File systems take 255 bytes, and a letter may be four.
+_LONGEST = 50
+
+
+def _gradients(study: "StudyRecord", what: ReportOptions, *, quiet: bool) -> "GradientCheck | str":
+    """Return the gradients of the study's network checked, or why they are not."""
+    if what.no_gradcheck:
+        return f"it was left out with --no-gradcheck; {_CHECK}"
+    from models.data import status
+    from models.errors import ModelError
+    from search.progress import watching
+
+    trainer = study.recipe.get("trainer")
+    if trainer is not None:
+        return f"the study is trained by {trainer}, whose gradients are its own; {_CHECK}"
+    try:
+        # Nobody who asks for a report expects a download.
+        states = {each.info.name: each.state for each in status(what.data_dir)}
+        if states.get(study.data_name) == "to download":
+            return f"the data set {study.data_name} is not on this machine; {_CHECK}"
+        with watching(quiet=quiet) as watch:
+            return _checked(study, what.data_dir, watch)
+    except ModelError as error:
+        return f"{error}; {_CHECK}"
+
+
+_CHECK = "python -m search gradcheck checks those of this program"
+
+
+def _checked(study: "StudyRecord", data_dir: Path | None, watch: "Watch") -> "GradientCheck":
+    from search.commands.networks import checked_networks
+    from studies.recipe import from_json
+    from studies.report_setup import CheckedNetwork, GradientCheck
+
+    recipe = from_json(study.recipe, f"the recipe of study {study.name}")
+    checks, on = checked_networks(recipe, data_dir, watch)
+    return GradientCheck(
+        on=on,
+        networks=[
+            CheckedNetwork(
+                name=" ".join(
+                    [
+                        "-".join(map(str, check.network.widths)),
+                        *([check.network.activation] if check.network.hidden else []),
+                        check.network.loss,
+                    ]
+                ),
+                l2_strength=check.l2_strength,
+                parameters=check.parameters,
+            )
+            for check in checks
+        ],
+    )
+
+
+def _figures(database: "Database", study: "StudyRecord") -> "dict[str, Figure]":
+    """Return the figures that suit the study, by kind."""
+    from search.errors import FigureError
+    from search.figures.kinds import KINDS, Subject
+    from studies.reading import read_ranking
+
+    subject = Subject(database, read_ranking(database, study))
+    figures = {}
+    for name, kind in KINDS.items():
+        try:
+            figures[name] = kind.draw(subject)
+        except FigureError:
+            continue  # it does not suit the study, or nothing is there to draw yet
+    return figures
+
+
+def _write(file: Path, folder: Path, files: "Rendered") -> None:
+    """Write the report last: where it is, its figures are."""
+    if files.beside:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ExportError(
+                f"the folder {folder} cannot be made: {error.strerror or error}"
+            ) from error
+    for name, contents in files.beside.items():
+        exports.write(folder / name, contents)
+    exports.write(file, files.page)
+
+
+def _to_json(
+    contents: "Report", file: Path, folder: Path, files: "Rendered", figures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what ``report --json`` prints: a stable contract, see ``docs/cli.md``."""
+    return {
+        "study": contents.study,
+        "file": str(file),
+        "finished": contents.finished,
+        "test_openings": contents.n_openings,
+        "figures": list(figures),
+        "files_beside": [str(folder / name) for name in files.beside],
+    }

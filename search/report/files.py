@@ -1,0 +1,110 @@
+"""The files of a report: the page itself, and figures beside it where it cannot hold them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from search.errors import UsageError
+from search.report.captions import numbered
+from studies.report_parts import Report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A report ready to be written.
+
+    Attributes:
+        page: The file itself.
+        beside: Figures, by their names in the folder beside it.
+    """
+
+    page: bytes
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def rendered(
+    report: Report, file_format: str, figures: "Mapping[str, Figure]", folder: str
+) -> Rendered:
+    """Return the files of a report.
+
+    Args:
+        report: What it says.
+        file_format: One of ``FORMATS``.
+        figures: By kind; those whose place the report names are shown.
+        folder: What the folder of the figures is called, for formats that need one.
+
+    Raises:
+        ExportError: If it cannot be made on this machine.
+    """
+    return FORMATS[file_format](report, figures, folder)
+
+
+def format_of(file: Path | None) -> str:
+    """Return the format that a file's ending names; HTML without a file.
+
+    Raises:
+        UsageError: If it is none of ours.
+    """
+    if file is None:
+        return "html"
+    ending = file.suffix.lower().removeprefix(".")
+    found = _ENDINGS.get(ending, ending)
+    if found not in FORMATS:
+        raise UsageError(f"reports must end in .{', .'.join(FORMATS)}, got {file.name}")
+    return found
+
+
+# Each is imported when it is asked for: start-up counts.
+
+
+def _html(report: Report, figures: "Mapping[str, Figure]", _folder: str) -> Rendered:
+    from search.report.html import page
+
+    return Rendered(page(report, figures))
+
+
+def _md(report: Report, figures: "Mapping[str, Figure]", folder: str) -> Rendered:
+    from search.report.markdown import text
+
+    captions = numbered(report, figures)
+    beside = _drawn(figures, captions, "png")
+    return Rendered(text(report, captions, folder).encode(), beside)
+
+
+def _tex(report: Report, figures: "Mapping[str, Figure]", folder: str) -> Rendered:
+    from search.report.latex import text
+
+    captions = numbered(report, figures)
+    beside = _drawn(figures, captions, "pdf")
+    return Rendered(text(report, captions, folder).encode(), beside)
+
+
+def _pdf(report: Report, figures: "Mapping[str, Figure]", _folder: str) -> Rendered:
+    from search.report.pdf import compiled
+
+    source = _tex(report, figures, "figures")
+    return Rendered(compiled(source.page, "figures", source.beside))
+
+
+def _drawn(
+    figures: "Mapping[str, Figure]", kinds: Iterable[str], file_format: str
+) -> dict[str, bytes]:
+    """Return the files of some figures; matplotlib is only imported where there are any."""
+    if not figures:
+        return {}
+    from search.figures.rendering import rendered as drawn
+
+    return {f"{kind}.{file_format}": drawn(figures[kind], file_format) for kind in kinds}
+
+
+FORMATS: Final[dict[str, Callable[[Report, "Mapping[str, Figure]", str], Rendered]]] = {
+    "html": _html,
+    "md": _md,
+    "tex": _tex,
+    "pdf": _pdf,
+}
+_ENDINGS: Final = {"htm": "html", "markdown": "md", "latex": "tex"}

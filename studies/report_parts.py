@@ -1,0 +1,133 @@
+"""What a report is made of: plain values that know nothing of pages, files or figures."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Tone = Literal["plain", "note", "warning"]
+Kind = Literal[
+    "text", "whole", "percent", "measured", "interval", "loss", "value", "seconds", "error"
+]
+"""What a column holds.
+
+``percent`` is a share in [0, 1]; ``measured`` a share and its standard error, which may be
+``None``; ``interval`` two shares; ``value`` a searched value; ``error`` a small positive number.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Some sentences."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list, an entry a sentence."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names and what belongs to them."""
+
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its heading, and what its cells are."""
+
+    heading: str
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; its numbers are exact, to be rounded where they are shown.
+
+    Attributes:
+        caption: What it shows.
+        rows: A cell a column; ``None`` is what is not known.
+        strong: Positions of the rows that stand out.
+    """
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    strong: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"rows must have a cell a column, got {len(row)} for {len(self.columns)}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines to be copied as they stand; ``label`` says what they are."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The place of a figure, by its kind; it stays empty where the study has none."""
+
+    kind: str
+
+
+Block = Paragraph | Items | Facts | Table | Code | Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A chapter; ``name`` is one word to refer to it by."""
+
+    name: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is to be said of a study.
+
+    Attributes:
+        study: Its name.
+        title: What was searched, on what.
+        finished: Whether no trial is left to be trained.
+        n_openings: How many times the test set was opened for it.
+    """
+
+    study: str
+    title: str
+    finished: bool
+    n_openings: int
+    sections: tuple[Section, ...]
+
+    def section(self, name: str) -> Section:
+        """Return a section by its name."""
+        return next(section for section in self.sections if section.name == name)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield all blocks, from top to bottom."""
+        for section in self.sections:
+            yield from section.blocks
+
+    def tables(self) -> Iterator[Table]:
+        """Yield all tables, from top to bottom."""
+        for block in self.blocks():
+            if isinstance(block, Table):
+                yield block
+
+
+def notes_of(lines: Sequence[str], tone: Tone = "note") -> tuple[Paragraph, ...]:
+    """Return a paragraph a line."""
+    return tuple(Paragraph(line, tone) for line in lines)
