@@ -188,10 +188,12 @@ def _again(source: Source) -> Iterator[Block]:
             ("machine", ", ".join(f"{name} {text}" for name, text in study.machine.items())),
         )
     )
+    trainer = source.recipe.trainer
+    own = "" if trainer is None else f", the file of {trainer} as it was"
     yield Paragraph(
-        "In an empty folder, with the same data (compare the fingerprints) and the same versions, "
-        "these commands lead to the same table. Another number of cores or another BLAS may change "
-        "last digits."
+        f"In an empty folder, with the same data (compare the fingerprints){own} and the same "
+        "versions, these commands lead to the same table. Another number of cores or another BLAS "
+        "may change last digits."
     )
     if again.file_name is not None:
         yield Code(again.file_name, again.file_text)

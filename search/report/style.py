@@ -59,7 +59,7 @@ TEMPLATE: Final = """\
 </figure>
 {% elif kind == "Table" %}
 {% set place.n = place.n + 1 %}
-<figure class="table">
+<figure class="table{{ " short" if block.rows|length <= 20 }}">
 <figcaption id="table-{{ place.n }}">{{ block.caption|prose }}</figcaption>
 <div class="wide" role="region" aria-labelledby="table-{{ place.n }}" tabindex="0">
 <table aria-labelledby="table-{{ place.n }}">
@@ -194,13 +194,14 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .8r
     --page: #fff; --ink: #000; --soft: #444; --line: #bbb; --band: #f4f4f4;
     --link: #000; --warning: #000; --warned: #fff; --noted: #fff; --strong: #eee;
   }
-  body { padding: 0; max-width: none; font-size: 10pt; }
+  html { font-size: 9.5pt; }
+  body { padding: 0; max-width: none; }
   nav { display: none; }
   .wide { overflow: visible; }
   table { font-size: 7.5pt; }
   th, td { padding: 1.5pt 4pt; }
   thead { display: table-header-group; }
-  tr, .picture, .warning, .note, dl > div { break-inside: avoid; }
+  tr, .short, .picture, .warning, .note, dl > div { break-inside: avoid; }
   h2, .table figcaption { break-after: avoid; }
   .picture { max-width: 12cm; }
   pre { font-size: 7.5pt; }
