@@ -24,6 +24,7 @@ from studies.errors import SpaceError, StudyError
 from studies.narrowing import Narrowing, ScoredTrial, narrowed
 from studies.pruning import PRUNERS
 from studies.refinement import fine_grid
+from studies.registry import SEARCHES
 from studies.runs import Manner
 from studies.search_kind import SearchKind
 from studies.spaces import LogRange, is_same
@@ -177,8 +178,10 @@ def coarse_spec(kind: SearchKind, request: StageRequest, n_train: int | None = N
         SpaceError: If the parameter cannot be searched so.
     """
     dimensions = tuple(_asked(d, kind, request) for d in kind.dimensions)
+    usual = SEARCHES.get(kind.name)
     if not request.names_values:
         dimensions = tuple(_fitting(d, n_train) for d in dimensions)
+    if not request.names_values and usual and usual.dimensions == kind.dimensions:
         reason = f"the usual range of a coarse {kind.name} search"
         if not kind.refines:
             reason = f"the usual values of a {kind.name} search"

@@ -78,10 +78,8 @@ def _stopped(
         return None
     end = curve[-1]
     highest = max(curve, key=lambda row: (row.validation_accuracy or 0.0, -row.epoch))
-    line = (
-        f"the best trial ended after epoch {end.epoch} with a validation accuracy of "
-        f"{_percent(end)}, "
-    )
+    whose = "the best trial" + ("'s first replicate" if best and best.replicates > 1 else "")
+    line = f"{whose} ended after epoch {end.epoch} with a validation accuracy of {_percent(end)}, "
     line += (
         f"and had its highest, {_percent(highest)}, after epoch {highest.epoch}"
         if highest.epoch < end.epoch
@@ -133,7 +131,7 @@ def _at_one_eta(ranking: "Ranking", searched: set[str]) -> str | None:
         if differ:
             eta = next(value for value in (etas[0], etas[2]) if value is not None)
             listed = "; ".join(
-                " and ".join(sorted(of_eta[key])) + (" hidden layers" if "hidden" in key else "")
+                _listed(of_eta[key]) + (" hidden layers" if "hidden" in key else "")
                 for key in differ
             )
             return (
@@ -141,6 +139,11 @@ def _at_one_eta(ranking: "Ranking", searched: set[str]) -> str | None:
                 "`python -m search eta --coarse` with the options of each finds it"
             )
     return None
+
+
+def _listed(choices: set[str]) -> str:
+    *others, last = sorted(choices, key=lambda choice: (len(choice), choice))
+    return f"{', '.join(others)} and {last}"
 
 
 def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
