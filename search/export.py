@@ -1,6 +1,7 @@
 """A ranking as a table in a file: exact for programs, rounded for people."""
 
 import csv
+import html
 import json
 import os
 import re
@@ -116,6 +117,10 @@ def exact(ranking: "Ranking") -> dict[str, list[Any]]:
         found[name] = _of_one_kind([trial["params"].get(name) for trial in trials])
     for name in _MEASURED:
         found[name] = [trial[name] for trial in trials]
+    for place, name in enumerate(_ENDS):
+        found[name] = [t["interval"] and t["interval"][place] for t in trials]
+    for name in _MARKS:
+        found[name] = [trial[name] for trial in trials]
     return found
 
 
@@ -137,8 +142,8 @@ def frame(ranking: "Ranking") -> "pd.DataFrame":
     found = exact(ranking)
     # A missing rank would turn the others into 1.0, 2.0, ...
     whole = dict.fromkeys(("seed", "rank", "trial", "replicates"), "Int64")
-    real = dict.fromkeys(_MEASURED[1:], "float64")
-    types = whole | real
+    real = dict.fromkeys((*_MEASURED[1:], *_ENDS), "float64")
+    types = whole | real | dict.fromkeys(_MARKS, "boolean")
     for name in found.keys() - types.keys():
         kind = next((type(value) for value in found[name] if value is not None), None)
         if kind in _TYPES:
@@ -154,13 +159,19 @@ _MEASURED: Final = (
     "train_accuracy",
     "seconds",
     "test_accuracy",
+    "standard_deviation",
+    "difference",
+    "margin",
 )
+_ENDS: Final = ("interval_low", "interval_high")
+_MARKS: Final = ("tied", "reused")
 
 
 def rounded(ranking: "Ranking") -> "pd.DataFrame":
     """Return what people read of a ranking, as text; columns without anything are left out."""
     import pandas as pd
 
+    from search.tables import interval
     from search.words import percent, value
 
     trials = ranking.trials
@@ -175,9 +186,13 @@ def rounded(ranking: "Ranking") -> "pd.DataFrame":
         },
         "state": [t.state for t in trials],
         f"validation accuracy, {epoch} (%)": accuracies,
+        "95 % interval": ["" if t.interval is None else interval(t.interval) for t in trials],
+        "SD over seeds": [_known(t.standard_deviation, percent) for t in trials],
+        "tied": ["=" if t.tied else "" for t in trials],
         f"validation loss, {epoch}": [_known(t.validation_loss, "{:.4f}".format) for t in trials],
         f"training accuracy, {epoch} (%)": [_known(t.train_accuracy, percent) for t in trials],
         "test accuracy (%)": [_known(t.test_accuracy, percent) for t in trials],
+        "reused": ["yes" if t.reused else "" for t in trials],
     }
     if all(state == "complete" for state in columns["state"]):
         del columns["state"]
@@ -203,7 +218,7 @@ def _left(ranking: "Ranking") -> set[str]:
         for name, symbol in _symbols(ranking).items()
         if any(isinstance(trial.params.get(name), str | list | tuple) for trial in ranking.trials)
     }
-    return {"stage", "state"} | words
+    return {"stage", "state", "tied", "reused"} | words
 
 
 # ------------------------------------------------------------------------------- for spreadsheets
@@ -265,13 +280,14 @@ def _md(ranking: "Ranking") -> bytes:
     escaped = table.map(lambda text: text.replace("|", r"\|"))
     align = ["left" if name in left else "right" for name in table]
     text = escaped.to_markdown(index=False, disable_numparse=True, colalign=align)
-    return f"{text}\n".encode()
+    return "\n\n".join((text, *_legend(ranking))).encode() + b"\n"
 
 
 def _html(ranking: "Ranking") -> bytes:
     file = StringIO()
     rounded(ranking).to_html(file, index=False, border=0, justify="left")
-    return f'<meta charset="utf-8">\n{file.getvalue()}\n'.encode()
+    below = "".join(f"<p>{html.escape(line)}</p>\n" for line in _legend(ranking))
+    return f'<meta charset="utf-8">\n{file.getvalue()}\n{below}'.encode()
 
 
 def _tex(ranking: "Ranking") -> bytes:
@@ -281,7 +297,16 @@ def _tex(ranking: "Ranking") -> bytes:
     cells = table.map(_tex_text)
     align = "".join("l" if name in left else "r" for name in table)
     style = cells.rename(columns=headings).style.hide(axis="index")
-    return str(style.to_latex(hrules=True, column_format=align)).encode()
+    text = str(style.to_latex(hrules=True, column_format=align))
+    below = "".join(f"\n\\par\\noindent {_tex_text(line)}\n" for line in _legend(ranking))
+    return f"{text}{below}".encode()
+
+
+def _legend(ranking: "Ranking") -> tuple[str, ...]:
+    """Return what intervals and marks mean: a table is not to be read without."""
+    from studies.notes import legend
+
+    return legend(ranking)
 
 
 def _tex_text(text: str) -> str:

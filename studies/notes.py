@@ -47,12 +47,12 @@ def legend(ranking: "Ranking") -> tuple[str, ...]:
             f"difference may be chance (95 %, {_values(ranking, comparison.n_points)} compared)"
         )
     if replicated:
-        line = "± SE and interval (95 %): of the mean over seeds, on these validation samples"
+        line = "95 % intervals: of the mean over seeds, on these validation samples"
         if n_samples:
             line += f"; {n_samples:,} others would shift all accuracies, by {_shift(ranking)} (SE)"
         lines.append(line)
     if single:
-        whose = "those of trials with one replicate" if replicated else "± SE and interval (95 %)"
+        whose = "those of trials with one replicate" if replicated else "95 % intervals"
         lines.append(
             f"{whose}: of {n_samples:,} validation samples; seeds were not repeated, so what "
             "another seed would give is not known (--replicates tells)"

@@ -177,7 +177,7 @@ def print_test(result: "FinalTest") -> None:
     console = stdout()
     print_table(console, test_table(console, result.study, result.opening))
     tell(
-        f"\n± SE and interval (95 %): of {counted(result.opening.n_test, 'test sample')}; opened "
+        f"\n95 % intervals: of {counted(result.opening.n_test, 'test sample')}; opened "
         f"{counted(result.n_before + 1, 'time')} for this study"
     )
     for line in final_notes(result.study, result.opening):

@@ -56,7 +56,7 @@ def test_every_command_shows_an_example_and_every_option(path, search, monkeypat
 @pytest.mark.parametrize("path", list(COMMANDS), ids=" ".join)
 def test_every_option_tells_its_default_and_what_it_takes(path):
     for parameter in shown(COMMANDS[path]):
-        required = parameter.required or parameter.name in {"coarse", "fine"}
+        required = parameter.required or parameter.name in {"coarse", "fine", "finer", "auto"}
         assert "(default: " in parameter.help or required, parameter.name
         assert parameter.metavar or parameter.is_flag
 

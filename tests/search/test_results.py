@@ -15,6 +15,7 @@ from search import export
 from search.words import percent
 from studies.ranking import STATES, RankedTrial
 from studies.reading import Ranking
+from tests.search.conftest import QUICK
 
 
 def test_rank_without_a_name_takes_the_most_recent_study_and_says_which(search, study):
@@ -117,10 +118,16 @@ def test_exports_for_programs_come_back_exactly(search, study, own_folder, kind)
     for row, trial in zip(table.to_dict(orient="records"), trials, strict=True):
         assert [row[name] for name in ("study", "data", "seed")] == ["digits/lambda", "digits", 0]
         assert [row[n] for n in ("stage", "state")] == [trial[n] for n in ("stage", "state")]
-        for name in ("rank", "trial", "validation_accuracy", "test_accuracy", "seconds"):
+        for name in (
+            *("rank", "trial", "validation_accuracy", "test_accuracy", "seconds"),
+            *("standard_deviation", "difference", "margin"),
+        ):
             known = float("nan") if trial[name] is None else trial[name]
             assert row[name] == pytest.approx(known, rel=tolerance, abs=0, nan_ok=True), name
         assert row["lambda"] == pytest.approx(trial["params"]["lambda"], rel=tolerance, abs=0)
+        ends = [row["interval_low"], row["interval_high"]]
+        assert ends == pytest.approx(trial["interval"], rel=tolerance, abs=0)
+        assert [row["tied"], row["reused"]] == [trial["tied"], trial["reused"]]
 
 
 NAMES = st.text(st.characters(codec="utf-8")) | st.sampled_from(["=1+2", "a,b", 'say "no"', "\n"])
@@ -187,7 +194,11 @@ def test_exports_for_people_hold_the_same_numbers(search, study, own_folder):
 
     md, html, tex = ((own_folder / f"out.{k}").read_text("utf-8") for k in ("md", "html", "tex"))
     tables = [
-        [[cell.strip() for cell in line.strip("|").split("|")] for line in md.splitlines()[2:]],
+        [
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in md.splitlines()[2:]
+            if line.startswith("|")
+        ],
         [re.findall(r"<td>(.*?)</td>", row) for row in html.split("</tr>")[1:-1]],
         [
             [cell.strip() for cell in line.removesuffix(r"\\").split("&")]
@@ -245,7 +256,7 @@ def test_no_text_of_a_spreadsheet_is_a_formula(search, own_folder, kind):
 def test_people_see_all_that_was_searched(kind):
     params = {"lambda": 1e-5, "hidden": [59, 59], "activation": "tanh"}
     trials = (RankedTrial("coarse", 0, "complete", params, rank=1),)
-    study = SimpleNamespace(name="a", data_name="digits", seed=0, recipe={"training": {}})
+    study = SimpleNamespace(name="a", data_name="digits", seed=0, recipe={"training": {}}, data={})
 
     text = export.export(Ranking(study, (), trials), kind).decode()
 
@@ -291,3 +302,50 @@ def test_a_long_ranking_is_cut_in_the_terminal_and_whole_in_json(search):
     assert "and 10 more: `python -m search export digits/lambda FILE` writes them all" in shown.out
     assert len(whole.json["trials"]) == 60
     assert sum(line.split()[1:2] == ["coarse"] for line in shown.out.splitlines()) == 50
+
+
+def test_every_table_of_trials_marks_ties_and_says_what_the_mark_means(search, study):
+    trials = search("rank", "--json").json["trials"]
+    tied = [trial["tied"] for trial in trials]
+    claim = "cannot be told from the best: on 360 validation samples"
+
+    shown = search("rank").out
+    exported = [search("export", "--format", kind).out for kind in ("md", "html", "tex")]
+
+    assert any(tied)
+    assert all(claim in text for text in (shown, *exported))
+    (head, *rows) = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in exported[0].splitlines()
+        if line.startswith("|") and "---" not in line
+    ]
+    assert [row[head.index("tied")] == "=" for row in rows] == tied
+
+
+def test_replicates_show_their_spread_and_what_they_are_replicates_of(search):
+    search("lambda", "--coarse", *QUICK, "--trials", "3", "--replicates", "2", "--quiet")
+
+    shown, ranking = search("rank").out, search("rank", "--json").json
+
+    assert "SD over" in shown
+    assert "95 % intervals: of the mean over seeds, on these validation samples" in shown
+    assert "seeds were not repeated" not in shown
+    assert ranking["comparison"]["method"] == "paired"
+    assert all(trial["standard_deviation"] is not None for trial in ranking["trials"])
+
+
+def test_one_run_each_is_said_to_tell_nothing_of_other_seeds(search, study):
+    assert "seeds were not repeated, so what another seed would give is not known" in (
+        search("rank").out
+    )
+
+
+def test_reused_trials_are_marked_where_there_are_any(search, coarse):
+    first = search("rank").out
+    search("lambda", "--coarse", *QUICK, "--trials", "4", "--study", "again", "--quiet")
+
+    again = search("rank", "again")
+
+    assert "reused" not in first
+    assert "no new evidence" in again.out
+    assert [t["reused"] for t in search("rank", "again", "--json").json["trials"]] == [True] * 4

@@ -372,4 +372,8 @@ def test_what_is_lacking_is_what_makes_the_margin(margin, seeds, lacking):
     given = Comparison("paired", 8, 3, 3, 14, margin, seeds, 0.01, 0.001)
 
     assert given.lacking == lacking
-    assert Comparison("binomial", 8, 3, 1, None, margin, None, 0.01, 0.001).lacking == "replicates"
+    many, few = (
+        Comparison("binomial", 8, 3, 1, None, 0.02, None, s, 0.001) for s in (0.001, 0.015)
+    )
+    assert many.lacking == "replicates"
+    assert few.lacking == "more validation samples and replicates"
