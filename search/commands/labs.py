@@ -327,11 +327,23 @@ def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
     folder = asked.options.figures
     if folder is None:
         return
-    from search.commands.plotting import draw
+    from search.errors import FigureError
+    from search.export import write
+    from search.figures.kinds import KINDS, Subject
+    from search.figures.rendering import rendered
 
     where = folder / (asked.part.name or asked.lab.name)
-    for line in draw(means.database, ranking.study, where, asked.part.figures or None):
-        note(line, quiet=asked.output.quiet)
+    where.mkdir(parents=True, exist_ok=True)
+    subject = Subject(means.database, ranking, n_best=4)
+    for kind in asked.part.figures or KINDS:
+        try:
+            contents = rendered(KINDS[kind].draw(subject), "png")
+        except FigureError as error:
+            if asked.part.figures:
+                note(f"left out: {error}", quiet=asked.output.quiet)
+            continue
+        write(where / f"{kind}.png", contents)
+        note(f"{where / kind}.png", quiet=asked.output.quiet)
 
 
 # --------------------------------------------------------------------------------- checks
@@ -382,9 +394,8 @@ def _gradcheck(means: "Means", asked: _Asked) -> dict[str, Any]:
 
 
 def _crosscheck(means: "Means", asked: _Asked) -> dict[str, Any]:
-    from studies.crosscheck import FrameworkMissingError
-
     from search.commands.crosschecking import crosschecked, print_crosscheck
+    from studies.crosscheck import FrameworkMissingError
 
     _print_part(asked)
     recipe = asked.lab.recipe(asked.part)
@@ -402,9 +413,8 @@ def _crosscheck(means: "Means", asked: _Asked) -> dict[str, Any]:
 
 def _optimum(means: "Means", asked: _Asked) -> dict[str, Any]:
     """Print the exact least-squares optimum, and how large η may be."""
-    from studies.reference_lines import reference_lines
-
     from search.words import percent
+    from studies.reference_lines import reference_lines
 
     _print_part(asked)
     recipe = asked.lab.recipe(asked.part)
