@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from search.commands import (
     checking,
+    comparing,
     crosschecking,
     datasets,
     exporting,
@@ -53,6 +54,7 @@ def build() -> typer.Typer:
     _add(app, "presets", flattened(labs.presets), SEARCHING)
     _add(app, "test", flattened(testing.test), SEARCHING)
     _add(app, "rank", flattened(ranking.rank), RESULTS)
+    _add(app, "compare", flattened(comparing.compare), RESULTS)
     _add(app, "list", flattened(listing.list_studies), RESULTS)
     _add(app, "show", flattened(listing.show), RESULTS)
     _add(app, "export", flattened(exporting.export), RESULTS)

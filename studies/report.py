@@ -98,7 +98,7 @@ def _result(source: Source) -> Iterator[Block]:
             )
         elif comparison.n_points > 1:
             yield Paragraph("No other point that was tried is tied with it.")
-    tested = first_result(source)
+    tested = first_result(source.openings)
     if tested is not None:
         opening, run = tested
         assert run.test_accuracy is not None  # noqa: S101  # that is what makes it a result
@@ -136,7 +136,7 @@ def _warnings(source: Source) -> Iterator[Paragraph]:
             "better than it is.",
             "warning",
         )
-    elif first_result(source) is None:
+    elif first_result(source.openings) is None:
         yield Paragraph("The test set was opened, but no trial has a result on record.", "warning")
     elif len(source.openings) > 1:
         yield Paragraph(
@@ -189,9 +189,9 @@ def _again(source: Source) -> Iterator[Block]:
         )
     )
     trainer = source.recipe.trainer
-    own = "" if trainer is None else f", the file of {trainer} as it was"
+    file = "" if trainer is None else f", the file of {trainer} as it was"
     yield Paragraph(
-        f"In an empty folder, with the same data (compare the fingerprints){own} and the same "
+        f"In an empty folder, with the same data (compare the fingerprints){file} and the same "
         "versions, these commands lead to the same table. Another number of cores or another BLAS "
         "may change last digits."
     )

@@ -130,8 +130,8 @@ def ranked(source: Source) -> Iterator[Block]:
         yield Paragraph("There are no trials yet.", "warning")
         return
     yield Table(
-        f"Trials, best first: accuracies in percent, on {ranking.n_validation:,} validation samples, "
-        f"after the {'best' if ranking.score == 'best' else 'last'} epoch",
+        f"Trials, best first: accuracies in percent, on {ranking.n_validation:,} validation "
+        f"samples, after the {'best' if ranking.score == 'best' else 'last'} epoch",
         *_ranking_columns(ranking, trials),
         strong=frozenset(i for i, t in enumerate(trials) if t.rank == 1),
     )

@@ -61,9 +61,11 @@ def steps_of(recipe: Recipe, study: StudyRecord) -> tuple[tuple[str, ...], tuple
     return steps.lines, steps.warnings
 
 
-def first_result(source: Source) -> tuple[TestOpeningRecord, TestRunRecord] | None:
+def first_result(
+    openings: Sequence[TestOpeningRecord],
+) -> tuple[TestOpeningRecord, TestRunRecord] | None:
     """Return what the first opening found for the best of the trials that it tested."""
-    for opening in source.openings:
+    for opening in openings:
         for run in opening.runs:
             if run.test_accuracy is not None:
                 return opening, run
