@@ -8,8 +8,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from studies.dimensions import shown
+from studies.dimensions import from_json, from_params, shown
 from studies.errors import StudyError
+from studies.narrowing import ScoredTrial, narrowed
 from studies.refinement import ScoredPoint, Window, refine
 from studies.spaces import LogRange, is_same
 from studies.statistics import resolution_reached
@@ -104,9 +105,9 @@ def _on_ties(ranking: "Ranking") -> list[str]:
             return [*found, reached]
     about = "at least" if comparison.method == "paired" else "up to"
     line = (
-        f"{comparison.n_tied} of {_values(ranking, comparison.n_points)} are tied"
+        f"{comparison.n_tied:,} of {_values(ranking, comparison.n_points)} are tied"
         f"{_tied_range(ranking)}: {comparison.lacking} would tell more than further values; the "
-        f"best of {comparison.n_tied} equals looks {about} {_points(comparison.optimism)} points "
+        f"best of {comparison.n_tied:,} equals looks {about} {_points(comparison.optimism)} points "
         "better than it is"
     )
     return [*found, line]
@@ -123,8 +124,10 @@ def _tied_range(ranking: "Ranking") -> str:
 def _on_range(ranking: "Ranking") -> list[str]:
     """Return what is to be said of the range: edges, few values, values badly spread."""
     name, best = ranking.numeric_parameter, ranking.best
-    if name is None or best is None or not ranking.refines:
+    if best is None or not ranking.refines:
         return []
+    if name is None:
+        return _on_ranges(ranking)
     window = overall_window(ranking)
     found = [] if window is None else list(window.warnings)
     own = next((stage for stage in ranking.stages if stage.name == best.stage), None)
@@ -148,6 +151,27 @@ def _on_range(ranking: "Ranking") -> list[str]:
         )
     found += _badly_spread(ranking)
     return found
+
+
+def _on_ranges(ranking: "Ranking") -> list[str]:
+    """Return on which edges the best point of several parameters lies, all stages together."""
+    dimensions = []
+    for number, stored in enumerate(ranking.stages[-1].dimensions if ranking.stages else ()):
+        (dimension,) = from_json([{"variants": None, **stored}])
+        ranges = [stage.dimensions[number] for stage in ranking.stages]
+        lows = [each["low"] for each in ranges if each["low"] is not None]
+        highs = [each["high"] for each in ranges if each["high"] is not None]
+        if dimension.range is not None:
+            dimension = dimension.with_range(LogRange(min(lows), max(highs)))
+        dimensions.append(dimension)
+    trials = [
+        ScoredTrial(from_params(t.params), t.validation_accuracy, t.validation_loss, t.state)
+        for t in ranking.trials
+    ]
+    try:
+        return list(narrowed(dimensions, trials).warnings)
+    except StudyError:
+        return []  # no ranges, but values given one by one
 
 
 def overall_window(ranking: "Ranking") -> Window | None:

@@ -168,6 +168,34 @@ def test_several_parameters_are_ranked_and_noted():
     assert line.startswith("4 of 4 points are tied: ")
 
 
+@pytest.mark.parametrize("stages", [1, 2])
+def test_the_best_of_several_parameters_on_the_edge_of_one_suggests_to_go_on_beyond(stages):
+    points = [{"lambda": a, "eta": b} for a in (1e-5, 1e-3, 1e-1) for b in (1e-3, 10**-1.5, 1.0)]
+    trials = [
+        RankedTrial(
+            "coarse", i, "complete", p, 1, 0.5 + 0.1 * np.log10(p["eta"]) - 0.1 * abs(i // 3 - 1), 1
+        )
+        for i, p in enumerate(points)
+    ]
+    ranked, comparison = judged(rank_trials(trials), {}, 1_000)
+    wide = [
+        {"name": "lambda", "low": 1e-5, "high": 1e-1, "values": None},
+        {"name": "eta", "low": 1e-3, "high": 1.0, "values": None},
+    ]
+    narrow = [{**wide[0], "low": 1e-4, "high": 1e-2}, {**wide[1], "low": 1e-2, "high": 0.5}]
+    summaries = (
+        StageSummary("coarse", 1e-5, 1e-1, [1e-5, 1e-3, 1e-1], dimensions=wide),
+        StageSummary("fine", 1e-4, 1e-2, [], "coarse", dimensions=narrow),
+    )
+    study = study_record(search="lambda-eta")
+
+    (line,) = notes(Ranking(study, summaries[:stages], ranked, comparison))
+
+    assert line == (
+        "the best value 1 of η lies on the upper edge of 0.001 … 1: a better one may lie beyond"
+    )
+
+
 def test_trials_that_are_reused_are_said_to_be_no_new_evidence():
     found = ranking(HILL)
     reused = Ranking(
