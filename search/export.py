@@ -5,7 +5,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -114,7 +114,7 @@ def exact(ranking: "Ranking") -> dict[str, list[Any]]:
         found[name] = [trial[name] for trial in trials]
     found["score"] = [ranking.score] * len(trials)
     for name in _symbols(ranking):
-        found[name] = _of_one_kind([trial["params"].get(name) for trial in trials])
+        found[name] = of_one_kind([trial["params"].get(name) for trial in trials])
     for name in _MEASURED:
         found[name] = [trial[name] for trial in trials]
     for place, name in enumerate(_ENDS):
@@ -124,7 +124,8 @@ def exact(ranking: "Ranking") -> dict[str, list[Any]]:
     return found
 
 
-def _of_one_kind(values: list[Any]) -> list[Any]:
+def of_one_kind(values: list[Any]) -> list[Any]:
+    """Return a column whose values are of one kind: numbers, or else texts."""
     from studies.dimensions import shown
 
     kinds = {type(value) for value in values} - {type(None)}
@@ -224,7 +225,7 @@ def _left(ranking: "Ranking") -> set[str]:
 # ------------------------------------------------------------------------------- for spreadsheets
 
 
-def _neutral(cells: list[Any]) -> list[Any]:
+def neutral(cells: list[Any]) -> list[Any]:
     """Return a column in which no text is a formula, whatever users call their studies."""
     return [
         f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
@@ -232,13 +233,13 @@ def _neutral(cells: list[Any]) -> list[Any]:
     ]
 
 
-def _csv(ranking: "Ranking") -> bytes:
+def csv_of(found: Mapping[str, list[Any]]) -> bytes:
+    """Return columns as comma-separated values."""
     # Without pandas, which takes longer to import than all of this to write 10,000 trials.
-    found = exact(ranking)
     file = StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(found)
-    writer.writerows(zip(*map(_neutral, found.values()), strict=True))
+    writer.writerows(zip(*map(neutral, found.values()), strict=True))
     return file.getvalue().encode("utf-8")
 
 
@@ -246,7 +247,7 @@ def _xlsx(ranking: "Ranking") -> bytes:
     file = BytesIO()
     table = frame(ranking)
     texts = table.select_dtypes(include=["object", "string"]).columns
-    table = table.assign(**{name: _neutral(list(table[name])) for name in texts})
+    table = table.assign(**{name: neutral(list(table[name])) for name in texts})
     table.to_excel(file, index=False, sheet_name="ranking", freeze_panes=(1, 0))
     return file.getvalue()
 
@@ -254,8 +255,8 @@ def _xlsx(ranking: "Ranking") -> bytes:
 # ----------------------------------------------------------------------------------- for programs
 
 
-def _json(ranking: "Ranking") -> bytes:
-    found = exact(ranking)
+def json_of(found: Mapping[str, list[Any]]) -> bytes:
+    """Return columns as a list of objects, one a row."""
     # As ``indent=2`` has it, by the encoder in C: that one only knows single lines.
     encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",\n    ", ": "))
     rows = [
@@ -322,11 +323,11 @@ def _tex_text(text: str) -> str:
 
 
 FORMATS: Final[dict[str, Callable[["Ranking"], bytes]]] = {
-    "csv": _csv,
+    "csv": lambda ranking: csv_of(exact(ranking)),
     "md": _md,
     "tex": _tex,
     "html": _html,
-    "json": _json,
+    "json": lambda ranking: json_of(exact(ranking)),
     "parquet": _parquet,
     "xlsx": _xlsx,
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -603,6 +604,30 @@ def test_rule_22_loss_and_cost_are_columns_of_their_own(search, study):
         penalty = row["train_cost"] - row["train_loss"]
         assert penalty > 0
         assert row["validation_cost"] - row["validation_loss"] == pytest.approx(penalty, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet", "xlsx"])
+def test_rule_22_loss_and_cost_are_exported_epoch_by_epoch(search, study, own_folder, kind):
+    read = {
+        "csv": pd.read_csv,
+        "json": lambda file: pd.read_json(file, precise_float=True),
+        "parquet": pd.read_parquet,
+        "xlsx": pd.read_excel,
+    }[kind]
+    curve = search("show", "--json").json["best_curve"]
+    best = search("rank", "--json").json["trials"][0]
+
+    answer = search("export", "digits/lambda", f"curves.{kind}", "--curves")
+
+    table = read(own_folder / f"curves.{kind}")
+    assert answer.err == f"wrote {len(table):,} epochs to curves.{kind}\n"
+    assert len(table) == 3 * 9  # epochs 0, 1 and 2 of each trial
+    rows = table[(table.stage == best["stage"]) & (table.trial == best["trial"])]
+    for name in ("train_loss", "train_cost", "validation_loss", "validation_cost"):
+        # Spreadsheets keep 15 digits.
+        assert list(rows[name]) == pytest.approx([row[name] for row in curve], rel=1e-14, abs=0)
+    assert list(rows["lambda"]) == pytest.approx([best["params"]["lambda"]] * 3, rel=1e-14)
+    assert search("export", "digits/lambda", "curves.md", "--curves").status == 2
 
 
 def test_rule_24_gradients_are_checked_in_both_errors_with_and_without_penalty(search):

@@ -35,6 +35,15 @@ class ExportOptions:
             help="csv, md, tex, html, json, parquet or xlsx (default: by the file's ending).",
         ),
     ] = None
+    curves: Annotated[
+        bool,
+        option(
+            OUTPUT,
+            "--curves",
+            help="Write a row an epoch of each training run, with losses, costs and accuracies "
+            "(default: a row a trial).",
+        ),
+    ] = False
     study: Annotated[
         str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
     ] = None
@@ -56,31 +65,40 @@ class ExportOptions:
 def export(what: ExportOptions, storage: StorageOptions) -> None:
     """Write a study's ranking to a file: csv, md, tex, html, json, parquet or xlsx.
 
-    Numbers are exact in csv, json, parquet and xlsx, and rounded in md, tex and html. A file that
-    is there is replaced. Without a file, text goes to stdout.
+    Numbers are exact in csv, json, parquet and xlsx, and rounded in md, tex and html. Curves are
+    written as the first four. A file that is there is replaced. Without one, text goes to stdout.
 
     Examples:
         python -m search export ranking.csv
         python -m search export mnist/lambda table.tex
         python -m search export --format md
+        python -m search export curves.csv --curves
     """
     from db.engine import open_database
+    from search import curve_export
     from search import export as exports
     from studies.reading import read_ranking
 
     study, file = what.places()
     kind = exports.format_of(file, what.format)
+    if what.curves:
+        curve_export.check_format(kind)
     if file is not None:
         exports.check_place(file)
     elif kind not in exports.TEXTS:
         raise UsageError(f"{kind} is no text: name a file, as in ranking.{kind}")
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=what.quiet))
-    contents = exports.export(ranking, kind)
+        if what.curves:
+            contents, n_rows = curve_export.export(database, ranking, kind)
+            written = f"{n_rows:,} epochs"
+        else:
+            contents = exports.export(ranking, kind)
+            written = f"{len(ranking.trials):,} trials"
     if file is None:
         # As it is in a file, whatever the terminal's encoding: it is mostly sent to one.
         sys.stdout.flush()
         sys.stdout.buffer.write(contents)
         return
     exports.write(file, contents)
-    note(f"wrote {len(ranking.trials):,} trials to {file}", quiet=what.quiet)
+    note(f"wrote {written} to {file}", quiet=what.quiet)
