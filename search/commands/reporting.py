@@ -18,6 +18,7 @@ from search.options import (
     StudyArgument,
     option,
 )
+from search.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,7 +101,7 @@ def report(
         return
     say(f"{file}: {contents.title}")
     if files.beside:
-        say(f"{folder}: {len(files.beside)} figures")
+        say(f"{folder}: {counted(len(files.beside), 'figure')}")
     if not contents.finished:
         note("this search is not finished, and the report says so", quiet=output.quiet)
     elif not contents.n_openings:
