@@ -107,7 +107,8 @@ def _percent(row: EpochRecord) -> str:
 
 def _at_one_eta(ranking: "Ranking", searched: set[str]) -> str | None:
     """Return which choices were compared at an η that was tuned for one of them at the most."""
-    if searched & {"eta", "eta_min", "eta_max"}:
+    chosen = {key.partition(".")[2] for key in _NEEDS_ITS_OWN} | {VARIANT}
+    if searched & {"eta", "eta_min", "eta_max"} or not searched & chosen:
         return None
     recipe = _flat(ranking.study.recipe)
     variants: Mapping[str, Mapping[str, Any]] = {}
