@@ -25,11 +25,14 @@ from tests.faults.scenarios import (
     COMMIT,
     DRIVER,
     FULL,
+    INTERRUPT,
+    INTERRUPT_TWICE,
     KINDS,
     MIGRATION,
     NO_WRITING,
     SCENARIOS,
     STATEMENT,
+    TERMINATE,
     TWICE,
     WORKER,
     Moment,
@@ -39,13 +42,13 @@ from tests.faults.scenarios import (
     moments,
     reference,
 )
-from tests.faults.zygote import Zygote
+from tests.faults.zygote import Line, Zygote
 
 T = TypeVar("T")
 
 # In each scenario; migrations in the one that has any.
 TIMES = {STATEMENT: 5, COMMIT: 4, TWICE: 3, MIGRATION: 12, DRIVER: 3, WORKER: 2, BOTH: 2}
-TIMES |= {NO_WRITING: 3, FULL: 3}
+TIMES |= {NO_WRITING: 3, FULL: 3, INTERRUPT: 3, INTERRUPT_TWICE: 2, TERMINATE: 2}
 # What is to be seen when something is wrong.
 _MOST, _LONGEST = 5, 1500
 
@@ -58,8 +61,12 @@ def main() -> int:
     parser.add_argument("--only", help="scenarios and kinds of faults with this in their name")
     asked = parser.parse_args()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, _small_disk(Path(folder)) as disk:
-        references = _in_parallel(_referring, list(SCENARIOS), Path(folder))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _small_disk(Path(folder)) as disk,
+        Zygote() as zygote,
+    ):
+        references = _in_parallel(zygote, _referring, list(SCENARIOS), Path(folder))
         tries = [
             (known, moment, disk if kind == FULL else None)
             for known in references
@@ -69,7 +76,7 @@ def main() -> int:
             and (asked.only is None or asked.only in f"{known.scenario.name} {kind}")
             for moment in moments(known, kind, TIMES[kind] * asked.times, asked.seed)
         ]
-        outcomes = _in_parallel(_trying, tries, Path(folder))
+        outcomes = _in_parallel(zygote, _trying, tries, Path(folder))
     _print(outcomes)
     if disk is None:
         print(f"not tried, for want of the right to mount a small file system: {FULL}")
@@ -77,27 +84,29 @@ def main() -> int:
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
 
 
-def _referring(zygote: Zygote, name: str, folder: Path) -> Reference:
-    return reference(zygote, SCENARIOS[name], folder, timed_with_workers=True)
+def _referring(line: Line, name: str, folder: Path) -> Reference:
+    return reference(line, SCENARIOS[name], folder, timed_with_workers=True)
 
 
 _disk_in_use = threading.Lock()
 
 
-def _trying(zygote: Zygote, asked: tuple[Reference, Moment, Path | None], folder: Path) -> Outcome:
+def _trying(line: Line, asked: tuple[Reference, Moment, Path | None], folder: Path) -> Outcome:
     known, moment, disk = asked
     if disk is None:
-        outcome = attempt(zygote, known, moment, folder)
+        outcome = attempt(line, known, moment, folder)
     else:
         with _disk_in_use:
-            outcome = attempt(zygote, known, moment, disk / "try")
+            outcome = attempt(line, known, moment, disk / "try")
             shutil.rmtree(disk / "try")
     mark = "." if outcome.met else "-"
     print(mark if outcome.passed else "F", end="", file=sys.stderr, flush=True)
     return outcome
 
 
-def _in_parallel(work: Callable[..., T], items: Sequence[Any], folder: Path) -> list[T]:
+def _in_parallel(
+    zygote: Zygote, work: Callable[..., T], items: Sequence[Any], folder: Path
+) -> list[T]:
     """Return what ``work`` makes of each item, in their order; a process a core."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(items)):
@@ -106,7 +115,7 @@ def _in_parallel(work: Callable[..., T], items: Sequence[Any], folder: Path) -> 
     failed: list[BaseException] = []
 
     def serve() -> None:
-        with Zygote() as zygote:
+        with zygote.line() as line:
             while not failed:
                 try:
                     number = waiting.get_nowait()
@@ -115,7 +124,7 @@ def _in_parallel(work: Callable[..., T], items: Sequence[Any], folder: Path) -> 
                 place = folder / f"{work.__name__}-{number}"
                 place.mkdir()
                 try:
-                    done[number] = work(zygote, items[number], place)
+                    done[number] = work(line, items[number], place)
                 except BaseException as error:
                     failed.append(error)
                 if work is _trying:

@@ -3,6 +3,7 @@
 import pytest
 
 from models.data import prepared
+from tests.faults.zygote import Zygote
 from tests.search.conftest import coarse, finished, own_cache, samples, search, study
 
 __all__ = ["coarse", "finished", "own_cache", "samples", "search", "study"]
@@ -16,3 +17,16 @@ def own_folder(tmp_path, monkeypatch, own_cache):
     monkeypatch.chdir(tmp_path)
     prepared._open.clear()
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def zygote():
+    """A process with everything imported, for command lines that come to harm."""
+    with Zygote() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def line(zygote):
+    with zygote.line() as made:
+        yield made

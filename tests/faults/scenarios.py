@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -185,7 +186,7 @@ class Outcome:
         ) and self.repeated <= (1 if self.moment.again is None else 2)
 
 
-def reference(zygote, scenario, folder, *, timed_with_workers=False):
+def reference(line, scenario, folder, *, timed_with_workers=False):
     """Carry out a scenario undisturbed."""
     here = folder / "work"
     here.mkdir(parents=True)
@@ -193,25 +194,25 @@ def reference(zygote, scenario, folder, *, timed_with_workers=False):
     folders, ended, seconds, found = [_kept(here, folder / "after-0")], [], [], []
     for i, command in enumerate(scenario.commands):
         cache = _cache(scenario, here)
-        answer = zygote.run(here, command, "--jobs", "1", "--quiet", plan=Plan(), **cache)
+        answer = line.run(here, command, "--jobs", "1", "--quiet", plan=Plan(), **cache)
         assert answer.status == 0, answer.err
         ended.append(answer)
         found.append(facts(here / DATABASE))
         seconds.append(answer.seconds)
         if timed_with_workers:
             aside = _kept(folders[i], folder / f"workers-{i}")
-            again = zygote.run(
+            again = line.run(
                 aside, command, "--jobs", "2", "--quiet", plan=Plan(workers=True), **cache
             )
             # The same bits, whoever trains.
             assert differing_bytes(found[i], facts(aside / DATABASE)) == (0, [])
             seconds[i] = again.seconds
         folders.append(_kept(here, folder / f"after-{i + 1}"))
-    outputs = _outputs(zygote, scenario, here)
+    outputs = _outputs(line, scenario, here)
     return Reference(scenario, tuple(folders), tuple(ended), tuple(seconds), tuple(found), outputs)
 
 
-def attempt(zygote, known, moment, folder, *, to_the_end=True):
+def attempt(line, known, moment, folder, *, to_the_end=True):
     """Begin where the reference was before the command, harm it, and carry on."""
     scenario, i = known.scenario, moment.command
     here = _kept(known.folders[i], folder / "work")
@@ -219,30 +220,30 @@ def attempt(zygote, known, moment, folder, *, to_the_end=True):
     jobs = ("--jobs", "2" if moment.plan.workers else "1", "--quiet")
     command = scenario.commands[i]
     plan = Plan(workers=moment.plan.workers)
-    first = zygote.run(here, command, *jobs, plan=moment.plan, blows=moment.blows, **cache)
+    first = line.run(here, command, *jobs, plan=moment.plan, blows=moment.blows, **cache)
     trained = [*first.trained]
     wrong = _complaints(moment, first)
     if moment.again is not None:
-        trained += zygote.run(here, command, *jobs, plan=moment.again, **cache).trained
+        trained += line.run(here, command, *jobs, plan=moment.again, **cache).trained
     (here / BALLAST).unlink(missing_ok=True)
     # Whoever was told that a test is over would not open the test set once more.
     if first.status != 0 and not (command.startswith("test") and _is_there(here, known.facts[i])):
-        again = zygote.run(here, command, *jobs, plan=plan, **cache)
+        again = line.run(here, command, *jobs, plan=plan, **cache)
         trained += again.trained
         if again.status != 0:
             wrong.append(f"could not be carried on, status {again.status}: {again.err}")
     if to_the_end and not wrong:
         for later in scenario.commands[i + 1 :]:
-            after = zygote.run(here, later, "--jobs", "1", "--quiet", plan=Plan(), **cache)
+            after = line.run(here, later, "--jobs", "1", "--quiet", plan=Plan(), **cache)
             if after.status != 0:
                 wrong.append(f"{later} ended with {after.status} afterwards: {after.err}")
-    checked = zygote.run(here, "check")
+    checked = line.run(here, "check")
     if checked.status != 0:
         wrong.append(checked.out + checked.err)
     wanted = known.facts[-1] | known.outputs if to_the_end else known.facts[i]
     found = facts(here / DATABASE) if (here / DATABASE).exists() else {}
     if to_the_end and found:
-        found |= _outputs(zygote, scenario, here)
+        found |= _outputs(line, scenario, here)
     differing, where = differing_bytes(wanted, found)
     if where:
         wrong.append(f"differing: {', '.join(where)}")
@@ -265,13 +266,21 @@ def _complaints(moment, ended):
     """Return what is wrong with how a harmed command ended, before it is carried on."""
     if ended.killed or ended.status == 0:
         return []
-    line = f"ended with {ended.status}: {ended.err}"
+    complaint = f"ended with {ended.status}: {ended.err}"
+    if moment.kind in STOPPED:
+        # Before Python hears signals, the system ends it: the shell makes the same number of that.
+        wanted = {STOPPED[moment.kind], -moment.blows[0].signal}
+        # Nothing is said where there was nothing to stop yet, or any more.
+        said = not ended.err or "run the same command to carry on" in ended.err
+        return (
+            [] if ended.status in wanted and said and "Traceback" not in ended.err else [complaint]
+        )
     if moment.plan.full is None and moment.plan.no_writing is None:
-        return [line]
+        return [complaint]
     # What the world does is one line that says what to do.
     lines = [each for each in ended.err.splitlines() if not each.startswith("note: ")]
     fine = ended.status == 1 and len(lines) == 1 and lines[0].startswith("error: ")
-    return [] if fine else [line]
+    return [] if fine else [complaint]
 
 
 def _is_there(here, wanted):
@@ -287,10 +296,10 @@ def _cache(scenario, here):
     return {"SEARCH_CACHE_DIR": str(here / "cache")} if scenario.own_cache else {}
 
 
-def _outputs(zygote, scenario, here):
+def _outputs(line, scenario, here):
     """Return what a user gets to see in the end."""
-    ranked = zygote.run(here, "rank", scenario.study, "--json")
-    csv = zygote.run(here, "export", scenario.study, "--format", "csv")
+    ranked = line.run(here, "rank", scenario.study, "--json")
+    csv = line.run(here, "export", scenario.study, "--format", "csv")
     if ranked.status or csv.status:
         return {"error": ranked.err + csv.err}
     return {"ranking": stated(ranked.out), "export": exported(csv.out)}
@@ -307,7 +316,14 @@ WORKER = "worker killed at a moment"
 BOTH = "driver and workers killed at a moment"
 NO_WRITING = "writing fails from an SQL statement on"
 FULL = "disk full from an SQL statement on"
-KINDS = (STATEMENT, COMMIT, TWICE, MIGRATION, DRIVER, WORKER, BOTH, NO_WRITING, FULL)
+INTERRUPT = "Ctrl-C at a moment"
+INTERRUPT_TWICE = "Ctrl-C twice"
+TERMINATE = "SIGTERM at a moment"
+STOPPED = {INTERRUPT: 130, INTERRUPT_TWICE: 130, TERMINATE: 143}
+KINDS = (
+    *(STATEMENT, COMMIT, TWICE, MIGRATION, DRIVER, WORKER, BOTH, NO_WRITING, FULL),
+    *STOPPED,
+)
 
 # How many statements an older file takes until its tables are up to date.
 _MIGRATING = 60
@@ -338,6 +354,12 @@ def _moment(known, kind, rng):
     elif kind == TWICE:
         again = Plan(statement=rng.randint(1, ended.statements))
         return Moment(kind, name, command, Plan(statement=statement), again=again)
+    elif kind in STOPPED:
+        after = rng.uniform(0, ended.seconds)
+        number = signal.SIGTERM if kind == TERMINATE else signal.SIGINT
+        times = (0.0, rng.uniform(0, 0.2))[: 2 if kind == INTERRUPT_TWICE else 1]
+        blows = tuple(Blow(after + later, signal=number) for later in times)
+        return Moment(kind, name, command, blows=blows)
     elif kind == DRIVER:
         return Moment(kind, name, command, blows=(Blow(rng.uniform(0, ended.seconds)),))
     else:

@@ -20,40 +20,33 @@ from tests.faults.scenarios import (
     moments,
     reference,
 )
-from tests.faults.zygote import Zygote
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
 
 @pytest.fixture(scope="module")
-def zygote():
-    with Zygote() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def quick(zygote, tmp_path_factory):
-    return reference(zygote, SCENARIOS["diverging, early stopping"], tmp_path_factory.mktemp("ref"))
+def quick(line, tmp_path_factory):
+    return reference(line, SCENARIOS["diverging, early stopping"], tmp_path_factory.mktemp("ref"))
 
 
 @pytest.mark.parametrize(
     ("kind", "seed"),
     [(STATEMENT, 0), (STATEMENT, 1), (COMMIT, 2), (COMMIT, 3), (TWICE, 4), (NO_WRITING, 5)],
 )
-def test_a_search_that_was_killed_ends_with_the_same_table(zygote, quick, tmp_path, kind, seed):
+def test_a_search_that_was_killed_ends_with_the_same_table(line, quick, tmp_path, kind, seed):
     (moment,) = moments(quick, kind, 1, seed)
 
-    outcome = attempt(zygote, quick, moment, tmp_path, to_the_end=False)
+    outcome = attempt(line, quick, moment, tmp_path, to_the_end=False)
 
     assert outcome.passed, outcome
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_every_scenario_comes_to_the_same_end(zygote, tmp_path, name):
-    known = reference(zygote, SCENARIOS[name], tmp_path / "ref", timed_with_workers=True)
+def test_every_scenario_comes_to_the_same_end(line, tmp_path, name):
+    known = reference(line, SCENARIOS[name], tmp_path / "ref", timed_with_workers=True)
     kinds = [STATEMENT, COMMIT, TWICE, BOTH, WORKER, *([MIGRATION] if "older" in name else [])]
     for i, moment in enumerate(moment for kind in kinds for moment in moments(known, kind, 2, 1)):
-        outcome = attempt(zygote, known, moment, tmp_path / str(i))
+        outcome = attempt(line, known, moment, tmp_path / str(i))
 
         assert outcome.passed, outcome

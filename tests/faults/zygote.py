@@ -9,8 +9,10 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from contextlib import suppress
@@ -82,16 +84,42 @@ class Ended:
 
 
 class Zygote:
-    """Runs command lines one after the other; as many of these as there are cores side by side."""
+    """Has everything imported, once; ``line`` gives somebody to run command lines with."""
 
     def __init__(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self._place = str(Path(self._folder.name) / "socket")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.zygote"],
+            [sys.executable, "-m", "tests.faults.zygote", self._place],
             cwd=ROOT,
-            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
         )
+        self._process.stdout.readline()  # it listens
+
+    def line(self):
+        """Return a line of its own: lines run side by side."""
+        return Line(self._place)
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait()
+        self._process.stdout.close()
+        self._folder.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Line:
+    """Runs command lines one after the other."""
+
+    def __init__(self, place):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(place)
+        self._file = self._socket.makefile("rw", encoding="utf-8")
 
     def run(self, folder, *argv, plan=None, blows=(), timeout=5 * MINUTE, **environment):
         """Carry out a command line in ``folder``; a single text is split into words."""
@@ -104,14 +132,13 @@ class Zygote:
             "timeout": timeout,
             "environment": environment,
         }
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        return Ended(**json.loads(self._process.stdout.readline()))
+        self._file.write(json.dumps(asked) + "\n")
+        self._file.flush()
+        return Ended(**json.loads(self._file.readline()))
 
     def close(self):
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        self._file.close()
+        self._socket.close()
 
     def __enter__(self):
         return self
@@ -120,12 +147,26 @@ class Zygote:
         self.close()
 
 
-def serve():
-    """Answer command lines on stdin: the main function of the process."""
+def serve(place):
+    """Answer command lines that come through a socket: the main function of the process."""
     for name in IMPORTED:
         importlib.import_module(name)
-    for line in sys.stdin:
-        print(json.dumps(_answer(json.loads(line))), flush=True)  # noqa: T201
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(place)
+    listening.listen()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who answer
+    print("ready", flush=True)  # noqa: T201
+    while True:
+        connection, _ = listening.accept()
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listening.close()
+            with connection, connection.makefile("rw", encoding="utf-8") as file:
+                for line in file:
+                    file.write(json.dumps(_answer(json.loads(line))) + "\n")
+                    file.flush()
+            os._exit(0)
+        connection.close()
 
 
 def _answer(asked):
@@ -246,6 +287,8 @@ def _child(asked, pipes):
         if counts is not None:
             said = {"statements": counts.statements, "commits": counts.commits}
             os.write(pipes["counts"], json.dumps(said).encode())
+    except KeyboardInterrupt:
+        status = 130  # as search/__main__.py does
     except BaseException:
         traceback.print_exc()
     finally:
@@ -254,4 +297,4 @@ def _child(asked, pipes):
 
 
 if __name__ == "__main__":
-    serve()
+    serve(sys.argv[1])
