@@ -91,7 +91,8 @@ def test_a_quick_look_has_studies_of_its_own(search, lab):
 def test_a_file_with_one_search_needs_no_parts(search, own_folder):
     path = own_folder / "one.toml"
     path.write_text(
-        '[training]\nepochs = 1\noptimizer = "momentum"\n[search]\nvary."network.activation".values = ["relu", "tanh"]\n'
+        '[training]\nepochs = 1\noptimizer = "momentum"\n[search]\n'
+        'vary."network.activation".values = ["relu", "tanh"]\n'
         "vary.momentum.values = [0.5, 0.9]\n",
         encoding="utf-8",
     )
