@@ -260,14 +260,18 @@ def same_point(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 def shown(value: Any) -> str:
     """Return a value in words: hidden layers as ``59-59``.
 
-    >>> shown((59, 59)), shown(()), shown(0.001), shown(True)
-    ('59-59', 'none', '0.001', 'true')
+    >>> shown((59, 59)), shown(()), shown(0.001), shown(50_000.0), shown(True)
+    ('59-59', 'none', '0.001', '50000', 'true')
     """
     if isinstance(value, list | tuple):
         return "-".join(map(str, value)) or "none"
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        # Counts that came as floats stay counts: 50000, not 5e+04.
+        whole = value.is_integer() and 1 <= abs(value) < 1e7
+        return str(int(value)) if whole else f"{value:.4g}"
+    return str(value)
 
 
 def to_json(dimensions: Sequence[Dimension]) -> list[dict[str, Any]]:
