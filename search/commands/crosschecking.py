@@ -1,10 +1,12 @@
 """``crosscheck``: the same training in another framework, step by step."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from search.console import print_table, say, say_json, stdout, tell
 from search.errors import DONE, FAILED, UsageError
+from search.export import check_place, write
 from search.options import (
     DataOptions,
     NetworkOptions,
@@ -47,6 +49,15 @@ class CrosscheckOptions:
             help="First updates to compare one by one; then each epoch (default: 10).",
         ),
     ] = None
+    figure: Annotated[
+        Path | None,
+        option(
+            CHECK,
+            "--figure",
+            metavar="FILE",
+            help="Draw the curves of both sides into a png, svg or pdf file (default: none).",
+        ),
+    ] = None
 
 
 def crosscheck(
@@ -75,6 +86,12 @@ def crosscheck(
     from studies.recipe import make_recipe
     from studies.specs import to_data_spec
 
+    if check.figure is not None:
+        # Before anything is trained for it.
+        from search.figures.rendering import format_of
+
+        format_of(check.figure, None)
+        check_place(check.figure)
     n_steps = N_STEPS if check.steps is None else check.steps
     if n_steps < 0:
         raise UsageError(f"--steps must be >= 0, got {n_steps}")
@@ -86,6 +103,8 @@ def crosscheck(
     with watching(quiet=output.quiet) as watch:
         prepared = prepare(to_data_spec(recipe), data_dir=data.data_dir, progress=watch)
         found = crosschecked(recipe, prepared, check.against or "torch", n_steps)
+    if check.figure is not None:
+        draw_crosscheck(found, check.figure, recipe.data.name)
     if output.json:
         say_json(found.to_json())
     else:
@@ -103,6 +122,15 @@ def crosschecked(
     from studies.crosscheck import crosscheck as compared
 
     return compared(recipe, data, against, N_STEPS if n_steps is None else n_steps)
+
+
+def draw_crosscheck(found: "CrossCheck", file: Path, data: str) -> None:
+    """Write the curves of both sides into a file."""
+    from search.figures.overlay import overlay
+    from search.figures.rendering import format_of, rendered
+
+    figure = overlay(found, f"{data}, {found.network}")
+    write(file, rendered(figure, format_of(file, None)))
 
 
 def print_crosscheck(found: "CrossCheck") -> None:

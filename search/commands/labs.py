@@ -407,6 +407,13 @@ def _crosscheck(means: "Means", asked: _Asked) -> dict[str, Any]:
         return {"skipped": str(error)}
     if asked.prints:
         print_crosscheck(found)
+    folder = asked.options.figures
+    if folder is not None:
+        from search.commands.crosschecking import draw_crosscheck
+
+        where = folder / asked.part.name
+        where.mkdir(parents=True, exist_ok=True)
+        draw_crosscheck(found, where / "overlay.png", recipe.data.name)
     _print_explanation(asked)
     return {"passed": found.agrees}
 

@@ -74,3 +74,18 @@ def test_without_pytorch_it_says_how_to_get_it(search, monkeypatch):
 
     assert (answer.status, answer.out) == (1, "")
     assert answer.err.endswith("get it with: pip install torch\n")
+
+
+def test_the_curves_of_both_sides_are_drawn_one_over_the_other(search, own_folder):
+    pytest.importorskip("sklearn")
+    words = ("crosscheck", "--against", "sklearn", "--hidden", "8", "--epochs", "2", "--quiet")
+
+    answer = search(*words, "--schedule", "constant", "--figure", "both.svg")
+
+    assert answer.status == 0
+    assert (own_folder / "both.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
+
+
+def test_a_figure_that_cannot_be_written_is_refused_before_training(search, own_folder):
+    assert search("crosscheck", "--figure", "both.gif").status == 2
+    assert search("crosscheck", "--figure", "nowhere/both.png").status == 1
