@@ -139,7 +139,11 @@ def following(ranking: "Ranking", storage: StorageOptions) -> str:
     study, place = ranking.study, storage.storage
     # A trainer of the user's is imported only where their recipe file names it.
     own = ("--recipe", "FILE") if study.recipe.get("trainer") else ()
-    if any(trial.state in {"planned", "running"} for trial in ranking.trials):
+    unfinished = any(trial.state in {"planned", "running"} for trial in ranking.trials)
+    if study.search == "run" and (unfinished or ranking.best is None):
+        # Searches of a lab are no commands of their own.
+        return typed("run", *_lab_of(study.name), storage=place)
+    if unfinished:
         # All stages after the second go on with --finer; grids have one stage and no flag.
         flag = (f"--{ranking.stages[-1].name.partition('-')[0]}",) if ranking.refines else ()
         return typed(study.search, *flag, "--study", study.name, *own, storage=place)
@@ -152,6 +156,17 @@ def following(ranking: "Ranking", storage: StorageOptions) -> str:
     if len(ranking.stages) == 1 and ranking.refines:
         return typed(study.search, "--fine", "--study", study.name, *own, storage=place)
     return typed("test", study.name, *own, storage=place)
+
+
+def _lab_of(study: str) -> tuple[str, ...]:
+    """Return what is run for a lab's study: ``LAB[-quick]/PART``."""
+    from studies.labs import presets
+
+    lab, _, part = study.partition("/")
+    quick = lab.endswith("-quick")
+    lab = lab.removesuffix("-quick")
+    named = lab if lab in presets() else f"{lab}.toml"
+    return (named, *(("--part", part) if part else ()), *(("--quick",) if quick else ()))
 
 
 def file_name(study: str) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from search.commands.ranking import _lab_of
 from studies.errors import RecipeError
 from studies.labs import presets, read_lab
 from studies.recipe import to_json
@@ -163,3 +164,15 @@ def test_presets_are_listed(search):
     assert listed == presets()
     for name in listed:
         assert name in search("presets").out
+
+
+@pytest.mark.parametrize(
+    ("study", "words"),
+    [
+        ("cifar-linear/settings", ("cifar-linear", "--part", "settings")),
+        ("mine-quick/eta", ("mine.toml", "--part", "eta", "--quick")),
+        ("one", ("one.toml",)),
+    ],
+)
+def test_a_labs_study_is_gone_on_with_by_running_the_lab(study, words):
+    assert _lab_of(study) == words
