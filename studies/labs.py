@@ -16,7 +16,7 @@ from studies.dimensions import VARIANT, Dimension, parameter
 from studies.errors import RecipeError, SpaceError
 from studies.grids import cumulative, one_at_a_time, variants_of
 from studies.recipe import Recipe, flat, recipe_of
-from studies.recipe_errors import ContradictionError, explained
+from studies.recipe_errors import ContradictionError, explained, literal
 from studies.registry import SEARCHES
 from studies.search_kind import SearchKind
 from studies.spaces import LogRange
@@ -138,10 +138,10 @@ class LabTable(_Table):
         names = [part.name for part in self.part]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise ContradictionError(f"{{}} names must differ, got {twice} twice", "part")
+            raise ContradictionError(f"{{}} names must differ, got {literal(twice)} twice", "part")
         for part in self.part:
             if part.does == "search" and part.search is None:
-                raise ContradictionError(f"part {part.name} needs {{}}", "part.search")
+                raise ContradictionError(f"part {literal(part.name)} needs {{}}", "part.search")
         return self
 
 

@@ -48,6 +48,7 @@ from studies.recipe_errors import (
     checked_size,
     checked_trainer,
     explained,
+    literal,
 )
 
 Stated = dict[str, Any]
@@ -503,7 +504,7 @@ def _suited(stated: Stated, implied: Mapping[str, Any] | None = None) -> Stated:
     data = stated.get("data")
     name = data.get("name", "digits") if isinstance(data, dict) else "digits"
     # Files of one's own are mostly small; those who have large ones say what they want.
-    suited = _SMALL if name == "digits" or name not in CATALOGUE else {}
+    suited = _SMALL if name == "digits" or str(name) not in CATALOGUE else {}
     return _merged(suited, nested(implied)) if implied else suited
 
 
@@ -564,7 +565,8 @@ def _filled(stated: Any, section: str) -> Any:
             )
     if "epochs" in given and "cycles" in given:
         raise ContradictionError(
-            "the length is either {} or {}, got " + f"{given['epochs']} and {given['cycles']}",
+            "the length is either {} or {}, got "
+            f"{literal(given['epochs'])} and {literal(given['cycles'])}",
             f"{section}.epochs",
             f"{section}.cycles",
         )
@@ -585,7 +587,7 @@ def _defaults(given: Stated, section: str) -> Stated:
     schedule = given.get("schedule", _CHOICES["schedule"])
     # η has to go down when momentum comes in (NTNU's lab: from 0.1 to 0.02); 0.001 is Adam's own.
     eta = {"momentum": 0.02, "nesterov": 0.02, "adam": 0.001}.get(str(optimizer), 0.1)
-    values = {"momentum": 0.9} if optimizer in {"momentum", "nesterov"} else {}
+    values = {"momentum": 0.9} if str(optimizer) in {"momentum", "nesterov"} else {}
     values |= {"stop_rule": "best"} if "patience" in given else {}
     if schedule == "cyclical":
         length = {} if "epochs" in given else {"cycles": 2}

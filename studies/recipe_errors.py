@@ -56,6 +56,11 @@ class ContradictionError(ValueError):
         self.keys = keys
 
 
+def literal(value: Any) -> str:
+    """Return what a user wrote, to stand in a template as it is."""
+    return str(value).replace("{", "{{").replace("}", "}}")
+
+
 def checked_size(value: Any) -> int | float:
     """Return ``value`` if it is a count >= 1 or a fraction in (0, 1), as sizes of splits are."""
     number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -122,11 +122,15 @@ class Line:
         self._file = self._socket.makefile("rw", encoding="utf-8")
 
     def run(self, folder, *argv, plan=None, blows=(), timeout=5 * MINUTE, **environment):
-        """Carry out a command line in ``folder``; a single text is split into words."""
-        words = [word for each in argv for word in (each.split() if " " in each else [each])]
+        """Carry out a command line in ``folder``; texts are split into words."""
+        words = [word for each in argv for word in each.split()]
+        return self.run_words(folder, words, plan=plan, blows=blows, timeout=timeout, **environment)
+
+    def run_words(self, folder, words, *, plan=None, blows=(), timeout=5 * MINUTE, **environment):
+        """Carry out a command line, given word by word."""
         asked = {
             "folder": str(folder),
-            "argv": words,
+            "argv": list(words),
             "plan": None if plan is None else plan.to_json(),
             "blows": [vars(blow) for blow in blows],
             "timeout": timeout,
