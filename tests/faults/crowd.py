@@ -1,6 +1,8 @@
 """Several drivers on one SQLite file, while somebody reads all of it again and again."""
 
+import sqlite3
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,11 +103,19 @@ def _read_on(zygote, folder, over, reads, wrong):
                 # At first there is nothing to be seen.
                 if done.status and "no studies" not in done.err and "no study" not in done.err:
                     wrong.append(f"{words}: {done.out[-500:]} {done.err[-500:]}")
+            # Until Optuna has made its tables, it would make them itself.
+            if not _begun(folder / DATABASE):
+                continue
             try:
                 reads.append(_dashboard(folder / DATABASE))
             except Exception as error:  # whatever a dashboard would show as its failure
-                if "no such table" not in str(error):
-                    wrong.append(f"Optuna reading: {error!r}")
+                wrong.append(f"Optuna reading: {error!r} {error.__cause__!r}")
+
+
+def _begun(path: Path) -> bool:
+    with suppress(sqlite3.OperationalError):  # no tables yet
+        return bool(trials_of(path)[1])
+    return False
 
 
 def _dashboard(path: Path) -> int:

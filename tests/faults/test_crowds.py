@@ -46,7 +46,7 @@ def nothing_amiss(made):
 
 
 def test_two_drivers_on_one_file_end_as_one_after_the_other(zygote, tmp_path):
-    made = crowd(zygote, tmp_path, 2, 12)
+    made = crowd(zygote, tmp_path, 2, 6)
 
     assert nothing_amiss(made), made
 

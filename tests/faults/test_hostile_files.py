@@ -34,7 +34,7 @@ from tests.models.data_files import (
 )
 
 MANY = 10_000
-SOME = 100
+SOME = 60
 ROOM = 1 << 30
 
 NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)

@@ -21,7 +21,7 @@ from studies.recipe import (
 )
 
 MANY = [
-    pytest.param(200, id="some"),
+    pytest.param(60, id="some"),
     pytest.param(10_000, id="many", marks=pytest.mark.slow),
 ]
 
@@ -149,7 +149,7 @@ def test_good_files_that_were_cut_mixed_and_written_over(tmp_path, n):
     check()
 
 
-@often(100)
+@often(50)
 @given(st.dictionaries(st.sampled_from([*KEYS, *{key.split(".")[0] for key in KEYS}]), VALUES))
 def test_a_stored_recipe_that_was_tampered_with(stated):
     # A database can be written to by anybody.

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+ALL_CHECKS = list(HealthCheck)
 QUICK = ("--epochs", "2", "--hidden", "3", "--quiet", "--json", "--jobs", "1")
 
 FEATURES = {
@@ -54,11 +55,20 @@ def in_order(ranking):
             assert loss >= 0
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+@pytest.mark.parametrize(
+    "n", [pytest.param(15, id="some"), pytest.param(400, id="many", marks=pytest.mark.slow)]
 )
-@given(data=st.data())
-def test_any_numbers_end_in_a_ranking_or_in_one_line(search, own_folder, data):
+def test_any_numbers_end_in_a_ranking_or_in_one_line(search, own_folder, n):
+    @settings(max_examples=n, deadline=None, database=None, suppress_health_check=ALL_CHECKS)
+    @given(st.data())
+    def check(data):
+        searched(search, own_folder, data)
+
+    check()
+
+
+def searched(search, own_folder, data):
+    """Search on data, and with options, that are drawn."""
     n = data.draw(st.sampled_from((1, 2, 3, 7, 40)), "samples")
     shape = (n, data.draw(st.sampled_from((1, 3)), "features"))
     rng = np.random.default_rng(0)
