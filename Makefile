@@ -26,7 +26,7 @@ test: check ## style, types, then all tests but the slow ones
 test-slow: $(BIN)/.installed-dev ## the slow tests
 	$(BIN)/python -m pytest -q -m slow
 
-faults: $(BIN)/.installed-dev ## kill searches at many moments, carry on, count what is lost (some 10 minutes)
+faults: $(BIN)/.installed-dev ## kill searches at many moments, carry on, count what is lost (some 15 minutes)
 	$(BIN)/python -m tests.faults
 
 bench: $(BIN)/.installed-bench ## time searches beside PyTorch, JAX and others (some 15 minutes)

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.faults.crowd import crowd
 from tests.faults.scenarios import (
     BOTH,
     COMMIT,
@@ -49,6 +50,8 @@ T = TypeVar("T")
 # In each scenario; migrations in the one that has any.
 TIMES = {STATEMENT: 5, COMMIT: 4, TWICE: 3, MIGRATION: 12, DRIVER: 3, WORKER: 2, BOTH: 2}
 TIMES |= {NO_WRITING: 3, FULL: 3, INTERRUPT: 3, INTERRUPT_TWICE: 2, TERMINATE: 2}
+DRIVERS_AND_TRIALS = 4, 500
+CROWD = "4 drivers of 500 trials on one file, and a reader"
 # What is to be seen when something is wrong.
 _MOST, _LONGEST = 5, 1500
 
@@ -77,6 +80,8 @@ def main() -> int:
             for moment in moments(known, kind, TIMES[kind] * asked.times, asked.seed)
         ]
         outcomes = _in_parallel(zygote, _trying, tries, Path(folder))
+        if asked.only is None or asked.only in CROWD:
+            outcomes.append(_crowded(zygote, Path(folder) / "crowd"))
     _print(outcomes)
     if disk is None:
         print(f"not tried, for want of the right to mount a small file system: {FULL}")
@@ -86,6 +91,13 @@ def main() -> int:
 
 def _referring(line: Line, name: str, folder: Path) -> Reference:
     return reference(line, SCENARIOS[name], folder, timed_with_workers=True)
+
+
+def _crowded(zygote: Zygote, folder: Path) -> Outcome:
+    folder.mkdir()
+    made = crowd(zygote, folder, *DRIVERS_AND_TRIALS)
+    counts = (made.lost, made.duplicated, made.differing, made.running)
+    return Outcome(Moment(CROWD, "crowd", 0), True, *counts, wrong=made.wrong)
 
 
 _disk_in_use = threading.Lock()
@@ -160,7 +172,7 @@ def _print(outcomes: list[Outcome]) -> None:
     by_kind = defaultdict(list)
     for outcome in outcomes:
         by_kind[outcome.moment.kind].append(outcome)
-    width = max(map(len, KINDS))
+    width = max(map(len, by_kind))
     print(
         f"\n{'fault':{width}} {'tries':>6} {'met':>4} {'lost':>5} {'duplicated':>10}"
         f" {'differing':>9} {'running':>7} {'again':>6}"
