@@ -39,6 +39,23 @@ def _own_file(folder):
     )
 
 
+def own_trainer(folder):
+    """Begin with a trainer that fails for strong penalties, and tells of the start for weak ones."""
+    (folder / "own.py").write_text(
+        "def train(params, data, seed, report):\n"
+        "    strength = params['lambda']\n"
+        "    for epoch in range(int(strength > 1e-4), params['epochs'] + 1):\n"
+        "        if strength > 0.05 and epoch > 1:\n"
+        "            raise ArithmeticError('too strong')\n"
+        "        reached = min(1.0, 0.5 + 0.1 * epoch - strength)\n"
+        "        report(epoch, validation_accuracy=reached, validation_loss=strength + seed % 7)\n"
+        "    return {'predict': lambda x: (x[:, 0] > 0).astype(int)}\n"
+    )
+    (folder / "own.toml").write_text(
+        'trainer = "own:train"\n[training]\nschedule = "constant"\neta = 0.1\nepochs = 3\n'
+    )
+
+
 def _older(folder):
     """Begin with a database of an older version, with a search that was killed."""
     put_older(folder / DATABASE)
@@ -110,6 +127,15 @@ SCENARIOS = {
             (f"lambda --coarse --data mine.npz {SMALL} --epochs 4 --trials 3", "test"),
             begin=_own_file,
             own_cache=True,
+        ),
+        Scenario(
+            "a trainer of one's own",
+            "digits/lambda",
+            (
+                "lambda --coarse --recipe own.toml --trials 5 --replicates 2",
+                "test --recipe own.toml --top 1",
+            ),
+            begin=own_trainer,
         ),
         Scenario(
             "an older database",

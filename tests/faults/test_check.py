@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from search.cli import main
 from tests.db.older import put_older
 
+from .scenarios import own_trainer
 from .tables import rows, tamper
 
 
@@ -41,6 +42,19 @@ def test_the_json_tells_the_same(search, study):
     looked_at = {check["name"]: check["looked_at"] for check in answer.json["checks"]}
     assert looked_at["Optuna"] == 4 + 3
     assert looked_at["results"] == 4 + 3 + 2
+
+
+def test_trainings_of_ones_own_that_failed_are_in_order(search, own_folder, monkeypatch):
+    own_trainer(own_folder)
+    command = ("lambda", "--coarse", "--recipe", "own.toml", "--trials", "5", "--jobs", "1")
+    assert {t["state"] for t in search(*command, "--json", "--quiet").json["trials"]} == {
+        "complete",
+        "failed",
+    }
+
+    answer = search("check")
+
+    assert answer.status == 0, answer.out
 
 
 def test_an_older_database_is_looked_at_as_it_is(search, own_folder):
