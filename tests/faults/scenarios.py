@@ -40,7 +40,7 @@ def _own_file(folder):
 
 
 def own_trainer(folder):
-    """Begin with a trainer that fails for strong penalties, and tells of the start for weak ones."""
+    """Begin with a trainer that fails for strong λ, and tells of the start for weak ones."""
     (folder / "own.py").write_text(
         "def train(params, data, seed, report):\n"
         "    strength = params['lambda']\n"
