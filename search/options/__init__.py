@@ -1,0 +1,68 @@
+"""The options that commands share, as dataclasses: what is not said is ``None``.
+
+Defaults are the recipe's, which depend on each other; the help names them. A file is a panel of
+the help, or what makes up one; ``declaring`` is how an option of any of them is written.
+"""
+
+from search.options.data import DataDir, DataOptions, absolute
+from search.options.declaring import (
+    DATA,
+    FINAL,
+    NETWORK,
+    OUTPUT,
+    RECIPE,
+    SEARCH,
+    TRAINING,
+    number,
+    number_option,
+    option,
+    text_option,
+    whole,
+    whole_option,
+)
+from search.options.final import FinalOptions
+from search.options.network import NetworkOptions
+from search.options.output import JobsOptions, OutputOptions, StorageOptions, StudyArgument
+from search.options.recipe import RecipeFile, RecipeOptions
+from search.options.searching import (
+    GridOptions,
+    LayersOptions,
+    RangeTestOptions,
+    StageOptions,
+    TricksOptions,
+)
+from search.options.training import Loss, TrainingOptions
+
+__all__ = [
+    "DATA",
+    "FINAL",
+    "NETWORK",
+    "OUTPUT",
+    "RECIPE",
+    "SEARCH",
+    "TRAINING",
+    "DataDir",
+    "DataOptions",
+    "FinalOptions",
+    "GridOptions",
+    "JobsOptions",
+    "LayersOptions",
+    "Loss",
+    "NetworkOptions",
+    "OutputOptions",
+    "RangeTestOptions",
+    "RecipeFile",
+    "RecipeOptions",
+    "StageOptions",
+    "StorageOptions",
+    "StudyArgument",
+    "TrainingOptions",
+    "TricksOptions",
+    "absolute",
+    "number",
+    "number_option",
+    "option",
+    "text_option",
+    "whole",
+    "whole_option",
+]

@@ -1,0 +1,217 @@
+"""The options that say what a search tries."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from search.options.declaring import SEARCH, TRAINING, option, text_option, whole_option
+
+_TRIALS = Annotated[
+    int | None,
+    whole_option(
+        SEARCH,
+        "--trials",
+        "Trials the stage has in the end; running again with more adds some (default: see above).",
+    ),
+]
+_LOW = Annotated[
+    str | None,
+    text_option(
+        SEARCH,
+        "--low",
+        "X",
+        "Lower end of the range, > 0; of several parameters one each, separated by commas "
+        "(default: see above; fine: by the results).",
+    ),
+]
+_HIGH = Annotated[
+    str | None,
+    text_option(SEARCH, "--high", "X", "Upper end of the range (default: as for --low)."),
+]
+_SAMPLER = Annotated[
+    str | None,
+    text_option(
+        SEARCH,
+        "--sampler",
+        "KIND",
+        "grid, random, qmc or tpe, on a log scale (default: grid).",
+    ),
+]
+_REPLICATES = Annotated[
+    int | None,
+    whole_option(
+        SEARCH,
+        "--replicates",
+        "Training runs a trial, each with a seed of its own; their mean counts (default: 1; "
+        "dataset-size: 3).",
+    ),
+]
+_ETA_RANGE = Annotated[
+    str | None,
+    text_option(
+        TRAINING,
+        "--eta-range",
+        "auto",
+        "auto: take --eta-min and --eta-max from a range test, which trains for a moment first "
+        "(default: as they are stated).",
+    ),
+]
+_FRESH = Annotated[
+    bool,
+    option(
+        SEARCH,
+        "--fresh",
+        help="Train again what was trained before, in this study or another of the file "
+        "(default: take it over).",
+    ),
+]
+_STUDY = Annotated[
+    str | None,
+    text_option(
+        SEARCH,
+        "--study",
+        "NAME",
+        "The study's name (default: data set and search, as in digits/lambda; fine without "
+        "--data: the most recent one).",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StageOptions:
+    """What a stage of a search that refines itself tries."""
+
+    coarse: Annotated[
+        bool, option(SEARCH, "--coarse", help="Search the whole range, or carry on with it.")
+    ] = False
+    fine: Annotated[
+        bool,
+        option(
+            SEARCH,
+            "--fine",
+            help="Search the window that the coarse results leave, or carry on with it.",
+        ),
+    ] = False
+    finer: Annotated[
+        bool,
+        option(SEARCH, "--finer", help="Search the window that the fine results leave."),
+    ] = False
+    auto: Annotated[
+        bool,
+        option(
+            SEARCH,
+            "--auto",
+            help="Search coarsely, finely and on until the values left differ by less than noise.",
+        ),
+    ] = False
+    trials: _TRIALS = None
+    values: Annotated[
+        str | None,
+        text_option(
+            SEARCH,
+            "--values",
+            "LIST",
+            "The values to try, as in 1e-5,1e-3,1e-1, in place of a number of trials; of several "
+            "parameters a list each, separated by ; (default: the sampler's).",
+        ),
+    ] = None
+    low: _LOW = None
+    high: _HIGH = None
+    sampler: _SAMPLER = None
+    replicates: _REPLICATES = None
+    prune: Annotated[
+        str | None,
+        text_option(
+            SEARCH,
+            "--prune",
+            "KIND",
+            "halving stops trials that are far behind the best, none trains all to the end "
+            "(default: none).",
+        ),
+    ] = None
+    eta_range: _ETA_RANGE = None
+    fresh: _FRESH = False
+    study: _STUDY = None
+
+
+@dataclass(frozen=True, slots=True)
+class GridOptions:
+    """What a search that is one grid of values tries."""
+
+    values: Annotated[
+        str | None,
+        text_option(
+            SEARCH,
+            "--values",
+            "LIST",
+            "The values to try, separated by commas; hidden layers as in 64,59-59 "
+            "(default: see above).",
+        ),
+    ] = None
+    replicates: _REPLICATES = None
+    equal: Annotated[
+        str | None,
+        text_option(
+            SEARCH,
+            "--equal",
+            "WHAT",
+            "epochs: all trials see the training set as often; updates: all make as many updates "
+            "as the recipe itself does (default: epochs).",
+        ),
+    ] = None
+    alone: Annotated[
+        bool | None,
+        option(
+            SEARCH,
+            "--alone/--together",
+            help="Train trials one after another on all cores, so that their times can be "
+            "compared, or together (default: alone for batch-size, else together).",
+        ),
+    ] = None
+    eta_range: _ETA_RANGE = None
+    fresh: _FRESH = False
+    study: _STUDY = None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTestOptions:
+    """A test in place of a search."""
+
+    range_test: Annotated[
+        bool,
+        option(
+            SEARCH,
+            "--range-test",
+            help="Train once while η rises from --low to --high (default: from 1e-6 to 100), and "
+            "suggest the ends of a cycle.",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class LayersOptions:
+    """How deep networks are."""
+
+    layers: Annotated[
+        str | None,
+        text_option(
+            SEARCH,
+            "--layers",
+            "LIST",
+            "Numbers of hidden layers to try, as in 1,2,10, each as wide as the recipe's first "
+            "(default: --values).",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class TricksOptions:
+    """How tricks are put together."""
+
+    one_at_a_time: Annotated[
+        bool,
+        option(
+            SEARCH,
+            "--one-at-a-time",
+            help="Add each trick to the base alone (default: each to all before it).",
+        ),
+    ] = False
