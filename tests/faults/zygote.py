@@ -2,8 +2,13 @@
 
 A command line starts in milliseconds this way: hundreds can be killed in minutes. Each child is a
 process group of its own that ends however the command, or the harness, ends it.
+
+Nothing here waits for ever: a command that takes too long says where it is and is ended, one that
+leaves somebody behind is not waited for, and a process that does not answer is an error that says
+which. The process itself ends with the one that started it.
 """
 
+import faulthandler
 import importlib
 import json
 import os
@@ -23,6 +28,12 @@ from tests.faults.hooks import Plan, install
 
 ROOT = Path(__file__).parents[2]
 MINUTE = 60.0
+# What a command may take where nothing else is said; the slowest here take seconds.
+PATIENCE = 4 * MINUTE
+# What it may take to import everything, or to answer once a command has been ended.
+GRACE = 2 * MINUTE
+# How long to listen for more once a command is gone: whoever it left behind may hold its pipes.
+LAST_WORDS = 10.0
 IMPORTED = (
     "optuna",
     "pandas",
@@ -83,26 +94,47 @@ class Ended:
         return json.loads(self.out)
 
 
+class NoAnswerError(RuntimeError):
+    """A process of the harness, not one of the program, did not do its part."""
+
+
 class Zygote:
-    """Has everything imported, once; ``line`` gives somebody to run command lines with."""
+    """Has everything imported, once; ``line`` gives somebody to run command lines with.
+
+    Raises:
+        NoAnswerError: If the process does not come to listen.
+    """
 
     def __init__(self):
         self._folder = tempfile.TemporaryDirectory()
         self._place = str(Path(self._folder.name) / "socket")
+        # It ends when its standard input does: with this process, however this one ends.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.zygote", self._place],
             cwd=ROOT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        self._process.stdout.readline()  # it listens
+        ready, _, _ = select.select([self._process.stdout], [], [], GRACE)
+        if not ready or not self._process.stdout.readline():
+            how = "died" if ready else f"did not listen within {GRACE:.0f} s"
+            self.close()
+            raise NoAnswerError(
+                f"the process that forks command lines {how}; does everything import? try "
+                "python -c 'import tests.faults.zygote as z; z.import_all()'"
+            )
 
     def line(self):
         """Return a line of its own: lines run side by side."""
         return Line(self._place)
 
     def close(self):
-        self._process.terminate()
-        self._process.wait()
+        self._process.stdin.close()
+        try:
+            self._process.wait(LAST_WORDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(GRACE)
         self._process.stdout.close()
         self._folder.cleanup()
 
@@ -121,13 +153,19 @@ class Line:
         self._socket.connect(place)
         self._file = self._socket.makefile("rw", encoding="utf-8")
 
-    def run(self, folder, *argv, plan=None, blows=(), timeout=5 * MINUTE, **environment):
+    def run(self, folder, *argv, plan=None, blows=(), timeout=PATIENCE, **environment):
         """Carry out a command line in ``folder``; texts are split into words."""
         words = [word for each in argv for word in each.split()]
         return self.run_words(folder, words, plan=plan, blows=blows, timeout=timeout, **environment)
 
-    def run_words(self, folder, words, *, plan=None, blows=(), timeout=5 * MINUTE, **environment):
-        """Carry out a command line, given word by word."""
+    def run_words(self, folder, words, *, plan=None, blows=(), timeout=PATIENCE, **environment):
+        """Carry out a command line, given word by word.
+
+        One that takes more than ``timeout`` seconds is ended; ``err`` says then where it was.
+
+        Raises:
+            NoAnswerError: If nobody says what became of it.
+        """
         asked = {
             "folder": str(folder),
             "argv": list(words),
@@ -136,9 +174,21 @@ class Line:
             "timeout": timeout,
             "environment": environment,
         }
-        self._file.write(json.dumps(asked) + "\n")
-        self._file.flush()
-        return Ended(**json.loads(self._file.readline()))
+        self._socket.settimeout(timeout + GRACE)
+        try:
+            self._file.write(json.dumps(asked) + "\n")
+            self._file.flush()
+            answer = self._file.readline()
+        except TimeoutError:
+            raise NoAnswerError(
+                f"nothing was heard of {' '.join(words)!r} in {folder} within"
+                f" {timeout + GRACE:.0f} s; somebody between here and there hangs"
+            ) from None
+        if not answer:
+            raise NoAnswerError(
+                f"whoever carried out {' '.join(words)!r} in {folder} died; why is said above"
+            )
+        return Ended(**json.loads(answer))
 
     def close(self):
         self._file.close()
@@ -151,25 +201,38 @@ class Line:
         self.close()
 
 
-def serve(place):
-    """Answer command lines that come through a socket: the main function of the process."""
+def import_all():
     for name in IMPORTED:
         importlib.import_module(name)
+
+
+def serve(place):
+    """Answer command lines that come through a socket: the main function of the process."""
+    import_all()
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(place)
     listening.listen()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who answer
     print("ready", flush=True)  # noqa: T201
     while True:
+        ready, _, _ = select.select([listening, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return
         connection, _ = listening.accept()
         if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            listening.close()
-            with connection, connection.makefile("rw", encoding="utf-8") as file:
-                for line in file:
-                    file.write(json.dumps(_answer(json.loads(line))) + "\n")
-                    file.flush()
-            os._exit(0)
+            status = 1
+            try:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                listening.close()
+                with connection, connection.makefile("rw", encoding="utf-8") as file:
+                    for line in file:
+                        file.write(json.dumps(_answer(json.loads(line))) + "\n")
+                        file.flush()
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
         connection.close()
 
 
@@ -231,16 +294,34 @@ def _wait(pid, started, asked, said):
         passed = time.monotonic() - started
         while blows and passed >= blows[0]["after"]:
             struck = _strike(pid, **blows.pop(0)) or struck
-        if passed > asked["timeout"]:
+        if passed > asked["timeout"] and not timed_out:
             timed_out = True
-            os.killpg(pid, signal.SIGKILL)
+            _where_is_it(pid, said)
+            _end(pid)
     # Workers notice that their driver is gone when they have something to tell it.
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    while said._open and said.read(1.0):
-        pass
+    deadline = time.monotonic() + LAST_WORDS
+    while said._open and time.monotonic() < deadline:
+        said.read(1.0)
     status = os.waitstatus_to_exitcode(status)
     return {"status": status, "struck": struck, "timed_out": timed_out}
+
+
+def _end(pid):
+    """Kill the process and its group, which it may not have made yet."""
+    for kill in (os.killpg, os.kill):
+        with suppress(ProcessLookupError):
+            kill(pid, signal.SIGKILL)
+
+
+def _where_is_it(pid, said):
+    """Have a process write where each of its threads is, for whoever reads what it said."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGUSR1)
+    deadline = time.monotonic() + 1.0
+    while said._open and time.monotonic() < deadline:
+        said.read(0.1)
 
 
 def _strike(pid, after, whom, signal):
@@ -281,6 +362,9 @@ def _child(asked, pipes):
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(pipes["out"], 1)
         os.dup2(pipes["err"], 2)
+        faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
+        # A shell that starts tests in the background has them ignore Ctrl-C, and all they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         counts = None
         if asked["plan"] is not None:
             counts = install(Plan(**asked["plan"]), pipes["trained"])
