@@ -1,43 +1,55 @@
 """The command line put together: commands, errors as one line, exit statuses."""
 
 import gc
+import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.main import get_command
 
-from search.commands import (
-    checking,
-    comparing,
-    crosschecking,
-    datasets,
-    exporting,
-    labs,
-    listing,
-    networks,
-    plotting,
-    ranking,
-    reporting,
-    searches,
-    testing,
-)
 from search.console import note, prepare_streams, say
 from search.errors import DONE, FAILED, USAGE, Stopped, exit_status, program, said
 from search.paragraphs import paragraphs
 from search.parameters import Command, flattened
 from studies.registry import SEARCHES
+from studies.search_kind import SearchKind
 
 # Typer has this class of its own or from click, and exports only its child.
 _TyperUsageError: Any = typer.BadParameter.__base__
 
 SEARCHING, RESULTS, CHECKS = "Search", "Results", "Networks and data"
 
+# By name: the panel of the help that a command stands in, its module in search.commands and its
+# function there. Names rather than functions: one command should not wait for all others' imports.
+_COMMANDS: Final = {
+    "run": (SEARCHING, "labs", "run"),
+    "presets": (SEARCHING, "labs", "presets"),
+    "test": (SEARCHING, "testing", "test"),
+    "rank": (RESULTS, "ranking", "rank"),
+    "compare": (RESULTS, "comparing", "compare"),
+    "list": (RESULTS, "listing", "list_studies"),
+    "show": (RESULTS, "listing", "show"),
+    "export": (RESULTS, "exporting", "export"),
+    "plot": (RESULTS, "plotting", "plot"),
+    "report": (RESULTS, "reporting", "report"),
+    "check": (RESULTS, "checking", "check"),
+    "gradcheck": (CHECKS, "networks", "gradcheck"),
+    "crosscheck": (CHECKS, "crosschecking", "crosscheck"),
+    "params": (CHECKS, "networks", "params"),
+}
+_DATA_COMMANDS: Final = {"list": "list_data", "get": "get_data", "verify": "verify_data"}
 
-def build() -> typer.Typer:
-    """Return the application."""
+
+def build(argv: Sequence[str] = ()) -> typer.Typer:
+    """Return the application.
+
+    Args:
+        argv: The command line, if it is known: where it begins with a command, that one alone is
+            put together. Else all are, as help and suggestions need them.
+    """
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -45,33 +57,38 @@ def build() -> typer.Typer:
         rich_markup_mode="rich",
     )
     app.callback(help=paragraphs(HELP))(_root)
-    for kind in SEARCHES.values():
-        # What a search varies is no option of its command, but deserves a better answer than that.
-        hidden = {{"lambda": "lambda_"}.get(p.name, p.name) for p in kind.parameters}
-        command = flattened(searches.search_command(kind), hidden=hidden)
-        _add(app, kind.name, command, SEARCHING, searches.help_text(kind))
-    _add(app, "run", flattened(labs.run), SEARCHING)
-    _add(app, "presets", flattened(labs.presets), SEARCHING)
-    _add(app, "test", flattened(testing.test), SEARCHING)
-    _add(app, "rank", flattened(ranking.rank), RESULTS)
-    _add(app, "compare", flattened(comparing.compare), RESULTS)
-    _add(app, "list", flattened(listing.list_studies), RESULTS)
-    _add(app, "show", flattened(listing.show), RESULTS)
-    _add(app, "export", flattened(exporting.export), RESULTS)
-    _add(app, "plot", flattened(plotting.plot), RESULTS)
-    _add(app, "report", flattened(reporting.report), RESULTS)
-    _add(app, "check", flattened(checking.check), RESULTS)
-    _add(app, "gradcheck", flattened(networks.gradcheck), CHECKS)
-    _add(app, "crosscheck", flattened(crosschecking.crosscheck), CHECKS)
-    _add(app, "params", flattened(networks.params), CHECKS)
-    data = typer.Typer(
-        help="List, download and verify data sets.", no_args_is_help=True, rich_markup_mode="rich"
-    )
-    _add(data, "list", flattened(datasets.list_data))
-    _add(data, "get", flattened(datasets.get_data))
-    _add(data, "verify", flattened(datasets.verify_data))
-    app.add_typer(data, name="data", rich_help_panel=CHECKS)
+    known = {*SEARCHES, *_COMMANDS, "data"}
+    wanted = known & set(argv[:1]) or known
+    for name, kind in SEARCHES.items():
+        if name in wanted:
+            _add_search(app, kind)
+    for name, (panel, module, function) in _COMMANDS.items():
+        if name in wanted:
+            _add(app, name, flattened(_function(module, function)), panel)
+    if "data" in wanted:
+        data = typer.Typer(
+            help="List, download and verify data sets.",
+            no_args_is_help=True,
+            rich_markup_mode="rich",
+        )
+        for name, function in _DATA_COMMANDS.items():
+            _add(data, name, flattened(_function("datasets", function)))
+        app.add_typer(data, name="data", rich_help_panel=CHECKS)
     return app
+
+
+def _function(module: str, name: str) -> Command:
+    found: Command = getattr(importlib.import_module(f"search.commands.{module}"), name)
+    return found
+
+
+def _add_search(app: typer.Typer, kind: SearchKind) -> None:
+    from search.commands import searches
+
+    # What a search varies is no option of its command, but deserves a better answer than that.
+    hidden = {{"lambda": "lambda_"}.get(p.name, p.name) for p in kind.parameters}
+    command = flattened(searches.search_command(kind), hidden=hidden)
+    _add(app, kind.name, command, SEARCHING, searches.help_text(kind))
 
 
 def _show_version(wanted: bool) -> None:
@@ -138,7 +155,8 @@ def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kin
     """
     prepare_streams()
     try:
-        status = get_command(build())(args=list(argv), prog_name=program(), standalone_mode=False)
+        command = get_command(build(argv))
+        status = command(args=list(argv), prog_name=program(), standalone_mode=False)
         sys.stdout.flush()
     except Stopped as stopped:
         note("stopped; run the same command to carry on")

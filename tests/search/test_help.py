@@ -154,6 +154,35 @@ def test_starting_imports_nothing_heavy():
     assert done.stdout == "[]\n"
 
 
+def test_a_command_line_waits_for_its_own_command_alone():
+    code = (
+        "import sys, search.cli\n"
+        "search.cli.build(['rank', '--json'])\n"
+        "print(sorted(m for m in sys.modules if m.startswith('search.commands.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
+
+    assert done.stdout == "['search.commands.ranking']\n"
+
+
+@pytest.mark.parametrize("name", get_command(cli.build()).commands)
+def test_a_command_put_together_alone_is_the_same(name):
+    alone, among = (get_command(cli.build(argv)).commands for argv in ([name], []))
+
+    assert list(alone) == [name]
+    # Defaults that are built for each are equal and not the same.
+    assert repr(_told(alone[name])) == repr(_told(among[name]))
+
+
+def _told(command):
+    inner = getattr(command, "commands", {})
+    return (
+        command.help,
+        [(p.name, p.opts, getattr(p, "help", None), p.default) for p in command.params],
+        {name: _told(each) for name, each in inner.items()},
+    )
+
+
 def test_ranking_does_without_optuna_and_the_trainer(study):
     code = (
         "import sys\n"
