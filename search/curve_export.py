@@ -1,19 +1,14 @@
-"""Curves as a table in a file: a row an epoch of each training run, exact, for programs."""
+"""Curves as columns: a row an epoch of each training run."""
 
 from collections import defaultdict
-from collections.abc import Callable
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from search.errors import UsageError
-from search.export import csv_of, json_of, neutral, of_one_kind
+from search.export import of_one_kind
 
 if TYPE_CHECKING:
     from db.engine import Database
     from studies.reading import Ranking
 
-# What a sheet of Excel holds beside the line of names.
-_MOST_ROWS: Final = 2**20 - 1
 _MEASURED: Final = (
     "train_loss",
     "train_cost",
@@ -28,16 +23,10 @@ _MEASURED: Final = (
 )
 
 
-def check_format(name: str) -> None:
-    """Raise a UsageError unless curves can be written in a format."""
-    if name not in _WRITERS:
-        raise UsageError(f"curves are written as {', '.join(_WRITERS)}, got {name}")
-
-
 def exact(database: "Database", ranking: "Ranking") -> dict[str, list[Any]]:
     """Return columns of a value an epoch, in order of trial, replicate and epoch.
 
-    Their names are in ``docs/cli.md``.
+    Their names are in ``docs/tables.md``.
     """
     from db import repository
 
@@ -53,7 +42,9 @@ def exact(database: "Database", ranking: "Ranking") -> dict[str, list[Any]]:
     curves = defaultdict(list)
     for row in repository.epoch_rows(database, study=ranking.study):
         curves[row.run_id].append(row)
-    found: dict[str, list[Any]] = defaultdict(list)
+    known = ("study", "stage", "trial", *names, "replicate", "epoch", "updates", "epoch_eta")
+    # Without a single epoch there are columns, too.
+    found: dict[str, list[Any]] = {name: [] for name in (*known, *_MEASURED)}
     for run_id, (trial, replicate) in runs.items():
         curve = curves[run_id]
         found["study"] += [ranking.study.name] * len(curve)
@@ -70,41 +61,3 @@ def exact(database: "Database", ranking: "Ranking") -> dict[str, list[Any]]:
     return {
         name: of_one_kind(values) if name in names else values for name, values in found.items()
     }
-
-
-def export(database: "Database", ranking: "Ranking", format_name: str) -> tuple[bytes, int]:
-    """Return the file of a study's curves as csv, json, parquet or xlsx, and how many rows it has.
-
-    Raises:
-        UsageError: If a sheet cannot hold them.
-    """
-    found = exact(database, ranking)
-    n_rows = len(next(iter(found.values()), []))
-    if format_name == "xlsx" and n_rows > _MOST_ROWS:
-        raise UsageError(f"a sheet holds {_MOST_ROWS:,} rows, got {n_rows:,}; write csv")
-    return _WRITERS[format_name](found), n_rows
-
-
-def _parquet(found: dict[str, list[Any]]) -> bytes:
-    import pandas as pd
-
-    file = BytesIO()
-    pd.DataFrame(found).to_parquet(file, index=False)
-    return file.getvalue()
-
-
-def _xlsx(found: dict[str, list[Any]]) -> bytes:
-    import pandas as pd
-
-    file = BytesIO()
-    table = pd.DataFrame({name: neutral(values) for name, values in found.items()})
-    table.to_excel(file, index=False, sheet_name="curves", freeze_panes=(1, 0))
-    return file.getvalue()
-
-
-_WRITERS: Final[dict[str, Callable[[dict[str, list[Any]]], bytes]]] = {
-    "csv": csv_of,
-    "json": json_of,
-    "parquet": _parquet,
-    "xlsx": _xlsx,
-}

@@ -1,4 +1,4 @@
-"""A ranking as a table in a file: exact for programs, rounded for people."""
+"""Tables as files: exact for programs, rounded for people; a function for each format."""
 
 import csv
 import html
@@ -15,6 +15,7 @@ from search.errors import ExportError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from search.export_tables import Table
     from studies.reading import Ranking
 
 # What LaTeX takes for something else.
@@ -43,7 +44,9 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def export(ranking: "Ranking", format_name: str) -> bytes:
     """Return the file of a ranking in one of ``FORMATS``."""
-    return FORMATS[format_name](ranking)
+    from search.export_tables import of_ranking
+
+    return FORMATS[format_name](of_ranking(ranking))
 
 
 def format_of(file: Path | None, name: str | None) -> str:
@@ -100,7 +103,7 @@ def check_place(path: Path) -> None:
 
 
 def exact(ranking: "Ranking") -> dict[str, list[Any]]:
-    """Return columns of a value a trial, best first; their names are in ``docs/cli.md``.
+    """Return columns of a value a trial, best first; their names are in ``docs/tables.md``.
 
     A column's values are of one kind, hidden layers texts; ``None`` is what is not known.
     """
@@ -137,22 +140,22 @@ def of_one_kind(values: list[Any]) -> list[Any]:
 
 def frame(ranking: "Ranking") -> "pd.DataFrame":
     """Return ``exact`` as a data frame whose columns have the types of their values."""
+    from search.export_tables import of_ranking
+
+    return _frame(of_ranking(ranking))
+
+
+def _frame(table: "Table") -> "pd.DataFrame":
     import pandas as pd
 
     # Column by column: pandas takes six times as long to take rows apart.
-    found = exact(ranking)
-    # A missing rank would turn the others into 1.0, 2.0, ...
-    whole = dict.fromkeys(("seed", "rank", "trial", "replicates"), "Int64")
-    real = dict.fromkeys((*_MEASURED[1:], *_ENDS), "float64")
-    types = whole | real | dict.fromkeys(_MARKS, "boolean")
-    for name in found.keys() - types.keys():
-        kind = next((type(value) for value in found[name] if value is not None), None)
-        if kind in _TYPES:
-            types[name] = _TYPES[kind]
-    return pd.DataFrame(found).astype(types)
+    found = table.exact()
+    # A missing whole number would turn the others into 1.0, 2.0, ...
+    types = {"whole": "Int64", "real": "float64", "truth": "boolean"}
+    kinds = {name: types.get(table.columns[name].type) for name in found}
+    return pd.DataFrame(found).astype({name: kind for name, kind in kinds.items() if kind})
 
 
-_TYPES: Final[dict[type | None, str]] = {int: "Int64", float: "float64"}
 _MEASURED: Final = (
     "replicates",
     "validation_accuracy",
@@ -168,58 +171,9 @@ _ENDS: Final = ("interval_low", "interval_high")
 _MARKS: Final = ("tied", "reused")
 
 
-def rounded(ranking: "Ranking") -> "pd.DataFrame":
-    """Return what people read of a ranking, as text; columns without anything are left out."""
-    import pandas as pd
-
-    from search.tables import interval
-    from search.words import percent, value
-
-    trials = ranking.trials
-    epoch = "best epoch" if ranking.score == "best" else "last epoch"
-    accuracies = [_known(t.validation_accuracy, percent) for t in trials]
-    columns: dict[str, list[str]] = {
-        "rank": ["" if t.rank is None else str(t.rank) for t in trials],
-        "stage": [t.stage for t in trials],
-        **{
-            symbol: [value(t.params[name]) if name in t.params else "" for t in trials]
-            for name, symbol in _symbols(ranking).items()
-        },
-        "state": [t.state for t in trials],
-        f"validation accuracy, {epoch} (%)": accuracies,
-        "95 % interval": ["" if t.interval is None else interval(t.interval) for t in trials],
-        "SD over seeds": [_known(t.standard_deviation, percent) for t in trials],
-        "tied": ["=" if t.tied else "" for t in trials],
-        f"validation loss, {epoch}": [_known(t.validation_loss, "{:.4f}".format) for t in trials],
-        f"training accuracy, {epoch} (%)": [_known(t.train_accuracy, percent) for t in trials],
-        "test accuracy (%)": [_known(t.test_accuracy, percent) for t in trials],
-        "reused": ["yes" if t.reused else "" for t in trials],
-    }
-    if all(state == "complete" for state in columns["state"]):
-        del columns["state"]
-    return pd.DataFrame({name: cells for name, cells in columns.items() if any(cells)})
-
-
-def _known(number: float | None, text: Callable[[float], str]) -> str:
-    return "" if number is None else text(number)
-
-
-def _symbols(ranking: "Ranking") -> dict[str, str]:
-    """Return the headings of what was searched, by name."""
-    from studies.dimensions import PARAMETERS
-
-    names = dict.fromkeys(name for trial in ranking.trials for name in trial.params)
-    return {name: PARAMETERS[name].symbol if name in PARAMETERS else name for name in names}
-
-
-def _left(ranking: "Ranking") -> set[str]:
-    """Return the headings of columns that hold words."""
-    words = {
-        symbol
-        for name, symbol in _symbols(ranking).items()
-        if any(isinstance(trial.params.get(name), str | list | tuple) for trial in ranking.trials)
-    }
-    return {"stage", "state", "tied", "reused"} | words
+def _symbols(ranking: "Ranking") -> dict[str, None]:
+    """Return the names of what was searched, each once."""
+    return dict.fromkeys(name for trial in ranking.trials for name in trial.params)
 
 
 # ------------------------------------------------------------------------------- for spreadsheets
@@ -243,13 +197,23 @@ def csv_of(found: Mapping[str, list[Any]]) -> bytes:
     return file.getvalue().encode("utf-8")
 
 
-def _xlsx(ranking: "Ranking") -> bytes:
+def _csv(table: "Table") -> bytes:
+    return csv_of(table.exact())
+
+
+def _xlsx(table: "Table") -> bytes:
+    # What a sheet holds beside the line of names.
+    if table.n_rows > _MOST_ROWS:
+        raise UsageError(f"a sheet holds {_MOST_ROWS:,} rows, got {table.n_rows:,}; write csv")
     file = BytesIO()
-    table = frame(ranking)
-    texts = table.select_dtypes(include=["object", "string"]).columns
-    table = table.assign(**{name: neutral(list(table[name])) for name in texts})
-    table.to_excel(file, index=False, sheet_name="ranking", freeze_panes=(1, 0))
+    cells = _frame(table)
+    texts = cells.select_dtypes(include=["object", "string"]).columns
+    cells = cells.assign(**{name: neutral(list(cells[name])) for name in texts})
+    cells.to_excel(file, index=False, sheet_name=table.name, freeze_panes=(1, 0))
     return file.getvalue()
+
+
+_MOST_ROWS: Final = 2**20 - 1
 
 
 # ----------------------------------------------------------------------------------- for programs
@@ -267,47 +231,58 @@ def json_of(found: Mapping[str, list[Any]]) -> bytes:
     return f"{text}\n".encode()
 
 
-def _parquet(ranking: "Ranking") -> bytes:
+def _json(table: "Table") -> bytes:
+    return json_of(table.exact())
+
+
+def _parquet(table: "Table") -> bytes:
+    """Return a file whose columns carry their units and meanings with them."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    cells = pa.Table.from_pandas(_frame(table), preserve_index=False)
+    about = {name: {"unit": c.unit, "meaning": c.meaning} for name, c in table.columns.items()}
+    fields = [field.with_metadata(about[field.name]) for field in cells.schema]
     file = BytesIO()
-    frame(ranking).to_parquet(file, index=False)
+    parquet.write_table(cells.cast(pa.schema(fields, cells.schema.metadata)), file)
     return file.getvalue()
 
 
 # ------------------------------------------------------------------------------------- for people
 
 
-def _md(ranking: "Ranking") -> bytes:
-    table, left = rounded(ranking), _left(ranking)
-    escaped = table.map(lambda text: text.replace("|", r"\|"))
-    align = ["left" if name in left else "right" for name in table]
+def _rounded(table: "Table") -> tuple["pd.DataFrame", set[str]]:
+    import pandas as pd
+
+    cells, words = table.rounded()
+    return pd.DataFrame(cells), words
+
+
+def _md(table: "Table") -> bytes:
+    cells, left = _rounded(table)
+    escaped = cells.map(lambda text: text.replace("|", r"\|"))
+    align = ["left" if name in left else "right" for name in cells]
     text = escaped.to_markdown(index=False, disable_numparse=True, colalign=align)
-    return "\n\n".join((text, *_legend(ranking))).encode() + b"\n"
+    return "\n\n".join((text, *table.explained())).encode() + b"\n"
 
 
-def _html(ranking: "Ranking") -> bytes:
+def _html(table: "Table") -> bytes:
     file = StringIO()
-    rounded(ranking).to_html(file, index=False, border=0, justify="left")
-    below = "".join(f"<p>{html.escape(line)}</p>\n" for line in _legend(ranking))
+    _rounded(table)[0].to_html(file, index=False, border=0, justify="left")
+    below = "".join(f"<p>{html.escape(line)}</p>\n" for line in table.explained())
     return f'<meta charset="utf-8">\n{file.getvalue()}\n{below}'.encode()
 
 
-def _tex(ranking: "Ranking") -> bytes:
+def _tex(table: "Table") -> bytes:
     """Return a table for the booktabs package."""
-    table, left = rounded(ranking), _left(ranking)
-    headings = {name: _tex_text(name) for name in table.columns}
-    cells = table.map(_tex_text)
-    align = "".join("l" if name in left else "r" for name in table)
+    texts, left = _rounded(table)
+    headings = {name: _tex_text(name) for name in texts.columns}
+    cells = texts.map(_tex_text)
+    align = "".join("l" if name in left else "r" for name in texts)
     style = cells.rename(columns=headings).style.hide(axis="index")
     text = str(style.to_latex(hrules=True, column_format=align))
-    below = "".join(f"\n\\par\\noindent {_tex_text(line)}\n" for line in _legend(ranking))
+    below = "".join(f"\n\\par\\noindent {_tex_text(line)}\n" for line in table.explained())
     return f"{text}{below}".encode()
-
-
-def _legend(ranking: "Ranking") -> tuple[str, ...]:
-    """Return what intervals and marks mean: a table is not to be read without."""
-    from studies.notes import legend
-
-    return legend(ranking)
 
 
 def _tex_text(text: str) -> str:
@@ -322,12 +297,12 @@ def _tex_text(text: str) -> str:
     return text.translate(_TEX)
 
 
-FORMATS: Final[dict[str, Callable[["Ranking"], bytes]]] = {
-    "csv": lambda ranking: csv_of(exact(ranking)),
+FORMATS: Final[dict[str, Callable[["Table"], bytes]]] = {
+    "csv": _csv,
     "md": _md,
     "tex": _tex,
     "html": _html,
-    "json": lambda ranking: json_of(exact(ranking)),
+    "json": _json,
     "parquet": _parquet,
     "xlsx": _xlsx,
 }

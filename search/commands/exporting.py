@@ -1,16 +1,28 @@
-"""``export``: a ranking in a file, or on stdout."""
+"""``export``: a ranking, curves or a final test in a file, or on stdout."""
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.commands.ranking import chosen
 from search.console import note
 from search.errors import UsageError
-from search.options import OUTPUT, StorageOptions, StudyArgument, option
+from search.options import (
+    OUTPUT,
+    StorageOptions,
+    StudyArgument,
+    option,
+    text_option,
+    whole_option,
+)
+
+if TYPE_CHECKING:
+    from search.export_tables import Selection
+
+TABLE = "Table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +47,45 @@ class ExportOptions:
             help="csv, md, tex, html, json, parquet or xlsx (default: by the file's ending).",
         ),
     ] = None
-    curves: Annotated[
-        bool,
-        option(
-            OUTPUT,
-            "--curves",
-            help="Write a row an epoch of each training run, with losses, costs and accuracies "
-            "(default: a row a trial).",
+    what: Annotated[
+        str | None,
+        text_option(
+            TABLE,
+            "--what",
+            "TABLE",
+            "ranking: a row a trial; curves: a row an epoch of each training run; or test: a row a "
+            "trial that met the test set (default: ranking).",
         ),
+    ] = None
+    curves: Annotated[bool, option(TABLE, "--curves", help="As --what curves.", hidden=True)] = (
+        False
+    )
+    columns: Annotated[
+        str | None,
+        text_option(
+            TABLE,
+            "--columns",
+            "LIST",
+            "Columns to write, in this order, separated by commas; docs/tables.md lists them "
+            "(default: all that are known).",
+        ),
+    ] = None
+    top: Annotated[
+        int | None,
+        whole_option(TABLE, "--top", "Only of the N best trials in validation (default: of all)."),
+    ] = None
+    sort: Annotated[
+        str | None,
+        text_option(
+            TABLE,
+            "--sort",
+            "COLUMN",
+            "Order rows by a column, what is not known last (default: best first; curves by trial "
+            "and epoch).",
+        ),
+    ] = None
+    descending: Annotated[
+        bool, option(TABLE, "--descending", help="The greatest first (default: the least).")
     ] = False
     study: Annotated[
         str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
@@ -50,6 +93,36 @@ class ExportOptions:
     quiet: Annotated[
         bool, option(OUTPUT, "--quiet", "-q", help="Print no notes (default: print).")
     ] = False
+
+    @property
+    def table(self) -> str:
+        """Return which table is wanted.
+
+        Raises:
+            UsageError: If there is none of that name.
+        """
+        from search.export_tables import TABLES
+        from studies.suggestions import did_you_mean
+
+        named = "curves" if self.curves else "ranking"
+        if self.curves and self.what not in {None, "curves"}:
+            raise UsageError(f"--curves is --what curves, got --what {self.what}, too")
+        found = (self.what or named).lower()
+        if found not in TABLES:
+            raise UsageError(
+                f"--what must be one of {', '.join(TABLES)}, got {self.what!r}"
+                f"{did_you_mean(found, TABLES)}"
+            )
+        return found
+
+    @property
+    def selection(self) -> "Selection":
+        """Return which part of the table is wanted."""
+        from search.export_tables import Selection
+
+        found = Selection(self.columns, self.top, self.sort, self.descending)
+        found.check()
+        return found
 
     def places(self) -> tuple[StudyArgument, Path | None]:
         """Return study and file. A single name with an ending is the file's."""
@@ -63,42 +136,39 @@ class ExportOptions:
 
 
 def export(what: ExportOptions, storage: StorageOptions) -> None:
-    """Write a study's ranking to a file: csv, md, tex, html, json, parquet or xlsx.
+    """Write a study's ranking, curves or final test: csv, md, tex, html, json, parquet or xlsx.
 
-    Numbers are exact in csv, json, parquet and xlsx, and rounded in md, tex and html. Curves are
-    written as the first four. A file that is there is replaced. Without one, text goes to stdout.
+    Numbers are exact in csv, json, parquet and xlsx, and rounded in md, tex and html. A file that
+    is there is replaced. Without one, text goes to stdout. docs/tables.md says what the columns
+    are, and in which units.
 
     Examples:
         python -m search export ranking.csv
-        python -m search export mnist/lambda table.tex
-        python -m search export --format md
-        python -m search export curves.csv --curves
+        python -m search export mnist/lambda table.tex --top 5
+        python -m search export --format md --columns rank,lambda,validation_accuracy
+        python -m search export curves.csv --what curves
+        python -m search export test.xlsx --what test --sort test_loss
     """
     from db.engine import open_database
-    from search import curve_export
     from search import export as exports
+    from search.export_tables import TABLES
     from studies.reading import read_ranking
 
     study, file = what.places()
+    table_name, selection = what.table, what.selection
     kind = exports.format_of(file, what.format)
-    if what.curves:
-        curve_export.check_format(kind)
     if file is not None:
         exports.check_place(file)
     elif kind not in exports.TEXTS:
-        raise UsageError(f"{kind} is no text: name a file, as in ranking.{kind}")
+        raise UsageError(f"{kind} is no text: name a file, as in {table_name}.{kind}")
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=what.quiet))
-        if what.curves:
-            contents, n_rows = curve_export.export(database, ranking, kind)
-            written = f"{n_rows:,} epochs"
-        else:
-            contents = exports.export(ranking, kind)
-            written = f"{len(ranking.trials):,} trials"
+        table = selection.of(TABLES[table_name](database, ranking, selection.top))
+    contents = exports.FORMATS[kind](table)
     if file is None:
         # As it is in a file, whatever the terminal's encoding: it is mostly sent to one.
         sys.stdout.flush()
         sys.stdout.buffer.write(contents)
         return
     exports.write(file, contents)
-    note(f"wrote {written} to {file}", quiet=what.quiet)
+    note(f"wrote {table.n_rows:,} {table.rows} to {file}", quiet=what.quiet)
