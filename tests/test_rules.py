@@ -688,7 +688,8 @@ def test_rule_29_tables_and_files_are_made_from_the_record_and_nothing_of_them_i
         trial["params"]["lambda"] for trial in ranking["trials"]
     ]
     assert search("rank").out.startswith("digits/lambda: digits, seed 0; measured after")
-    assert "export digits/lambda digits-lambda.csv" in search("rank").out
+    (drawn,) = search("plot", "values", "--json").json["figures"]
+    assert drawn["file"] == "digits-lambda-values.png"
     assert not options & {"--title", "--caption", "--label-of"}
 
 

@@ -1,6 +1,5 @@
 """``plot``: figures of a study, from the database alone."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ from search import export as exports
 from search.commands.ranking import chosen
 from search.console import note, say, say_json
 from search.errors import ExportError, FigureError, UsageError
+from search.file_names import stem
 from search.options import OUTPUT, StorageOptions, StudyArgument, option, whole
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def _place(study: "StudyRecord", out: Path | None, kinds: list[str], file_format
         UsageError: If several are to go to one file.
         ExportError: If they cannot be written there.
     """
-    name = _safe(study.name)
+    name = stem(study.name)
     if out is None and len(kinds) == 1:
         place = _Place(Path(f"{name}-{kinds[0]}.{file_format}"), Path(), file_format)
     elif out is None:
@@ -288,19 +288,6 @@ def _place(study: "StudyRecord", out: Path | None, kinds: list[str], file_format
         place = _Place(None, out, file_format)
     place.check()
     return place
-
-
-def _safe(name: str) -> str:
-    """Return a study's name as a file's: without what some file system has no place for.
-
-    >>> _safe("digits/lambda"), _safe("a:b*")
-    ('digits-lambda', 'a-b-')
-    """
-    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", name)[:_LONGEST].strip(". ") or "study"
-
-
-# File systems take 255 bytes, and a letter may be four.
-_LONGEST = 50
 
 
 def _to_json(

@@ -152,7 +152,7 @@ def following(ranking: "Ranking", storage: StorageOptions) -> str:
         again = typed(study.search, *flag, "--study", f"{study.name}-2", *own, storage=place)
         return f"{again} with a smaller --eta or --eta-max: no trial is complete"
     if any(trial.test_accuracy is not None for trial in ranking.trials):
-        return typed("export", study.name, file_name(study.name), storage=place)
+        return typed("report", study.name, storage=place)
     if len(ranking.stages) == 1 and ranking.refines:
         return typed(study.search, "--fine", "--study", study.name, *own, storage=place)
     return typed("test", study.name, *own, storage=place)
@@ -167,8 +167,3 @@ def _lab_of(study: str) -> tuple[str, ...]:
     lab = lab.removesuffix("-quick")
     named = lab if lab in presets() else f"{lab}.toml"
     return (named, *(("--part", part) if part else ()), *(("--quick",) if quick else ()))
-
-
-def file_name(study: str) -> str:
-    """Return what a study's export may be called."""
-    return f"{study.replace('/', '-')}.csv"

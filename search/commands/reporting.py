@@ -1,6 +1,5 @@
 """``report``: a study as one file, to be handed in and checked."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from search import export as exports
 from search.commands.ranking import chosen
 from search.console import note, say, say_json
 from search.errors import ExportError
+from search.file_names import stem
 from search.options import (
     OUTPUT,
     DataDir,
@@ -86,7 +86,7 @@ def report(
         check_compiler()
     with open_database(storage.url, read_only=True) as database:
         found = chosen(database, study, quiet=output.quiet)
-        file = what.out or Path(f"{_stem(found.name)}-report.html")
+        file = what.out or Path(f"{stem(found.name)}-report.html")
         folder = file.with_name(f"{file.stem}-figures")
         exports.check_place(file)
         if folder.exists() and not folder.is_dir():
@@ -106,16 +106,6 @@ def report(
         note("this search is not finished, and the report says so", quiet=output.quiet)
     elif not contents.n_openings:
         note("the test set was not opened yet, and the report says so", quiet=output.quiet)
-
-
-def _stem(study: str) -> str:
-    """Return a study's name as a file's: without what some file system has no place for."""
-    plain = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", study)
-    return plain[:_LONGEST].strip(". ") or "study"
-
-
-# File systems take 255 bytes, and a letter may be four.
-_LONGEST = 50
 
 
 def _gradients(study: "StudyRecord", what: ReportOptions, *, quiet: bool) -> "GradientCheck | str":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from search.commands.ranking import chosen, file_name
+from search.commands.ranking import chosen
 from search.console import note, print_table, say, say_json, stdout, tell
 from search.errors import UsageError
 from search.hints import command as typed
@@ -188,5 +188,4 @@ def print_test(result: "FinalTest") -> None:
 
 def _print(result: "FinalTest", storage: StorageOptions) -> None:
     print_test(result)
-    name = result.study.name
-    say(f"\nnext: {typed('export', name, file_name(name), storage=storage.storage)}")
+    say(f"\nnext: {typed('report', result.study.name, storage=storage.storage)}")

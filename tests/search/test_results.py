@@ -23,9 +23,7 @@ def test_rank_without_a_name_takes_the_most_recent_study_and_says_which(search, 
 
     assert answer.status == 0
     assert answer.err == "the most recent study: digits/lambda\n"
-    assert answer.out.splitlines()[-1] == (
-        "next: python -m search export digits/lambda digits-lambda.csv"
-    )
+    assert answer.out.splitlines()[-1] == "next: python -m search report digits/lambda"
     assert search("rank", "digits/lambda").err == ""
     assert search("rank", "--study", "digits/lambda").out == answer.out
 
@@ -83,7 +81,7 @@ def test_show_tells_all_there_is(search, study):
         "opened 1 time",
         "numpy ",
         "The best trial, ",
-        "next: python -m search export digits/lambda",
+        "next: python -m search report digits/lambda",
     ):
         assert part in out
 
