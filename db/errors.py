@@ -3,3 +3,7 @@
 
 class StorageError(RuntimeError):
     """A database that cannot be opened, read or written, in one line that says what to do."""
+
+
+class BusyError(StorageError):
+    """A study that another process drives at this moment: waiting helps."""

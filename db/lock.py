@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from db.engine import Database
-from db.errors import StorageError
+from db.errors import BusyError, StorageError
 from db.repository.common import now
 from db.repository.studies import clear_driver, set_driver
 from db.tables import Study
@@ -28,7 +28,7 @@ class StudyLock:
     process and time stand in the study's row only to tell the next one who is there.
 
     Raises:
-        StorageError: On entering, if another process drives the study.
+        BusyError: On entering, if another process drives the study.
     """
 
     def __init__(self, database: Database, study_uuid: str) -> None:
@@ -53,7 +53,7 @@ class StudyLock:
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
-            raise StorageError(self._refusal()) from error
+            raise BusyError(self._refusal()) from error
         except OSError as error:
             raise StorageError(
                 f"{self._lock.lock_file} cannot be locked: {error.strerror or error}"

@@ -353,6 +353,38 @@ class FinalRun(Base):
     epochs: Mapped[int | None]
 
 
+QUEUE_STATES: Final = ("waiting", "running", "finished", "failed", "cancelled")
+
+
+class QueueEntry(Base):
+    """A lab that was submitted, whole, and where a service stands with it; ids are the order."""
+
+    __tablename__ = "training_queue"
+    __table_args__ = (
+        _one_of("state", *QUEUE_STATES),
+        CheckConstraint("tries >= 0", name="tries"),
+        Index(None, "state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    name: Mapped[str] = mapped_column(String(255))
+    content: Mapped[str] = mapped_column(Text)
+    options: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16))
+    to_cancel: Mapped[bool]
+    submitted_by: Mapped[str] = mapped_column(String(255))
+    submitted_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    tries: Mapped[int]
+    progress: Mapped[str] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Text)
+    answers: Mapped[list[Any]]
+    driver_host: Mapped[str | None] = mapped_column(String(255))
+    driver_pid: Mapped[int | None]
+
+
 class Measurement(Base):
     """A small figure measured once on this machine, such as how wide a cohort should be."""
 

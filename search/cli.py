@@ -21,6 +21,7 @@ from studies.search_kind import SearchKind
 _TyperUsageError: Any = typer.BadParameter.__base__
 
 SEARCHING, RESULTS, CHECKS = "Search", "Results", "Networks and data"
+SERVICE = "Service"
 
 # By name: the panel of the help that a command stands in, its module in search.commands and its
 # function there. Names rather than functions: one command should not wait for all others' imports.
@@ -39,6 +40,10 @@ _COMMANDS: Final = {
     "gradcheck": (CHECKS, "networks", "gradcheck"),
     "crosscheck": (CHECKS, "crosschecking", "crosscheck"),
     "params": (CHECKS, "networks", "params"),
+    "serve": (SERVICE, "serving", "serve"),
+    "submit": (SERVICE, "serving", "submit"),
+    "queue": (SERVICE, "serving", "queue"),
+    "cancel": (SERVICE, "serving", "cancel"),
 }
 _DATA_COMMANDS: Final = {"list": "list_data", "get": "get_data", "verify": "verify_data"}
 

@@ -46,6 +46,7 @@ class Watch:
     ) -> None:
         """Say what is about to be trained."""
         self.training = True
+        self._best.clear()  # cohorts are counted from 1 again
         if self.silent:
             return
         lines, warnings = beforehand(study, stage, recipe, data)

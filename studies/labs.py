@@ -229,9 +229,18 @@ def read_lab(name: str, *, quick: bool = False) -> Lab:
     Raises:
         RecipeError: If it is neither, or not a lab; names file, key and reason.
     """
+    return lab_of(*lab_text(name), quick=quick)
+
+
+def lab_text(name: str) -> tuple[str, str, str]:
+    """Return a lab as it is written: its name, what messages call it, and its text.
+
+    Raises:
+        RecipeError: If there is neither a file nor a preset of that name.
+    """
     path = Path(name)
     if path.suffix == ".toml" or path.exists():
-        return _checked_lab(path.stem, str(path), _text(path), quick=quick)
+        return path.stem, str(path), _text(path)
     known = presets()
     if name not in known:
         raise RecipeError(
@@ -239,7 +248,7 @@ def read_lab(name: str, *, quick: bool = False) -> Lab:
             f"{', '.join(known)}"
         )
     text = _folder().joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return _checked_lab(name, f"preset {name}", text, quick=quick)
+    return name, f"preset {name}", text
 
 
 def presets() -> list[str]:
@@ -265,7 +274,18 @@ def _text(path: Path) -> str:
         raise RecipeError(f"{path}: a lab must be a text file in UTF-8") from None
 
 
-def _checked_lab(name: str, where: str, text: str, *, quick: bool) -> Lab:
+def lab_of(name: str, where: str, text: str, *, quick: bool = False) -> Lab:
+    """Return the lab that a text states.
+
+    Args:
+        name: What its studies' names begin with.
+        where: What messages call it.
+        text: TOML.
+        quick: Whether it is to be a first look.
+
+    Raises:
+        RecipeError: If it states none; names ``where``, key and reason.
+    """
     try:
         table = LabTable.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

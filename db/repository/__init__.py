@@ -12,6 +12,16 @@ from db.repository.plans import (
     stages,
     trained_run,
 )
+from db.repository.queue import (
+    add_entry,
+    cancel_entry,
+    end_entry,
+    find_entry,
+    note_progress,
+    queue,
+    take_entry,
+    to_be_cancelled,
+)
 from db.repository.results import (
     accuracies_at,
     epoch_rows,
@@ -39,13 +49,17 @@ from db.repository.studies import (
 
 __all__ = [
     "accuracies_at",
+    "add_entry",
     "add_plan",
     "add_stage",
     "add_study",
     "add_test_runs",
+    "cancel_entry",
     "clear_driver",
     "delete_study",
+    "end_entry",
     "epoch_rows",
+    "find_entry",
     "find_finished_run",
     "find_study",
     "forget_told",
@@ -56,7 +70,9 @@ __all__ = [
     "load_plan",
     "mark_told",
     "mean_accuracies",
+    "note_progress",
     "openings",
+    "queue",
     "record_opening",
     "replicate_rows",
     "run_rows",
@@ -66,6 +82,8 @@ __all__ = [
     "stages",
     "state_to_carry_on",
     "store_segment",
+    "take_entry",
+    "to_be_cancelled",
     "trained_run",
     "trial_rows",
     "untold_trials",

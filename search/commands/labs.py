@@ -110,14 +110,28 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
             database, n_jobs=n_jobs, data_dir=lab.data_dir, observer=watch, progress=watch
         )
         for part in parts:
-            asked = _Asked(found, part, lab, storage, output, watch)
-            answer = _DOES[part.does](means, asked)
-            answers.append({"part": part.name, "does": part.does, **answer})
-            if answer.get("passed") is False:
+            found_out = answer(means, found, part, lab, storage, output, watch)
+            answers.append({"part": part.name, "does": part.does, **found_out})
+            if found_out.get("passed") is False:
                 status = FAILED
     if output.json:
         say_json({"lab": found.name, "quick": lab.quick, "parts": answers})
     return status
+
+
+def answer(
+    means: "Means",
+    lab: "Lab",
+    part: "Part",
+    options: LabOptions,
+    storage: StorageOptions,
+    output: OutputOptions,
+    watch: "Watch",
+) -> dict[str, Any]:
+    """Carry out a part of a lab, and return what ``--json`` says of it."""
+    asked = _Asked(lab, part, options, storage, output, watch)
+    found: dict[str, Any] = _DOES[part.does](means, asked)
+    return found
 
 
 def presets(output: OutputOptions) -> None:

@@ -14,15 +14,17 @@ from db.errors import StorageError
 from db.records import EpochRecord, RunUpdate, SegmentResult
 
 from .conftest import plan_trials
-from .older import put_older
+from .older import OLDER, put_older
 from .test_migrations import differences
 
 COPY = "search.db.schema-0001.bak"
 
+of_every_revision = pytest.mark.parametrize("older", OLDER, indirect=True)
+
 
 @pytest.fixture
-def older(path):
-    return put_older(path)
+def older(path, request):
+    return put_older(path, getattr(request, "param", "0001"))
 
 
 def revision(path):
@@ -40,14 +42,15 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@of_every_revision
 def test_it_is_brought_up_to_date_and_said_so_in_one_line(older):
-    lines = []
+    lines, before = [], revision(older)
 
     open_database(str(older), said=lines.append).close()
 
     assert differences(older) == []
-    wanted = f"note: {older} was brought up to date (schema 0001 to {schema.HEAD}); "
-    assert lines == [f"{wanted}what it was is kept as {COPY}"]
+    wanted = f"note: {older} was brought up to date (schema {before} to {schema.HEAD}); "
+    assert lines == [f"{wanted}what it was is kept as search.db.schema-{before}.bak"]
 
 
 def test_nothing_is_said_or_copied_where_nothing_is_to_be_done(path):
@@ -60,13 +63,14 @@ def test_nothing_is_said_or_copied_where_nothing_is_to_be_done(path):
     assert names(path.parent) == [path.name]
 
 
+@of_every_revision
 def test_the_copy_is_what_was_there(older):
-    before = content(older)
+    before, copy = content(older), f"search.db.schema-{revision(older)}.bak"
 
     open_database(str(older)).close()
 
-    assert names(older.parent) == [older.name, COPY]
-    assert content(older.with_name(COPY)) == before
+    assert names(older.parent) == [older.name, copy]
+    assert content(older.with_name(copy)) == before
 
 
 def test_what_is_still_in_the_write_ahead_log_is_in_the_copy(older):
@@ -210,6 +214,24 @@ def test_a_newer_database_is_refused_and_left_as_it_is(older):
     assert older.read_bytes() == before
 
 
+def test_measures_of_while_it_trained_are_still_there(path):
+    with open_database(str(put_older(path, "0002"))) as database:
+        curve = repository.epoch_rows(database, study=repository.find_study(database, "half"))
+
+    assert len(curve) == 3 * (1 + 5)
+    assert all((row.running_loss is None) == (row.epoch == 0) for row in curve)
+
+
+@of_every_revision
+def test_its_queue_is_empty_and_can_be_waited_in(older):
+    with open_database(str(older)) as database:
+        assert repository.queue(database) == []
+        repository.add_entry(database, name="a", content="", options={}, submitted_by="me")
+
+        assert [entry.id for entry in repository.queue(database)] == [1]
+
+
+@of_every_revision
 def test_it_can_be_written_to_afterwards(older):
     with open_database(str(older)) as database:
         study = repository.find_study(database, "half")

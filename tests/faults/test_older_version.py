@@ -2,14 +2,15 @@
 
 import pytest
 
-from tests.db.older import older_rankings, put_older
+from tests.db.older import OLDER, older_rankings, put_older
 
 QUIET = ("--quiet", "--jobs", "1")
 
 
-@pytest.fixture
-def older(own_folder):
-    return put_older(own_folder / "search.db")
+@pytest.fixture(params=OLDER)
+def older(own_folder, request):
+    put_older(own_folder / "search.db", request.param)
+    return request.param
 
 
 def ranked(answer, names):
@@ -22,7 +23,7 @@ def test_its_ranking_is_what_it_was(search, older):
     # A search that is done has nothing left to do but to bring the tables up to date.
     done = search("lambda", "--fine", "--study", "digits/lambda", *QUIET)
     assert done.status == 0
-    assert "brought up to date (schema 0001" in done.err
+    assert f"brought up to date (schema {older}" in done.err
 
     answer = search("rank", "digits/lambda", "--json")
 
@@ -40,6 +41,7 @@ def test_a_search_that_it_was_killed_in_ends_as_if_it_had_not_been(search, older
     answer = search(
         *("lambda", "--coarse", "--study", "half", "--hidden", "6", "--cycles", "2", "--seed", "1"),
         *("--trials", "3", "--replicates", "2", *QUIET, "--json"),
+        *(() if older == "0001" else ("--running",)),
     )
 
     assert answer.status == 0

@@ -1,0 +1,489 @@
+"""``serve``, ``submit``, ``queue`` and ``cancel``: searches that are carried out one by one."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from search.console import note, print_table, say, say_json, stdout
+from search.errors import DONE, INTERRUPTED, TERMINATED, Stopped, said
+from search.hints import command as typed
+from search.options import (
+    SEARCH,
+    DataDir,
+    JobsOptions,
+    OutputOptions,
+    StorageOptions,
+    option,
+    text_option,
+    whole,
+)
+from search.progress import Log, is_over, standing, title
+
+if TYPE_CHECKING:
+    from db.records import QueueRecord, StageRecord, StudyRecord
+    from models.data import PreparedData
+    from studies.labs import Lab, Part
+    from studies.means import Means
+    from studies.queue import Submission
+    from studies.recipe import Recipe
+    from studies.running import CohortProgress
+
+SERVICE = "Service"
+# How many entries that have ended `queue` shows.
+RECENT = 10
+# In a log that is kept for weeks, a cohort has a line in so many seconds.
+LOG_SECONDS = 60.0
+
+
+# ------------------------------------------------------------------------------------- serve
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What the service does, and what it allows."""
+
+    allow_plugins: Annotated[
+        bool,
+        option(
+            SERVICE,
+            "--allow-plugins",
+            help="Run trainers that submitted recipes name: code, chosen by whoever can write to "
+            "the database (default: such entries fail).",
+        ),
+    ] = False
+    files: Annotated[
+        list[Path] | None,
+        option(
+            SERVICE,
+            "--files",
+            metavar="FOLDER",
+            help="Submitted recipes may name data files in this folder; may be said several times "
+            "(default: the current folder and the data folder).",
+        ),
+    ] = None
+    once: Annotated[
+        bool,
+        option(
+            SERVICE,
+            "--once",
+            help="End when nothing is left to do (default: wait for more).",
+        ),
+    ] = False
+    data_dir: DataDir = None
+
+
+def serve(
+    service: ServeOptions, storage: StorageOptions, jobs: JobsOptions, output: OutputOptions
+) -> int:
+    """Carry out what is submitted, entry by entry, until it is stopped.
+
+    Ctrl-C or SIGTERM end it after the segments under way; the entry goes back to where it was in
+    the line. Killed at any moment and started again, it carries on with the entry that it was at,
+    with the same result. Several may serve one database.
+
+    Examples:
+        python -m search serve
+        python -m search serve --storage course.db --files /srv/data
+        python -m search serve --once
+    """
+    from db.engine import open_database
+    from models.data.locate import checked_data_dir
+    from studies.means import Means
+    from studies.service import Rules, Service
+
+    n_jobs = jobs.n_jobs
+    data_dir = checked_data_dir(service.data_dir)
+    named = service.files or [Path.cwd(), *([] if data_dir is None else [data_dir])]
+    rules = Rules(tuple(named), service.allow_plugins)
+    watch = ServiceLog(quiet=output.quiet)
+    face = _Face(watch, storage, output)
+    with (
+        _ended_by_signals(watch) as ended,
+        open_database(storage.url, create=True, said=watch.log) as database,
+    ):
+        means = Means(
+            database, n_jobs=n_jobs, data_dir=service.data_dir, observer=watch, progress=watch
+        )
+        watch.log(f"serving {database.label}")
+        Service(means, rules, face).run(once=service.once)
+        watch.log("ended" if service.once and not ended.is_set() else "ended, as asked to")
+    return DONE
+
+
+class ServiceLog(Log):
+    """Writes a line with the time for all that happens, few of them while it trains."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__()
+        self._quiet = quiet
+        self._ending = threading.Event()
+
+    def begins(
+        self, study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
+    ) -> None:
+        """Write what is about to be trained."""
+        self._written.clear()
+        super().begins(study, stage, recipe, data)
+
+    def line(self, line: str) -> None:
+        """Write a line about a search."""
+        if not self._quiet:
+            self.log(line)
+
+    def log(self, line: str) -> None:
+        """Write a line: one, whatever is in it."""
+        moment = datetime.now(UTC).isoformat(timespec="seconds")
+        note(f"{moment} {one_line(said(line))}")
+
+    def said(self, line: str) -> None:
+        """Write something worth knowing, each time: it may be about another study."""
+        self.line(f"note: {line}")
+
+    def show(self, progress: "CohortProgress", best: float | None) -> None:
+        """Write where a cohort is, now and then, and always where it ends."""
+        import time
+
+        now = time.monotonic()
+        last = self._written.setdefault(progress.cohort, now)
+        if is_over(progress) or now - last >= LOG_SECONDS:
+            self._written[progress.cohort] = now
+            self.line(f"{title(progress)}: {standing(progress, best)}")
+
+    def stop(self) -> None:
+        """End after the segments under way."""
+        super().stop()
+        self._ending.set()
+
+    def wait(self, seconds: float) -> None:
+        """Return after some time, or when it is to end."""
+        self._ending.wait(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """What a service shows: lines of a log."""
+
+    observer: ServiceLog
+    storage: StorageOptions
+    output: OutputOptions
+
+    def log(self, line: str) -> None:
+        self.observer.log(line)
+
+    def wait(self, seconds: float) -> None:
+        self.observer.wait(seconds)
+
+    def answer(
+        self, means: "Means", lab: "Lab", asked: "Submission", part: "Part"
+    ) -> dict[str, Any]:
+        from search.commands.labs import LabOptions, answer
+
+        options = LabOptions(
+            lab=lab.name, quick=asked.quick, fresh=asked.fresh, data_dir=means.data_dir
+        )
+        # What is printed by `run` is read from the database here.
+        silent = OutputOptions(quiet=True, json=True)
+        found = answer(means, lab, part, options, self.storage, silent, self.observer)
+        return {"study": found["study"]} if "ranking" in found else found
+
+
+@contextmanager
+def _ended_by_signals(watch: ServiceLog) -> Iterator[threading.Event]:
+    """Let the first signal end the service gently, and a second one at once.
+
+    Raises:
+        Stopped: If it was ended at once, with the exit status that goes with the signal.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked  # only the main thread hears signals
+        return
+    status = INTERRUPTED
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        nonlocal status
+        status = INTERRUPTED if number == signal.SIGINT else TERMINATED
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        watch.stop()
+        # It may come in the middle of another line, which cannot be interrupted by a second one.
+        with suppress(RuntimeError):
+            watch.log("ending after the segments under way")
+
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    except KeyboardInterrupt:
+        raise Stopped(status) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# ------------------------------------------------------------------------------------- submit
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOptions:
+    """What is submitted."""
+
+    lab: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|PRESET",
+            help="A lab file (docs/recipes.md) or a preset, as for `run`; or a recipe file, with "
+            "--search.",
+            show_default=False,
+        ),
+    ]
+    search: Annotated[
+        str | None,
+        text_option(
+            SEARCH,
+            "--search",
+            "KIND",
+            "The search of a recipe file that states none, as in lambda "
+            "(default: what the file states).",
+        ),
+    ] = None
+    quick: Annotated[
+        bool,
+        option(
+            SEARCH,
+            "--quick",
+            help="A first look: less data and fewer epochs, as the file says, in studies of their "
+            "own (default: the whole lab).",
+        ),
+    ] = False
+    part: Annotated[
+        list[str] | None,
+        option(
+            SEARCH,
+            "--part",
+            metavar="NAME",
+            help="Only this part; may be said several times (default: all parts).",
+        ),
+    ] = None
+    fresh: Annotated[
+        bool,
+        option(
+            SEARCH,
+            "--fresh",
+            help="Train again what was trained before in the file of studies (default: take it "
+            "over).",
+        ),
+    ] = False
+    study: Annotated[
+        str | None,
+        text_option(
+            SEARCH,
+            "--study",
+            "NAME",
+            "What the names of its studies begin with (default: the file's name).",
+        ),
+    ] = None
+
+
+def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -> None:
+    """Put a lab in the queue of a service.
+
+    It is stored whole, so that any machine that reaches the database can submit it, and checked
+    first. Files of data and trainers that it names are the server's.
+
+    Examples:
+        python -m search submit my-lab.toml
+        python -m search submit my-recipe.toml --search lambda
+        python -m search submit cifar-linear --quick --storage course.db
+    """
+    from db import repository
+    from db.engine import open_database
+    from studies.queue import submission
+    from studies.queue import submit as queued
+
+    asked = submission(
+        lab.lab,
+        name=lab.study,
+        search=lab.search,
+        quick=lab.quick,
+        parts=lab.part or (),
+        fresh=lab.fresh,
+    )
+    with open_database(storage.url, create=True, said=note) as database:
+        entry = queued(database, asked, _whoever())
+        before = [e for e in repository.queue(database, ("waiting", "running")) if e.id < entry.id]
+    if output.json:
+        say_json(_to_json(entry, len(before) + 1))
+        return
+    say(f"entry {entry.id}: {one_line(entry.name)}, {len(before)} before it")
+    say(f"\nnext: {typed('queue', storage=storage.storage)}")
+
+
+def _whoever() -> str:
+    """Return who is at this machine, as far as it can tell."""
+    import getpass
+    import socket
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a user that has no name
+        name = "somebody"
+    found = f"{name}@{socket.gethostname()}"
+    return found.encode("utf-8", "replace").decode()[:255]
+
+
+# ------------------------------------------------------------------------------- queue and cancel
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOptions:
+    """Which entries."""
+
+    everything: Annotated[
+        bool,
+        option(
+            SERVICE,
+            "--all",
+            help=f"List all that have ended, too (default: the last {RECENT}).",
+        ),
+    ] = False
+
+
+def queue(shown: QueueOptions, storage: StorageOptions, output: OutputOptions) -> None:
+    """List what is in the queue: what runs, what waits in which place, what has ended and how.
+
+    Examples:
+        python -m search queue
+        python -m search queue --all --json
+    """
+    from db import repository
+    from db.engine import open_database
+
+    with open_database(storage.url, read_only=True) as database:
+        entries = repository.queue(database)
+        label = database.label
+    ended = [e for e in entries if e.state not in {"waiting", "running"}]
+    if not shown.everything:
+        left_out = {e.id for e in ended[:-RECENT]}
+        entries = [e for e in entries if e.id not in left_out]
+    waiting = [e.id for e in entries if e.state == "waiting"]
+    places = {entry_id: place for place, entry_id in enumerate(waiting, 1)}
+    if output.json:
+        say_json({"queue": [_to_json(e, places.get(e.id)) for e in entries]})
+        return
+    console = stdout()
+    print_table(console, queue_table(label, entries, places))
+    failed = [e for e in entries if e.error]
+    for entry in failed:
+        say(f"\n{entry.id} {entry.state}: {one_line(said(entry.error or ''))}")
+
+
+def queue_table(label: str, entries: "list[QueueRecord]", places: dict[int, int]) -> Any:
+    """Return a line an entry."""
+    from search.tables import Column, fitting
+
+    columns: list[Column[QueueRecord]] = [
+        Column("entry", lambda e: str(e.id)),
+        Column("lab", lambda e: one_line(what(e)), right=False),
+        Column("state", lambda e: state_in_words(e, places.get(e.id)), right=False),
+        Column("progress", lambda e: one_line(e.progress), right=False, spare=1),
+        Column("submitted by", lambda e: one_line(e.submitted_by), right=False, spare=3),
+        Column("at (UTC)", lambda e: f"{e.submitted_at:%Y-%m-%d %H:%M}", right=False, spare=2),
+    ]
+    return fitting(stdout(), label, columns, entries)
+
+
+def what(entry: "QueueRecord") -> str:
+    """Return what was asked, in words."""
+    options = entry.options
+    words = [entry.name]
+    words += ["--quick"] if options.get("quick") else []
+    words += [f"--part {name}" for name in options.get("parts", ())]
+    return " ".join(words)
+
+
+def state_in_words(entry: "QueueRecord", place: int | None) -> str:
+    """Return where an entry stands."""
+    if entry.state == "waiting":
+        return f"waiting ({place})"
+    if entry.state == "running" and entry.to_cancel:
+        return "ending"
+    return entry.state
+
+
+@dataclass(frozen=True, slots=True)
+class EntryArgument:
+    """Which entry."""
+
+    entry: Annotated[
+        int,
+        typer.Argument(
+            metavar="ENTRY",
+            help="Its number, as `queue` shows it.",
+            parser=whole,
+            show_default=False,
+        ),
+    ]
+
+
+def cancel(entry: EntryArgument, storage: StorageOptions, output: OutputOptions) -> None:
+    """Take an entry out of the queue.
+
+    One that is being carried out ends after the segments under way; all that was trained is kept,
+    and the same lab submitted again carries on with it.
+
+    Examples:
+        python -m search cancel 3
+    """
+    from db.engine import open_database
+    from studies.queue import cancel as cancelled
+
+    with open_database(storage.url) as database:
+        found = cancelled(database, entry.entry)
+    if output.json:
+        say_json(_to_json(found, None))
+        return
+    if found.state == "cancelled":
+        say(f"entry {found.id} ({one_line(found.name)}) is cancelled")
+    else:
+        say(f"entry {found.id} ({one_line(found.name)}) ends after the segments under way")
+
+
+def _to_json(entry: "QueueRecord", place: int | None) -> dict[str, Any]:
+    def moment(at: datetime | None) -> str | None:
+        return None if at is None else at.isoformat(timespec="seconds")
+
+    return {
+        "entry": entry.id,
+        "name": entry.name,
+        **{name: entry.options.get(name) for name in ("quick", "parts", "fresh")},
+        "state": entry.state,
+        "place": place,
+        "to_cancel": entry.to_cancel,
+        "submitted_by": entry.submitted_by,
+        "submitted_at": moment(entry.submitted_at),
+        "started_at": moment(entry.started_at),
+        "ended_at": moment(entry.ended_at),
+        "tries": entry.tries,
+        "progress": entry.progress,
+        "error": entry.error,
+        "answers": entry.answers,
+        "driver": None if entry.driver_host is None else f"{entry.driver_host}:{entry.driver_pid}",
+        "content": entry.content,
+    }
+
+
+def one_line(text: str) -> str:
+    """Return a text such that it is one line and commands no terminal, whoever wrote it."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

@@ -1,0 +1,491 @@
+"""Service: what is submitted is checked, carried out in order, and survives all that happens."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from db import repository
+from db.engine import open_database
+from studies import running, service
+
+ROOT = Path(__file__).parents[2]
+LAB = """
+[network]
+hidden = [8]
+[training]
+schedule = "constant"
+eta = 0.1
+epochs = 3
+[[part]]
+name = "eta"
+search = { vary.eta = { low = 1e-3, high = 1 }, trials = 3, fine_trials = 2 }
+"""
+ONCE = ("serve", "--once", "--quiet", "--jobs", "1")
+
+
+@pytest.fixture
+def lab(own_folder):
+    return written(own_folder, "lab.toml", LAB)
+
+
+def written(folder, name, text):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def restless(monkeypatch):
+    """Segments of an epoch each, and a service that looks after each of them."""
+    monkeypatch.setattr(service, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(running, "FIRST_SECONDS", 1e-9)
+    monkeypatch.setattr(running, "SEGMENT_SECONDS", 1e-9)
+
+
+def after_segment(monkeypatch, number, act):
+    """Have something happen when so many segments have been stored."""
+    store, count = repository.store_segment, iter(range(1, 10_000))
+
+    def stored(*arguments):
+        store(*arguments)
+        if next(count) == number:
+            act()
+
+    monkeypatch.setattr(repository, "store_segment", stored)
+
+
+def entries(search, *words):
+    return search("queue", "--json", *words).json["queue"]
+
+
+def states(search):
+    return [entry["state"] for entry in entries(search)]
+
+
+def ranking(search, study):
+    """Return a ranking without what may differ: times."""
+    answer = search("rank", study, "--json").json
+    return [{k: v for k, v in trial.items() if k != "seconds"} for trial in answer["trials"]]
+
+
+# ------------------------------------------------------------------------------------- submitted
+
+
+def test_what_is_submitted_waits_whole_and_in_order(search, lab):
+    first = search("submit", lab)
+    search("submit", lab, "--study", "other", "--part", "eta", "--fresh", "--quiet")
+
+    assert first.status == 0
+    assert first.out == "entry 1: lab, 0 before it\n\nnext: python -m search queue\n"
+    one, other = entries(search)
+    assert (one["content"], one["name"], one["place"], one["state"]) == (LAB, "lab", 1, "waiting")
+    assert (other["name"], other["parts"], other["fresh"]) == ("other", ["eta"], True)
+    assert "@" in one["submitted_by"]
+    assert "waiting (2)" in search("queue").out
+
+
+def test_a_recipe_without_a_search_is_given_one(search, own_folder):
+    recipe = written(own_folder, "mine.toml", "[network]\nhidden = [8]\n[training]\ncycles = 1\n")
+
+    assert search("submit", recipe).status == 2
+    assert search("submit", recipe, "--search", "lambda").status == 0
+    assert search(*ONCE).status == 0
+
+    (study,) = search("list", "--json").json["studies"]
+    assert (study["study"], study["stages"]) == ("mine/lambda", ["coarse", "fine"])
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "reason"),
+    [
+        (("missing.toml",), 2, "found no missing.toml"),
+        (("cifar-liner",), 2, "did you mean cifar-linear?"),
+        (("lab.toml", "--part", "etta"), 2, "did you mean eta?"),
+        (("lab.toml", "--search", "lambda"), 2, "leave out --search"),
+        (("plain.toml", "--search", "lamda"), 2, "did you mean lambda?"),
+        (("plain.toml",), 2, "either one search or several part"),
+        (("lab.toml", "--study", "a\x1b[2Jb"), 2, r"printable characters, got 'a\x1b[2Jb'"),
+        (("lab.toml", "--study", " "), 2, "printable characters"),
+        (("unknown-key.toml",), 2, "did you mean training.epochs?"),
+        (("not-varied.toml",), 2, "no key that can be searched; did you mean eta"),
+        (("no-data.toml",), 1, "did you mean mnist?"),
+        (("long.toml",), 2, "must have at most 60,000 bytes"),
+        (("no-toml.toml",), 2, "must be TOML"),
+        (("values.toml",), 2, "0 < momentum"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
+)
+def test_what_cannot_be_carried_out_is_refused_before_anything_is_written(
+    search, lab, own_folder, words, status, reason
+):
+    eta = "[search]\nkind = 'eta'\n"
+    for name, text in {
+        "plain": "[training]\nepochs = 2\n",
+        "unknown-key": f"[training]\nepoch = 3\n{eta}",
+        "not-varied": "[search]\nvary.etta.values = [0.1]\n",
+        "no-data": f"[data]\nname = 'minst'\n{eta}",
+        "long": f"{eta}# {'long ' * 12_000}\n",
+        "no-toml": "x = [",
+        "values": "[search]\nvary.momentum.values = [0.5, 1.5]\n",
+    }.items():
+        written(own_folder, f"{name}.toml", text)
+
+    answer = search("submit", *words)
+
+    assert answer.status == status
+    assert answer.err.count("\n") == 1
+    assert reason in answer.err or reason == "0 < momentum"
+    assert not (own_folder / "search.db").exists()
+
+
+def test_a_study_that_was_begun_otherwise_is_not_waited_for(search, lab, own_folder):
+    search("submit", lab)
+    longer = LAB.replace("epochs = 3", "epochs = 4")
+    other = written(own_folder, "x.toml", longer)
+
+    waiting = search("submit", other, "--study", "lab")
+    search(*ONCE)
+    begun = search("submit", other, "--study", "lab")
+
+    assert (waiting.status, begun.status) == (1, 1)
+    assert "entry 1 of the queue asks something else of study lab/eta" in waiting.err
+    assert "training.epochs: 3 there, 4 asked for" in begun.err
+    assert len(entries(search)) == 1
+
+
+def test_text_that_would_command_a_terminal_is_shown_as_it_is(search, lab):
+    search("submit", lab)
+    with open_database("search.db") as database:
+        evil = "\x1b[2Jevil\u202e\nentry 9"
+        repository.add_entry(
+            database, name=evil, content="x = [", options={"parts": [evil]}, submitted_by=evil
+        )
+
+    served, shown = search("serve", "--once", "--jobs", "1"), search("queue")
+
+    for text in (served.err, shown.out):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert "\\x1b[2Jevil\\u202e\\nentry 9" in text
+    assert states(search) == ["finished", "failed"]
+
+
+# ------------------------------------------------------------------------------------- carried out
+
+
+def test_entries_are_carried_out_in_order_as_run_would(search, lab, own_folder):
+    search("run", lab, "--quiet", "--storage", "plain.db")
+    search("submit", lab)
+    search("submit", lab, "--study", "second")
+
+    served = search("serve", "--once", "--jobs", "1")
+
+    assert served.status == 0
+    assert served.err.index("entry 1 has finished") < served.err.index("entry 2 (second")
+    assert states(search) == ["finished", "finished"]
+    first, second = ranking(search, "lab/eta"), ranking(search, "second/eta")
+    plain = search("rank", "--json", "--storage", "plain.db").json["trials"]
+    assert [t["validation_accuracy"] for t in first] == [t["validation_accuracy"] for t in plain]
+    assert [t["params"] for t in second] == [t["params"] for t in first]
+    assert entries(search)[0]["answers"] == [{"part": "eta", "does": "search", "study": "lab/eta"}]
+
+
+def test_every_line_of_its_log_has_a_time(search, lab):
+    search("submit", lab)
+
+    lines = search("serve", "--once", "--jobs", "1").err.splitlines()
+
+    assert len(lines) > 5
+    assert all(line[:2] == "20" and line[19:26] == "+00:00 " for line in lines)
+
+
+def test_an_entry_that_fails_says_why_and_stops_no_other(search, lab, own_folder):
+    named = "[data]\nname = 'missing.csv'\n[search]\nkind = 'eta'\n"
+    search("submit", written(own_folder, "gone.toml", named))
+    search("submit", lab)
+
+    assert search(*ONCE).status == 0
+
+    failed, finished = entries(search)
+    assert (failed["state"], finished["state"]) == ("failed", "finished")
+    assert "missing.csv" in failed["error"]
+    assert failed["error"] in search("queue").out
+
+
+def test_a_check_that_is_not_passed_is_a_failure_with_its_figures(search, lab, monkeypatch):
+    from search.commands import labs
+
+    monkeypatch.setitem(labs._DOES, "search", lambda *_: {"passed": False, "worst": 0.5})
+    search("submit", lab)
+
+    search(*ONCE)
+
+    (entry,) = entries(search)
+    assert (entry["state"], entry["error"]) == ("failed", "eta did not pass")
+    assert entry["answers"] == [{"part": "eta", "does": "search", "passed": False, "worst": 0.5}]
+
+
+def test_a_mistake_of_this_program_is_logged_and_stops_nothing(search, lab, monkeypatch):
+    from search.commands import labs
+
+    monkeypatch.setitem(labs._DOES, "search", lambda *_: {}["nothing"])
+    search("submit", lab)
+
+    served = search("serve", "--once")
+
+    assert served.status == 0
+    assert "Traceback" in served.err
+    assert [(e["state"], e["error"]) for e in entries(search)] == [
+        ("failed", "KeyError: 'nothing'")
+    ]
+
+
+# ------------------------------------------------------------------------------- what may be named
+
+
+TRAINER = "def train(*_):\n    raise SystemExit('it was run')\n"
+
+
+def test_trainers_of_others_are_not_run_unless_that_is_allowed(search, own_folder):
+    written(own_folder, "theirs.py", "open('was-run', 'w').close()\n" + TRAINER)
+    for name, text in {
+        "plain": "trainer = 'theirs:train'\n[search]\nkind = 'eta'\n",
+        "part": "[[part]]\nname = 'a'\nrecipe = { trainer = 'theirs:train' }\n"
+        "search = { kind = 'eta' }\n",
+        "variant": "[search.variants]\na = { trainer = 'theirs:train' }\nb = { training.eta = 1 }",
+    }.items():
+        search("submit", written(own_folder, f"{name}.toml", text))
+
+    search(*ONCE)
+
+    assert len(entries(search)) >= 2
+    for entry in entries(search):
+        assert entry["state"] == "failed"
+        assert "not run here, got theirs:train" in entry["error"]
+    assert not (own_folder / "was-run").exists()
+
+
+def test_trainers_are_run_where_that_is_allowed(search, own_folder, monkeypatch):
+    monkeypatch.syspath_prepend(own_folder)
+    written(
+        own_folder,
+        "theirs_allowed.py",
+        "def train(params, data, seed, report):\n"
+        "    return {'validation_accuracy': params['eta']}\n",
+    )
+    text = "trainer = 'theirs_allowed:train'\n[search]\nvary.eta.values = [0.1, 0.2]\n"
+    search("submit", written(own_folder, "mine.toml", text))
+
+    search(*ONCE, "--allow-plugins")
+
+    assert states(search) == ["finished"]
+    assert [t["validation_accuracy"] for t in ranking(search, "mine")] == [0.2, 0.1]
+
+
+def test_files_are_read_in_the_folders_of_the_server_only(search, samples, own_folder, tmp_path):
+    samples("mine.npz")
+    outside = own_folder / "elsewhere"
+    outside.mkdir()
+    for name, path in {
+        "in": "mine.npz",
+        "up": "../mine.npz",
+        "abs": own_folder / "mine.npz",
+    }.items():
+        text = f"[data]\nname = '{path}'\n[training]\nepochs = 1\n[search]\nkind = 'batch-size'\n"
+        text += "vary.batch_size.values = [5, 10]\n"
+        search("submit", written(own_folder, f"{name}.toml", text))
+
+    search(*ONCE, "--files", outside)
+    forbidden = entries(search)
+    for entry in forbidden:
+        search("submit", own_folder / f"{entry['name']}.toml")
+    search(*ONCE)
+
+    assert all("must lie in the server's folders" in entry["error"] for entry in forbidden)
+    assert states(search)[3:] == ["finished", "failed", "finished"]
+
+
+# --------------------------------------------------------------------------------- ended, and again
+
+
+def test_a_waiting_entry_is_cancelled_at_once(search, lab):
+    search("submit", lab)
+
+    assert search("cancel", "1").out == "entry 1 (lab) is cancelled\n"
+
+    search(*ONCE)
+    assert states(search) == ["cancelled"]
+    assert search("list", "--json").json["studies"] == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "status", "reason"),
+    [("7", 1, "has no entry 7"), ("x", 2, "must be a whole number"), ("1", 1, "nothing to cancel")],
+)
+def test_what_is_not_in_the_queue_cannot_be_cancelled(search, lab, entry, status, reason):
+    search("submit", lab)
+    search("cancel", "1")
+
+    answer = search("cancel", entry)
+
+    assert answer.status == status
+    assert reason in answer.err
+
+
+def test_a_running_entry_that_is_cancelled_keeps_what_it_has_and_can_go_on(
+    search, lab, monkeypatch, restless
+):
+    search("run", lab, "--quiet", "--storage", "plain.db", "--jobs", "1")
+
+    def cancel():
+        with open_database("search.db") as database:
+            repository.cancel_entry(database, repository.find_entry(database, 1))
+
+    after_segment(monkeypatch, 1, cancel)
+    search("submit", lab)
+
+    assert search(*ONCE).status == 0
+
+    assert states(search) == ["cancelled"]
+    (study,) = search("list", "--json").json["studies"]
+    assert "complete" not in study["trials"]
+    search("submit", lab)
+    search(*ONCE)
+    assert states(search) == ["cancelled", "finished"]
+    assert len(ranking(search, "lab/eta")) == 5
+
+
+def test_a_running_entry_whose_server_is_gone_is_cancelled_at_once(search, lab):
+    search("submit", lab)
+    with open_database("search.db") as database:
+        entry = repository.find_entry(database, 1)
+        repository.take_entry(database, entry, host="gone", pid=1)
+
+    assert search("cancel", "1").out == "entry 1 (lab) is cancelled\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_asked_to_end_puts_the_entry_back_and_ends_well(
+    search, lab, monkeypatch, restless, number
+):
+    with monkeypatch.context() as during:
+        after_segment(during, 2, lambda: os.kill(os.getpid(), number))
+        search("submit", lab)
+        search("submit", lab, "--study", "second")
+
+        served = search("serve", "--jobs", "1")
+
+    assert served.status == 0
+    assert "ending after the segments under way" in served.err
+    assert states(search) == ["waiting", "waiting"]
+    assert entries(search)[0]["tries"] == 0
+    search(*ONCE)
+    assert states(search) == ["finished", "finished"]
+
+
+KILLED = """
+import os, signal, sys
+from db import repository
+from search.cli import main
+from studies import running
+running.FIRST_SECONDS = running.SEGMENT_SECONDS = 1e-9
+store, left = repository.store_segment, int(sys.argv[1])
+def stored(*arguments):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    store(*arguments)
+repository.store_segment = stored
+sys.exit(main(["serve", "--once", "--quiet", "--jobs", "1"]))
+"""
+
+
+def killed(folder, segments):
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(segments)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    return done.returncode
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_killed_and_started_again_it_ends_with_the_same_table(search, lab, own_folder):
+    search("run", lab, "--quiet", "--storage", "plain.db", "--jobs", "1")
+    search("submit", lab)
+    search("submit", lab, "--study", "second")
+
+    assert killed(own_folder, 3) == -signal.SIGKILL
+    assert states(search) == ["running", "waiting"]
+    assert search(*ONCE).status == 0
+
+    assert states(search) == ["finished", "finished"]
+    plain = search("rank", "--json", "--storage", "plain.db").json["trials"]
+    without = [{k: v for k, v in trial.items() if k != "seconds"} for trial in plain]
+    assert ranking(search, "lab/eta") == without
+    assert search("check").status == 0
+
+
+def test_an_entry_that_takes_its_server_down_again_and_again_has_failed(search, lab):
+    search("submit", lab)
+    search("submit", lab, "--study", "second")
+    with open_database("search.db") as database:
+        for _ in range(3):
+            entry = repository.find_entry(database, 1)
+            repository.take_entry(database, entry, host="gone", pid=1)
+        repository.note_progress(database, entry, "lab/eta coarse")
+
+    assert search(*ONCE).status == 0
+
+    failed, finished = entries(search)
+    assert finished["state"] == "finished"
+    assert failed["state"] == "failed"
+    assert failed["error"] == (
+        "the server ended 3 times without coming further; it was at: lab/eta coarse"
+    )
+
+
+def test_a_study_that_somebody_else_drives_is_waited_for(search, lab, monkeypatch):
+    from db.lock import StudyLock
+
+    monkeypatch.setattr(service, "BUSY_SECONDS", 0.2)
+    search("run", lab, "--quiet", "--jobs", "1")
+    search("submit", lab, "--fresh")
+    with open_database("search.db") as database:
+        study = repository.find_study(database, "lab/eta")
+        with StudyLock(database, study.uuid):
+            search(*ONCE)
+            (entry,) = entries(search)
+
+    assert (entry["state"], entry["tries"]) == ("waiting", 0)
+    search(*ONCE)
+    assert states(search) == ["finished"]
+
+
+@pytest.mark.slow
+def test_two_servers_of_one_database_share_the_work(search, lab, own_folder):
+    n = 6
+    for i in range(n):
+        search("submit", lab, "--study", f"lab-{i}")
+    command = [sys.executable, "-m", "search", "serve", "--once", "--jobs", "1"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    started = [
+        subprocess.Popen(
+            command, cwd=own_folder, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    logs = [process.communicate()[1] for process in started]
+
+    assert [process.returncode for process in started] == [0, 0]
+    assert states(search) == ["finished"] * n
+    for number in range(1, n + 1):
+        assert sum(log.count(f"entry {number} (") for log in logs) == 1
+    assert search("check").status == 0
