@@ -1,4 +1,4 @@
-"""Optuna's side of a stage: the only module that imports Optuna, by its public names alone.
+"""Optuna's side of a stage. Optuna is imported here and for its dashboard, by public names alone.
 
 Our tables are the record; Optuna samples, and mirrors trials for its dashboard and its users. Each
 step is one transaction and may be repeated: a trial is known by its UUID (a user attribute), and a
@@ -348,7 +348,9 @@ class OptunaStudy(NamedTuple):
 
 def read_studies(database: Database) -> list[OptunaStudy]:
     """Return all that Optuna has, of a database that may be open for reading only."""
-    kwargs: dict[str, Any] = {} if database.connect is None else {"creator": database.connect}
+    kwargs: dict[str, Any] = database.server_options
+    if database.connect is not None:
+        kwargs["creator"] = database.connect
     with _quiet(), _explained(database.label):
         storage = RDBStorage(
             database.url,
@@ -516,7 +518,7 @@ def worse_half(values: Mapping[str, float], step: int) -> set[str]:
 
 def _storage(database: Database) -> RDBStorage:
     """Return Optuna's storage in the same database, with the same settings as our engine."""
-    engine_kwargs: dict[str, Any] = {}
+    engine_kwargs: dict[str, Any] = database.server_options
     if database.path is not None:
         # Python opens transactions with SQLite's write lock: readers never have to upgrade to
         # writers, which is where "database is locked" comes from despite a timeout.

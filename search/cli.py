@@ -36,6 +36,7 @@ _COMMANDS: Final = {
     "export": (RESULTS, "exporting", "export"),
     "plot": (RESULTS, "plotting", "plot"),
     "report": (RESULTS, "reporting", "report"),
+    "dashboard": (RESULTS, "dashboarding", "dashboard"),
     "check": (RESULTS, "checking", "check"),
     "gradcheck": (CHECKS, "networks", "gradcheck"),
     "crosscheck": (CHECKS, "crosschecking", "crosscheck"),

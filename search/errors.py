@@ -21,6 +21,10 @@ class FigureError(ExportError):
     """A figure that a study does not have."""
 
 
+class ServingError(Exception):
+    """A place in the network that cannot be served from."""
+
+
 class Stopped(Exception):  # noqa: N818  # no error: the user's wish
     """A command that was asked to stop.
 
@@ -66,6 +70,6 @@ def exit_status(error: Exception) -> int | None:
         return USAGE
     if isinstance(error, StudyError):
         return error.exit_status
-    if isinstance(error, ModelError | StorageError | ExportError):
+    if isinstance(error, ModelError | StorageError | ExportError | ServingError):
         return FAILED
     return None

@@ -1,0 +1,145 @@
+"""Optuna's trials read by plain SQL are those that Optuna reads."""
+
+import math
+import random
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState, create_trial
+
+from db import optuna_reading
+from db.dashboard import optuna_dashboard
+from db.engine import open_database
+from db.errors import StorageError
+
+VALUES = st.floats(allow_nan=False) | st.sampled_from([math.inf, -math.inf])
+POINTS = st.dictionaries(st.integers(0, 50), st.floats(), max_size=5)
+ATTRIBUTES = st.dictionaries(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=5),
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5) | st.lists(st.integers()),
+    max_size=3,
+)
+SPACE = {
+    "lambda": optuna.distributions.FloatDistribution(1e-5, 1e-1, log=True),
+    "batch": optuna.distributions.IntDistribution(1, 100),
+    "kind": optuna.distributions.CategoricalDistribution(("a", None, 3)),
+}
+
+
+@st.composite
+def trials(draw):
+    state = draw(st.sampled_from(list(TrialState)))
+    names = draw(st.sets(st.sampled_from(sorted(SPACE)))) if state != TrialState.WAITING else set()
+    rng = random.Random(draw(st.integers(0, 9)))
+    points = {"lambda": rng.uniform(1e-5, 1e-1), "batch": rng.randint(1, 100), "kind": None}
+    return create_trial(
+        state=state,
+        value=draw(VALUES) if state == TrialState.COMPLETE else None,
+        params={name: points[name] for name in names},
+        distributions={name: SPACE[name] for name in names},
+        user_attrs=draw(ATTRIBUTES),
+        system_attrs=draw(ATTRIBUTES),
+        intermediate_values=draw(POINTS),
+    )
+
+
+def begun(folder):
+    path = folder / "search.db"
+    open_database(str(path), create=True).close()
+    return path
+
+
+@pytest.fixture
+def path(tmp_path):
+    return begun(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return begun(tmp_path_factory.mktemp("read"))
+
+
+@pytest.fixture
+def study(path):
+    return optuna.create_study(study_name="one", storage=f"sqlite:///{path}", direction="maximize")
+
+
+def read(path, name="one"):
+    with open_database(str(path), read_only=True) as database:
+        _, storage = optuna_dashboard(database)
+        try:
+            return storage.get_all_trials(storage.get_study_id_from_name(name))
+        finally:
+            storage.close()
+
+
+@settings(max_examples=15, deadline=None)
+@given(made=st.lists(trials(), max_size=4))
+def test_trials_are_read_as_optuna_reads_them(shared, made):
+    study = optuna.create_study(storage=f"sqlite:///{shared}")
+    study.add_trials(made)
+
+    found, theirs = read(shared, study.study_name), study.get_trials()
+
+    # NaN is not equal to itself, but its text is.
+    assert list(map(repr, found)) == list(map(repr, theirs))
+
+
+def test_many_trials_are_read_as_few_are(path, study, monkeypatch):
+    monkeypatch.setattr(optuna_reading, "_ONE_BY_ONE", 3)
+    study.add_trials([create_trial(value=float(i), user_attrs={"i": i}) for i in range(5)])
+
+    assert read(path) == study.get_trials()
+
+
+def test_a_trial_that_ends_is_read_again_and_others_are_not(path, study):
+    running, done = study.ask(SPACE), study.ask()
+    study.tell(done, 0.5)
+    with open_database(str(path), read_only=True) as database:
+        _, storage = optuna_dashboard(database)
+        before = storage.get_all_trials(1, deepcopy=False)
+        running.report(0.25, 1)
+        meanwhile = storage.get_all_trials(1, deepcopy=False)
+        study.tell(running, 0.75)
+        after = storage.get_all_trials(1, deepcopy=False)
+        storage.close()
+
+    assert [t.state.name for t in before] == ["RUNNING", "COMPLETE"]
+    assert meanwhile[0].intermediate_values == {1: 0.25}
+    assert (after[0].state.name, after[0].value) == ("COMPLETE", 0.75)
+    assert before[1] is meanwhile[1] is after[1]
+
+
+def test_a_study_made_anew_under_the_same_id_is_read_anew(path, study):
+    study.add_trial(create_trial(value=1.0))
+    storage_url = f"sqlite:///{path}"
+    with open_database(str(path), read_only=True) as database:
+        _, storage = optuna_dashboard(database)
+        assert [t.value for t in storage.get_all_trials(1)] == [1.0]
+        optuna.delete_study(study_name="one", storage=storage_url)
+        anew = optuna.create_study(study_name="two", storage=storage_url)
+        anew.add_trial(create_trial(value=2.0))
+
+        assert storage.get_study_id_from_name("two") == 1
+        assert [t.value for t in storage.get_all_trials(1)] == [2.0]
+        storage.close()
+
+
+def test_reading_refuses_to_write(path, study):
+    study.add_trial(create_trial(value=1.0))
+    with open_database(str(path), read_only=True) as database:
+        _, storage = optuna_dashboard(database)
+        for write in (
+            lambda: storage.delete_study(1),
+            lambda: storage.create_new_trial(1),
+            lambda: storage.set_study_user_attr(1, "a", 1),
+            lambda: storage.set_study_system_attr(1, "a", 1),
+            lambda: storage.set_trial_user_attr(1, "a", 1),
+            lambda: storage.set_trial_state_values(1, TrialState.FAIL),
+            lambda: storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "x"),
+        ):
+            with pytest.raises(StorageError, match="for reading only"):
+                write()
+        storage.close()

@@ -1,0 +1,134 @@
+"""The dashboard over a network: ports, ends, and the command."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from contextlib import closing
+
+import pytest
+
+from search.dashboard.serving import Server, make_app
+from search.errors import ServingError
+from tests.search.dashboard.conftest import client_of
+
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=30) as reply:
+        return reply.read()
+
+
+def answers(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"here"]
+
+
+def test_a_program_serves_it_from_a_thread(finished):
+    with make_app(str(finished)) as app, Server(app, port=0) as server:
+        assert server.local
+        assert b"Optuna Dashboard" in fetch(server.url)
+        studies = json.loads(fetch(server.url.replace("dashboard", "api/studies")))
+
+    names = [study["study_name"] for study in studies["study_summaries"]]
+    assert names == ["digits/lambda/coarse", "digits/lambda/fine"]
+
+
+def test_a_server_gives_its_port_back():
+    with Server(answers, port=0) as server:
+        assert fetch(server.url) == b"here"
+
+    with Server(answers, port=server.port) as again:
+        assert fetch(again.url) == b"here"
+
+
+def test_it_answers_several_at_once():
+    both = threading.Barrier(2, timeout=10)
+
+    def app(environ, start_response):
+        both.wait()
+        return answers(environ, start_response)
+
+    with Server(app, port=0) as server:
+        threads = [threading.Thread(target=fetch, args=(server.url,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=10)
+
+    assert not both.broken
+
+
+def test_it_takes_the_next_port_only_where_none_was_named():
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        taken = other.getsockname()[1]
+        server = Server(answers, port=taken, or_next=True)
+        server.stop()
+
+        assert server.port > taken
+        with pytest.raises(ServingError, match=f"port {taken} of 127.0.0.1 is taken"):
+            Server(answers, port=taken)
+
+
+def test_a_database_is_shown_before_optuna_has_its_tables_there(tmp_path):
+    from db.engine import open_database
+
+    path = tmp_path / "begun.db"
+    open_database(str(path), create=True).close()
+
+    with client_of(path) as client:
+        assert client.studies() == {}
+
+
+def test_what_was_added_meanwhile_is_shown(study, search):
+    with client_of(study) as client:
+        before = set(client.studies())
+        assert search("batch-size", "--values", "50,100", "--epochs", "1", "--quiet").status == 0
+
+        assert set(client.studies()) - before == {"digits/batch-size/grid"}
+        detail = client.detail("digits/batch-size/grid")
+        assert {trial["state"] for trial in detail["trials"]} == {"Complete"}
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (("--storage", "none.db"), 1, "no studies in none.db"),
+        (("--storage", "text.db"), 1, "no SQLite database"),
+        (("--port", "70000"), 2, "--port must be 0 to 65535, got 70000"),
+        (("--port", "many"), 2, "must be a whole number"),
+        (("--host", "no.such.host.invalid"), 1, "cannot be used"),
+        (("--artifacts", "nowhere"), 1, "--artifacts must be a folder"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(study, search, own_folder, options, status, said):
+    (own_folder / "text.db").write_text("not a database, but long enough to look like one")
+
+    answer = search("dashboard", "--no-browser", *options)
+
+    assert answer.status == status
+    assert said in answer.err
+    assert answer.err.startswith("error: ")
+    assert len(answer.err.splitlines()) == (2 if status == 2 and "many" in options else 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_command_says_where_it_is_and_ends_cleanly(study, number, status):
+    command = [sys.executable, "-m", "search", "dashboard", "--port", "0", "--storage", str(study)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        address = process.stdout.readline().split()[-1]
+        assert b"Optuna Dashboard" in fetch(address)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+
+    assert process.returncode == status
+    assert "Traceback" not in err
+    assert sorted(each.name for each in study.parent.glob("search.db*")) == ["search.db"]
+
+
+ROOT = __import__("pathlib").Path(__file__).parents[3]
