@@ -5,12 +5,14 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from types import ModuleType
 from typing import Protocol, Self
 
 from models.segment import Segment, SegmentResult, run_segment
@@ -178,7 +180,7 @@ class ProcessExecutor:
         process = self._context.Process(
             target=serve, args=(theirs,), name="coarsefine-worker", daemon=True
         )
-        with _deaf_to_interrupts():
+        with _deaf_to_interrupts(), _without_main():
             process.start()
         # Ours alone must keep the pipe open, or the death of the worker would go unnoticed.
         theirs.close()
@@ -217,6 +219,22 @@ def _deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Have a process that is started meanwhile leave the user's script alone.
+
+    A spawned process imports its parent's main module first. Of a script that searches without
+    ``if __name__ == "__main__"`` it would carry out the search once more, and of any other it costs
+    the time of its imports; a worker needs none of it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def serve(pipe: Connection) -> None:

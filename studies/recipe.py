@@ -378,6 +378,15 @@ def with_overrides(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
     return _validated(_merged(_without_none(to_json(recipe)), said), "", said)
 
 
+def overruled(flags: Mapping[str, Any], by: Mapping[str, Any]) -> Stated:
+    """Return two layers of values by key as one: the second unsays what does not go with it.
+
+    >>> overruled({"training.cycles": 2, "seed": 1}, {"training.epochs": 3})
+    {'training.epochs': 3, 'seed': 1}
+    """
+    return flat(_merged(_merged({}, nested(flags)), nested(by)))
+
+
 def differences(first: Recipe, second: Recipe) -> list[Difference]:
     """Return the keys on which two recipes disagree, in the order of a recipe."""
     one, other = flat(to_json(first)), flat(to_json(second))

@@ -75,6 +75,32 @@ def report(
         python -m search report mnist/lambda -o report.tex
         python -m search report mnist/lambda -o report.md --no-figures
     """
+    made = write_report(study, what, storage.url, quiet=output.quiet)
+    if output.json:
+        say_json(_to_json(made))
+        return
+    say(f"{made.file}: {made.contents.title}")
+    if made.files.beside:
+        say(f"{made.folder}: {counted(len(made.files.beside), 'figure')}")
+    if not made.contents.finished:
+        note("this search is not finished, and the report says so", quiet=output.quiet)
+    elif not made.contents.n_openings:
+        note("the test set was not opened yet, and the report says so", quiet=output.quiet)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A report that was written."""
+
+    contents: "Report"
+    file: Path
+    folder: Path
+    files: "Rendered"
+    figures: "Mapping[str, Figure]"
+
+
+def write_report(study: StudyArgument, what: ReportOptions, url: str, *, quiet: bool) -> Made:
+    """Write a study's report, and return what was written where."""
     from db.engine import open_database
     from search.report import format_of, rendered
     from studies.report import read_report
@@ -84,28 +110,19 @@ def report(
         from search.report.pdf import check_compiler
 
         check_compiler()
-    with open_database(storage.url, read_only=True) as database:
-        found = chosen(database, study, quiet=output.quiet)
+    with open_database(url, read_only=True) as database:
+        found = chosen(database, study, quiet=quiet)
         file = what.out or Path(f"{stem(found.name)}-report.html")
         folder = file.with_name(f"{file.stem}-figures")
         exports.check_place(file)
         if folder.exists() and not folder.is_dir():
             raise ExportError(f"figures are written into a folder, got the file {folder}")
-        gradients = _gradients(found, what, quiet=output.quiet)
+        gradients = _gradients(found, what, quiet=quiet)
         contents = read_report(database, found, gradients)
         figures = {} if what.no_figures else _figures(database, found)
     files = rendered(contents, file_format, figures, folder.name)
     _write(file, folder, files)
-    if output.json:
-        say_json(_to_json(contents, file, folder, files, figures))
-        return
-    say(f"{file}: {contents.title}")
-    if files.beside:
-        say(f"{folder}: {counted(len(files.beside), 'figure')}")
-    if not contents.finished:
-        note("this search is not finished, and the report says so", quiet=output.quiet)
-    elif not contents.n_openings:
-        note("the test set was not opened yet, and the report says so", quiet=output.quiet)
+    return Made(contents, file, folder, files, figures)
 
 
 def _gradients(study: "StudyRecord", what: ReportOptions, *, quiet: bool) -> "GradientCheck | str":
@@ -189,15 +206,13 @@ def _write(file: Path, folder: Path, files: "Rendered") -> None:
     exports.write(file, files.page)
 
 
-def _to_json(
-    contents: "Report", file: Path, folder: Path, files: "Rendered", figures: Mapping[str, Any]
-) -> dict[str, Any]:
+def _to_json(made: Made) -> dict[str, Any]:
     """Return what ``report --json`` prints: a stable contract, see ``docs/cli.md``."""
     return {
-        "study": contents.study,
-        "file": str(file),
-        "finished": contents.finished,
-        "test_openings": contents.n_openings,
-        "figures": list(figures),
-        "files_beside": [str(folder / name) for name in files.beside],
+        "study": made.contents.study,
+        "file": str(made.file),
+        "finished": made.contents.finished,
+        "test_openings": made.contents.n_openings,
+        "figures": list(made.figures),
+        "files_beside": [str(made.folder / name) for name in made.files.beside],
     }

@@ -1,0 +1,11 @@
+"""Searches from Python: what ``import studies`` offers, a face beside the command line.
+
+It lives on this floor because it shows what the command line shows: progress, tables, figures and
+reports. ``studies`` hands it on; see ``docs/decisions/0007-python-has-a-face-of-its-own.md``.
+"""
+
+from search.library.recipe import Recipe
+from search.library.results import Ranking, TestResult
+from search.library.study import Study, list_studies
+
+__all__ = ["Ranking", "Recipe", "Study", "TestResult", "list_studies"]

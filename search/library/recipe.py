@@ -1,0 +1,154 @@
+"""A recipe as users state it in Python: a file, keywords, or both."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from search.library.settings import Settings, flags, naming_settings, settings
+from search.library.words import as_study_errors
+
+if TYPE_CHECKING:
+    import os
+
+    from studies.recipe import Recipe as WholeRecipe
+    from studies.search_kind import SearchKind
+
+
+class Recipe:
+    """All that decides a training but what is searched.
+
+    Stated by a TOML file, by keywords, or both: keywords overrule the file. Each keyword is the
+    option of the command line of the same name, with ``lambda_`` for ``--lambda``; what is not
+    stated has a default that suits the data set and the search. A recipe never changes.
+
+    Args:
+        file: A recipe file, as in ``docs/recipes.md``; it is read whenever the recipe is used.
+        settings: What overrules it, as in ``hidden=(50, 50)``.
+
+    Raises:
+        RecipeError: If it says something impossible; names the key.
+        TypeError: If there is no such keyword.
+
+    >>> recipe = Recipe(data="mnist", hidden=(50, 50), epochs=3)
+    >>> recipe
+    Recipe(data='mnist', hidden=(50, 50), epochs=3)
+    >>> recipe.replace(cycles=1).to_dict()["training"]["cycles"]
+    1
+    """
+
+    __slots__ = ("_base", "_file", "_flags")
+
+    @naming_settings
+    def __init__(
+        self, file: "str | os.PathLike[str] | None" = None, /, **settings: Unpack[Settings]
+    ) -> None:
+        with as_study_errors():
+            self._file = None if file is None else Path(file).expanduser().absolute()
+            self._flags = flags(settings)
+            self._base: WholeRecipe | None = None
+            self.whole()
+
+    @classmethod
+    def of(cls, whole: "WholeRecipe") -> Self:
+        """Return the recipe that a study was begun with."""
+        made = cls.__new__(cls)
+        made._file, made._flags, made._base = None, {}, whole
+        return made
+
+    @naming_settings
+    def replace(self, **settings: Unpack[Settings]) -> Self:
+        """Return the recipe with other settings; they unsay what does not go with them.
+
+        >>> Recipe(eta=0.1, epochs=3).replace(schedule="cyclical", cycles=2)
+        Recipe(schedule='cyclical', cycles=2)
+        """
+        from studies.recipe import overruled
+
+        with as_study_errors():
+            made = type(self).__new__(type(self))
+            made._file, made._base = self._file, self._base
+            made._flags = overruled(self._flags, flags(settings))
+            made.whole()
+        return made
+
+    def whole(self, kind: "SearchKind | None" = None) -> "WholeRecipe":
+        """Return the recipe with nothing left open, as a search has it.
+
+        Args:
+            kind: The search: it implies some of what is not stated.
+        """
+        from studies.recipe import make_recipe, with_overrides
+
+        if self._base is not None:
+            return with_overrides(self._base, self._flags)
+        return make_recipe(self._file, self._flags, None if kind is None else kind.implied)
+
+    @property
+    def trainer(self) -> str | None:
+        """Return the trainer of their own that the user names, in a file or as a keyword."""
+        return self._flags.get("trainer") if self._base is not None else self.whole().trainer
+
+    def check_named(self) -> None:
+        """Raise a RecipeError if only a database names the trainer: importing one runs its code."""
+        from studies.errors import RecipeError
+
+        if self._base is not None and self._base.trainer != self.trainer:
+            name = self._base.trainer
+            raise RecipeError(
+                f"this recipe is trained by {name}, which is imported only if you name it "
+                f"yourself: add trainer={name!r}"
+            )
+
+    @property
+    def file(self) -> Path | None:
+        """Return the recipe file."""
+        return self._file
+
+    @property
+    def flags(self) -> dict[str, Any]:
+        """Return what keywords state, by the keys of a recipe file."""
+        return dict(self._flags)
+
+    @property
+    def base(self) -> "WholeRecipe | None":
+        """Return the recipe of the study that this one is from."""
+        return self._base
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it by section and key, as in a recipe file; ``None`` plays no part."""
+        from studies.recipe import to_json
+
+        return to_json(self.whole())
+
+    def to_toml(self) -> str:
+        """Return the text of a recipe file that says all of it."""
+        from studies.recipe import to_toml
+
+        return to_toml(self.whole())
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both say the same, stated or by default."""
+        return isinstance(other, Recipe) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(self.to_toml())
+
+    def __repr__(self) -> str:
+        stated = [] if self._file is None else [repr(str(self._file))]
+        stated += [f"{name}={value!r}" for name, value in settings(self._stated()).items()]
+        return f"{type(self).__name__}({', '.join(stated)})"
+
+    def _repr_html_(self) -> str:
+        from search.library.pages import sections_html
+
+        return sections_html("Recipe", self.to_dict(), set(self._stated()))
+
+    def _stated(self) -> Mapping[str, Any]:
+        """Return what is stated, by key: of a study's recipe, what is no default."""
+        if self._base is None:
+            return self._flags
+        from studies.recipe import default_recipe, differences
+
+        found = differences(default_recipe(self._base.data.name), self.whole())
+        different = {d.key: d.second for d in found if d.second is not None}
+        return {"data.name": self._base.data.name, **different}

@@ -1,0 +1,152 @@
+"""The keywords that make up a recipe: those of the command line, with underscores."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypedDict, TypeVar
+
+from studies.suggestions import did_you_mean
+
+Size = int | float
+
+
+class Settings(TypedDict, total=False):
+    """What may be stated of a recipe; what is not stated has a default that suits the data.
+
+    Each is the option of the same name, which ``docs/cli.md`` explains. ``lambda`` is a word of
+    Python's, hence ``lambda_``.
+    """
+
+    seed: int | None
+    data: str | os.PathLike[str] | None
+    label: str | None
+    split: str | None
+    train: Size | None
+    validation: Size | None
+    stratified: bool | None
+    normalisation: str | None
+    hidden: Sequence[int] | int | None
+    activation: str | None
+    initialisation: str | None
+    sigma: float | None
+    bias: bool | str | None
+    loss: str | None
+    lambda_: float | None
+    optimizer: str | None
+    momentum: float | None
+    schedule: str | None
+    eta: float | None
+    eta_min: float | None
+    eta_max: float | None
+    ns: int | None
+    step_factor: float | None
+    step_every: int | None
+    batch_size: int | None
+    epochs: int | None
+    cycles: int | None
+    shuffle: bool | None
+    drop_last: bool | None
+    evaluations: int | None
+    patience: int | None
+    stop_rule: str | None
+    diverged_at: float | None
+    score: str | None
+    running: bool | None
+    precision: str | None
+    top: int | None
+    refit: str | None
+    final_validation: Size | None
+    final_epochs: int | None
+    final_cycles: int | None
+    trainer: str | None
+    params: Mapping[str, Any] | None
+
+
+_SECTIONS: Final = {
+    "data": ("label", "split", "train", "validation", "stratified", "normalisation"),
+    "network": ("hidden", "activation", "initialisation", "sigma", "bias"),
+    "final": ("top", "refit"),
+}
+# What is not here is a key of the training section.
+_KEYS: Final = {
+    "data": "data.name",
+    "final_validation": "final.validation",
+    "final_epochs": "final.epochs",
+    "final_cycles": "final.cycles",
+    **{name: name for name in ("seed", "trainer", "params")},
+    **{name: f"{section}.{name}" for section, names in _SECTIONS.items() for name in names},
+}
+KEYS: Final[dict[str, str]] = {
+    name: _KEYS.get(name, f"training.{name.rstrip('_')}") for name in Settings.__annotations__
+}
+"""The recipe's key of each setting."""
+NAMES: Final = {key: name for name, key in KEYS.items()}
+"""The setting of each of the recipe's keys."""
+
+
+def flags(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what settings state, by the recipe's keys; ``None`` states nothing.
+
+    Raises:
+        TypeError: If there is no such setting; guesses what was meant.
+
+    >>> flags({"hidden": 50, "lambda": 0.001, "epochs": None})
+    {'network.hidden': (50,), 'training.lambda': 0.001}
+    """
+    stated = {}
+    for name, value in settings.items():
+        # So that the parameters of a trial are settings as they stand.
+        known = name if name in KEYS else f"{name}_"
+        if known not in KEYS:
+            raise TypeError(f"a recipe has no setting {name!r}{did_you_mean(name, KEYS)}")
+        if value is not None:
+            stated[KEYS[known]] = _said(known, value)
+    return stated
+
+
+def settings(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that state these values, by the recipe's keys.
+
+    >>> settings({"network.hidden": [50], "params.width": 3})
+    {'hidden': (50,), 'params': {'width': 3}}
+    """
+    stated: dict[str, Any] = {}
+    for key, value in flags.items():
+        section, _, name = key.partition(".")
+        if section == "params" and name:
+            stated.setdefault("params", {})[name] = value
+        else:
+            stated[NAMES[key]] = tuple(value) if isinstance(value, list) else value
+    return stated
+
+
+def _said(name: str, value: Any) -> Any:
+    """Return a value as recipes have it."""
+    value = plain(value)
+    if name == "data":
+        from search.options.data import absolute
+
+        return absolute(os.fspath(value))
+    if name == "hidden" and not isinstance(value, str):
+        return (value,) if isinstance(value, int) else tuple(value)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Return NumPy's numbers and arrays as Python's own; anything else as it is."""
+    return value.tolist() if type(value).__module__ == "numpy" else value
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def naming_settings(function: Function) -> Function:
+    """Return ``function``, whose ``**settings`` show by name in help and completion."""
+    own = inspect.signature(function)
+    before = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    named = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in Settings.__annotations__.items()
+    ]
+    function.__signature__ = own.replace(parameters=[*before, *named])  # type: ignore[attr-defined]
+    return function
