@@ -1,6 +1,7 @@
 """Where lines go: answers to stdout, all else to stderr, neither ever cut nor broken when piped."""
 
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 # Wide enough for any table of ours: what is piped is read by programs and pagers.
 PIPED_WIDTH = 240
+# Control characters but line ends and tabs, halves of letters, and what turns the direction of
+# writing around, so that something else is read than is there.
+COMMANDS: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
+    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def prepare_streams() -> None:
@@ -103,7 +110,12 @@ def json_text(value: Any, *, ensure_ascii: bool) -> str:
 
 
 def written(text: str, stream: TextIO | None = None) -> str:
-    """Return a text with other words for what a stream (stdout) cannot encode, such as λ."""
+    """Return a text with other words for what a stream (stdout) cannot encode, such as λ.
+
+    What would command a terminal is shown as an escape: names and messages come from files that
+    anybody may have written.
+    """
+    text = COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
     try:
         text.encode((stream or sys.stdout).encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):

@@ -10,6 +10,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from search.console import COMMANDS
 from search.errors import ExportError, UsageError
 
 if TYPE_CHECKING:
@@ -180,11 +181,17 @@ def _symbols(ranking: "Ranking") -> dict[str, None]:
 
 
 def neutral(cells: list[Any]) -> list[Any]:
-    """Return a column in which no text is a formula, whatever users call their studies."""
+    """Return a column in which no text is a formula, whatever users call their studies.
+
+    Nor does it hold what no worksheet may, and no terminal should be told.
+    """
     return [
-        f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-        for cell in cells
+        COMMANDS.sub("�", _no_formula(cell)) if isinstance(cell, str) else cell for cell in cells
     ]
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def csv_of(found: Mapping[str, list[Any]]) -> bytes:
@@ -192,7 +199,7 @@ def csv_of(found: Mapping[str, list[Any]]) -> bytes:
     # Without pandas, which takes longer to import than all of this to write 10,000 trials.
     file = StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(found)
+    writer.writerow(neutral(list(found)))
     writer.writerows(zip(*map(neutral, found.values()), strict=True))
     return file.getvalue().encode("utf-8")
 
@@ -209,6 +216,7 @@ def _xlsx(table: "Table") -> bytes:
     cells = _frame(table)
     texts = cells.select_dtypes(include=["object", "string"]).columns
     cells = cells.assign(**{name: neutral(list(cells[name])) for name in texts})
+    cells.columns = neutral(list(cells.columns))
     cells.to_excel(file, index=False, sheet_name=table.name, freeze_panes=(1, 0))
     return file.getvalue()
 
@@ -260,10 +268,15 @@ def _rounded(table: "Table") -> tuple["pd.DataFrame", set[str]]:
 
 def _md(table: "Table") -> bytes:
     cells, left = _rounded(table)
-    escaped = cells.map(lambda text: text.replace("|", r"\|"))
+    escaped = cells.map(_md_text).rename(columns=_md_text)
     align = ["left" if name in left else "right" for name in cells]
     text = escaped.to_markdown(index=False, disable_numparse=True, colalign=align)
-    return "\n\n".join((text, *table.explained())).encode() + b"\n"
+    return "\n\n".join((text, *map(_md_text, table.explained()))).encode() + b"\n"
+
+
+def _md_text(text: str) -> str:
+    """Return a text that ends no cell, begins no element of HTML, and has no control characters."""
+    return COMMANDS.sub("�", text).replace("|", r"\|").replace("<", r"\<")
 
 
 def _html(table: "Table") -> bytes:

@@ -24,3 +24,9 @@ class SpaceError(StudyError):
     """A range or a list of values that cannot be searched."""
 
     exit_status = 2
+
+
+class StudyNameError(StudyError):
+    """A name for a new study that would not be seen as it is."""
+
+    exit_status = 2

@@ -3,7 +3,7 @@
 Imports neither Optuna nor the trainer: a ranking of thousands of trials should be there at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -139,7 +139,7 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
                 stage=row.stage,
                 trial=number,
                 state=row.state,
-                params=row.params,
+                params=_sound(row.params, row.stage, number),
                 replicates=row.replicates,
                 validation_accuracy=row.validation_accuracy,
                 validation_loss=row.validation_loss,
@@ -159,6 +159,17 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
     ranking = Ranking(study, summaries, trials, comparison)
     found = (*notes(ranking), *unlike(database, ranking), *_penalty_notes(database, ranking))
     return replace(ranking, notes=found)
+
+
+def _sound(params: Mapping[str, Any], stage: str, trial: int) -> Mapping[str, Any]:
+    """Return what was searched, if numbers are where they should be."""
+    for name, value in params.items():
+        if name in PARAMETERS and PARAMETERS[name].numeric and type(value) not in {int, float}:
+            raise StudyError(
+                f"{name} must be a number, got {value!r} in trial {stage}:{trial}; another program "
+                "changed the database: `python -m search check` tells more"
+            )
+    return params
 
 
 def _penalty_notes(database: Database, ranking: Ranking) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from db import repository
 from db.engine import Database
@@ -11,7 +11,7 @@ from db.lock import StudyLock
 from db.records import StageRecord, StudyRecord
 from models.data import PreparedData
 from studies import environment, plugins
-from studies.errors import StudyError
+from studies.errors import StudyError, StudyNameError
 from studies.means import Means
 from studies.mirror import OptunaMirror
 from studies.planning import estimated_seconds
@@ -46,6 +46,9 @@ from studies.stages import (
     next_name,
     window_of,
 )
+
+# As wide as the column of names is.
+_LONGEST_NAME: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def coarse(
     study = repository.find_study(means.database, name)
     if study is None:
         recipe = asked
+        _check_name(name)
         data = check_new(kind, request, recipe, means.prepared)
         study = _add_study(means.database, kind, name, recipe, data)
     else:
@@ -341,6 +345,16 @@ def check_new(
             n_train = data.n_train if wanted == data.spec else prepare(wanted).n_train
             to_specs(there, data.n_features, data.n_classes, n_train)
     return data
+
+
+def _check_name(name: str) -> None:
+    """Refuse names that a terminal would obey, or a reader could not tell from others."""
+    if not (name.isprintable() and name.strip() and len(name) <= _LONGEST_NAME):
+        shown = repr(name if len(name) <= 60 else f"{name[:60]}…")
+        raise StudyNameError(
+            f"the name of a study must be 1 … {_LONGEST_NAME} characters, all printable, "
+            f"got {shown}; name it with --study"
+        )
 
 
 def _add_study(

@@ -79,7 +79,8 @@ def _laid_out(figure: Figure) -> Iterator[None]:
 
 
 def _metadata(figure: Figure, file_format: str) -> dict[str, Any]:
-    caption = caption_of(figure)
+    # A name may hold what no XML may, and a viewer should not be told.
+    caption = "".join(c if c.isprintable() or c == "\n" else "□" for c in caption_of(figure))
     known: dict[str, dict[str, Any]] = {
         "png": {"Description": caption},
         "svg": {"Date": None, "Description": caption},

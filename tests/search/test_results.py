@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search import export
+from search.console import COMMANDS
 from search.words import percent
 from studies.ranking import STATES, RankedTrial
 from studies.reading import Ranking
@@ -160,7 +161,8 @@ def rankings(draw):
 def test_exports_write_what_pandas_would(ranking):
     def neutral(cell):
         formula = isinstance(cell, str) and cell.startswith(tuple("=+-@\t\r\n"))
-        return f"'{cell}" if formula else cell
+        cell = f"'{cell}" if formula else cell
+        return COMMANDS.sub("�", cell) if isinstance(cell, str) else cell
 
     frame = export.frame(ranking)
     texts = frame.select_dtypes(["object", "string"]).columns

@@ -1,0 +1,166 @@
+"""Whatever a database holds, it is shown: it commands no terminal, page or spreadsheet."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import openpyxl
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.console import written
+from tests.search.conftest import QUICK
+
+from .tables import rows, tamper
+
+# Begins as a formula, sets a title, rings, paints, turns around, and is markup of three kinds.
+EVIL = (
+    "=cmd|'/C calc'!A0 \x1b]0;owned\x07\x1b[31m\x9b2J\x00\x7f\r\u202e\u2028"
+    "<script>alert(1)</script><img src=x onerror=alert(1)>[bold red]`{{7*7}}`|](javascript:x)"
+)
+# What a terminal would obey, but for the colours of the program's own.
+OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u2028\u202e]|\x1b(?!\\[[0-9;]*m)|\x1b\\[31m"
+)
+
+# Where a text stands that somebody else may have written.
+COLUMNS = {
+    "the name of the study": ("training_studies", "name"),
+    "the name of the data": ("training_studies", "data_name"),
+    "who drives it": ("training_studies", "driver_host"),
+    "why a window": ("training_stages", "reason"),
+    "why a training failed": ("training_runs", "failure"),
+    "the note of an opening": ("training_test_openings", "note"),
+}
+# The same within objects, by path.
+OBJECTS = {
+    "a class": ("training_studies", "data", "$.class_names[0]"),
+    "a warning about data": ("training_studies", "data", "$.warnings[0]"),
+    "the machine": ("training_studies", "machine", "$.processor"),
+    "a version": ("training_studies", "versions", "$.numpy"),
+    "the trainer of a recipe": ("training_studies", "recipe", "$.trainer"),
+    "the data of a recipe": ("training_studies", "recipe", "$.data.name"),
+    "an activation": ("training_studies", "recipe", "$.network.activation"),
+    "a parameter": ("training_trials", "params", '$."lambda"'),
+    "another parameter": ("training_trials", "params", '$."<script>\x1b[31m"'),
+}
+PLACES = (*COLUMNS, *OBJECTS)
+# A recipe or a trial with such a value is refused.
+REFUSED = {"the trainer of a recipe", "the data of a recipe", "an activation", "a parameter"}
+
+SHOWING = ("rank", "rank --json", "show", "show --json", "list", "list --json", "check")
+FILES = ("out.csv", "out.xlsx", "out.html", "out.md", "out.tex", "out.json", "out.parquet")
+WRITING = (
+    *(f"export {file}" for file in FILES),
+    *(f"export curves-{file} --curves" for file in FILES),
+    *("report -o report.html", "report -o report.md", "compare digits/lambda other"),
+    *("test --quiet --jobs 1", "lambda --fine --quiet --jobs 1"),
+)
+
+
+def put(path, place, text=EVIL):
+    """Write a text to a place in the database."""
+    literal = "'" + text.replace("'", "''").replace("\x00", "' || char(0) || '") + "'"
+    if place in COLUMNS:
+        table, column = COLUMNS[place]
+        assert tamper(path, f"UPDATE {table} SET {column} = {literal}") >= 1
+        return
+    table, column, where = OBJECTS[place]
+    where = where.replace("'", "''")
+    assert tamper(path, f"UPDATE {table} SET {column} = json_set({column}, '{where}', {literal})")
+
+
+class Elements(HTMLParser):
+    """The elements and attributes of a page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found |= {tag, *(name for name, _ in attrs)}
+
+
+def harmless(path):
+    """Check that a file does nothing to whoever opens it."""
+    match path.suffix:
+        case ".xlsx":
+            for sheet in openpyxl.load_workbook(path):
+                assert all(c.data_type != "f" for row in sheet.iter_rows() for c in row)
+        case ".parquet":
+            pd.read_parquet(path)
+        case ".json":
+            json.loads(path.read_text())
+        case ".html" | ".svg":
+            assert not Elements(path.read_text()).found & {"script", "img", "onerror"}
+        case ".csv":
+            text = path.read_bytes().decode()
+            assert not re.search('(^|,)"?[=+@]', text, re.MULTILINE)
+            assert not OBEYED.search(text)
+        case ".md":
+            text = re.sub("^(```+).*?^\\1$", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+            assert not re.search(r"(?<!\\)<(script|img)", text)
+
+
+def carried_out(search, commands):
+    """Carry out commands on a database that says evil things."""
+    for command in commands:
+        answer = search(*command.split())
+
+        assert answer.status in {0, 1, 2}, command
+        assert not OBEYED.search(answer.out + answer.err), command
+        if answer.status and not command.startswith("check"):
+            assert answer.err.count("error: ") == 1, command
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_text_in_a_database_is_shown_and_not_obeyed(search, study, place):
+    put(study, place)
+
+    carried_out(search, (*SHOWING, "export out.csv", "lambda --fine --quiet --jobs 1"))
+
+
+def test_a_terminal_is_shown_it_in_colours_of_its_own(search, study, monkeypatch):
+    for place in set(PLACES) - REFUSED:
+        put(study, place)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    carried_out(search, SHOWING)
+
+
+def test_files_that_are_made_of_such_texts_do_nothing(search, study, own_folder):
+    for place in set(PLACES) - REFUSED:
+        put(study, place)
+
+    carried_out(search, WRITING)
+
+    written_files = sorted(path for path in own_folder.rglob("*.*") if path.is_file())
+    assert len(written_files) > 12
+    for path in written_files:
+        harmless(path)
+
+
+@given(st.text())
+def test_what_is_written_commands_no_terminal_and_leaves_all_else_as_it_is(text):
+    shown = written(text)
+
+    assert not OBEYED.search(shown.replace("\x1b", "\x00"))
+    if text.isprintable():
+        assert shown == text
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m", "a\nb", "a\u202eb", " ", "x" * 256, "\x9b2J"])
+def test_a_new_study_has_a_name_that_is_seen_as_it_is(search, own_folder, name):
+    answer = search("lambda", "--coarse", "--study", name, *QUICK)
+
+    assert answer.status == 2
+    assert "the name of a study must be 1 … 255 characters, all printable" in answer.err
+    assert not rows_of(own_folder)
+
+
+def rows_of(folder):
+    path = folder / "search.db"
+    return rows(path, "SELECT name FROM training_studies") if path.exists() else []
