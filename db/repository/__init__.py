@@ -1,6 +1,6 @@
 """Reading and writing records: functions that take an open database, each one transaction."""
 
-from db.repository.measurements import get_measurement, set_measurement
+from db.repository.measurements import get_measurement, measurements, set_measurement
 from db.repository.openings import add_test_runs, openings, record_opening
 from db.repository.plans import (
     add_plan,
@@ -70,6 +70,7 @@ __all__ = [
     "load_plan",
     "mark_told",
     "mean_accuracies",
+    "measurements",
     "note_progress",
     "openings",
     "queue",

@@ -15,6 +15,18 @@ def get_measurement(db: Database, key: str) -> Any:
         return session.scalar(sa.select(Measurement.value).where(Measurement.key == key))
 
 
+def measurements(db: Database, name: str) -> list[Any]:
+    """Return all values whose keys begin with ``name``, the latest last."""
+    with db.session() as session:
+        return list(
+            session.scalars(
+                sa.select(Measurement.value)
+                .where(Measurement.key.startswith(name, autoescape=True))
+                .order_by(Measurement.measured_at, Measurement.key)
+            )
+        )
+
+
 def set_measurement(db: Database, key: str, value: Any) -> None:
     """Store ``value``, which must be JSON, under ``key``."""
     values = {"value": value, "measured_at": now()}

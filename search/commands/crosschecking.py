@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from search.console import print_table, say, say_json, stdout, tell
 from search.errors import DONE, FAILED, UsageError
-from search.export import check_place, write
 from search.options import (
     DataOptions,
     NetworkOptions,
@@ -88,10 +87,9 @@ def crosscheck(
 
     if check.figure is not None:
         # Before anything is trained for it.
-        from search.figures.rendering import format_of
+        from search.figures.rendering import check_file
 
-        format_of(check.figure, None)
-        check_place(check.figure)
+        check_file(check.figure)
     n_steps = N_STEPS if check.steps is None else check.steps
     if n_steps < 0:
         raise UsageError(f"--steps must be >= 0, got {n_steps}")
@@ -127,10 +125,9 @@ def crosschecked(
 def draw_crosscheck(found: "CrossCheck", file: Path, data: str) -> None:
     """Write the curves of both sides into a file."""
     from search.figures.overlay import overlay
-    from search.figures.rendering import format_of, rendered
+    from search.figures.rendering import write_figure
 
-    figure = overlay(found, f"{data}, {found.network}")
-    write(file, rendered(figure, format_of(file, None)))
+    write_figure(file, overlay(found, f"{data}, {found.network}"))
 
 
 def print_crosscheck(found: "CrossCheck") -> None:

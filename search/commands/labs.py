@@ -365,7 +365,7 @@ def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
 
 def _params(means: "Means", asked: _Asked) -> dict[str, Any]:
     from models.parameter_count import count_parameters
-    from search.commands.networks import network_of
+    from search.network_check import network_of
     from search.tables import layers_table
 
     _print_part(asked)

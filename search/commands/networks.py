@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from search.console import print_table, say, say_json, stdout
 from search.errors import DONE, FAILED, UsageError
-from search.network_check import NetworkCheck
+from search.network_check import (
+    FEATURES,
+    SAMPLES,
+    STRENGTHS,
+    NetworkCheck,
+    checked,
+    network_of,
+)
 from search.options import (
     NETWORK,
     TRAINING,
@@ -27,10 +34,6 @@ if TYPE_CHECKING:
     from studies.recipe import Recipe
 
 CHECK = "Check"
-FEATURES, SAMPLES = 20, 10
-STRENGTHS: tuple[float, ...] = (0.0, 0.1)
-# More elements of a tensor than so many would take minutes and tell nothing more.
-MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,15 @@ class CheckOptions:
         ),
     ] = None
     loss: Loss = None
+    figure: Annotated[
+        Path | None,
+        option(
+            CHECK,
+            "--figure",
+            metavar="FILE",
+            help="Draw the errors into a png, svg or pdf file, too (default: none).",
+        ),
+    ] = None
 
 
 def gradcheck(
@@ -105,6 +117,10 @@ def gradcheck(
     for flag, n in (("--features", check.features), ("--samples", check.samples)):
         if n is not None and n < 1:
             raise UsageError(f"{flag} must be >= 1, got {n}")
+    if check.figure is not None:
+        from search.figures.rendering import check_file
+
+        check_file(check.figure)
     flags = _flags(file, data, network) | {
         "training.loss": check.loss,
         "training.lambda": check.lambda_,
@@ -119,6 +135,13 @@ def gradcheck(
             every=check.all,
             strengths=strengths,
         )
+    if check.figure is not None:
+        from search.figures.gradients import gradients
+        from search.figures.rendering import write_figure
+
+        one = "" if check.all else f"; {checks[0].label}"
+        about = f"{label}, seed {recipe.seed}{one}"
+        write_figure(check.figure, gradients(checks, recipe.data.name, about))
     if output.json:
         say_json(gradcheck_json(checks))
     else:
@@ -147,23 +170,10 @@ def checked_networks(
         every: Check every activation, loss and depth, too.
         strengths: The λ to check with.
     """
-    import numpy as np
-
-    from models.gradient_check import check_gradients
-
     x, labels, n_classes, name = _samples(recipe, data_dir, features, samples, progress)
     spec = network_of(recipe, x.shape[1], n_classes)
-    checks = [
-        NetworkCheck(
-            one,
-            strength,
-            check_gradients(
-                one, x, labels, strength, np.random.default_rng(recipe.seed), most=MOST
-            ),
-        )
-        for one in (_all_networks(spec) if every else [spec])
-        for strength in strengths
-    ]
+    networks = list(_all_networks(spec)) if every else [spec]
+    checks = checked(networks, x, labels, recipe.seed, strengths)
     return checks, f"{name}, {len(labels)} samples"
 
 
@@ -186,23 +196,6 @@ def _samples(
         prepared.n_classes,
         prepared.name,
     )
-
-
-def network_of(recipe: "Recipe", n_features: int, n_classes: int) -> "NetworkSpec":
-    """Return the recipe's network with these ends."""
-    from models.specs import NetworkSpec
-
-    network = recipe.network
-    spec = NetworkSpec(
-        n_features=n_features,
-        hidden=network.hidden,
-        n_classes=n_classes,
-        activation=network.activation,
-        initialisation=network.initialisation,
-        loss=recipe.training.loss,
-        bias=network.bias,
-    )
-    return spec if network.sigma is None else replace(spec, sigma=network.sigma)
 
 
 def _all_networks(spec: "NetworkSpec") -> "Iterator[NetworkSpec]":
@@ -276,10 +269,7 @@ def print_gradcheck(checks: Sequence[NetworkCheck], data: str, *, every: bool) -
         print_table(console, checks_table(console, f"gradients on {data}", checks))
     else:
         for one in checks:
-            network = one.network
-            widths = "-".join(map(str, network.widths))
-            kind = f" {network.activation}" if network.hidden else ""
-            title = f"{widths}{kind}, {network.loss}, λ {one.l2_strength:g}: {data}"
+            title = f"{one.label}, λ {one.l2_strength:g}: {data}"
             print_table(console, check_table(console, title, one.parameters))
             say("")
     failed = [one for one in checks if not one.passed]

@@ -161,13 +161,7 @@ def _checked(study: "StudyRecord", data_dir: Path | None, watch: "Watch") -> "Gr
         on=on,
         networks=[
             CheckedNetwork(
-                name=" ".join(
-                    [
-                        "-".join(map(str, check.network.widths)),
-                        *([check.network.activation] if check.network.hidden else []),
-                        check.network.loss,
-                    ]
-                ),
+                name=check.label,
                 l2_strength=check.l2_strength,
                 parameters=check.parameters,
             )
@@ -185,6 +179,8 @@ def _figures(database: "Database", study: "StudyRecord") -> "dict[str, Figure]":
     subject = Subject(database, read_ranking(database, study))
     figures = {}
     for name, kind in KINDS.items():
+        if not kind.reported:
+            continue
         try:
             figures[name] = kind.draw(subject)
         except FigureError:

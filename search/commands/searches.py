@@ -1,7 +1,8 @@
 """``lambda`` and the other searches: one function makes a command of each kind."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from search.console import note, print_table, say, say_json, stdout, tell
 from search.errors import UsageError, program
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from models.data.spec import DataSpec
     from search.progress import Watch
     from studies.means import Means
+    from studies.range_test import Found
     from studies.search_kind import SearchKind
     from studies.searching import Outcome
     from studies.stages import StageRequest
+
+_CYCLE: Final = ("training.eta_min", "training.eta_max")
 
 
 def search_command(kind: "SearchKind") -> Callable[..., int | None]:
@@ -51,7 +55,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         output: OutputOptions,
     ) -> None:
         if test.range_test:
-            _range_test(kind, stage, recipe, output)
+            _range_test(kind, stage, test.figure, recipe, storage, output)
         else:
             _refining(kind, stage, recipe, storage, jobs, output)
 
@@ -183,12 +187,15 @@ def _run(
     from search.interrupts import stoppable
     from search.progress import watching
     from studies.means import Means
+    from studies.range_test import ends_of, keep
     from studies.reading import read_ranking
 
     name, n_jobs = stage.study, jobs.n_jobs
     with watching(quiet=output.quiet) as watch, stoppable(watch):
+        tested = None
         if stage.eta_range is not None:
-            flags |= _eta_range(kind, stage.eta_range, recipe, flags, watch)
+            tested = _eta_range(kind, stage.eta_range, recipe, flags, watch)
+            flags |= dict(zip(_CYCLE, ends_of(tested), strict=True))
         if wanted in {_FIRST, _AUTO}:
             database = _coarse_database(kind, request, recipe, flags, storage, watch)
         else:
@@ -196,6 +203,8 @@ def _run(
 
             database = open_database(storage.url, said=note)
         with database:
+            if tested is not None:
+                keep(database, tested)
             means = Means(
                 database,
                 n_jobs=n_jobs,
@@ -218,42 +227,63 @@ def _eta_range(
     recipe: RecipeOptions,
     flags: dict[str, Any],
     watch: "Watch",
-) -> dict[str, Any]:
-    """Return the ends of a cycle that a range test of the recipe suggests."""
+) -> "Found":
+    """Return the range test of the recipe that the ends of its cycle are to come from."""
     from studies.means import prepared
-    from studies.range_test import suggested
+    from studies.range_test import ends_of, range_test_of
     from studies.searching import asked_recipe
     from studies.specs import to_data_spec
 
     if wanted != "auto":
         raise UsageError(f"--eta-range must be auto, got {wanted!r}; or state --eta-min, --eta-max")
-    stated = [key for key in ("training.eta_min", "training.eta_max") if key in flags]
-    if stated:
+    if any(key in flags for key in _CYCLE):
         raise UsageError("--eta-range auto chooses --eta-min and --eta-max; leave them out")
     asked = asked_recipe(kind, recipe.path, {**flags, "training.schedule": "cyclical"})
     data = prepared(to_data_spec(asked), recipe.data.data_dir, watch)
-    low, high = suggested(None, asked, data)
+    found = range_test_of(None, asked, data)
+    low, high = ends_of(found)
     watch.said(f"range test: η from {low:g} to {high:g}")
-    return {"training.eta_min": low, "training.eta_max": high}
+    return found
 
 
 def _range_test(
-    kind: "SearchKind", stage: StageOptions, recipe: RecipeOptions, output: OutputOptions
+    kind: "SearchKind",
+    stage: StageOptions,
+    file: Path | None,
+    recipe: RecipeOptions,
+    storage: StorageOptions,
+    output: OutputOptions,
 ) -> None:
     """Print what one training with a rising η shows, and what it suggests."""
+    from db.engine import open_database
     from search.progress import watching
     from search.tables import Column, fitting
     from search.words import percent, value
     from studies.means import prepared
-    from studies.range_test import HIGH, LOW, range_test_of
+    from studies.range_test import HIGH, LOW, check_range, range_test_of
     from studies.searching import asked_recipe
     from studies.specs import to_data_spec
 
-    (low,), (high,) = _ends("--low", stage.low, kind), _ends("--high", stage.high, kind)
+    if file is not None:
+        from search.figures.rendering import check_file
+
+        check_file(file)
+    low, high = (
+        _ends(flag, text, kind)[0] or usual
+        for flag, text, usual in (("--low", stage.low, LOW), ("--high", stage.high, HIGH))
+    )
+    check_range(low, high)
     asked = asked_recipe(kind, recipe.path, recipe.flags())
     with watching(quiet=output.quiet) as watch:
         data = prepared(to_data_spec(asked), recipe.data.data_dir, watch)
-        found = range_test_of(None, asked, data, low or LOW, high or HIGH)
+        with open_database(storage.url, create=True, said=note) as database:
+            found = range_test_of(database, asked, data, low, high)
+    if file is not None:
+        from search.figures.range_test import range_test
+        from search.figures.rendering import write_figure
+
+        about = f"{data.name}, seed {asked.seed}; {data.n_train:,} training samples"
+        write_figure(file, range_test(found, data.name, about))
     if output.json:
         say_json(found.to_json())
         return

@@ -6,7 +6,9 @@ Nothing is trained for them, no display is needed, and equal studies give equal 
 from search.figures.bars import bars
 from search.figures.confusion import confusion
 from search.figures.curves import curves
+from search.figures.gradients import gradients
 from search.figures.heatmap import heatmap
+from search.figures.range_test import range_test
 from search.figures.rendering import FORMATS, rendered
 from search.figures.sizes import sizes
 from search.figures.style import caption_of
@@ -20,7 +22,9 @@ __all__ = [
     "caption_of",
     "confusion",
     "curves",
+    "gradients",
     "heatmap",
+    "range_test",
     "rendered",
     "sizes",
     "trade_off",

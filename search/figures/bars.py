@@ -20,6 +20,7 @@ from search.figures.style import (
     house_style,
     light_grid,
     new_figure,
+    origin,
 )
 from search.figures.trials import (
     ENDS,
@@ -71,7 +72,8 @@ def bars(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figur
         figure = new_figure(WIDTH, 0.55 + _ROW * len(trials))
         left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [3.4, 1]})
         what = f"validation accuracy by {_searched(ranking)}"
-        sheet = Sheet(figure, (left, right), ranking.study, what)
+        study = ranking.study
+        sheet = Sheet(figure, (left, right), study.name, what, origin(study))
         for panel in sheet.panels:
             panel.tick_params(**TICKS)
         _draw_accuracies(left, ranking, trials)

@@ -10,8 +10,11 @@ from search.errors import FigureError
 from search.figures.bars import bars
 from search.figures.confusion import confusion
 from search.figures.curves import Against, curves
+from search.figures.gradients import gradients
 from search.figures.heatmap import heatmap
+from search.figures.range_test import range_test
 from search.figures.sizes import sizes
+from search.figures.style import origin
 from search.figures.trade_off import trade_off
 from search.figures.values import values
 from search.figures.weights import check_images, weights
@@ -54,11 +57,13 @@ class Kind:
         name: What it is called on the command line, and its file.
         shows: What it shows, in a few words.
         draw: Returns it, or raises a FigureError that says what the study lacks.
+        reported: Whether a report shows it; else it has a table of its own of the same.
     """
 
     name: str
     shows: str
     draw: Callable[[Subject], Figure]
+    reported: bool = True
 
 
 def _curves(subject: Subject) -> Figure:
@@ -155,6 +160,33 @@ def _confusion(subject: Subject) -> Figure:
     )
 
 
+def _gradients(subject: Subject) -> Figure:
+    from search.network_check import checked_without_data
+    from studies.recipe import from_json
+
+    study = subject.ranking.study
+    recipe = from_json(study.recipe, f"the recipe of study {study.name}")
+    if recipe.trainer is not None:
+        raise FigureError(f"gradients are {recipe.trainer}'s own, which trains this study")
+    ends = int(study.data["n_features"]), int(study.data["n_classes"])
+    checks, about = checked_without_data(recipe, *ends)
+    said = f"{origin(study, sizes=False)}; {checks[0].label}, {about}"
+    return gradients(checks, study, said)
+
+
+def _range_test(subject: Subject) -> Figure:
+    from studies.range_test import recorded
+
+    study = subject.ranking.study
+    found = recorded(subject.database, study)
+    if found is None:
+        raise FigureError(
+            "range-test needs an η range test of the same recipe, data and seed, there was none: "
+            f"{typed('eta', '--range-test')} with the recipe's options"
+        )
+    return range_test(found, study)
+
+
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
@@ -165,6 +197,8 @@ KINDS: Final[dict[str, Kind]] = {
         Kind("sizes", "accuracy by the number of training samples", _sizes),
         Kind("bars", "accuracy of choices, with the updates they took", _bars),
         Kind("weights", "the first layer's weights as images", _weights),
+        Kind("range-test", "loss and accuracy while η rises", _range_test),
+        Kind("gradients", "errors of the gradients, by parameter", _gradients, reported=False),
         Kind("confusion", "the confusion matrix of the latest final test", _confusion),
     )
 }

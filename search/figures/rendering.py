@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from search.errors import UsageError
+from search.export import check_place, write
 from search.figures.style import DPI, caption_of, house_style
 
 FORMATS: Final = ("png", "svg", "pdf")
@@ -51,6 +52,23 @@ def rendered(figure: Figure, file_format: str) -> bytes:
     with house_style(), _laid_out(figure):
         figure.savefig(buffer, format=file_format, dpi=DPI, metadata=_metadata(figure, file_format))
     return buffer.getvalue()
+
+
+def check_file(file: Path | None) -> None:
+    """Raise an error unless a figure can be written there; ``None`` is no figure.
+
+    Raises:
+        UsageError: If its ending is none of ours.
+        ExportError: If it cannot be a file.
+    """
+    if file is not None:
+        format_of(file, None)
+        check_place(file)
+
+
+def write_figure(file: Path, figure: Figure) -> None:
+    """Write a figure into a file, by whose ending its format goes."""
+    write(file, rendered(figure, format_of(file, None)))
 
 
 @contextmanager

@@ -197,16 +197,16 @@ class Sheet:
 
     Attributes:
         panels: From top to bottom, or as they were asked for.
-        study: Whose figure it is.
+        name: Of the study that it is of, or of the data.
         what: What is shown, in a few words.
-        about: Of which data, with which seed; the study's unless said.
+        about: Of which data, with which seed.
     """
 
     figure: Figure
     panels: tuple[Axes, ...]
-    study: "StudyRecord"
+    name: str
     what: str
-    about: str = ""
+    about: str
 
     @property
     def first(self) -> Axes:
@@ -225,9 +225,8 @@ class Sheet:
         figure = self.figure
         width, height = figure.get_size_inches()
         room = width * (1 - 2 * _LEFT)
-        title = wrapped(f"{shortened(self.study.name, 80)}: {self.what}", room, _TITLE_SIZE, "bold")
-        about = self.about or origin(self.study)
-        subtitle = wrapped(about, room, _SUBTITLE_SIZE)
+        title = wrapped(f"{shortened(self.name, 80)}: {self.what}", room, _TITLE_SIZE, "bold")
+        subtitle = wrapped(self.about, room, _SUBTITLE_SIZE)
         said = "; ".join(note for note in notes if note)
         note_lines = wrapped(capitalised(said), room, _SMALL_SIZE)
         columns = _columns([str(artist.get_label()) for artist in legend], room)
@@ -275,7 +274,7 @@ class Sheet:
                 labelspacing=0.35,
                 borderpad=0,
             )
-        caption = [f"{self.study.name}: {self.what}", capitalised(about)]
+        caption = [f"{self.name}: {self.what}", capitalised(self.about)]
         figure.set_label(". ".join([*caption, *([capitalised(said)] if said else [])]) + ".")
         return figure
 
@@ -291,7 +290,7 @@ def _columns(labels: Sequence[str], inches: float) -> int:
 
 
 def new_sheet(
-    study: "StudyRecord",
+    study: "StudyRecord | str",
     what: str,
     *,
     heights: Sequence[float] = (2.6,),
@@ -302,7 +301,8 @@ def new_sheet(
     """Return a figure with a panel for each height, to be drawn on.
 
     Args:
-        study: Whose name, data, seed and numbers of samples will be above the panels.
+        study: Whose name, data, seed and numbers of samples will be above the panels; or a name,
+            where there is no study.
         what: What is shown, in a few words.
         heights: Of the panels with the words at their axes, in inches, from top to bottom.
         width: Of the figure, in inches.
@@ -315,7 +315,10 @@ def new_sheet(
     )
     for panel in grid[:, 0]:
         panel.tick_params(**TICKS)
-    return Sheet(figure, tuple(grid[:, 0]), study, what, about)
+    panels = tuple(grid[:, 0])
+    if isinstance(study, str):
+        return Sheet(figure, panels, study, what, about)
+    return Sheet(figure, panels, study.name, what, about or origin(study))
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -1,6 +1,7 @@
 """The options that say what a search tries."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from search.options.declaring import SEARCH, TRAINING, option, text_option, whole_option
@@ -185,6 +186,15 @@ class RangeTestOptions:
             "suggest the ends of a cycle.",
         ),
     ] = False
+    figure: Annotated[
+        Path | None,
+        option(
+            SEARCH,
+            "--figure",
+            metavar="FILE",
+            help="Draw the range test into a png, svg or pdf file, too (default: none).",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,18 +21,24 @@ from matplotlib.text import Text
 
 from db import repository
 from db.engine import open_database, storage_url
+from models.gradient_check import TOLERANCE, ParameterCheck
 from models.schedules import cyclical
+from models.specs import NetworkSpec
 from search import figures
 from search.cli import main
+from search.errors import FigureError
 from search.figures.kinds import KINDS, Subject
 from search.figures.scales import Scale, room_for
 from search.figures.style import fitted, house_style, new_sheet, plain, width_of, wrapped
 from search.figures.trials import measured
 from search.figures.weights import as_image
+from search.network_check import NetworkCheck, checked_without_data
 from studies.curves import read_curves, read_runs
 from studies.first_layer import read_first_layer
+from studies.range_test import recorded
 from studies.ranking import top
 from studies.reading import named_study, read_ranking
+from studies.recipe import from_json
 
 QUICK = ("--epochs", "2", "--hidden", "8", "--quiet")
 # Three that learn nothing, six that learn, and two that diverge.
@@ -69,6 +75,8 @@ KIND_OF = [
     ("bars", "tricks"),
     ("weights", "lambda"),
     ("weights", "linear"),
+    ("range-test", "lambda"),
+    ("gradients", "lambda"),
     ("confusion", "lambda"),
 ]
 
@@ -87,6 +95,7 @@ def searched(tmp_path_factory, own_cache):
             assert main([*words, "--study", name, "--quiet"]) == 0
         for name, (search, *more) in FINE.items():
             assert main([search, "--fine", "--study", name, "--quiet", *more]) == 0
+        assert main(["eta", "--range-test", *QUICK]) == 0
         assert main(["test", "lambda", "--top", "2", "--quiet"]) == 0
         # The most recent one.
         assert main(["lambda", "--coarse", "--study", "lambda", "--quiet"]) == 0
@@ -174,7 +183,11 @@ def test_titles_are_the_record_s(searched, kind, name):
     title, about = texts(figure, "title")[0], texts(figure, "subtitle")[0]
     assert title.startswith(f"{name}: ")
     assert about.startswith("digits, seed 0; ")
-    samples = "359 test samples" if kind == "confusion" else "1,078 training and 360 validation"
+    of_kind = {
+        "confusion": "359 test samples",
+        "gradients": "20-8-10 relu cross-entropy, 10 random samples, 20 of 64 features",
+    }
+    samples = of_kind.get(kind, "1,078 training and 360 validation")
     assert samples in about.replace("\n", " ")
     caption = figures.caption_of(figure)
     assert caption.startswith(title.replace("\n", " "))
@@ -752,6 +765,95 @@ def test_trials_that_are_not_finished_are_left_out_and_counted(here):
     assert "1 trial not finished yet" in texts(figure, "note")[0].replace("\n", " ")
 
 
+# ------------------------------------------------------------------------ range test and gradients
+
+
+def test_a_range_test_is_drawn_from_the_record_with_what_it_suggests(searched, monkeypatch):
+    def never(*_):
+        raise AssertionError("a figure trains nothing")
+
+    monkeypatch.setattr("studies.range_test.range_test", never)
+    with opened(searched) as database:
+        found = recorded(database, named_study(database, "lambda"))
+    figure = drawn(searched, "range-test", "lambda")
+
+    assert spans(figure, "cycle") == [(found.eta_min, found.eta_max)] * 2
+    assert {line.get_xdata()[0] for line in artists(figure, "broke")} == {found.broke_at}
+    (batches,) = artists(figure, "batches")
+    assert list(batches.get_xdata()) == found.etas
+    assert batches.get_ydata() == pytest.approx(
+        [np.nan if loss is None else loss for loss in found.losses], nan_ok=True
+    )
+
+
+@pytest.mark.parametrize("name", ["hidden", "linear"])
+def test_a_range_test_of_another_network_is_not_shown(searched, name):
+    with pytest.raises(FigureError, match="there was none: python -m search eta --range-test"):
+        draw(searched, "range-test", name)
+
+
+def test_a_range_test_is_made_once_and_drawn_where_it_is_asked_for(search, own_folder, monkeypatch):
+    first = search("eta", "--range-test", *QUICK, "--json")
+    monkeypatch.setattr("studies.range_test.range_test", None)
+
+    again = search("eta", "--range-test", *QUICK, "--json", "--figure", "test.svg")
+
+    assert again.json == first.json
+    assert (own_folder / "test.svg").read_bytes().startswith(b"<?xml")
+    assert search("eta", "--range-test", *QUICK, "--figure", "test.doc").status == 2
+    assert search("eta", "--range-test", *QUICK, "--low", "1", "--high", "0.1").status == 2
+
+
+def test_the_range_test_that_a_cycle_came_from_is_kept(search, own_folder):
+    assert search("lambda", "--coarse", "--eta-range", "auto", *QUICK, "--trials", "2").status == 0
+
+    ends = search("show", "--json").json["recipe"]["training"]
+    with opened(own_folder / "search.db") as database:
+        found = recorded(database, named_study(database, None))
+
+    assert (found.eta_min, found.eta_max) == (ends["eta_min"], ends["eta_max"])
+
+
+def test_gradients_have_a_mark_for_each_parameter_and_penalty(searched):
+    ranking = ranking_of(searched, "lambda")
+    checks, _ = checked_without_data(from_json(ranking.study.recipe, "a recipe"), 64, 10)
+
+    figure = drawn(searched, "gradients", "lambda")
+
+    for check in checks:
+        marks = points(figure, f"lambda-{check.l2_strength:g}")
+        errors = sorted(each.max_relative_error for each in check.parameters)
+        assert list(marks[:, 0]) == pytest.approx(errors)
+    assert [p.name for p in checks[0].parameters] == [
+        label.get_text() for label in figure.axes[0].get_yticklabels()
+    ]
+    assert texts(figure, "note")[0].startswith("Passed")
+
+
+@pytest.mark.parametrize("wrong", [1e-3, float("nan"), float("inf")])
+def test_wrong_gradients_stand_right_of_the_line(wrong):
+    network = NetworkSpec(n_features=3, hidden=(2,), n_classes=2)
+    parameters = [ParameterCheck("W1", 6, 0, 0.0, 0.0), ParameterCheck("b1", 2, 1, wrong, wrong)]
+
+    figure = figures.gradients([NetworkCheck(network, 0.0, parameters)], "mine", "by hand")
+
+    line = artist(figure, "tolerance").get_xdata()[0]
+    marks = points(figure, "lambda-0")
+    assert line == TOLERANCE
+    assert marks[0, 0] < line < marks[1, 0] < figure.axes[0].get_xlim()[1]
+    assert texts(figure, "note")[0].startswith("FAILED")
+
+
+def test_a_gradient_check_is_drawn_where_it_is_asked_for(search, own_folder):
+    few = ("--features", "3", "--samples", "2")
+    assert search("gradcheck", *few, "--figure", "one.png").status == 0
+    assert search("gradcheck", *few, "--all", "--figure", "all.pdf").status == 0
+
+    assert (own_folder / "one.png").read_bytes().startswith(b"\x89PNG")
+    assert (own_folder / "all.pdf").read_bytes().startswith(b"%PDF")
+    assert search("gradcheck", "--figure", "nowhere/one.png").status == 1
+
+
 # --------------------------------------------------------------------------------- the command line
 
 
@@ -761,7 +863,7 @@ def test_all_that_fits_goes_into_a_folder_and_the_rest_is_explained(search, here
 
     assert answer.status == 0
     folder = own_folder / "lambda-figures"
-    written = {"curves", "values", "weights", "confusion"}
+    written = {"curves", "values", "weights", "range-test", "gradients", "confusion"}
     assert {path.name for path in folder.iterdir()} == {f"{kind}.png" for kind in written}
     lines = answer.out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [
