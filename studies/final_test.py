@@ -271,6 +271,7 @@ def _final_stage(
         add_runs(
             *(means.database, stage, longer, data, dimensions_of(searched), points, Manner()),
             prepare,
+            means.planned_for,
         )
     return stage, data
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from db.engine import Database
 from models.data import PreparedData, Progress, prepare
 from models.data.spec import DataSpec
-from studies.executors import Executor, make_executor, n_cores
+from studies.executors import Executor, ProcessExecutor, make_executor, n_cores
 from studies.recipe import Recipe
 from studies.running import Observer, Quiet
 from studies.specs import to_data_spec
@@ -23,11 +23,15 @@ class Means:
     Attributes:
         n_jobs: Worker processes at the most.
         executor: Workers to use, kept open for the next search; ``None`` starts them as needed.
+        planned_for: How many cohorts trials are put together for; ``None`` is one a core.
+        processes: Whether processes are started even for what is done sooner without.
     """
 
     database: Database
     n_jobs: int = field(default_factory=n_cores)
     executor: Executor | None = None
+    planned_for: int | None = None
+    processes: bool = False
     data_dir: Path | None = None
     observer: Observer = field(default_factory=Quiet)
     progress: Progress | None = None
@@ -40,12 +44,27 @@ class Means:
         """Return the data that is asked for."""
         return prepared(spec, self.data_dir, self.progress)
 
-    def workers(self, seconds: float, n_cohorts: int) -> AbstractContextManager[Executor]:
-        """Return workers for some work that takes about ``seconds`` on one core."""
-        if self.executor is not None:
+    def workers(
+        self, seconds: float, n_cohorts: int, *, alone: bool = False
+    ) -> AbstractContextManager[Executor]:
+        """Return workers for some work.
+
+        Args:
+            seconds: About how long it takes on one core.
+            n_cohorts: How many can be trained at the same time.
+            alone: Whether each is to be timed: it has this machine to itself.
+        """
+        if alone and self.executor is not None:
+            self.observer.said(
+                "trials that are timed are trained by this process, one after another, so that "
+                "their times can be compared; --together leaves them to the cluster"
+            )
+        elif self.executor is not None:
             return nullcontext(self.executor)
-        small = seconds < SMALL_SECONDS
-        return make_executor(1 if small else max(1, min(self.n_jobs, n_cohorts)))
+        n_workers = 1 if alone else max(1, min(self.n_jobs, n_cohorts))
+        if self.processes:
+            return ProcessExecutor(n_workers)
+        return make_executor(1 if seconds < SMALL_SECONDS else n_workers)
 
 
 def prepared(

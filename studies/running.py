@@ -239,6 +239,10 @@ class _StageRun:
                 if following is not None:
                     self._submit(following, epoch)
                     n_running += 1
+                # A cluster may have grown.
+                while waiting and n_running < self.executor.n_workers:
+                    self._submit(waiting.pop(0), epoch)
+                    n_running += 1
             self._store(cohort, trained)
         if self.observer.stop_requested and not all(c.done for c in self.cohorts.values()):
             raise StoppedByRequest

@@ -23,6 +23,7 @@ from db.records import (
     StageRecord,
     TrialState,
     TrialUpdate,
+    new_uuid,
 )
 from models.cohort import CohortPlan
 from models.data import PreparedData
@@ -129,6 +130,8 @@ def add_runs(
     points: Sequence[Mapping[str, Value]],
     manner: Manner,
     prepare: Prepare | None = None,
+    n_workers: int | None = None,
+    uuids: Sequence[str] = (),
 ) -> Planned:
     """Plan the training of some points: their trials, cohorts and runs, in one transaction.
 
@@ -141,12 +144,17 @@ def add_runs(
         points: A value of each dimension.
         manner: How they are trained.
         prepare: Returns other data, where points ask for any; ``None`` where they do not.
+        n_workers: How many cohorts can be trained at the same time; ``None`` is one a core.
+        uuids: Of the trials, where they have been promised; new ones otherwise.
 
     Returns:
         How many runs there are, and which of them are no new ones.
     """
     runs = _runs(recipe, data, dimensions, points, manner, prepare)
-    trials = [NewTrial(to_params(point), manner.replicates) for point in points]
+    trials = [
+        NewTrial(to_params(point), manner.replicates, uuid)
+        for point, uuid in zip(points, uuids or [new_uuid() for _ in points], strict=True)
+    ]
     keys = [run.key for replicate in runs for run in replicate]
     before = {} if manner.fresh else repository.find_finished_run(database, keys)
     cohorts: list[NewCohort] = []
@@ -166,7 +174,8 @@ def add_runs(
         n_others = manner.replicates * len(groups)
         for indices in groups.values():
             cohorts += _cohorts(
-                recipe.seed, replicate, of_replicate, indices, trials, data, manner, n_others
+                *(recipe.seed, replicate, of_replicate, indices, trials, data, manner, n_others),
+                n_workers or n_cores(),
             )
     finished = [
         update
@@ -198,6 +207,7 @@ def _cohorts(
     data: PreparedData,
     manner: Manner,
     n_others: int,
+    n_workers: int,
 ) -> list[NewCohort]:
     """Return the cohorts of runs that can be trained as one, each of a width that pays."""
     first = runs[indices[0]]
@@ -205,7 +215,7 @@ def _cohorts(
         widths = [1] * len(indices)
     else:
         widths = cohort_widths(
-            first.network, first.training.batch_size, len(indices), n_others, n_cores()
+            first.network, first.training.batch_size, len(indices), n_others, n_workers
         )
     cohorts, start = [], 0
     for width in widths:

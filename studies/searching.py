@@ -407,6 +407,7 @@ def _carry_out(
                     planned = add_runs(
                         *(means.database, stage, recipe, data, dimensions, points, manner),
                         means.prepared,
+                        means.planned_for,
                     )
                     for line in planned.notes:
                         means.observer.said(line)
@@ -414,9 +415,7 @@ def _carry_out(
                 if not untold:
                     return stage
             seconds = sum(estimated_seconds(c.plan, data.n_train) for c in unfinished)
-            # What is timed has the machine to itself.
-            n_cohorts = 1 if manner.alone else len(unfinished)
-            with means.workers(seconds, n_cohorts) as executor:
+            with means.workers(seconds, len(unfinished), alone=manner.alone) as executor:
                 train_stage(
                     *(means.database, stage, data, executor, mirror, means.observer),
                     means.prepared,

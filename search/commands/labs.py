@@ -97,18 +97,17 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
 
     found = read_lab(lab.lab, quick=lab.quick)
     parts = _chosen(found, lab.part)
-    n_jobs = jobs.n_jobs
+    jobs.check()
     if not output.json:
         _print_head(found)
     status, answers = DONE, []
     with (
         watching(quiet=output.quiet) as watch,
         stoppable(watch),
+        jobs.opened(watch.said) as workers,
         open_database(storage.url, create=True) as database,
     ):
-        means = Means(
-            database, n_jobs=n_jobs, data_dir=lab.data_dir, observer=watch, progress=watch
-        )
+        means = Means(database, data_dir=lab.data_dir, observer=watch, progress=watch, **workers)
         for part in parts:
             found_out = answer(means, found, part, lab, storage, output, watch)
             answers.append({"part": part.name, "does": part.does, **found_out})

@@ -190,8 +190,12 @@ def _run(
     from studies.range_test import ends_of, keep
     from studies.reading import read_ranking
 
-    name, n_jobs = stage.study, jobs.n_jobs
-    with watching(quiet=output.quiet) as watch, stoppable(watch):
+    name = stage.study
+    with (
+        watching(quiet=output.quiet) as watch,
+        stoppable(watch),
+        jobs.opened(watch.said) as workers,
+    ):
         tested = None
         if stage.eta_range is not None:
             tested = _eta_range(kind, stage.eta_range, recipe, flags, watch)
@@ -207,10 +211,10 @@ def _run(
                 keep(database, tested)
             means = Means(
                 database,
-                n_jobs=n_jobs,
                 data_dir=recipe.data.data_dir,
                 observer=watch,
                 progress=watch,
+                **workers,
             )
             outcome = _searched(means, kind, request, wanted, name, recipe, flags, output)
             ranking = read_ranking(database, outcome.study)

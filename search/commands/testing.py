@@ -111,17 +111,16 @@ def test(
     from studies.means import Means
     from studies.recipe import load_recipe
 
-    n_jobs, picks = jobs.n_jobs, final.picks()
+    picks = final.picks()
     trainer = None if final.recipe is None else load_recipe(final.recipe).trainer
     with (
         watching(quiet=output.quiet) as watch,
         stoppable(watch),
+        jobs.opened(watch.said) as workers,
         open_database(storage.url, said=note) as database,
     ):
         found = chosen(database, study, quiet=output.quiet)
-        means = Means(
-            database, n_jobs=n_jobs, data_dir=final.data_dir, observer=watch, progress=watch
-        )
+        means = Means(database, data_dir=final.data_dir, observer=watch, progress=watch, **workers)
         result = final_test(
             *(means, found),
             n_top=final.top,

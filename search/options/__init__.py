@@ -22,7 +22,7 @@ from search.options.declaring import (
 )
 from search.options.final import FinalOptions
 from search.options.network import NetworkOptions
-from search.options.output import JobsOptions, OutputOptions, StorageOptions, StudyArgument
+from search.options.output import OutputOptions, StorageOptions, StudyArgument
 from search.options.recipe import RecipeFile, RecipeOptions
 from search.options.searching import (
     GridOptions,
@@ -32,6 +32,7 @@ from search.options.searching import (
     TricksOptions,
 )
 from search.options.training import Loss, TrainingOptions
+from search.options.workers import JobsOptions
 
 __all__ = [
     "DATA",

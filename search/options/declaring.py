@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 RECIPE, DATA, NETWORK, TRAINING = "Recipe", "Data", "Network", "Training"
-SEARCH, FINAL, OUTPUT = "Search", "Final test", "Output"
+SEARCH, FINAL, WORKERS, OUTPUT = "Search", "Final test", "Workers", "Output"
 
 
 def whole(text: str) -> int:

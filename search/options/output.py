@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from search.errors import UsageError
-from search.options.declaring import OUTPUT, option, text_option, whole_option
+from search.options.declaring import OUTPUT, option, text_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +30,6 @@ class StorageOptions:
         from db.engine import storage_url
 
         return storage_url(self.storage)
-
-
-@dataclass(frozen=True, slots=True)
-class JobsOptions:
-    """On how many cores."""
-
-    jobs: Annotated[
-        int | None,
-        whole_option(OUTPUT, "--jobs", "Worker processes, >= 1 (default: one a core)."),
-    ] = None
-
-    @property
-    def n_jobs(self) -> int:
-        """Return how many workers there may be."""
-        from studies.executors import n_cores
-
-        if self.jobs is None:
-            return n_cores()
-        if self.jobs < 1:
-            raise UsageError(f"--jobs must be >= 1, got {self.jobs}")
-        return self.jobs
 
 
 @dataclass(frozen=True, slots=True)

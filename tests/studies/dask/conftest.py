@@ -1,0 +1,25 @@
+"""One cluster for all tests that leave it whole."""
+
+import pytest
+
+from tests.studies.dask.cluster import Cluster
+
+MISSING = "Dask is not installed: pip install -e '.[dask]'"
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    pytest.importorskip("distributed", reason=MISSING)
+    made = Cluster(tmp_path_factory.mktemp("dask"), n_workers=2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def executor(cluster):
+    from studies.dask_executor import DaskExecutor, scheduler_at
+
+    said = []
+    with DaskExecutor(scheduler_at(cluster.address), said=said.append) as made:
+        made.lines = said
+        yield made
