@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.faults.crowd import crowd
+from tests.faults.dashboards import INSTALLED
 from tests.faults.scenarios import (
     BOTH,
     COMMIT,
@@ -48,10 +49,12 @@ from tests.faults.zygote import Line, Zygote
 T = TypeVar("T")
 
 # In each scenario; migrations in the one that has any.
-TIMES = {STATEMENT: 5, COMMIT: 4, TWICE: 3, MIGRATION: 12, DRIVER: 3, WORKER: 2, BOTH: 2}
-TIMES |= {NO_WRITING: 3, FULL: 3, INTERRUPT: 3, INTERRUPT_TWICE: 2, TERMINATE: 2}
+TIMES = {STATEMENT: 4, COMMIT: 3, TWICE: 2, MIGRATION: 12, DRIVER: 2, WORKER: 2, BOTH: 2}
+TIMES |= {NO_WRITING: 2, FULL: 2, INTERRUPT: 2, INTERRUPT_TWICE: 2, TERMINATE: 2}
 DRIVERS_AND_TRIALS = 4, 500
-CROWD = "4 drivers of 500 trials on one file, and a reader"
+CROWD = "4 drivers of 500 trials on one file, a reader" + (
+    " and Optuna's dashboard" if INSTALLED else ""
+)
 # What is to be seen when something is wrong.
 _MOST, _LONGEST = 5, 1500
 

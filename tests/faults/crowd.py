@@ -1,7 +1,8 @@
-"""Several drivers on one SQLite file, while somebody reads all of it again and again."""
+"""Several drivers on one SQLite file, while people and a dashboard read all of it all the time."""
 
 import sqlite3
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 
+from tests.faults import dashboards
 from tests.faults.facts import differing_bytes, facts, trials_of
 from tests.faults.scenarios import DATABASE
 
@@ -19,6 +21,7 @@ class Crowd:
 
     Attributes:
         reads: How often everything was read meanwhile.
+        polls: How often Optuna's dashboard showed everything meanwhile; 0 if it is not installed.
         wrong: What drivers and readers complained of.
     """
 
@@ -27,6 +30,7 @@ class Crowd:
     differing: int
     running: int
     reads: int
+    polls: int
     wrong: tuple[str, ...]
 
 
@@ -50,7 +54,7 @@ def tiny(folder):
     return folder
 
 
-def crowd(zygote, folder, n_drivers, n_trials):
+def crowd(zygote, folder, n_drivers, n_trials, *, dashboard=dashboards.INSTALLED):
     """Let drivers search side by side, and compare with the same searches one after the other."""
     alone, together = tiny(folder / "alone"), tiny(folder / "together")
     ended, wrong = {}, []
@@ -64,15 +68,18 @@ def crowd(zygote, folder, n_drivers, n_trials):
         with zygote.line() as line:
             ended[number] = line.run(together, command(number, n_trials), timeout=1200)
 
-    reads = []
-    reader = threading.Thread(target=_read_on, args=(zygote, together, over, reads, wrong))
+    reads, polls = [], []
+    watching = [threading.Thread(target=_read_on, args=(zygote, together, over, reads, wrong))]
+    if dashboard:
+        watching.append(threading.Thread(target=_poll, args=(together, over, polls, wrong)))
     drivers = [threading.Thread(target=drive, args=(number,)) for number in range(n_drivers)]
-    for thread in (reader, *drivers):
+    for thread in (*watching, *drivers):
         thread.start()
     for thread in drivers:
         thread.join()
     over.set()
-    reader.join()
+    for thread in watching:
+        thread.join()
     wrong += [f"driver {n}: {done.err}" for n, done in ended.items() if done.status or done.err]
     with zygote.line() as line:
         checked = line.run(together, "check")
@@ -88,6 +95,7 @@ def crowd(zygote, folder, n_drivers, n_trials):
         differing=differing,
         running=sum(state == "RUNNING" for *_, state in found[1]),
         reads=len(reads),
+        polls=len(polls),
         wrong=tuple(wrong),
     )
 
@@ -97,6 +105,7 @@ def _read_on(zygote, folder, over, reads, wrong):
     with zygote.line() as line:
         while not over.is_set():
             if not (folder / DATABASE).exists():
+                time.sleep(0.01)
                 continue
             for words in ("list --json", "rank --json", "check --json"):
                 done = line.run(folder, words)
@@ -112,8 +121,20 @@ def _read_on(zygote, folder, over, reads, wrong):
                 wrong.append(f"Optuna reading: {error!r} {error.__cause__!r}")
 
 
+def _poll(folder, over, polls, wrong):
+    """Have Optuna's own dashboard show everything again and again, until it is over."""
+    while not (_begun(folder / DATABASE) or over.is_set()):
+        time.sleep(0.01)
+    try:
+        with dashboards.dashboard(folder / DATABASE) as address:
+            while not over.is_set():
+                polls.append(dashboards.all_trials(address))
+    except Exception as error:  # what a browser would show as a failure
+        wrong.append(f"the dashboard: {error!r}")
+
+
 def _begun(path: Path) -> bool:
-    with suppress(sqlite3.OperationalError):  # no tables yet
+    with suppress(sqlite3.OperationalError):  # no file or no tables yet
         return bool(trials_of(path)[1])
     return False
 

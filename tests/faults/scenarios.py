@@ -56,6 +56,19 @@ def own_trainer(folder):
     )
 
 
+def _lab(folder):
+    """Begin with a file of a lab: a search in two stages, and settings that meet the test set."""
+    (folder / "lab.toml").write_text(
+        "[network]\nhidden = [6]\n"
+        '[training]\nschedule = "constant"\neta = 0.1\nepochs = 3\nbatch_size = 100\n'
+        '[[part]]\nname = "eta"\n'
+        "search = { vary.eta = { low = 0.01, high = 1 }, trials = 4, fine_trials = 3 }\n"
+        '[[part]]\nname = "settings"\n'
+        "[part.search]\ntest = true\nreplicates = 2\n"
+        "[part.search.variants]\nsmall = { training.eta = 0.01 }\nlarge = { training.eta = 0.2 }\n"
+    )
+
+
 def _older(folder):
     """Begin with a database of an older version, with a search that was killed."""
     put_older(folder / DATABASE)
@@ -120,6 +133,29 @@ SCENARIOS = {
                 f"dataset-size {SMALL} --epochs 3 --values 200,500,1000 --replicates 2",
                 f"dataset-size {SMALL} --epochs 3 --values 200,500,1000,1078 --replicates 2",
             ),
+        ),
+        Scenario(
+            "two parameters at once",
+            "digits/lambda-eta",
+            (
+                f"lambda-eta --coarse {SMALL} --epochs 3 --trials 6 --prune halving --replicates 2",
+                "lambda-eta --fine --trials 4",
+                "test --top 1",
+            ),
+        ),
+        Scenario(
+            "tricks, one after another",
+            "digits/tricks",
+            (
+                f"tricks {SMALL} --epochs 3 --replicates 2",
+                "test --refit none --top 1",
+            ),
+        ),
+        Scenario(
+            "a lab",
+            "lab/settings",
+            ("run lab.toml", "test lab/eta --top 1"),
+            begin=_lab,
         ),
         Scenario(
             "a file of one's own",
