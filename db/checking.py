@@ -117,7 +117,7 @@ def check_database(url: str, plain: Plain = lambda value: value) -> Report:
 def _file(session: Session, check: Check) -> None:
     connection = session.connection()
     if connection.dialect.name != "sqlite":
-        check.notes.append("a server looks after its files itself")
+        check.notes.append("not looked at: a server looks after its files itself")
         return
     check.looked_at = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     advice = (
@@ -134,16 +134,19 @@ def _schema(session: Session, check: Check) -> None:
     check.looked_at = 1
     revision = session.scalar(sa.text(schema.SELECT_REVISION))
     if revision != schema.HEAD:
+        kept = ", and keeps a copy" if session.connection().dialect.name == "sqlite" else ""
         check.notes.append(
-            f"schema {revision}, now {schema.HEAD}: the next search or test brings it up to date, "
-            "and keeps a copy"
+            f"schema {revision}, now {schema.HEAD}: the next search or test brings it up to date"
+            f"{kept}"
         )
 
 
 def _links(session: Session, check: Check) -> None:
     connection = session.connection()
     if connection.dialect.name != "sqlite":
-        check.notes.append("a server enforces them itself")
+        check.notes.append(
+            "not looked at: a server keeps rows from pointing to rows that are not there"
+        )
         return
     check.looked_at = len(sa.inspect(connection).get_table_names())
     lost: dict[tuple[str, str], int] = defaultdict(int)

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -17,13 +17,13 @@ from sqlalchemy.exc import (
     DatabaseError,
     DataError,
     IntegrityError,
-    NoSuchModuleError,
+    InterfaceError,
     ProgrammingError,
 )
 from sqlalchemy.orm import Session
 
-from db import backup, schema
-from db.errors import StorageError
+from db import backup, schema, server_errors, urls
+from db.errors import StorageError, StorageUrlError
 
 DEFAULT_URL: Final = "sqlite:///search.db"
 ENVIRONMENT_VARIABLE: Final = "SEARCH_STORAGE"
@@ -39,24 +39,30 @@ def storage_url(text: str | None) -> str:
     The default is ``$SEARCH_STORAGE``, else ``search.db`` in the current folder.
 
     Raises:
-        StorageError: If ``text`` is empty or a URL that SQLAlchemy cannot read.
+        StorageUrlError: If ``text`` is empty or no URL of a database that could be used.
 
     >>> storage_url("runs/mnist.db")
     'sqlite:///runs/mnist.db'
+    >>> storage_url("postgresql://ann@here/search")
+    'postgresql+psycopg://ann@here/search'
     """
     if text is None:
         text = os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
     if not text.strip():
-        raise StorageError("storage must be a file or a SQLAlchemy URL, got an empty text")
+        raise StorageUrlError("storage must be a file or a SQLAlchemy URL, got an empty text")
     if "://" not in text:
         path = str(Path(text).expanduser())
         return URL.create("sqlite", database=path).render_as_string(hide_password=False)
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError) as error:
-        raise StorageError(
-            f"storage must be a file or a SQLAlchemy URL such as {DEFAULT_URL}, got {text!r}"
-        ) from error
+    except (ArgumentError, ValueError):
+        # Without its cause, which quotes the password.
+        raise StorageUrlError(
+            f"storage must be a file or a SQLAlchemy URL such as {DEFAULT_URL}, got"
+            f" {urls.masked(text)!r}"
+        ) from None
+    if url.get_backend_name() != "sqlite":
+        url = urls.with_driver(url)
     return url.render_as_string(hide_password=False)
 
 
@@ -68,6 +74,7 @@ class Database:
         url: SQLAlchemy URL, with its password if it has one: never print it, print ``label``.
         label: What messages call it.
         connect: Opens one more connection with the same settings; for Optuna's own engine.
+        guards: Called at the beginning of each writing transaction; what they raise ends it.
     """
 
     engine: Engine
@@ -77,6 +84,7 @@ class Database:
     read_only: bool
     connect: Callable[[], sqlite3.Connection] | None
     _identity: tuple[int, int] | None
+    guards: list[Callable[[Session], None]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +97,15 @@ class Database:
     ) -> None:
         self.close()
 
+    @property
+    def server_options(self) -> dict[str, Any]:
+        """Return arguments for an engine that others make of ``url``; none for a file."""
+        if self.path is not None:
+            return {}
+        from db import servers
+
+        return servers.engine_options(make_url(self.url))
+
     def close(self) -> None:
         """Close all connections; the last one folds SQLite's write-ahead log into the file."""
         self.engine.dispose()
@@ -96,25 +113,55 @@ class Database:
     @contextmanager
     def session(self) -> Generator[Session]:
         """Yield a session that sees one moment of the database; nothing it does is kept."""
-        with explained(self.label), Session(self.engine) as session:
+        with explained(self.label), self._reading() as session:
             yield session
 
     @contextmanager
-    def write(self) -> Generator[Session]:
+    def write(self, *, alone: bool = True) -> Generator[Session]:
         """Yield a session in one transaction: all is kept, or nothing if the block raises.
 
-        SQLite gives the transaction its write lock at the start (``BEGIN IMMEDIATE``), so what it
-        reads stays true until it commits. Keep it short: other writers wait meanwhile.
+        What it reads stays true until it commits: SQLite gives the transaction its write lock at
+        the start (``BEGIN IMMEDIATE``), on a server it takes a lock that all writers take. Keep it
+        short: other writers wait meanwhile.
+
+        Args:
+            alone: Not needed by what concerns one study only, whose driver is the one who writes:
+                on a server, it need not wait for other writers then, nor they for it.
 
         Raises:
-            StorageError: If the database was opened read-only, or its file has gone.
+            StorageError: If the database was opened read-only, its file has gone, or a guard says
+                that this process may not write any more.
         """
         if self.read_only:
             raise StorageError(f"{self.label} was opened for reading only")
         self._check_still_there()
-        engine = self.engine.execution_options(immediate=True)
-        with explained(self.label), Session(engine) as session, session.begin():
+        with explained(self.label), self._writing(alone) as session:
+            for guard in list(self.guards):
+                guard(session)
             yield session
+
+    @contextmanager
+    def _reading(self) -> Generator[Session]:
+        if self.path is None:
+            from db import servers
+
+            with servers.reading(self.engine) as session:
+                yield session
+        else:
+            with Session(self.engine) as session:
+                yield session
+
+    @contextmanager
+    def _writing(self, alone: bool) -> Generator[Session]:
+        if self.path is None:
+            from db import servers
+
+            with servers.writing(self.engine, alone=alone) as session:
+                yield session
+        else:
+            engine = self.engine.execution_options(immediate=True)
+            with Session(engine) as session, session.begin():
+                yield session
 
     def _check_still_there(self) -> None:
         # SQLite would go on writing into a file that has no name any more.
@@ -125,13 +172,15 @@ class Database:
 
 
 def is_new(url: str) -> bool:
-    """Return whether opening ``url`` with ``create`` would make a file that is not there yet.
+    """Return whether opening ``url`` with ``create`` would make a file or tables of ours.
 
     Raises:
-        StorageError: If no file can be there.
+        StorageError: If they could not be made there.
     """
     parsed = make_url(storage_url(url))
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    if parsed.get_backend_name() != "sqlite":
+        return _is_new_on_server(parsed)
+    if not parsed.database:
         return False
     return not _check_place(Path(parsed.database), create=True)
 
@@ -397,27 +446,28 @@ def _identity(path: Path) -> tuple[int, int] | None:
 # ------------------------------------------------------------------------------------- servers
 
 
+def _is_new_on_server(url: URL) -> bool:
+    from db import servers
+
+    label = urls.shown(url)
+    with explained(label):
+        engine = servers.make_engine(url, label)
+        try:
+            return servers.check_place(engine, label) is None
+        finally:
+            engine.dispose()
+
+
 def _open_server(
     url: URL, *, create: bool, read_only: bool, older: bool, said: Callable[[str], None] | None
 ) -> Database:
-    label = url.render_as_string(hide_password=True)
-    try:
-        engine = sa.create_engine(url)
-    except NoSuchModuleError as error:
-        raise StorageError(
-            f"SQLAlchemy knows no database called {url.drivername!r} ({label});"
-            f" use a file or a URL such as {DEFAULT_URL}"
-        ) from error
-    except ImportError as error:
-        raise StorageError(
-            f"{label} needs the Python module {error.name!r}, which is not installed;"
-            f" run: pip install {error.name}"
-        ) from error
-    except ArgumentError as error:
-        raise StorageError(f"{label} is no usable SQLAlchemy URL: {_first_line(error)}") from error
-    try:
-        with explained(label):
-            revision = schema.read_revision(engine)
+    from db import servers
+
+    label = urls.shown(url)
+    with explained(label):
+        engine = servers.make_engine(url, label)
+        try:
+            revision = servers.check_place(engine, label)
             if revision is None and (not create or read_only):
                 raise _no_studies(label)
             schema.check_revision(revision, label, older=older or not read_only)
@@ -425,9 +475,9 @@ def _open_server(
                 before = schema.migrate(engine)
                 if before is not None and said is not None:
                     said(f"note: {label} was brought up to date (schema {before} to {schema.HEAD})")
-    except BaseException:
-        engine.dispose()
-        raise
+        except BaseException:
+            engine.dispose()
+            raise
     return Database(
         engine=engine,
         url=url.render_as_string(hide_password=False),
@@ -447,11 +497,17 @@ def explained(label: str) -> Generator[None]:
     """Turn what the world does to a database into one line; leave our own mistakes alone."""
     try:
         yield
-    except (DataError, IntegrityError, ProgrammingError):
-        raise
-    except (DatabaseError, sqlite3.DatabaseError) as error:
-        cause = error.orig if isinstance(error, DatabaseError) else error
-        raise StorageError(f"{label}: {_first_line(cause)}{_advice(str(cause))}") from error
+    except (DataError, IntegrityError, ProgrammingError) as error:
+        if isinstance(error.orig, sqlite3.Error) or not server_errors.foreseen(error):
+            raise
+        raise StorageError(f"{label}: {server_errors.reason(error.orig)}") from error
+    except (DatabaseError, InterfaceError, sqlite3.DatabaseError) as error:
+        cause = error if isinstance(error, sqlite3.DatabaseError) else error.orig
+        if isinstance(cause, sqlite3.Error):
+            line = f"{_first_line(cause)}{_advice(str(cause))}"
+        else:
+            line = server_errors.reason(cause)
+        raise StorageError(f"{label}: {line}") from error
 
 
 def _advice(message: str) -> str:

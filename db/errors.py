@@ -5,5 +5,9 @@ class StorageError(RuntimeError):
     """A database that cannot be opened, read or written, in one line that says what to do."""
 
 
+class StorageUrlError(StorageError):
+    """What was given as a database cannot be one, as it is written."""
+
+
 class BusyError(StorageError):
     """A study that another process drives at this moment: waiting helps."""

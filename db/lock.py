@@ -1,21 +1,22 @@
 """One driver a study: a lock that dies with its process, and a line that names who holds it."""
 
-import hashlib
 import os
 import socket
-import tempfile
-from contextlib import suppress
+import threading
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
+from sqlalchemy.orm import Session
 
-from db.engine import Database
+from db.engine import Database, explained
 from db.errors import BusyError, StorageError
 from db.repository.common import now
 from db.repository.studies import clear_driver, set_driver
+from db.server_locks import ServerLock, locked_beside
 from db.tables import Study
 
 _TABLES_SECONDS: Final = 60.0
@@ -24,17 +25,25 @@ _TABLES_SECONDS: Final = 60.0
 class StudyLock:
     """The right to drive a study; other studies of the same database go on side by side.
 
-    The operating system holds the lock and drops it when the process ends, however it ends. Host,
-    process and time stand in the study's row only to tell the next one who is there.
+    The operating system holds the lock, or the server for a connection of its own; it is dropped
+    when the process ends, however it ends. Host, process and time stand in the study's row to tell
+    the next one who is there. On a server they are compared at each commit, too: a connection may
+    be lost that its process did not miss, and another one drive by then.
 
     Raises:
-        BusyError: On entering, if another process drives the study.
+        StorageError: On entering, if another process drives the study.
     """
 
     def __init__(self, database: Database, study_uuid: str) -> None:
         self._database = database
         self._study_uuid = study_uuid
-        self._lock = FileLock(lock_file(database, study_uuid))
+        self._lock: _FileLock | ServerLock
+        if database.path is not None:
+            self._lock = _FileLock(lock_file(database.path, study_uuid))
+        else:
+            self._lock = ServerLock(database.engine, f"study {study_uuid}")
+        self._me = (socket.gethostname(), os.getpid(), now())
+        self._one_thread = threading.Lock()
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -50,36 +59,52 @@ class StudyLock:
 
     def acquire(self) -> None:
         """Take the lock, or say who has it; never waits."""
+        with explained(self._database.label):
+            taken = self._lock.acquire()
+        if not taken:
+            raise BusyError(self._refusal())
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise BusyError(self._refusal()) from error
-        except OSError as error:
-            raise StorageError(
-                f"{self._lock.lock_file} cannot be locked: {error.strerror or error}"
-            ) from error
-        try:
-            set_driver(
-                self._database,
-                self._study_uuid,
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                since=now(),
-            )
+            host, pid, since = self._me = (socket.gethostname(), os.getpid(), now())
+            set_driver(self._database, self._study_uuid, host=host, pid=pid, since=since)
         except BaseException:
             self._lock.release()
             raise
+        if self._database.path is None:
+            self._database.guards.append(self._check)
 
     def release(self) -> None:
         """Give the lock back; harmless if it is not held."""
-        if not self._lock.is_locked:
+        if not self._lock.taken:
             return
         try:
             # A disk that is full must not keep the lock: the row is only a courtesy.
             with suppress(StorageError):
                 clear_driver(self._database, self._study_uuid)
         finally:
+            if self._check in self._database.guards:
+                self._database.guards.remove(self._check)
             self._lock.release()
+
+    def _check(self, session: Session) -> None:
+        """Let nothing be written once another process drives the study.
+
+        The row stays locked until the transaction ends: who takes over waits for it, and finds
+        what was written.
+        """
+        row = session.execute(
+            sa.select(Study.driver_host, Study.driver_pid, Study.driver_since)
+            .where(Study.uuid == self._study_uuid)
+            .with_for_update()
+        ).one_or_none()
+        if row is not None and tuple(row) != self._me:
+            raise BusyError(f"{self._refusal()}; this process was cut off from the server before")
+        with self._one_thread:
+            # The server was started again, or the network away for a while. Nobody came meanwhile.
+            if not self._lock.still_held() and not self._lock.acquire():
+                raise StorageError(
+                    f"the connection that held the lock of study {self._study_uuid} was lost, and"
+                    " the server has not noticed yet; run the same command again in two minutes"
+                )
 
     def _refusal(self) -> str:
         with self._database.session() as session:
@@ -97,21 +122,51 @@ class StudyLock:
         )
 
 
-def tables_lock(database: Database) -> FileLock:
+class _FileLock:
+    """A lock on a file; taken at once or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = FileLock(path)
+
+    def acquire(self) -> bool:
+        """Take the lock; return whether it could be had."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        except OSError as error:
+            raise StorageError(
+                f"{self._lock.lock_file} cannot be locked: {error.strerror or error}"
+            ) from error
+        return True
+
+    @property
+    def taken(self) -> bool:
+        """Return whether it is held."""
+        return self._lock.is_locked
+
+    def still_held(self) -> bool:
+        """Return whether it is held: the operating system takes no lock away."""
+        return self._lock.is_locked
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self._lock.release()
+
+
+def tables_lock(database: Database) -> AbstractContextManager[object]:
     """Return the lock for making Optuna's tables, which two processes cannot do at once."""
-    return FileLock(lock_file(database, "tables"), timeout=_TABLES_SECONDS)
+    if database.path is None:
+        return locked_beside(database.engine, "tables")
+    return FileLock(lock_file(database.path, "tables"), timeout=_TABLES_SECONDS)
 
 
-def lock_file(database: Database, name: str) -> Path:
-    """Return where the lock ``name`` of a database lies; its folder is there then.
+def lock_file(path: Path, name: str) -> Path:
+    """Return where the lock ``name`` of a database file lies; its folder is there then.
 
     Lock files stay: removing one that another process has just opened would let two in.
     """
-    if database.path is not None:
-        folder = database.path.with_name(f".{database.path.name}.locks")
-    else:
-        digest = hashlib.sha256(database.url.encode()).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()) / f"coarsefine-{digest}.locks"
+    folder = path.with_name(f".{path.name}.locks")
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

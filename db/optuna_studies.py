@@ -8,7 +8,7 @@ finished one stays as it is.
 import math
 import warnings
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, Self
@@ -78,6 +78,20 @@ class OptunaTrial:
     params: Mapping[str, Any]
     space: Mapping[str, Range | Choices]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Wish(NamedTuple):
+    """A trial that somebody enqueued in Optuna's study.
+
+    Attributes:
+        uuid: Ours, once it was promised.
+        waits: Whether nobody is at it: it may have been taken up by a process of somebody else's.
+    """
+
+    number: int
+    uuid: str | None
+    params: dict[str, Any]
+    waits: bool
 
 
 class OptunaStage:
@@ -173,13 +187,17 @@ class OptunaStage:
     def start(self, trials: Sequence[OptunaTrial]) -> dict[str, int]:
         """Start those trials that are not there, and return the numbers of all, by UUID.
 
-        Each is one transaction: killed at any moment, a trial is there whole or not at all.
+        Each is one transaction: killed at any moment, a trial is there whole or not at all. One
+        that waits is somebody's wish, and is taken up as it is.
         """
         with _quiet(), _explained(self._label):
             self._check_still_there()
             numbers = self._numbers()
+            waiting = {_uuid(trial): trial.number for trial in self._trials(TrialState.WAITING)}
             ids: dict[str, int] = {}
             for trial in trials:
+                if trial.uuid in waiting:
+                    self._take_up(waiting[trial.uuid], trial)
                 if trial.uuid in numbers or trial.uuid in ids:
                     continue
                 space = {name: _distribution(where) for name, where in trial.space.items()}
@@ -240,6 +258,44 @@ class OptunaStage:
                 trial_id, kinds.get(state, TrialState.FAIL), values
             )
 
+    def wishes(self) -> list[Wish]:
+        """Return the trials that somebody enqueued and that have not ended, by number."""
+        with _quiet(), _explained(self._label):
+            self._check_still_there()
+            found = []
+            for trial in self._trials(TrialState.WAITING, TrialState.RUNNING):
+                enqueued = trial.system_attrs.get("fixed_params")
+                waits = trial.state is TrialState.WAITING
+                if waits or enqueued is not None:
+                    named = enqueued if isinstance(enqueued, Mapping) else {}
+                    params = {**trial.params, **named}
+                    found.append(Wish(trial.number, _uuid(trial), params, waits))
+            return found
+
+    def promise(self, number: int, uuid: str) -> None:
+        """Give a trial that waits the UUID of ours that it is going to be."""
+        with self._trial(number) as trial_id:
+            self._storage.set_trial_user_attr(trial_id, UUID, uuid)
+
+    def refuse(self, number: int, reason: str) -> None:
+        """Fail a trial that waits, and say why."""
+        self.finish(number, "failed", attributes={"reason": reason})
+
+    def _take_up(self, number: int, trial: OptunaTrial) -> None:
+        """Have a trial that waits running, with the parameters that are trained."""
+        with self._trial(number) as trial_id:
+            for name, where in trial.space.items():
+                distribution = _distribution(where)
+                value = _inside(_plain(trial.params[name]), where)
+                # Of another kind than in trials before: ours has it, the dashboard goes without.
+                with suppress(ValueError):
+                    self._storage.set_trial_param(
+                        trial_id, name, distribution.to_internal_repr(value), distribution
+                    )
+            for key, attribute in trial.attributes.items():
+                self._storage.set_trial_user_attr(trial_id, key, _plain(attribute))
+            self._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+
     def fail_strays(self, known: set[str]) -> list[int]:
         """Fail running trials that are not ``known``; return their numbers.
 
@@ -250,7 +306,7 @@ class OptunaStage:
             strays = [
                 trial.number
                 for trial in self._trials(TrialState.RUNNING)
-                if trial.user_attrs.get(UUID) not in known
+                if _uuid(trial) not in known
             ]
         for number in strays:
             self.finish(number, "failed")
@@ -259,11 +315,8 @@ class OptunaStage:
     def states(self) -> dict[str, str]:
         """Return Optuna's state of each trial of ours, by UUID, in lower case."""
         with _quiet(), _explained(self._label):
-            return {
-                trial.user_attrs[UUID]: trial.state.name.lower()
-                for trial in self._trials()
-                if UUID in trial.user_attrs
-            }
+            states = {_uuid(trial): trial.state.name.lower() for trial in self._trials()}
+            return {uuid: state for uuid, state in states.items() if uuid is not None}
 
     def _check_owner(self) -> None:
         if self._study.directions != [StudyDirection.MAXIMIZE]:
@@ -295,11 +348,13 @@ class OptunaStage:
         )
 
     def _numbers(self) -> dict[str, int]:
-        return {
-            trial.user_attrs[UUID]: trial.number
-            for trial in self._trials()
-            if UUID in trial.user_attrs
-        }
+        numbers: dict[str, int] = {}
+        for trial in self._trials():
+            uuid = _uuid(trial)
+            if uuid is not None:
+                # Whoever enqueues a trial can copy another's attributes: the first has them.
+                numbers.setdefault(uuid, trial.number)
+        return numbers
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=states or None)
@@ -376,7 +431,7 @@ def _rows(storage: RDBStorage, study_id: int) -> list[OptunaRow]:
     return [
         OptunaRow(
             trial.number,
-            trial.user_attrs.get(UUID),
+            _uuid(trial),
             trial.state.name.lower(),
             trial.value,
             trial.params,
@@ -585,6 +640,12 @@ def _inside(value: Any, where: Range | Choices) -> Any:
             if value != end and math.isclose(value, end, rel_tol=_SNAP):
                 return end
     return value
+
+
+def _uuid(trial: FrozenTrial) -> str | None:
+    """Return a trial's UUID of ours; attributes can be anything, whoever set them."""
+    uuid = trial.user_attrs.get(UUID)
+    return uuid if isinstance(uuid, str) else None
 
 
 def _plain(value: Any) -> Any:

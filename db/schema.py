@@ -6,6 +6,7 @@ the tests compare tables, migrations and this list.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +62,7 @@ def migrate(engine: Engine, before: Callable[[str], None] | None = None) -> str 
     Returns:
         The revision of the older tables, ``None`` if there was nothing to change.
     """
-    with engine.execution_options(immediate=True).connect() as connection:
+    with engine.execution_options(immediate=True).connect() as connection, _alone(connection):
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:
             # Rebuilding a table drops it, which would cascade; no effect inside a transaction.
@@ -80,6 +81,15 @@ def migrate(engine: Engine, before: Callable[[str], None] | None = None) -> str 
             if sqlite:
                 _pragma_foreign_keys(connection, "ON")
     return None if found == HEAD else found
+
+
+def _alone(connection: Connection) -> AbstractContextManager[None]:
+    """Keep other writers out where the beginning of a transaction does not."""
+    if connection.dialect.name == "sqlite":
+        return nullcontext()
+    from db.server_locks import WRITING, locked
+
+    return locked(connection, WRITING)
 
 
 def _upgrade(connection: Connection) -> None:

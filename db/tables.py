@@ -21,11 +21,18 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    column,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 PREFIX: Final = "training_"
+
+# MySQL's texts and bytes end at 65,535, and its floats have 24 bits, unless it is told otherwise.
+_LONGEST: Final = 2**32 - 1
+LONG_TEXT: Final = Text().with_variant(Text(_LONGEST), "mysql")
+LONG_BYTES: Final = LargeBinary(_LONGEST)
+DOUBLE: Final = Float(53)
 
 Json = Any
 
@@ -33,7 +40,7 @@ Json = Any
 class StrictJson(TypeDecorator[Json]):
     """JSON as text, without the ``NaN`` and ``Infinity`` that Python would add to the language."""
 
-    impl = Text
+    impl = LONG_TEXT
     cache_ok = True
 
     def process_bind_param(self, value: Json, dialect: Dialect) -> str | None:  # noqa: D102
@@ -48,7 +55,7 @@ class StrictJson(TypeDecorator[Json]):
 class FiniteFloat(TypeDecorator[float]):
     """A float; what is not finite is unknown, hence ``NULL``. NumPy scalars become Python's."""
 
-    impl = Float
+    impl = DOUBLE
     cache_ok = True
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: D102
@@ -156,7 +163,7 @@ class Stage(Base):
     high: Mapped[float | None]
     values: Mapped[list[Any] | None]
     sampler: Mapped[str] = mapped_column(String(64))
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(LONG_TEXT)
     options: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
 
@@ -253,7 +260,7 @@ class Run(Base):
     reused_from: Mapped[int | None] = mapped_column(
         ForeignKey("training_runs.id", ondelete="SET NULL")
     )
-    failure: Mapped[str | None] = mapped_column(Text)
+    failure: Mapped[str | None] = mapped_column(LONG_TEXT)
 
 
 class Epoch(Base):
@@ -298,7 +305,7 @@ class Checkpoint(Base):
     )
     epoch: Mapped[int]
     sha256: Mapped[str] = mapped_column(String(64))
-    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    payload: Mapped[bytes] = mapped_column(LONG_BYTES)
 
 
 class Opening(Base):
@@ -319,7 +326,7 @@ class Opening(Base):
     n_test: Mapped[int]
     versions: Mapped[dict[str, Any]]
     machine: Mapped[dict[str, Any]]
-    note: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(LONG_TEXT)
 
 
 class FinalRun(Base):
@@ -328,7 +335,7 @@ class FinalRun(Base):
     __tablename__ = "training_test_runs"
     __table_args__ = (
         UniqueConstraint("opening_id", "rank"),
-        CheckConstraint("rank >= 1", name="rank"),
+        CheckConstraint(column("rank") >= 1, name="rank"),  # a word of MySQL's: to be quoted
         _accuracy("validation_accuracy"),
         _accuracy("final_validation_accuracy"),
         _accuracy("test_accuracy"),
@@ -369,7 +376,7 @@ class QueueEntry(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     uuid: Mapped[str] = mapped_column(String(36), unique=True)
     name: Mapped[str] = mapped_column(String(255))
-    content: Mapped[str] = mapped_column(Text)
+    content: Mapped[str] = mapped_column(LONG_TEXT)
     options: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(16))
     to_cancel: Mapped[bool]
@@ -378,8 +385,8 @@ class QueueEntry(Base):
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     tries: Mapped[int]
-    progress: Mapped[str] = mapped_column(Text)
-    error: Mapped[str | None] = mapped_column(Text)
+    progress: Mapped[str] = mapped_column(LONG_TEXT)
+    error: Mapped[str | None] = mapped_column(LONG_TEXT)
     answers: Mapped[list[Any]]
     driver_host: Mapped[str | None] = mapped_column(String(255))
     driver_pid: Mapped[int | None]

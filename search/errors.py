@@ -62,11 +62,11 @@ def said(message: object) -> str:
 def exit_status(error: Exception) -> int | None:
     """Return what a command should exit with after ``error``; ``None`` if nobody expects it."""
     # Importing these takes no longer than raising one of them has.
-    from db.errors import StorageError
+    from db.errors import StorageError, StorageUrlError
     from models.errors import ModelError
     from studies.errors import StudyError
 
-    if isinstance(error, UsageError):
+    if isinstance(error, UsageError | StorageUrlError):
         return USAGE
     if isinstance(error, StudyError):
         return error.exit_status

@@ -27,8 +27,8 @@ def command(*words: str, storage: str | None = None, data_dir: Path | None = Non
 
 def without_password(storage: str) -> str:
     """Return a storage as it may be printed."""
-    if "://" not in storage or "@" not in storage:
+    if "://" not in storage:
         return storage
-    from sqlalchemy.engine import make_url
+    from db.urls import masked
 
-    return make_url(storage).render_as_string(hide_password=True)
+    return masked(storage)

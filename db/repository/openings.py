@@ -31,8 +31,7 @@ def record_opening(
     with db.write() as session:
         owner = study_id(session, study)
         key = session.execute(
-            sa.insert(table(Opening))
-            .values(
+            sa.insert(table(Opening)).values(
                 uuid=new_uuid(),
                 study_id=owner,
                 opened_at=now(),
@@ -45,8 +44,7 @@ def record_opening(
                 machine=dict(opening.machine),
                 note=opening.note,
             )
-            .returning(table(Opening).c.id)
-        ).scalar_one()
+        ).inserted_primary_key[0]  # type: ignore[attr-defined]
         _add_runs(session, owner, key, runs)
         touch(session, owner)
         return _read(session, Opening.id == key)[0]

@@ -245,8 +245,7 @@ def _add_cohorts(
     position = _next_position(session, Cohort, stage)
     for i, cohort in enumerate(cohorts):
         cohort_id = session.execute(
-            sa.insert(table(Cohort))
-            .values(
+            sa.insert(table(Cohort)).values(
                 uuid=cohort.uuid,
                 stage_id=stage,
                 position=position + i,
@@ -256,8 +255,7 @@ def _add_cohorts(
                 state="planned",
                 epochs_done=0,
             )
-            .returning(table(Cohort).c.id)
-        ).scalar_one()
+        ).inserted_primary_key[0]  # type: ignore[attr-defined]
         session.execute(
             sa.insert(table(Run)),
             [
@@ -288,8 +286,7 @@ def _add_reused(session: Session, run: NewRun, trial_ids: Mapping[str, int]) -> 
         )
     copied = {name: getattr(source, name) for name in _TAKEN_OVER}
     run_id = session.execute(
-        sa.insert(table(Run))
-        .values(
+        sa.insert(table(Run)).values(
             trial_id=trial_ids[run.trial_uuid],
             replicate=run.replicate,
             seed=int(run.seed),
@@ -297,8 +294,7 @@ def _add_reused(session: Session, run: NewRun, trial_ids: Mapping[str, int]) -> 
             reused_from=source.id,
             **copied,
         )
-        .returning(table(Run).c.id)
-    ).scalar_one()
+    ).inserted_primary_key[0]  # type: ignore[attr-defined]
     curve = table(Epoch)
     columns = [column for column in curve.c if column.name != "run_id"]
     session.execute(

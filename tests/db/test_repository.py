@@ -174,7 +174,8 @@ def test_a_segment_of_a_deleted_study_is_refused(planned: Planned) -> None:
     assert repository.delete_study(planned.db, planned.study.name)
     other = add_stage(planned.db, add_study(planned.db))
     plan = plan_trials(planned.db, other)
-    assert plan.runs[0].id == planned.plan.runs[0].id  # SQLite gives ids out again
+    if planned.db.path is not None:
+        assert plan.runs[0].id == planned.plan.runs[0].id  # SQLite gives ids out again
 
     with pytest.raises(StorageError, match="its study was deleted"):
         repository.store_segment(planned.db, segment(planned.plan))

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from db.tables import DOUBLE, LONG_TEXT
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -11,9 +13,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the columns. Plain additions: SQLite changes no row, however many there are."""
-    op.add_column("training_epochs", sa.Column("running_accuracy", sa.Float(), nullable=True))
-    op.add_column("training_epochs", sa.Column("running_loss", sa.Float(), nullable=True))
-    op.add_column("training_runs", sa.Column("failure", sa.Text(), nullable=True))
+    op.add_column("training_epochs", sa.Column("running_accuracy", DOUBLE, nullable=True))
+    op.add_column("training_epochs", sa.Column("running_loss", DOUBLE, nullable=True))
+    op.add_column("training_runs", sa.Column("failure", LONG_TEXT, nullable=True))
 
 
 def downgrade() -> None:

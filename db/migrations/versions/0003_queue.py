@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from db.tables import LONG_TEXT
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -16,8 +18,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("uuid", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("content", sa.Text(), nullable=False),
-        sa.Column("options", sa.Text(), nullable=False),
+        sa.Column("content", LONG_TEXT, nullable=False),
+        sa.Column("options", LONG_TEXT, nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("to_cancel", sa.Boolean(), nullable=False),
         sa.Column("submitted_by", sa.String(length=255), nullable=False),
@@ -25,9 +27,9 @@ def upgrade() -> None:
         sa.Column("started_at", sa.String(length=32), nullable=True),
         sa.Column("ended_at", sa.String(length=32), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("progress", sa.Text(), nullable=False),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("answers", sa.Text(), nullable=False),
+        sa.Column("progress", LONG_TEXT, nullable=False),
+        sa.Column("error", LONG_TEXT, nullable=True),
+        sa.Column("answers", LONG_TEXT, nullable=False),
         sa.Column("driver_host", sa.String(length=255), nullable=True),
         sa.Column("driver_pid", sa.Integer(), nullable=True),
         sa.CheckConstraint(

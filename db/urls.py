@@ -1,0 +1,63 @@
+"""URLs of databases: which server and driver they mean, and how they are printed."""
+
+import re
+from typing import Final
+
+from sqlalchemy.engine import URL
+
+from db.errors import StorageUrlError
+
+_DRIVERS: Final = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",  # as others write it
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+}
+"""Of the many drivers there are, those that the tests are run with."""
+
+
+def with_driver(url: URL) -> URL:
+    """Return the URL of a server with the driver that is used for it.
+
+    Raises:
+        StorageUrlError: If it is another kind of server or driver, or names no database.
+
+    >>> with_driver(URL.create("postgresql", host="here", database="search")).drivername
+    'postgresql+psycopg'
+    """
+    name, kind = url.drivername, url.get_backend_name()
+    if name not in {*_DRIVERS, *_DRIVERS.values()}:
+        known = f"{kind}://…" if kind in _DRIVERS else "sqlite, postgresql or mysql"
+        raise StorageUrlError(
+            f"storage must be a file or a URL that begins with {known}, got {name}://…"
+        )
+    if "@" in f"{url.host}{url.database}":  # of a password's middle, which is not to be shown
+        raise StorageUrlError(
+            "storage must be a URL in which a password's @, : and / are written %40, %3A and %2F,"
+            f" got {name}://{url.username}:***@…"
+        )
+    if not url.database:
+        raise StorageUrlError(
+            f"storage must name a database, as {kind}://USER@HOST/DATABASE does, got {shown(url)}"
+        )
+    return url.set(drivername=_DRIVERS.get(name, name))
+
+
+def shown(url: URL) -> str:
+    """Return a URL as it may be printed: without passwords, whether of the query or not.
+
+    >>> shown(URL.create("mysql", "ann", "secret", "here", query={"ssl_key_password": "too"}))
+    'mysql://ann:***@here?ssl_key_password=***'
+    """
+    return masked(url.render_as_string(hide_password=True))
+
+
+def masked(text: str) -> str:
+    """Return what may be meant as a URL without what may be meant as a password.
+
+    >>> masked("postgresql://ann:p@ss/word@here:port/search?sslpassword=secret")
+    'postgresql://ann:***@here:port/search?sslpassword=***'
+    """
+    text = re.sub(r"(://[^:@/?]*):.*@", r"\1:***@", text)
+    return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", text, flags=re.IGNORECASE)
