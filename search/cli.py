@@ -11,7 +11,17 @@ import typer
 from typer.main import get_command
 
 from search.console import note, prepare_streams, say
-from search.errors import DONE, FAILED, USAGE, Stopped, exit_status, program, said
+from search.errors import (
+    DONE,
+    FAILED,
+    INSTALLED,
+    USAGE,
+    Stopped,
+    UsageError,
+    exit_status,
+    program,
+    said,
+)
 from search.paragraphs import paragraphs
 from search.parameters import Command, flattened
 from studies.registry import SEARCHES
@@ -56,14 +66,15 @@ def build(argv: Sequence[str] = ()) -> typer.Typer:
         argv: The command line, if it is known: where it begins with a command, that one alone is
             put together. Else all are, as help and suggestions need them.
     """
+    known = {*SEARCHES, *_COMMANDS, "data"}
     app = typer.Typer(
         no_args_is_help=True,
-        add_completion=False,
+        # Its options stand before any command, and a shell asks without one.
+        add_completion=not known & set(argv[:1]),
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
     )
     app.callback(help=paragraphs(HELP))(_root)
-    known = {*SEARCHES, *_COMMANDS, "data"}
     wanted = known & set(argv[:1]) or known
     for name, kind in SEARCHES.items():
         if name in wanted:
@@ -161,6 +172,7 @@ def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kin
     """
     prepare_streams()
     try:
+        _check_completion(argv)
         command = get_command(build(argv))
         status = command(args=list(argv), prog_name=program(), standalone_mode=False)
         sys.stdout.flush()
@@ -184,6 +196,16 @@ def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kin
         note(f"error: {said(error)}")
         return expected
     return status if isinstance(status, int) else DONE
+
+
+def _check_completion(argv: Sequence[str]) -> None:
+    """Raise a UsageError where completion is asked for what no shell can complete."""
+    asked = {"--install-completion", "--show-completion"} & set(argv[:1])
+    if asked and program() != INSTALLED:
+        raise UsageError(
+            f"shells complete the installed command: run {INSTALLED} {asked.pop()} "
+            "(`pip install .` brings it)"
+        )
 
 
 def _usage(error: Any) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 DONE, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 _MODULE = "python -m search"
+INSTALLED = "coarsefine"
 
 
 class UsageError(Exception):
@@ -40,7 +41,7 @@ class Stopped(Exception):  # noqa: N818  # no error: the user's wish
 def program() -> str:
     """Return how this program was called: what commands that it suggests begin with."""
     called = Path(sys.argv[0]) if sys.argv else Path()
-    if called.stem == "coarsefine":
+    if called.stem == INSTALLED:
         return called.stem
     return f"{_interpreter()} -m search" if called.name == "__main__.py" else _MODULE
 

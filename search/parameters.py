@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
+from search.completion import completion_of
 from search.errors import Stopped
 
 Command = Callable[..., int | None]
@@ -51,15 +52,19 @@ def _parameters(group: Any, hidden: Collection[str]) -> Iterator[inspect.Paramet
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=inspect.Parameter.empty if field.default is MISSING else field.default,
-                annotation=_hidden(hint) if field.name in hidden else hint,
+                annotation=_declared(hint, field.name, hidden=field.name in hidden),
             )
 
 
-def _hidden(hint: Any) -> Any:
-    """Return an option's declaration, left out of the help."""
+def _declared(hint: Any, name: str, *, hidden: bool) -> Any:
+    """Return a declaration with what completes it, left out of the help if that is wanted."""
+    complete = completion_of(name)
+    if not hidden and complete is None:
+        return hint
     kind, option = get_args(hint)
     option = copy.copy(option)
-    option.hidden = True
+    option.hidden = option.hidden or hidden
+    option.autocompletion = option.autocompletion or complete
     return Annotated[kind, option]
 
 
