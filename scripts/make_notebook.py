@@ -17,8 +17,8 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
-# Times differ from run to run: those of a ranking are the last column.
-_TIMES = re.compile(r"(?<=[\d–]) +\d+\.\d\d$", re.MULTILINE)
+# Times differ from run to run: those of a ranking are the last column, in text and in HTML.
+_TIMES = re.compile(r"(?<=[\d–]) +\d+\.\d\d$|>\d+\.\d\d(?=</td></tr>)", re.MULTILINE)
 
 
 def executed(path: Path = NOTEBOOK) -> Any:
@@ -73,7 +73,8 @@ def _kind(output: Any) -> str:
 def _text(output: Any) -> str:
     if output.output_type == "stream":
         return str(output.text)
-    return _TIMES.sub("", str(output.data["text/plain"]))
+    texts = [output.data[kind] for kind in ("text/plain", "text/html") if kind in output.data]
+    return _TIMES.sub("", "\n".join(texts))
 
 
 if __name__ == "__main__":

@@ -143,10 +143,11 @@ def frame(ranking: "Ranking") -> "pd.DataFrame":
     """Return ``exact`` as a data frame whose columns have the types of their values."""
     from search.export_tables import of_ranking
 
-    return _frame(of_ranking(ranking))
+    return frame_of(of_ranking(ranking))
 
 
-def _frame(table: "Table") -> "pd.DataFrame":
+def frame_of(table: "Table") -> "pd.DataFrame":
+    """Return a table as a data frame whose columns have the types of their values."""
     import pandas as pd
 
     # Column by column: pandas takes six times as long to take rows apart.
@@ -213,7 +214,7 @@ def _xlsx(table: "Table") -> bytes:
     if table.n_rows > _MOST_ROWS:
         raise UsageError(f"a sheet holds {_MOST_ROWS:,} rows, got {table.n_rows:,}; write csv")
     file = BytesIO()
-    cells = _frame(table)
+    cells = frame_of(table)
     texts = cells.select_dtypes(include=["object", "string"]).columns
     cells = cells.assign(**{name: neutral(list(cells[name])) for name in texts})
     cells.columns = neutral(list(cells.columns))
@@ -248,7 +249,7 @@ def _parquet(table: "Table") -> bytes:
     import pyarrow as pa
     from pyarrow import parquet
 
-    cells = pa.Table.from_pandas(_frame(table), preserve_index=False)
+    cells = pa.Table.from_pandas(frame_of(table), preserve_index=False)
     about = {name: {"unit": c.unit, "meaning": c.meaning} for name, c in table.columns.items()}
     fields = [field.with_metadata(about[field.name]) for field in cells.schema]
     file = BytesIO()

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from search.console import COMMANDS, written
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -34,74 +36,85 @@ def text(table: "Table", below: Iterable[str] = ()) -> str:
     with on.capture() as capture:
         on.print(table)
     lines = [line.rstrip() for line in capture.get().splitlines()]
-    return "\n".join([*lines, *below])
+    return "\n".join([*lines, *map(written, below)])
 
 
 def html(table: "Table", below: Iterable[str] = ()) -> str:
     """Return a table as HTML, and lines below it."""
     columns = table.columns
+    sides = ["right" if column.justify == "right" else "left" for column in columns]
     heads = "".join(
-        f'<th style="text-align:{column.justify}">{_lines(column.header)}</th>'
-        for column in columns
+        _cell("th", column.header, side) for column, side in zip(columns, sides, strict=True)
     )
     cells = [list(column.cells) for column in columns]
     rows = [
         f"<tr{_style(row.style)}>"
-        + "".join(
-            f'<td style="text-align:{column.justify}">{_lines(cells[place][number])}</td>'
-            for place, column in enumerate(columns)
-        )
+        + "".join(_cell("td", cells[place][number], side) for place, side in enumerate(sides))
         + "</tr>"
         for number, row in enumerate(table.rows)
     ]
-    title = f"<caption{_CAPTION}>{_lines(table.title)}</caption>" if table.title else ""
-    head = f"<thead><tr>{heads}</tr></thead>" if any(column.header for column in columns) else ""
-    return f"<table>{title}{head}<tbody>{''.join(rows)}</tbody></table>{_paragraphs(below)}"
+    head = f"<thead><tr>{heads}</tr></thead>"
+    lines = "".join(f"<div>{escaped(line)}</div>" for line in below)
+    return (
+        f"<table>{_caption(table.title or '')}{head}<tbody>{''.join(rows)}</tbody></table>"
+        f'<div style="font-size:smaller;max-width:60em">{lines}</div>'
+    )
 
 
-_CAPTION: Final = ' style="text-align:left;font-weight:bold;caption-side:top"'
+def facts(title: str, found: Iterable[tuple[str, Iterable[str]]]) -> str:
+    """Return names, and what is known under each, as HTML."""
+    return _two_columns(title, ((name, "<br>".join(map(escaped, lines))) for name, lines in found))
 
 
-def _lines(content: Any) -> str:
-    return escape(str(content)).replace("\n", "<br>")
+def sections(title: str, found: Mapping[str, Any], stated: Collection[str]) -> str:
+    """Return the sections of a recipe as HTML: bold is what is stated, the rest are defaults."""
+    rows = []
+    for name, section in found.items():
+        keys = section if isinstance(section, Mapping) else {"": section}
+        words = [
+            f"<span{_style('bold' if whole in stated else 'dim')}>"
+            f"{escaped(' '.join(filter(None, (key, _word(value)))))}</span>"
+            for key, value in keys.items()
+            for whole in [f"{name}.{key}" if key else name]
+            if value is not None
+        ]
+        rows.append((name, ", ".join(words)))
+    return _two_columns(title, rows)
+
+
+def escaped(text: str) -> str:
+    """Return a text as it can stand in a page: no markup, and nothing that turns it around."""
+    return escape(COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def _two_columns(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Return a table of names and of what is HTML already."""
+    lines = "".join(
+        f"<tr>{_cell('th', name, 'left')}<td{_ALIGNED['left']}>{content}</td></tr>"
+        for name, content in rows
+    )
+    return f"<table>{_caption(title)}<tbody>{lines}</tbody></table>"
+
+
+def _caption(title: Any) -> str:
+    style = "text-align:left;font-weight:bold;caption-side:top"
+    return f'<caption style="{style}">{escaped(str(title))}</caption>' if str(title) else ""
+
+
+_ALIGNED: Final = {
+    side: f' style="text-align:{side};vertical-align:top;padding:0.1em 0.6em"'
+    for side in ("left", "right")
+}
+
+
+def _cell(tag: str, content: Any, side: str) -> str:
+    lines = escaped(str(content)).replace("\n", "<br>")
+    return f"<{tag}{_ALIGNED[side]}>{lines}</{tag}>"
 
 
 def _style(style: Any) -> str:
     known = _STYLES.get(str(style or ""))
     return f' style="{known}"' if known else ""
-
-
-def _paragraphs(lines: Iterable[str]) -> str:
-    written = [f"<div>{escape(line)}</div>" for line in lines]
-    return f'<div style="font-size:smaller">{"".join(written)}</div>' if written else ""
-
-
-def sections_html(title: str, sections: Mapping[str, Any], stated: Collection[str]) -> str:
-    """Return sections of keys as a table: bold is what is stated, the rest are defaults."""
-    rows = []
-    for name, section in sections.items():
-        single = not isinstance(section, Mapping)
-        for key, value in ({name: section} if single else section).items():
-            if value is None:
-                continue
-            whole = key if single else f"{name}.{key}"
-            style = _style("bold" if whole in stated else "dim")
-            rows.append(
-                f'<tr{style}><td style="text-align:left">{escape(whole)}</td>'
-                f'<td style="text-align:left">{escape(_word(value))}</td></tr>'
-            )
-    caption = f"<caption{_CAPTION}>{escape(title)}</caption>"
-    return f"<table>{caption}<tbody>{''.join(rows)}</tbody></table>"
-
-
-def facts_html(title: str, facts: Iterable[tuple[str, Iterable[str]]]) -> str:
-    """Return names and what is known under each as a table."""
-    rows = "".join(
-        f'<tr><th style="text-align:left">{escape(name)}</th>'
-        f'<td style="text-align:left">{"<br>".join(map(escape, lines))}</td></tr>'
-        for name, lines in facts
-    )
-    return f"<table><caption{_CAPTION}>{escape(title)}</caption><tbody>{rows}</tbody></table>"
 
 
 def _word(value: Any) -> str:

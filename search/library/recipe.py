@@ -139,9 +139,9 @@ class Recipe:
         return f"{type(self).__name__}({', '.join(stated)})"
 
     def _repr_html_(self) -> str:
-        from search.library.pages import sections_html
+        from search.library.pages import sections
 
-        return sections_html("Recipe", self.to_dict(), set(self._stated()))
+        return sections("Recipe", self.to_dict(), set(self._stated()))
 
     def _stated(self) -> Mapping[str, Any]:
         """Return what is stated, by key: of a study's recipe, what is no default."""

@@ -119,8 +119,8 @@ class TestResult:
 
     __test__ = False  # pytest: not a test
 
-    def __init__(self, found: "FinalTest") -> None:
-        self._found = found
+    def __init__(self, found: "FinalTest", table: "pd.DataFrame") -> None:
+        self._found, self._frame = found, table
 
     @property
     def study(self) -> str:
@@ -141,26 +141,8 @@ class TestResult:
         return tuple(in_python(note) for note in found)
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return a row a tested trial, see ``docs/library.md``."""
-        import pandas as pd
-
-        rows = [
-            {
-                "study": self.study,
-                "rank": trial["rank"],
-                "stage": trial["stage"],
-                **{name: _cell(value) for name, value in trial["params"].items()},
-                "validation_accuracy": trial["validation_accuracy"],
-                "test_accuracy": trial["test_accuracy"],
-                "test_loss": trial["test_loss"],
-                "interval_low": trial["interval"] and trial["interval"][0],
-                "interval_high": trial["interval"] and trial["interval"][1],
-                "refit": trial["refit"],
-                "hand_picked": trial["hand_picked"],
-            }
-            for trial in self.to_dict()["trials"]
-        ]
-        return pd.DataFrame(rows)
+        """Return a row a tested trial: the columns of ``docs/tables.md``."""
+        return self._frame.reset_index(drop=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``test --json`` prints, see ``docs/cli.md``."""
@@ -188,10 +170,3 @@ class TestResult:
             f"{counted(times, 'time')} for this study"
         )
         return [line, *(f"note: {note}" for note in self.notes)]
-
-
-def _cell(value: Any) -> Any:
-    """Return a searched value as a data frame has it: hidden layers as text."""
-    from studies.dimensions import shown
-
-    return shown(value) if isinstance(value, list | tuple) else value

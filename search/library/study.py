@@ -310,8 +310,11 @@ class Study:
             trials: Trials to test in place of the best, as ``"coarse:4"`` or from a ranking. On
                 record as picked by hand.
         """
+        from search.export import frame_of
+        from search.export_tables import of_test
         from search.library.watching import watched
         from studies.final_test import final_test
+        from studies.reading import read_ranking
 
         with as_study_errors():
             picks = tuple(dict.fromkeys(map(_named, trials)))
@@ -326,7 +329,21 @@ class Study:
                     picks=picks,
                     trainer=None if self._recipe is None else self._recipe.trainer,
                 )
-            return TestResult(found)
+                table = frame_of(of_test(means.database, read_ranking(means.database, study)))
+            return TestResult(found, table[table["opening"] == table["opening"].max()])
+
+    def test_results(self) -> "pd.DataFrame":
+        """Return a row a tested trial of each opening of the test set, as in ``docs/tables.md``.
+
+        Raises:
+            StudyError: If it was not opened yet.
+        """
+        from search.export import frame_of
+        from search.export_tables import of_test
+        from studies.reading import read_ranking
+
+        with as_study_errors(), self._reading() as (database, study):
+            return frame_of(of_test(database, read_ranking(database, study)))
 
     # ------------------------------------------------------------------------- what it has found
 
@@ -362,13 +379,12 @@ class Study:
 
     def curves(self) -> "pd.DataFrame":
         """Return a row an epoch of each training run: the columns of ``docs/tables.md``."""
-        import pandas as pd
-
-        from search.curve_export import exact
+        from search.export import frame_of
+        from search.export_tables import of_curves
         from studies.reading import read_ranking
 
         with as_study_errors(), self._reading() as (database, study):
-            return pd.DataFrame(exact(database, read_ranking(database, study)))
+            return frame_of(of_curves(database, read_ranking(database, study)))
 
     def figure(
         self,
@@ -464,35 +480,37 @@ class Study:
         return f"{type(self).__name__}({self._name!r}{place})"
 
     def _repr_html_(self) -> str:
-        from search.commands.ranking import stage_lines
-        from search.library.pages import facts_html
-        from search.words import counted, percent
+        from search.library.pages import facts
 
-        facts: list[tuple[str, list[str]]] = [("search", [self._search])]
+        found = [("search", [self._search])]
         with as_study_errors():
-            if not self._has_begun():
-                return facts_html(repr(self), [*facts, ("trials", ["none: not begun"])])
-        ranking = self.ranking
+            found += self._facts() if self._has_begun() else [("trials", ["none: not begun"])]
+        return facts(repr(self), found)
+
+    def _facts(self) -> "list[tuple[str, list[str]]]":
+        from db import repository
+        from search.commands.ranking import stage_lines
+        from search.words import counted, percent
+        from studies.notes import described
+
+        with self._reading() as (database, study):
+            ranking = _pictured(database, study)
+            n_openings = len(repository.openings(database, study))
         states: dict[str, int] = {}
         for trial in ranking:
             states[trial.state] = states.get(trial.state, 0) + 1
-        facts += [
+        found = [
+            ("data", [study.data_name]),
             ("stages", stage_lines(ranking.found)),
             ("trials", [", ".join(f"{n} {state}" for state, n in states.items()) or "none"]),
         ]
-        if ranking.best is not None:
-            from studies.notes import described
-
-            tied = len(ranking.tied)
-            ties = f"; {counted(tied, 'trial')} tied" if tied else ""
-            accuracy = percent(ranking.best.validation_accuracy)
-            facts.append(
-                (
-                    "best",
-                    [f"{described(ranking.best.params)}: {accuracy} % validation accuracy{ties}"],
-                )
-            )
-        return facts_html(repr(self), facts)
+        best, n_tied = ranking.best, len(ranking.tied)
+        if best is not None:
+            accuracy = f"validation accuracy {percent(best.validation_accuracy)} %"
+            ties = f"; {counted(n_tied, 'trial')} tied" if n_tied else ""
+            found.append(("best", [f"{described(best.params)}: {accuracy}{ties}"]))
+        opened = f"opened {counted(n_openings, 'time')}" if n_openings else "never opened"
+        return [*found, ("test set", [opened])]
 
     def _whole(self) -> "WholeRecipe":
         """Return the recipe that the study was begun with, or is to begin with."""

@@ -9,10 +9,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from html import escape
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from search.library.pages import escaped
 from search.progress import Watch, is_over, standing, title, watching
 from search.words import size
 
@@ -118,9 +118,9 @@ class Page(Watch):
         return "\n".join([*(line for block in self._blocks for line in block.texts()), *bars])
 
     def _repr_html_(self) -> str:
-        lines = [f"<div>{escape(line)}</div>" for block in self._blocks for line in block.texts()]
+        lines = [f"<div>{escaped(line)}</div>" for block in self._blocks for line in block.texts()]
         lines += [
-            f"<div>{escape(bar.name)} <progress{_share(bar)}></progress> {escape(bar.text)}</div>"
+            f"<div>{escaped(bar.name)} <progress{_share(bar)}></progress> {escaped(bar.text)}</div>"
             for bar in self._bars.values()
         ]
         return f'<div style="font-family:monospace">{"".join(lines)}</div>'

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_COMMAND: Final = re.compile(r"python -m search [^\n`;]+?(?=$|[\n`;]|, with )")
+_COMMAND: Final = re.compile(r"(?:[^\s`;]+/)?python -m search [^\n`;]+?(?=$|[\n`;]|, with )")
 _OPTION: Final = re.compile(r"(?<![\w-])--(no-)?([a-z][a-z-]*[a-z])")
 # Options that have another name here.
 _NAMES: Final = {"study": "name", "lambda": "lambda_", "trial": "trials", "together": "alone"}
