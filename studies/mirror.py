@@ -10,7 +10,7 @@ from studies.dimensions import Dimension, shown
 from studies.stages import dimensions_of
 
 if TYPE_CHECKING:
-    from db.optuna_studies import Choices, OptunaStage, Range
+    from db.optuna_studies import Choices, OptunaStage, Range, Wish
 
 # Points of a curve that Optuna's dashboard gets: each is a transaction of a millisecond.
 CURVE_POINTS = 8
@@ -82,6 +82,19 @@ class OptunaMirror:
                 curve={epoch: curve[epoch] for epoch in thinned(list(curve))},
             )
         repository.mark_told(self._database, [trial.uuid for trial in trials])
+
+    def wishes(self) -> "list[Wish]":
+        """Return the trials that somebody enqueued in Optuna's study, by number."""
+        self._begun = True
+        return self._open().wishes()
+
+    def promise(self, number: int, uuid: str) -> None:
+        """Have a trial that was enqueued be the one of ours with that UUID."""
+        self._open().promise(number, uuid)
+
+    def refuse(self, number: int, reason: str) -> None:
+        """Fail a trial that was enqueued, and say why."""
+        self._open().refuse(number, reason)
 
     def close(self) -> None:
         """Close Optuna's connections, if there are any."""

@@ -1,6 +1,6 @@
 """Searches: a study's stages, from what the user asks for to trained and told trials."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -8,9 +8,9 @@ from typing import Any, Final
 from db import repository
 from db.engine import Database
 from db.lock import StudyLock
-from db.records import StageRecord, StudyRecord
+from db.records import StageRecord, StudyRecord, TrialRecord
 from models.data import PreparedData
-from studies import environment, plugins
+from studies import environment, plugins, wishes
 from studies.errors import StudyError, StudyNameError
 from studies.means import Means
 from studies.mirror import OptunaMirror
@@ -391,10 +391,14 @@ def _carry_out(
     stage: StageRecord,
     recipe: Recipe,
     data: PreparedData,
-    request: StageRequest,
+    request: StageRequest | None,
 ) -> StageRecord:
-    """Plan what the stage lacks and train what is planned, until there is nothing left."""
-    dimensions, manner = dimensions_of(stage), manner_of(stage, fresh=request.fresh)
+    """Plan what the stage lacks and train what is planned, until there is nothing left.
+
+    What was enqueued on Optuna's side comes first; without a request, it is all that is planned.
+    """
+    fresh = request is not None and request.fresh
+    dimensions, manner = dimensions_of(stage), manner_of(stage, fresh=fresh)
     means.observer.begins(study, stage, recipe, data)
     with OptunaMirror(means.database, study, stage) as mirror:
         while True:
@@ -402,12 +406,15 @@ def _carry_out(
             unfinished = [c for c in plan.cohorts if c.state != "done"]
             untold = any(not trial.told for trial in plan.trials)
             if not unfinished:
-                points = new_points(means.database, study, stage, plan.trials, request)
+                points, uuids = _granted(means, stage, recipe, data, mirror, plan.trials)
+                if not points and request is not None:
+                    points = new_points(means.database, study, stage, plan.trials, request)
                 if points:
                     planned = add_runs(
                         *(means.database, stage, recipe, data, dimensions, points, manner),
                         means.prepared,
                         means.planned_for,
+                        uuids,
                     )
                     for line in planned.notes:
                         means.observer.said(line)
@@ -421,3 +428,54 @@ def _carry_out(
                     means.prepared,
                     recipe.trainer,
                 )
+
+
+# ----------------------------------------------------------------------- enqueued on Optuna's side
+
+
+def _granted(
+    means: Means,
+    stage: StageRecord,
+    recipe: Recipe,
+    data: PreparedData,
+    mirror: OptunaMirror,
+    trials: Sequence[TrialRecord],
+) -> wishes.Granted:
+    """Return what was enqueued in a stage and is to be planned now."""
+    if all(stage.uuid != wished.uuid for _, wished in repository.wished_stages(means.database)):
+        return wishes.Granted([], [])  # without Optuna, which takes a second to be imported
+    found, said = wishes.granted(
+        *(mirror, stage, recipe, data, dimensions_of(stage), trials, means.prepared)
+    )
+    for line in said:
+        means.observer.said(line)
+    return found
+
+
+def grant(means: Means, study: StudyRecord, stage: StageRecord, recipe: Recipe) -> bool:
+    """Train what was enqueued in a stage, as a higher number of trials would have been.
+
+    A stage that lacks other trials is left to whoever carries on with its search.
+
+    Args:
+        means: With what.
+        study: The stage's.
+        stage: One of ``repository.wished_stages``.
+        recipe: The study's; a trainer that it names is run.
+
+    Returns:
+        Whether nothing but what was enqueued was left of the stage.
+
+    Raises:
+        BusyError: If another process drives the study.
+        StudyError: If its data or its trainer are not what they were.
+    """
+    plugins.check_named(study, recipe, by_user=True)
+    data = checked_data(means, study, recipe)
+    with StudyLock(means.database, study.uuid):
+        trials = repository.load_plan(means.database, stage).trials
+        with OptunaMirror(means.database, study, stage) as mirror:
+            if not wishes.under_way(mirror, trials):
+                return False
+        _carry_out(means, study, stage, recipe, data, None)
+    return True

@@ -27,8 +27,9 @@ from studies.queue import (
     taken,
     trainers,
 )
-from studies.recipe import Recipe
+from studies.recipe import Recipe, from_json
 from studies.running import CohortProgress, Observer, StoppedByRequest
+from studies.searching import grant
 
 # How often an idle service looks for something to do, and a busy one whether it is to end.
 POLL_SECONDS = 1.0
@@ -48,6 +49,27 @@ class Rules:
     folders: tuple[Path, ...]
     allow_plugins: bool = False
 
+    def applied(self, recipe: Recipe, named: Sequence[str], data_dir: Path | None) -> Recipe:
+        """Return a recipe with the path that its file of data has here.
+
+        Args:
+            recipe: Somebody else's.
+            named: The trainers that it can come to name.
+            data_dir: The folder of data files.
+
+        Raises:
+            StudyError: If it names a trainer or a file that it may not.
+        """
+        if named and not self.allow_plugins:
+            raise StudyError(
+                f"trainers of submitted recipes are not run here, got {named[0]}; start the server "
+                "with --allow-plugins if you trust all who can submit"
+            )
+        if not names_file(recipe.data.name):
+            return recipe
+        where = server_file(recipe.data.name, self.folders, data_dir)
+        return recipe.model_copy(update={"data": recipe.data.model_copy(update={"name": where})})
+
 
 class ServedLab(Lab):
     """A lab of somebody else's: its recipes name what this machine allows."""
@@ -62,19 +84,10 @@ class ServedLab(Lab):
             StudyError: If it names a trainer or a file that it may not.
         """
         recipe = super().recipe(part)
-        named = trainers(self, part, recipe)
-        if named and not self.rules.allow_plugins:
-            raise StudyError(
-                f"trainers of submitted recipes are not run here, got {named[0]}; start the server "
-                "with --allow-plugins if you trust all who can submit"
-            )
-        recipe_data, *others = named_data(self, part, recipe)
+        _, *others = named_data(self, part, recipe)
         if any(names_file(other) for other in others):
             raise StudyError("variants of submitted recipes may not name files of data")
-        if not names_file(recipe_data):
-            return recipe
-        where = server_file(recipe_data, self.rules.folders, self.data_dir)
-        return recipe.model_copy(update={"data": recipe.data.model_copy(update={"name": where})})
+        return self.rules.applied(recipe, trainers(self, part, recipe), self.data_dir)
 
 
 class Face(Protocol):
@@ -154,6 +167,7 @@ class Service:
     face: Face
     # When an entry may be tried again, by UUID; of the clock that never goes back.
     _later: dict[str, float] = field(default_factory=dict)
+    _said: set[str] = field(default_factory=set)
 
     def run(self, *, once: bool = False) -> None:
         """Carry out what is queued.
@@ -167,6 +181,8 @@ class Service:
         while not self.face.observer.stop_requested:
             try:
                 busy = self.next()
+            except StoppedByRequest:
+                continue
             except StorageError as error:
                 # The disk may be full, or the database restarting: nothing is lost by waiting.
                 self.face.log(f"error: {error}; trying again in {BUSY_SECONDS:.0f} s")
@@ -181,6 +197,8 @@ class Service:
         """Carry out what comes next, and return whether there was anything."""
         now = time.monotonic()
         self._later = {uuid: until for uuid, until in self._later.items() if until > now}
+        if self._grant():
+            return True
         found = taken(self.means.database, tuple(self._later))
         if found is None:
             return False
@@ -190,6 +208,50 @@ class Service:
         finally:
             lock.release()
         return True
+
+    def _grant(self) -> bool:
+        """Train what was enqueued on Optuna's side, and return whether there was anything."""
+        database = self.means.database
+        for study, stage in repository.wished_stages(database):
+            if stage.uuid in self._later:
+                continue
+            # Whatever comes of it, others have their turn before it is looked at again.
+            self._later[stage.uuid] = time.monotonic() + BUSY_SECONDS
+            try:
+                done = grant(self.means, study, stage, self._recipe(study))
+            except BusyError:
+                continue
+            except (StudyError, ModelError, StorageError) as error:
+                self._say_once(f"{stage.optuna_name}: enqueued trials wait: {error}")
+                continue
+            except Exception as error:  # logged, and no other waits for it
+                self._crashed()
+                self._say_once(f"{stage.optuna_name}: enqueued trials wait: {_named(error)}")
+                continue
+            if not done:
+                self._say_once(
+                    f"{stage.optuna_name}: enqueued trials wait until its search is carried on"
+                )
+                continue
+            if all(stage.uuid != left.uuid for _, left in repository.wished_stages(database)):
+                del self._later[stage.uuid]
+            return True
+        return False
+
+    def _recipe(self, study: StudyRecord) -> Recipe:
+        """Return the recipe of a study that somebody enqueued trials in.
+
+        Raises:
+            StudyError: If it names what it may not: whoever can enqueue can change recipes, too.
+        """
+        recipe = from_json(study.recipe, f"the recipe of study {study.name}")
+        named = [recipe.trainer] if recipe.trainer else []
+        return self.rules.applied(recipe, named, self.means.data_dir)
+
+    def _say_once(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self.face.log(line)
 
     def _carry_out(self, entry: QueueRecord) -> None:
         watch = _AtWork(self.means.database, entry, self.face.observer)
@@ -213,15 +275,18 @@ class Service:
                 self._put_back(entry, str(error), counts=True)
         except (StudyError, ModelError) as error:
             self._end(entry, "failed", answers, str(error))
-        except Exception as error:
-            # A mistake of this program's: for its log, while the service goes on.
-            for line in traceback.format_exc().rstrip().splitlines():
-                self.face.log(line)
-            self._end(entry, "failed", answers, f"{type(error).__name__}: {error}")
+        except Exception as error:  # logged, and the next entry's turn
+            self._crashed()
+            self._end(entry, "failed", answers, _named(error))
         else:
             failed = [a["part"] or entry.name for a in answers if a.get("passed") is False]
             error_line = f"{' and '.join(failed)} did not pass" if failed else None
             self._end(entry, "failed" if failed else "finished", answers, error_line)
+
+    def _crashed(self) -> None:
+        """Log a mistake of this program's, while the service goes on."""
+        for line in traceback.format_exc().rstrip().splitlines():
+            self.face.log(line)
 
     def _parts(self, entry: QueueRecord, means: Means, watch: _AtWork, answers: list[Any]) -> None:
         asked = stored(entry)
@@ -258,6 +323,10 @@ class Service:
         what = "is put back in the queue" if state == "waiting" else f"has {_WORDS[state]}"
         self.face.log(f"entry {entry.id} {what}" + (f": {line}" if line else ""))
         repository.end_entry(self.means.database, entry, state, error=line, answers=answers)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 _WORDS: dict[str, str] = {

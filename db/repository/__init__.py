@@ -46,6 +46,7 @@ from db.repository.studies import (
     set_driver,
     update_study,
 )
+from db.repository.wishes import wished_stages
 
 __all__ = [
     "accuracies_at",
@@ -90,4 +91,5 @@ __all__ = [
     "untold_trials",
     "update_study",
     "update_trials",
+    "wished_stages",
 ]

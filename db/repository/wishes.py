@@ -1,0 +1,53 @@
+"""Stages that somebody enqueued trials in on Optuna's side: one query, asked every second.
+
+Optuna's tables are read as they are: its own way to them takes a second to be imported, and reads
+every trial of every study.
+"""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from db.engine import Database
+from db.records import StageRecord, StudyRecord
+from db.repository.common import table
+from db.tables import Stage, Study
+
+_STUDIES: Final = sa.table("studies", sa.column("study_id"), sa.column("study_name", sa.String))
+_TRIALS: Final = sa.table(
+    "trials", sa.column("trial_id"), sa.column("study_id"), sa.column("state", sa.String)
+)
+_ATTRIBUTES: Final = sa.table(
+    "trial_system_attributes", sa.column("trial_id"), sa.column("key", sa.String)
+)
+# What Optuna gives to a trial that was enqueued, and to no other.
+_ENQUEUED: Final = "fixed_params"
+
+
+def wished_stages(db: Database) -> list[tuple[StudyRecord, StageRecord]]:
+    """Return the stages with trials that were enqueued and have not ended, and their studies."""
+    enqueued = (
+        sa.select(_ATTRIBUTES.c.trial_id)
+        .where(_ATTRIBUTES.c.trial_id == _TRIALS.c.trial_id, _ATTRIBUTES.c.key == _ENQUEUED)
+        .exists()
+    )
+    # States are of a type of its own on PostgreSQL: words compare with it, parameters do not.
+    waiting = sa.literal_column("trials.state = 'WAITING'", sa.Boolean)
+    running = sa.literal_column("trials.state = 'RUNNING'", sa.Boolean)
+    statement: sa.Select[Any] = (
+        sa.select(table(Stage))
+        .join(_STUDIES, Stage.optuna_name == _STUDIES.c.study_name)
+        .where(
+            sa.select(_TRIALS.c.trial_id)
+            .where(_TRIALS.c.study_id == _STUDIES.c.study_id, waiting | (running & enqueued))
+            .exists()
+        )
+        .order_by(Stage.id)
+    )
+    with db.session() as session:
+        if not sa.inspect(session.connection()).has_table("trials"):
+            return []
+        stages = [StageRecord(*row) for row in session.execute(statement)]
+        wanted = sa.select(table(Study)).where(Study.id.in_({stage.study_id for stage in stages}))
+        studies = {row.id: StudyRecord(*row) for row in session.execute(wanted)} if stages else {}
+    return [(studies[stage.study_id], stage) for stage in stages]
