@@ -238,7 +238,6 @@ class TrialRow(NamedTuple):
     validation_loss: float | None
     train_accuracy: float | None
     seconds: float | None
-    finished_at: datetime | None
     test_accuracy: float | None
     test_loss: float | None
 

@@ -6,6 +6,7 @@ its tables: its ids are reused after a deletion, so a trial carries a UUID of ou
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -50,6 +51,21 @@ class StrictJson(TypeDecorator[Json]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Json:  # noqa: D102
         return None if value is None else json.loads(value)
+
+
+def objects_of(texts: Sequence[str]) -> list[dict[str, Json]]:
+    """Return the objects that ``StrictJson`` wrote as so many texts, read as one.
+
+    A call for each of tens of thousands would take three times as long.
+
+    Raises:
+        ValueError: If one of them is not JSON.
+    """
+    found = json.loads(f"[{','.join(texts)}]")
+    if len(found) == len(texts) and all(type(each) is dict for each in found):
+        return list(found)
+    # What is no JSON by itself can be some between others.
+    return [json.loads(text) for text in texts]
 
 
 class FiniteFloat(TypeDecorator[float]):

@@ -23,7 +23,7 @@ from db.records import (
     TrialUpdate,
 )
 from db.repository.common import chunks, now, stage_id, study_id, table, touch_stage
-from db.tables import Checkpoint, Cohort, Epoch, FinalRun, Run, Stage, Trial
+from db.tables import Checkpoint, Cohort, Epoch, FinalRun, Run, Stage, Trial, objects_of
 
 
 def store_segment(db: Database, segment: SegmentResult, *, keep: bool = True) -> bool:
@@ -165,14 +165,13 @@ def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
             Stage.position,
             Trial.position,
             Trial.number,
-            Trial.params,
+            sa.type_coerce(Trial.params, sa.Text),
             Trial.state,
             Trial.replicates,
             Trial.validation_accuracy,
             Trial.validation_loss,
             Trial.train_accuracy,
             Trial.seconds,
-            Trial.finished_at,
             FinalRun.test_accuracy,
             FinalRun.test_loss,
         )
@@ -185,8 +184,13 @@ def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
             statement.where(
                 Stage.study_id == study_id(session, study), Stage.optuna_name.is_not(None)
             )
-        )
-        return list(map(TrialRow._make, rows))
+        ).all()
+    place = TrialRow._fields.index("params")
+    params = objects_of([str(row[place]) for row in rows])
+    return [
+        TrialRow._make((*row[:place], found, *row[place + 1 :]))
+        for row, found in zip(rows, params, strict=True)
+    ]
 
 
 def run_rows(

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from db import records, repository, tables
 from db.engine import Database, open_database
@@ -26,6 +28,7 @@ from db.records import (
     SegmentResult,
     TrialUpdate,
 )
+from db.tables import objects_of
 
 from .conftest import Planned, add_stage, add_study, plan_trials
 
@@ -415,3 +418,16 @@ def test_measurements_are_kept_by_key(db: Database) -> None:
     repository.set_measurement(db, "width", {"cohort": 32})
 
     assert repository.get_measurement(db, "width") == {"cohort": 32}
+
+
+@given(st.lists(st.dictionaries(st.text(), st.none() | st.integers() | st.text(), max_size=2)))
+def test_objects_are_read_as_one_like_one_by_one(objects):
+    texts = [json.dumps(each) for each in objects]
+
+    assert objects_of(texts) == objects
+
+
+@pytest.mark.parametrize("texts", [['{"a":1', '"b":2}'], ["{},{}", "{}"], ["", "{}"], ["1,2"]])
+def test_texts_that_are_objects_only_together_are_none(texts):
+    with pytest.raises(ValueError, match=r"Expecting|Extra data"):
+        objects_of(texts)

@@ -18,6 +18,7 @@ from studies.ranking import (
     ranking_json,
     top,
 )
+from studies.statistics import Verdict
 
 STAGES = ("coarse", "fine")
 # Few different scores, so that ties are common.
@@ -170,3 +171,10 @@ def test_ranking_needs_no_library():
     )
 
     assert not {"optuna", "pydantic", "numpy", "sqlalchemy"} & set(done.stdout.split())
+
+
+def test_what_is_judged_comes_last_in_the_order_of_a_verdict():
+    fields = RankedTrial._fields
+
+    assert fields[fields.index("standard_error") + 1 :] == Verdict._fields
+    assert fields.index("rank") < fields.index("standard_error")
