@@ -105,7 +105,9 @@ def reading(path: Path) -> Iterator[None]:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: damaged or incomplete: {reason}; get it again") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        # pyarrow's says several lines, and not what the system said.
+        reason = error.strerror or " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read: {reason}") from error
 
 
 def looks_like(head: bytes) -> str:

@@ -4,12 +4,14 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import resource
 import struct
 from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -172,12 +174,29 @@ def test_npz(tmp_path, n, save):
     throw_at(lambda: read_npz(path), buffer.getvalue(), path, n // 2)
 
 
+CSV = "a,b,label\n" + "".join(f"{i},{i / 7:.3f},{'ab'[i % 2]}\n" for i in range(20))
+WRITTEN = {
+    "plain": CSV.encode(),
+    "quoted": re.sub(r"([^,\n]+)", r'"\1"', CSV).encode(),
+    "marked, lines ended as Windows does": b"\xef\xbb\xbf" + CSV.replace("\n", "\r\n").encode(),
+    "numbers as labels": re.sub(r"[ab]$", "1", CSV, flags=re.MULTILINE).encode(),
+}
+
+
 @pytest.mark.parametrize("n", HOW_MANY)
-def test_csv(tmp_path, n):
-    rows = "".join(f"{i},{i / 7:.3f},{'ab'[i % 2]}\n" for i in range(20))
+@pytest.mark.parametrize("how", WRITTEN)
+def test_csv(tmp_path, n, how):
     path = tmp_path / "mine.csv"
 
-    throw_at(lambda: read_table(path), f"a,b,label\n{rows}".encode(), path, n // 5)
+    throw_at(lambda: read_table(path), WRITTEN[how], path, n // 4)
+
+
+@pytest.mark.parametrize("n", HOW_MANY)
+def test_parquet(tmp_path, n):
+    path = tmp_path / "mine.parquet"
+    pd.read_csv(io.StringIO(CSV)).to_parquet(path)
+
+    throw_at(lambda: read_table(path), path.read_bytes(), path, n)
 
 
 @pytest.mark.parametrize("n", HOW_MANY)
