@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.commands.ranking import chosen
-from search.console import note
+from search.console import note, say_json
 from search.errors import UsageError
 from search.options import (
     OUTPUT,
@@ -93,6 +93,14 @@ class ExportOptions:
     quiet: Annotated[
         bool, option(OUTPUT, "--quiet", "-q", help="Print no notes (default: print).")
     ] = False
+    json: Annotated[
+        bool,
+        option(
+            OUTPUT,
+            "--json",
+            help="Print one JSON object of what was written, see docs/cli.md (default: a line).",
+        ),
+    ] = False
 
     @property
     def table(self) -> str:
@@ -159,6 +167,8 @@ def export(what: ExportOptions, storage: StorageOptions) -> None:
     kind = exports.format_of(file, what.format)
     if file is not None:
         exports.check_place(file)
+    elif what.json:
+        raise UsageError("--json tells of a file: name one, as in ranking.csv")
     elif kind not in exports.TEXTS:
         raise UsageError(f"{kind} is no text: name a file, as in {table_name}.{kind}")
     with open_database(storage.url, read_only=True) as database:
@@ -171,4 +181,16 @@ def export(what: ExportOptions, storage: StorageOptions) -> None:
         sys.stdout.buffer.write(contents)
         return
     exports.write(file, contents)
+    if what.json:
+        say_json(
+            {
+                "study": ranking.study.name,
+                "what": table_name,
+                "file": str(file),
+                "format": kind,
+                "rows": table.n_rows,
+                "columns": list(table.exact()),
+            }
+        )
+        return
     note(f"wrote {table.n_rows:,} {table.rows} to {file}", quiet=what.quiet)

@@ -144,18 +144,17 @@ def presets(output: OutputOptions) -> None:
 
     labs = [read_lab(name) for name in names()]
     if output.json:
-        say_json(
-            [
-                {
-                    "name": lab.name,
-                    "title": lab.table.title,
-                    "source": lab.table.source,
-                    "asks": lab.table.asks,
-                    "parts": [part.name for part in lab.parts],
-                }
-                for lab in labs
-            ]
-        )
+        listed = [
+            {
+                "name": lab.name,
+                "title": lab.table.title,
+                "source": lab.table.source,
+                "asks": lab.table.asks,
+                "parts": [part.name for part in lab.parts],
+            }
+            for lab in labs
+        ]
+        say_json({"presets": listed})
         return
     for lab in labs:
         say(f"{lab.name}: {lab.table.title}")

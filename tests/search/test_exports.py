@@ -217,3 +217,20 @@ def test_a_wrong_part_of_a_table_is_refused_in_a_line(search, study, own_folder,
     assert answer.status == 2
     assert words in answer.err
     assert not (own_folder / "out.csv").exists()
+
+
+def test_programs_are_told_what_was_written(search, study, own_folder):
+    flags = ("--what", "test", "--columns", "rank,test_loss", "--json")
+
+    told = search("export", "digits/lambda", "out.csv", *flags)
+
+    assert told.json == {
+        "study": "digits/lambda",
+        "what": "test",
+        "file": "out.csv",
+        "format": "csv",
+        "rows": 2,
+        "columns": ["rank", "test_loss"],
+    }
+    assert told.err == ""
+    assert search("export", "--format", "csv", "--json").status == 2

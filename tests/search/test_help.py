@@ -222,3 +222,30 @@ def test_a_reader_that_goes_away_is_no_error(study):
 def _here(**more):
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **more}
     return {"capture_output": True, "text": True, "encoding": "utf-8", "env": env}
+
+
+def test_every_object_that_a_command_prints_is_written_down():
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^### (.*--json.*)$", text, re.MULTILINE)
+    written = {words.removesuffix(" --json") for line in headings for words in line.split(", ")}
+    printed = {
+        " ".join(words)
+        for words, command in commands()
+        if any("--json" in parameter.opts for parameter in command.params)
+    }
+    # Rankings all look alike.
+    rankings = {"eta", "lambda-eta", "batch-size", "dataset-size", "hidden", "tricks"}
+
+    # And serve keeps a log.
+    assert printed - rankings - {"serve"} <= written
+
+
+def test_every_command_that_prints_a_table_prints_an_object_on_demand():
+    without = {
+        " ".join(words)
+        for words, command in commands()
+        if not any("--json" in parameter.opts for parameter in command.params)
+    }
+
+    # It serves pages, and prints where.
+    assert without == {"dashboard"}

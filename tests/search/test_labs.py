@@ -159,7 +159,7 @@ def test_every_preset_is_a_lab_whose_recipes_are_whole(name, quick):
 
 
 def test_presets_are_listed(search):
-    listed = [lab["name"] for lab in search("presets", "--json").json]
+    listed = [lab["name"] for lab in search("presets", "--json").json["presets"]]
 
     assert listed == presets()
     for name in listed:
