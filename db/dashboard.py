@@ -33,7 +33,7 @@ def optuna_dashboard(
     warnings.filterwarnings("ignore", module="optuna")
     from optuna_dashboard import wsgi
 
-    kwargs: dict[str, Any] = {}
+    kwargs: dict[str, Any] = database.server_options
     if database.path is not None:
         # As everywhere: what writes begins with the write lock and need not be upgraded to it.
         kwargs["creator"] = partial(

@@ -47,20 +47,10 @@ def read_report(database: Database, study: StudyRecord, gradients: GradientCheck
         study: Which.
         gradients: The check of its network's gradients, or why there is none.
     """
-    ranking = read_ranking(database, study)
-    source = Source(
-        database=database,
-        ranking=ranking,
-        recipe=from_json(study.recipe, f"the recipe of study {study.name}"),
-        openings=repository.openings(database, study),
-        runs=repository.run_rows(database, study),
-    )
-    return Report(
-        study=study.name,
-        title=f"A search over {plural(source.symbols)} on {study.data_name}",
-        finished=bool(ranking.trials) and not source.n_left,
-        n_openings=len(source.openings),
-        sections=(
+    source = _source(database, read_ranking(database, study))
+    return _report(
+        source,
+        (
             Section("result", "Result", tuple(_result(source))),
             Section("question", "Question and recipe", tuple(question(source))),
             Section("data", "Data and split", tuple(data_and_split(source))),
@@ -73,6 +63,43 @@ def read_report(database: Database, study: StudyRecord, gradients: GradientCheck
             Section("notes", "What to keep in mind", tuple(_notes(source))),
             Section("again", "How to make it again", tuple(_again(source))),
         ),
+    )
+
+
+def read_summary(database: Database, ranking: Ranking) -> Report:
+    """Return the report of a study in short: what stands beside its trials in a dashboard."""
+    source = _source(database, ranking)
+    return _report(
+        source,
+        (
+            Section("result", "Result", tuple(_result(source))),
+            Section("question", "Question and recipe", tuple(question(source))),
+            Section("search", "Search", tuple(search_stages(source))),
+            Section("ranking", "Ranking by validation accuracy", tuple(ranked(source))),
+            Section("test", "Final test", tuple(final_tests(source))),
+            Section("notes", "What to keep in mind", tuple(_notes(source))),
+        ),
+    )
+
+
+def _source(database: Database, ranking: Ranking) -> Source:
+    study = ranking.study
+    return Source(
+        database=database,
+        ranking=ranking,
+        recipe=from_json(study.recipe, f"the recipe of study {study.name}"),
+        openings=repository.openings(database, study),
+        runs=repository.run_rows(database, study),
+    )
+
+
+def _report(source: Source, sections: tuple[Section, ...]) -> Report:
+    return Report(
+        study=source.study.name,
+        title=f"A search over {plural(source.symbols)} on {source.study.data_name}",
+        finished=bool(source.ranking.trials) and not source.n_left,
+        n_openings=len(source.openings),
+        sections=sections,
     )
 
 

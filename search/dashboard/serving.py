@@ -74,6 +74,7 @@ class DashboardApp:
     ) -> None:
         from db.dashboard import optuna_dashboard
         from db.engine import open_database
+        from search.dashboard.overlay import Overlay
 
         self._database = open_database(storage, read_only=not writable)
         try:
@@ -82,7 +83,8 @@ class DashboardApp:
             self._database.close()
             raise
         self.label = self._database.label
-        self._app = Guard(app, writable=writable, hosts=hosts)
+        overlay = Overlay(app, self._database, self._storage)
+        self._app = Guard(overlay, writable=writable, hosts=hosts)
         self._idle = threading.Condition()
         self._n_busy = 0
 

@@ -1,0 +1,91 @@
+"""What the dashboard says of a study and of a trial, as Markdown."""
+
+from collections.abc import Mapping
+
+from search.dashboard.sheets import Sheet
+from search.report.markdown import escaped, text
+from search.words import percent, standard_error, value
+from studies.ranking import RankedTrial
+from studies.report import read_summary
+
+
+def study_note(sheet: Sheet, stage: str, links: Mapping[str, str]) -> str:
+    """Return the note of a stage: its study's question, recipe, stages, ranking and final test.
+
+    Args:
+        sheet: The study.
+        stage: Whose page the note is on.
+        links: Pages of the stages, by name.
+    """
+    report = text(read_summary(sheet.database, sheet.ranking), {}, "")
+    head, _, rest = report.partition("\n## ")
+    names = [
+        f"**{escaped(name)}** (this page)"
+        if name == stage or name not in links
+        else f"[{escaped(name)}]({links[name]})"
+        for name in (each.name for each in sheet.stages)
+    ]
+    where = f"{'Stages' if len(names) > 1 else 'Stage'}: {' → '.join(names)}\n"
+    return f"{head}\n{where}\n## {_spaced(rest)}"
+
+
+def _spaced(markdown: str) -> str:
+    """Return Markdown whose tables have room between columns: the dashboard's page gives none."""
+    return "\n".join(
+        line.replace(" | ", f"{_ROOM} | ")
+        if line.startswith("| ") and not line.startswith("| ---")
+        else line
+        for line in markdown.split("\n")
+    )
+
+
+_ROOM = "\N{NO-BREAK SPACE}" * 4
+
+
+def trial_note(sheet: Sheet, trial: RankedTrial) -> str:
+    """Return the note of a trial: its place in the ranking, and what is known of it."""
+    ranking = sheet.ranking
+    point = ", ".join(
+        value(each) if name == "variant" else f"{ranking.symbol(name)} {value(each)}"
+        for name, each in trial.params.items()
+    )
+    lines = [f"**{_place(sheet, trial)}** {escaped(point)}"]
+    if trial.validation_accuracy is not None:
+        lines.append(f"validation accuracy {_accuracy(trial, ranking.n_validation)}")
+    elif trial.state == "failed":
+        lines.append(f"why: {escaped(sheet.failures.get(trial.uuid or '', 'not known'))}")
+    if trial.difference is not None and trial.margin is not None and trial.rank != 1:
+        lines.append(
+            f"{percent(abs(trial.difference))} points below the best; up to "
+            f"{percent(trial.margin)} may be chance"
+        )
+    if trial.train_accuracy is not None:
+        lines.append(f"training accuracy {percent(trial.train_accuracy)} %")
+    if trial.replicates > 1:
+        lines.append(f"mean over {trial.replicates} seeds")
+    if trial.reused:
+        lines.append("trained before, for another trial, and taken over: no new evidence")
+    if trial.test_accuracy is not None:
+        lines.append(f"test accuracy {percent(trial.test_accuracy)} %, after the final training")
+    # One fact a line: two blanks at its end keep it so.
+    return "  \n".join(lines)
+
+
+def _place(sheet: Sheet, trial: RankedTrial) -> str:
+    if trial.rank is None:
+        return f"{trial.state.capitalize()}, not ranked:"
+    tied = ""
+    if trial.tied:
+        tied = ", tied with others" if trial.rank == 1 else ", tied with the best"
+    return f"Rank {trial.rank:,} of {sheet.n_ranked:,}{tied}:"
+
+
+def _accuracy(trial: RankedTrial, n_samples: int) -> str:
+    accuracy, error = trial.validation_accuracy or 0.0, trial.standard_error
+    if trial.replicates == 1 and n_samples:
+        error = standard_error(accuracy, n_samples)
+    spread = "" if error is None else f" ± {percent(error)}"
+    if trial.interval is None:
+        return f"{percent(accuracy)}{spread} %"
+    low, high = trial.interval
+    return f"{percent(accuracy)}{spread} % (95 %: {percent(low, 1)} to {percent(high, 1)})"
