@@ -168,6 +168,31 @@ def test_a_read_only_place_is_one_line(search, study, carries_on, monkeypatch, p
     carries_on()
 
 
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        ("database or disk is full", "free some space and run the same command again"),
+        ("disk I/O error", "look after the disk and its quota and run the same command again"),
+        ("database is locked", "another program keeps it busy: close that and run the same"),
+        ("attempt to write a readonly database", "make the file and its folder writable"),
+        ("unable to open database file", "look at the permissions"),
+        ("database disk image is malformed", "the file is damaged: restore a copy of it"),
+    ],
+)
+def test_what_sqlite_reports_is_one_line_that_says_what_to_do(
+    search, study, monkeypatch, carries_on, message, advice
+):
+    def failing(*_, **__):
+        with db.engine.explained("search.db"):
+            raise sqlite3.OperationalError(message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repository, "store_segment", failing)
+        refused(search(*MORE), f"error: search.db: {message}; {advice}")
+
+    carries_on()
+
+
 # ------------------------------------------------------------------------------------ while it runs
 
 
