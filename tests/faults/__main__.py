@@ -17,9 +17,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from studies.executors import n_cores
 from tests.faults.crowd import crowd
 from tests.faults.dashboards import INSTALLED
 from tests.faults.scenarios import (
@@ -88,7 +90,11 @@ def main() -> int:
     _print(outcomes)
     if disk is None:
         print(f"not tried, for want of the right to mount a small file system: {FULL}")
-    print(f"seed {asked.seed}, {time.monotonic() - started:.0f} s")
+    seconds = time.monotonic() - started
+    print(
+        f"\n{len(outcomes)} tries, {sum(o.passed for o in outcomes)} as they should be; "
+        f"{datetime.now(UTC):%Y-%m-%d}, seed {asked.seed}, {seconds:.0f} s on {n_cores()} cores"
+    )
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
 
 
@@ -175,18 +181,16 @@ def _print(outcomes: list[Outcome]) -> None:
     by_kind = defaultdict(list)
     for outcome in outcomes:
         by_kind[outcome.moment.kind].append(outcome)
-    width = max(map(len, by_kind))
-    print(
-        f"\n{'fault':{width}} {'tries':>6} {'met':>4} {'lost':>5} {'duplicated':>10}"
-        f" {'differing':>9} {'running':>7} {'again':>6}"
-    )
+    # As Markdown, for the README.
+    heads = ("fault", "tries", "met", "lost", "duplicated", "differing", "left running", "again")
+    print(f"\n\n| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|")
     for kind, found in by_kind.items():
-        print(
-            f"{kind:{width}} {len(found):6} {sum(o.met for o in found):4}"
-            f" {sum(o.lost for o in found):5} {sum(o.duplicated for o in found):10}"
-            f" {sum(o.differing for o in found):9} {sum(o.running for o in found):7}"
-            f" {max(o.repeated for o in found):6}"
+        sums = (
+            *(len(found), sum(o.met for o in found), sum(o.lost for o in found)),
+            *(sum(o.duplicated for o in found), sum(o.differing for o in found)),
+            *(sum(o.running for o in found), max(o.repeated for o in found)),
         )
+        print(f"| {kind} | {' | '.join(map(str, sums))} |")
     failed = [outcome for outcome in outcomes if not outcome.passed]
     for outcome in failed[:_MOST]:
         print(f"\nfailed: {outcome.moment}")
