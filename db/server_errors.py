@@ -10,7 +10,8 @@ _RUNNING: Final = "is it running, and are host and port right?"
 _CREDENTIALS: Final = "give the right one in PGPASSWORD or ~/.pgpass, see docs/storage.md"
 _RIGHTS: Final = "have its owner grant what is missing, see docs/storage.md"
 _CREATE: Final = "create it first, see docs/storage.md"
-_TLS: Final = "look at sslmode and sslrootcert in the URL, see docs/storage.md"
+_TLS: Final = "look at what the URL says of TLS, see docs/storage.md"
+_PACKET: Final = "have the server's max_allowed_packet raised, see docs/storage.md"
 _FULL: Final = "wait for others to end, or have the server allow more connections"
 _BUSY: Final = f"another program keeps it busy; close that and {_AGAIN}"
 
@@ -47,11 +48,11 @@ _ADVICE: Final = {
     "Can't connect": _RUNNING,
     "Lock wait timeout": _BUSY,
     "Deadlock": _AGAIN,
-    "max_allowed_packet": "have the server's max_allowed_packet raised, see docs/storage.md",
+    "max_allowed_packet": _PACKET,
     "is full": f"make room on the server and {_AGAIN}",
     "Lost connection": _AGAIN,
-    "gone away": _AGAIN,
-    "Broken pipe": _AGAIN,
+    # What is too much for it is answered so, too.
+    "gone away": f"{_AGAIN}; if it goes again, {_PACKET}",
 }
 
 

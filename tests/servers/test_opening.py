@@ -19,7 +19,7 @@ from db import repository, schema
 from db.engine import Database, is_new, open_database
 from db.errors import StorageError
 from db.migrations.env_filter import include_object
-from db.optuna_studies import read_studies
+from db.optuna_studies import OptunaStage, read_studies
 from db.tables import Base, Study
 from tests.db.conftest import add_study
 
@@ -111,6 +111,24 @@ def test_a_database_of_another_program_is_left_alone(url: str) -> None:
         connection.exec_driver_sql("CREATE TABLE studies (total INT)")
 
     assert "belongs to another program (it holds the table 'studies')" in refusal(url)
+    assert sa.inspect(engine).get_table_names() == ["studies"]
+    engine.dispose()
+
+
+def test_a_schema_of_its_own_will_do_beside_another_program(postgresql_server: Server) -> None:
+    database = f"shared{next(_NUMBERS)}"
+    postgresql_server.execute(f"CREATE DATABASE {database}")
+    url = postgresql_server.url.set(database=database)
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE studies (total INT)")
+        connection.exec_driver_sql("CREATE SCHEMA own")
+
+    with open_database(f"{text(url)}?options=-csearch_path%3Down", create=True) as here:
+        study = add_study(here)
+        OptunaStage.open(here, "digits/lambda/coarse", {"uuid": study.uuid}).close()
+        assert [theirs.name for theirs in read_studies(here)] == ["digits/lambda/coarse"]
+
     assert sa.inspect(engine).get_table_names() == ["studies"]
     engine.dispose()
 
