@@ -6,10 +6,21 @@ For Python and notebooks, ``Study`` and ``Recipe`` are the whole of it: see ``do
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.library import Ranking, Recipe, Study, TestResult, list_studies
+    from search.library import (
+        Comparison,
+        RangeTest,
+        Ranking,
+        Recipe,
+        Study,
+        TestResult,
+        compare_studies,
+        list_studies,
+    )
     from studies.errors import RecipeError, SpaceError, StudyError
 
 __all__ = [
+    "Comparison",
+    "RangeTest",
     "Ranking",
     "Recipe",
     "RecipeError",
@@ -17,6 +28,7 @@ __all__ = [
     "Study",
     "StudyError",
     "TestResult",
+    "compare_studies",
     "list_studies",
 ]
 

@@ -49,17 +49,18 @@ def compare(what: CompareOptions, storage: StorageOptions, output: OutputOptions
     with open_database(storage.url, read_only=True) as database:
         found = side_by_side(database, what.studies)
     if output.json:
-        say_json(_to_json(found))
+        say_json(to_json(found))
         return
     console = stdout()
-    print_table(console, _table(console, found))
+    print_table(console, table(console, found))
     if found.notes:
         say("")
     for line in found.notes:
         tell(f"note: {line}")
 
 
-def _table(console: "Console", found: "SideBySide") -> "Table":
+def table(console: "Console", found: "SideBySide") -> "Table":
+    """Return a line a study: what it says otherwise than the others, and what it found."""
     from search.tables import Column, fitting, interval
 
     def setting(key: str) -> "Column[Side]":
@@ -101,7 +102,7 @@ def _point(ranking: "Ranking", params: "Mapping[str, Any]") -> str:
     )
 
 
-def _to_json(found: "SideBySide") -> dict[str, Any]:
+def to_json(found: "SideBySide") -> dict[str, Any]:
     """Return what ``compare --json`` prints: a stable contract, see ``docs/cli.md``."""
     return {
         "studies": [_side_json(side) for side in found.sides],

@@ -5,7 +5,16 @@ reports. ``studies`` hands it on; see ``docs/decisions/0007-python-has-a-face-of
 """
 
 from search.library.recipe import Recipe
-from search.library.results import Ranking, TestResult
-from search.library.study import Study, list_studies
+from search.library.results import Comparison, RangeTest, Ranking, TestResult
+from search.library.study import Study, compare_studies, list_studies
 
-__all__ = ["Ranking", "Recipe", "Study", "TestResult", "list_studies"]
+__all__ = [
+    "Comparison",
+    "RangeTest",
+    "Ranking",
+    "Recipe",
+    "Study",
+    "TestResult",
+    "compare_studies",
+    "list_studies",
+]

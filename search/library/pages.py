@@ -1,7 +1,7 @@
 """What notebooks show: tables of the command line as HTML, with every text escaped."""
 
 import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,17 +30,21 @@ def console(width: int = _WIDE) -> "Console":
     )
 
 
-def text(table: "Table", below: Iterable[str] = ()) -> str:
-    """Return a table as a terminal shows it, and lines below it."""
-    on = console(_TERMINAL)
+def text(layout: "Callable[[Console], Table]", below: Iterable[str] = ()) -> str:
+    """Return a table as a terminal shows it, and lines below it.
+
+    Columns give way where it gets too wide; none is cut.
+    """
+    on = console(_WIDE)
     with on.capture() as capture:
-        on.print(table)
+        on.print(layout(console(_TERMINAL)))
     lines = [line.rstrip() for line in capture.get().splitlines()]
     return "\n".join([*lines, *map(written, below)])
 
 
-def html(table: "Table", below: Iterable[str] = ()) -> str:
+def html(layout: "Callable[[Console], Table]", below: Iterable[str] = ()) -> str:
     """Return a table as HTML, and lines below it."""
+    table = layout(console(_WIDE))
     columns = table.columns
     sides = ["right" if column.justify == "right" else "left" for column in columns]
     heads = "".join(

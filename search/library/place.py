@@ -1,14 +1,17 @@
 """Where studies are kept, and with what they are trained."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studies.errors import StudyError
 
 if TYPE_CHECKING:
     from db.engine import Database
+    from search.options import JobsOptions
     from search.progress import Watch
     from studies.means import Means
 
@@ -22,13 +25,13 @@ class Place:
     Attributes:
         url: SQLAlchemy URL; may hold a password.
         data_dir: Where data files are looked for first.
-        jobs: Worker processes; ``None`` for one a core.
+        workers: Who trains, as on the command line.
         progress: Whether to show what is trained.
     """
 
     url: str = field(repr=False)
+    workers: "JobsOptions | None" = None
     data_dir: Path | None = None
-    jobs: int | None = None
     progress: bool = False
 
     @classmethod
@@ -36,23 +39,33 @@ class Place:
         cls,
         storage: PathLike | None,
         data_dir: PathLike | None = None,
-        jobs: int | None = None,
         *,
         progress: bool = False,
+        **workers: Any,
     ) -> "Place":
         """Return the place that users name.
 
+        Args:
+            storage: As of ``Study``.
+            data_dir: Likewise.
+            progress: Likewise.
+            workers: ``jobs``, ``executor`` and ``scheduler``, likewise.
+
         Raises:
-            StudyError: If ``jobs`` is no number of processes.
+            StudyError: If these cannot be who trains.
             StorageError: If there can be no such database.
         """
         from db.engine import storage_url
+        from search.options import JobsOptions
 
+        jobs = workers.get("jobs")
         if jobs is not None and (type(jobs) is not int or jobs < 1):
             raise StudyError(f"jobs must be a whole number >= 1, got {jobs!r}")
+        asked = JobsOptions(**workers)
+        asked.check()
         url = storage_url(None if storage is None else os.fspath(storage))
         folder = None if data_dir is None else Path(data_dir).expanduser()
-        return cls(url, folder, jobs, progress)
+        return cls(url, asked, folder, progress)
 
     @property
     def shown(self) -> str:
@@ -83,15 +96,11 @@ class Place:
 
         return open_database(self.url, create=create, said=watch.line)
 
-    def means(self, database: "Database", watch: "Watch") -> "Means":
-        """Return with what searches are carried out."""
-        from studies.executors import n_cores
+    @contextmanager
+    def means(self, database: "Database", watch: "Watch") -> "Iterator[Means]":
+        """Yield with what searches are carried out; a cluster is left in the end."""
+        from search.options import JobsOptions
         from studies.means import Means
 
-        return Means(
-            database,
-            n_jobs=self.jobs or n_cores(),
-            data_dir=self.data_dir,
-            observer=watch,
-            progress=watch,
-        )
+        with (self.workers or JobsOptions()).opened(watch.said) as workers:
+            yield Means(database, data_dir=self.data_dir, observer=watch, progress=watch, **workers)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from search.library.settings import Settings, flags, naming_settings, settings
+from search.library.settings import Settings, flags, naming, settings
 from search.library.words import as_study_errors
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Recipe:
 
     __slots__ = ("_base", "_file", "_flags")
 
-    @naming_settings
+    @naming(Settings)
     def __init__(
         self, file: "str | os.PathLike[str] | None" = None, /, **settings: Unpack[Settings]
     ) -> None:
@@ -55,7 +55,7 @@ class Recipe:
         made._file, made._flags, made._base = None, {}, whole
         return made
 
-    @naming_settings
+    @naming(Settings)
     def replace(self, **settings: Unpack[Settings]) -> Self:
         """Return the recipe with other settings; they unsay what does not go with them.
 

@@ -4,17 +4,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from search.library.pages import console, html, text
-from search.library.words import in_python
+from search.library.pages import html, text
+from search.library.words import as_study_errors, in_python
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
     from rich.table import Table
 
     from studies.comparison import Compared
     from studies.final_test import FinalTest
+    from studies.range_test import Found as RangeFound
     from studies.ranking import RankedTrial, StageSummary
     from studies.reading import Ranking as Found
+    from studies.side_by_side import SideBySide
 
 
 class Ranking(Sequence["RankedTrial"]):
@@ -84,21 +88,21 @@ class Ranking(Sequence["RankedTrial"]):
         return iter(self._found.trials)
 
     def __repr__(self) -> str:
-        return text(self._table(), ["", *self._below()])
+        return text(self._table, ["", *self._below()])
 
     def _repr_html_(self) -> str:
-        return html(self._table(), self._below())
+        return html(self._table, self._below())
 
-    def _table(self) -> "Table":
+    def _table(self, on: "Console") -> "Table":
         from search.commands.ranking import MOST_ROWS
         from search.tables import ranking_table
 
         if self._compared is not None:
             from search.comparison_tables import comparison_table
 
-            return comparison_table(console(), self._found, self._compared[:MOST_ROWS])
+            return comparison_table(on, self._found, self._compared[:MOST_ROWS])
         shown = replace(self._found, trials=self._found.trials[:MOST_ROWS])
-        return ranking_table(console(), shown)
+        return ranking_table(on, shown)
 
     def _below(self) -> list[str]:
         from search.commands.ranking import MOST_ROWS, stage_lines
@@ -151,15 +155,15 @@ class TestResult:
         return to_json(self._found)
 
     def __repr__(self) -> str:
-        return text(self._table(), ["", *self._below()])
+        return text(self._table, ["", *self._below()])
 
     def _repr_html_(self) -> str:
-        return html(self._table(), self._below())
+        return html(self._table, self._below())
 
-    def _table(self) -> "Table":
+    def _table(self, on: "Console") -> "Table":
         from search.tables import test_table
 
-        return test_table(console(), self._found.study, self._found.opening)
+        return test_table(on, self._found.study, self._found.opening)
 
     def _below(self) -> list[str]:
         from search.words import counted
@@ -170,3 +174,131 @@ class TestResult:
             f"{counted(times, 'time')} for this study"
         )
         return [line, *(f"note: {note}" for note in self.notes)]
+
+
+class Comparison:
+    """Studies side by side: what their recipes differ in, and what each found."""
+
+    def __init__(self, found: "SideBySide") -> None:
+        self._found = found
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the comparison should not be read without, a sentence each."""
+        return tuple(in_python(note) for note in self._found.notes)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return a row a study, see ``docs/library.md``."""
+        import pandas as pd
+
+        from search.export import of_one_kind
+
+        sides = self.to_dict()["studies"]
+        best, tested = ([side[part] or {} for side in sides] for part in ("best", "test"))
+        cells: dict[str, list[Any]] = {
+            "study": [side["study"] for side in sides],
+            **{
+                key: of_one_kind([side["settings"][key] for side in sides])
+                for key in self._found.keys
+            },
+            "trials": [side["trials"] for side in sides],
+            "best_stage": [each.get("stage") for each in best],
+            "best_trial": [each.get("trial") for each in best],
+        }
+        measured = {
+            "validation_accuracy": [each.get("validation_accuracy") for each in best],
+            **_ends("validation_", [each.get("interval") for each in best]),
+            "test_accuracy": [each.get("accuracy") for each in tested],
+            **_ends("test_", [each.get("interval") for each in tested]),
+        }
+        cells |= {**measured, "test_openings": [side["test_openings"] for side in sides]}
+        types = {"best_trial": "Int64", **dict.fromkeys(measured, "float64")}
+        return pd.DataFrame(cells).astype(types)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``compare --json`` prints, see ``docs/cli.md``."""
+        from search.commands.comparing import to_json
+
+        return to_json(self._found)
+
+    def __repr__(self) -> str:
+        return text(self._table, ["", *self._below()])
+
+    def _repr_html_(self) -> str:
+        return html(self._table, self._below())
+
+    def _table(self, on: "Console") -> "Table":
+        from search.commands.comparing import table
+
+        return table(on, self._found)
+
+    def _below(self) -> list[str]:
+        return [f"note: {note}" for note in self.notes]
+
+
+def _ends(prefix: str, intervals: "Sequence[Sequence[float] | None]") -> dict[str, list[Any]]:
+    """Return the columns of the ends of intervals."""
+    return {
+        f"{prefix}interval_{name}": [interval and interval[place] for interval in intervals]
+        for place, name in enumerate(("low", "high"))
+    }
+
+
+class RangeTest:
+    """What one training with a rising η shows, and which ends of a cycle it suggests."""
+
+    def __init__(self, found: "RangeFound", name: str, about: str) -> None:
+        self._found, self._name, self._about = found, name, about
+
+    @property
+    def eta_min(self) -> float | None:
+        """Return the suggested lower end of a cycle; ``None`` if the loss never fell."""
+        return self._found.eta_min
+
+    @property
+    def eta_max(self) -> float | None:
+        """Return the suggested upper end; ``None`` if the loss never fell."""
+        return self._found.eta_max
+
+    @property
+    def broke_at(self) -> float | None:
+        """Return the η at which training broke down; ``None`` if it did not."""
+        return self._found.broke_at
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """Return the ends as settings of a recipe.
+
+        Raises:
+            StudyError: If the loss did not fall at any η.
+        """
+        from studies.range_test import ends_of
+
+        with as_study_errors():
+            return dict(zip(("eta_min", "eta_max"), ends_of(self._found), strict=True))
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return a row an update: ``eta``, and ``loss``, ``smoothed_loss``, ``accuracy`` there."""
+        import pandas as pd
+
+        found = self._found
+        return pd.DataFrame(
+            {
+                "eta": found.etas,
+                "loss": found.losses,
+                "smoothed_loss": found.smoothed,
+                "accuracy": found.accuracies,
+            },
+            dtype="float64",
+        )
+
+    def figure(self) -> "Figure":
+        """Return loss and accuracy over η; a notebook shows it."""
+        from search.figures.range_test import range_test
+        from search.library.displaying import displayed
+
+        return displayed(range_test(self._found, self._name, self._about))
+
+    def __repr__(self) -> str:
+        ends = f"eta_min={self.eta_min}, eta_max={self.eta_max}, broke_at={self.broke_at}"
+        return f"{type(self).__name__}({ends})"

@@ -140,13 +140,24 @@ def plain(value: Any) -> Any:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def naming_settings(function: Function) -> Function:
-    """Return ``function``, whose ``**settings`` show by name in help and completion."""
-    own = inspect.signature(function)
-    before = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    named = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in Settings.__annotations__.items()
-    ]
-    function.__signature__ = own.replace(parameters=[*before, *named])  # type: ignore[attr-defined]
-    return function
+def naming(keywords: Any) -> Callable[[Function], Function]:
+    """Return what makes a function whose ``**keywords`` show by name in help and completion.
+
+    Args:
+        keywords: The typed dictionary that names them.
+    """
+
+    def named(function: Function) -> Function:
+        own = inspect.signature(function)
+        kept = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        added = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+            )
+            for name, annotation in keywords.__annotations__.items()
+        ]
+        signature = own.replace(parameters=[*kept, *added])
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        return function
+
+    return named

@@ -1,14 +1,23 @@
 """A study, driven from Python: the same stages, rankings and files as on the command line."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
+from search.library.asking import (
+    Asked,
+    GridAsked,
+    check_known,
+    end,
+    grid_request,
+    stage_request,
+)
+from search.library.displaying import displayed
 from search.library.place import PathLike, Place
 from search.library.recipe import Recipe
-from search.library.results import Ranking, TestResult
-from search.library.settings import NAMES, Settings, naming_settings
+from search.library.results import Comparison, RangeTest, Ranking, TestResult
+from search.library.settings import NAMES, Settings, naming
 from search.library.words import as_study_errors
 from studies.errors import StudyError
 
@@ -21,15 +30,12 @@ if TYPE_CHECKING:
     from models.data import PreparedData
     from models.data.spec import DataSpec
     from search.figures.kinds import Subject
-    from search.library.asking import End, Values
     from search.progress import Watch
     from studies.means import Means
     from studies.ranking import RankedTrial
     from studies.recipe import Recipe as WholeRecipe
     from studies.search_kind import SearchKind
     from studies.stages import StageRequest
-
-Sampler = Literal["grid", "random", "qmc", "tpe"]
 
 
 class Study:
@@ -45,7 +51,10 @@ class Study:
         storage: SQLite file or SQLAlchemy URL; ``None`` for ``$SEARCH_STORAGE``, else
             ``search.db`` in this folder.
         data_dir: Where data files are looked for before any is downloaded.
-        jobs: Worker processes, >= 1; ``None`` for one a core. Changes no result.
+        jobs: Worker processes, >= 1; ``None`` for one a core. Who trains changes no result.
+        executor: ``inline`` trains in this process, ``processes`` in others, ``dask`` on a cluster;
+            ``None`` for processes where they pay.
+        scheduler: The address of Dask's scheduler, or the file that it wrote.
         progress: Whether to show what is trained: a page in a notebook, else lines on stderr.
             Otherwise notes go to the logger ``studies``, and nothing is printed.
 
@@ -62,19 +71,22 @@ class Study:
         storage: PathLike | None = None,
         data_dir: PathLike | None = None,
         jobs: int | None = None,
+        executor: Literal["inline", "processes", "dask"] | None = None,
+        scheduler: str | None = None,
         progress: bool = False,
     ) -> None:
         from studies.reading import named_study
 
         self._recipe: Recipe | None = None
         with as_study_errors():
-            self._place = Place.of(storage, data_dir, jobs, progress=progress)
+            who = {"jobs": jobs, "executor": executor, "scheduler": scheduler}
+            self._place = Place.of(storage, data_dir, progress=progress, **who)
             with self._place.reading() as database:
                 found = named_study(database, name)
         self._name, self._search = found.name, found.search
 
     @classmethod
-    @naming_settings
+    @naming(Settings)
     def search(
         cls,
         search: str,
@@ -84,6 +96,8 @@ class Study:
         storage: PathLike | None = None,
         data_dir: PathLike | None = None,
         jobs: int | None = None,
+        executor: Literal["inline", "processes", "dask"] | None = None,
+        scheduler: str | None = None,
         progress: bool = False,
         **settings: Unpack[Settings],
     ) -> Self:
@@ -98,6 +112,8 @@ class Study:
             storage: As for ``Study``.
             data_dir: Likewise.
             jobs: Likewise.
+            executor: Likewise.
+            scheduler: Likewise.
             progress: Likewise.
             settings: Keywords of ``Recipe``; they overrule the recipe.
 
@@ -108,7 +124,8 @@ class Study:
 
         study = cls.__new__(cls)
         with as_study_errors():
-            study._place = Place.of(storage, data_dir, jobs, progress=progress)
+            who = {"jobs": jobs, "executor": executor, "scheduler": scheduler}
+            study._place = Place.of(storage, data_dir, progress=progress, **who)
             kind = _kind(search)
             given = recipe if isinstance(recipe, Recipe) else Recipe(recipe)
             study._recipe = given.replace(**settings) if settings else given
@@ -120,18 +137,8 @@ class Study:
 
     # ------------------------------------------------------------------------------- the stages
 
-    def coarse(
-        self,
-        *,
-        trials: int | None = None,
-        values: "Values | None" = None,
-        low: "End | None" = None,
-        high: "End | None" = None,
-        sampler: Sampler | None = None,
-        replicates: int | None = None,
-        prune: Literal["halving", "none"] | None = None,
-        fresh: bool = False,
-    ) -> Ranking:
+    @naming(Asked)
+    def coarse(self, **asked: Unpack[Asked]) -> Ranking:
         """Search the whole range, or carry on with it, and return the ranking.
 
         Args:
@@ -139,7 +146,7 @@ class Study:
             values: What to try, in place of a number of trials.
             low: Lower end of the range, > 0.
             high: Upper end of the range.
-            sampler: How values are chosen, on a log scale; ``None`` for ``grid``.
+            sampler: How values are chosen, on a log scale: ``grid`` unless named.
             replicates: Training runs a trial, each with a seed of its own; their mean counts.
             prune: ``halving`` stops trials that are far behind the best.
             fresh: Train again what was trained before, in this study or another of the database.
@@ -147,117 +154,69 @@ class Study:
         ``values``, ``low`` and ``high`` of a ``lambda-eta`` search are by name, as in
         ``low={"lambda": 1e-4}``.
         """
-        return self._refined("coarse", locals())
+        return self._refined("coarse", asked)
 
-    def fine(
-        self,
-        *,
-        trials: int | None = None,
-        values: "Values | None" = None,
-        low: "End | None" = None,
-        high: "End | None" = None,
-        sampler: Sampler | None = None,
-        fresh: bool = False,
-    ) -> Ranking:
+    @naming(Asked)
+    def fine(self, **asked: Unpack[Asked]) -> Ranking:
         """Search the window that the coarse results leave, or carry on; return the ranking.
 
-        Arguments are those of ``coarse``; replicates and pruning are as they were there.
+        Arguments are those of ``coarse``. A range in place of the window has to hold the best value
+        and to be narrower; replicates and pruning are as they were unless said.
         """
-        return self._refined("fine", locals())
+        return self._refined("fine", asked)
 
-    def finer(
-        self,
-        *,
-        trials: int | None = None,
-        values: "Values | None" = None,
-        low: "End | None" = None,
-        high: "End | None" = None,
-        sampler: Sampler | None = None,
-        fresh: bool = False,
-    ) -> Ranking:
-        """Search the window that the fine results leave, or carry on; return the ranking."""
-        return self._refined("finer", locals())
+    @naming(Asked)
+    def finer(self, **asked: Unpack[Asked]) -> Ranking:
+        """Search the window that the fine results leave, or carry on; return the ranking.
 
-    def auto(
-        self,
-        *,
-        trials: int | None = None,
-        values: "Values | None" = None,
-        low: "End | None" = None,
-        high: "End | None" = None,
-        sampler: Sampler | None = None,
-        replicates: int | None = None,
-        prune: Literal["halving", "none"] | None = None,
-        fresh: bool = False,
-    ) -> Ranking:
+        Arguments are those of ``fine``.
+        """
+        return self._refined("finer", asked)
+
+    @naming(Asked)
+    def auto(self, **asked: Unpack[Asked]) -> Ranking:
         """Search coarsely, finely and on, until the values left differ by less than noise.
 
         Arguments are those of ``coarse``, for the first stage.
         """
-        return self._refined("auto", locals())
+        return self._refined("auto", asked)
 
-    def grid(
-        self,
-        *,
-        values: "Values | None" = None,
-        replicates: int | None = None,
-        alone: bool | None = None,
-        equal: Literal["epochs", "updates"] | None = None,
-        layers: Iterable[int] | None = None,
-        one_at_a_time: bool = False,
-        fresh: bool = False,
-    ) -> Ranking:
+    @naming(GridAsked)
+    def grid(self, **asked: Unpack[GridAsked]) -> Ranking:
         """Try all values of a search that has no stages, or carry on; return the ranking.
 
         Args:
             values: What to try; hidden layers as in ``[(64,), (59, 59)]``.
-            replicates: Training runs a trial, each with a seed of its own; their mean counts.
-            alone: Train trials one after another on all cores, so that times can be compared.
-            equal: ``updates`` has all trials make as many as the recipe itself does.
             layers: Of ``hidden``: numbers of layers, each as wide as the recipe's first, in place
                 of ``values``.
             one_at_a_time: Of ``tricks``: add each trick to the base alone.
-            fresh: Train again what was trained before.
+            replicates: Training runs a trial, each with a seed of its own; their mean counts.
+            alone: Train trials one after another on all cores, so that times can be compared.
+            equal: ``updates`` has all trials make as many as the recipe itself does.
+            fresh: Train again what was trained before, in this study or another of the database.
         """
-        from studies.grids import TRICKS_ONE_AT_A_TIME
-
+        check_known("grid", asked, GridAsked)
         with as_study_errors():
             kind = _kind(self._search)
             if kind.refines:
                 raise StudyError(f"a {kind.name} search goes in stages: call coarse(), then fine()")
-            for name, given, its in (
-                ("layers", layers is not None, "hidden"),
-                ("one_at_a_time", one_at_a_time, "tricks"),
-            ):
-                if given and kind.name != its:
-                    raise StudyError(f"{name}= is for {its} searches, this one is over {kind.name}")
-            if layers is not None and values is not None:
-                raise StudyError("hidden layers are either values or layers, got both")
-            asked: dict[str, Any] = {
-                "replicates": replicates,
-                "alone": alone,
-                "equal": equal,
-                "fresh": fresh,
-            }
-            if one_at_a_time:
-                asked["dimensions"] = (TRICKS_ONE_AT_A_TIME,)
-            if layers is not None:
-                values = self._layers(layers)
-            return self._searched("coarse", kind, {**asked, "values": values})
+            return self._searched("coarse", kind, grid_request(kind, asked, self._hidden()))
 
-    def _refined(self, wanted: str, asked: dict[str, Any]) -> Ranking:
+    def _hidden(self) -> tuple[int, ...]:
+        return self._whole().network.hidden
+
+    def _refined(self, wanted: str, asked: Asked) -> Ranking:
+        check_known(wanted, asked, Asked)
         with as_study_errors():
             kind = _kind(self._search)
             if not kind.refines:
                 raise StudyError(f"a {kind.name} search has one stage: call grid()")
-            return self._searched(wanted, kind, {k: v for k, v in asked.items() if k != "self"})
+            return self._searched(wanted, kind, stage_request(kind, asked))
 
-    def _searched(self, wanted: str, kind: "SearchKind", asked: dict[str, Any]) -> Ranking:
-        from search.library.asking import stage_request
+    def _searched(self, wanted: str, kind: "SearchKind", request: "StageRequest") -> Ranking:
         from search.library.watching import watched
         from studies import searching
 
-        request = stage_request(kind, **asked)
         with watched(progress=self._place.progress) as watch:
             if wanted in {"coarse", "auto"}:
                 search = searching.coarse if wanted == "coarse" else searching.auto
@@ -271,10 +230,6 @@ class Study:
                     means, kind, request, study=study, stage_name=wanted, **stated
                 )
                 return _pictured(means.database, outcome.study)
-
-    def _layers(self, layers: Iterable[int]) -> list[tuple[int, ...]]:
-        hidden = self._whole().network.hidden or (50,)
-        return [hidden[:1] * int(number) for number in layers]
 
     def _stated(self, study: "StudyRecord | None") -> dict[str, Any]:
         """Return the recipe as searches take it."""
@@ -290,6 +245,34 @@ class Study:
             stored = from_json(study.recipe, f"the recipe of study {study.name}")
             return {"recipe": with_overrides(stored, recipe.flags)}
         return {"path": recipe.file, "flags": recipe.flags}
+
+    def range_test(self, *, low: float | None = None, high: float | None = None) -> RangeTest:
+        """Train once while η rises, and return between which η the network learns.
+
+        It is kept in the database, and made only once.
+
+        Args:
+            low: First η; ``None`` for 1e-6.
+            high: Last η; ``None`` for 100.
+        """
+        from search.library.watching import watched
+        from studies.means import prepared
+        from studies.range_test import HIGH, LOW, check_range, range_test_of
+        from studies.specs import to_data_spec
+
+        with as_study_errors():
+            ends = (
+                LOW if low is None else end("low", low),
+                HIGH if high is None else end("high", high),
+            )
+            check_range(*ends)
+            recipe = self._whole()
+            with watched(progress=self._place.progress) as watch:
+                data = prepared(to_data_spec(recipe), self._place.data_dir, watch)
+                with self._place.writing(watch, create=self._recipe is not None) as database:
+                    found = range_test_of(database, recipe, data, *ends)
+            about = f"{data.name}, seed {recipe.seed}; {data.n_train:,} training samples"
+            return RangeTest(found, data.name, about)
 
     def test(
         self,
@@ -351,6 +334,11 @@ class Study:
     def name(self) -> str:
         """Return its name in the database."""
         return self._name
+
+    @property
+    def place(self) -> Place:
+        """Return where it is kept, and what trains it."""
+        return self._place
 
     @property
     def recipe(self) -> Recipe:
@@ -421,7 +409,7 @@ class Study:
             if best is not None and (best < 1 or trials):
                 raise StudyError("figures show the best >= 1 trials, or those of trials")
             with self._subject(trials, best, against) as subject:
-                return _displayed(KINDS[name].draw(subject))
+                return displayed(KINDS[name].draw(subject))
 
     def figures(self) -> "dict[str, Figure]":
         """Return all figures that suit the study, by kind."""
@@ -432,7 +420,7 @@ class Study:
         with as_study_errors(), self._subject() as subject:
             for name, kind in KINDS.items():
                 try:
-                    found[name] = _displayed(kind.draw(subject))
+                    found[name] = displayed(kind.draw(subject))
                 except FigureError:
                     continue  # it does not suit the study, or nothing is there to draw yet
         return found
@@ -544,8 +532,9 @@ class Study:
         """Yield with what the study is trained on, and the study, which must have begun."""
         if self._place.is_new and self._recipe is not None:
             raise self._missing()
-        with self._place.writing(watch) as database:
-            yield self._place.means(database, watch), self._record(database)
+        place = self._place
+        with place.writing(watch) as database, place.means(database, watch) as means:
+            yield means, self._record(database)
 
     @contextmanager
     def _beginning(
@@ -566,11 +555,14 @@ class Study:
                 return prepared(spec, self._place.data_dir, watch)
 
             check_new(kind, request, self._recipe.whole(kind), prepare)
-        with self._place.writing(watch, create=self._recipe is not None) as database:
+        with (
+            self._place.writing(watch, create=self._recipe is not None) as database,
+            self._place.means(database, watch) as means,
+        ):
             study = repository.find_study(database, self._name)
             if study is None and self._recipe is None:
                 raise self._missing()  # it was there when it was opened
-            yield self._place.means(database, watch), study
+            yield means, study
 
     def _record(self, database: "Database") -> "StudyRecord":
         from db import repository
@@ -615,6 +607,26 @@ def list_studies(storage: PathLike | None = None) -> "pd.DataFrame":
         "updated_at": [each.updated_at for each in summaries],
     }
     return pd.DataFrame(columns).astype({"best_validation_accuracy": "float64"})
+
+
+def compare_studies(*studies: Study | str, storage: PathLike | None = None) -> Comparison:
+    """Return studies side by side: what their recipes differ in, and what each found.
+
+    Args:
+        studies: Two or more, or their names; all in one database.
+        storage: As for ``Study``; ``None`` for where the first of them is kept.
+
+    Raises:
+        StudyError: If one of them is not there.
+    """
+    from studies.side_by_side import side_by_side
+
+    with as_study_errors():
+        kept = next((each.place for each in studies if isinstance(each, Study)), None)
+        place = kept if storage is None and kept is not None else Place.of(storage)
+        names = [each.name if isinstance(each, Study) else each for each in studies]
+        with place.reading() as database:
+            return Comparison(side_by_side(database, names))
 
 
 def _kind(name: str) -> "SearchKind":
@@ -662,19 +674,3 @@ def _pictured(database: "Database", study: "StudyRecord") -> Ranking:
 
     found = read_ranking(database, study)
     return Ranking(found, took(database, found))
-
-
-def _displayed(figure: "Figure") -> "Figure":
-    """Return a figure that notebooks show, whether or not pyplot was imported."""
-    from search.figures import rendered
-
-    def picture() -> tuple[bytes, dict[str, int]]:
-        # At the size it has on paper, not a screen wide.
-        width, height = figure.get_size_inches() * _SCREEN_DPI
-        return rendered(figure, "png"), {"width": round(width), "height": round(height)}
-
-    figure._repr_png_ = picture  # type: ignore[attr-defined]
-    return figure
-
-
-_SCREEN_DPI = 96

@@ -24,7 +24,15 @@ from search.options import (
     RecipeFile,
     TrainingOptions,
 )
-from studies import Recipe, RecipeError, SpaceError, Study, StudyError, list_studies
+from studies import (
+    Recipe,
+    RecipeError,
+    SpaceError,
+    Study,
+    StudyError,
+    compare_studies,
+    list_studies,
+)
 
 SMALL = {"epochs": 2, "hidden": 8}
 ROOT = Path(__file__).parents[2]
@@ -163,6 +171,27 @@ def test_a_figure_a_report_and_a_list_are_there_too(study, search, own_folder):
     assert (list_studies()["complete"] == 7).all()
 
 
+def test_a_range_test_and_a_comparison_are_those_of_the_command_line(search, own_folder):
+    ended = search("eta", "--range-test", "--hidden", "8", "--storage", "there.db", "--json")
+    study = Study.search("lambda", hidden=8, epochs=1)
+
+    found = study.range_test()
+    study.coarse(trials=2)
+    other = Study.search("lambda", hidden=8, epochs=1, name="other", **found.settings)
+    other.coarse(trials=2)
+    sides = compare_studies(study, "other")
+
+    assert (found.eta_min, found.eta_max) == (ended.json["eta_min"], ended.json["eta_max"])
+    assert list(found.to_pandas()["loss"]) == ended.json["losses"]
+    assert found.figure()._repr_png_()[0].startswith(b"\x89PNG")
+    assert sides.to_dict() == search("compare", study.name, "other", "--json").json
+    frame = sides.to_pandas()
+    assert list(frame["study"]) == ["digits/lambda", "other"]
+    assert list(frame["training.eta_max"]) == [0.1, found.eta_max]
+    assert "training" in repr(sides)
+    assert "<table>" in sides._repr_html_()
+
+
 # ------------------------------------------------------------------------------------- what it is
 
 
@@ -260,6 +289,11 @@ def test_a_recipe_shows_as_what_makes_it_again(stated):
         (lambda: Study.search("eta").coarse(low="1"), SpaceError, "low must be a number"),
         (lambda: Study.search("lambda-eta").coarse(low=1), SpaceError, "must be by name"),
         (lambda: Study.search("eta").coarse(sampler="gird"), SpaceError, "did you mean grid?"),
+        (lambda: Study.search("eta").coarse(trails=4), TypeError, "did you mean trials?"),
+        (lambda: Study.search("eta", executor="cloud"), StudyError, "executor= must be"),
+        (lambda: Study.search("eta", scheduler="x", executor="inline"), StudyError, "scheduler="),
+        (lambda: Study.search("hidden").grid(layers=["1"]), SpaceError, "layers must be whole"),
+        (lambda: Study.search("hidden").grid(layers=[1], values=[4]), SpaceError, "got both"),
         (lambda: Study.search("tricks").grid(layers=[1]), StudyError, "layers= is for hidden"),
         (lambda: Study.search("lambda", data="no.npz").coarse(), StudyError, "no.npz"),
         (list_studies, StudyError, "search.db"),
