@@ -71,13 +71,19 @@ class Scheduler:
         return parts.scheme != SECURE and not (parts.hostname or "").startswith(_LOOPBACK)
 
 
+class SchedulerError(StudyError):
+    """An address, or files that go with it, that cannot be meant."""
+
+    exit_status = 2
+
+
 def scheduler_at(
     text: str, ca: Path | None = None, cert: Path | None = None, key: Path | None = None
 ) -> Scheduler:
     """Return the scheduler of an address, or of the file that ``--scheduler-file`` wrote.
 
     Raises:
-        StudyError: If it is neither, or files are missing or without use.
+        SchedulerError: If it is neither, or files are missing or without use.
     """
     address = _of_file(Path(text)) if text.endswith(".json") else text
     address = address if "://" in address else f"{OPEN}://{address}"
@@ -87,18 +93,18 @@ def scheduler_at(
     except ValueError:
         complete = False
     if parts.scheme not in {SECURE, OPEN} or not complete:
-        raise StudyError(
+        raise SchedulerError(
             f"a scheduler must be tcp://HOST:PORT, tls://HOST:PORT or the .json file that it "
             f"wrote, got {text!r}"
         )
     files = {"ca": ca, "cert": cert, "key": key}
     for name, path in files.items():
         if path is not None and parts.scheme != SECURE:
-            raise StudyError(
+            raise SchedulerError(
                 f"--scheduler-{name} is for a scheduler at tls://HOST:PORT, got {address}"
             )
         if path is not None and not path.is_file():
-            raise StudyError(f"--scheduler-{name} must be a file, found no {path}")
+            raise SchedulerError(f"--scheduler-{name} must be a file, found no {path}")
     return Scheduler(address, ca, cert, key)
 
 
@@ -106,7 +112,7 @@ def _of_file(path: Path) -> str:
     try:
         address = json.loads(path.read_text(encoding="utf-8"))["address"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise StudyError(
+        raise SchedulerError(
             f"a scheduler's file must be as `dask scheduler --scheduler-file` writes it, got {path}"
         ) from None
     return str(address)

@@ -7,6 +7,7 @@ and each of these may be done twice without harm.
 
 import dataclasses
 import math
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,6 +47,12 @@ from studies.runs import Prepare, spec_from_json, trial_update
 SEGMENT_SECONDS = 3.0
 # The first ones are shorter: whoever watches should soon see that something happens.
 FIRST_SECONDS = 1.0
+# With many workers segments take longer, so that to store all of theirs takes the driver no more
+# than this share of its time: a cluster would wait for it.
+STORING_SHARE = 0.5
+_USUAL_SECONDS = SEGMENT_SECONDS
+# How much the last segment counts in what storing one takes.
+_NEWEST = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +207,7 @@ class _StageRun:
         self.prepare = prepare
         self.prepared: dict[str, PreparedData] = {data.key: data}
         self.started = False
+        self.store_seconds = 0.0
         plan = repository.load_plan(database, stage)
         self.trials = {trial.id: trial for trial in plan.trials}
         self.outcomes: dict[int, dict[int, RunRecord | RunUpdate]] = defaultdict(dict)
@@ -243,7 +251,9 @@ class _StageRun:
                 while waiting and n_running < self.executor.n_workers:
                     self._submit(waiting.pop(0), epoch)
                     n_running += 1
+            began = time.perf_counter()
             self._store(cohort, trained)
+            self.store_seconds += _NEWEST * (time.perf_counter() - began - self.store_seconds)
         if self.observer.stop_requested and not all(c.done for c in self.cohorts.values()):
             raise StoppedByRequest
 
@@ -318,7 +328,7 @@ class _StageRun:
         # An estimate at first, then what was measured. How long a segment is changes no result.
         estimated = cohort.seconds_per_epoch is None
         seconds = cohort.seconds_per_epoch or epoch_seconds(cohort.plan, cohort.data.n_train)
-        wanted = min(FIRST_SECONDS, SEGMENT_SECONDS) if estimated else SEGMENT_SECONDS
+        wanted = self._segment_seconds(estimated=estimated)
         left = min(until, cohort.n_epochs) - cohort.reached
         n_epochs = min(max(1, int(wanted / seconds)), left)
         self.executor.submit(
@@ -334,6 +344,12 @@ class _StageRun:
                 warm_up=estimated and bool(self.stage.options.get("alone")),
             )
         )
+
+    def _segment_seconds(self, *, estimated: bool) -> float:
+        """Return how long a segment should take."""
+        usual = min(FIRST_SECONDS, SEGMENT_SECONDS) if estimated else SEGMENT_SECONDS
+        storing = self.executor.n_workers * self.store_seconds
+        return usual * max(1.0, storing / (STORING_SHARE * _USUAL_SECONDS))
 
     def _store(self, cohort: _Cohort, trained: Trained) -> None:
         """Write a segment in one transaction, then tell Optuna which trials it finished."""

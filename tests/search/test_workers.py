@@ -1,0 +1,61 @@
+"""Who trains: what the options refuse, and that what they ask for is used."""
+
+import pytest
+
+from search.cli import main
+
+FEW = ("--values", "1e-3,1e-1", "--epochs", "2")
+
+
+@pytest.fixture(autouse=True)
+def without_a_cluster(monkeypatch, tmp_path):
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("--executor", "spark"), 2, "--executor must be inline, processes or dask, got 'spark'"),
+        (("--executor", "dask"), 2, "--executor dask needs --scheduler"),
+        (("--executor", "inline", "--jobs", "2"), 2, "inline trains in one process"),
+        (("--executor", "processes", "--scheduler", "tcp://a:1"), 2, "is for --executor dask"),
+        (("--executor", "inline", "--scheduler-ca", "ca.pem"), 2, "is for --executor dask"),
+        (("--scheduler", "http://a:1"), 2, "must be tcp://HOST:PORT, tls://HOST:PORT"),
+        (("--scheduler", "tcp://a:b"), 2, "must be tcp://HOST:PORT, tls://HOST:PORT"),
+        (("--scheduler", "gone.json"), 2, "as `dask scheduler --scheduler-file` writes it"),
+        (
+            ("--scheduler", "tcp://127.0.0.1:1", "--scheduler-cert", "cert.pem"),
+            *(2, "--scheduler-cert is for a scheduler at tls://HOST:PORT"),
+        ),
+        (
+            ("--scheduler", "tls://127.0.0.1:1", "--scheduler-ca", "gone.pem"),
+            *(2, "--scheduler-ca must be a file, found no gone.pem"),
+        ),
+    ],
+)
+def test_workers_that_cannot_be_meant_are_refused_in_a_line(words, status, said, capsys, tmp_path):
+    assert main(["lambda", "--coarse", *FEW, *words]) == status
+
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert said in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["inline", "processes"])
+def test_a_search_runs_where_it_is_asked_to(kind, monkeypatch, capsys):
+    from studies import executors
+
+    ran = []
+    for name in ("InlineExecutor", "ProcessExecutor"):
+        executor = getattr(executors, name)
+
+        def noting(self, segment, name=name, submit=executor.submit):
+            ran.append(name)
+            submit(self, segment)
+
+        monkeypatch.setattr(executor, "submit", noting)
+
+    assert main(["lambda", "--coarse", *FEW, "--executor", kind, "--quiet", "--json"]) == 0
+
+    assert set(ran) == {{"inline": "InlineExecutor", "processes": "ProcessExecutor"}[kind]}
