@@ -13,7 +13,7 @@ from typing import Any
 
 from db import repository
 from db.engine import Database
-from db.errors import BusyError
+from db.errors import BusyError, StorageError
 from db.lock import StudyLock
 from db.records import QueueRecord
 from models.data.catalogue import CATALOGUE, FILE_ENDINGS, meaning, unknown_name
@@ -324,7 +324,8 @@ def cancel(database: Database, entry_id: int) -> QueueRecord:
             with StudyLock(database, entry.uuid):
                 # Whoever was at it is gone.
                 repository.end_entry(database, entry, "cancelled")
-        except BusyError:
+        except StorageError:
+            # Somebody is at it, or the lock is another user's, who then is.
             return entry
     return entry_of(database, entry_id)
 

@@ -27,6 +27,34 @@ if TYPE_CHECKING:
     from studies.reading import Ranking
 
 
+Quick = Annotated[
+    bool,
+    option(
+        SEARCH,
+        "--quick",
+        help="A first look: less data and fewer epochs, as the file says, in studies of their own "
+        "(default: the whole lab).",
+    ),
+]
+Parts = Annotated[
+    list[str] | None,
+    option(
+        SEARCH,
+        "--part",
+        metavar="NAME",
+        help="Only this part; may be said several times (default: all parts).",
+    ),
+]
+Fresh = Annotated[
+    bool,
+    option(
+        SEARCH,
+        "--fresh",
+        help="Train again what was trained before in the file of studies (default: take it over).",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class LabOptions:
     """Which lab, and how much of it."""
@@ -39,33 +67,9 @@ class LabOptions:
             show_default=False,
         ),
     ]
-    quick: Annotated[
-        bool,
-        option(
-            SEARCH,
-            "--quick",
-            help="A first look: less data and fewer epochs, as the file says, in studies of their "
-            "own (default: the whole lab).",
-        ),
-    ] = False
-    part: Annotated[
-        list[str] | None,
-        option(
-            SEARCH,
-            "--part",
-            metavar="NAME",
-            help="Only this part; may be said several times (default: all parts).",
-        ),
-    ] = None
-    fresh: Annotated[
-        bool,
-        option(
-            SEARCH,
-            "--fresh",
-            help="Train again what was trained before in the file of studies (default: take it "
-            "over).",
-        ),
-    ] = False
+    quick: Quick = False
+    part: Parts = None
+    fresh: Fresh = False
     figures: Annotated[
         Path | None,
         option(

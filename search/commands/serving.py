@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from search.commands.labs import Fresh, Parts, Quick
 from search.console import note, print_table, say, say_json, stdout
-from search.errors import DONE, INTERRUPTED, TERMINATED, Stopped, said
+from search.errors import DONE, INTERRUPTED, TERMINATED, Stopped, UsageError, said
 from search.hints import command as typed
 from search.options import (
+    OUTPUT,
     SEARCH,
     DataDir,
     JobsOptions,
@@ -24,6 +26,7 @@ from search.options import (
     option,
     text_option,
     whole,
+    whole_option,
 )
 from search.progress import Log, is_over, standing, title
 
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from studies.recipe import Recipe
     from studies.running import CohortProgress
 
-SERVICE = "Service"
+SERVICE, NETWORK = "Service", "Network"
 # How many entries that have ended `queue` shows.
 RECENT = 10
 # In a log that is kept for weeks, a cohort has a line in so many seconds.
@@ -77,17 +80,72 @@ class ServeOptions:
             help="End when nothing is left to do (default: wait for more).",
         ),
     ] = False
+    no_dashboard: Annotated[
+        bool,
+        option(
+            NETWORK,
+            "--no-dashboard",
+            help="Serve no dashboard (default: serve it, unless --once is said).",
+        ),
+    ] = False
+    host: Annotated[
+        str | None,
+        text_option(
+            NETWORK,
+            "--host",
+            "NAME",
+            "Name or address of this machine that the dashboard listens on; 0.0.0.0 for all, which "
+            "lets everybody who reaches this machine read the studies (default: 127.0.0.1).",
+        ),
+    ] = None
+    port: Annotated[
+        int | None,
+        whole_option(
+            NETWORK,
+            "--port",
+            "The dashboard's port; 0 for any that is free (default: 8080, or the next that is "
+            "free).",
+        ),
+    ] = None
+    allow_host: Annotated[
+        list[str] | None,
+        option(
+            NETWORK,
+            "--allow-host",
+            metavar="NAME",
+            help="A name that browsers may call the dashboard by, behind a proxy say; may be said "
+            "several times (default: localhost, addresses, --host and, where it is not this "
+            "machine alone, this machine's name).",
+        ),
+    ] = None
+    writable: Annotated[
+        bool,
+        option(
+            NETWORK,
+            "--writable",
+            help="Let notes be written, and studies be renamed and deleted, in the dashboard "
+            "(default: read-only).",
+        ),
+    ] = False
     data_dir: DataDir = None
+    quiet: Annotated[
+        bool,
+        option(
+            OUTPUT,
+            "--quiet",
+            "-q",
+            help="Log entries only, not how their training goes (default: log both).",
+        ),
+    ] = False
 
 
-def serve(
-    service: ServeOptions, storage: StorageOptions, jobs: JobsOptions, output: OutputOptions
-) -> int:
-    """Carry out what is submitted, entry by entry, until it is stopped.
+def serve(service: ServeOptions, storage: StorageOptions, jobs: JobsOptions) -> int:
+    """Carry out what is submitted, entry by entry, until it is stopped; and show the dashboard.
 
     Ctrl-C or SIGTERM end it after the segments under way; the entry goes back to where it was in
     the line. Killed at any moment and started again, it carries on with the entry that it was at,
-    with the same result. Several may serve one database.
+    with the same result. Several may serve one database. Trials that are enqueued on Optuna's side
+    are trained, too (docs/service.md).
 
     Examples:
         python -m search serve
@@ -99,23 +157,73 @@ def serve(
     from studies.means import Means
     from studies.service import Rules, Service
 
-    n_jobs = jobs.n_jobs
+    _check_network(service)
+    jobs.check()
     data_dir = checked_data_dir(service.data_dir)
     named = service.files or [Path.cwd(), *([] if data_dir is None else [data_dir])]
     rules = Rules(tuple(named), service.allow_plugins)
-    watch = ServiceLog(quiet=output.quiet)
-    face = _Face(watch, storage, output)
+    watch = ServiceLog(quiet=service.quiet)
+    face = _Face(watch, storage)
     with (
         _ended_by_signals(watch) as ended,
+        jobs.opened(watch.said) as workers,
         open_database(storage.url, create=True, said=watch.log) as database,
+        _dashboard(service, storage, watch),
     ):
         means = Means(
-            database, n_jobs=n_jobs, data_dir=service.data_dir, observer=watch, progress=watch
+            database, data_dir=service.data_dir, observer=watch, progress=watch, **workers
         )
         watch.log(f"serving {database.label}")
         Service(means, rules, face).run(once=service.once)
         watch.log("ended" if service.once and not ended.is_set() else "ended, as asked to")
     return DONE
+
+
+def _check_network(service: ServeOptions) -> None:
+    """Refuse options of a dashboard where there is none."""
+    given = {
+        "--host": service.host is not None,
+        "--port": service.port is not None,
+        "--allow-host": bool(service.allow_host),
+        "--writable": service.writable,
+    }
+    said_of = [name for name, is_given in given.items() if is_given]
+    if service.no_dashboard and said_of:
+        raise UsageError(f"there is no dashboard with --no-dashboard, got {said_of[0]}, too")
+    if service.port is not None and not 0 <= service.port <= _LAST_PORT:
+        raise UsageError(f"--port must be 0 to {_LAST_PORT}, got {service.port}")
+
+
+_LAST_PORT = 65535
+
+
+@contextmanager
+def _dashboard(
+    service: ServeOptions, storage: StorageOptions, watch: "ServiceLog"
+) -> Iterator[None]:
+    """Serve the dashboard meanwhile, in threads of this process: it ends with it, however it ends.
+
+    Raises:
+        ServingError: If the port is taken, or the host none of this machine's.
+    """
+    asked = service.host is not None or service.port is not None
+    if service.no_dashboard or (service.once and not asked):
+        yield
+        return
+    from search.commands.dashboarding import own_names
+    from search.dashboard.serving import HOST, PORT, Server, make_app
+
+    host = service.host or HOST
+    app = make_app(
+        storage.url,
+        writable=service.writable,
+        hosts=[*(service.allow_host or ()), *own_names(host)],
+    )
+    port = PORT if service.port is None else service.port
+    with app, Server(app, host, port, or_next=service.port is None) as server:
+        everybody = "" if server.local else "; everybody who reaches this machine can see it"
+        watch.log(f"dashboard: {server.url}{everybody}")
+        yield
 
 
 class ServiceLog(Log):
@@ -173,7 +281,6 @@ class _Face:
 
     observer: ServiceLog
     storage: StorageOptions
-    output: OutputOptions
 
     def log(self, line: str) -> None:
         self.observer.log(line)
@@ -255,33 +362,9 @@ class SubmitOptions:
             "(default: what the file states).",
         ),
     ] = None
-    quick: Annotated[
-        bool,
-        option(
-            SEARCH,
-            "--quick",
-            help="A first look: less data and fewer epochs, as the file says, in studies of their "
-            "own (default: the whole lab).",
-        ),
-    ] = False
-    part: Annotated[
-        list[str] | None,
-        option(
-            SEARCH,
-            "--part",
-            metavar="NAME",
-            help="Only this part; may be said several times (default: all parts).",
-        ),
-    ] = None
-    fresh: Annotated[
-        bool,
-        option(
-            SEARCH,
-            "--fresh",
-            help="Train again what was trained before in the file of studies (default: take it "
-            "over).",
-        ),
-    ] = False
+    quick: Quick = False
+    part: Parts = None
+    fresh: Fresh = False
     study: Annotated[
         str | None,
         text_option(

@@ -1,5 +1,6 @@
 """Service: what is submitted is checked, carried out in order, and survives all that happens."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from db import repository
 from db.engine import open_database
+from search.dashboard import serving
 from studies import running, service
 
 ROOT = Path(__file__).parents[2]
@@ -242,6 +244,55 @@ def test_a_mistake_of_this_program_is_logged_and_stops_nothing(search, lab, monk
     assert [(e["state"], e["error"]) for e in entries(search)] == [
         ("failed", "KeyError: 'nothing'")
     ]
+
+
+def test_the_dashboard_is_there_while_it_trains(search, lab, monkeypatch):
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    seen = []
+
+    def look():
+        base = address["url"].removesuffix("/dashboard")
+        with urlopen(f"{base}/api/studies", timeout=30) as answer:
+            seen.append(json.load(answer)["study_summaries"][0]["study_name"])
+        delete = Request(f"{base}/api/studies/1", method="DELETE")
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(delete, timeout=30)
+
+    address = {}
+    start = serving.Server.start
+    monkeypatch.setattr(
+        serving.Server, "start", lambda self: (address.update(url=self.url), start(self))[1]
+    )
+    after_segment(monkeypatch, 1, look)
+    search("submit", lab)
+
+    served = search(*ONCE, "--port", "0")
+
+    assert served.status == 0
+    assert f"dashboard: {address['url']}" in served.err
+    assert seen == ["lab/eta/coarse"]
+    with pytest.raises(OSError, match="refused"):
+        urlopen(address["url"], timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--no-dashboard", "--port", "80"), "there is no dashboard with --no-dashboard"),
+        (("--port", "70000"), "--port must be 0 to 65535"),
+        (("--jobs", "0"), "--jobs must be >= 1"),
+    ],
+)
+def test_a_service_that_cannot_be_meant_is_refused_before_anything_is_written(
+    search, own_folder, words, reason
+):
+    answer = search("serve", *words)
+
+    assert answer.status == 2
+    assert reason in answer.err
+    assert list(own_folder.iterdir()) == []
 
 
 # ------------------------------------------------------------------------------- what may be named
