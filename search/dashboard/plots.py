@@ -13,6 +13,7 @@ from studies.reading import Ranking
 MOST_POINTS: Final = 1_000
 """The best of more are drawn: a page with thousands of marks is slow."""
 MOST_CURVES: Final = 8
+_UNDER_WAY: Final = frozenset({"planned", "running"})
 
 # As in our other figures: Okabe and Ito's colours, and a shape a stage.
 _MARKS: Final = (
@@ -160,24 +161,27 @@ def _spans_decades(values: Sequence[float]) -> bool:
 
 
 def _curves(sheet: Sheet, stage: str) -> dict[str, Any] | None:
-    """Return validation accuracy by epoch, of the stage's best trials."""
-    best = [trial for trial in _ranked(sheet.ranking) if trial.stage == stage][:MOST_CURVES]
-    keys = [sheet.ids.get(trial.uuid or "", 0) for trial in best]
+    """Return validation accuracy by epoch: of the stage's best trials, or of those under way."""
+    own = [trial for trial in sheet.ranking.trials if trial.stage == stage]
+    ranked = [trial for trial in own if trial.rank is not None]
+    shown = (ranked or [trial for trial in own if trial.state in _UNDER_WAY])[:MOST_CURVES]
+    keys = [sheet.ids.get(trial.uuid or "", 0) for trial in shown]
     by_key = repository.mean_accuracies(sheet.database, keys)
     traces: list[dict[str, Any]] = []
-    for position, (trial, key) in enumerate(zip(best, keys, strict=True)):
+    for position, (trial, key) in enumerate(zip(shown, keys, strict=True)):
         curve: Mapping[int, float] = by_key.get(key, {})
         if not curve:
             continue
         point = ", ".join(
             f"{sheet.ranking.symbol(name)} {value(v)}" for name, v in trial.params.items()
         )
+        place = "under way" if trial.rank is None else f"rank {trial.rank}"
         colour, _ = _MARKS[position % len(_MARKS)]
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": _plain(f"rank {trial.rank}: {point}"),
+                "name": _plain(f"{place}: {point}"),
                 "x": list(curve),
                 "y": [100 * accuracy for accuracy in curve.values()],
                 "line": {"color": colour, "width": 2},
@@ -185,9 +189,11 @@ def _curves(sheet: Sheet, stage: str) -> dict[str, Any] | None:
         )
     if not traces:
         return None
-    best_of = f"the best {len(traces)} trials" if len(traces) > 1 else "the best trial"
+    which = f"the best {len(traces)} trials" if len(traces) > 1 else "the best trial"
+    if not ranked:
+        which = "trials under way"
     return _figure(
-        f"Accuracy by epoch: {best_of} of {_plain(stage)}",
+        f"Accuracy by epoch: {which} of {_plain(stage)}",
         traces,
         {"title": {"text": "epoch"}},
         {"title": {"text": "validation accuracy (%)"}, **_range([t["y"] for t in traces])},

@@ -159,6 +159,21 @@ def test_curves_are_those_of_the_stage_with_all_epochs(client):
     assert all(trace["x"] == [0, 1, 2] for trace in figure["data"])
 
 
+def test_trials_under_way_show_how_far_they_are(study):
+    with sqlite3.connect(study) as connection:
+        # As it is while they train: there are epochs, but no result.
+        connection.execute(
+            "UPDATE training_trials SET state = 'running', validation_accuracy = NULL"
+        )
+    with client_of(study) as client:
+        page = client.detail(COARSE)
+    (figure,) = [json.loads(p["graph_object"]) for p in page["plotly_graph_objects"]]
+
+    assert len(figure["data"]) == 4
+    assert all(trace["name"].startswith("under way: λ") for trace in figure["data"])
+    assert "not finished: 7 of 7 trials" in page["note"]["body"]
+
+
 @pytest.mark.parametrize("kind", ["lambda", *KINDS])
 def test_just_those_files_are_offered_that_can_be_drawn(many, kind, monkeypatch):
     from db.engine import open_database
