@@ -276,8 +276,8 @@ def _md(table: "Table") -> bytes:
 
 
 def _md_text(text: str) -> str:
-    """Return a text that ends no cell, begins no element of HTML, and has no control characters."""
-    return COMMANDS.sub("�", text).replace("|", r"\|").replace("<", r"\<")
+    """Return a text that ends no cell and is no element, no link and no control character."""
+    return re.sub(r"([|<\[\]])", r"\\\1", COMMANDS.sub("�", text))
 
 
 def _html(table: "Table") -> bytes:

@@ -7,11 +7,13 @@ from html.parser import HTMLParser
 import openpyxl
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.console import written
+from studies import Study, list_studies
 from tests.search.conftest import QUICK
+from tests.search.dashboard.conftest import client_of
 
 from .tables import rows, tamper
 
@@ -55,7 +57,7 @@ FILES = ("out.csv", "out.xlsx", "out.html", "out.md", "out.tex", "out.json", "ou
 WRITING = (
     *(f"export {file}" for file in FILES),
     *(f"export curves-{file} --curves" for file in FILES),
-    *("report -o report.html", "report -o report.md", "compare digits/lambda other"),
+    *("report -o report.html", "compare digits/lambda other"),
     *("test --quiet --jobs 1", "lambda --fine --quiet --jobs 1"),
 )
 
@@ -101,8 +103,14 @@ def harmless(path):
             assert not re.search('(^|,)"?[=+@]', text, re.MULTILINE)
             assert not OBEYED.search(text)
         case ".md":
-            text = re.sub("^(```+).*?^\\1$", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
-            assert not re.search(r"(?<!\\)<(script|img)", text)
+            harmless_markdown(path.read_text())
+
+
+def harmless_markdown(text):
+    """Check that a text has no element of HTML and no link but of our own."""
+    prose = re.sub("^(```+).*?^\\1$", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert not re.search(r"(?<!\\)<(script|img)", prose)
+    assert not re.search(r"(?<!\\)\]\(javascript", prose)
 
 
 def carried_out(search, commands):
@@ -143,6 +151,22 @@ def test_files_that_are_made_of_such_texts_do_nothing(search, study, own_folder)
         harmless(path)
 
 
+def test_notebooks_and_the_dashboard_show_it_as_text(study, own_folder):
+    for place in set(PLACES) - REFUSED - {"the name of the study"}:
+        put(study, place)
+    shown = Study("digits/lambda")
+
+    for page in (shown, shown.ranking, shown.recipe, list_studies()):
+        assert not Elements(page._repr_html_()).found & {"script", "img", "onerror"}
+        assert not OBEYED.search(repr(page))
+    with client_of(study) as client:
+        for name in client.studies():
+            note = client.detail(name)["note"]["body"]
+            assert "digits/lambda" in note
+            harmless_markdown(note)
+
+
+@settings(max_examples=40)
 @given(st.text())
 def test_what_is_written_commands_no_terminal_and_leaves_all_else_as_it_is(text):
     shown = written(text)
