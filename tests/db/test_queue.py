@@ -69,13 +69,13 @@ def test_whoever_came_further_may_be_tried_as_often_again(db):
 
 @pytest.mark.parametrize(("counts", "tries"), [(False, 0), (True, 1)])
 def test_an_entry_that_is_put_back_keeps_its_place(db, counts, tries):
-    first, _ = add(db), add(db)
+    first, second = add(db), add(db)
     entry = take(db, first)
 
     repository.end_entry(db, entry, "waiting", counts=counts)
 
     found = repository.queue(db, ["waiting"])
-    assert [e.id for e in found] == [1, 2]
+    assert [e.id for e in found] == [first.id, second.id]
     assert (found[0].tries, found[0].driver_pid, found[0].ended_at) == (tries, None, None)
 
 
@@ -102,6 +102,15 @@ def test_what_has_ended_stays_as_it_is(db):
         [{"part": "a"}],
         None,
     )
+
+
+def test_who_was_replaced_ends_nothing(db):
+    first = take(db, add(db))
+    second = repository.take_entry(db, first, host="elsewhere", pid=2)
+
+    repository.end_entry(db, first, "failed")
+
+    assert repository.find_entry(db, first.id) == second
 
 
 def test_an_entry_that_was_deleted_is_not_gone_on_with(path, db):

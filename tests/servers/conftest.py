@@ -4,6 +4,9 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import count
 
 import pytest
+import sqlalchemy as sa
+from optuna.storages import RDBStorage
+from optuna.storages._rdb.models import BaseModel
 
 from db.engine import Database, open_database
 from db.tables import Base
@@ -27,7 +30,7 @@ def mariadb_server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=["postgresql", "mariadb"])
+@pytest.fixture(params=["postgresql", pytest.param("mariadb", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest) -> Server:
     """Each kind of server."""
     found: Server = request.getfixturevalue(f"{request.param}_server")
@@ -68,9 +71,27 @@ def db(server: Server, new_url: Callable[..., str], made: dict[int, str]) -> Gen
     with open_database(made[id(server)], create=True) as database:
         if known is not None:
             with database.write() as session:
-                for table in reversed(Base.metadata.sorted_tables):
-                    session.execute(table.delete())
+                there = set(sa.inspect(session.connection()).get_table_names())
+                for metadata in (Base.metadata, BaseModel.metadata):
+                    for table in reversed(metadata.sorted_tables):
+                        if table.name in there - {"version_info"}:
+                            session.execute(table.delete())
         yield database
+
+
+@pytest.fixture
+def outside(db: Database) -> Generator[Callable[[], RDBStorage]]:
+    """Opens the database as Optuna's users do."""
+    storages: list[RDBStorage] = []
+
+    def read() -> RDBStorage:
+        storages.append(RDBStorage(db.url))
+        return storages[-1]
+
+    yield read
+    for storage in storages:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 @pytest.fixture

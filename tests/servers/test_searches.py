@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db import repository
+from db.dashboard import optuna_dashboard
 from db.engine import Database, open_database, storage_url
 from db.tables import Base, Checkpoint, Epoch
 from search.cli import main
@@ -56,26 +57,28 @@ def optunas(url: str) -> dict[str, list[Any]]:
     """Return what Optuna itself reads."""
     storage = optuna.storages.RDBStorage(storage_url(url))
     try:
-        return {
-            study.study_name: [
-                (
-                    trial.number,
-                    trial.state,
-                    trial.values,
-                    trial.params,
-                    trial.distributions,
-                    trial.intermediate_values,
-                    {k: v for k, v in trial.user_attrs.items() if k not in LEFT_OUT},
-                )
-                for trial in storage.get_all_trials(
-                    storage.get_study_id_from_name(study.study_name)
-                )
-            ]
-            for study in storage.get_all_studies()
-        }
+        return told(storage)
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def told(storage: optuna.storages.BaseStorage) -> dict[str, list[Any]]:
+    return {
+        study.study_name: [
+            (
+                trial.number,
+                trial.state,
+                trial.values,
+                trial.params,
+                trial.distributions,
+                trial.intermediate_values,
+                {k: v for k, v in trial.user_attrs.items() if k not in LEFT_OUT},
+            )
+            for trial in storage.get_all_trials(storage.get_study_id_from_name(study.study_name))
+        ]
+        for study in storage.get_all_studies()
+    }
 
 
 def searched(url: str, commands: Sequence[Sequence[str]] = COMMANDS) -> str:
@@ -95,6 +98,11 @@ def test_the_same_search_leaves_the_same_to_the_last_bit(url: str, on_file: str,
 
     assert rows(url) == rows(on_file)
     assert optunas(url) == optunas(on_file)
+    with open_database(url, read_only=True) as database:
+        _, storage = optuna_dashboard(database)
+        assert told(storage) == optunas(on_file)
+        storage.close()
+        assert repository.wished_stages(database) == []
     for command in (("rank", "--json"), ("export", "--what", "test", "--format", "json")):
         here, there = (search(*command, "--storage", place) for place in (url, on_file))
         assert here.status == 0
