@@ -1,6 +1,6 @@
 """How an option is declared: its panel, its kind, and its default in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -43,6 +43,16 @@ def option(
         rich_help_panel=panel,
         show_default=False,
     )
+
+
+def one_of(names: Sequence[str]) -> str:
+    """Return choices in words.
+
+    >>> one_of(["a", "b", "c"])
+    'a, b or c'
+    """
+    *most, last = names
+    return f"{', '.join(most)} or {last}"
 
 
 def text_option(panel: str, name: str, metavar: str, help: str) -> Any:  # noqa: A002

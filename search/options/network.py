@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from models.specs import ACTIVATIONS, INITIALISATIONS
 from search.errors import UsageError
-from search.options.declaring import NETWORK, number_option, option, text_option
+from search.options.declaring import NETWORK, number_option, one_of, option, text_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class NetworkOptions:
             NETWORK,
             "--activation",
             "KIND",
-            "relu, sigmoid, improved-sigmoid or tanh (default: relu).",
+            f"{one_of(ACTIVATIONS)} (default: relu).",
         ),
     ] = None
     initialisation: Annotated[
@@ -35,7 +36,7 @@ class NetworkOptions:
             NETWORK,
             "--initialisation",
             "KIND",
-            "First weights: he, xavier, glorot-uniform, normal, uniform or zero (default: he).",
+            f"First weights: {one_of(INITIALISATIONS)} (default: he).",
         ),
     ] = None
     sigma: Annotated[

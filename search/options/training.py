@@ -3,13 +3,19 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from search.options.declaring import TRAINING, number_option, option, text_option, whole_option
+from models.specs import LOSSES, OPTIMIZERS
+from search.options.declaring import (
+    TRAINING,
+    number_option,
+    one_of,
+    option,
+    text_option,
+    whole_option,
+)
 
 Loss = Annotated[
     str | None,
-    text_option(
-        TRAINING, "--loss", "KIND", "cross-entropy or squared-error (default: cross-entropy)."
-    ),
+    text_option(TRAINING, "--loss", "KIND", f"{one_of(LOSSES)} (default: cross-entropy)."),
 ]
 
 
@@ -26,9 +32,7 @@ class TrainingOptions:
     ] = None
     optimizer: Annotated[
         str | None,
-        text_option(
-            TRAINING, "--optimizer", "KIND", "sgd, momentum, nesterov or adam (default: sgd)."
-        ),
+        text_option(TRAINING, "--optimizer", "KIND", f"{one_of(OPTIMIZERS)} (default: sgd)."),
     ] = None
     momentum: Annotated[
         float | None,
