@@ -320,5 +320,6 @@ FORMATS: Final[dict[str, Callable[["Table"], bytes]]] = {
     "parquet": _parquet,
     "xlsx": _xlsx,
 }
-TEXTS: Final = ("csv", "md", "tex", "html", "json")
+# They go to files alone; the others to a terminal, too.
+BINARY: Final = frozenset({"parquet", "xlsx"})
 _ENDINGS: Final = {"markdown": "md", "latex": "tex", "htm": "html", "excel": "xlsx"}

@@ -10,10 +10,12 @@ import typer
 from search.commands.ranking import chosen
 from search.console import note, say_json
 from search.errors import UsageError
+from search.export import FORMATS
 from search.options import (
     OUTPUT,
     StorageOptions,
     StudyArgument,
+    one_of,
     option,
     text_option,
     whole_option,
@@ -44,7 +46,7 @@ class ExportOptions:
             OUTPUT,
             "--format",
             metavar="KIND",
-            help="csv, md, tex, html, json, parquet or xlsx (default: by the file's ending).",
+            help=f"{one_of(tuple(FORMATS))} (default: by the file's ending).",
         ),
     ] = None
     what: Annotated[
@@ -169,7 +171,7 @@ def export(what: ExportOptions, storage: StorageOptions) -> None:
         exports.check_place(file)
     elif what.json:
         raise UsageError("--json tells of a file: name one, as in ranking.csv")
-    elif kind not in exports.TEXTS:
+    elif kind in exports.BINARY:
         raise UsageError(f"{kind} is no text: name a file, as in {table_name}.{kind}")
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=what.quiet))

@@ -7,6 +7,7 @@ import sys
 import pytest
 from typer.main import get_command
 
+from models.specs import ACTIVATIONS
 from search import completion
 from search.cli import build, main
 from search.figures.kinds import KINDS
@@ -52,11 +53,11 @@ def test_studies_are_those_of_the_storage_that_is_named(complete, study, own_fol
         ("ra", {"rank"}),
         ("run cifar", {name for name in presets() if name.startswith("cifar")}),
         ("plot ", set(KINDS)),
-        ("plot c", {"curves", "confusion"}),
+        ("plot cu", {"curves"}),
         ("plot --format p", {"png", "pdf"}),
         ("export --format p", {"parquet"}),
         ("export --what ", {"ranking", "curves", "test"}),
-        ("lambda --activation s", {"sigmoid"}),
+        ("lambda --activation ", set(ACTIVATIONS)),
         ("lambda --sampler q", {"qmc"}),
         ("lambda --data m", {"mnist"}),
     ],

@@ -224,6 +224,14 @@ def _here(**more):
     return {"capture_output": True, "text": True, "encoding": "utf-8", "env": env}
 
 
+def test_the_help_of_plot_names_every_kind():
+    from search.figures.kinds import KINDS
+
+    (names,) = (p for p in dict(commands())[("plot",)].params if p.name == "names")
+
+    assert set(re.findall(r"[a-z-]+", names.help)) >= set(KINDS)
+
+
 def test_every_object_that_a_command_prints_is_written_down():
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     headings = re.findall(r"^### (.*--json.*)$", text, re.MULTILINE)
