@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 import runpy
+import sqlite3
 from pathlib import Path
 
 import pandas as pd
@@ -234,3 +236,22 @@ def test_programs_are_told_what_was_written(search, study, own_folder):
     }
     assert told.err == ""
     assert search("export", "--format", "csv", "--json").status == 2
+
+
+def test_weights_are_read_as_the_page_on_formats_says(search, study, monkeypatch):
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    connections = []
+
+    def connect(file):
+        connections.append(connect_as_ever(file))
+        return connections[-1]
+
+    connect_as_ever = sqlite3.connect
+    monkeypatch.setattr("sqlite3.connect", connect)
+    names = {}
+    exec(code, names)
+    for connection in connections:
+        connection.close()
+
+    assert [weights.shape for weights in names["weights"]] == [(8, 64), (10, 8)]

@@ -1,0 +1,74 @@
+"""Documents: links that lead somewhere, an index of all pages, and examples that are true."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studies.search_kind import SearchKind
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def outside_code(text):
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"`[^`\n]*`", "", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(page):
+    links = LINK.findall(outside_code(page.read_text(encoding="utf-8")))
+    files = [link.partition("#")[0] for link in links if "://" not in link]
+
+    assert [file for file in files if file and not (page.parent / file).exists()] == []
+
+
+def test_the_index_lists_every_page():
+    index = ROOT / "docs" / "README.md"
+    listed = {
+        (index.parent / link).resolve()
+        for link in LINK.findall(index.read_text(encoding="utf-8"))
+        if "://" not in link
+    }
+    pages = {page for page in (ROOT / "docs").glob("*.md") if page != index}
+
+    assert pages <= listed
+
+
+def examples():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+@given(st.lists(st.floats(-30, 30), min_size=1, max_size=9))
+def test_the_activation_that_is_an_example_has_the_derivative_it_says(values):
+    names = {"np": np, "Array": np.ndarray}
+    exec(examples()[0], names)
+    softsign = names["Softsign"]()
+
+    def forward(z):
+        a = z.copy()
+        softsign.forward(a)
+        return a
+
+    z = np.array(values)
+    delta = np.ones_like(z)
+    softsign.backward(delta, forward(z))
+
+    step = 1e-6
+    differences = (forward(z + step) - forward(z - step)) / (2 * step)
+    # Central differences err by the third derivative, and round at the step's size.
+    assert delta == pytest.approx(differences, abs=1e-5)
+
+
+def test_the_search_that_is_an_example_is_one():
+    names = {}
+    exec(examples()[1], names)
+
+    assert isinstance(names["MOMENTUM"], SearchKind)
+    assert names["MOMENTUM"].name == "momentum"
