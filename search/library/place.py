@@ -11,6 +11,8 @@ from studies.errors import StudyError
 
 if TYPE_CHECKING:
     from db.engine import Database
+    from models.data import PreparedData
+    from models.data.spec import DataSpec
     from search.options import JobsOptions
     from search.progress import Watch
     from studies.means import Means
@@ -95,6 +97,12 @@ class Place:
         from db.engine import open_database
 
         return open_database(self.url, create=create, said=watch.line)
+
+    def prepared(self, spec: "DataSpec", watch: "Watch") -> "PreparedData":
+        """Return the data that is asked for."""
+        from studies.means import prepared
+
+        return prepared(spec, self.data_dir, watch)
 
     @contextmanager
     def means(self, database: "Database", watch: "Watch") -> "Iterator[Means]":

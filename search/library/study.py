@@ -14,10 +14,11 @@ from search.library.asking import (
     stage_request,
 )
 from search.library.displaying import displayed
+from search.library.kept import Kept, check_free, kind_of
 from search.library.place import PathLike, Place
 from search.library.recipe import Recipe
-from search.library.results import Comparison, RangeTest, Ranking, TestResult
-from search.library.settings import NAMES, Settings, naming
+from search.library.results import RangeTest, Ranking, TestResult
+from search.library.settings import Settings, naming
 from search.library.words import as_study_errors
 from studies.errors import StudyError
 
@@ -27,15 +28,11 @@ if TYPE_CHECKING:
 
     from db.engine import Database
     from db.records import StudyRecord
-    from models.data import PreparedData
-    from models.data.spec import DataSpec
     from search.figures.kinds import Subject
-    from search.progress import Watch
-    from studies.means import Means
     from studies.ranking import RankedTrial
-    from studies.recipe import Recipe as WholeRecipe
-    from studies.search_kind import SearchKind
     from studies.stages import StageRequest
+
+    Trials = Collection[RankedTrial | str] | RankedTrial | str
 
 
 class Study:
@@ -77,13 +74,12 @@ class Study:
     ) -> None:
         from studies.reading import named_study
 
-        self._recipe: Recipe | None = None
         with as_study_errors():
             who = {"jobs": jobs, "executor": executor, "scheduler": scheduler}
-            self._place = Place.of(storage, data_dir, progress=progress, **who)
-            with self._place.reading() as database:
+            place = Place.of(storage, data_dir, progress=progress, **who)
+            with place.reading() as database:
                 found = named_study(database, name)
-        self._name, self._search = found.name, found.search
+        self._kept = Kept(found.name, found.search, place)
 
     @classmethod
     @naming(Settings)
@@ -125,14 +121,14 @@ class Study:
         study = cls.__new__(cls)
         with as_study_errors():
             who = {"jobs": jobs, "executor": executor, "scheduler": scheduler}
-            study._place = Place.of(storage, data_dir, progress=progress, **who)
-            kind = _kind(search)
+            place = Place.of(storage, data_dir, progress=progress, **who)
+            kind = kind_of(search)
             given = recipe if isinstance(recipe, Recipe) else Recipe(recipe)
-            study._recipe = given.replace(**settings) if settings else given
-            _check_free(kind, study._recipe)
-            study._recipe.check_named()
-            study._name = name or study_name(kind, study._recipe.whole(kind))
-            study._search = kind.name
+            stated = given.replace(**settings) if settings else given
+            check_free(kind, stated)
+            stated.check_named()
+            called = name or study_name(kind, stated.whole(kind))
+            study._kept = Kept(called, kind.name, place, stated)
         return study
 
     # ------------------------------------------------------------------------------- the stages
@@ -197,54 +193,37 @@ class Study:
         """
         check_known("grid", asked, GridAsked)
         with as_study_errors():
-            kind = _kind(self._search)
+            kind = self._kept.kind
             if kind.refines:
                 raise StudyError(f"a {kind.name} search goes in stages: call coarse(), then fine()")
-            return self._searched("coarse", kind, grid_request(kind, asked, self._hidden()))
-
-    def _hidden(self) -> tuple[int, ...]:
-        return self._whole().network.hidden
+            request = grid_request(kind, asked, self._kept.whole().network.hidden)
+            return self._searched("coarse", request)
 
     def _refined(self, wanted: str, asked: Asked) -> Ranking:
         check_known(wanted, asked, Asked)
         with as_study_errors():
-            kind = _kind(self._search)
+            kind = self._kept.kind
             if not kind.refines:
                 raise StudyError(f"a {kind.name} search has one stage: call grid()")
-            return self._searched(wanted, kind, stage_request(kind, asked))
+            return self._searched(wanted, stage_request(kind, asked))
 
-    def _searched(self, wanted: str, kind: "SearchKind", request: "StageRequest") -> Ranking:
+    def _searched(self, wanted: str, request: "StageRequest") -> Ranking:
         from search.library.watching import watched
         from studies import searching
 
-        with watched(progress=self._place.progress) as watch:
+        kept, kind = self._kept, self._kept.kind
+        with watched(progress=kept.place.progress) as watch:
             if wanted in {"coarse", "auto"}:
                 search = searching.coarse if wanted == "coarse" else searching.auto
-                with self._beginning(kind, request, watch) as (means, there):
-                    stated = self._stated(there)
-                    outcome = search(means, kind, request, name=self._name, **stated)
+                with kept.beginning(request, watch) as (means, there):
+                    stated = kept.stated(there)
+                    outcome = search(means, kind, request, name=kept.name, **stated)
                     return _pictured(means.database, outcome.study)
-            with self._writing(watch) as (means, study):
-                stated = self._stated(study)
+            with kept.training(watch) as (means, study):
                 outcome = searching.fine(
-                    means, kind, request, study=study, stage_name=wanted, **stated
+                    *(means, kind, request), study=study, stage_name=wanted, **kept.stated(study)
                 )
                 return _pictured(means.database, outcome.study)
-
-    def _stated(self, study: "StudyRecord | None") -> dict[str, Any]:
-        """Return the recipe as searches take it."""
-        from studies.recipe import from_json, with_overrides
-
-        recipe = self._recipe
-        if recipe is None:
-            return {}
-        if recipe.base is not None:
-            return {"recipe": recipe.whole()}
-        if recipe.flags.get("trainer") and study is not None:
-            # Named by the user, in code as in a file: it may be imported.
-            stored = from_json(study.recipe, f"the recipe of study {study.name}")
-            return {"recipe": with_overrides(stored, recipe.flags)}
-        return {"path": recipe.file, "flags": recipe.flags}
 
     def range_test(self, *, low: float | None = None, high: float | None = None) -> RangeTest:
         """Train once while η rises, and return between which η the network learns.
@@ -256,7 +235,6 @@ class Study:
             high: Last η; ``None`` for 100.
         """
         from search.library.watching import watched
-        from studies.means import prepared
         from studies.range_test import HIGH, LOW, check_range, range_test_of
         from studies.specs import to_data_spec
 
@@ -266,10 +244,10 @@ class Study:
                 HIGH if high is None else end("high", high),
             )
             check_range(*ends)
-            recipe = self._whole()
-            with watched(progress=self._place.progress) as watch:
-                data = prepared(to_data_spec(recipe), self._place.data_dir, watch)
-                with self._place.writing(watch, create=self._recipe is not None) as database:
+            recipe, place = self._kept.whole(), self._kept.place
+            with watched(progress=place.progress) as watch:
+                data = place.prepared(to_data_spec(recipe), watch)
+                with place.writing(watch, create=self._kept.recipe is not None) as database:
                     found = range_test_of(database, recipe, data, *ends)
             about = f"{data.name}, seed {recipe.seed}; {data.n_train:,} training samples"
             return RangeTest(found, data.name, about)
@@ -279,7 +257,7 @@ class Study:
         *,
         top: int | None = None,
         refit: Literal["train+validation", "none"] | None = None,
-        trials: "Collection[RankedTrial | str]" = (),
+        trials: "Trials" = (),
     ) -> TestResult:
         """Train the best trials once more and measure them on the test set.
 
@@ -300,17 +278,19 @@ class Study:
         from studies.reading import read_ranking
 
         with as_study_errors():
-            picks = tuple(dict.fromkeys(map(_named, trials)))
+            picks, kept = tuple(dict.fromkeys(_places(trials))), self._kept
             if picks and top is not None:
                 raise StudyError("a test is either of the best, top, or of trials; got both")
-            place = self._place
-            with watched(progress=place.progress) as watch, self._writing(watch) as (means, study):
+            with (
+                watched(progress=kept.place.progress) as watch,
+                kept.training(watch) as (means, study),
+            ):
                 found = final_test(
                     *(means, study),
                     n_top=top,
                     refit=refit,
                     picks=picks,
-                    trainer=None if self._recipe is None else self._recipe.trainer,
+                    trainer=None if kept.recipe is None else kept.recipe.trainer,
                 )
                 table = frame_of(of_test(means.database, read_ranking(means.database, study)))
             return TestResult(found, table[table["opening"] == table["opening"].max()])
@@ -325,7 +305,7 @@ class Study:
         from search.export_tables import of_test
         from studies.reading import read_ranking
 
-        with as_study_errors(), self._reading() as (database, study):
+        with as_study_errors(), self._kept.reading() as (database, study):
             return frame_of(of_test(database, read_ranking(database, study)))
 
     # ------------------------------------------------------------------------- what it has found
@@ -333,23 +313,23 @@ class Study:
     @property
     def name(self) -> str:
         """Return its name in the database."""
-        return self._name
+        return self._kept.name
 
     @property
-    def place(self) -> Place:
-        """Return where it is kept, and what trains it."""
-        return self._place
+    def kept(self) -> Kept:
+        """Return where it is kept, and what is stated of it."""
+        return self._kept
 
     @property
     def recipe(self) -> Recipe:
         """Return the recipe it was begun with, or is to begin with."""
         with as_study_errors():
-            return Recipe.of(self._whole())
+            return Recipe.of(self._kept.whole())
 
     @property
     def ranking(self) -> Ranking:
         """Return its trials as they are in the database now, best first."""
-        with as_study_errors(), self._reading() as (database, study):
+        with as_study_errors(), self._kept.reading() as (database, study):
             return _pictured(database, study)
 
     @property
@@ -357,7 +337,7 @@ class Study:
         """Return what the best trial has, by name; others may be tied with it."""
         best = self.ranking.best
         if best is None:
-            raise StudyError(f"no trial of {self._name} is complete")
+            raise StudyError(f"no trial of {self.name} is complete")
         return dict(best.params)
 
     @property
@@ -371,14 +351,14 @@ class Study:
         from search.export_tables import of_curves
         from studies.reading import read_ranking
 
-        with as_study_errors(), self._reading() as (database, study):
+        with as_study_errors(), self._kept.reading() as (database, study):
             return frame_of(of_curves(database, read_ranking(database, study)))
 
     def figure(
         self,
         kind: str,
         *,
-        trials: "Collection[RankedTrial | str]" = (),
+        trials: "Trials" = (),
         best: int | None = None,
         against: Literal["epochs", "updates"] = "epochs",
     ) -> "Figure":
@@ -428,7 +408,7 @@ class Study:
     @contextmanager
     def _subject(
         self,
-        trials: "Collection[RankedTrial | str]" = (),
+        trials: "Trials" = (),
         best: int | None = None,
         against: Literal["epochs", "updates"] = "epochs",
     ) -> "Iterator[Subject]":
@@ -436,8 +416,8 @@ class Study:
         from studies.curves import find_trial
         from studies.reading import read_ranking
 
-        places = [_named(trial) for trial in trials]
-        with self._reading() as (database, study):
+        places = _places(trials)
+        with self._kept.reading() as (database, study):
             ranking = read_ranking(database, study)
             named = tuple(find_trial(ranking, *place) for place in places)
             yield Subject(database, ranking, trials=named, n_best=best, against=against)
@@ -454,25 +434,27 @@ class Study:
         from search.options import StudyArgument
 
         path = Path(file).expanduser()
+        place = self._kept.place
         what = ReportOptions(
-            path, no_figures=not figures, no_gradcheck=not gradcheck, data_dir=self._place.data_dir
+            path, no_figures=not figures, no_gradcheck=not gradcheck, data_dir=place.data_dir
         )
         with as_study_errors():
-            write_report(StudyArgument(self._name), what, self._place.url, quiet=True)
+            write_report(StudyArgument(self.name), what, place.url, quiet=True)
         return path
 
     # ------------------------------------------------------------------------------- how it looks
 
     def __repr__(self) -> str:
-        place = f", storage={self._place.shown!r}" if self._place.shown else ""
-        return f"{type(self).__name__}({self._name!r}{place})"
+        storage = self._kept.place.shown
+        where = f", storage={storage!r}" if storage else ""
+        return f"{type(self).__name__}({self.name!r}{where})"
 
     def _repr_html_(self) -> str:
         from search.library.pages import facts
 
-        found = [("search", [self._search])]
+        found = [("search", [self._kept.search])]
         with as_study_errors():
-            found += self._facts() if self._has_begun() else [("trials", ["none: not begun"])]
+            found += self._facts() if self._kept.has_begun else [("trials", ["none: not begun"])]
         return facts(repr(self), found)
 
     def _facts(self) -> "list[tuple[str, list[str]]]":
@@ -481,7 +463,7 @@ class Study:
         from search.words import counted, percent
         from studies.notes import described
 
-        with self._reading() as (database, study):
+        with self._kept.reading() as (database, study):
             ranking = _pictured(database, study)
             n_openings = len(repository.openings(database, study))
         states: dict[str, int] = {}
@@ -500,162 +482,14 @@ class Study:
         opened = f"opened {counted(n_openings, 'time')}" if n_openings else "never opened"
         return [*found, ("test set", [opened])]
 
-    def _whole(self) -> "WholeRecipe":
-        """Return the recipe that the study was begun with, or is to begin with."""
-        from studies.recipe import from_json
 
-        if self._recipe is not None and not self._has_begun():
-            return self._recipe.whole(_kind(self._search))
-        with self._reading() as (_, study):
-            return from_json(study.recipe, f"the recipe of study {study.name}")
+def _places(trials: "Trials") -> list[tuple[str, int]]:
+    """Return stages and numbers of trials; a single one needs no list."""
+    from studies.ranking import RankedTrial
 
-    def _has_begun(self) -> bool:
-        from db import repository
-
-        if self._place.is_new:
-            return False
-        with self._place.reading() as database:
-            return repository.find_study(database, self._name) is not None
-
-    # ------------------------------------------------------------------------------ the database
-
-    @contextmanager
-    def _reading(self) -> "Iterator[tuple[Database, StudyRecord]]":
-        """Yield the database, and the study in it."""
-        if self._place.is_new and self._recipe is not None:
-            raise self._missing()
-        with self._place.reading() as database:
-            yield database, self._record(database)
-
-    @contextmanager
-    def _writing(self, watch: "Watch") -> "Iterator[tuple[Means, StudyRecord]]":
-        """Yield with what the study is trained on, and the study, which must have begun."""
-        if self._place.is_new and self._recipe is not None:
-            raise self._missing()
-        place = self._place
-        with place.writing(watch) as database, place.means(database, watch) as means:
-            yield means, self._record(database)
-
-    @contextmanager
-    def _beginning(
-        self, kind: "SearchKind", request: "StageRequest", watch: "Watch"
-    ) -> "Iterator[tuple[Means, StudyRecord | None]]":
-        """Yield the same of a study that may begin.
-
-        The database is made only after everything else has proved to be right.
-        """
-        from db import repository
-        from studies.means import prepared
-        from studies.searching import check_new
-
-        new = self._recipe is not None and self._place.is_new
-        if new and self._recipe is not None:
-
-            def prepare(spec: "DataSpec") -> "PreparedData":
-                return prepared(spec, self._place.data_dir, watch)
-
-            check_new(kind, request, self._recipe.whole(kind), prepare)
-        with (
-            self._place.writing(watch, create=self._recipe is not None) as database,
-            self._place.means(database, watch) as means,
-        ):
-            study = repository.find_study(database, self._name)
-            if study is None and self._recipe is None:
-                raise self._missing()  # it was there when it was opened
-            yield means, study
-
-    def _record(self, database: "Database") -> "StudyRecord":
-        from db import repository
-
-        found = repository.find_study(database, self._name)
-        if found is None:
-            raise self._missing()
-        return found
-
-    def _missing(self) -> StudyError:
-        if self._recipe is None:
-            return StudyError(f"study {self._name} is no longer in the database")
-        first = "coarse()" if _kind(self._search).refines else "grid()"
-        return StudyError(f"study {self._name} has not begun: call {first} first")
-
-
-def list_studies(storage: PathLike | None = None) -> "pd.DataFrame":
-    """Return a row a study, the most recent first, see ``docs/library.md``.
-
-    Args:
-        storage: As for ``Study``.
-
-    Raises:
-        StudyError: If there is no such database.
-    """
-    import pandas as pd
-
-    from db import repository
-
-    with as_study_errors(), Place.of(storage).reading() as database:
-        summaries = repository.list_studies(database)
-    columns = {
-        "study": [each.name for each in summaries],
-        "search": [each.search for each in summaries],
-        "data": [each.data_name for each in summaries],
-        "stages": [", ".join(each.stages) for each in summaries],
-        "trials": [sum(each.trials.values()) for each in summaries],
-        "complete": [each.trials.get("complete", 0) for each in summaries],
-        "best_validation_accuracy": [each.best_accuracy for each in summaries],
-        "test_openings": [each.test_openings for each in summaries],
-        "created_at": [each.created_at for each in summaries],
-        "updated_at": [each.updated_at for each in summaries],
-    }
-    return pd.DataFrame(columns).astype({"best_validation_accuracy": "float64"})
-
-
-def compare_studies(*studies: Study | str, storage: PathLike | None = None) -> Comparison:
-    """Return studies side by side: what their recipes differ in, and what each found.
-
-    Args:
-        studies: Two or more, or their names; all in one database.
-        storage: As for ``Study``; ``None`` for where the first of them is kept.
-
-    Raises:
-        StudyError: If one of them is not there.
-    """
-    from studies.side_by_side import side_by_side
-
-    with as_study_errors():
-        kept = next((each.place for each in studies if isinstance(each, Study)), None)
-        place = kept if storage is None and kept is not None else Place.of(storage)
-        names = [each.name if isinstance(each, Study) else each for each in studies]
-        with place.reading() as database:
-            return Comparison(side_by_side(database, names))
-
-
-def _kind(name: str) -> "SearchKind":
-    """Return a search by name.
-
-    Raises:
-        StudyError: If there is none; guesses what was meant.
-    """
-    from studies.registry import SEARCHES
-    from studies.suggestions import did_you_mean
-
-    plain = name.replace("_", "-")
-    if plain in SEARCHES:
-        return SEARCHES[plain]
-    if name == "run":
-        raise StudyError("this study is part of a lab, which the command `run` carries on with")
-    known = ", ".join(SEARCHES)
-    raise StudyError(f"searches are {known}; got {name!r}{did_you_mean(plain, SEARCHES)}")
-
-
-def _check_free(kind: "SearchKind", recipe: Recipe) -> None:
-    """Raise a StudyError if keywords state what the search varies."""
-    for parameter in kind.parameters:
-        if parameter.key in recipe.flags:
-            ends = ", or low= and high=," if kind.refines else ""
-            raise StudyError(
-                f"{NAMES[parameter.key]} is what a {kind.name} search varies; say which values to "
-                f"try with values={ends} of {'coarse()' if kind.refines else 'grid()'}"
-            )
+    if isinstance(trials, str | RankedTrial):
+        return [_named(trials)]
+    return [_named(trial) for trial in trials]
 
 
 def _named(trial: "RankedTrial | str") -> tuple[str, int]:

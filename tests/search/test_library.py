@@ -117,7 +117,7 @@ def test_stages_tests_and_frames_are_those_of_the_command_line(search, study):
 
 def test_a_study_of_the_command_line_goes_on_in_python_and_back(search, coarse):
     fine = Study().fine(trials=3)
-    test = Study("digits/lambda").test(top=1, refit="none")
+    test = Study("digits/lambda").test(trials=fine[0], refit="none")
 
     assert timeless(fine.to_dict()) | {"trials": 0} == timeless(search("rank", "--json").json) | {
         "trials": 0
@@ -321,7 +321,7 @@ def test_errors_of_a_study_that_is_there_speak_of_keywords(coarse):
     with pytest.raises(StudyError, match="no trial coarse:9"):
         study.figure("curves", trials=["coarse:9"])
     with pytest.raises(StudyError, match="STAGE:NUMBER"):
-        study.test(trials=["9"])
+        study.test(trials="9")
     with pytest.raises(StudyError, match="final test"):
         study.figure("confusion")
     with pytest.raises(StudyError, match="must end in"):

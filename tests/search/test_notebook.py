@@ -43,3 +43,46 @@ def test_the_example_notebook_runs_and_shows_what_it_showed(script):
             html = output.get("data", {}).get("text/html", "")
             # The style of a data frame is pandas' own.
             assert "dataframe" in html or set(Tags(html).found) <= HARMLESS
+
+
+INTERRUPTED = """
+import os, signal, threading, time
+from studies import Study, StudyError
+
+study = Study.search("lambda", hidden=8, cycles=150, progress=True)
+
+def interrupt():
+    # Once there are trials, they are being trained.
+    n_trials = 0
+    while not n_trials:
+        time.sleep(0.05)
+        try:
+            n_trials = len(study.ranking)
+        except StudyError:
+            continue
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt).start()
+try:
+    study.coarse(trials=4)
+except KeyboardInterrupt as stopped:
+    print(stopped)
+"""
+CARRIED_ON = "len(study.coarse(trials=4)), {trial.state for trial in study.ranking}"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
+def test_interrupting_a_kernel_ends_a_search_which_the_same_cell_carries_on(script, tmp_path):
+    import nbformat
+
+    cells = [INTERRUPTED, "[trial.state for trial in study.ranking]", CARRIED_ON]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbformat.write(notebook, tmp_path / "n.ipynb")
+
+    first, second, third = script["shown"](script["executed"](tmp_path / "n.ipynb"))
+
+    assert "interrupt again to stop at once" in first[0][1]
+    assert "the same call carries on" in first[-1][1]
+    assert "complete" not in second[0][1]
+    assert third[-1][1] == "(4, {'complete'})"

@@ -1,0 +1,61 @@
+"""Which studies there are, and studies side by side."""
+
+from typing import TYPE_CHECKING
+
+from search.library.place import PathLike, Place
+from search.library.results import Comparison
+from search.library.study import Study
+from search.library.words import as_study_errors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def list_studies(storage: PathLike | None = None) -> "pd.DataFrame":
+    """Return a row a study, the most recent first, see ``docs/library.md``.
+
+    Args:
+        storage: As for ``Study``.
+
+    Raises:
+        StudyError: If there is no such database.
+    """
+    import pandas as pd
+
+    from db import repository
+
+    with as_study_errors(), Place.of(storage).reading() as database:
+        summaries = repository.list_studies(database)
+    columns = {
+        "study": [each.name for each in summaries],
+        "search": [each.search for each in summaries],
+        "data": [each.data_name for each in summaries],
+        "stages": [", ".join(each.stages) for each in summaries],
+        "trials": [sum(each.trials.values()) for each in summaries],
+        "complete": [each.trials.get("complete", 0) for each in summaries],
+        "best_validation_accuracy": [each.best_accuracy for each in summaries],
+        "test_openings": [each.test_openings for each in summaries],
+        "created_at": [each.created_at for each in summaries],
+        "updated_at": [each.updated_at for each in summaries],
+    }
+    return pd.DataFrame(columns).astype({"best_validation_accuracy": "float64"})
+
+
+def compare_studies(*studies: Study | str, storage: PathLike | None = None) -> Comparison:
+    """Return studies side by side: what their recipes differ in, and what each found.
+
+    Args:
+        studies: Two or more, or their names; all in one database.
+        storage: As for ``Study``; ``None`` for where the first of them is kept.
+
+    Raises:
+        StudyError: If one of them is not there.
+    """
+    from studies.side_by_side import side_by_side
+
+    with as_study_errors():
+        kept = next((each.kept.place for each in studies if isinstance(each, Study)), None)
+        place = kept if storage is None and kept is not None else Place.of(storage)
+        names = [each.name if isinstance(each, Study) else each for each in studies]
+        with place.reading() as database:
+            return Comparison(side_by_side(database, names))
