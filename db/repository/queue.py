@@ -133,7 +133,7 @@ def end_entry(
     answers: Sequence[Any] | None = None,
     counts: bool = False,
 ) -> None:
-    """Note how an entry ended that the caller was at: nobody is any more.
+    """Note how an entry ended that ``entry``'s driver was at, if it still is: nobody is any more.
 
     Args:
         db: The database.
@@ -154,7 +154,13 @@ def end_entry(
     with db.write() as session:
         session.execute(
             sa.update(table(QueueEntry))
-            .where(QueueEntry.uuid == entry.uuid, QueueEntry.state == "running")
+            .where(
+                QueueEntry.uuid == entry.uuid,
+                QueueEntry.state == "running",
+                # Who was cut off from a server of databases may have been replaced meanwhile.
+                QueueEntry.driver_host == entry.driver_host,
+                QueueEntry.driver_pid == entry.driver_pid,
+            )
             .values(values)
         )
 

@@ -344,14 +344,24 @@ class SubmitOptions:
     """What is submitted."""
 
     lab: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="FILE|PRESET",
             help="A lab file (docs/recipes.md) or a preset, as for `run`; or a recipe file, with "
-            "--search.",
+            "--search (default: none, with --again).",
             show_default=False,
         ),
-    ]
+    ] = None
+    again: Annotated[
+        int | None,
+        whole_option(
+            SEARCH,
+            "--again",
+            "What was submitted as this entry, once more: to carry on with one that was cancelled, "
+            "say (default: a file or preset).",
+            metavar="ENTRY",
+        ),
+    ] = None
     search: Annotated[
         str | None,
         text_option(
@@ -386,21 +396,27 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
         python -m search submit my-lab.toml
         python -m search submit my-recipe.toml --search lambda
         python -m search submit cifar-linear --quick --storage course.db
+        python -m search submit --again 3
     """
     from db import repository
     from db.engine import open_database
-    from studies.queue import submission
+    from studies.queue import entry_of, stored, submission
     from studies.queue import submit as queued
 
-    asked = submission(
-        lab.lab,
-        name=lab.study,
-        search=lab.search,
-        quick=lab.quick,
-        parts=lab.part or (),
-        fresh=lab.fresh,
-    )
-    with open_database(storage.url, create=True, said=note) as database:
+    _check_submitted(lab)
+    asked = None
+    if lab.lab is not None:
+        asked = submission(
+            lab.lab,
+            name=lab.study,
+            search=lab.search,
+            quick=lab.quick,
+            parts=lab.part or (),
+            fresh=lab.fresh,
+        )
+    with open_database(storage.url, create=asked is not None, said=note) as database:
+        if asked is None:
+            asked = stored(entry_of(database, lab.again or 0))
         entry = queued(database, asked, _whoever())
         before = [e for e in repository.queue(database, ("waiting", "running")) if e.id < entry.id]
     if output.json:
@@ -408,6 +424,23 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
         return
     say(f"entry {entry.id}: {one_line(entry.name)}, {len(before)} before it")
     say(f"\nnext: {typed('queue', storage=storage.storage)}")
+
+
+def _check_submitted(lab: SubmitOptions) -> None:
+    """Refuse a submission of nothing, or of two things at once."""
+    if lab.again is None and lab.lab is None:
+        raise UsageError("what is submitted is a lab file, a preset or --again ENTRY, got neither")
+    others = {
+        lab.lab: lab.lab is not None,
+        "--search": lab.search is not None,
+        "--quick": lab.quick,
+        "--part": bool(lab.part),
+        "--fresh": lab.fresh,
+        "--study": lab.study is not None,
+    }
+    given = [name for name, is_given in others.items() if is_given]
+    if lab.again is not None and given:
+        raise UsageError(f"--again submits an entry as it was, got {given[0]}, too")
 
 
 def _whoever() -> str:

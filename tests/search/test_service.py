@@ -117,9 +117,12 @@ def test_a_recipe_without_a_search_is_given_one(search, own_folder):
         (("no-data.toml",), 1, "did you mean mnist?"),
         (("long.toml",), 2, "must have at most 60,000 bytes"),
         (("no-toml.toml",), 2, "must be TOML"),
+        ((), 2, "got neither"),
+        (("lab.toml", "--again", "1"), 2, "submits an entry as it was, got lab.toml, too"),
+        (("--again", "1"), 1, "no studies in search.db"),
         (("values.toml",), 2, "0 < momentum"),
     ],
-    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
+    ids=lambda each: " ".join(each) or "nothing" if isinstance(each, tuple) else "",
 )
 def test_what_cannot_be_carried_out_is_refused_before_anything_is_written(
     search, lab, own_folder, words, status, reason
@@ -404,7 +407,7 @@ def test_a_running_entry_that_is_cancelled_keeps_what_it_has_and_can_go_on(
     assert states(search) == ["cancelled"]
     (study,) = search("list", "--json").json["studies"]
     assert "complete" not in study["trials"]
-    search("submit", lab)
+    search("submit", "--again", "1")
     search(*ONCE)
     assert states(search) == ["cancelled", "finished"]
     assert len(ranking(search, "lab/eta")) == 5
@@ -417,6 +420,19 @@ def test_a_running_entry_whose_server_is_gone_is_cancelled_at_once(search, lab):
         repository.take_entry(database, entry, host="gone", pid=1)
 
     assert search("cancel", "1").out == "entry 1 (lab) is cancelled\n"
+
+
+def test_what_is_submitted_again_is_what_was_submitted(search, lab):
+    search("submit", lab, "--study", "mine", "--part", "eta", "--fresh")
+    lab.unlink()
+
+    search("submit", "--again", "1")
+    missing = search("submit", "--again", "7")
+
+    one, other = entries(search)
+    same = ("name", "content", "parts", "fresh", "quick")
+    assert [one[name] for name in same] == [other[name] for name in same]
+    assert "has no entry 7" in missing.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
