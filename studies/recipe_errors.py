@@ -29,7 +29,7 @@ _KINDS = {
     "finite_number": "finite",
 }
 # What other programs and our own code call them.
-_OTHER_WORDS = {
+OTHER_WORDS = {
     "l2_strength": "lambda",
     "weight_decay": "lambda",
     "learning_rate": "eta",
@@ -166,7 +166,7 @@ def _meant_key(key: str, model: type[BaseModel]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {section}{dot}{close[0]}?"
-    name = _OTHER_WORDS.get(name, name)
+    name = OTHER_WORDS.get(name, name)
     elsewhere = [other for other in keys if other.rpartition(".")[2] == name]
     return f"; did you mean {elsewhere[0]}?" if elsewhere else ""
 

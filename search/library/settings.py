@@ -98,10 +98,20 @@ def flags(settings: Mapping[str, Any]) -> dict[str, Any]:
         # So that the parameters of a trial are settings as they stand.
         known = name if name in KEYS else f"{name}_"
         if known not in KEYS:
-            raise TypeError(f"a recipe has no setting {name!r}{did_you_mean(name, KEYS)}")
+            raise TypeError(f"a recipe has no setting {name!r}{_guess(name)}")
         if value is not None:
             stated[KEYS[known]] = _said(known, value)
     return stated
+
+
+def _guess(name: str) -> str:
+    """Return what was meant: a setting written otherwise, or what others call it."""
+    from studies.recipe_errors import OTHER_WORDS
+
+    word = OTHER_WORDS.get(name)
+    if word is None or name == "dataset":
+        return did_you_mean("data" if word else name, KEYS)
+    return f"; did you mean {word if word in KEYS else f'{word}_'}?"
 
 
 def settings(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,7 +162,10 @@ def naming(keywords: Any) -> Callable[[Function], Function]:
         kept = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
         added = [
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=False if annotation is bool else None,
+                annotation=annotation,
             )
             for name, annotation in keywords.__annotations__.items()
         ]

@@ -30,7 +30,13 @@ _SECONDS = 0.2
 
 
 class Logged(Watch):
-    """Prints nothing; what is worth knowing goes to the logger ``studies``."""
+    """Prints nothing; what is worth knowing goes to the logger ``studies``, as warnings."""
+
+    def said(self, line: str) -> None:
+        """Log something worth knowing, once."""
+        if line not in self._said:
+            self._said.add(line)
+            LOGGER.warning(line)
 
     def line(self, line: str) -> None:
         """Log a line."""

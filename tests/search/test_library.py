@@ -271,6 +271,9 @@ def test_a_recipe_shows_as_what_makes_it_again(stated):
     [
         (lambda: Study.search("lamda"), StudyError, "did you mean lambda?"),
         (lambda: Study.search("lambda", hiden=8), TypeError, "did you mean hidden?"),
+        (lambda: Recipe(learning_rate=0.1), TypeError, "did you mean eta?"),
+        (lambda: Recipe(weight_decay=0.1), TypeError, "did you mean lambda_?"),
+        (lambda: Recipe(dataset="mnist"), TypeError, "did you mean data?"),
         (lambda: Study.search("lambda", epochs=-1), RecipeError, "epochs"),
         (lambda: Study.search("lambda", lambda_=0.1), StudyError, "lambda_ is what a lambda"),
         (lambda: Study.search("lambda", "no.toml"), RecipeError, "found no"),

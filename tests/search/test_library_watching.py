@@ -119,7 +119,7 @@ def test_a_search_with_progress_elsewhere_says_what_the_command_line_says(search
 
 
 def test_without_progress_notes_go_to_a_logger_and_nowhere_else(own_folder, caplog, capfd):
-    with caplog.at_level(logging.INFO, "studies"):
+    with caplog.at_level(logging.WARNING, "studies"):
         Study.search("lambda", **SMALL).coarse(values=[1e-4, 1e-2])
         Study().fine(trials=2)
 
