@@ -6,6 +6,7 @@ trials cannot be changed in Optuna, nor the file that is open for reading only.
 
 import json
 import re
+import traceback
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -70,9 +71,14 @@ class Overlay:
         """Answer with what the application says, changed."""
         status, headers, body = self._asked({**environ, "REQUEST_METHOD": "GET"})
         if status.startswith("200"):
-            said = json.loads(body)
-            change(said)
-            body = json.dumps(said).encode()
+            try:
+                said = json.loads(body)
+                change(said)
+                body = json.dumps(said).encode()
+            except Exception:
+                # Another version may say other things: a page without what is ours is better than
+                # none. What went wrong is said where a server says such things.
+                traceback.print_exc(file=environ["wsgi.errors"])
         kept = [(name, value) for name, value in headers if name.lower() != "content-length"]
         start_response(status, [*kept, ("Content-Length", str(len(body)))])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
@@ -110,7 +116,6 @@ class Overlay:
             body, figures = self._of_stage(sheet, stage.name)
             self._lay_over_trials(page, sheet)
         except (StorageError, StudyError, ModelError) as error:
-            # A page without what is ours is better than none.
             _lay_note(page, f"> **Note:** {escaped(str(error))}")
             return
         page.setdefault("objective_names", ["validation accuracy"])

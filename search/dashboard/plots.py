@@ -193,7 +193,7 @@ def _curves(sheet: Sheet, stage: str) -> dict[str, Any] | None:
     if not ranked:
         which = "trials under way"
     return _figure(
-        f"Accuracy by epoch: {which} of {_plain(stage)}",
+        f"{_plain(stage)}: {which} by epoch",
         traces,
         {"title": {"text": "epoch"}},
         {"title": {"text": "validation accuracy (%)"}, **_range([t["y"] for t in traces])},

@@ -1,8 +1,9 @@
 """The dashboard as an application, asked without a network."""
 
+import hashlib
 import io
 import json
-import shutil
+import sqlite3
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,20 +84,14 @@ def client_of(path, **options):
         yield Client(app)
 
 
+def contents(path):
+    """All that a database holds."""
+    with sqlite3.connect(path) as connection:
+        return hashlib.sha256("\n".join(connection.iterdump()).encode()).hexdigest()
+
+
 @pytest.fixture
 def client(finished):
     """A client of the dashboard of a study that was searched and tested."""
     with client_of(finished) as client:
         yield client
-
-
-@pytest.fixture
-def writable(study):
-    """A client of a dashboard that may change things, and its file."""
-    with client_of(study, writable=True) as client:
-        yield client
-
-
-@pytest.fixture
-def copied(finished, own_folder):
-    return shutil.copy(finished, own_folder / "copied.db")

@@ -69,7 +69,7 @@ def test_a_study_shows_its_figures_and_files(browser, place):
     browser.go(f"{place}/studies/1")
 
     browser.wait_for("digits/lambda/coarse", "Accuracy by λ", "Study Artifacts", "ranking.csv")
-    browser.wait_for("Accuracy by epoch: the best 4 trials of coarse")
+    browser.wait_for("coarse: the best 4 trials by epoch")
     # History, importance, timeline, ours, and the curves that Optuna keeps.
     drawn(browser, 6)
     loaded(browser, 4)

@@ -1,14 +1,11 @@
 """What the dashboard refuses, and what it lets files do."""
 
-import hashlib
-import sqlite3
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from search.dashboard.guard import Guard
-from tests.search.dashboard.conftest import Client, client_of
+from tests.search.dashboard.conftest import Client, client_of, contents
 
 WRITES = [
     ("DELETE", "/api/studies/1"),
@@ -33,12 +30,6 @@ def guarded(headers=(), **options):
         return [b"let in"]
 
     return Client(Guard(app, **options))
-
-
-def contents(path):
-    """All that a database holds."""
-    with sqlite3.connect(path) as connection:
-        return hashlib.sha256("\n".join(connection.iterdump()).encode()).hexdigest()
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)

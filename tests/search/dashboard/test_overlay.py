@@ -272,6 +272,16 @@ def test_a_page_is_there_even_if_what_is_ours_cannot_be_read(study):
     assert page["note"]["body"].startswith("> **Note:**")
 
 
+def test_a_mistake_of_ours_is_told_to_the_terminal_and_leaves_the_page(client, monkeypatch, capsys):
+    monkeypatch.setattr("search.dashboard.overlay.study_note", lambda *_: 1 / 0)
+
+    page = client.detail(COARSE)
+
+    assert len(page["trials"]) == 4
+    assert page["note"]["body"] == ""
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
 def test_trials_keep_all_that_optuna_knows(client, finished):
     optuna = pytest.importorskip("optuna")
     theirs = optuna.load_study(study_name=COARSE, storage=f"sqlite:///{finished}").trials

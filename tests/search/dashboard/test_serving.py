@@ -6,14 +6,19 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
 import urllib.request
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from search.dashboard.serving import Server, make_app
 from search.errors import ServingError
-from tests.search.dashboard.conftest import client_of
+from tests.search.dashboard.conftest import client_of, contents
+
+ROOT = Path(__file__).parents[3]
 
 
 def fetch(url):
@@ -131,4 +136,31 @@ def test_the_command_says_where_it_is_and_ends_cleanly(study, number, status):
     assert sorted(each.name for each in study.parent.glob("search.db*")) == ["search.db"]
 
 
-ROOT = __import__("pathlib").Path(__file__).parents[3]
+def test_the_command_of_optuna_s_own_reads_the_file_and_cannot_change_it(study):
+    before = contents(study)
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    url = f"sqlite:///file:{study}?mode=ro&uri=true"
+    program = [sys.executable, "-c", "from optuna_dashboard._cli import main; main()"]
+    place = f"http://127.0.0.1:{port}/api/studies"
+    command = [*program, url, "--host", "127.0.0.1", "--port", str(port), "--server", "wsgiref"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            found = json.loads(patiently(place))["study_summaries"]
+            with pytest.raises(urllib.error.HTTPError):
+                urllib.request.urlopen(urllib.request.Request(f"{place}/1", method="DELETE"))
+        finally:
+            process.terminate()
+
+    assert len(found) == 2
+    assert contents(study) == before
+
+
+def patiently(url):
+    """Fetch from a server that is about to start."""
+    for _ in range(300):
+        try:
+            return fetch(url)
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    raise AssertionError(f"nobody answers at {url}")
