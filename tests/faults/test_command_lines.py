@@ -15,6 +15,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 # What takes longer has been understood, and is at work.
 SECONDS = 10.0
+# These go on until somebody ends them.
+SERVING = {"serve": 2.0, "dashboard": 2.0}
 RECIPE = """
 [training]
 epochs = 1
@@ -85,7 +87,12 @@ def test_any_command_line_ends_well(line, before, tmp_path, n):
         shutil.copytree(before, folder)
         # Nothing is to be had from the network.
         ended = line.run_words(
-            folder, words, timeout=SECONDS, https_proxy="http://127.0.0.1:9", COLUMNS="200"
+            folder,
+            words,
+            timeout=SERVING.get(words[0], SECONDS),
+            https_proxy="http://127.0.0.1:9",
+            BROWSER="true",
+            COLUMNS="200",
         )
         if not ended.timed_out:
             assert ended.status in {0, 1, 2}, ended.err
