@@ -97,8 +97,8 @@ class Kept:
         if self.place.is_new and self.recipe is not None:
             raise self._missing()
         place = self.place
-        with place.writing(watch) as database, place.means(database, watch) as means:
-            yield means, self._record(database)
+        with place.trained_by(watch) as who, place.writing(watch) as database:
+            yield place.means(database, watch, who), self._record(database)
 
     @contextmanager
     def beginning(
@@ -112,20 +112,18 @@ class Kept:
         from studies.searching import check_new
 
         place = self.place
-        if self.recipe is not None and place.is_new:
 
-            def prepare(spec: "DataSpec") -> "PreparedData":
-                return place.prepared(spec, watch)
+        def prepare(spec: "DataSpec") -> "PreparedData":
+            return place.prepared(spec, watch)
 
-            check_new(self.kind, request, self.recipe.whole(self.kind), prepare)
-        with (
-            place.writing(watch, create=self.recipe is not None) as database,
-            place.means(database, watch) as means,
-        ):
-            study = repository.find_study(database, self.name)
-            if study is None and self.recipe is None:
-                raise self._missing()  # it was there when it was opened
-            yield means, study
+        with place.trained_by(watch) as who:
+            if self.recipe is not None and place.is_new:
+                check_new(self.kind, request, self.recipe.whole(self.kind), prepare)
+            with place.writing(watch, create=self.recipe is not None) as database:
+                study = repository.find_study(database, self.name)
+                if study is None and self.recipe is None:
+                    raise self._missing()  # it was there when it was opened
+                yield place.means(database, watch, who), study
 
     def _record(self, database: "Database") -> "StudyRecord":
         from db import repository

@@ -1,8 +1,7 @@
 """Where studies are kept, and with what they are trained."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,11 +103,14 @@ class Place:
 
         return prepared(spec, self.data_dir, watch)
 
-    @contextmanager
-    def means(self, database: "Database", watch: "Watch") -> "Iterator[Means]":
-        """Yield with what searches are carried out; a cluster is left in the end."""
+    def trained_by(self, watch: "Watch") -> "AbstractContextManager[dict[str, Any]]":
+        """Yield who trains, as ``means`` takes it; a cluster is left in the end."""
         from search.options import JobsOptions
+
+        return (self.workers or JobsOptions()).opened(watch.said)
+
+    def means(self, database: "Database", watch: "Watch", trained_by: dict[str, Any]) -> "Means":
+        """Return with what searches are carried out."""
         from studies.means import Means
 
-        with (self.workers or JobsOptions()).opened(watch.said) as workers:
-            yield Means(database, data_dir=self.data_dir, observer=watch, progress=watch, **workers)
+        return Means(database, data_dir=self.data_dir, observer=watch, progress=watch, **trained_by)

@@ -295,6 +295,7 @@ def test_a_recipe_shows_as_what_makes_it_again(stated):
         (lambda: Study.search("eta").coarse(trails=4), TypeError, "did you mean trials?"),
         (lambda: Study.search("eta", executor="cloud"), StudyError, "executor= must be"),
         (lambda: Study.search("eta", scheduler="x", executor="inline"), StudyError, "scheduler="),
+        (lambda: Study.search("eta", scheduler="gone.json").coarse(), StudyError, "gone.json"),
         (lambda: Study.search("hidden").grid(layers=["1"]), SpaceError, "layers must be whole"),
         (lambda: Study.search("hidden").grid(layers=[1], values=[4]), SpaceError, "got both"),
         (lambda: Study.search("tricks").grid(layers=[1]), StudyError, "layers= is for hidden"),
