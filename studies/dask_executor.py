@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import pickle
 import queue
 import threading
 import time
@@ -23,7 +24,7 @@ from urllib.parse import urlsplit
 from models.data import PreparedData
 from models.data.shipping import packed
 from models.segment import Segment, SegmentResult
-from studies.dask_worker import DataMissing, Facts, Refused, Untrainable, facts, train
+from studies.dask_worker import DataMissing, Facts, Refused, Untrainable, facts
 from studies.errors import StudyError
 from studies.executors import MAX_TRIES
 
@@ -42,6 +43,12 @@ LOOK_SECONDS = 1.0
 # Segments handed out for each worker: the next one is there when the last one is done, and a
 # cluster that grows with what is asked of it has a reason to.
 _FOR_EACH = 2
+
+# What tasks are made of: text and bytes. A worker that cannot unpickle a task would lose touch with
+# its scheduler, as would a scheduler; one that cannot import this package says so in an error.
+_ON_WORKER = "__import__('importlib').import_module('studies.dask_worker')."
+FACTS = f"{_ON_WORKER}facts()"
+TRAIN = f"{_ON_WORKER}train_pickled(task, sent)"
 
 # Said in words of our own: Dask's are for those who run the cluster.
 _LOGGERS = ("distributed.client", "distributed.comm", "distributed.core", "distributed.batched")
@@ -253,8 +260,9 @@ class DaskExecutor:
         key = f"segment-{uuid.uuid4().hex}"
         self._tasks[key] = task
         with _quiet():
+            pickled = pickle.dumps((task.segment, self._facts), protocol=5)
             task.future = self._client.submit(
-                *(train, task.segment, self._facts, sent), key=key, pure=False, retries=0
+                *(eval, TRAIN, {"task": pickled, "sent": sent}), key=key, pure=False, retries=0
             )
             self._client.loop.add_callback(self._collect, key, task.future)
 
@@ -317,8 +325,8 @@ class DaskExecutor:
                 f"the cluster at {self._scheduler.address} must carry out its tasks, but dropped "
                 f"one {MAX_TRIES} times: {_line(answer)}; run the same command again to carry on"
             )
-        if _is_missing_here(answer):
-            raise StudyError(_not_installed(self._scheduler.address, answer))
+        if isinstance(answer, ImportError):
+            raise StudyError(_not_installed("a worker", answer)) from None
         raise answer
 
     def _data(self, data: PreparedData) -> "Future":
@@ -357,10 +365,9 @@ class DaskExecutor:
 
         Those that come later are checked with each segment.
         """
-        address = self._scheduler.address
         with _quiet():
             # A cluster that grows with what is asked of it has none before.
-            first = self._client.submit(facts, key=f"facts-{uuid.uuid4().hex}", pure=False)
+            first = self._client.submit(eval, FACTS, key=f"facts-{uuid.uuid4().hex}", pure=False)
             began, told = time.monotonic(), False
             while not first.done():
                 time.sleep(0.02)
@@ -370,8 +377,8 @@ class DaskExecutor:
                     if not self._has_workers():
                         self._said(self._waiting())
             if (error := first.exception()) is not None:
-                raise StudyError(_not_installed(address, error)) from None
-            found: dict[str, Any] = self._client.run(facts, on_error="return")
+                raise StudyError(_not_installed("a worker", error)) from None
+            found: dict[str, Any] = self._client.run(eval, FACTS, on_error="return")
         kernels = {self._facts.kernels}
         for worker, there in sorted(found.items()):
             if not isinstance(there, Facts):
@@ -477,13 +484,9 @@ def _is_cancelled(answer: Any) -> bool:
     return isinstance(answer, concurrent.futures.CancelledError)
 
 
-def _is_missing_here(answer: Any) -> bool:
-    return isinstance(answer, ImportError) or "deserializ" in str(answer).lower()
-
-
 def _not_installed(where: str, error: Any) -> str:
     return (
-        f"coarsefine and what it needs must be installed on scheduler and workers as it is here; "
+        "coarsefine and what it needs must be installed on every Dask worker as it is here; "
         f"{where} says: {_line(error)}"
     )
 

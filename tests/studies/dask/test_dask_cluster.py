@@ -120,6 +120,21 @@ def test_workers_with_other_versions_are_refused(executor):
         executor._check_workers()
 
 
+def test_workers_without_the_package_are_refused(executor, monkeypatch):
+    monkeypatch.setattr(dask_executor, "FACTS", "__import__('not_installed_there')")
+
+    with pytest.raises(StudyError, match=r"must be installed on every Dask worker.*not_installed"):
+        executor._check_workers()
+
+
+def test_a_worker_without_the_package_that_comes_later_is_refused_too(executor, monkeypatch):
+    monkeypatch.setattr(dask_executor, "TRAIN", "__import__('not_installed_there')")
+    executor.submit(segment())
+
+    with pytest.raises(StudyError, match=r"must be installed on every Dask worker.*not_installed"):
+        executor.next_result()
+
+
 def test_a_worker_with_other_versions_that_comes_later_is_refused_too(executor):
     executor._facts = replace(executor._facts, code="0" * 64)
     executor.submit(segment())

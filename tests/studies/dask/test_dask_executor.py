@@ -72,7 +72,7 @@ def test_a_search_whose_worker_is_killed_in_a_segment_ends_with_the_same_bits(
     monkeypatch.setattr(runs, "n_cores", lambda: 2)
     asked = StageRequest(values=(1e-4, 1e-3, 1e-2, 1e-1))
     # Long enough for a segment to be killed in its middle.
-    long = {"training__epochs": 400, "training__eta": 0.05}
+    long = {"training__epochs": 300, "training__eta": 0.05}
     here = bench.coarse(asked, name="here", **long)
     killer = threading.Thread(target=kill_one_at_work, args=(executor,))
     killer.start()
