@@ -72,6 +72,8 @@ def migrate(engine: Engine, before: Callable[[str], None] | None = None) -> str 
                 # Another process may have been first, while this one waited for the write lock.
                 found = _revision(connection)
                 if found != HEAD:
+                    if connection.dialect.name == "mysql" and _drop_empty(connection):
+                        found = None
                     if found is not None and before is not None:
                         before(found)
                     _upgrade(connection)
@@ -90,6 +92,22 @@ def _alone(connection: Connection) -> AbstractContextManager[None]:
     from db.server_locks import WRITING, locked
 
     return locked(connection, WRITING)
+
+
+def _drop_empty(connection: Connection) -> bool:
+    """Drop our tables unless there is a row in one, and return whether there is none.
+
+    MySQL cannot take tables back that were made: a first start that was interrupted leaves some.
+    """
+    names = [n for n in sa.inspect(connection).get_table_names() if n.startswith("training_")]
+    tables = [sa.table(name) for name in names if name != VERSION_TABLE]
+    if any(connection.scalar(sa.select(sa.literal(1)).select_from(t).limit(1)) for t in tables):
+        return False
+    connection.exec_driver_sql("SET SESSION foreign_key_checks = 0")
+    for name in names:
+        connection.exec_driver_sql(f"DROP TABLE {name}")
+    connection.exec_driver_sql("SET SESSION foreign_key_checks = 1")
+    return True
 
 
 def _upgrade(connection: Connection) -> None:

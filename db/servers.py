@@ -150,11 +150,6 @@ def check_place(engine: Engine, label: str) -> str | None:
             _check_encoding(connection, label)
         else:
             _check_collation(connection, label)
-            if tables - theirs:  # it cannot take back tables that were made
-                raise StorageError(
-                    f"{label} holds tables of a first start that was interrupted; drop those that"
-                    f" begin with {PREFIX!r} and run the same command again"
-                )
     return None
 
 

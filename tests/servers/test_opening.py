@@ -243,6 +243,28 @@ def test_first_starts_at_once_make_the_tables_once(url: str) -> None:
         assert sorted(study.name for study in read_studies(database)) == ["s/0", "s/1", "s/2"]
 
 
+@pytest.mark.parametrize("n_statements", [1, 12, 17, 18, 20, 23])
+def test_a_first_start_that_was_interrupted_does_no_harm(url: str, n_statements: int) -> None:
+    engine = sa.create_engine(url)
+    left = n_statements
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def interrupt(connection, cursor, statement, *_: object) -> None:
+        nonlocal left
+        left -= statement.lstrip().startswith(("CREATE", "ALTER", "INSERT", "UPDATE"))
+        if left < 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        schema.migrate(engine)
+    engine.dispose()
+
+    assert refusal(url, read_only=True)
+    with open_database(url, create=True) as database:
+        add_study(database)
+        assert schema.read_revision(database.engine) == schema.HEAD
+
+
 def test_a_text_that_is_too_long_is_one_line(db: Database) -> None:
     with pytest.raises(StorageError, match=r"too long.*; choose a shorter one"):
         add_study(db, "x" * 300)
