@@ -11,12 +11,15 @@ import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from db.errors import StorageError
 from search.dashboard.guard import Guard
 from search.errors import ServingError
 
@@ -67,52 +70,112 @@ def is_local(host: str) -> bool:
 
 
 class DashboardApp:
-    """The dashboard of a database, guarded; safe to be called by several threads."""
+    """The dashboard of a database, guarded; safe to be called by several threads.
+
+    A file that was put in the place of the one that is shown is shown from then on.
+    """
 
     def __init__(
         self, storage: str, *, writable: bool, hosts: Collection[str], artifacts: Path | None
     ) -> None:
-        from db.dashboard import optuna_dashboard
-        from db.engine import open_database
-        from search.dashboard.overlay import Overlay
+        self._open = partial(_Opened, storage, writable=writable, artifacts=artifacts)
+        self._changing = threading.Lock()
+        self._opened = self._open()
+        self._guard = Guard(self._answered, writable=writable, hosts=hosts)
 
-        self._database = open_database(storage, read_only=not writable)
-        try:
-            app, self._storage = optuna_dashboard(self._database, artifacts)
-        except BaseException:
-            self._database.close()
-            raise
-        self.label = self._database.label
-        overlay = Overlay(app, self._database, self._storage)
-        self._app = Guard(overlay, writable=writable, hosts=hosts)
-        self._idle = threading.Condition()
-        self._n_busy = 0
+    @property
+    def label(self) -> str:
+        """Return what messages call the database."""
+        return self._opened.label
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer a request."""
-        with self._idle:
-            self._n_busy += 1
-        try:
-            return self._app(environ, start_response)
-        finally:
-            with self._idle:
-                self._n_busy -= 1
-                self._idle.notify_all()
+        return self._guard(environ, start_response)
+
+    def _answered(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        with self._current().busy() as app:
+            return app(environ, start_response)
+
+    def _current(self) -> "_Opened":
+        with self._changing:
+            before = self._opened
+            if before.replaced():
+                # Another file may be half made: what was shown is, until that is whole.
+                with suppress(StorageError):
+                    self._opened = self._open()
+                    threading.Thread(target=before.close, daemon=True).start()
+            return self._opened
 
     def close(self) -> None:
         """Close the database, once the requests under way are answered."""
-        with self._idle:
-            self._idle.wait_for(lambda: not self._n_busy, timeout=_BUSY_SECONDS)
-        self._storage.close()
-        self._database.close()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Opened:
+    """The dashboard of a database that is open."""
+
+    def __init__(self, storage: str, *, writable: bool, artifacts: Path | None) -> None:
+        from db.dashboard import optuna_dashboard
+        from db.engine import open_database
+        from search.dashboard.overlay import Overlay
+
+        self._database = open_database(storage, read_only=not writable)
+        try:
+            self._file = self._file_now()
+            app, self._storage = optuna_dashboard(self._database, artifacts)
+        except BaseException:
+            self._database.close()
+            raise
+        self._app = Overlay(app, self._database, self._storage)
+        self._idle = threading.Condition()
+        self._n_busy = 0
+
+    @property
+    def label(self) -> str:
+        return self._database.label
+
+    def replaced(self) -> bool:
+        """Return whether another file is in the place of the one that is open."""
+        now = self._file_now()
+        return now is not None and now != self._file
+
+    def _file_now(self) -> tuple[int, int] | None:
+        if self._database.path is None:
+            return None
+        try:
+            status = self._database.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    @contextmanager
+    def busy(self) -> "Iterator[WSGIApplication]":
+        """Keep the database open in the block."""
+        with self._idle:
+            self._n_busy += 1
+        try:
+            yield self._app
+        finally:
+            with self._idle:
+                self._n_busy -= 1
+                self._idle.notify_all()
+
+    def close(self) -> None:
+        """Close the database, once nobody is busy with it any more."""
+        with self._idle:
+            self._idle.wait_for(lambda: not self._n_busy, timeout=_BUSY_SECONDS)
+        self._storage.close()
+        self._database.close()
 
 
 class Server:

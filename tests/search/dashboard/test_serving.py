@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from search.commands import dashboarding
 from search.dashboard.serving import Server, make_app
-from search.errors import ServingError
+from search.errors import ServingError, Stopped
 from tests.search.dashboard.conftest import client_of, contents
 
 ROOT = Path(__file__).parents[3]
@@ -97,6 +98,68 @@ def test_what_was_added_meanwhile_is_shown(study, search):
         assert {trial["state"] for trial in detail["trials"]} == {"Complete"}
 
 
+def test_a_file_put_in_its_place_is_shown_once_it_is_whole(study, search, own_folder):
+    with client_of(study) as client:
+        assert len(client.studies()) == 2
+        study.unlink()
+        assert len(client.studies()) == 2
+        study.write_bytes(b"")
+        assert len(client.studies()) == 2
+        study.unlink()
+        assert search("batch-size", "--values", "50,100", "--epochs", "1", "--quiet").status == 0
+
+        assert list(client.studies()) == ["digits/batch-size/grid"]
+        assert "## Result" in client.detail("digits/batch-size/grid")["note"]["body"]
+
+
+@pytest.fixture
+def ended(monkeypatch):
+    """Let the command end at once, and keep what it opened browsers at."""
+    opened = []
+
+    def stopped():
+        raise Stopped
+
+    monkeypatch.setattr(dashboarding, "_wait", stopped)
+    monkeypatch.setattr(dashboarding, "_open_browser", opened.append)
+    for name in ("SSH_CONNECTION", "SSH_TTY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", ":0")
+    return opened
+
+
+def test_a_browser_is_opened_at_the_address_that_is_said(study, search, ended):
+    answer = search("dashboard", "--port", "0")
+
+    assert answer.status == 130
+    assert answer.out.startswith("search.db: http://127.0.0.1:")
+    assert ended == [answer.out.split()[-1]]
+
+
+def test_no_browser_is_opened_where_nobody_sees_it(study, search, ended, monkeypatch):
+    search("dashboard", "--port", "0", "--no-browser")
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 50000 10.0.0.2 22")
+    answer = search("dashboard", "--port", "0")
+
+    assert ended == []
+    port = answer.out.rpartition(":")[2].partition("/")[0]
+    assert f"ssh -L {port}:127.0.0.1:{port} " in answer.err
+
+
+def test_what_others_can_see_or_change_is_said(study, search, ended):
+    answer = search("dashboard", "--port", "0", "--host", "0.0.0.0", "--writable")
+
+    assert "everybody who reaches this machine can see it" in answer.err
+    assert "what is deleted there is gone" in answer.err
+    assert "http://localhost:" in answer.out
+
+
+def test_this_machine_is_known_by_its_name_where_others_reach_it():
+    assert dashboarding.own_names("127.0.0.1") == ["127.0.0.1"]
+    assert socket.gethostname() in dashboarding.own_names("0.0.0.0")
+    assert "lab.example" in dashboarding.own_names("lab.example")
+
+
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [
@@ -126,10 +189,13 @@ def test_the_command_says_where_it_is_and_ends_cleanly(study, number, status):
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
-        address = process.stdout.readline().split()[-1]
-        assert b"Optuna Dashboard" in fetch(address)
-        process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        try:
+            address = process.stdout.readline().split()[-1]
+            assert b"Optuna Dashboard" in fetch(address)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()  # or one that did not end would be waited for
 
     assert process.returncode == status
     assert "Traceback" not in err
