@@ -1,12 +1,14 @@
 """Whoever carries out command lines for these tests waits for nothing without end."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
 
+from tests.conftest import hear_interrupts
 from tests.faults import zygote as harness
 from tests.faults.zygote import ROOT, NoAnswerError, Zygote
 
@@ -37,6 +39,16 @@ def test_a_process_that_cannot_start_is_an_error_that_says_so(monkeypatch):
 
     with pytest.raises(NoAnswerError, match="died"):
         Zygote()
+
+
+def test_tests_hear_ctrl_c_where_they_are_run_in_the_background():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        hear_interrupts()
+
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 SCRIPT = f"""
