@@ -348,19 +348,31 @@ def taken(database: Database, skip: Sequence[str] = ()) -> tuple[QueueRecord, St
             lock.acquire()
         except BusyError:
             continue
-        found = repository.take_entry(database, entry, host=socket.gethostname(), pid=os.getpid())
-        if found is not None and entry.to_cancel:
-            repository.end_entry(database, found, "cancelled")
-        elif found is not None and entry.tries >= MOST_TRIES:
-            where = entry.progress or "before it came to train anything"
-            repository.end_entry(
-                database,
-                found,
-                "failed",
-                error=f"the server ended {entry.tries} times without coming further; it was at: "
-                f"{where}",
-            )
-        elif found is not None:
+        try:
+            found = _begun(database, entry)
+        except BaseException:
+            lock.release()
+            raise
+        if found is not None:
             return found, lock
         lock.release()
     return None
+
+
+def _begun(database: Database, entry: QueueRecord) -> QueueRecord | None:
+    """Return an entry that is running from now on; ``None`` if it is not to be carried on."""
+    found = repository.take_entry(database, entry, host=socket.gethostname(), pid=os.getpid())
+    if found is not None and entry.to_cancel:
+        repository.end_entry(database, found, "cancelled")
+        return None
+    if found is not None and entry.tries >= MOST_TRIES:
+        where = entry.progress or "before it came to train anything"
+        repository.end_entry(
+            database,
+            found,
+            "failed",
+            error=f"the server ended {entry.tries} times without coming further; it was at: "
+            f"{where}",
+        )
+        return None
+    return found

@@ -167,16 +167,21 @@ class Service:
     face: Face
     # When an entry may be tried again, by UUID; of the clock that never goes back.
     _later: dict[str, float] = field(default_factory=dict)
+    _put_aside: set[str] = field(default_factory=set)
     _said: set[str] = field(default_factory=set)
 
-    def run(self, *, once: bool = False) -> None:
+    def run(self, *, once: bool = False) -> bool:
         """Carry out what is queued.
 
         Args:
-            once: End when nothing is left to do.
+            once: End when nothing is left that can be done now.
+
+        Returns:
+            Whether no entry had to be put back that could not be carried out now.
 
         Raises:
             KeyboardInterrupt: If it was asked to end at once.
+            StorageError: If the database is not to be had, and it is not to wait for it.
         """
         while not self.face.observer.stop_requested:
             try:
@@ -184,14 +189,17 @@ class Service:
             except StoppedByRequest:
                 continue
             except StorageError as error:
+                if once:
+                    raise
                 # The disk may be full, or the database restarting: nothing is lost by waiting.
                 self.face.log(f"error: {error}; trying again in {BUSY_SECONDS:.0f} s")
                 self.face.wait(BUSY_SECONDS)
                 continue
             if not busy and once:
-                return
+                break
             if not busy:
                 self.face.wait(POLL_SECONDS)
+        return not self._put_aside
 
     def next(self) -> bool:
         """Carry out what comes next, and return whether there was anything."""
@@ -203,6 +211,7 @@ class Service:
         if found is None:
             return False
         entry, lock = found
+        self._put_aside.discard(entry.uuid)
         try:
             self._carry_out(entry)
         finally:
@@ -309,6 +318,7 @@ class Service:
 
     def _put_back(self, entry: QueueRecord, why: str, *, counts: bool) -> None:
         self._later[entry.uuid] = time.monotonic() + BUSY_SECONDS
+        self._put_aside.add(entry.uuid)
         self.face.log(f"entry {entry.id} waits for {BUSY_SECONDS:.0f} s: {why}")
         repository.end_entry(self.means.database, entry, "waiting", counts=counts)
 

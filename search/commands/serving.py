@@ -14,7 +14,7 @@ import typer
 
 from search.commands.labs import Fresh, Parts, Quick
 from search.console import note, print_table, say, say_json, stdout
-from search.errors import DONE, INTERRUPTED, TERMINATED, Stopped, UsageError, said
+from search.errors import DONE, FAILED, INTERRUPTED, TERMINATED, Stopped, UsageError, said
 from search.hints import command as typed
 from search.options import (
     OUTPUT,
@@ -77,7 +77,8 @@ class ServeOptions:
         option(
             SERVICE,
             "--once",
-            help="End when nothing is left to do (default: wait for more).",
+            help="End when nothing is left that can be done now, with status 1 if an entry had to "
+            "wait (default: wait for more).",
         ),
     ] = False
     no_dashboard: Annotated[
@@ -174,9 +175,9 @@ def serve(service: ServeOptions, storage: StorageOptions, jobs: JobsOptions) -> 
             database, data_dir=service.data_dir, observer=watch, progress=watch, **workers
         )
         watch.log(f"serving {database.label}")
-        Service(means, rules, face).run(once=service.once)
+        done = Service(means, rules, face).run(once=service.once)
         watch.log("ended" if service.once and not ended.is_set() else "ended, as asked to")
-    return DONE
+    return FAILED if service.once and not done and not ended.is_set() else DONE
 
 
 def _check_network(service: ServeOptions) -> None:

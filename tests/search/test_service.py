@@ -11,6 +11,7 @@ import pytest
 
 from db import repository
 from db.engine import open_database
+from db.errors import StorageError
 from search.dashboard import serving
 from studies import running, service
 
@@ -527,12 +528,48 @@ def test_a_study_that_somebody_else_drives_is_waited_for(search, lab, monkeypatc
     with open_database("search.db") as database:
         study = repository.find_study(database, "lab/eta")
         with StudyLock(database, study.uuid):
-            search(*ONCE)
+            assert search(*ONCE).status == 1
             (entry,) = entries(search)
 
     assert (entry["state"], entry["tries"]) == ("waiting", 0)
     search(*ONCE)
     assert states(search) == ["finished"]
+
+
+def test_a_database_that_cannot_be_written_to_is_tried_three_times(search, lab, monkeypatch):
+    monkeypatch.setattr(service, "BUSY_SECONDS", 0.0)
+    search("submit", lab)
+    search("submit", lab, "--study", "second")
+    fails = iter([True] * 3 + [False] * 1000)
+    store = repository.store_segment
+
+    def stored(*arguments):
+        if next(fails):
+            raise StorageError("the disk is full; free some space")
+        store(*arguments)
+
+    monkeypatch.setattr(repository, "store_segment", stored)
+
+    assert search(*ONCE).status == 0
+
+    failed, finished = entries(search)
+    assert (failed["state"], failed["error"]) == ("failed", "the disk is full; free some space")
+    assert finished["state"] == "finished"
+
+
+def test_a_database_that_is_not_to_be_had_ends_a_service_that_is_not_to_wait(
+    search, lab, monkeypatch
+):
+    def fail(*_, **__):
+        raise StorageError("the disk is full; free some space")
+
+    search("submit", lab)
+    monkeypatch.setattr(repository, "take_entry", fail)
+
+    answer = search(*ONCE)
+
+    assert answer.status == 1
+    assert answer.err.splitlines()[-1] == "error: the disk is full; free some space"
 
 
 @pytest.mark.slow

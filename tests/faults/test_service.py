@@ -1,0 +1,75 @@
+"""A service that is killed at any moment and started again comes to the very same end."""
+
+import os
+
+import pytest
+
+from db import repository
+from db.engine import open_database
+from studies.queue import submission, submit
+from tests.faults.scenarios import (
+    BOTH,
+    COMMIT,
+    DATABASE,
+    DRIVER,
+    STATEMENT,
+    TWICE,
+    WORKER,
+    Scenario,
+    attempt,
+    moments,
+    reference,
+)
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+
+LAB = """
+[network]
+hidden = [6]
+[training]
+schedule = "constant"
+eta = 0.1
+epochs = 3
+batch_size = 100
+[[part]]
+name = "eta"
+search = { vary.eta = { low = 0.01, high = 1 }, trials = 3, fine_trials = 2, test = true }
+"""
+
+
+def queued(folder):
+    """Begin with two entries that wait."""
+    path = folder / "lab.toml"
+    path.write_text(LAB)
+    with open_database(str(folder / DATABASE), create=True) as database:
+        for name in ("lab", "second"):
+            submit(database, submission(str(path), name=name), "me@here")
+
+
+SERVICE = Scenario("a service", "lab/eta", ("serve --once",), begin=queued)
+
+
+@pytest.fixture(scope="module")
+def known(line, tmp_path_factory):
+    return reference(line, SERVICE, tmp_path_factory.mktemp("ref"))
+
+
+@pytest.mark.parametrize(("kind", "seed"), [(STATEMENT, 0), (COMMIT, 1), (TWICE, 2)])
+def test_a_service_that_was_killed_comes_to_the_same_end(line, known, tmp_path, kind, seed):
+    (moment,) = moments(known, kind, 1, seed)
+
+    outcome = attempt(line, known, moment, tmp_path)
+
+    assert outcome.passed, outcome
+    with open_database(str(tmp_path / "work" / DATABASE), read_only=True) as database:
+        assert [e.state for e in repository.queue(database)] == ["finished"] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [STATEMENT, COMMIT, TWICE, DRIVER, BOTH, WORKER])
+def test_killed_in_every_way_it_does(line, tmp_path, kind):
+    known = reference(line, SERVICE, tmp_path / "ref", timed_with_workers=True)
+    for i, moment in enumerate(moments(known, kind, 5, 1)):
+        outcome = attempt(line, known, moment, tmp_path / str(i))
+
+        assert outcome.passed, outcome
