@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from search.library.pages import html, text
 from search.library.words import as_study_errors, in_python
@@ -48,7 +48,7 @@ class Ranking(Sequence["RankedTrial"]):
 
     @property
     def tied(self) -> "tuple[RankedTrial, ...]":
-        """Return the trials that cannot be told from the best, itself among them."""
+        """Return the best and those that cannot be told from it; nothing where there are none."""
         return tuple(trial for trial in self._found.trials if trial.tied)
 
     @property
@@ -81,7 +81,13 @@ class Ranking(Sequence["RankedTrial"]):
     def __len__(self) -> int:
         return len(self._found.trials)
 
-    def __getitem__(self, place: Any) -> Any:
+    @overload
+    def __getitem__(self, place: int) -> "RankedTrial": ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "tuple[RankedTrial, ...]": ...
+
+    def __getitem__(self, place: int | slice) -> "RankedTrial | tuple[RankedTrial, ...]":
         return self._found.trials[place]
 
     def __iter__(self) -> "Iterator[RankedTrial]":

@@ -8,6 +8,11 @@ from typing import Final
 
 _COMMAND: Final = re.compile(r"(?:[^\s`;]+/)?python -m search [^\n`;]+?(?=$|[\n`;]|, with )")
 _OPTION: Final = re.compile(r"(?<![\w-])--(no-)?([a-z][a-z-]*[a-z])")
+# Words that are the value of the option before them, not part of the sentence.
+_VALUED: Final = re.compile(
+    r"(?<![\w-])--([a-z][a-z-]*[a-z]) "
+    r"(updates|none|train\+validation|grid|xavier|cross-entropy|squared-error)(?![\w+-])"
+)
 # Options that have another name here.
 _NAMES: Final = {"study": "name", "lambda": "lambda_", "trial": "trials", "together": "alone"}
 _STAGES: Final = ("coarse", "fine", "finer", "auto")
@@ -35,7 +40,10 @@ def _options(text: str) -> str:
         name = _NAMES.get(found[2], found[2].replace("-", "_"))
         return f"{name}=False" if found[1] else f"{name}="
 
-    return _OPTION.sub(keyword, text)
+    def stated(found: re.Match[str]) -> str:
+        return f'{found[1].replace("-", "_")}="{found[2]}"'
+
+    return _OPTION.sub(keyword, _VALUED.sub(stated, text))
 
 
 def _call(command: str) -> str:

@@ -159,6 +159,9 @@ def test_handlers_of_signals_are_as_they_were_whatever_happens():
         ("python -m search lambda", "python -m search lambda"),
         ("it's python -m search lambda '--coarse", "it's python -m search lambda '--coarse"),
         ("leave out --batch-size and --no-bias", "leave out batch_size= and bias=False"),
+        ("or test with --refit train+validation", 'or test with refit="train+validation"'),
+        ("--equal updates compares", 'equal="updates" compares'),
+        ("(--replicates tells)", "(replicates= tells)"),
         ("a -- b, 1 --2, x--y", "a -- b, 1 --2, x--y"),
     ],
 )
