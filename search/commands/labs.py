@@ -275,7 +275,8 @@ def _tested(means: "Means", asked: _Asked, study_name: str) -> "FinalTest":
     from studies.reading import named_study
 
     study = named_study(means.database, study_name)
-    before = repository.openings(means.database, study)
+    # One that was killed before anything was measured shows nothing yet: the same look goes on.
+    before = [o for o in repository.openings(means.database, study) if o.runs]
     if before:
         when = f"{before[-1].opened_at:%Y-%m-%d %H:%M}"
         note(

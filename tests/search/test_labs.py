@@ -2,6 +2,7 @@
 
 import pytest
 
+from db import repository
 from search.commands.ranking import _lab_of
 from studies.errors import RecipeError
 from studies.labs import presets, read_lab
@@ -79,6 +80,22 @@ def test_a_lab_run_again_trains_nothing_and_opens_no_test_set(search, lab):
     assert part(second, "settings")["test"]["opened"] == 1
     assert "shown, not opened again" in second.err
     assert part(first, "eta")["ranking"] == part(second, "eta")["ranking"]
+
+
+def test_a_lab_that_was_killed_while_it_measured_measures_when_it_is_run_again(
+    search, lab, monkeypatch
+):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(repository, "add_test_runs", killed)
+        assert search("run", lab, "--part", "settings", "--quiet").status == 130
+
+    again = search("run", lab, "--part", "settings", "--json")
+
+    assert part(again, "settings")["test"]["opened"] == 1
+    assert len(part(again, "settings")["test"]["trials"]) == 2
 
 
 def test_a_quick_look_has_studies_of_its_own(search, lab):
