@@ -53,6 +53,7 @@ def storage_url(text: str | None) -> str:
     if "://" not in text:
         path = str(Path(text).expanduser())
         return URL.create("sqlite", database=path).render_as_string(hide_password=False)
+    urls.check_quoting(text)
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):

@@ -32,16 +32,26 @@ def with_driver(url: URL) -> URL:
         raise StorageUrlError(
             f"storage must be a file or a URL that begins with {known}, got {name}://…"
         )
-    if "@" in f"{url.host}{url.database}":  # of a password's middle, which is not to be shown
-        raise StorageUrlError(
-            "storage must be a URL in which a password's @, : and / are written %40, %3A and %2F,"
-            f" got {name}://{url.username}:***@…"
-        )
     if not url.database:
         raise StorageUrlError(
             f"storage must name a database, as {kind}://USER@HOST/DATABASE does, got {shown(url)}"
         )
     return url.set(drivername=_DRIVERS.get(name, name))
+
+
+def check_quoting(text: str) -> None:
+    """Refuse what would be taken apart in the middle of a password, which would then be shown.
+
+    Raises:
+        StorageUrlError: If there are several @ in what is not a file's URL.
+    """
+    start, _, rest = text.partition("://")
+    if rest.count("@") > 1 and not start.startswith("sqlite"):
+        name = rest.partition(":")[0].partition("@")[0]
+        raise StorageUrlError(
+            "storage must be a URL in which a password's @ is written %40, got"
+            f" {start}://{name}:***@…"
+        )
 
 
 def shown(url: URL) -> str:

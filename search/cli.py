@@ -143,7 +143,7 @@ def _add(
 
 HELP = """Search hyperparameters of small NumPy networks, coarse to fine, with figures to defend.
 
-Studies are kept in one SQLite file, search.db in this folder.
+Studies are kept in one SQLite file, search.db in this folder, or where --storage says.
 
 Three commands, from nothing to the final test:
     python -m search lambda --coarse

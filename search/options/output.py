@@ -19,8 +19,8 @@ class StorageOptions:
             OUTPUT,
             "--storage",
             "FILE|URL",
-            "SQLite file or SQLAlchemy URL that keeps the studies "
-            "(default: $SEARCH_STORAGE, else search.db in this folder).",
+            "SQLite file, or URL of a PostgreSQL, MySQL or MariaDB database, that keeps the "
+            "studies (default: $SEARCH_STORAGE, else search.db in this folder).",
         ),
     ] = None
 

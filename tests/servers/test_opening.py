@@ -156,6 +156,29 @@ def test_what_the_driver_does_not_know_is_one_line(server: Server) -> None:
     assert "flavour" in refusal(server.url.update_query_dict({"flavour": "mint"}))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:s3cr3t@here:port/search",
+        "postgresql://ann:s3cr3t@/:%?@here/search",
+        "postgresql+asyncpg://ann:s3cr3t@here/search",
+        "mssql://ann:s3cr3t@here/search",
+        "mysql://ann:s3cr3t@here",
+        "mysql://ann@here?password=s3cr3t",
+    ],
+)
+def test_a_url_that_cannot_be_meant_is_wrong_usage(url: str, search, monkeypatch) -> None:
+    given = search("list", "--storage", url)
+    monkeypatch.setenv("SEARCH_STORAGE", url)
+
+    for answer in (given, search("lambda", "--coarse"), search("check", "--json")):
+        assert answer.status == 2
+        assert answer.out == ""
+        assert answer.err.startswith("error: storage must ")
+        assert answer.err.count("\n") == 1
+        assert "s3cr3t" not in answer.err
+
+
 @pytest.mark.parametrize("place", ["postgresql", "mysql"])
 def test_a_missing_driver_is_named_with_its_extra(place: str) -> None:
     module = {"postgresql": "psycopg", "mysql": "pymysql"}[place]
