@@ -66,14 +66,16 @@ class Submission:
 
 
 def stored(entry: QueueRecord) -> Submission:
-    """Return what was submitted."""
-    options = entry.options
+    """Return what was submitted; options that are none are left out, whoever wrote them."""
+    given: Any = entry.options
+    options = given if isinstance(given, dict) else {}
+    parts = options.get("parts")
     return Submission(
         entry.name,
         entry.content,
-        quick=bool(options.get("quick")),
-        parts=tuple(map(str, options.get("parts", ()))),
-        fresh=bool(options.get("fresh")),
+        quick=options.get("quick") is True,
+        parts=tuple(map(str, parts)) if isinstance(parts, list) else (),
+        fresh=options.get("fresh") is True,
     )
 
 

@@ -195,6 +195,13 @@ class Service:
                 self.face.log(f"error: {error}; trying again in {BUSY_SECONDS:.0f} s")
                 self.face.wait(BUSY_SECONDS)
                 continue
+            except Exception as error:  # rows that are none of this program's, say
+                if once:
+                    raise
+                self._crashed()
+                self.face.log(f"error: {_named(error)}; trying again in {BUSY_SECONDS:.0f} s")
+                self.face.wait(BUSY_SECONDS)
+                continue
             if not busy and once:
                 break
             if not busy:

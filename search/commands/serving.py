@@ -520,10 +520,12 @@ def queue_table(label: str, entries: "list[QueueRecord]", places: dict[int, int]
 
 def what(entry: "QueueRecord") -> str:
     """Return what was asked, in words."""
-    options = entry.options
+    from studies.queue import stored
+
+    asked = stored(entry)
     words = [entry.name]
-    words += ["--quick"] if options.get("quick") else []
-    words += [f"--part {name}" for name in options.get("parts", ())]
+    words += ["--quick"] if asked.quick else []
+    words += [f"--part {name}" for name in asked.parts]
     return " ".join(words)
 
 
@@ -575,13 +577,15 @@ def cancel(entry: EntryArgument, storage: StorageOptions, output: OutputOptions)
 
 
 def _to_json(entry: "QueueRecord", place: int | None) -> dict[str, Any]:
+    from studies.queue import stored
+
     def moment(at: datetime | None) -> str | None:
         return None if at is None else at.isoformat(timespec="seconds")
 
     return {
         "entry": entry.id,
         "name": entry.name,
-        **{name: entry.options.get(name) for name in ("quick", "parts", "fresh")},
+        **stored(entry).options,
         "state": entry.state,
         "place": place,
         "to_cancel": entry.to_cancel,

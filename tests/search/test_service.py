@@ -180,6 +180,24 @@ def test_text_that_would_command_a_terminal_is_shown_as_it_is(search, lab):
     assert states(search) == ["finished", "failed"]
 
 
+@pytest.mark.parametrize(
+    "options", [[], 1, {"parts": "eta"}, {"parts": [1, {}], "quick": "x", "fresh": []}], ids=str
+)
+def test_rows_that_somebody_else_wrote_stop_nobody(search, lab, options):
+    with open_database("search.db", create=True) as database:
+        repository.add_entry(database, name="x", content="", options={}, submitted_by="?")
+        with database.write() as session:
+            session.connection().exec_driver_sql(
+                "UPDATE training_queue SET options = ?", (json.dumps(options),)
+            )
+    search("submit", lab)
+
+    assert "waiting (2)" in search("queue").out
+    assert search(*ONCE).status == 0
+
+    assert states(search) == ["failed", "finished"]
+
+
 # ------------------------------------------------------------------------------------- carried out
 
 
