@@ -39,8 +39,8 @@ class NetworkCheck:
     def label(self) -> str:
         """Return its widths, its activation and its loss, in words."""
         network = self.network
-        activation = [network.activation] if network.hidden else []
-        return " ".join(["-".join(map(str, network.widths)), *activation, network.loss])
+        activation = f" {network.activation}" if network.hidden else ""
+        return f"{'-'.join(map(str, network.widths))}{activation}, {network.loss}"
 
 
 def checked(

@@ -226,13 +226,13 @@ def studies_table(console: Console, label: str, studies: "Sequence[StudySummary]
         return f"{n_trials}" if n_complete == n_trials else f"{n_complete} of {n_trials}"
 
     columns: list[Column[StudySummary]] = [
-        Column("study", lambda s: s.name, right=False),
-        Column("data", lambda s: s.data_name, right=False, spare=2),
-        Column("stages", lambda s: ", ".join(s.stages), right=False, spare=1),
+        Column("study", lambda s: s.name, right=False, fold=True),
+        Column("data", lambda s: s.data_name, right=False, spare=3),
+        Column("stages", lambda s: ", ".join(s.stages), right=False, spare=2),
         Column("trials", trials),
-        Column("best validation\naccuracy %", lambda s: percent(s.best_accuracy)),
+        Column("best\nvalidation\naccuracy %", lambda s: percent(s.best_accuracy)),
         Column("test set\nopened", lambda s: str(s.test_openings)),
-        Column("changed (UTC)", lambda s: f"{s.updated_at:%Y-%m-%d %H:%M}", right=False),
+        Column("changed (UTC)", lambda s: f"{s.updated_at:%Y-%m-%d %H:%M}", right=False, spare=1),
     ]
     return fitting(console, label, columns, studies)
 
@@ -252,14 +252,14 @@ def curve_table(console: Console, title: str, curve: "Sequence[EpochRecord]") ->
     """Return some epochs of a training run."""
     columns: list[Column[EpochRecord]] = [
         Column("epoch", lambda e: str(e.epoch)),
-        Column("updates", lambda e: f"{e.step:,}", spare=1),
+        Column("updates", lambda e: f"{e.step:,}", spare=2),
         Column("η", lambda e: "–" if e.eta is None else value(e.eta)),
         Column("training\nloss", lambda e: _loss(e.train_loss)),
-        Column("training\ncost", lambda e: _loss(e.train_cost), spare=2),
+        Column("training\ncost", lambda e: _loss(e.train_cost), spare=3),
         Column("validation\nloss", lambda e: _loss(e.validation_loss)),
-        Column("validation\ncost", lambda e: _loss(e.validation_cost), spare=3),
-        Column("training\naccuracy %", lambda e: percent(e.train_accuracy)),
-        Column("validation\naccuracy %", lambda e: percent(e.validation_accuracy)),
+        Column("validation\ncost", lambda e: _loss(e.validation_cost), spare=4),
+        Column("training\naccuracy\n%", lambda e: percent(e.train_accuracy), spare=1),
+        Column("validation\naccuracy\n%", lambda e: percent(e.validation_accuracy)),
     ]
     return fitting(console, title, columns, curve)
 
@@ -330,8 +330,10 @@ def data_table(console: Console, found: "Sequence[DatasetStatus]") -> Table:
         Column("training", lambda s: f"{s.info.n_train:,}"),
         Column("test", lambda s: f"{s.info.n_test:,}"),
         Column("sample", lambda s: "×".join(map(str, s.info.sample_shape))),
-        Column("classes", lambda s: str(s.info.n_classes)),
-        Column("download", lambda s: size(s.info.size_bytes) if s.info.size_bytes else "–"),
+        Column("classes", lambda s: str(s.info.n_classes), spare=2),
+        Column(
+            "download", lambda s: size(s.info.size_bytes) if s.info.size_bytes else "–", spare=1
+        ),
         Column("where", where, right=False, fold=True),
     ]
     return fitting(console, "", columns, found)

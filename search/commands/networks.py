@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from search.console import print_table, say, say_json, stdout
+from search.console import print_table, say, say_json, stdout, tell
 from search.errors import DONE, FAILED, UsageError
 from search.network_check import (
     FEATURES,
@@ -275,9 +275,9 @@ def print_gradcheck(checks: Sequence[NetworkCheck], data: str, *, every: bool) -
     failed = [one for one in checks if not one.passed]
     worst = max(one.worst for one in checks)
     if failed:
-        say(f"failed: relative error {worst:.1e} > {TOLERANCE:g}")
+        tell(f"failed: relative error {worst:.1e} > {TOLERANCE:g}")
     else:
-        say(f"passed: relative errors are at most {worst:.1e}, and must be <= {TOLERANCE:g}")
+        tell(f"passed: relative errors are at most {worst:.1e}, and must be <= {TOLERANCE:g}")
 
 
 # --------------------------------------------------------------------------------------- params

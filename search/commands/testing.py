@@ -175,8 +175,9 @@ def print_test(result: "FinalTest") -> None:
 
     console = stdout()
     print_table(console, test_table(console, result.study, result.opening))
+    say("")
     tell(
-        f"\n95 % intervals: of {counted(result.opening.n_test, 'test sample')}; opened "
+        f"95 % intervals: of {counted(result.opening.n_test, 'test sample')}; opened "
         f"{counted(result.n_before + 1, 'time')} for this study"
     )
     for line in final_notes(result.study, result.opening):

@@ -1,5 +1,6 @@
 """Rank, list, show and export: what is in the database, for people and for programs."""
 
+import io
 import json
 import re
 import subprocess
@@ -349,3 +350,32 @@ def test_reused_trials_are_marked_where_there_are_any(search, coarse):
     assert "reused" not in first
     assert "no new evidence" in again.out
     assert [t["reused"] for t in search("rank", "again", "--json").json["trials"]] == [True] * 4
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_nothing_is_cut_off_in_a_narrow_terminal(study, width):
+    from rich.console import Console
+
+    from db import repository
+    from db.engine import open_database
+    from models.data import status
+    from search import tables
+
+    with open_database(str(study), read_only=True) as database:
+        record = repository.find_study(database, "digits/lambda")
+        curve = repository.epoch_rows(database, study=record)
+        (opening,) = repository.openings(database, record)
+        summaries = repository.list_studies(database)
+    console = Console(width=width, record=True, file=io.StringIO())
+    for table in (
+        tables.studies_table(console, "search.db", summaries),
+        tables.curve_table(console, "a title", curve),
+        tables.test_table(console, record, opening),
+        tables.data_table(console, status(None)),
+    ):
+        console.print(table)
+
+    text = console.export_text()
+    assert "…" not in text
+    assert "digits/lambda" in text
+    assert max(map(len, text.splitlines())) <= width
