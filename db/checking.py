@@ -49,12 +49,14 @@ class Check:
 
     Attributes:
         looked_at: How many of what ``thing`` is one of.
+        left_out: Not looked at here; a note says why.
         notes: What is worth knowing and in order.
     """
 
     name: str
     thing: str
     looked_at: int = 0
+    left_out: bool = False
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -117,6 +119,7 @@ def check_database(url: str, plain: Plain = lambda value: value) -> Report:
 def _file(session: Session, check: Check) -> None:
     connection = session.connection()
     if connection.dialect.name != "sqlite":
+        check.left_out = True
         check.notes.append("not looked at: a server looks after its files itself")
         return
     check.looked_at = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
@@ -144,6 +147,7 @@ def _schema(session: Session, check: Check) -> None:
 def _links(session: Session, check: Check) -> None:
     connection = session.connection()
     if connection.dialect.name != "sqlite":
+        check.left_out = True
         check.notes.append(
             "not looked at: a server keeps rows from pointing to rows that are not there"
         )

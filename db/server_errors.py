@@ -34,6 +34,7 @@ _ADVICE: Final = {
     "No space left": f"make room on the server and {_AGAIN}",
     "invalid connection option": "leave it out of the URL",
     "too long": "choose a shorter one",
+    "NUL": "leave it out",
     "deadlock": _AGAIN,
     "server closed": _AGAIN,
     "is closed": _AGAIN,
@@ -60,7 +61,8 @@ def foreseen(error: DBAPIError) -> bool:
     """Return whether what looks like our mistake is the world's: no right, too long a name."""
     text = str(error.orig)
     return any(
-        sign in text for sign in ("permission denied", "too long", "invalid connection option")
+        sign in text
+        for sign in ("permission denied", "too long", "NUL", "invalid connection option")
     )
 
 

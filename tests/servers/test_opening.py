@@ -293,6 +293,16 @@ def test_a_text_that_is_too_long_is_one_line(db: Database) -> None:
         add_study(db, "x" * 300)
 
 
+def test_a_text_that_postgresql_does_not_take_is_one_line(postgresql_server: Server) -> None:
+    database = f"shared{next(_NUMBERS)}"
+    postgresql_server.execute(f"CREATE DATABASE {database}")
+    with (
+        open_database(text(postgresql_server.url.set(database=database)), create=True) as db,
+        pytest.raises(StorageError, match="NUL"),
+    ):
+        add_study(db, "nul\0")
+
+
 def test_names_are_told_apart_by_case_and_letters_are_kept(db: Database) -> None:
     for name in ("lambda", "Lambda", "λ/η", "λ/ή", "naïve", "naive", "🙂"):
         add_study(db, name)
