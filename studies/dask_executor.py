@@ -447,16 +447,16 @@ def _connected(scheduler: Scheduler) -> "Client":
                 set_as_default=False,
                 security=Security(require_encryption=True, **said) if said else None,
             )
-    except ImportError as error:
+    except (ImportError, TypeError) as error:
+        if "ssl_context" in str(error):
+            # Dask's way to say that there are no certificates.
+            raise StudyError(
+                f"a scheduler at {scheduler.address} needs --scheduler-ca and --scheduler-cert, or "
+                "Dask's own configuration of them (docs/scaling.md)"
+            ) from None
         raise StudyError(
-            f"the Dask scheduler at {scheduler.address} must have the versions that are "
-            f"installed here: {_line(error)}"
-        ) from None
-    except TypeError as error:
-        # Dask's way to say that there are no certificates.
-        raise StudyError(
-            f"a scheduler at {scheduler.address} needs --scheduler-ca and --scheduler-cert, or "
-            f"Dask's own configuration of them (docs/scaling.md): {_line(error)}"
+            f"the Dask scheduler at {scheduler.address} must be of the version that is installed "
+            f"here, it does not understand it: {_line(error)}"
         ) from None
     except (OSError, TimeoutError) as error:
         cause = error.__cause__ or error

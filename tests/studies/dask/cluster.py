@@ -23,7 +23,7 @@ class Cluster:
         self.cache = folder / "workers-cache"
         self.environment = {
             **os.environ,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "SEARCH_CACHE_DIR": str(self.cache),
             "DASK_LOGGING__DISTRIBUTED": "info",
             **(environment or {}),
