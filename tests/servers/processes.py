@@ -1,7 +1,7 @@
 """Database servers for tests: each in a folder of its own, and gone with whoever started it."""
 
 import os
-import pwd
+import re
 import shutil
 import signal
 import socket
@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 _START_SECONDS = 60.0
 _NEEDED_BYTES = 1e9
+_ICU_SINCE = 15
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,13 @@ def postgresql() -> Generator[Server]:
         pytest.skip("needs a PostgreSQL server: apt-get install postgresql")
     with _folder("postgres") as (folder, user):
         data = folder / "data"
+        version = _run(None, programs / "initdb", "--version")
+        icu = int(re.findall(r"\d+", version)[0]) >= _ICU_SINCE
         _run(
             user,
             *(programs / "initdb", "-D", data, "-U", "owner", "--auth=trust", "--no-sync"),
-            *("--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en-US", "--locale=C"),
+            *("--encoding=UTF8", "--locale=C"),
+            *(("--locale-provider=icu", "--icu-locale=en-US") if icu else ()),
         )
         (data / "pg_hba.conf").write_text(
             "host all owner 127.0.0.1/32 trust\n"
@@ -134,31 +138,39 @@ def _folder(owner: str) -> Generator[tuple[Path, str | None]]:
     try:
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             user = _user(owner)
-            shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
+            shutil.chown(folder, user, _group(user))
         yield folder, user
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _user(name: str) -> str:
+    import pwd  # not on Windows
+
     with suppress(KeyError):
         return pwd.getpwnam(name).pw_name
     return "nobody"
 
 
-def _run(user: str | None, *command: object) -> None:
+def _group(user: str) -> int:
+    import pwd
+
+    return pwd.getpwnam(user).pw_gid
+
+
+def _run(user: str | None, *command: object) -> str:
     done = subprocess.run(
         _as(user, command), cwd="/", check=False, capture_output=True, text=True, timeout=120
     )
     if done.returncode:
         pytest.skip(f"{command[0]} does not work here: {done.stderr.strip()[-300:]}")
+    return done.stdout
 
 
 def _as(user: str | None, command: Sequence[object], *flags: str) -> list[str]:
     words = [str(word) for word in command]
     if user is not None:
-        group = pwd.getpwnam(user).pw_gid
-        flags = (*flags, f"--reuid={user}", f"--regid={group}", "--clear-groups")
+        flags = (*flags, f"--reuid={user}", f"--regid={_group(user)}", "--clear-groups")
     if flags and shutil.which("setpriv") is None:
         pytest.skip("needs setpriv, of util-linux, to run a server as another user")
     return ["setpriv", *flags, *words] if flags else words

@@ -138,7 +138,9 @@ def test_a_database_that_would_spoil_texts_is_refused(server: Server, new_url) -
         bad = new_url("COLLATE utf8mb4_general_ci")
         assert "its collation is utf8mb4_general_ci; run: ALTER DATABASE" in refusal(bad)
     else:
-        bad = new_url("ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0")
+        ((version,),) = server.execute("SHOW server_version_num")
+        libc = "LOCALE_PROVIDER libc" if int(version) >= 150_000 else ""
+        bad = new_url(f"ENCODING 'LATIN1' {libc} LOCALE 'C' TEMPLATE template0")
         assert "must have the encoding UTF8, has LATIN1" in refusal(bad)
 
 
