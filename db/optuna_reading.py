@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from copy import deepcopy as copied
 from datetime import UTC, datetime
 from functools import lru_cache
+from heapq import nlargest
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 _ONE_BY_ONE: Final = 400
 """More trials than these are read with all others of their study: SQLite takes 999 parameters."""
+
+MOST_CURVES: Final = 200
+"""Of more trials in a study only the best and those under way have points of their curves: the page
+draws a line a trial, and a browser that is given ten thousand of them says nothing any more."""
 
 _TRIALS: Final = sa.table(
     "trials",
@@ -176,12 +181,43 @@ class ReadingStorage(BaseStorage):
                     or before[key][0] != row
                     or not before[key][1].state.is_finished()
                 ]
-                made = _made(session, study_id, {key: found[key] for key in fresh})
+                made = _made(
+                    session,
+                    study_id,
+                    {key: found[key] for key in fresh},
+                    curved=lambda values: self._curved(study_id, found, values),
+                )
             known = {
                 key: (row, made[key]) if key in made else before[key] for key, row in found.items()
             }
             self._studies[study_id] = known
             return known
+
+    def _curved(
+        self,
+        study_id: int,
+        rows: dict[int, tuple[Any, ...]],
+        values: dict[int, dict[Any, Any]],
+    ) -> list[int] | None:
+        """Return which trials have points of their curves; ``None`` for all.
+
+        Args:
+            study_id: Whose trials.
+            rows: All of them.
+            values: Of those that are read.
+        """
+        if len(rows) <= MOST_CURVES:
+            return None
+        sign = 1 if self.get_study_directions(study_id)[0] == StudyDirection.MAXIMIZE else -1
+        scores = {
+            key: sign * (trial.values or [math.nan])[0]
+            for key, (_, trial) in self._studies.get(study_id, {}).items()
+            if trial.state == TrialState.COMPLETE
+        }
+        scores |= {key: sign * each[0] for key, each in values.items() if 0 in each}
+        finished = {state.name for state in TrialState if state.is_finished()}
+        under_way = [key for key, row in rows.items() if row[3] not in finished]
+        return [*nlargest(MOST_CURVES, scores, key=scores.__getitem__), *under_way[:MOST_CURVES]]
 
     # ------------------------------------------------------------------------------- writing
 
@@ -245,15 +281,29 @@ class ReadingStorage(BaseStorage):
 
 
 def _made(
-    session: Session, study_id: int, rows: dict[int, tuple[Any, ...]]
+    session: Session,
+    study_id: int,
+    rows: dict[int, tuple[Any, ...]],
+    curved: Callable[[dict[int, dict[Any, Any]]], list[int] | None],
 ) -> dict[int, FrozenTrial]:
-    """Return trials by id, of rows of their table by id."""
+    """Return trials by id, of rows of their table by id.
+
+    Args:
+        session: Where they are.
+        study_id: Whose trials.
+        rows: By id.
+        curved: Returns which trials have points of their curves, given their values.
+    """
     if not rows:
         return {}
 
-    def of(table: sa.TableClause, order: str | None = None) -> Iterator[Sequence[Any]]:
+    def of(
+        table: sa.TableClause, order: str | None = None, only: list[int] | None = None
+    ) -> Iterator[Sequence[Any]]:
         query = sa.select(table)
-        if len(rows) > _ONE_BY_ONE:
+        if only is not None:
+            query = query.where(table.c.trial_id.in_(only))
+        elif len(rows) > _ONE_BY_ONE:
             ids = sa.select(_TRIALS.c.trial_id).where(_TRIALS.c.study_id == study_id)
             query = query.where(table.c.trial_id.in_(ids))
         else:
@@ -273,7 +323,9 @@ def _made(
         distributions[trial_id][name] = distribution
         params[trial_id][name] = distribution.to_external_repr(value)
     values = by_trial((i, objective, _finite(v, kind)) for i, objective, v, kind in of(_VALUES))
-    points = by_trial((i, step, _finite(v, kind)) for i, step, v, kind in of(_POINTS))
+    points = by_trial(
+        (i, step, _finite(v, kind)) for i, step, v, kind in of(_POINTS, only=curved(values))
+    )
     user = by_trial((i, key, json.loads(text)) for i, key, text in of(_USER))
     system = by_trial((i, key, json.loads(text)) for i, key, text in of(_SYSTEM))
     return {

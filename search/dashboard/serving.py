@@ -14,10 +14,11 @@ import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 from db.errors import StorageError
 from search.dashboard.guard import Guard
@@ -33,6 +34,8 @@ TRIES: Final = 100
 
 # Nobody may hold a thread for longer without a word.
 _IDLE_SECONDS: Final = 60
+_TAKING_SECONDS: Final = 600
+_LONGEST_LINE: Final = 65_536
 # All answers are shorter, of 10,000 trials at the first time, too.
 _BUSY_SECONDS: Final = 10
 _EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # compared, not bound
@@ -290,8 +293,36 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
             super().handle_error(request, client_address)
 
 
+class _Answer(ServerHandler):
+    def log_exception(self, exc_info: Any) -> None:
+        """Pass over browsers that take no more, and tell of all else."""
+        if not issubclass(exc_info[0], ConnectionError | TimeoutError):
+            super().log_exception(exc_info)
+
+
 class _Handler(WSGIRequestHandler):
     timeout = _IDLE_SECONDS
+
+    def handle(self) -> None:
+        """Answer one request."""
+        self.raw_requestline = self.rfile.readline(_LONGEST_LINE + 1)
+        if len(self.raw_requestline) > _LONGEST_LINE:
+            self.requestline = self.request_version = self.command = ""
+            self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
+            return
+        if not self.parse_request():
+            return  # what is wrong with it was answered
+        # A page with thousands of trials may be too busy with some to take the others.
+        self.connection.settimeout(_TAKING_SECONDS)
+        handler = _Answer(
+            self.rfile,
+            self.wfile,  # type: ignore[arg-type]  # as the class above has it
+            self.get_stderr(),
+            self.get_environ(),
+            multithread=True,
+        )
+        handler.request_handler = self  # type: ignore[attr-defined]  # for its log
+        handler.run(self.server.get_app())  # type: ignore[attr-defined]
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its name above
         """Keep the terminal quiet."""

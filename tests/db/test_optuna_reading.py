@@ -94,6 +94,22 @@ def test_many_trials_are_read_as_few_are(path, study, monkeypatch):
     assert read(path) == study.get_trials()
 
 
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_of_many_trials_the_best_and_those_under_way_have_curves(path, monkeypatch, direction):
+    monkeypatch.setattr(optuna_reading, "MOST_CURVES", 2)
+    study = optuna.create_study(study_name="one", storage=f"sqlite:///{path}", direction=direction)
+    for value in (3.0, 1.0, 4.0, 1.5, 9.0, 2.0):
+        study.add_trial(create_trial(value=value, intermediate_values={1: value}))
+    study.ask().report(0.5, 1)
+    study.add_trial(create_trial(state=TrialState.FAIL, intermediate_values={1: 7.0}))
+
+    found = read(path)
+
+    best = {4.0, 9.0} if direction == "maximize" else {1.0, 1.5}
+    assert {p for t in found for p in t.intermediate_values.values()} == {0.5, *best}
+    assert [t.value for t in found] == [t.value for t in study.trials]
+
+
 def test_a_trial_that_ends_is_read_again_and_others_are_not(path, study):
     running, done = study.ask(SPACE), study.ask()
     study.tell(done, 0.5)
