@@ -3,15 +3,24 @@
 import json
 import re
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
+from db.engine import open_database
+from db.repository import find_study
+from db.repository import list_studies as database_studies
 from search.console import written
+from search.figures.rendering import rendered as drawn_as
+from search.figures.style import plain
+from search.report.files import rendered
 from studies import Study, list_studies
+from studies.report import read_report
 from tests.search.conftest import QUICK
 from tests.search.dashboard.conftest import client_of
 
@@ -57,8 +66,7 @@ FILES = ("out.csv", "out.xlsx", "out.html", "out.md", "out.tex", "out.json", "ou
 WRITING = (
     *(f"export {file}" for file in FILES),
     *(f"export curves-{file} --curves" for file in FILES),
-    *("report -o report.html", "compare digits/lambda other"),
-    *("test --quiet --jobs 1", "lambda --fine --quiet --jobs 1"),
+    *("compare digits/lambda other", "test --quiet --jobs 1", "lambda --fine --quiet --jobs 1"),
 )
 
 
@@ -145,10 +153,31 @@ def test_files_that_are_made_of_such_texts_do_nothing(search, study, own_folder)
 
     carried_out(search, WRITING)
 
+    # Without its figures, which take longer than all else here.
+    with open_database(str(study), read_only=True) as database:
+        (found,) = (find_study(database, each.name) for each in database_studies(database))
+        contents = read_report(database, found, "not checked")
+    for kind in ("html", "md", "tex"):
+        page = rendered(contents, kind, {}, "figures").page
+        (own_folder / f"report.{kind}").write_bytes(page)
+
     written_files = sorted(path for path in own_folder.rglob("*.*") if path.is_file())
     assert len(written_files) > 12
     for path in written_files:
         harmless(path)
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
+def test_a_figure_is_whole_whatever_it_is_called(kind):
+    figure = Figure(label=EVIL)
+    figure.text(0.1, 0.5, plain(EVIL))
+
+    drawn = drawn_as(figure, kind)
+
+    if kind == "svg":
+        root = ElementTree.fromstring(drawn)
+        assert not [each for each in root.iter() if str(each.tag).endswith(("script", "img"))]
+    assert b"\x1b]0;owned" not in drawn
 
 
 def test_notebooks_and_the_dashboard_show_it_as_text(study, own_folder):

@@ -38,7 +38,7 @@ def studies(samples, numbers):
 @pytest.mark.parametrize(
     ("first", "then", "room"),
     [
-        pytest.param(3, 7, 8 * MEGABYTE, id="ten"),
+        pytest.param(3, 4, 8 * MEGABYTE, id="seven"),
         pytest.param(100, 900, 30 * MEGABYTE, id="thousand", marks=pytest.mark.slow),
     ],
 )
