@@ -196,6 +196,17 @@ def _stated_by_variants(lab: Lab, part: Part, key: str) -> list[Any]:
     return found
 
 
+def of_the_server(asked: Submission) -> list[str]:
+    """Return what a submission names that only the server has: files of data, and trainers."""
+    lab = asked.lab(asked.name)
+    found: dict[str, None] = {}
+    for part in chosen(lab, asked.parts):
+        recipe = lab.recipe(part)
+        files = [name for name in named_data(lab, part, recipe) if names_file(name)]
+        found |= dict.fromkeys([*files, *trainers(lab, part, recipe)])
+    return list(found)
+
+
 def names_file(data: str) -> bool:
     """Return whether data are named by a file, which is the server's.
 

@@ -171,9 +171,7 @@ def serve(service: ServeOptions, storage: StorageOptions, jobs: JobsOptions) -> 
         open_database(storage.url, create=True, said=watch.log) as database,
         _dashboard(service, storage, watch),
     ):
-        means = Means(
-            database, data_dir=service.data_dir, observer=watch, progress=watch, **workers
-        )
+        means = Means(database, data_dir=data_dir, observer=watch, progress=watch, **workers)
         watch.log(f"serving {database.label}")
         done = Service(means, rules, face).run(once=service.once)
         watch.log("ended" if service.once and not ended.is_set() else "ended, as asked to")
@@ -401,7 +399,7 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
     """
     from db import repository
     from db.engine import open_database
-    from studies.queue import entry_of, stored, submission
+    from studies.queue import entry_of, of_the_server, stored, submission
     from studies.queue import submit as queued
 
     _check_submitted(lab)
@@ -420,6 +418,8 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
             asked = stored(entry_of(database, lab.again or 0))
         entry = queued(database, asked, _whoever())
         before = [e for e in repository.queue(database, ("waiting", "running")) if e.id < entry.id]
+    for name in of_the_server(asked):
+        note(f"note: {one_line(name)} is for the machine that serves to have", quiet=output.quiet)
     if output.json:
         say_json(_to_json(entry, len(before) + 1))
         return

@@ -229,8 +229,9 @@ def test_every_line_of_its_log_has_a_time(search, lab):
 
 def test_an_entry_that_fails_says_why_and_stops_no_other(search, lab, own_folder):
     named = "[data]\nname = 'missing.csv'\n[search]\nkind = 'eta'\n"
-    search("submit", written(own_folder, "gone.toml", named))
+    submitted = search("submit", written(own_folder, "gone.toml", named))
     search("submit", lab)
+    assert "missing.csv is for the machine that serves to have" in submitted.err
 
     assert search(*ONCE).status == 0
 
@@ -380,6 +381,22 @@ def test_files_are_read_in_the_folders_of_the_server_only(search, samples, own_f
 
     assert all("must lie in the server's folders" in entry["error"] for entry in forbidden)
     assert states(search)[3:] == ["finished", "failed", "finished"]
+
+
+def test_files_are_looked_for_in_the_data_folder_too(search, samples, own_folder, monkeypatch):
+    data, work = own_folder / "data", own_folder / "work"
+    for folder in (data, work):
+        folder.mkdir()
+    samples("mine.npz").rename(data / "mine.npz")
+    text = "[data]\nname = 'mine.npz'\n[training]\nepochs = 1\n[search]\nkind = 'batch-size'\n"
+    text += "vary.batch_size.values = [5, 10]\n"
+    monkeypatch.chdir(work)
+    search("submit", written(work, "lab.toml", text))
+    monkeypatch.setenv("SEARCH_DATA_DIR", str(data))
+
+    search(*ONCE)
+
+    assert states(search) == ["finished"]
 
 
 # --------------------------------------------------------------------------------- ended, and again
