@@ -1,12 +1,13 @@
 """What the floors below say, in the words of whoever writes Python."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_COMMAND: Final = re.compile(r"(?:[^\s`;]+/)?python -m search [^\n`;]+?(?=$|[\n`;]|, with )")
+_COMMAND: Final = re.compile(r"(?:[^\s`;]+[/\\])?python -m search [^\n`;]+?(?=$|[\n`;]|, with )")
 _OPTION: Final = re.compile(r"(?<![\w-])--(no-)?([a-z][a-z-]*[a-z])")
 # Words that are the value of the option before them, not part of the sentence.
 _VALUED: Final = re.compile(
@@ -68,7 +69,9 @@ def _call(command: str) -> str:
     if kind is None or (kind.refines and not stages):
         return command
     ends = {key: keywords.pop(key) for key in ("low", "high") if key in keywords}
-    asked = ", ".join([f'"{name}"', *(f'{key}="{value}"' for key, value in keywords.items())])
+    asked = ", ".join(
+        [f'"{name}"', *(f"{key}={_quoted(value)}" for key, value in keywords.items())]
+    )
     within = ", ".join(f"{key}={value}" for key, value in ends.items())
     return f"Study.search({asked}).{stages[0] if stages else 'grid'}({within})"
 
@@ -78,7 +81,7 @@ def _test(words: list[str]) -> str | None:
     keywords = _keywords(words)
     if keywords is None:
         return None
-    within = ", ".join(f'{key}="{value}"' for key, value in keywords.items())
+    within = ", ".join(f"{key}={_quoted(value)}" for key, value in keywords.items())
     return f"Study({name and _quoted(name)}).test({within})"
 
 
@@ -91,7 +94,7 @@ def _keywords(words: list[str]) -> dict[str, str] | None:
 
 
 def _quoted(text: str) -> str:
-    return f'"{text}"'
+    return json.dumps(text, ensure_ascii=False)
 
 
 @contextmanager

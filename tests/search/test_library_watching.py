@@ -154,6 +154,7 @@ def test_handlers_of_signals_are_as_they_were_whatever_happens():
         ("python -m search batch-size --study a", 'Study.search("batch-size", name="a").grid()'),
         ("python -m search test a/b --refit none", 'Study("a/b").test(refit="none")'),
         ("python -m search test", "Study().test()"),
+        ("python -m search test 'a\"b'", 'Study("a\\"b").test()'),
         ("`.venv/bin/python -m search list` shows", "`list_studies()` shows"),
         ("python -m search check a.db", "python -m search check a.db"),
         ("python -m search lambda", "python -m search lambda"),
