@@ -74,12 +74,11 @@ class StudyLock:
 
     def release(self) -> None:
         """Give the lock back; harmless if it is not held."""
-        if not self._lock.taken:
-            return
         try:
             # A disk that is full must not keep the lock: the row is only a courtesy.
             with suppress(StorageError):
-                clear_driver(self._database, self._study_uuid)
+                if self._lock.taken:
+                    clear_driver(self._database, self._study_uuid)
         finally:
             if self._check in self._database.guards:
                 self._database.guards.remove(self._check)

@@ -133,3 +133,4 @@ def test_who_cannot_have_the_lock_back_stops(
 
     second._lock.release()
     first.release()
+    assert repository.store_segment(planned.db, segment(planned.plan, 0, 1))
