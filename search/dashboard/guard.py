@@ -162,7 +162,8 @@ def _without_port(host: str) -> str:
     ('localhost', '::1', '::1')
     """
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        name, _, port = host[1:].partition("]")
+        return name if not port or port.startswith(":") else host
     return host if host.count(":") > 1 else host.partition(":")[0]
 
 

@@ -72,8 +72,8 @@ def _accuracies(ranking: Ranking, name: str) -> dict[str, Any]:
         trace: dict[str, Any] = {
             "type": "scatter",
             "mode": "markers",
-            "name": stage.name,
-            "x": [t.params[name] if numeric else value(t.params.get(name)) for t in trials],
+            "name": _plain(stage.name),
+            "x": [t.params[name] if numeric else _choice(t, name) for t in trials],
             "y": [100 * (t.validation_accuracy or 0.0) for t in trials],
             "text": [_words(ranking, t) for t in trials],
             "hovertemplate": "%{text}<extra></extra>",
@@ -90,11 +90,12 @@ def _accuracies(ranking: Ranking, name: str) -> dict[str, Any]:
     best = ranking.best
     if best is not None:
         traces.append(_star(ranking, best, name, numeric=numeric))
-    title = f"Accuracy by {ranking.symbol(name)}"
+    symbol = _plain(ranking.symbol(name))
+    title = f"Accuracy by {symbol}"
     left_out = len(ranked) - len(shown)
     if left_out:
         title += f": the best {len(shown):,} of {len(ranked):,}"
-    axis: dict[str, Any] = {"title": {"text": ranking.symbol(name)}}
+    axis: dict[str, Any] = {"title": {"text": symbol}}
     if not numeric:
         axis["type"] = "category"
     elif _spans_decades([float(t.params[name]) for t in shown]):
@@ -123,7 +124,7 @@ def _star(ranking: Ranking, best: RankedTrial, name: str, *, numeric: bool) -> d
         "type": "scatter",
         "mode": "markers",
         "name": "the first in the ranking",
-        "x": [best.params[name] if numeric else value(best.params.get(name))],
+        "x": [best.params[name] if numeric else _choice(best, name)],
         "y": [100 * (best.validation_accuracy or 0.0)],
         "text": [_words(ranking, best)],
         "hovertemplate": "%{text}<extra></extra>",
@@ -149,6 +150,10 @@ def _words(ranking: Ranking, trial: RankedTrial) -> str:
         f"rank {trial.rank}{tied}",
     )
     return "<br>".join(_plain(line) for line in lines)
+
+
+def _choice(trial: RankedTrial, name: str) -> str:
+    return _plain(value(trial.params.get(name)))
 
 
 def _plain(text: str) -> str:

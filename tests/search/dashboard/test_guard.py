@@ -119,7 +119,7 @@ def test_its_own_names_and_addresses_are_known(host):
 
 
 @pytest.mark.parametrize(
-    "host", [None, "", "evil.example", "127.0.0.1.evil.example", "localhost.evil"]
+    "host", [None, "", "evil.example", "127.0.0.1.evil.example", "localhost.evil", "[::1]evil"]
 )
 def test_other_names_are_refused_even_for_looking(host):
     reply = guarded(hosts=["lab.example"]).ask("GET", "/api/studies", {"Host": host})
