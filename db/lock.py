@@ -31,7 +31,7 @@ class StudyLock:
     be lost that its process did not miss, and another one drive by then.
 
     Raises:
-        StorageError: On entering, if another process drives the study.
+        BusyError: On entering, if another process drives the study.
     """
 
     def __init__(self, database: Database, study_uuid: str) -> None:
@@ -95,6 +95,11 @@ class StudyLock:
             .where(Study.uuid == self._study_uuid)
             .with_for_update()
         ).one_or_none()
+        if row is not None and row.driver_since is None:
+            raise BusyError(
+                f"study {self._study_uuid} was driven by another process while this one was cut off"
+                " from the server; run the same command again"
+            )
         if row is not None and tuple(row) != self._me:
             raise BusyError(f"{self._refusal()}; this process was cut off from the server before")
         with self._one_thread:

@@ -120,6 +120,18 @@ def test_who_was_cut_off_writes_nothing_once_another_drives(
     assert repository.store_segment(planned.db, segment(planned.plan, 1, 2))
 
 
+def test_who_was_cut_off_while_another_drove_stops(
+    planned: Planned, disconnect: Callable[[], None], other: Database
+) -> None:
+    with StudyLock(planned.db, planned.study.uuid):
+        disconnect()
+        with StudyLock(other, planned.study.uuid):
+            pass
+
+        with pytest.raises(BusyError, match="was driven by another process while this one was cut"):
+            repository.store_segment(planned.db, segment(planned.plan, 0, 1))
+
+
 def test_who_cannot_have_the_lock_back_stops(
     planned: Planned, disconnect: Callable[[], None], other: Database
 ) -> None:
