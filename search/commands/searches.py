@@ -324,7 +324,8 @@ def _range_test(
         tell(f"training breaks down at η {found.broke_at:g}")
     ends = ("--eta-min", f"{found.eta_min:g}", "--eta-max", f"{found.eta_max:g}")
     data_named = () if recipe.data.data is None else ("--data", recipe.data.data)
-    say(f"\nnext: {typed('lambda', '--coarse', *data_named, *ends)}")
+    line = typed("lambda", "--coarse", *data_named, *ends, storage=storage.storage)
+    say(f"\nnext: {line}")
 
 
 def _searched(
