@@ -240,9 +240,16 @@ def _overlap(a, b):
     return across > 1 and up > 2
 
 
-@pytest.mark.parametrize(("kind", "name"), list(dict(KIND_OF).items()))
+# All are rendered alike: a kind in each of the formats, and the others where there is time.
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param(kind, name, marks=() if number < len(figures.FORMATS) else pytest.mark.slow)
+        for number, kind in enumerate(KINDS)
+        for name in [dict(KIND_OF)[kind]]
+    ],
+)
 def test_the_same_database_gives_the_same_bytes(searched, kind, name):
-    # Each kind in one of the formats: they are rendered alike.
     file_format = figures.FORMATS[list(KINDS).index(kind) % 3]
     first = figures.rendered(draw(searched, kind, name), file_format)
     # Whatever someone has set for figures of their own.

@@ -249,7 +249,17 @@ EVERY_KIND = {
 }
 
 
-@pytest.mark.parametrize("commands", EVERY_KIND.values(), ids=list(EVERY_KIND))
+# The others take seconds together.
+QUICKLY_DONE = {"refined", "two numbers", "lab"}
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        pytest.param(commands, id=name, marks=() if name in QUICKLY_DONE else pytest.mark.slow)
+        for name, commands in EVERY_KIND.items()
+    ],
+)
 def test_the_commands_of_a_report_make_the_same_table(search, own_folder, commands):
     (own_folder / "my-lab.toml").write_text(LAB, encoding="utf-8")
     for command in commands:

@@ -279,7 +279,15 @@ sys.exit(main(["serve", "--once", "--quiet", "--jobs", "1"]))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("place", ["promised", "planned", "taken up", "told"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param("promised", marks=pytest.mark.slow),
+        "planned",
+        pytest.param("taken up", marks=pytest.mark.slow),
+        "told",
+    ],
+)
 def test_killed_in_between_each_is_trained_once(search, study, own_folder, place):
     enqueue({"lambda": 0.004}, {"lambda": 0.005})
 
