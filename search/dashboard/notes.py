@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from search.dashboard.sheets import Sheet
+from search.dashboard.sheets import Sheet, point
 from search.report.markdown import escaped, text
-from search.words import percent, standard_error, value
+from search.words import percent, standard_error
 from studies.ranking import RankedTrial
 from studies.report import read_summary
 
@@ -45,11 +45,7 @@ _ROOM = "\N{NO-BREAK SPACE}" * 4
 def trial_note(sheet: Sheet, trial: RankedTrial) -> str:
     """Return the note of a trial: its place in the ranking, and what is known of it."""
     ranking = sheet.ranking
-    point = ", ".join(
-        value(each) if name == "variant" else f"{ranking.symbol(name)} {value(each)}"
-        for name, each in trial.params.items()
-    )
-    lines = [f"**{_place(sheet, trial)}** {escaped(point)}"]
+    lines = [f"**{_place(sheet, trial)}** {escaped(point(ranking, trial))}"]
     if trial.validation_accuracy is not None:
         lines.append(f"validation accuracy {_accuracy(trial, ranking.n_validation)}")
     elif trial.state == "failed":

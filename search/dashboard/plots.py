@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from db import repository
-from search.dashboard.sheets import Sheet
+from search.dashboard.sheets import Sheet, point
 from search.words import percent, value
 from studies.ranking import RankedTrial
 from studies.reading import Ranking
@@ -97,7 +97,10 @@ def _accuracies(ranking: Ranking, name: str) -> dict[str, Any]:
         title += f": the best {len(shown):,} of {len(ranked):,}"
     axis: dict[str, Any] = {"title": {"text": symbol}}
     if not numeric:
-        axis["type"] = "category"
+        # In the order of the plan, which is the user's.
+        planned = sorted(shown, key=lambda t: t.trial)
+        axis |= {"type": "category", "categoryorder": "array"}
+        axis["categoryarray"] = list(dict.fromkeys(_choice(t, name) for t in planned))
     elif _spans_decades([float(t.params[name]) for t in shown]):
         axis |= {"type": "log", "exponentformat": "power", "dtick": 1}
     return _figure(title, traces, axis, {"title": {"text": "validation accuracy (%)"}})
@@ -138,14 +141,13 @@ def _star(ranking: Ranking, best: RankedTrial, name: str, *, numeric: bool) -> d
 
 
 def _words(ranking: Ranking, trial: RankedTrial) -> str:
-    point = ", ".join(f"{ranking.symbol(name)} {value(v)}" for name, v in trial.params.items())
     interval = ""
     if trial.interval is not None:
         low, high = trial.interval
         interval = f" (95 %: {percent(low, 1)} to {percent(high, 1)})"
     tied = ", tied with the best" if trial.tied and trial.rank != 1 else ""
     lines = (
-        f"{trial.stage} {trial.trial}: {point}",
+        f"{trial.stage} {trial.trial}: {point(ranking, trial)}",
         f"{percent(trial.validation_accuracy)} %{interval}",
         f"rank {trial.rank}{tied}",
     )
@@ -177,16 +179,13 @@ def _curves(sheet: Sheet, stage: str) -> dict[str, Any] | None:
         curve: Mapping[int, float] = by_key.get(key, {})
         if not curve:
             continue
-        point = ", ".join(
-            f"{sheet.ranking.symbol(name)} {value(v)}" for name, v in trial.params.items()
-        )
         place = "under way" if trial.rank is None else f"rank {trial.rank}"
         colour, _ = _MARKS[position % len(_MARKS)]
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": _plain(f"{place}: {point}"),
+                "name": _plain(f"{place}: {point(sheet.ranking, trial)}"),
                 "x": list(curve),
                 "y": [100 * accuracy for accuracy in curve.values()],
                 "line": {"color": colour, "width": 2},

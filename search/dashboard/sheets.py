@@ -11,6 +11,7 @@ from typing import Final
 from db import repository
 from db.engine import Database
 from db.records import StageRecord, StudySummary, TestOpeningRecord
+from search.words import value
 from studies.ranking import RankedTrial
 from studies.reading import Ranking, read_ranking
 
@@ -62,6 +63,15 @@ class Sheet:
     def stage(self, uuid: str) -> StageRecord | None:
         """Return a stage."""
         return next((stage for stage in self.stages if stage.uuid == uuid), None)
+
+
+def point(ranking: Ranking, trial: RankedTrial) -> str:
+    """Return what was searched of a trial, in words."""
+    # Variants have names, which say all.
+    return ", ".join(
+        value(each) if name == "variant" else f"{ranking.symbol(name)} {value(each)}"
+        for name, each in trial.params.items()
+    )
 
 
 class Sheets:

@@ -148,6 +148,20 @@ def test_interactive_figures_show_what_the_ranking_says(client, search, finished
     assert star["x"] == [ranked[0]["params"]["lambda"]]
 
 
+def test_choices_stand_in_the_order_of_the_plan(many, search):
+    trials = search("rank", "digits/tricks", "--storage", many, "--json").json["trials"]
+    planned = [t["params"]["variant"] for t in sorted(trials, key=lambda t: t["trial"])]
+    with client_of(many) as client:
+        (figure,) = [
+            json.loads(p["graph_object"])
+            for p in client.detail("digits/tricks/grid")["plotly_graph_objects"]
+            if p["id"] == "accuracy-by-variant"
+        ]
+
+    assert figure["layout"]["xaxis"]["categoryarray"] == planned
+    assert planned[0] == "base"
+
+
 def test_curves_are_those_of_the_stage_with_all_epochs(client):
     (figure,) = [
         json.loads(p["graph_object"])
