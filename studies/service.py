@@ -168,6 +168,7 @@ class Service:
     # When an entry may be tried again, by UUID; of the clock that never goes back.
     _later: dict[str, float] = field(default_factory=dict)
     _put_aside: set[str] = field(default_factory=set)
+    _granted: bool = False
     _said: set[str] = field(default_factory=set)
 
     def run(self, *, once: bool = False) -> bool:
@@ -212,11 +213,15 @@ class Service:
         """Carry out what comes next, and return whether there was anything."""
         now = time.monotonic()
         self._later = {uuid: until for uuid, until in self._later.items() if until > now}
-        if self._grant():
+        # By turns: whoever goes on enqueuing trials must not keep all entries waiting.
+        before, self._granted = self._granted, False
+        if not before and self._grant():
+            self._granted = True
             return True
         found = taken(self.means.database, tuple(self._later))
         if found is None:
-            return False
+            self._granted = before and self._grant()
+            return self._granted
         entry, lock = found
         self._put_aside.discard(entry.uuid)
         try:

@@ -218,6 +218,29 @@ def test_entries_are_carried_out_in_order_as_run_would(search, lab, own_folder):
     assert entries(search)[0]["answers"] == [{"part": "eta", "does": "search", "study": "lab/eta"}]
 
 
+def test_enqueued_trials_and_entries_take_turns(search, lab, monkeypatch):
+    left, happened = iter([True] * 4 + [False] * 9), []
+    carry_out = service.Service._carry_out
+
+    def grant(_):
+        done = next(left)
+        happened.append("trials" if done else "nothing")
+        return done
+
+    def carried_out(self, entry):
+        happened.append(entry.name)
+        carry_out(self, entry)
+
+    monkeypatch.setattr(service.Service, "_grant", grant)
+    monkeypatch.setattr(service.Service, "_carry_out", carried_out)
+    search("submit", lab)
+    search("submit", lab, "--study", "second")
+
+    search(*ONCE)
+
+    assert happened == ["trials", "lab", "trials", "second", "trials", "trials", "nothing"]
+
+
 def test_every_line_of_its_log_has_a_time(search, lab):
     search("submit", lab)
 
