@@ -295,7 +295,8 @@ with open_database(sys.argv[1], create=True) as database:
 """
 
 
-def test_four_drivers_share_a_new_file(path: Path, outside: Outside) -> None:
+@pytest.mark.parametrize("n_drivers", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_several_drivers_share_a_new_file(path: Path, outside: Outside, n_drivers: int) -> None:
     root = Path(__file__).parents[2]
     processes = [
         subprocess.Popen(
@@ -304,7 +305,7 @@ def test_four_drivers_share_a_new_file(path: Path, outside: Outside) -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        for i in range(4)
+        for i in range(n_drivers)
     ]
     for process in processes:
         _, errors = process.communicate(timeout=60)
@@ -312,7 +313,7 @@ def test_four_drivers_share_a_new_file(path: Path, outside: Outside) -> None:
 
     with open_database(str(path), read_only=True) as database:
         summaries = repository.list_studies(database)
-        assert [summary.trials for summary in summaries] == [{"complete": 32}] * 4
+        assert [summary.trials for summary in summaries] == [{"complete": 32}] * n_drivers
         for summary in summaries:
             study = repository.find_study(database, summary.name)
             assert study is not None
