@@ -189,8 +189,7 @@ class DaskExecutor:
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
-            with contextlib.suppress(OSError, TimeoutError):
-                self._n_processes = len(self._client.nthreads())
+            self._n_processes = len(self._threads())
         return max(1, self._n_processes)
 
     @property
@@ -218,7 +217,7 @@ class DaskExecutor:
             except queue.Empty:
                 self._check_scheduler()
                 late = time.monotonic() - waited_since > PATIENCE_SECONDS
-                if late and not told and not self._has_workers():
+                if late and not told and not self._threads():
                     told = True
                     self._said(self._waiting())
                 continue
@@ -259,7 +258,7 @@ class DaskExecutor:
     def _send(self, task: _Task, sent: "Future | None" = None) -> None:
         key = f"segment-{uuid.uuid4().hex}"
         self._tasks[key] = task
-        with _quiet():
+        with self._asking():
             pickled = pickle.dumps((task.segment, self._facts), protocol=5)
             task.future = self._client.submit(
                 *(eval, TRAIN, {"task": pickled, "sent": sent}), key=key, pure=False, retries=0
@@ -271,7 +270,7 @@ class DaskExecutor:
         try:
             answer = await self._client.gather(future, asynchronous=True)
         except (Exception, asyncio.CancelledError) as error:
-            answer = error
+            answer = _Undone(error)
         self._answers.put((key, answer))
 
     def _heard(self, event: Any) -> None:
@@ -306,28 +305,28 @@ class DaskExecutor:
                 f"folder or PYTHONPATH, and be the same file as here; {answer.worker} says: "
                 f"{answer.reason}"
             )
-        if isinstance(answer, _Deadly) or type(answer).__name__ == "KilledWorker":
+        if isinstance(answer, Exception):
+            raise answer
+        error = answer.error if isinstance(answer, _Undone) else None
+        if isinstance(answer, _Deadly) or type(error).__name__ == "KilledWorker":
             raise StudyError(
                 f"a worker must survive its work, but {task.tries - 1} died over the same segment, "
                 "or as many as the scheduler allows; see their logs, and if memory ran out, give "
                 "them more or use a smaller --batch-size; run the same command again to carry on"
             ) from None
-        if isinstance(answer, asyncio.CancelledError) or _is_cancelled(answer):
-            self._check_scheduler()
-            # What it needed is gone with the worker that kept it: scattered data, that is.
-            if isinstance(task.segment.data, PreparedData):
-                self._sent.pop(task.segment.data.key, None)
-            task.tries += 1
-            if task.tries <= MAX_TRIES:
-                self._send(task)
-                return
+        if isinstance(error, ImportError):
+            raise StudyError(_not_installed("a worker", error)) from None
+        self._check_scheduler()
+        # What it needed is gone with the worker that kept it: scattered data, that is.
+        if isinstance(task.segment.data, PreparedData):
+            self._sent.pop(task.segment.data.key, None)
+        task.tries += 1
+        if task.tries > MAX_TRIES:
             raise StudyError(
                 f"the cluster at {self._scheduler.address} must carry out its tasks, but dropped "
-                f"one {MAX_TRIES} times: {_line(answer)}; run the same command again to carry on"
+                f"one {MAX_TRIES} times: {_line(error)}; run the same command again to carry on"
             )
-        if isinstance(answer, ImportError):
-            raise StudyError(_not_installed("a worker", answer)) from None
-        raise answer
+        self._send(task)
 
     def _data(self, data: PreparedData) -> "Future":
         """Return the data on the cluster, sent there once."""
@@ -336,7 +335,7 @@ class DaskExecutor:
                 f"the data {data.name} are sent to the cluster once: not all workers have them "
                 "(docs/scaling.md)"
             )
-            with _quiet():
+            with self._asking():
                 self._sent[data.key] = self._client.scatter(packed(data), hash=False)
         return self._sent[data.key]
 
@@ -344,15 +343,34 @@ class DaskExecutor:
 
     def _check_scheduler(self) -> None:
         if self._client.status != "running":
-            raise StudyError(
-                f"the Dask scheduler at {self._scheduler.address} is gone; what was trained is "
-                "stored: start it again, and run the same command to carry on"
-            )
+            raise self._gone()
 
-    def _has_workers(self) -> bool:
-        with contextlib.suppress(OSError, TimeoutError):
-            return bool(self._client.nthreads())
-        return True
+    def _gone(self) -> StudyError:
+        return StudyError(
+            f"the Dask scheduler at {self._scheduler.address} is gone; what was trained is stored: "
+            "start it again, and run the same command to carry on"
+        )
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Have a question that finds no scheduler any more end the search in a line."""
+        try:
+            with _quiet():
+                yield
+        except StudyError:
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            # Dask has many names for it.
+            if self._client.status != "running" or isinstance(error, OSError | TimeoutError):
+                raise self._gone() from None
+            raise
+
+    def _threads(self) -> dict[str, int]:
+        """Return how many threads each worker has."""
+        # While it looks for its scheduler, a client would wait for half a minute.
+        self._check_scheduler()
+        with self._asking():
+            return dict(self._client.nthreads())
 
     def _waiting(self) -> str:
         return (
@@ -365,7 +383,7 @@ class DaskExecutor:
 
         Those that come later are checked with each segment.
         """
-        with _quiet():
+        with self._asking():
             # A cluster that grows with what is asked of it has none before.
             first = self._client.submit(eval, FACTS, key=f"facts-{uuid.uuid4().hex}", pure=False)
             began, told = time.monotonic(), False
@@ -374,7 +392,7 @@ class DaskExecutor:
                 self._check_scheduler()
                 if not told and time.monotonic() - began > PATIENCE_SECONDS:
                     told = True
-                    if not self._has_workers():
+                    if not self._threads():
                         self._said(self._waiting())
             if (error := first.exception()) is not None:
                 raise StudyError(_not_installed("a worker", error)) from None
@@ -396,7 +414,7 @@ class DaskExecutor:
                 "results may differ in their last digits with who trained them; "
                 "OPENBLAS_CORETYPE=Haswell for all of them makes them alike"
             )
-        threads = self._client.nthreads()
+        threads = self._threads()
         shared = sum(n > 1 for n in threads.values())
         if shared:
             self._said(
@@ -415,6 +433,17 @@ class _Deadly:
     """
 
     worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Undone:
+    """An answer of Dask's: a task has no result.
+
+    Attributes:
+        error: Why.
+    """
+
+    error: BaseException
 
 
 def _connected(scheduler: Scheduler) -> "Client":
@@ -476,12 +505,6 @@ def _quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", module=r"distributed\.|dask\.|tornado\.")
         warnings.filterwarnings("ignore", message="Sending large graph")
         yield
-
-
-def _is_cancelled(answer: Any) -> bool:
-    import concurrent.futures
-
-    return isinstance(answer, concurrent.futures.CancelledError)
 
 
 def _not_installed(where: str, error: Any) -> str:

@@ -240,6 +240,9 @@ def test_a_search_waits_for_workers_and_trains_encrypted_until_the_scheduler_is_
             os.killpg(cluster.processes[1].pid, signal.SIGKILL)
             with pytest.raises(StudyError, match=r"scheduler at tls://.* is gone"):
                 train_on(executor)
+            executor._looked = -1.0
+            with pytest.raises(StudyError, match=r"scheduler at tls://.* is gone"):
+                _ = executor.n_workers
     finally:
         if starting.ident is not None:
             starting.join()
