@@ -38,7 +38,7 @@ def exact(database: "Database", ranking: "Ranking") -> dict[str, list[Any]]:
         for run in repository.run_rows(database, ranking.study)
         if run.trial_id in trials
     }
-    names = dict.fromkeys(name for trial in ranking.trials for name in trial.params)
+    names = ranking.searched
     curves = defaultdict(list)
     for row in repository.epoch_rows(database, study=ranking.study):
         curves[row.run_id].append(row)

@@ -117,7 +117,7 @@ def exact(ranking: "Ranking") -> dict[str, list[Any]]:
     for name in ("rank", "stage", "trial", "state"):
         found[name] = [trial[name] for trial in trials]
     found["score"] = [ranking.score] * len(trials)
-    for name in _symbols(ranking):
+    for name in ranking.searched:
         found[name] = of_one_kind([trial["params"].get(name) for trial in trials])
     for name in _MEASURED:
         found[name] = [trial[name] for trial in trials]
@@ -171,11 +171,6 @@ _MEASURED: Final = (
 )
 _ENDS: Final = ("interval_low", "interval_high")
 _MARKS: Final = ("tied", "reused")
-
-
-def _symbols(ranking: "Ranking") -> dict[str, None]:
-    """Return the names of what was searched, each once."""
-    return dict.fromkeys(name for trial in ranking.trials for name in trial.params)
 
 
 # ------------------------------------------------------------------------------- for spreadsheets

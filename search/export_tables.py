@@ -158,7 +158,6 @@ def of_ranking(ranking: "Ranking", top: int | None = None) -> Table:
     if top is not None:
         ranking = replace(ranking, trials=_best(ranking, top))
     cells = exact(ranking)
-    parameters = _searched(ranking)
     complete = all(state == "complete" for state in cells["state"])
     return Table(
         name="ranking",
@@ -166,7 +165,7 @@ def of_ranking(ranking: "Ranking", top: int | None = None) -> Table:
         cells=cells,
         columns=_described(cells, export_columns.RANKING),
         usual=(
-            *("rank", "stage", *parameters),
+            *("rank", "stage", *ranking.searched),
             *(() if complete else ("state",)),
             *("validation_accuracy", "interval_low", "standard_deviation", "tied"),
             *("validation_loss", "train_accuracy", "test_accuracy", "reused"),
@@ -196,7 +195,7 @@ def of_test(database: "Database", ranking: "Ranking", top: int | None = None) ->
     cells = final_export.exact(database, ranking, openings, top)
     usual = (
         *(("opening",) if len(set(cells["opening"])) > 1 else ()),
-        *("rank", "stage", *_searched(ranking), "validation_accuracy", "test_accuracy"),
+        *("rank", "stage", *ranking.searched, "validation_accuracy", "test_accuracy"),
         *("interval_low", "test_loss", "trained_epochs", "refit"),
         *(("hand_picked",) if any(cells["hand_picked"]) else ()),
     )
@@ -212,10 +211,6 @@ def of_test(database: "Database", ranking: "Ranking", top: int | None = None) ->
 
 def _best(ranking: "Ranking", n: int) -> tuple[Any, ...]:
     return tuple(trial for trial in ranking.trials if trial.rank is not None)[:n]
-
-
-def _searched(ranking: "Ranking") -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for trial in ranking.trials for name in trial.params))
 
 
 def _described(cells: Mapping[str, Sequence[Any]], known: Sequence[Column]) -> dict[str, Column]:

@@ -52,6 +52,11 @@ class Ranking:
         """Return which epoch of a trial all its measures are of: the ``final`` or the ``best``."""
         return str(self.study.recipe["training"].get("score", "final"))
 
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Return the names of what was searched, each once."""
+        return tuple(dict.fromkeys(name for trial in self.trials for name in trial.params))
+
     @cached_property
     def numeric_parameter(self) -> str | None:
         """Return what was searched, if it is one parameter and its values are numbers."""

@@ -966,7 +966,7 @@ def test_programs_get_files_captions_and_reasons(search, here):
 
     assert answer.json["study"] == "hidden"
     found = {each["kind"]: each for each in answer.json["figures"]}
-    assert list(found) == ["curves", "bars", "weights"]
+    assert list(found) == ["curves", "bars", "weights", "gradients"]
     assert all(Path(each["file"]).exists() for each in found.values())
     assert found["bars"]["caption"].startswith(
         "hidden: validation accuracy by hidden layers. Digits, seed 0; 1,078 training"
