@@ -16,6 +16,8 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[1]
+# Half of the samples will do, and take half of the time.
+SHORT = ("--hidden", "32", "--cycles", "1", "--train", "24000")
 
 
 def test_coarse_fine_and_test_on_mnist(tmp_path):
@@ -40,22 +42,22 @@ def test_coarse_fine_and_test_on_mnist(tmp_path):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    search("lambda", "--coarse", "--data", "mnist", "--hidden", "32", "--cycles", "1")
+    search("lambda", "--coarse", "--data", "mnist", *SHORT)
     ranking = search("lambda", "--fine")
 
     coarse, fine = ranking["stages"]
     assert (fine["parent"], len(fine["values"])) == ("coarse", 8)
     assert fine["high"] / fine["low"] < coarse["high"] / coarse["low"]
     best, *_, worst = ranking["trials"]
-    assert best["validation_accuracy"] > 0.95
+    assert best["validation_accuracy"] > 0.93
     assert worst["params"] == {"lambda": 0.1}
     assert all(trial["test_accuracy"] is None for trial in ranking["trials"])
 
     tested = search("test", "--top", "2")["trials"]
     assert [trial["rank"] for trial in tested] == [1, 2]
     assert tested[0]["params"] == best["params"]
-    # Test and validation samples are of one kind: they differ by noise and a little luck.
-    assert tested[0]["test_accuracy"] == pytest.approx(best["validation_accuracy"], abs=0.015)
+    # They differ by noise, a little luck, and what the final training has more samples.
+    assert tested[0]["test_accuracy"] == pytest.approx(best["validation_accuracy"], abs=0.02)
 
     path = tmp_path / "search.db"
     study = optuna.load_study(study_name="mnist/lambda/fine", storage=f"sqlite:///{path}")
