@@ -6,7 +6,7 @@ import time
 
 from benchmarks.common import Table, log, machine_line, parser, show, to_options
 
-NAMES = ("startup", "cohort_cost", "memory", "w1", "w2", "w3", "storage", "scaling")
+NAMES = ("startup", "cohort_cost", "memory", "w1", "w2", "w3", "storage", "scaling", "scaling_out")
 
 
 def main() -> None:
