@@ -136,7 +136,8 @@ def carried_out(search, commands):
 def test_a_text_in_a_database_is_shown_and_not_obeyed(search, study, place):
     put(study, place)
 
-    carried_out(search, (*SHOWING, "export out.csv", "lambda --fine --quiet --jobs 1"))
+    shown = ("rank", "show", "list --json", "check")
+    carried_out(search, (*shown, "export out.csv", "lambda --fine --quiet --jobs 1"))
 
 
 def test_a_terminal_is_shown_it_in_colours_of_its_own(search, study, monkeypatch):

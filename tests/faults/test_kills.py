@@ -31,7 +31,14 @@ def quick(line, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("kind", "seed"),
-    [(STATEMENT, 0), (STATEMENT, 1), (COMMIT, 2), (COMMIT, 3), (TWICE, 4), (NO_WRITING, 5)],
+    [
+        (STATEMENT, 0),
+        pytest.param(STATEMENT, 1, marks=pytest.mark.slow),
+        (COMMIT, 2),
+        pytest.param(COMMIT, 3, marks=pytest.mark.slow),
+        (TWICE, 4),
+        (NO_WRITING, 5),
+    ],
 )
 def test_a_search_that_was_killed_ends_with_the_same_table(line, quick, tmp_path, kind, seed):
     (moment,) = moments(quick, kind, 1, seed)
