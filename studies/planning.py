@@ -27,6 +27,8 @@ _PER_OPERATION = 1 / 1.5e11
 _MOST_BYTES = 10 * 2**20
 # Past this nothing is gained, and results come late.
 _WIDEST = 64
+# So many ways to split trials are weighed: of thousands on a cluster, each takes its time.
+_MOST_COUNTS = 256
 
 
 def update_seconds(network: NetworkSpec, batch_size: int, n_trials: int) -> float:
@@ -71,9 +73,29 @@ def cohort_widths(
         return _makespan(seconds * n_replicates, n_workers)
 
     return min(
-        (_even_split(n_trials, count) for count in range(fewest, most + 1)),
+        (
+            _even_split(n_trials, count)
+            for count in _counts(fewest, most, n_workers // n_replicates)
+        ),
         key=lambda widths: (makespan(widths), len(widths)),
     )
+
+
+def _counts(fewest: int, most: int, filling: int) -> Sequence[int]:
+    """Return the numbers of cohorts to choose from: all, or of very many some at even ratios.
+
+    Args:
+        fewest: ``>= 1``.
+        most: ``>= fewest``.
+        filling: With which every worker has one.
+
+    >>> len(_counts(1, 100, 7)), len(_counts(1, 10_000, 777)) < 256, 777 in _counts(1, 10_000, 777)
+    (100, True, True)
+    """
+    if most - fewest < _MOST_COUNTS:
+        return range(fewest, most + 1)
+    some = {round(count) for count in np.geomspace(fewest, most, _MOST_COUNTS)}
+    return sorted(some | {min(max(fewest, filling), most)})
 
 
 def _even_split(total: int, count: int) -> list[int]:
@@ -82,6 +104,8 @@ def _even_split(total: int, count: int) -> list[int]:
 
 def _makespan(seconds: Sequence[float], n_workers: int) -> float:
     """Return when the last cohort ends if each goes to the first free worker."""
+    if len(seconds) <= n_workers:
+        return max(seconds)
     free = [0.0] * n_workers
     for each in sorted(seconds, reverse=True):
         heapq.heappush(free, heapq.heappop(free) + each)
