@@ -5,7 +5,7 @@ the numbers. This is the only module that imports it.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, assert_never
 
 from models.arrays import Array, Labels
 from models.specs import Hyperparameters
@@ -67,10 +67,14 @@ class TorchSide:
         kind = task.training.optimizer
         if kind == "adam":
             return optimizers.Adam(groups, lr=eta, betas=(0.9, 0.999), eps=1e-8)
-        momentum = 0.0 if kind == "sgd" else numbers.momentum
-        # PyTorch refuses Nesterov's without momentum, where it is plain descent.
-        nesterov = kind == "nesterov" and momentum > 0
-        return optimizers.SGD(groups, lr=eta, momentum=momentum, nesterov=nesterov)
+        if kind == "sgd":
+            return optimizers.SGD(groups, lr=eta)
+        if kind == "momentum" or kind == "nesterov":  # noqa: PLR1714  # mypy follows this
+            momentum = numbers.momentum
+            # PyTorch refuses Nesterov's without momentum, where it is plain descent.
+            nesterov = kind == "nesterov" and momentum > 0
+            return optimizers.SGD(groups, lr=eta, momentum=momentum, nesterov=nesterov)
+        assert_never(kind)
 
     def _made_schedule(self, schedule: str, numbers: Hyperparameters) -> Any:
         schedules = self._torch.optim.lr_scheduler
