@@ -185,7 +185,9 @@ def test_a_driver_that_is_killed_leaves_nothing_to_do_on_the_cluster(cluster, ex
     def n_tasks():
         return executor._client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
 
-    words = ("--values", "1e-4,1e-3,1e-2", "--epochs", "100000", "--scheduler", cluster.address)
+    # A sample at a time, so that hardly anything but updates makes a segment as long as it is.
+    long = ("--batch-size", "1", "--epochs", "1000")
+    words = ("--values", "1e-4,1e-3,1e-2", *long, "--scheduler", cluster.address)
     driver = subprocess.Popen(
         [sys.executable, "-m", "search", "lambda", "--coarse", "--quiet", *words],
         cwd=tmp_path,
