@@ -228,13 +228,15 @@ def test_older_tables_are_brought_up_to_date(url: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
-    with open_database(url, create=True) as database, database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
+    with open_database(url, create=True) as database:
+        add_study(database)
+        with database.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0001")
 
     assert "written by an older version" in refusal(url, read_only=True)
     with open_database(url, said=heard.append) as database:
-        add_study(database)
+        assert len(repository.list_studies(database)) == 1
 
     assert [line.split("(")[1] for line in heard] == [f"schema 0001 to {schema.HEAD})"]
 
