@@ -1,5 +1,7 @@
 """The command line in folders of their own, for what may go wrong with it."""
 
+import sys
+
 import pytest
 
 from models.data import prepared
@@ -15,6 +17,8 @@ def own_folder(tmp_path, monkeypatch, own_cache):
     for name in ("SEARCH_DATA_DIR", "SEARCH_STORAGE", "SEARCH_CACHE_LIMIT_GB", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    # Where trainers of one's own were found is no place to look for those of the next test.
+    monkeypatch.setattr(sys, "path", list(sys.path))
     prepared._open.clear()
     return tmp_path
 

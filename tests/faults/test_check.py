@@ -1,6 +1,7 @@
 """``check`` finds what is missing, changed or left over, and leaves everything as it is."""
 
 import shutil
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -46,6 +47,7 @@ def test_the_json_tells_the_same(search, study):
 
 def test_trainings_of_ones_own_that_failed_are_in_order(search, own_folder, monkeypatch):
     own_trainer(own_folder)
+    monkeypatch.delitem(sys.modules, "own", raising=False)
     command = ("lambda", "--coarse", "--recipe", "own.toml", "--trials", "5", "--jobs", "1")
     assert {t["state"] for t in search(*command, "--json", "--quiet").json["trials"]} == {
         "complete",

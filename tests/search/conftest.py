@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,8 @@ def own_folder(tmp_path, monkeypatch, own_cache):
     for name in ("SEARCH_DATA_DIR", "SEARCH_STORAGE", "SEARCH_CACHE_LIMIT_GB", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    # Where trainers of one's own were found is no place to look for those of the next test.
+    monkeypatch.setattr(sys, "path", list(sys.path))
     prepared._open.clear()
     return tmp_path
 

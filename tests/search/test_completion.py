@@ -1,5 +1,6 @@
 """What a shell completes: names of studies, labs and choices, without harm and without noise."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -95,8 +96,11 @@ def test_what_a_shell_cannot_complete_is_refused_with_what_it_can(search, monkey
 def test_bash_understands_what_it_is_to_run(own_folder):
     code = "import sys; sys.argv[0] = 'coarsefine'; from search.cli import run; sys.exit(run())"
     asked = [sys.executable, "-c", code, "--show-completion", "bash"]
-    script = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    # Else Typer looks for the shell that the tests were started from, if it was one.
+    named = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    script = subprocess.run(asked, capture_output=True, text=True, env=named, check=False)
+    assert script.returncode == 0, script.stderr
 
-    told = subprocess.run(["bash", "-c", f"{script}\ncomplete -p coarsefine"], check=False)
+    told = subprocess.run(["bash", "-c", f"{script.stdout}\ncomplete -p coarsefine"], check=False)
 
     assert told.returncode == 0
