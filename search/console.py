@@ -86,8 +86,9 @@ def say_json(value: Any) -> None:
     """Print one JSON object on stdout: strict, so that any program can read it."""
     text = json_text(value, ensure_ascii=False)
     # Other words would be other data: escapes are read by every program.
-    plain = written(text) != text
-    say(json_text(value, ensure_ascii=True) if plain else text)
+    if written(text) != text:
+        text = json_text(value, ensure_ascii=True)
+    print(text, file=sys.stdout)  # noqa: T201
 
 
 def json_text(value: Any, *, ensure_ascii: bool) -> str:

@@ -139,20 +139,21 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
     for row in rows:
         # Optuna numbers trials in the order of the plan; before it has, so do we.
         number = row.position if row.number is None else row.number
+        # By place, not by name: of tens of thousands, each name counts.
         drafts.append(
             RankedTrial(
-                stage=row.stage,
-                trial=number,
-                state=row.state,
-                params=_sound(row.params, row.stage, number),
-                replicates=row.replicates,
-                validation_accuracy=row.validation_accuracy,
-                validation_loss=row.validation_loss,
-                train_accuracy=row.train_accuracy,
-                seconds=row.seconds,
-                test_accuracy=row.test_accuracy,
-                uuid=row.uuid,
-                reused=n_reused.get(row.id) == row.replicates,
+                row.stage,
+                number,
+                row.state,
+                _sound(row.params, row.stage, number),
+                row.replicates,
+                row.validation_accuracy,
+                row.validation_loss,
+                row.train_accuracy,
+                row.seconds,
+                row.test_accuracy,
+                row.uuid,
+                row.id in n_reused and n_reused[row.id] == row.replicates,
             )
         )
         if row.id in accuracies:
