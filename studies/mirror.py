@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from db.optuna_studies import Choices, OptunaStage, Range, Wish
 
 # Points of a curve that Optuna's dashboard gets: each is a transaction of a millisecond.
-CURVE_POINTS = 8
+CURVE_POINTS = 5
 
 
 class OptunaMirror:
