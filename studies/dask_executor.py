@@ -6,6 +6,7 @@ may depend on. Workers see no database: the driver alone writes.
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -233,7 +234,7 @@ class DaskExecutor:
         """Leave the cluster: what is queued there is dropped, what is under way ends unheard."""
         self._tasks.clear()
         self._sent.clear()
-        with _quiet(), contextlib.suppress(Exception):
+        with _quiet(), _uncollected(), contextlib.suppress(Exception):
             self._client.close(timeout=CONNECT_SECONDS)
 
     def __enter__(self) -> Self:
@@ -468,7 +469,7 @@ def _connected(scheduler: Scheduler) -> "Client":
     }
     said = {name: str(path) for name, path in files.items() if path is not None}
     try:
-        with _quiet():
+        with _quiet(), _uncollected():
             return Client(
                 scheduler.address,
                 timeout=CONNECT_SECONDS,
@@ -493,6 +494,22 @@ def _connected(scheduler: Scheduler) -> "Client":
             f"a Dask scheduler must answer at {scheduler.address} within {CONNECT_SECONDS:g} s, "
             f"got: {_line(cause)}; is it running there, and reached from here?"
         ) from None
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let no garbage be collected meanwhile.
+
+    Dask holds a lock while it starts and stops its loop. A client that failed to connect earlier
+    wants that lock when it is collected; if that is in the same thread then, it waits for ever.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Clusters that are missing, other than they should be, encrypted, or left half-way."""
 
+import gc
 import json
 import os
 import signal
@@ -270,3 +271,34 @@ def test_a_whole_search_from_the_command_line_ends_with_the_table_of_one_process
 
     assert here == there
     assert Path("there.db").exists()
+
+
+def test_a_client_that_failed_is_not_collected_while_another_starts(monkeypatch):
+    pytest.importorskip("distributed")
+    from distributed.utils import LoopRunner
+
+    start, failed = LoopRunner._start_unlocked, []
+
+    def collected_first(runner):
+        # Whatever Python allocates may make it look for garbage.
+        if gc.isenabled():
+            gc.collect()
+        start(runner)
+
+    def connect():
+        for _ in range(2):
+            # Without certificates, Dask gives up half-way.
+            with pytest.raises(StudyError, match="needs --scheduler-ca"):
+                DaskExecutor(Scheduler("tls://127.0.0.1:9"))
+            failed.append(True)
+
+    monkeypatch.setattr(LoopRunner, "_start_unlocked", collected_first)
+    thread, thresholds = threading.Thread(target=connect, daemon=True), gc.get_threshold()
+    try:
+        gc.set_threshold(0)
+        thread.start()
+        thread.join(60)
+    finally:
+        gc.set_threshold(*thresholds)
+
+    assert failed == [True, True]
