@@ -149,5 +149,6 @@ def _is_number(value: object) -> bool:
 
 
 def _some(columns: list[str]) -> str:
-    shown = ", ".join(columns[:8])
+    # A quoted name may go over lines, and one that was never closed over all of the file.
+    shown = ", ".join(" ".join(column[:40].split()) for column in columns[:8])
     return f"{shown}, … ({len(columns)} columns)" if len(columns) > 8 else shown

@@ -12,6 +12,7 @@ from models.data.npz import read_npz
 from models.data.prepared import prepare
 from models.data.sealed import open_test
 from models.data.spec import DataSpec, SplitSpec
+from models.data.tabular import read_table
 from models.errors import DataError
 from tests.models.data_files import npz_arrays
 
@@ -293,3 +294,13 @@ def test_arrays_of_other_names_are_left_out_and_named(tmp_path, private_cache):
     (line,) = read_npz(path).warnings
 
     assert "arrays of other names are left out: x_tset, y_tset" in line
+
+
+def test_a_name_that_goes_over_lines_is_told_in_one(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text('"a\nb",c\n1,2\n', encoding="utf-8")
+
+    with pytest.raises(DataError, match=r"got a b, c; name") as refused:
+        read_table(path)
+
+    assert "\n" not in str(refused.value)
