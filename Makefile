@@ -24,7 +24,7 @@ test: check ## style, types, then all tests but the slow ones
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 test-slow: $(BIN)/.installed-dev ## the slow tests
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m slow --hypothesis-profile=random
 
 faults: $(BIN)/.installed-dev ## kill searches at many moments, carry on, count what is lost (some 15 minutes)
 	$(BIN)/python -m tests.faults

@@ -1,17 +1,43 @@
-"""No test waits for ever, and Ctrl-C is heard by what tests start, wherever they are run."""
+"""Tests depend neither on speed nor on caches, none waits for ever, and Ctrl-C is heard."""
 
 import faulthandler
 import os
+import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 # Far more than any test takes on a busy machine.
 MINUTES, SLOW_MINUTES = 10, 60
 _stderr = pytest.StashKey[int]()
+_caches = pytest.StashKey[str]()
+
+# Neither profile has a deadline. `make test` draws the same examples each time. `make test-slow`
+# draws others each time (--hypothesis-profile=random) and keeps those that fail.
+_UNHURRIED = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True, database=None
+)
+_EXAMPLES = Path(__file__).parents[1] / ".hypothesis" / "examples"
+settings.register_profile("repeatable", _UNHURRIED, derandomize=True)
+settings.register_profile(
+    "random",
+    _UNHURRIED,
+    derandomize=False,
+    database=DirectoryBasedExampleDatabase(_EXAMPLES),
+)
+settings.load_profile("repeatable")
 
 
 def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        # Folders of this run, shared by all its processes: no cache of the user is read or written.
+        config.stash[_caches] = caches = tempfile.mkdtemp(prefix="coarsefine-tests-")
+        os.environ["MPLCONFIGDIR"] = str(Path(caches) / "matplotlib")
+        os.environ["SEARCH_CACHE_DIR"] = str(Path(caches) / "search")
     # While tests run, pytest keeps this stream for itself.
     config.stash[_stderr] = os.dup(2)
     hear_interrupts()
@@ -28,6 +54,17 @@ def hear_interrupts():
 
 def pytest_unconfigure(config):
     os.close(config.stash[_stderr])
+    if _caches in config.stash:
+        shutil.rmtree(config.stash[_caches], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def font_cache():
+    """Build Matplotlib's font cache, because a process that builds it may say so on stderr."""
+    from matplotlib import font_manager
+
+    assert list(Path(os.environ["MPLCONFIGDIR"]).glob("fontlist*.json"))
+    return font_manager
 
 
 @pytest.hookimpl(wrapper=True)

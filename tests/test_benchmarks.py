@@ -28,7 +28,7 @@ def test_a_peer_that_is_none_is_refused_with_those_there_are(named, capsys):
     assert all(peer.name in said for peer in PEERS)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     n_workers=st.integers(1, 60),
     seconds=st.floats(0.1, 100),

@@ -327,7 +327,7 @@ def test_rule_21_a_score_that_strong_penalties_leave_as_it_was_tells_of_none(sea
 
 
 @given(st.lists(st.floats(1e-3, 1.0), min_size=2, max_size=5, unique=True))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_rule_21_the_sum_of_squared_weights_falls_as_the_penalty_grows(strengths):
     strengths = sorted(strengths)
     numbers = tuple(Hyperparameters(l2_strength=s, learning_rate=0.02) for s in strengths)
@@ -433,7 +433,7 @@ def test_rule_12_normalisation_is_fitted_to_the_training_split_and_travels_with_
     ),
     ns=st.none() | st.integers(1, 3000),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_rule_13_length_is_stated_once_and_all_else_is_derived_and_printed(
     n_train, batch_size, length, ns
 ):
@@ -532,7 +532,7 @@ def test_rule_27_early_stopping_is_stated_with_rule_unit_and_what_counts(search)
 
 
 @given(n_train=st.integers(1, 150), batch_size=st.integers(1, 150))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_rule_16_one_epoch_makes_an_update_a_batch(n_train, batch_size):
     data = made_up(n_train=n_train)
     plan = linear_plan(batch_size=min(batch_size, n_train))
@@ -543,7 +543,7 @@ def test_rule_16_one_epoch_makes_an_update_a_batch(n_train, batch_size):
 
 
 @given(n_epochs=st.integers(1, 5), copies=st.integers(1, 3))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_rule_16_gradients_are_means_over_the_batch_made_anew_each_time(n_epochs, copies):
     data = made_up(n_train=40)
     repeated = replace(

@@ -103,7 +103,7 @@ def test_a_forked_child_that_outlives_the_driver_does_not_keep_the_lock(
         "lock.acquire()\n"
         "if os.fork() == 0:\n"
         "    print(os.getpid(), flush=True)\n"
-        "    time.sleep(60)\n"
+        "    time.sleep(600)\n"
         "os._exit(9)\n"
     )
     done = subprocess.Popen(

@@ -75,7 +75,7 @@ def read(path, name="one"):
             storage.close()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(made=st.lists(trials(), max_size=4))
 def test_trials_are_read_as_optuna_reads_them(shared, made):
     study = optuna.create_study(storage=f"sqlite:///{shared}")

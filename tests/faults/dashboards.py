@@ -39,7 +39,7 @@ def dashboard(path):
         finally:
             served.terminate()
             try:
-                served.wait(10)
+                served.wait(60)
             except subprocess.TimeoutExpired:
                 served.kill()
                 served.wait()

@@ -4,7 +4,7 @@ import shutil
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.cli import main
@@ -191,12 +191,10 @@ LOSSES = (
 )
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12)
 @given(data=st.data())
-def test_no_row_can_go_unnoticed(finished, own_folder, data):
-    path = shutil.copy(finished, own_folder / "search.db")
+def test_no_row_can_go_unnoticed(finished, tmp_path_factory, data):
+    path = shutil.copy(finished, tmp_path_factory.mktemp("tampered") / "search.db")
     table = data.draw(st.sampled_from(LOSSES))
     where = "WHERE key = 'uuid'" if table == "study_user_attributes" else ""
     count = rows(path, f"SELECT count(*) FROM {table} {where}")[0][0]
@@ -210,7 +208,7 @@ def test_no_row_can_go_unnoticed(finished, own_folder, data):
         f" ORDER BY {named} LIMIT 1 OFFSET {skip})",
     )
 
-    assert main(["check", "--quiet"]) == 1
+    assert main(["check", "--quiet", "--storage", str(path)]) == 1
 
 
 def test_a_damaged_page_is_found_or_the_file_refused_in_one_line(search, study):

@@ -77,8 +77,6 @@ def test_any_command_line_ends_well(line, before, tmp_path, n):
 
     @settings(
         max_examples=n,
-        deadline=None,
-        database=None,
         suppress_health_check=list(HealthCheck),
     )
     @given(lines())

@@ -117,7 +117,7 @@ def test_workers_do_not_outlive_a_driver_that_was_killed_nor_keep_its_lock(line,
     ours = os.environ | {"PYTHONPATH": str(ROOT)}
     driver = subprocess.Popen(command, cwd=tmp_path, env=ours, stderr=subprocess.PIPE)
     children = f"/proc/{driver.pid}/task/{driver.pid}/children"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     workers = []
     while len(workers) < 3 and time.monotonic() < deadline:  # two, and who looks after resources
         with open(children) as file:  # noqa: PTH123
@@ -131,5 +131,5 @@ def test_workers_do_not_outlive_a_driver_that_was_killed_nor_keep_its_lock(line,
 
     assert again.status == 130, again.err
     while any(os.path.exists(f"/proc/{pid}") for pid in workers):  # noqa: PTH110
-        assert time.monotonic() < deadline + 60
+        assert time.monotonic() < deadline + 600
         time.sleep(0.1)

@@ -89,8 +89,6 @@ def throw_at(read, whole, path, n):
 
     @settings(
         max_examples=n,
-        deadline=None,
-        database=None,
         suppress_health_check=list(HealthCheck),
     )
     @given(harmed(whole))
@@ -205,7 +203,7 @@ def test_checkpoints(n):
     trials = (Hyperparameters(l2_strength=1e-3), Hyperparameters(l2_strength=1e-2))
     whole = state_to_bytes(initial_state(CohortPlan(network, training, trials, seed=0)))
 
-    @settings(max_examples=n, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=n, suppress_health_check=list(HealthCheck))
     @given(harmed(whole))
     def check(contents):
         try:

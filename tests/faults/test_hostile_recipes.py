@@ -61,9 +61,7 @@ def assert_words(error):
 
 
 def often(n):
-    return settings(
-        max_examples=n, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+    return settings(max_examples=n, suppress_health_check=list(HealthCheck))
 
 
 def toml(value):

@@ -269,8 +269,6 @@ def _settings(n, steps):
     return settings(
         max_examples=n,
         stateful_step_count=steps,
-        deadline=None,
-        database=None,
         suppress_health_check=list(HealthCheck),
     )
 

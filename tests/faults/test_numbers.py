@@ -59,7 +59,7 @@ def in_order(ranking):
     "n", [pytest.param(15, id="some"), pytest.param(400, id="many", marks=pytest.mark.slow)]
 )
 def test_any_numbers_end_in_a_ranking_or_in_one_line(search, own_folder, n):
-    @settings(max_examples=n, deadline=None, database=None, suppress_health_check=ALL_CHECKS)
+    @settings(max_examples=n, suppress_health_check=ALL_CHECKS)
     @given(st.data())
     def check(data):
         searched(search, own_folder, data)

@@ -34,6 +34,8 @@ PATIENCE = 4 * MINUTE
 GRACE = 2 * MINUTE
 # How long to listen for more once a command is gone: whoever it left behind may hold its pipes.
 LAST_WORDS = 10.0
+# How faulthandler begins to say where a thread is.
+TRACEBACK = b"most recent call first"
 IMPORTED = (
     "optuna",
     "pandas",
@@ -319,8 +321,12 @@ def _where_is_it(pid, said):
     """Have a process write where each of its threads is, for whoever reads what it said."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGUSR1)
-    deadline = time.monotonic() + 1.0
+    deadline = time.monotonic() + MINUTE
+    written = -1
     while said._open and time.monotonic() < deadline:
+        before, written = written, len(said.texts["err"])
+        if before == written and TRACEBACK in said.texts["err"]:
+            return
         said.read(0.1)
 
 

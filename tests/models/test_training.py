@@ -276,7 +276,7 @@ def test_a_decay_past_zero_is_what_the_formula_says(l2_strength):
     n_epochs=st.integers(1, 3),
     drop_last=st.booleans(),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_an_epoch_makes_as_many_updates_as_there_are_batches(
     batch_size, n_train, n_epochs, drop_last
 ):

@@ -1010,7 +1010,7 @@ def test_files_keep_the_old_contents_where_they_cannot_be_replaced(
     assert sorted(path.name for path in own_folder.iterdir()) == ["old.png", "search.db"]
 
 
-def test_no_display_is_needed_and_nothing_is_said_on_the_way(here, own_folder):
+def test_no_display_is_needed_and_nothing_is_said_on_the_way(here, font_cache):
     code = (
         "import sys\n"
         "from search.cli import main\n"
@@ -1024,7 +1024,6 @@ def test_no_display_is_needed_and_nothing_is_said_on_the_way(here, own_folder):
         "DISPLAY": "",
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "PYTHONWARNINGS": "error",
-        "MPLCONFIGDIR": str(own_folder),
     }
     done = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False

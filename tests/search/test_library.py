@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import studies
@@ -237,7 +237,7 @@ def test_the_recipe_of_a_study_begins_another_one(own_folder):
     assert Recipe(**first.best_params).to_dict()["training"]["lambda"] > 0
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(
     st.fixed_dictionaries(
         {},
@@ -466,7 +466,7 @@ def test_no_text_of_a_database_or_a_recipe_becomes_markup(samples, own_folder):
             assert "<img" in "".join(tags.text)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(), st.text())
 def test_whatever_a_recipe_says_is_shown_as_it_is(name, label):
     from search.library.pages import facts, sections

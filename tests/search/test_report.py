@@ -378,7 +378,7 @@ def blocks_of(text):
 
 
 @given(text=TEXTS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_whatever_a_text_is_the_page_has_the_same_elements_and_shows_it(text):
     page = Page(rendered(written(text, *blocks_of(text)), "html", {}, "f").page.decode())
     plain = Page(rendered(written("a", *blocks_of("a")), "html", {}, "f").page.decode())
@@ -393,7 +393,7 @@ def test_whatever_a_text_is_the_page_has_the_same_elements_and_shows_it(text):
 
 
 @given(text=TEXTS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_a_text_is_markdown_has_the_same_lines_and_columns(text):
     def shape(said):
         report = written(said, *blocks_of(said)[:-1])
@@ -428,7 +428,7 @@ def test_markdown_has_its_figures_beside_it(search, study, own_folder):
 
 
 @given(text=TEXTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_a_text_is_latex_sets_it_as_words(text):
     found = tex(text)
     bare = re.sub(r"\\(textbackslash|[{}$&#%_])", "", found)
@@ -440,7 +440,7 @@ def test_whatever_a_text_is_latex_sets_it_as_words(text):
 
 
 @given(text=TEXTS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_a_text_is_latex_ends_what_it_begins(text):
     source = rendered(written(text, *blocks_of(text)), "tex", {}, "f").page.decode()
     open_ones = []

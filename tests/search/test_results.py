@@ -158,7 +158,7 @@ def rankings(draw):
 
 
 @given(rankings())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_exports_write_what_pandas_would(ranking):
     def neutral(cell):
         formula = isinstance(cell, str) and cell.startswith(tuple("=+-@\t\r\n"))

@@ -300,11 +300,11 @@ def test_the_dashboard_is_there_while_it_trains(search, lab, monkeypatch):
 
     def look():
         base = address["url"].removesuffix("/dashboard")
-        with urlopen(f"{base}/api/studies", timeout=30) as answer:
+        with urlopen(f"{base}/api/studies", timeout=60) as answer:
             seen.append(json.load(answer)["study_summaries"][0]["study_name"])
         delete = Request(f"{base}/api/studies/1", method="DELETE")
         with pytest.raises(HTTPError, match="403"):
-            urlopen(delete, timeout=30)
+            urlopen(delete, timeout=60)
 
     address = {}
     start = serving.Server.start
@@ -320,7 +320,7 @@ def test_the_dashboard_is_there_while_it_trains(search, lab, monkeypatch):
     assert f"dashboard: {address['url']}" in served.err
     assert seen == ["lab/eta/coarse"]
     with pytest.raises(OSError, match="refused"):
-        urlopen(address["url"], timeout=30)
+        urlopen(address["url"], timeout=60)
 
 
 @pytest.mark.parametrize(

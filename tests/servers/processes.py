@@ -202,7 +202,7 @@ def _running(
     finally:
         process.send_signal(signal.SIGQUIT)
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -27,7 +27,7 @@ def other(db: Database) -> Generator[Database]:
 
 def locked_in_the_end(lock: StudyLock) -> None:
     """Take a lock: a server needs a moment to notice that a process has died."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             lock.acquire()

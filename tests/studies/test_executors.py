@@ -19,12 +19,30 @@ from tests.models.samples import made_up
 class Handle:
     """Data that are made where they are opened."""
 
-    def __init__(self, n_train=120, seconds=0.0):
-        self.n_train, self.seconds = n_train, seconds
+    def __init__(self, n_train=120):
+        self.n_train = n_train
 
     def open(self):
-        time.sleep(self.seconds)
         return made_up(self.n_train, dtype=np.float32)
+
+
+class Held(Handle):
+    """Data whose opening is noted in a folder and takes until ``go`` is there."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+    def open(self):
+        (self.folder / str(os.getpid())).touch()
+        while not (self.folder / "go").exists():
+            time.sleep(0.01)
+        return super().open()
+
+    def wait_for(self, n):
+        """Wait until ``n`` processes are opening it."""
+        while len(list(self.folder.iterdir())) < n:
+            time.sleep(0.01)
 
 
 class Deadly(Handle):
@@ -94,12 +112,14 @@ def test_a_worker_that_dies_costs_no_segment(tmp_path):
     assert len(list(tmp_path.iterdir())) == MAX_TRIES - 1
 
 
-def test_a_worker_killed_from_outside_is_replaced():
+def test_a_worker_killed_from_outside_is_replaced(tmp_path):
+    held = Held(tmp_path)
     with ProcessExecutor(2) as executor:
         for key in "ab":
-            executor.submit(segment(key, data=Handle(seconds=1.0)))
-        time.sleep(0.2)
+            executor.submit(segment(key, data=held))
+        held.wait_for(2)
         os.kill(executor.worker_pids()[0], signal.SIGKILL)
+        (tmp_path / "go").touch()
         results = [executor.next_result() for _ in "ab"]
 
     assert sorted(result.key for result in results) == ["a", "b"]
@@ -123,9 +143,10 @@ def test_an_error_in_a_worker_is_raised_by_the_driver():
         assert executor.next_result().key == "a"
 
 
-def test_closing_ends_the_workers_whatever_they_are_doing():
-    executor = ProcessExecutor(1)
-    executor.submit(segment(data=Handle(seconds=60)))
+def test_closing_ends_the_workers_whatever_they_are_doing(tmp_path):
+    executor, held = ProcessExecutor(1), Held(tmp_path)
+    executor.submit(segment(data=held))
+    held.wait_for(1)
     (worker,) = executor._workers
 
     executor.close()

@@ -26,11 +26,6 @@ SHARES = st.integers(0, 360).map(lambda n: n / 360)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "statistics.md"
 
 
-def unhurried(**more):
-    """Let the first example take its time: it works out a quantile that the others reuse."""
-    return settings(deadline=None, **more)
-
-
 def measured(*rows, replicates=None):
     """Return trials of different points with these accuracies, by replicate."""
     return [Measured(i, dict(enumerate(row))) for i, row in enumerate(rows)]
@@ -49,7 +44,6 @@ def ties(trials, n_samples=0, best=None):
 
 
 @given(st.integers(1, 20_000), st.data())
-@unhurried()
 def test_the_interval_of_one_run_is_wilsons(n_samples, data):
     hits = data.draw(st.integers(0, n_samples))
 
@@ -61,7 +55,6 @@ def test_the_interval_of_one_run_is_wilsons(n_samples, data):
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=30))
-@unhurried()
 def test_the_interval_over_replicates_is_students(accuracies):
     low, high = student(accuracies)
 
@@ -88,7 +81,7 @@ def test_quantiles_agree_with_dunnetts_table(place):
 
 
 @given(st.integers(1, 200), st.sampled_from([1, 2, 5, 14, 50]))
-@unhurried(max_examples=20)
+@settings(max_examples=20)
 def test_more_comparisons_and_fewer_degrees_of_freedom_need_wider_margins(n_others, df):
     assert dunnett_quantile(n_others, df) < dunnett_quantile(n_others + 1, df)
     assert dunnett_quantile(n_others, df + 1) < dunnett_quantile(n_others, df)
@@ -119,7 +112,6 @@ def repeated_trials(draw):
 
 
 @given(repeated_trials(), st.randoms())
-@unhurried()
 def test_verdicts_depend_on_no_order_of_trials(trials, random):
     best = best_of(trials)
     order = list(range(len(trials)))
@@ -134,7 +126,6 @@ def test_verdicts_depend_on_no_order_of_trials(trials, random):
 
 
 @given(repeated_trials(), st.lists(st.floats(-0.5, 0.5), min_size=5, max_size=5))
-@unhurried()
 def test_what_a_seed_does_to_all_trials_alike_changes_no_difference(trials, shifts):
     best = best_of(trials)
     moved = [Measured(t.point, {r: a + shifts[r] for r, a in t.accuracies.items()}) for t in trials]
@@ -148,7 +139,6 @@ def test_what_a_seed_does_to_all_trials_alike_changes_no_difference(trials, shif
 
 
 @given(repeated_trials())
-@unhurried()
 def test_the_best_is_tied_exactly_when_another_is(trials):
     best = best_of(trials)
     found = ties(trials, 360)
@@ -158,7 +148,6 @@ def test_the_best_is_tied_exactly_when_another_is(trials):
 
 
 @given(SHARES, st.integers(2, 8), st.integers(1, 5))
-@unhurried()
 def test_equal_accuracies_are_exact_ties(accuracy, n_trials, replicates):
     trials = measured(*[[accuracy] * replicates] * n_trials)
 

@@ -88,11 +88,11 @@ class Browser:
             with suppress(OSError):
                 os.close(end)
         try:
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, 9)
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=60)
 
     def resize(self, width, height):
         """Give the page a size."""

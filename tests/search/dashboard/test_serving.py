@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def fetch(url):
-    with urllib.request.urlopen(url, timeout=30) as reply:
+    with urllib.request.urlopen(url, timeout=60) as reply:
         return reply.read()
 
 
@@ -51,7 +51,7 @@ def test_a_server_gives_its_port_back():
 
 
 def test_it_answers_several_at_once():
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
     def app(environ, start_response):
         both.wait()
@@ -62,7 +62,7 @@ def test_it_answers_several_at_once():
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=10)
+            thread.join(timeout=60)
 
     assert not both.broken
 
@@ -193,7 +193,7 @@ def test_the_command_says_where_it_is_and_ends_cleanly(study, number, status):
             address = process.stdout.readline().split()[-1]
             assert b"Optuna Dashboard" in fetch(address)
             process.send_signal(number)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=60)
         finally:
             process.kill()  # or one that did not end would be waited for
 
@@ -224,7 +224,7 @@ def test_the_command_of_optuna_s_own_reads_the_file_and_cannot_change_it(study):
 
 def patiently(url):
     """Fetch from a server that is about to start."""
-    for _ in range(300):
+    for _ in range(1200):
         try:
             return fetch(url)
         except urllib.error.URLError:

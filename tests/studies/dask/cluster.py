@@ -2,17 +2,20 @@
 
 import contextlib
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from studies.dask_worker import train
 from tests.studies.test_executors import Handle
 
 ROOT = Path(__file__).parents[3]
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 class Cluster:
@@ -87,3 +90,14 @@ class Fatal(Handle):
             (self.marks / str(os.getpid())).touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return super().open()
+
+
+def killed_once(task, sent, marks):
+    """Train a segment on a worker, where the third to be trained is cut short by SIGKILL."""
+    segment, driver = pickle.loads(task)
+    mark = marks / str(len(list(marks.iterdir())))
+    mark.touch()
+    if mark.name == "2":
+        train(replace(segment, n_epochs=1), driver, sent)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return train(segment, driver, sent)

@@ -16,9 +16,11 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture
-def executor(cluster):
+def executor(cluster, monkeypatch):
+    from studies import dask_executor
     from studies.dask_executor import DaskExecutor, scheduler_at
 
+    monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 60.0)
     said = []
     with DaskExecutor(scheduler_at(cluster.address), said=said.append) as made:
         made.lines = said

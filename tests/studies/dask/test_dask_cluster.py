@@ -219,7 +219,7 @@ def test_a_search_waits_for_workers_and_trains_encrypted_until_the_scheduler_is_
     starting = threading.Thread(
         target=cluster.add_workers, args=(1, "--host", "tls://127.0.0.1", *words)
     )
-    monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 60.0)
     try:
         assert cluster.address.startswith("tls://")
         with pytest.raises(StudyError, match="needs --scheduler-ca"):
@@ -239,6 +239,8 @@ def test_a_search_waits_for_workers_and_trains_encrypted_until_the_scheduler_is_
 
             starting.join()
             executor.submit(segment(n_epochs=3))
+            # Nobody is left to take leave of.
+            monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 2.0)
             os.killpg(cluster.processes[0].pid, signal.SIGKILL)
             os.killpg(cluster.processes[1].pid, signal.SIGKILL)
             with pytest.raises(StudyError, match=r"scheduler at tls://.* is gone"):

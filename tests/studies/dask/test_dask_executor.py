@@ -1,9 +1,5 @@
 """Segments on a cluster: the same bits as here, and no segment lost."""
 
-import os
-import signal
-import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -12,7 +8,7 @@ from db import repository
 from models.cohort import state_to_bytes
 from models.data import DataSpec, prepare
 from models.errors import ModelError
-from studies import runs
+from studies import dask_executor, running, runs
 from studies.errors import StudyError
 from studies.executors import MAX_TRIES, InlineExecutor
 from studies.stages import StageRequest
@@ -27,16 +23,6 @@ def curves(database, study):
     rows = [row._replace(**times) for row in repository.epoch_rows(database, study=study)]
     assert rows
     return [repr(row) for row in rows]
-
-
-def kill_one_at_work(executor):
-    """Kill workers until one of them was at a segment."""
-    while not executor.n_under_way:
-        time.sleep(0.01)
-    while not executor.n_lost:
-        time.sleep(0.2)
-        os.kill(executor.worker_pids()[0], signal.SIGKILL)
-        time.sleep(0.5)
 
 
 def test_a_cluster_and_this_process_train_the_same_bits(executor):
@@ -66,22 +52,26 @@ def test_segments_are_carried_on_from_their_state(executor):
 
 
 def test_a_search_whose_worker_is_killed_in_a_segment_ends_with_the_same_bits(
-    bench, executor, monkeypatch
+    bench, executor, monkeypatch, tmp_path
 ):
     # The plan decides the bits: it is made for as many cores as there are workers.
     monkeypatch.setattr(runs, "n_cores", lambda: 2)
     asked = StageRequest(values=(1e-4, 1e-3, 1e-2, 1e-1))
-    # Long enough for a segment to be killed in its middle.
-    long = {"training__epochs": 300, "training__eta": 0.05}
-    here = bench.coarse(asked, name="here", **long)
-    killer = threading.Thread(target=kill_one_at_work, args=(executor,))
-    killer.start()
+    here = bench.coarse(asked, name="here", training__epochs=30)
+    (marks := tmp_path / "marks").mkdir()
+    killing = f"killed_once(task, sent, __import__('pathlib').Path({str(marks)!r}))"
+    module = "__import__('importlib').import_module('tests.studies.dask.cluster')"
+    monkeypatch.setattr(dask_executor, "TRAIN", f"{module}.{killing}")
+    monkeypatch.setattr(running, "FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(running, "SEGMENT_SECONDS", 0.0)
 
     there = bench.coarse(
-        asked, name="there", means=bench.means(executor=executor, planned_for=2), **long
+        asked,
+        name="there",
+        means=bench.means(executor=executor, planned_for=2),
+        training__epochs=30,
     )
 
-    killer.join()
     assert executor.n_lost >= 1
     first, second = (comparable(bench.ranking(outcome.study)) for outcome in (here, there))
     assert first["trials"] == second["trials"]
