@@ -10,7 +10,8 @@ import optuna
 from optuna.artifacts import FileSystemArtifactStore
 from optuna.storages import RDBStorage
 
-from db.engine import Database, connect_sqlite
+from db import sqlite_files
+from db.engine import Database
 from db.optuna_reading import ReadingStorage
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def optuna_dashboard(
     if database.path is not None:
         # As everywhere: what writes begins with the write lock and need not be upgraded to it.
         kwargs["creator"] = partial(
-            connect_sqlite,
+            sqlite_files.connect,
             database.path,
             read_only=database.read_only,
             isolation_level=None if database.read_only else "IMMEDIATE",

@@ -1,17 +1,17 @@
 """Open the database: checks first, then one engine with the settings every writer needs."""
 
+import errno
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
-import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -22,14 +22,13 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import Session
 
-from db import backup, schema, server_errors, urls
+from db import backup, schema, server_errors, sqlite_files, urls
 from db.errors import StorageError, StorageUrlError
+from db.sqlite_files import SharedFile
 
 DEFAULT_URL: Final = "sqlite:///search.db"
 ENVIRONMENT_VARIABLE: Final = "SEARCH_STORAGE"
-BUSY_SECONDS: Final = 60.0
 
-_HEADER: Final = b"SQLite format 3\x00"
 _FIRST_COMMAND: Final = "python -m search lambda --coarse"
 
 
@@ -71,6 +70,8 @@ def storage_url(text: str | None) -> str:
 class Database:
     """An open database. The engine is SQLAlchemy's; ``path`` is ``None`` unless it is SQLite's.
 
+    All handles of one SQLite file in a process share its connections.
+
     Attributes:
         url: SQLAlchemy URL, with its password if it has one: never print it, print ``label``.
         label: What messages call it.
@@ -84,8 +85,9 @@ class Database:
     label: str
     read_only: bool
     connect: Callable[[], sqlite3.Connection] | None
-    _identity: tuple[int, int] | None
+    _shared: SharedFile | None = field(repr=False)
     guards: list[Callable[[Session], None]] = field(default_factory=list)
+    _user: object = field(default_factory=object, repr=False)
 
     def __enter__(self) -> Self:
         return self
@@ -108,8 +110,14 @@ class Database:
         return servers.engine_options(make_url(self.url))
 
     def close(self) -> None:
-        """Close all connections; the last one folds SQLite's write-ahead log into the file."""
-        self.engine.dispose()
+        """Close this handle, and all connections if no other handle of the file is open.
+
+        The last connection to a file folds SQLite's write-ahead log into it.
+        """
+        if self._shared is None:
+            self.engine.dispose()
+        else:
+            self._shared.release(self._user)
 
     @contextmanager
     def session(self) -> Generator[Session]:
@@ -166,7 +174,7 @@ class Database:
 
     def _check_still_there(self) -> None:
         # SQLite would go on writing into a file that has no name any more.
-        if self.path is not None and _identity(self.path) != self._identity:
+        if self._shared is not None and not self._shared.is_there():
             raise StorageError(
                 f"{self.label} was removed or replaced while in use; put it back, or start again"
             )
@@ -226,15 +234,16 @@ def _open_sqlite(
         raise StorageError(
             f"storage must be a file that stays, got {url}; use a path such as {DEFAULT_URL}"
         )
-    path = Path(name)
-    label = str(path)
-    exists = _check_place(path, create=create and not read_only)
+    label = str(Path(name))
+    exists = _check_place(Path(name), create=create and not read_only)
+    # Resolved once, so that a change of the working folder does not move the database, and links
+    # lead to the file beside which SQLite keeps its log.
+    path = Path(name).resolve()
+    revision = None
     if exists:
-        _check_header(path)
+        _check_names(path, label)
         with explained(label):
-            revision = _check_contents(path)
-    else:
-        revision = None
+            revision = _check_contents(path, label)
     if revision is None and (not create or read_only):
         raise _no_studies(label)
     schema.check_revision(revision, label, older=older or not read_only)
@@ -245,31 +254,28 @@ def _open_sqlite(
             raise StorageError(
                 f"the folder {path.parent} is read-only; make it writable or name another file"
             )
-
-    # Resolved once, so that a change of the working folder does not move the database.
-    path = path.resolve()
-
-    def connect() -> sqlite3.Connection:
-        return connect_sqlite(path, read_only=read_only)
-
-    engine = _engine(url, connect)
-    try:
-        with explained(label):
+    user = object()
+    with explained(label):
+        if not exists:
+            sqlite_files.make(path)
+        shared = sqlite_files.share(path, user, writing=not read_only)
+        try:
             if not read_only:
-                _use_write_ahead_log(engine)
+                sqlite_files.use_write_ahead_log(shared.engine)
             if revision != schema.HEAD and not read_only:
-                _migrate_sqlite(engine, path, label, said)
-    except BaseException:
-        engine.dispose()
-        raise
+                _migrate_sqlite(shared.engine, shared.path, label, said)
+        except BaseException:
+            shared.release(user)
+            raise
     return Database(
-        engine=engine,
-        url=url.set(database=str(path)).render_as_string(hide_password=False),
-        path=path,
+        engine=shared.engine.execution_options(query_only=True) if read_only else shared.engine,
+        url=url.set(database=str(shared.path)).render_as_string(hide_password=False),
+        path=shared.path,
         label=label,
         read_only=read_only,
-        connect=connect,
-        _identity=_identity(path),
+        connect=partial(sqlite_files.connect, shared.path, read_only=read_only),
+        _shared=shared,
+        _user=user,
     )
 
 
@@ -297,76 +303,6 @@ def _migrate_sqlite(
         )
 
 
-def connect_sqlite(
-    path: Path, *, read_only: bool = False, isolation_level: Literal["IMMEDIATE"] | None = None
-) -> sqlite3.Connection:
-    """Return a connection with this project's settings.
-
-    Args:
-        path: The file; made if it is missing, unless ``read_only``.
-        read_only: Refuse to change anything.
-        isolation_level: ``None`` leaves transactions to the caller; ``"IMMEDIATE"`` lets Python
-            open them, with the write lock, before the first change.
-    """
-    connection = sqlite3.connect(
-        _uri(path, _reading_mode(path)) if read_only else _uri(path, "mode=rwc"),
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=isolation_level,
-        # SQLAlchemy's pool hands a connection to one thread at a time.
-        check_same_thread=False,
-    )
-    try:
-        # SQLite leaves foreign keys unchecked unless each connection asks.
-        connection.execute("PRAGMA foreign_keys = ON")
-        # Safe against the death of a process in WAL mode, and far fewer waits for the disk.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        if read_only:
-            connection.execute("PRAGMA query_only = ON")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _reading_mode(path: Path) -> str:
-    """Return how to open ``path`` so that reading leaves nothing behind.
-
-    A reader that may write cleans up after itself: the last to leave folds the write-ahead log in
-    and removes it; ``mode=ro`` would leave it and an index file. ``query_only`` forbids changes.
-    Where the folder is read-only nothing can be left and, without a log, nobody writes.
-    """
-    if os.access(path.parent, os.W_OK) and os.access(path, os.W_OK):
-        return "mode=rw"
-    return "mode=ro" if _beside(path, "-wal").exists() else "mode=ro&immutable=1"
-
-
-def _engine(url: URL, connect: Callable[[], sqlite3.Connection]) -> Engine:
-    engine = sa.create_engine(url, creator=connect)
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    return engine
-
-
-def _use_write_ahead_log(engine: Engine) -> None:
-    # The switch needs the file for itself for a moment and does not wait for it by itself. Some
-    # network disks cannot do it at all: slower, but correct.
-    deadline = time.monotonic() + 5
-    with closing(engine.raw_connection()) as connection:
-        while True:
-            try:
-                connection.cursor().execute("PRAGMA journal_mode = WAL").fetchone()
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-
-
 def _check_place(path: Path, *, create: bool) -> bool:
     """Return whether there is a file; refuse places where none can be."""
     try:
@@ -386,62 +322,53 @@ def _check_place(path: Path, *, create: bool) -> bool:
     return False
 
 
-def _check_header(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            header = file.read(len(_HEADER))
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error
-    # A process killed between making the file and filling it leaves it empty.
-    if header not in {_HEADER, b""}:
-        raise StorageError(f"{path} is no SQLite database; it was left as it is; name another file")
+def _check_names(path: Path, label: str) -> None:
+    """Refuse a file that has several names.
+
+    SQLite keeps its log beside the name that a file was opened by: who opens another name does not
+    see what is in the log, and damages the file by writing.
+    """
+    names = path.stat().st_nlink
+    if names > 1:
+        raise StorageError(
+            f"{label} has {names} names (hard links), by which SQLite would damage it; remove the"
+            " other names, or work on a copy"
+        )
 
 
-def _check_contents(path: Path) -> str | None:
+def _check_contents(path: Path, label: str) -> str | None:
     """Return the schema revision in ``path``, ``None`` if our tables are not there.
 
     Raises:
-        StorageError: If the tables there are another program's.
+        StorageError: If it is no SQLite database, or the tables there are another program's.
     """
-    with closing(_inspect(path)) as connection:
-        tables = {
-            str(name)
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
-            if not str(name).startswith("sqlite_")
-        }
-        if schema.VERSION_TABLE in tables:
-            row = connection.execute(schema.SELECT_REVISION).fetchone()
-            return None if row is None else str(row[0])
+    try:
+        with closing(sqlite_files.inspect(path)) as connection:
+            tables = {
+                str(name)
+                for (name,) in connection.execute(
+                    "SELECT name FROM sqlite_master WHERE type='table'"
+                )
+                if not str(name).startswith("sqlite_")
+            }
+            if schema.VERSION_TABLE in tables:
+                row = connection.execute(schema.SELECT_REVISION).fetchone()
+                return None if row is None else str(row[0])
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            raise StorageError(
+                f"{label} is no SQLite database, or a damaged one; it was left as it is; name"
+                " another file, or restore a copy"
+            ) from error
+        if not os.access(path, os.R_OK):
+            raise StorageError(f"{label} cannot be read: {os.strerror(errno.EACCES)}") from error
+        raise
     if tables and not tables >= schema.OPTUNA_MARKS:
         raise StorageError(
-            f"{path} belongs to another program (it holds the table {min(tables)!r});"
+            f"{label} belongs to another program (it holds the table {min(tables)!r});"
             " it was left as it is; name another file"
         )
     return None
-
-
-def _inspect(path: Path) -> sqlite3.Connection:
-    # Neither folds in nor leaves a write-ahead log: another program's file stays as it is.
-    mode = "mode=ro" if _beside(path, "-wal").exists() else _reading_mode(path)
-    connection = sqlite3.connect(_uri(path, mode), uri=True, timeout=BUSY_SECONDS)
-    connection.execute("PRAGMA query_only = ON")
-    return connection
-
-
-def _uri(path: Path, query: str) -> str:
-    return f"{path.absolute().as_uri()}?{query}"
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 # ------------------------------------------------------------------------------------- servers
@@ -486,7 +413,7 @@ def _open_server(
         label=label,
         read_only=read_only,
         connect=None,
-        _identity=None,
+        _shared=None,
     )
 
 

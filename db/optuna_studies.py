@@ -27,7 +27,8 @@ from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from db.engine import Database, connect_sqlite, explained
+from db import sqlite_files
+from db.engine import Database, explained
 from db.errors import StorageError
 from db.lock import tables_lock
 from db.repository.measurements import get_measurement, set_measurement
@@ -578,7 +579,7 @@ def _storage(database: Database) -> RDBStorage:
         # Python opens transactions with SQLite's write lock: readers never have to upgrade to
         # writers, which is where "database is locked" comes from despite a timeout.
         engine_kwargs["creator"] = partial(
-            connect_sqlite, database.path, isolation_level="IMMEDIATE"
+            sqlite_files.connect, database.path, isolation_level="IMMEDIATE"
         )
     with tables_lock(database):
         # Optuna compares its schema with the file's at each opening, which takes longer (0.2 s)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from db.open_files import is_open
 from studies.dimensions import VARIANT, Dimension, parameter
 from studies.errors import RecipeError, SpaceError
 from studies.grids import cumulative, one_at_a_time, variants_of
@@ -264,6 +265,8 @@ def _folder() -> Any:
 def _text(path: Path) -> str:
     if path.is_dir():
         raise RecipeError(f"a lab must be a TOML file, got the folder {path}")
+    if is_open(path):
+        raise RecipeError(f"a lab must be a TOML file, got the database {path}")
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

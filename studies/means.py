@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.engine import Database
+from db.open_files import is_open
 from models.data import PreparedData, Progress, prepare
 from models.data.spec import DataSpec
+from studies.errors import StudyError
 from studies.executors import Executor, ProcessExecutor, make_executor, n_cores
 from studies.recipe import Recipe
 from studies.running import Observer, Quiet
@@ -70,5 +72,11 @@ class Means:
 def prepared(
     spec: DataSpec, data_dir: Path | None = None, progress: Progress | None = None
 ) -> PreparedData:
-    """Return the data that is asked for."""
+    """Return the data that is asked for.
+
+    Raises:
+        StudyError: If they are a database that is open, which only SQLite may open.
+    """
+    if is_open(Path(spec.name)):
+        raise StudyError(f"data must be a file of samples, got the database {spec.name}")
     return prepare(spec, data_dir=data_dir, progress=progress)

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from db.open_files import is_open
 from models.data.catalogue import CATALOGUE
 from models.data.spec import SPLIT_METHODS, NormalisationName, SplitMethod
 from models.specs import (
@@ -489,6 +490,8 @@ def nested(flags: Mapping[str, Any]) -> Stated:
 def _read(path: Path) -> Stated:
     if path.is_dir():
         raise RecipeError(f"a recipe must be a TOML file, got the folder {path}")
+    if is_open(path):
+        raise RecipeError(f"a recipe must be a TOML file, got the database {path}")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

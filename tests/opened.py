@@ -1,0 +1,49 @@
+"""Who opens a database's file in this process, and which of its locks are held."""
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_watched: list[tuple[Path, list[str]]] = []
+
+
+def _hear(event: str, arguments: tuple[object, ...]) -> None:
+    """Note the ``open`` of a watched file. SQLite opens files without Python's knowledge."""
+    if event != "open" or not _watched or not isinstance(arguments[0], str | bytes | os.PathLike):
+        return
+    with suppress(OSError, ValueError):
+        status = Path(os.fsdecode(arguments[0])).stat()
+        for path, opened in _watched:
+            for part in (path, f"{path}-wal", f"{path}-shm"):
+                with suppress(OSError):
+                    there = Path(part).stat()
+                    if (there.st_dev, there.st_ino) == (status.st_dev, status.st_ino):
+                        opened.append(f"{os.fspath(arguments[0])!r}, mode {arguments[1]!r}")
+
+
+sys.addaudithook(_hear)
+
+
+@contextmanager
+def opens_of(path: Path) -> Generator[list[str]]:
+    """Yield a list of the times that anything but SQLite opens a database's file in the block."""
+    watched = (path, [])
+    _watched.append(watched)
+    try:
+        yield watched[1]
+    finally:
+        _watched.remove(watched)
+
+
+def locks_of(path: Path) -> set[tuple[str, str]]:
+    """Return the locks that this process has on a file: kind and first byte."""
+    found = set()
+    for line in Path("/proc/locks").read_text().splitlines():
+        # 1: POSIX ADVISORY READ 5664 fe:00:2148532 128 128
+        words = line.split()
+        kind, pid, inode = words[1], int(words[4]), int(words[5].rpartition(":")[2])
+        if (kind, pid, inode) == ("POSIX", os.getpid(), path.stat().st_ino):
+            found.add((words[3], words[6]))
+    return found
