@@ -56,8 +56,21 @@ def _interpreter() -> str:
 
 
 def said(message: object) -> str:
-    """Return a message of the lower floors, which name commands as ``python -m search``."""
-    return str(message).replace(_MODULE, program())
+    """Return a message of the lower floors, which name commands as ``python -m search``.
+
+    Settings of a recipe become options.
+    """
+    from models.errors import DataError
+
+    text = message.in_words(_option) if isinstance(message, DataError) else str(message)
+    return text.replace(_MODULE, program())
+
+
+def _option(key: str, value: str) -> str:
+    from studies.recipe_errors import flag_of
+
+    flag = flag_of(key)
+    return flag.replace("--", "--no-") if value == "false" else f"{flag} {value}"
 
 
 def exit_status(error: Exception) -> int | None:

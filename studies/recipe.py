@@ -25,7 +25,14 @@ from pydantic import (
 
 from db.open_files import is_open
 from models.data.catalogue import CATALOGUE
-from models.data.spec import SPLIT_METHODS, NormalisationName, SplitMethod
+from models.data.spec import (
+    SPLIT_METHODS,
+    CategoricalName,
+    DecimalName,
+    MissingName,
+    NormalisationName,
+    SplitMethod,
+)
 from models.specs import (
     INITIALISATIONS,
     OPTIMIZERS,
@@ -73,6 +80,11 @@ class DataRecipe(_Section):
         validation: Number or fraction of validation samples; ``None`` where the split is canonical.
         stratified: Keep each class's share; ``None`` where the split is not random.
         label: The column of labels of a table.
+        header: Whether a table of text has a line of names; ``None`` is yes. These four keys and
+            ``label`` play a part with tables alone.
+        decimal: What stands before decimals; ``None`` is a point.
+        categorical: What becomes of columns of words; ``None`` refuses them.
+        missing: What becomes of missing values; ``None`` refuses them.
     """
 
     name: Annotated[str, Field(min_length=1)] = "digits"
@@ -82,6 +94,10 @@ class DataRecipe(_Section):
     stratified: bool | None = None
     normalisation: NormalisationName = "standardise"
     label: str | None = None
+    header: bool | None = None
+    decimal: DecimalName | None = None
+    categorical: CategoricalName | None = None
+    missing: MissingName | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -293,6 +309,7 @@ _EXISTING: dict[str, tuple[str, ...]] = {
     "schedule": SCHEDULES,
     "refit": ("train+validation", "none"),
 }
+_OF_TABLES = ("header", "decimal", "categorical", "missing")
 _CHOICES: Stated = {
     "split": "random",
     "initialisation": "he",
@@ -407,8 +424,10 @@ def final_recipe(recipe: Recipe) -> Recipe:
 def to_json(recipe: Recipe) -> Stated:
     """Return the recipe as JSON has it: sections and keys as users write them."""
     stated = recipe.model_dump(mode="json", by_alias=True)
-    # Nor do recipes have these of before there were trainers of one's own.
+    # Recipes of before had none of these, and those that do not use them are still the same.
     unused = [key for key in ("trainer", "params") if not stated[key]]
+    of_tables = [key for key in _OF_TABLES if stated["data"][key] is None]
+    stated["data"] = {key: value for key, value in stated["data"].items() if key not in of_tables}
     return {key: value for key, value in stated.items() if key not in unused}
 
 

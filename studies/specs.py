@@ -56,6 +56,10 @@ def to_data_spec(recipe: Recipe) -> DataSpec:
         normalisation=data.normalisation,
         precision=recipe.training.precision,
         label=data.label,
+        header=data.header is not False,
+        decimal=data.decimal or ".",
+        categorical=data.categorical,
+        missing=data.missing,
     )
 
 

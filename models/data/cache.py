@@ -2,29 +2,37 @@
 
 import atexit
 import errno
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from models.data.block_sums import checksum
+from models.data.paths import expanded
 from models.errors import DataError
 
 META = "meta.json"
+_SUMS, _OWN_SUM = "checksums", "checksum"
 _TEMPORARY = ".tmp-"
 _ABANDONED_SECONDS = 24 * 3600
 _DEFAULT_LIMIT_GB = 8.0
 
 # Made when no cache folder can be written; one a process, removed when it ends.
 _fallback: Path | None = None
+# Files that were compared with their checksums in this process, and how they were then.
+_verified: set[tuple[str, int, int, int]] = set()
 
 
 def cache_dir() -> Path:
     """Return the cache folder, made if need be; a temporary one where it cannot be written."""
+    if not _has_home():
+        return _temporary_cache_dir()
     root = _wanted_cache_dir()
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -36,22 +44,30 @@ def cache_dir() -> Path:
 
 def cache_warnings() -> tuple[str, ...]:
     """Return a line for the user if the cache folder cannot be written."""
-    if cache_dir() == _fallback:
-        line = (
-            f"the cache folder {_wanted_cache_dir()} cannot be written, so data is decoded anew "
-            "each time; name another with SEARCH_CACHE_DIR"
-        )
-        return (line,)
-    return ()
+    if cache_dir() != _fallback:
+        return ()
+    if _has_home():
+        reason = f"the cache folder {_wanted_cache_dir()} cannot be written"
+    else:
+        reason = "the user has no home folder to keep a cache in"
+    return (f"{reason}, so data is decoded anew each time; name a folder with SEARCH_CACHE_DIR",)
 
 
 def _wanted_cache_dir() -> Path:
     chosen = os.environ.get("SEARCH_CACHE_DIR")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return expanded(chosen).absolute()
     from platformdirs import user_cache_path
 
     return user_cache_path("coarsefine", appauthor=False)
+
+
+def _has_home() -> bool:
+    """Return whether the cache folder was named, or the user has a home to keep one in."""
+    if os.environ.get("SEARCH_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME"):
+        return True
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  # Path.expanduser raises without a user
+    return home.is_absolute() and home.is_dir()
 
 
 def _temporary_cache_dir() -> Path:
@@ -69,7 +85,10 @@ def _remove_if_owner(folder: Path, pid: int) -> None:
 
 
 def read_meta(folder: Path) -> dict[str, Any] | None:
-    """Return what is noted of an entry; ``None`` if there is no whole entry."""
+    """Return what is noted of an entry; ``None`` if there is no whole entry.
+
+    Of the files, sizes are compared; ``damaged`` compares contents.
+    """
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -77,7 +96,7 @@ def read_meta(folder: Path) -> dict[str, Any] | None:
     if not isinstance(meta, dict):
         return None
     sizes = meta.get("files")
-    if not isinstance(sizes, dict):
+    if not isinstance(sizes, dict) or meta.get(_OWN_SUM) != _sum_of_notes(meta):
         return None
     for name, size in sizes.items():
         try:
@@ -86,6 +105,44 @@ def read_meta(folder: Path) -> dict[str, Any] | None:
         except OSError:
             return None
     return meta
+
+
+def damaged(folder: Path, names: Collection[str]) -> list[str]:
+    """Return the files of an entry whose contents are not what was written.
+
+    Each file is looked at once a process.
+
+    Args:
+        folder: An entry that ``read_meta`` finds whole.
+        names: Files in it.
+    """
+    meta = read_meta(folder)
+    sums = {} if meta is None else meta[_SUMS]
+    wrong = []
+    for name in names:
+        path = folder / name
+        try:
+            stat = path.stat()
+            seen = (str(path), stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
+            if seen in _verified:
+                continue
+            if checksum(path) == sums.get(name):
+                _verified.add(seen)
+                continue
+        except OSError:
+            pass
+        wrong.append(name)
+    return wrong
+
+
+def discard(folder: Path) -> None:
+    """Remove an entry, so that it is made again."""
+    _remove(folder)
+
+
+def _sum_of_notes(meta: dict[str, Any]) -> str:
+    notes = {name: value for name, value in meta.items() if name != _OWN_SUM}
+    return hashlib.sha256(json.dumps(notes, sort_keys=True).encode()).hexdigest()
 
 
 def store(kind: str, key: str, write: Callable[[Path], dict[str, Any]]) -> Path:
@@ -104,7 +161,12 @@ def store(kind: str, key: str, write: Callable[[Path], dict[str, Any]]) -> Path:
         temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
         try:
             meta = write(temporary)
-            meta["files"] = {file.name: file.stat().st_size for file in temporary.iterdir()}
+            files = sorted(temporary.iterdir())
+            meta["files"] = {file.name: file.stat().st_size for file in files}
+            meta[_SUMS] = {file.name: checksum(file) for file in files}
+            # As read back: JSON makes lists of tuples.
+            meta = json.loads(json.dumps(meta))
+            meta[_OWN_SUM] = _sum_of_notes(meta)
             (temporary / META).write_text(json.dumps(meta, indent=1), encoding="utf-8")
             _put(temporary, final)
         finally:

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from models.data.paths import check_text, expanded
 from models.errors import DataError
 
 FILE_ENDINGS = (".npz", ".csv", ".parquet")
+# What else tables of text are called; all are read as .csv files are.
+_OTHER_ENDINGS = (".tsv", ".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip", ".tsv.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,11 @@ CATALOGUE: dict[str, DatasetInfo] = {
 }
 
 
+def is_file_name(name: str) -> bool:
+    """Return whether a name ends as data files do."""
+    return name.lower().endswith((*FILE_ENDINGS, *_OTHER_ENDINGS))
+
+
 def meaning(name: str, data_dir: Path | None = None) -> DatasetInfo | Path:
     """Return the data set of that name, or the path of the existing file that ``name`` is.
 
@@ -206,16 +214,25 @@ def meaning(name: str, data_dir: Path | None = None) -> DatasetInfo | Path:
     """
     if name in CATALOGUE:
         return CATALOGUE[name]
-    path = Path(name).expanduser()
-    if not path.exists() and data_dir is not None and (data_dir / path).exists():
-        path = data_dir / path
-    if path.is_dir():
+    check_text("data", name)
+    path = expanded(name)
+    try:
+        if not path.exists() and data_dir is not None and (data_dir / path).exists():
+            path = data_dir / path
+        exists, is_folder, is_file = path.exists(), path.is_dir(), path.is_file()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"data cannot be read: {reason}: {name[:60]}") from None
+    if is_folder:
         raise DataError(f"data must be a data set's name or a file, got the folder {path}")
-    if path.exists():
-        if path.suffix.lower() not in FILE_ENDINGS:
+    if exists:
+        if not is_file:
+            raise DataError(f"data must be a regular file, got the pipe or device {path}")
+        check_text("data", path.absolute())
+        if not is_file_name(path.name):
             raise DataError(f"data files must end in {', '.join(FILE_ENDINGS)}, got {path}")
         return path
-    if path.suffix.lower() in FILE_ENDINGS or len(path.parts) > 1:
+    if is_file_name(path.name) or len(path.parts) > 1:
         raise DataError(f"data must be a data set's name or an existing file, got {name}")
     raise DataError(unknown_name(name))
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from models.data.catalogue import DatasetInfo
 from models.data.files import looks_like, opened, reading
+from models.data.labels import checked_labels
 from models.data.progress import Progress
-from models.data.raw import RawData, checked_labels, differing_files
+from models.data.raw import RawData, differing_files
 from models.errors import DataError
 
 TRAIN_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))

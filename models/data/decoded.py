@@ -2,7 +2,9 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+import json
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,22 +15,21 @@ from numpy.typing import NDArray
 from models.data import cache
 from models.data.catalogue import DatasetInfo, meaning
 from models.data.cifar import read_cifar
+from models.data.columns import Column
 from models.data.digits import read_digits
 from models.data.download import find_or_download, require
 from models.data.idx import read_idx_dataset
 from models.data.locate import checked_data_dir
 from models.data.npz import read_npz
 from models.data.progress import Progress
-from models.data.raw import RawData
+from models.data.raw import RawData, Samples
 from models.data.spec import DataSpec
 from models.data.splits import set_aside_test
 from models.data.tabular import read_table
 from models.errors import DataError
 
 # Part of every key: raise it when what is written changes.
-_FORMAT = 1
-
-Samples = NDArray[np.uint8] | NDArray[np.float32]
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Decoded:
         n_test: Number of samples of the test set.
         value_range: Lowest and highest value a feature can have, where that is known.
         canonical: Sizes of the data set's own training and validation parts.
+        feature_names: Of the columns of a table; empty where they have none.
+        columns: What the columns of ``x`` hold, where words or gaps are among them.
     """
 
     folder: Path
@@ -53,6 +56,8 @@ class Decoded:
     value_range: tuple[float, float] | None
     canonical: tuple[int, int] | None
     warnings: tuple[str, ...]
+    feature_names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] | None = None
 
     def x(self) -> Samples:
         """Return the samples outside the test set, ``(N, D)``, mapped into memory."""
@@ -70,43 +75,78 @@ def mapped(path: Path) -> Samples:
     return array
 
 
-def decode(spec: DataSpec, data_dir: Path | None, *, download: bool, progress: Progress) -> Decoded:
+def decode(
+    spec: DataSpec,
+    data_dir: Path | None,
+    *,
+    download: bool,
+    progress: Progress,
+    needed: Sequence[str] = (),
+) -> Decoded:
     """Return the data set that ``spec`` names, decoded into the cache if it is not there yet.
+
+    Args:
+        spec: The data set.
+        data_dir: Folder to look for its files in first.
+        download: Whether to download files that are nowhere.
+        progress: Told of downloads and of archives being unpacked.
+        needed: Arrays that the caller is going to read; if they are damaged in the cache, the
+            data set is decoded again.
 
     Raises:
         DataError: If it is unknown, nowhere, or damaged.
     """
     data_dir = checked_data_dir(data_dir)
     source = meaning(spec.name, data_dir)
+    is_table = isinstance(source, Path) and source.suffix.lower() != ".npz"
+    if spec.of_tables and not is_table:
+        if spec.label is not None:
+            what = "a label column is"
+        else:
+            what = f"{', '.join(spec.of_tables)}: such options are"
+        name = source if isinstance(source, Path) else source.name
+        raise DataError(f"{what} for .csv and .parquet files, got {name}")
     if isinstance(source, Path):
-        if source.suffix.lower() == ".npz" and spec.label is not None:
-            raise DataError(f"a label column is for .csv and .parquet files, got {source}")
-        return _decoded(
-            source.stem,
-            str(source),
-            _identity({source.name: source}) | {"label": spec.label},
-            lambda: (
-                read_npz(source)
-                if source.suffix.lower() == ".npz"
-                else read_table(source, spec.label)
-            ),
-        )
-    if spec.label is not None:
-        raise DataError(f"a label column is for .csv and .parquet files, got {source.name}")
-    return _named(source, data_dir, download, progress)
+        identity = _identity({source.name: source})
+        if is_table:
+            identity |= {"label": spec.label} | spec.of_tables
+        return _decoded(source.stem, str(source), identity, lambda: _read_own(source, spec), needed)
+    return _named(source, data_dir, download, progress, needed)
 
 
-def _named(info: DatasetInfo, data_dir: Path | None, download: bool, progress: Progress) -> Decoded:
+def _read_own(path: Path, spec: DataSpec) -> RawData:
+    if path.suffix.lower() == ".npz":
+        return read_npz(path)
+    return read_table(
+        path,
+        spec.label,
+        header=spec.header,
+        decimal=spec.decimal,
+        categorical=spec.categorical,
+        missing=spec.missing,
+    )
+
+
+def _named(
+    info: DatasetInfo,
+    data_dir: Path | None,
+    download: bool,
+    progress: Progress,
+    needed: Sequence[str],
+) -> Decoded:
     if info.layout == "embedded":
         from importlib.metadata import version
 
-        identity = {"scikit-learn": version("scikit-learn")}
-        return _decoded(info.name, info.name, identity, lambda: read_digits(info))
+        own = {"scikit-learn": version("scikit-learn")}
+        return _decoded(info.name, info.name, own, lambda: read_digits(info), needed)
     found = find_or_download(info, data_dir, progress) if download else require(info, data_dir)
-    identity = _identity(found.files)
-    if info.layout == "idx":
-        return _decoded(info.name, info.name, identity, lambda: read_idx_dataset(info, found.files))
-    return _decoded(info.name, info.name, identity, lambda: read_cifar(info, found.place, progress))
+
+    def read() -> RawData:
+        if info.layout == "idx":
+            return read_idx_dataset(info, found.files)
+        return read_cifar(info, found.place, progress)
+
+    return _decoded(info.name, info.name, _identity(found.files), read, needed)
 
 
 def _identity(files: dict[str, Path]) -> dict[str, Any]:
@@ -114,17 +154,32 @@ def _identity(files: dict[str, Path]) -> dict[str, Any]:
     identity = {}
     for name, path in files.items():
         stat = path.stat()
-        identity[name] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+        # Tools that copy times (cp -p, rsync -t, unzip) copy neither of the last two.
+        identity[name] = [
+            str(path.resolve()),
+            stat.st_size,
+            stat.st_mtime_ns,
+            stat.st_ctime_ns,
+            stat.st_ino,
+        ]
     return identity
 
 
 def _decoded(
-    name: str, where: str, identity: dict[str, Any], read: Callable[[], RawData]
+    name: str,
+    where: str,
+    identity: dict[str, Any],
+    read: Callable[[], RawData],
+    needed: Sequence[str],
 ) -> Decoded:
     text = repr((_FORMAT, name, sorted(identity.items())))
-    key = f"{_plain(name)}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    key = f"{_plain(name)}-{hashlib.sha256(os.fsencode(text)).hexdigest()[:16]}"
     folder = cache.cache_dir() / "decoded" / key
     meta = cache.read_meta(folder)
+    damaged = [] if meta is None else cache.damaged(folder, [f"{one}.npy" for one in needed])
+    if damaged:
+        cache.discard(folder)
+        meta = None
     if meta is None:
         raw = _with_test(where, read())
         folder = cache.store("decoded", key, lambda into: _write(raw, name, into))
@@ -142,8 +197,24 @@ def _decoded(
         class_names=tuple(meta["class_names"]),
         value_range=_pair(meta["value_range"]),
         canonical=_pair(meta["canonical"]),
-        warnings=tuple(meta["warnings"]),
+        warnings=(*meta["warnings"], *damaged_warnings(name, damaged)),
+        feature_names=tuple(meta["feature_names"]),
+        columns=_columns(meta["columns"]),
     )
+
+
+def damaged_warnings(name: str, files: Sequence[str]) -> tuple[str, ...]:
+    """Return the note, if there is one to give, that files in the cache were damaged."""
+    if not files:
+        return ()
+    what = "a file in the cache was" if len(files) == 1 else "files in the cache were"
+    return (f"{name}: {what} damaged ({', '.join(files)}); it was made again from the source",)
+
+
+def _columns(stored: list[list[Any]] | None) -> tuple[Column, ...] | None:
+    if stored is None:
+        return None
+    return tuple(Column(name, None if words is None else tuple(words)) for name, words in stored)
 
 
 def _pair(values: list[Any] | None) -> Any:
@@ -192,6 +263,9 @@ def _write(raw: RawData, name: str, folder: Path) -> dict[str, Any]:
         np.save(folder / f"{array_name}.npy", contiguous, allow_pickle=False)
         digest.update(f"{array_name} {contiguous.dtype.str} {contiguous.shape}\n".encode())
         digest.update(contiguous.data)
+    columns = None if raw.columns is None else [[one.name, one.words] for one in raw.columns]
+    if columns is not None:
+        digest.update(json.dumps(columns).encode())
     return {
         "name": name,
         "fingerprint": digest.hexdigest(),
@@ -202,4 +276,6 @@ def _write(raw: RawData, name: str, folder: Path) -> dict[str, Any]:
         "value_range": raw.value_range,
         "canonical": raw.canonical,
         "warnings": list(raw.warnings),
+        "feature_names": list(raw.feature_names),
+        "columns": columns,
     }

@@ -3,7 +3,8 @@
 import numpy as np
 
 from models.data.catalogue import DatasetInfo
-from models.data.raw import RawData, checked_labels
+from models.data.labels import checked_labels
+from models.data.raw import RawData
 
 
 def read_digits(info: DatasetInfo) -> RawData:

@@ -19,6 +19,23 @@ NOT_DATA = ("an empty file", "a web page", "a Git LFS pointer")
 _HEAD_SIZE = 64
 
 
+# A file that unpacks to more would not fit the memory of the machines this is made for.
+MAX_BYTES = 32 << 30
+# Compressed data sets are rarely smaller than a hundredth; files of zeros are a thousandth.
+_MOST_TIMES_LARGER = 200
+_ALWAYS_ALLOWED = 1 << 30
+
+
+def bytes_allowed(path: Path) -> int:
+    """Return how many bytes a packed file may unpack to: its size bounds what it can cost.
+
+    Raises:
+        DataError: If its size cannot be read.
+    """
+    with reading(path):
+        return min(MAX_BYTES, max(_ALWAYS_ALLOWED, _MOST_TIMES_LARGER * path.stat().st_size))
+
+
 class Readable(Protocol):
     """Anything bytes can be read from."""
 

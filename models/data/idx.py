@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from models.data.catalogue import CATALOGUE, DatasetInfo
 from models.data.files import looks_like, opened
-from models.data.raw import RawData, checked_labels, differing_files
+from models.data.labels import checked_labels
+from models.data.raw import RawData, differing_files
 from models.errors import DataError
 
 _UNSIGNED_BYTES = 8

@@ -7,6 +7,7 @@ from pathlib import Path
 from models.data.cache import cache_dir
 from models.data.catalogue import DatasetInfo
 from models.data.cifar import batch_files
+from models.data.paths import expanded
 from models.errors import DataError
 
 DATA_DIR_VARIABLE = "SEARCH_DATA_DIR"
@@ -48,7 +49,7 @@ def checked_data_dir(data_dir: Path | None) -> Path | None:
         if not text:
             return None
         data_dir, what = Path(text), f"the data folder ${DATA_DIR_VARIABLE}"
-    data_dir = data_dir.expanduser()
+    data_dir = expanded(data_dir)
     if not data_dir.exists():
         raise DataError(f"{what} must exist, got {data_dir}")
     if not data_dir.is_dir():
@@ -112,9 +113,12 @@ def _idx_in(info: DatasetInfo, folder: Path) -> Found | None:
 def _idx_file(folder: Path, name: str) -> Path | None:
     for spelling in (name, name.replace("-idx", ".idx")):
         for ending in ("", ".gz", ".xz", ".bz2"):
-            # torchvision and Keras unpack into files; some tools into folders of that name.
-            if (file := folder / f"{spelling}{ending}").is_file():
+            file = folder / f"{spelling}{ending}"
+            if file.is_file():
                 return file
+            # Kaggle has each file in a folder of its name.
+            if (inside := file / file.name).is_file():
+                return inside
     return None
 
 

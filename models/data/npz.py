@@ -8,12 +8,11 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.files import looks_like, reading
-from models.data.raw import RawData, checked_features, checked_labels
+from models.data.features import checked_features
+from models.data.files import MAX_BYTES, bytes_allowed, looks_like, reading
+from models.data.labels import Classes, check_whole, checked_labels, flattened, numbered
+from models.data.raw import RawData, Samples
 from models.errors import DataError
-
-# A file that unpacks to more would not fit the memory of the machines this is made for.
-MAX_BYTES = 32 << 30
 
 _SPELLINGS = {
     "x_train": ("x_train",),
@@ -37,17 +36,16 @@ def read_npz(path: Path) -> RawData:
     arrays, left_out = _read_arrays(path)
     parts = [part for part in ("train", "validation", "test") if f"x_{part}" in arrays]
     shapes = {part: arrays[f"x_{part}"].shape for part in parts}
+    labels = {part: flattened(arrays[f"y_{part}"]) for part in parts}
     for part in parts:
-        _check_shapes(path, part, shapes[part], shapes["train"], arrays[f"y_{part}"].shape)
+        _check_shapes(path, part, shapes[part], shapes["train"], labels[part].shape)
 
     bytes_only = all(arrays[f"x_{part}"].dtype == np.uint8 for part in parts)
     x = {part: _features(path, part, arrays[f"x_{part}"], bytes_only) for part in parts}
-    together = np.concatenate(
-        [checked_labels_of_part(path, part, arrays[f"y_{part}"]) for part in parts]
-    )
-    labels = checked_labels(str(path), together)
+    classes = _classes(path, labels)
+    one_hot = [f"y_{part}" for part in parts if arrays[f"y_{part}"].shape[1:] > (1,)]
     ends = np.cumsum([shapes[part][0] for part in parts])
-    y = dict(zip(parts, np.split(labels, ends[:-1]), strict=True))
+    y = dict(zip(parts, np.split(classes.y, ends[:-1]), strict=True))
 
     canonical = None
     if "validation" in parts:
@@ -60,25 +58,30 @@ def read_npz(path: Path) -> RawData:
         x_test=x.get("test"),
         y_test=y.get("test"),
         sample_shape=tuple(int(n) for n in shapes["train"][1:]),
-        class_names=tuple(str(label) for label in range(int(labels.max()) + 1)),
+        class_names=classes.names,
         value_range=(0.0, 255.0) if bytes_only else None,
         canonical=canonical,
-        warnings=_about_left_out(path, left_out),
+        warnings=(*_about_left_out(path, left_out), *classes.notes, *_about_one_hot(path, one_hot)),
     )
 
 
-def checked_labels_of_part(path: Path, part: str, values: NDArray[np.generic]) -> NDArray[np.int64]:
-    """Return one part's labels, whose classes need not be all there.
+def _classes(path: Path, labels: dict[str, NDArray[np.generic]]) -> Classes:
+    """Return the classes of all parts, of which each need not have all.
 
     Raises:
-        DataError: If they are not whole numbers >= 0.
+        DataError: If the labels are no classes.
     """
-    return checked_labels(f"{path}: y_{part}", values, n_classes=np.iinfo(np.int32).max)
+    for part, values in labels.items():
+        check_whole(f"{path}: y_{part}", values)
+    try:
+        return numbered(str(path), np.concatenate([labels[part] for part in labels]))
+    except DataError:
+        for part, values in labels.items():
+            checked_labels(f"{path}: y_{part}", values, n_classes=np.iinfo(np.int32).max)
+        raise
 
 
-def _features(
-    path: Path, part: str, values: NDArray[np.generic], bytes_only: bool
-) -> NDArray[np.uint8] | NDArray[np.float32]:
+def _features(path: Path, part: str, values: NDArray[np.generic], bytes_only: bool) -> Samples:
     flat = values.reshape(len(values), -1)
     if bytes_only:
         return np.ascontiguousarray(flat, dtype=np.uint8)
@@ -113,6 +116,12 @@ def _about_left_out(path: Path, names: list[str]) -> tuple[str, ...]:
         return ()
     what = "an array of another name is" if len(names) == 1 else "arrays of other names are"
     return (f"{path}: {what} left out: {', '.join(names)}; read are {_NAMES}",)
+
+
+def _about_one_hot(path: Path, names: list[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    return (f"{path}: {', '.join(names)} one-hot: the place of the 1 is the class",)
 
 
 def _read_arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
@@ -157,8 +166,11 @@ def _chosen_arrays(
                 f"got {', '.join(sorted(members)) or 'no arrays'}"
             )
     n_bytes = sum(member.file_size for member in chosen.values())
-    if n_bytes > MAX_BYTES:
-        raise DataError(f"{path}: must unpack to at most {MAX_BYTES:,} bytes, got {n_bytes:,}")
+    if n_bytes > bytes_allowed(path):
+        raise DataError(
+            f"{path}: must unpack to at most {bytes_allowed(path):,} bytes, got {n_bytes:,}",
+            "write it with np.savez, not compressed" if n_bytes <= MAX_BYTES else "",
+        )
     arrays = {name: _read_array(path, archive, member) for name, member in chosen.items()}
     return arrays, sorted(set(members) - {each for names in _SPELLINGS.values() for each in names})
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data import cache
-from models.data.decoded import Decoded, decode, mapped
-from models.data.normalise import fitted, pieces
+from models.data.decoded import Decoded, damaged_warnings, decode, mapped
+from models.data.features import collapsed
+from models.data.normalise import pieces
 from models.data.progress import Progress, Silent
 from models.data.spec import DataSpec, check_amount
 from models.data.splits import refit_indices, split_indices
+from models.data.transform import STATISTICS, Transform, fitted_transform
+from models.data.wording import named
 from models.errors import DataError
 
 # Part of every key: raise it when what is written changes.
 _FORMAT = 1
-STATISTICS = "statistics.npz"
+_FILES = ("x_train.npy", "y_train.npy", "x_validation.npy", "y_validation.npy", STATISTICS)
 # Data sets a worker keeps open; maps cost address space only.
 _MAX_OPEN = 16
 
@@ -91,7 +94,7 @@ class PreparedData:
             _open.move_to_end(self.key)
             return _open[self.key]
         folder = self.folder
-        if cache.read_meta(folder) is None:
+        if _damage(folder) is not None:
             folder = self._prepared_again()
         data = TrainingData(
             x_train=mapped(folder / "x_train.npy"),
@@ -104,6 +107,17 @@ class PreparedData:
         while len(_open) > _MAX_OPEN:
             _open.popitem(last=False)
         return data
+
+    def transform(self) -> Transform:
+        """Return what was fitted on the training split, to be applied to other samples.
+
+        Raises:
+            DataError: If the data set is not here, or not the same.
+        """
+        folder = self.folder
+        if _damage(folder, (STATISTICS,)) is not None:
+            folder = self._prepared_again()
+        return Transform.load(folder, cache.read_meta(folder) or {})
 
     def _prepared_again(self) -> Path:
         again = prepare_split(self.spec, self.refit, data_dir=self.data_dir)
@@ -151,7 +165,8 @@ def prepare_split(
     """
     if refit is not None:
         check_amount("validation of the final training", refit)
-    decoded = decode(spec, data_dir, download=download, progress=progress or Silent())
+    progress = progress or Silent()
+    decoded = decode(spec, data_dir, download=download, progress=progress, needed=("y",))
     y = decoded.y()
     train, validation = split_indices(spec.split, y, decoded.canonical, decoded.name)
     if refit is not None:
@@ -159,12 +174,19 @@ def prepare_split(
     split_fingerprint = _fingerprint(train, validation)
     key = _key(decoded, split_fingerprint, spec)
     folder = cache.cache_dir() / "prepared" / key
-    if cache.read_meta(folder) is None:
+    damaged = _damage(folder)
+    if damaged is not None:
+        if damaged:
+            cache.discard(folder)
+        needed = ("x", "y")
+        decoded = decode(spec, data_dir, download=download, progress=progress, needed=needed)
         folder = cache.store(
             "prepared", key, lambda into: _write(decoded, y, spec, train, validation, into)
         )
         cache.evict(keep={folder, decoded.folder})
     cache.touch(folder)
+    notes = cache.read_meta(folder) or {}
+    n_features = int(notes.get("n_features", np.prod(decoded.sample_shape)))
     return PreparedData(
         key=key,
         folder=folder,
@@ -172,9 +194,9 @@ def prepare_split(
         n_train=len(train),
         n_validation=len(validation),
         n_test=decoded.n_test,
-        n_features=int(np.prod(decoded.sample_shape)),
+        n_features=n_features,
         n_classes=len(decoded.class_names),
-        sample_shape=decoded.sample_shape,
+        sample_shape=decoded.sample_shape if decoded.columns is None else (n_features,),
         class_names=decoded.class_names,
         fingerprint=decoded.fingerprint,
         split_fingerprint=split_fingerprint,
@@ -182,6 +204,8 @@ def prepare_split(
         precision=spec.precision,
         warnings=(
             *decoded.warnings,
+            *damaged_warnings(decoded.name, damaged or ()),
+            *notes.get("notes", ()),
             *_split_warnings(decoded, spec, y[train], y[validation]),
             *cache.cache_warnings(),
         ),
@@ -215,18 +239,64 @@ def _write(
     validation: NDArray[np.int64],
     folder: Path,
 ) -> dict[str, Any]:
-    x = decoded.x()
-    normalisation = fitted(spec.normalisation, x, train, decoded.value_range)
-    normalisation.save(folder / STATISTICS)
+    transform, x = fitted_transform(decoded, spec, decoded.x(), train)
+    notes = transform.save(folder)
+    n_features = x.shape[1]
     for part, rows in (("train", train), ("validation", validation)):
         write_npy(
             folder / f"x_{part}.npy",
-            (len(rows), x.shape[1]),
+            (len(rows), n_features),
             spec.precision,
-            (normalisation.applied(piece, spec.precision) for piece in pieces(x, rows)),
+            (transform.normalisation.applied(piece, spec.precision) for piece in pieces(x, rows)),
         )
         np.save(folder / f"y_{part}.npy", y[rows], allow_pickle=False)
-    return {"name": decoded.name, "normalisation": spec.normalisation}
+    encoder = transform.encoder
+    names = decoded.feature_names if encoder is None else encoder.feature_names
+    return notes | {
+        "name": decoded.name,
+        "normalisation": spec.normalisation,
+        "n_features": n_features,
+        "notes": collapse_notes(decoded.name, x, train, folder / "x_train.npy", names),
+    }
+
+
+def collapse_notes(
+    name: str,
+    x: NDArray[Any],
+    rows: NDArray[np.int64],
+    path: Path,
+    feature_names: Sequence[str],
+) -> list[str]:
+    """Return the note, if there is one to give, that values that differed became equal."""
+    if x.dtype == np.uint8:
+        return []
+    after = mapped(path)
+    lost = []
+    for i in range(x.shape[1]):
+        if (counts := collapsed(x[rows, i], after[:, i])) is not None:
+            label = named(feature_names[i]) if feature_names else str(i)
+            lost.append(f"{label} ({counts[0]:,} different values became {counts[1]:,})")
+    if not lost:
+        return []
+    what = "feature" if len(lost) == 1 else "features"
+    note = (
+        f"{name}: {what} {', '.join(lost[:4])}{', …' if len(lost) > 4 else ''} lost digits: the "
+        f"values are too close to each other for {after.dtype} as normalised"
+    )
+    return [note]
+
+
+def _damage(
+    folder: Path,
+    names: Sequence[str] = _FILES,
+) -> list[str] | None:
+    """Return the files of an entry that are damaged; ``None`` if it is whole.
+
+    The list is empty if the entry is not there.
+    """
+    if cache.read_meta(folder) is None:
+        return []
+    return cache.damaged(folder, names) or None
 
 
 def write_npy(

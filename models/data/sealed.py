@@ -7,10 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import cache
 from models.data.decoded import decode, mapped
-from models.data.normalise import Normalisation
-from models.data.prepared import STATISTICS, PreparedData, prepare_split
+from models.data.prepared import PreparedData, prepare_split
 from models.data.progress import Progress, Silent
 from models.data.spec import DataSpec
 from models.errors import DataError
@@ -61,17 +59,21 @@ def open_test(prepared: PreparedData, *, progress: Progress | None = None) -> Te
     Raises:
         DataError: If the data set is not here, or not the one that was prepared.
     """
-    decoded = decode(prepared.spec, prepared.data_dir, download=True, progress=progress or Silent())
+    decoded = decode(
+        prepared.spec,
+        prepared.data_dir,
+        download=True,
+        progress=progress or Silent(),
+        needed=("x_test", "y_test"),
+    )
     if decoded.fingerprint != prepared.fingerprint:
         raise DataError(
             f"the data set {prepared.name} must be the one trained on (fingerprint "
             f"{prepared.fingerprint[:12]}), got {decoded.fingerprint[:12]}"
         )
-    folder = prepared.folder
-    if cache.read_meta(folder) is None:
-        folder = prepare_split(prepared.spec, prepared.refit, data_dir=prepared.data_dir).folder
-    normalisation = Normalisation.load(folder / STATISTICS)
-    x = normalisation.applied(mapped(decoded.folder / "x_test.npy"), prepared.precision)
+    x = prepared.transform().applied(
+        mapped(decoded.folder / "x_test.npy"), decoded.columns, prepared.precision
+    )
     y: NDArray[np.int64] = np.load(decoded.folder / "y_test.npy", allow_pickle=False)
     x.flags.writeable = False
     y.flags.writeable = False

@@ -10,6 +10,10 @@ SplitMethod = Literal["random", "ordered", "canonical"]
 NormalisationName = Literal["none", "scale", "centre", "standardise", "standardise-all"]
 
 SPLIT_METHODS: tuple[str, ...] = get_args(SplitMethod)
+CategoricalName = Literal["one-hot"]
+MissingName = Literal["median", "indicator", "drop"]
+DecimalName = Literal[".", ","]
+
 NORMALISATIONS: tuple[str, ...] = get_args(NormalisationName)
 PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
 
@@ -68,6 +72,13 @@ class DataSpec:
             standard deviation 1. ``standardise-all``: one mean and deviation for all features.
         precision: Floating-point type of the samples.
         label: Column that holds the labels of a .csv or .parquet file; ``None`` is ``label``.
+        header: Whether a .csv file has a line of names; without it, ``label`` is a number.
+        decimal: What stands before the decimals in a .csv file.
+        categorical: ``one-hot``: a word of a column becomes a feature if it is frequent in the
+            training split. ``None`` refuses columns of words.
+        missing: ``median``: the training median stands in for missing values. ``indicator``: also
+            a feature says where. ``drop``: samples with missing values are left out. ``None``
+            refuses them.
     """
 
     name: str
@@ -75,6 +86,27 @@ class DataSpec:
     normalisation: NormalisationName = "standardise"
     precision: PrecisionName = "float32"
     label: str | None = None
+    header: bool = True
+    decimal: DecimalName = "."
+    categorical: CategoricalName | None = None
+    missing: MissingName | None = None
+
+    @property
+    def of_tables(self) -> dict[str, str | bool]:
+        """Return what is stated that only tables have, by name."""
+        stated = {
+            "label": self.label,
+            "header": self.header,
+            "decimal": self.decimal,
+            "categorical": self.categorical,
+            "missing": self.missing,
+        }
+        unstated = {"header": True, "decimal": "."}
+        return {
+            name: value
+            for name, value in stated.items()
+            if value is not None and value != unstated.get(name)
+        }
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -88,6 +120,15 @@ class DataSpec:
             raise DataError(
                 f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}"
             )
+
+        for name, value, known in (
+            ("decimal", self.decimal, get_args(DecimalName)),
+            ("categorical", self.categorical, (None, *get_args(CategoricalName))),
+            ("missing", self.missing, (None, *get_args(MissingName))),
+        ):
+            if value not in known:
+                choices = ", ".join(str(one) for one in known if one is not None)
+                raise DataError(f"{name} must be one of {choices}, got {value!r}")
 
 
 def check_amount(what: str, amount: int | float) -> None:

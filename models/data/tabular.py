@@ -1,154 +1,320 @@
 """Reader of people's own .csv and .parquet files: a label column, all others features."""
 
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.files import NOT_DATA, looks_like, reading
-from models.data.raw import RawData, checked_features, checked_labels
+from models.data.cells import Cells, cells_of
+from models.data.columns import Column
+from models.data.features import Features, checked_features
+from models.data.frames import Table, csv_table, headerless_table, parquet_table
+from models.data.labels import MISSING_WORDS, Classes, numbered, worded
+from models.data.raw import RawData
+from models.data.wording import named, quoted, shown, some
 from models.errors import DataError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 DEFAULT_LABEL = "label"
+_LISTED = 4
+_TRUTHS = {"True", "TRUE", "true", "False", "FALSE", "false"}
 
 
-def read_table(path: Path, label: str | None = None) -> RawData:
+def read_table(
+    path: Path,
+    label: str | None = None,
+    *,
+    header: bool = True,
+    decimal: str = ".",
+    categorical: str | None = None,
+    missing: str | None = None,
+) -> RawData:
     """Return the data set in a .csv or .parquet file.
 
     Labels are whole numbers 0 … K-1, or words: then classes are the words in sorted order.
 
     Args:
         path: The file.
-        label: Column of the labels; ``None`` is ``label``.
+        label: Column of the labels; ``None`` is ``label``. Without a line of names, its number:
+            0 is the first, -1 the last.
+        header: Whether a .csv file has a line of names.
+        decimal: What stands before the decimals in a .csv file.
+        categorical: What becomes of columns of words; ``None`` refuses them.
+        missing: What becomes of missing values; ``None`` refuses them. ``drop`` leaves out the
+            samples that have one.
 
     Raises:
         DataError: If the file is damaged, a column is not what it should be, or a value is missing.
     """
-    frame = _read_frame(path)
-    columns = [str(column) for column in frame.columns]
-    column = DEFAULT_LABEL if label is None else label
-    _refuse_double_names(path, columns)
-    frame.columns = columns
-    if column not in columns:
-        raise DataError(
-            f"{path}: must have a label column {column!r}, got {_some(columns)}; "
-            "name the column that holds the labels"
-        )
-    if len(frame) == 0:
-        raise DataError(f"{path}: must hold samples, got none")
-    for name in columns:
+    if path.suffix.lower() == ".parquet":
+        table = parquet_table(path, label or DEFAULT_LABEL)
+    elif header:
+        table = csv_table(path, label or DEFAULT_LABEL, decimal=decimal)
+    else:
+        table = headerless_table(path, label, decimal=decimal)
+    for name in table.names:
         # pandas names a column without a name so: most often row numbers, which are no feature.
-        if name.startswith("Unnamed: ") or name == "__index_level_0__":
-            raise DataError(f"{path}: columns must have names, got {name!r}; drop or name it")
-    features = frame.drop(columns=column)
-    if features.shape[1] == 0:
-        raise DataError(f"{path}: must have feature columns beside {column!r}, got none")
-    y, class_names = _labels(path, column, frame[column])
+        if not name or name.startswith("Unnamed: ") or name == "__index_level_0__":
+            raise DataError(f"{path}: columns must have names, got {quoted(name)}; drop or name it")
+    if len(table.frame) == 0:
+        raise DataError(f"{path}: must hold samples, got none")
+    features = [
+        cells_of(name, table.frame.iloc[:, i])
+        for i, name in enumerate(table.names)
+        if i != table.label
+    ]
+    labels = None if table.label is None else _Labels(table)
+    _check(table, features, labels, categorical=categorical, missing=missing)
+    if labels is None:  # _check has refused it
+        raise AssertionError
+    kept = ~labels.missing
+    if missing == "drop":
+        kept &= ~np.any([one.missing for one in features], axis=0)
+    classes = labels.classes(kept)
+    x, columns = _encodable(features, kept, categorical, missing)
     return RawData(
-        x=_features(path, features),
-        y=y,
+        x=_features(features, kept) if columns is None else x,
+        y=classes.y,
         x_test=None,
         y_test=None,
-        sample_shape=(features.shape[1],),
-        class_names=class_names,
+        sample_shape=(len(features),),
+        class_names=classes.names,
+        warnings=(*table.notes, *_notes(table, features, kept), *classes.notes),
+        feature_names=tuple(one.name for one in features),
+        columns=columns,
     )
 
 
-def _read_frame(path: Path) -> "pd.DataFrame":
-    with reading(path), path.open("rb") as file:
-        head = file.read(64)
-    seen = looks_like(head)
-    if seen in NOT_DATA:
-        raise DataError(f"{path}: must be a {path.suffix} file, got {seen}")
-    if path.suffix.lower() == ".parquet" and not head.startswith(b"PAR1"):
-        raise DataError(f"{path}: must be a .parquet file, got {seen}")
+class _Labels:
+    """The column of labels."""
 
+    def __init__(self, table: Table) -> None:
+        assert table.label is not None  # noqa: S101  # the caller saw to it
+        self._where = f"{table.path}: column {named(table.label_name)}"
+        self._values = table.frame.iloc[:, table.label]
+        self._as_text = table.as_text
+        self.missing = self._values.isna().to_numpy()
+        if table.as_text:
+            words = self._values.to_numpy(object)
+            self.missing = words == ""
+            # Among numbers, NA is a missing one; among words, a word.
+            others = np.array([word not in MISSING_WORDS for word in words], dtype=bool)
+            if others.any() and _numbers(words[others]) is not None:
+                self.missing = ~others
+
+    def classes(self, kept: NDArray[np.bool_]) -> Classes:
+        """Return the classes of the samples that are kept.
+
+        Raises:
+            DataError: If the labels are no classes.
+        """
+        from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+        values = self._values[kept]
+        if is_numeric_dtype(values) and not is_bool_dtype(values):
+            return numbered(self._where, values.to_numpy())
+        words = values.astype(str).to_numpy(object)
+        if self._as_text:
+            if (numbers := _numbers(words)) is not None:
+                return numbered(self._where, numbers)
+            if set(words) <= _TRUTHS:
+                words = np.array([word.capitalize() for word in words], dtype=object)
+        return worded(self._where, words)
+
+
+def _numbers(words: NDArray[np.object_]) -> NDArray[np.generic] | None:
+    """Return words as numbers if all of them are, as pandas would have read them."""
     import pandas as pd
 
     try:
-        with reading(path):
-            if path.suffix.lower() == ".parquet":
-                return pd.read_parquet(path)
-            # pandas renames columns of the same name: the header has to be seen as it is.
-            header = pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True)
-            _refuse_double_names(path, [str(name) for name in header.iloc[0].dropna()])
-            with warnings.catch_warnings():
-                # Rows longer than the header: pandas would drop values, or name rows by them.
-                warnings.simplefilter("error", pd.errors.ParserWarning)
-                return pd.read_csv(path, low_memory=False, skipinitialspace=True, index_col=False)
-    except DataError:
-        raise
-    except Exception as error:  # pandas and pyarrow raise some twenty kinds at a damaged file
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: damaged or no {path.suffix} file: {reason}") from error
+        numbers = pd.to_numeric(pd.Series([word.strip() for word in words], dtype=object))
+    except (ValueError, OverflowError):
+        return None
+    values: NDArray[np.generic] = numbers.to_numpy()
+    return values if values.dtype.kind in "iuf" else None
 
 
-def _refuse_double_names(path: Path, columns: list[str]) -> None:
-    if len(set(columns)) < len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
-        raise DataError(f"{path}: columns must have different names, got {twice!r} twice")
-
-
-def _features(path: Path, frame: "pd.DataFrame") -> NDArray[np.float32]:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    for name in frame.columns:
-        values = frame[name]
-        missing = values.isna()
-        if missing.any():
-            row = int(np.argmax(missing.to_numpy()))
-            raise DataError(
-                f"{path}: features must be finite numbers, got {int(missing.sum())} missing in "
-                f"column {name!r}, the first in row {row}"
-            )
-        if not (is_numeric_dtype(values) or is_bool_dtype(values)):
-            first = next((v for v in values if not _is_number(v)), values.iloc[0])
-            raise DataError(
-                f"{path}: features must be numbers, got {first!r} in column {name!r}; "
-                "drop the column or turn it into numbers"
-            )
-        if np.iscomplexobj(values.to_numpy()):
-            raise DataError(f"{path}: features must be real numbers, column {name!r} has complex")
-    result = np.empty(frame.shape, dtype=np.float32)
-    for i, name in enumerate(frame.columns):
-        result[:, i] = checked_features(f"{path}: column {name!r}", frame[name].to_numpy())
-    return result
-
-
-def _labels(
-    path: Path, column: str, values: "pd.Series"
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    where = f"{path}: column {column!r}"
-    missing = values.isna()
-    if missing.any():
-        row = int(np.argmax(missing.to_numpy()))
-        raise DataError(
-            f"{where}: every sample must have a label, got {int(missing.sum())} without, "
-            f"the first in row {row}"
+def _check(
+    table: Table,
+    features: Sequence[Cells],
+    labels: _Labels | None,
+    *,
+    categorical: str | None,
+    missing: str | None,
+) -> None:
+    """Raise a ``DataError`` of all that is wrong with a table, if anything is."""
+    problems = _Problems(table.path)
+    worded_columns = [one for one in features if one.words is not None]
+    if labels is None:
+        problems.add(
+            f"must have a label column {quoted(table.label_name)}, got {some(table.names)}",
+            "name the column that holds the labels with {}",
+            ("data.label", "NAME"),
         )
-    if is_numeric_dtype(values) and not is_bool_dtype(values):
-        y = checked_labels(where, values.to_numpy())
-        return y, tuple(str(i) for i in range(int(y.max()) + 1))
-    names, inverse = np.unique(values.astype(str).to_numpy(dtype=np.str_), return_inverse=True)
-    return inverse.astype(np.int64), tuple(str(name) for name in names)
+        # A single column of words is most likely the labels.
+        worded_columns = worded_columns if len(worded_columns) > 1 else []
+    elif not features:
+        problems.add(f"must have feature columns beside {quoted(table.label_name)}, got none")
+    elif labels.missing.any() and missing != "drop":
+        problems.add(
+            f"column {named(table.label_name)}: every sample must have a label, got "
+            f"{_counted(table, labels.missing, 'without')}",
+            *_unless(missing, "{} leaves such samples out", ("data.missing", "drop")),
+        )
+    commas = [one for one in worded_columns if one.decimal_commas]
+    if commas:
+        problems.add(
+            f"features must be numbers, got decimal commas in {_columns(commas)}, as in "
+            f"{_first(table, commas[0])}",
+            "read them with {}",
+            ("data.decimal", ","),
+        )
+    elif worded_columns and categorical is None:
+        listed = ", ".join(
+            f"{_cell(one)} in column {quoted(one.name)} ({table.place(one.first)})"
+            for one in worded_columns[:_LISTED]
+        )
+        problems.add(
+            f"features must be numbers, got {listed}{_and_more(worded_columns)}",
+            "drop columns of words, or turn them into numbers with {}",
+            ("data.categorical", "one-hot"),
+        )
+    gaps = [one for one in features if one.missing.any()]
+    if gaps and missing is None:
+        listed = "; ".join(
+            _counted(table, one.missing, f"missing in column {quoted(one.name)}")
+            for one in gaps[:_LISTED]
+        )
+        problems.add(
+            f"features must be finite numbers, got {listed}{_and_more(gaps)}",
+            "fill gaps, or leave out samples that have some, with {}",
+            ("data.missing", "median, indicator or drop"),
+        )
+    for one in features:
+        if one.complaint:
+            problems.add(
+                f"features must be numbers, got {one.complaint} in column {quoted(one.name)} "
+                f"({table.place(one.first)})",
+                "drop the column or turn it into numbers",
+            )
+        elif one.numbers is not None and (wrong := _not_finite(one)).any():
+            row = int(np.argmax(wrong))
+            problems.add(
+                f"column {quoted(one.name)}: features must be finite float32 numbers, got "
+                f"{int(wrong.sum()):,} that are not, the first {one.numbers[row]} in "
+                f"{table.place(row)}"
+            )
+    problems.end()
 
 
-def _is_number(value: object) -> bool:
-    try:
-        float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
-    return True
+class _Problems:
+    """All that is wrong with a table, to be said at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: list[str] = []
+        self._advice: list[str] = []
+        self._settings: list[tuple[str, str]] = []
+
+    def add(self, line: str, advice: str = "", *settings: tuple[str, str]) -> None:
+        """Add a problem and what to do about it."""
+        self._lines.append(line)
+        if advice and advice not in self._advice:
+            self._advice.append(advice)
+            self._settings += settings
+
+    def end(self) -> None:
+        """Raise a ``DataError`` if there are any."""
+        if not self._lines:
+            return
+        n = len(self._lines)
+        listed = "; ".join(self._lines[: 2 * _LISTED])
+        more = f"; and {n - 2 * _LISTED} more" if n > 2 * _LISTED else ""
+        raise DataError(
+            f"{self._path}: {f'{n} problems: ' if n > 1 else ''}{listed}{more}",
+            "; ".join(self._advice),
+            *self._settings,
+        )
 
 
-def _some(columns: list[str]) -> str:
-    # A quoted name may go over lines, and one that was never closed over all of the file.
-    shown = ", ".join(" ".join(column[:40].split()) for column in columns[:8])
-    return f"{shown}, … ({len(columns)} columns)" if len(columns) > 8 else shown
+def _unless(
+    missing: str | None, advice: str, *settings: tuple[str, str]
+) -> tuple[str, *tuple[tuple[str, str], ...]]:
+    return ("",) if missing else (advice, *settings)
+
+
+def _counted(table: Table, where: NDArray[np.bool_], what: str) -> str:
+    row = int(np.argmax(where))
+    return f"{int(where.sum()):,} {what}, the first in {table.place(row)}"
+
+
+def _columns(cells: Sequence[Cells]) -> str:
+    what = "column" if len(cells) == 1 else "columns"
+    return f"{what} {some([one.name for one in cells], _LISTED)}"
+
+
+def _cell(cells: Cells) -> str:
+    assert cells.words is not None  # noqa: S101  # the caller saw to it
+    return shown(cells.words[cells.first])
+
+
+def _first(table: Table, cells: Cells) -> str:
+    return f"{_cell(cells)} in {table.place(cells.first)}"
+
+
+def _and_more(cells: Sequence[Cells]) -> str:
+    n = len(cells) - _LISTED
+    return f" and so on in {n:,} more {'column' if n == 1 else 'columns'}" if n > 0 else ""
+
+
+def _not_finite(cells: Cells) -> NDArray[np.bool_]:
+    assert cells.numbers is not None  # noqa: S101  # the caller saw to it
+    with np.errstate(over="ignore"):
+        narrow = cells.numbers.astype(np.float32)
+    wrong: NDArray[np.bool_] = ~np.isfinite(narrow) & ~cells.missing
+    return wrong
+
+
+def _notes(table: Table, features: Sequence[Cells], kept: NDArray[np.bool_]) -> list[str]:
+    notes = [f"{table.path}: {note}" for one in features for note in one.notes]
+    if not kept.all():
+        notes.append(
+            f"{table.path}: {int((~kept).sum()):,} of {len(kept):,} samples have missing values "
+            "and are left out"
+        )
+    return notes
+
+
+def _features(features: Sequence[Cells], kept: NDArray[np.bool_]) -> Features:
+    blocks = [
+        checked_features(one.name, one.numbers[kept]) for one in features if one.numbers is not None
+    ]
+    x = np.empty((int(kept.sum()), len(blocks)), dtype=np.result_type(*blocks))
+    for i, block in enumerate(blocks):
+        x[:, i] = block
+    return x
+
+
+def _encodable(
+    features: Sequence[Cells],
+    kept: NDArray[np.bool_],
+    categorical: str | None,
+    missing: str | None,
+) -> tuple[NDArray[np.float64], tuple[Column, ...] | None]:
+    """Return columns of numbers and places of words, and what they are.
+
+    There are none where all columns are numbers without gaps by themselves.
+    """
+    x = np.empty((int(kept.sum()), len(features)))
+    if categorical is None and missing in (None, "drop"):
+        return x, None
+    columns = []
+    for i, one in enumerate(features):
+        if one.numbers is not None:
+            x[:, i] = one.numbers[kept]
+            columns.append(Column(one.name))
+        elif one.words is not None:
+            column = Column(one.name, tuple(sorted({w for w in one.words[kept] if w is not None})))
+            x[:, i] = column.coded(one.words[kept])
+            columns.append(column)
+    return x, tuple(columns)

@@ -19,7 +19,11 @@ class Settings(TypedDict, total=False):
 
     seed: int | None
     data: str | os.PathLike[str] | None
-    label: str | None
+    label: str | int | None
+    header: bool | None
+    decimal: str | None
+    categorical: str | None
+    missing: str | None
     split: str | None
     train: Size | None
     validation: Size | None
@@ -63,7 +67,10 @@ class Settings(TypedDict, total=False):
 
 
 _SECTIONS: Final = {
-    "data": ("label", "split", "train", "validation", "stratified", "normalisation"),
+    "data": (
+        *("label", "header", "decimal", "categorical", "missing"),
+        *("split", "train", "validation", "stratified", "normalisation"),
+    ),
     "network": ("hidden", "activation", "initialisation", "sigma", "bias"),
     "final": ("top", "refit"),
 }
@@ -137,6 +144,8 @@ def _said(name: str, value: Any) -> Any:
         from search.options.data import absolute
 
         return absolute(os.fspath(value))
+    if name == "label":
+        return str(value)
     if name == "hidden" and not isinstance(value, str):
         return (value,) if isinstance(value, int) else tuple(value)
     return value

@@ -35,7 +35,45 @@ class DataOptions:
     data_dir: DataDir = None
     label: Annotated[
         str | None,
-        text_option(DATA, "--label", "COLUMN", "Column of labels in a table (default: label)."),
+        text_option(
+            DATA,
+            "--label",
+            "COLUMN",
+            "Column of labels in a table (default: label); without a header its number: 0 is the "
+            "first, -1 the last.",
+        ),
+    ] = None
+    header: Annotated[
+        bool | None,
+        option(
+            DATA,
+            "--header/--no-header",
+            help="Whether the first line of a .csv file names its columns (default: header).",
+        ),
+    ] = None
+    decimal: Annotated[
+        str | None,
+        text_option(DATA, "--decimal", "SIGN", "Decimal sign of a .csv file: . or , (default: .)."),
+    ] = None
+    categorical: Annotated[
+        str | None,
+        text_option(
+            DATA,
+            "--categorical",
+            "KIND",
+            "one-hot: turn columns of words into numbers, by the training samples "
+            "(default: refuse them).",
+        ),
+    ] = None
+    missing: Annotated[
+        str | None,
+        text_option(
+            DATA,
+            "--missing",
+            "KIND",
+            "median or indicator: fill missing values by the training samples; drop: leave out "
+            "samples that have some (default: refuse them).",
+        ),
     ] = None
     split: Annotated[
         str | None,
@@ -91,6 +129,10 @@ class DataOptions:
         return {
             "data.name": None if self.data is None else absolute(self.data),
             "data.label": self.label,
+            "data.header": self.header,
+            "data.decimal": self.decimal,
+            "data.categorical": self.categorical,
+            "data.missing": self.missing,
             "data.split": self.split,
             "data.train": None if self.train is None else parse_size(self.train),
             "data.validation": None if self.validation is None else parse_size(self.validation),
@@ -105,8 +147,9 @@ def absolute(data: str) -> str:
     So the study finds it from any folder. What is not here may be in the data folder.
     """
     from models.data.catalogue import CATALOGUE
+    from models.data.paths import expanded
 
-    path = Path(data).expanduser()
+    path = expanded(data)
     if data in CATALOGUE or not data or not path.exists():
         return data
     return str(path.absolute())
