@@ -196,27 +196,35 @@ def _bare(name: str) -> str:
     return name.strip().strip("\ufeff\u200b").strip()
 
 
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+
+
 def _encoding(source: Source, head: bytes) -> tuple[str, list[str]]:
-    """Return the encoding of a file by its first bytes, or by all of it, and notes."""
-    for mark, encoding in (
-        (b"\xef\xbb\xbf", "utf-8-sig"),
-        (b"\xff\xfe\x00\x00", "utf-32"),
-        (b"\x00\x00\xfe\xff", "utf-32"),
-        (b"\xff\xfe", "utf-16"),
-        (b"\xfe\xff", "utf-16"),
-    ):
-        if head.startswith(mark):
-            return encoding, []
-    if head[1:400:2].count(0) > len(head[:400]) // 4:
-        return "utf-16-le", []
-    if head[:400:2].count(0) > len(head[:400]) // 4:
-        return "utf-16-be", []
-    error = source.decodes("utf-8")
+    """Return the encoding of a file by its first bytes, or by all of it, and notes.
+
+    Raises:
+        DataError: If it is not text in that encoding.
+    """
+    encoding = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+    if encoding is None:
+        quarter = len(head[:400]) // 4
+        if head[1:400:2].count(0) > quarter:
+            encoding = "utf-16-le"
+        elif head[:400:2].count(0) > quarter:
+            encoding = "utf-16-be"
+    error = source.decodes(encoding or "utf-8")
     if error is None:
-        return "utf-8", []
+        return encoding or "utf-8", []
     path = source.path
-    if b"\x00" in error.object[max(0, error.start - 10) : error.end + 10]:
-        raise DataError(f"{path}: damaged or no {path.suffix} file: it holds bytes 0")
+    if encoding or b"\x00" in error.object[max(0, error.start - 10) : error.end + 10]:
+        reason = f"it is no text in {(encoding or 'utf-8').upper()}"
+        raise DataError(f"{path}: damaged or no {path.suffix} file: {reason}")
     note = (
         f"{path}: is not in UTF-8 and was read as Latin-1 (Windows-1252); "
         "look whether the names are right"

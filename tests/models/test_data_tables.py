@@ -107,6 +107,14 @@ def test_other_encodings_of_unicode_are_read(tmp_path, encoding):
     assert rows_of(prepared)[0].max() == 29.5
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_of_another_encoding_than_the_text_is_one_line(tmp_path, encoding):
+    path = write(tmp_path, "a,label\n1,0\n2,1\n" * 9, encoding=encoding)
+    path.write_bytes(path.read_bytes() + b"\xff\xd8\xff")
+
+    assert "damaged or no .csv file: it is no text in UTF" in refused(path)
+
+
 @pytest.mark.parametrize("separator", [";", "\t", "|", " ", "   "])
 def test_separators_are_found_in_the_line_of_names(tmp_path, separator):
     rows = ["width height label", *(f"{i}.5 {-i} {i % 2}" for i in range(30))]
