@@ -1,5 +1,6 @@
 """A database in a folder of its own, and a study with a planned stage in it."""
 
+import shutil
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "search.db"
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with tables and without rows."""
+    path = tmp_path_factory.mktemp("empty") / "search.db"
+    open_database(str(path), create=True).close()
+    return path
+
+
 @pytest.fixture
-def db(path: Path) -> Generator[Database]:
-    with open_database(str(path), create=True) as database:
+def db(path: Path, empty: Path) -> Generator[Database]:
+    shutil.copy(empty, path)
+    with open_database(str(path)) as database:
         yield database
 
 

@@ -7,6 +7,7 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 
 from db import optuna_reading
@@ -58,7 +59,11 @@ def path(tmp_path):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    return begun(tmp_path_factory.mktemp("read"))
+    path = begun(tmp_path_factory.mktemp("read"))
+    storage = RDBStorage(f"sqlite:///{path}")
+    yield path, storage
+    storage.remove_session()
+    storage.engine.dispose()
 
 
 @pytest.fixture
@@ -78,10 +83,11 @@ def read(path, name="one"):
 @settings(max_examples=15)
 @given(made=st.lists(trials(), max_size=4))
 def test_trials_are_read_as_optuna_reads_them(shared, made):
-    study = optuna.create_study(storage=f"sqlite:///{shared}")
+    path, storage = shared
+    study = optuna.create_study(storage=storage)
     study.add_trials(made)
 
-    found, theirs = read(shared, study.study_name), study.get_trials()
+    found, theirs = read(path, study.study_name), study.get_trials()
 
     # NaN is not equal to itself, but its text is.
     assert list(map(repr, found)) == list(map(repr, theirs))

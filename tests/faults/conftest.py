@@ -6,9 +6,9 @@ import pytest
 
 from models.data import prepared
 from tests.faults.zygote import Zygote
-from tests.search.conftest import coarse, finished, own_cache, samples, search, study
+from tests.search.conftest import begun, coarse, finished, own_cache, samples, search, study
 
-__all__ = ["coarse", "finished", "own_cache", "samples", "search", "study"]
+__all__ = ["begun", "coarse", "finished", "own_cache", "samples", "search", "study"]
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,9 @@ from studies.registry import SEARCHES
 from studies.running import StoppedByRequest
 from studies.stages import StageRequest
 from tests.faults.tables import rows, tamper
-from tests.studies.conftest import Recorder, bench, comparable, private_cache, samples
+from tests.studies.conftest import Recorder, bench, comparable, empty, private_cache, samples
 
-__all__ = ["bench", "private_cache", "samples"]
+__all__ = ["bench", "empty", "private_cache", "samples"]
 
 
 @pytest.fixture(autouse=True)

@@ -37,16 +37,24 @@ LAST_WORDS = 10.0
 # How faulthandler begins to say where a thread is.
 TRACEBACK = b"most recent call first"
 IMPORTED = (
+    "alembic.autogenerate",
+    "alembic.command",
     "optuna",
     "pandas",
     "sklearn.datasets",
     "db.checking",
     "db.optuna_studies",
     "search.cli",
+    "search.commands.checking",
+    "search.commands.exporting",
     "search.commands.ranking",
+    "search.interrupts",
     "search.progress",
+    "search.export_tables",
     "search.tables",
+    "studies.comparison",
     "studies.final_test",
+    "studies.range_test",
     "studies.searching",
 )
 
@@ -206,6 +214,13 @@ class Line:
 def import_all():
     for name in IMPORTED:
         importlib.import_module(name)
+    from sqlalchemy.orm import configure_mappers
+
+    from tests import migration_scripts
+
+    configure_mappers()
+    migration_scripts.keep()
+    migration_scripts.execute()
 
 
 def serve(place):

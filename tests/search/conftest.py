@@ -64,29 +64,40 @@ def search(capsys):
     return call
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, own_cache):
-    """A database with a study that was searched coarsely and finely, and tested."""
-    folder = tmp_path_factory.mktemp("finished")
+def carried_out(folder, *commands):
+    """Carry out commands in a folder; return its database."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in ("SEARCH_DATA_DIR", "SEARCH_STORAGE"):
             patch.delenv(name, raising=False)
-        commands = (COARSE, ("lambda", "--fine", "--trials", "3"), ("test", "--top", "2"))
-        assert [main([*command, "--quiet"]) for command in commands] == [0, 0, 0]
+        assert [main([*command, "--quiet"]) for command in commands] == [0] * len(commands)
     return folder / "search.db"
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory, own_cache):
+    """A database with a coarse search."""
+    return carried_out(tmp_path_factory.mktemp("begun"), COARSE)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, begun):
+    """The same, searched finely and tested, too."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copy(begun, folder)
+    return carried_out(folder, ("lambda", "--fine", "--trials", "3"), ("test", "--top", "2"))
 
 
 @pytest.fixture
 def study(finished, own_folder):
-    """The same in the folder of this test, to be changed at will."""
+    """The finished one in the folder of this test, to be changed at will."""
     return shutil.copy(finished, own_folder / "search.db")
 
 
 @pytest.fixture
-def coarse(search):
-    """A database with a coarse search."""
-    assert search(*COARSE, "--quiet").status == 0
+def coarse(begun, own_folder):
+    """The one with a coarse search in the folder of this test."""
+    return shutil.copy(begun, own_folder / "search.db")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
@@ -713,6 +713,7 @@ def test_texts_that_fit_side_by_side_leave_room_between_them(sizes):
         assert sum(width_of(word, 7.5) for word in words) < 3.7 * 1.2
 
 
+@settings(max_examples=30)
 @given(st.text(max_size=200), st.floats(0.5, 5))
 def test_no_line_is_wider_than_its_room_and_no_letter_is_lost(text, inches):
     lines = wrapped(text, inches, 9, "bold")

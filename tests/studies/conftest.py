@@ -1,9 +1,11 @@
 """Small studies on a small file of samples, in a folder of their own."""
 
+import shutil
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from optuna.storages import RDBStorage
 
 from db.engine import open_database
 from models.data import prepared
@@ -64,10 +66,10 @@ class Recorder:
 class Bench:
     """A database and a file of samples to search on."""
 
-    def __init__(self, folder, samples):
+    def __init__(self, folder, samples, empty):
         self.folder, self.samples = folder, samples
-        self.path = folder / "search.db"
-        self.database = open_database(str(self.path), create=True)
+        self.path = shutil.copy(empty, folder / "search.db")
+        self.database = open_database(str(self.path))
         self.flags = {
             "data.name": str(samples),
             "network.hidden": (6,),
@@ -92,9 +94,20 @@ class Bench:
         return read_ranking(self.database, study)
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory):
+    """A database with our tables and Optuna's: to make them takes as long as a small search."""
+    path = tmp_path_factory.mktemp("empty") / "search.db"
+    open_database(str(path), create=True).close()
+    storage = RDBStorage(f"sqlite:///{path}")
+    storage.remove_session()
+    storage.engine.dispose()
+    return path
+
+
 @pytest.fixture
-def bench(tmp_path, samples):
-    made = Bench(tmp_path, samples)
+def bench(tmp_path, samples, empty):
+    made = Bench(tmp_path, samples, empty)
     yield made
     made.database.close()
 
