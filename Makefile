@@ -35,6 +35,7 @@ bench: $(BIN)/.installed-bench ## time searches beside PyTorch, JAX and others (
 check: $(BIN)/.installed-dev ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python scripts/link_tree.py
 	$(BIN)/mypy
 
 clean: ## remove the virtual environment and what tools cached

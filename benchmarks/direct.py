@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from benchmarks.work import Work
-from models.blas_threads import limited_blas
-from models.cohort import CohortPlan, initial_state
-from models.specs import Hyperparameters
-from models.training import EpochRow, train
-from studies.recipe import make_recipe
-from studies.specs import to_specs
+from coarsefine.models.blas_threads import limited_blas
+from coarsefine.models.cohort import CohortPlan, initial_state
+from coarsefine.models.specs import Hyperparameters
+from coarsefine.models.training import EpochRow, train
+from coarsefine.studies.recipes.recipe import make_recipe
+from coarsefine.studies.recipes.specs import to_specs
 
 
 def cohort_plan(work: Work, n_trials: int) -> CohortPlan:

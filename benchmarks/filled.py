@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from db import repository
-from db.engine import open_database
-from db.records import (
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.db.records import (
     EpochRecord,
     NewCohort,
     NewRun,
@@ -19,7 +19,7 @@ from db.records import (
     SegmentResult,
     TrialUpdate,
 )
-from studies.recipe import make_recipe, to_json
+from coarsefine.studies.recipes.recipe import make_recipe, to_json
 
 STUDY = "mnist/lambda"
 STAGE = f"{STUDY}/coarse"

@@ -58,8 +58,8 @@ class GemmRate:
 def _serve(pipe: Connection) -> None:
     import numpy as np
 
-    from models.arrays import gemm
-    from models.blas_threads import limited_blas
+    from coarsefine.models.arrays import gemm
+    from coarsefine.models.blas_threads import limited_blas
 
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, SIZE, SIZE), dtype=np.float32)

@@ -12,15 +12,15 @@ from typing import Any, Self
 
 from benchmarks.common import n_cores, processor_seconds, seconds_of
 from benchmarks.work import Work
-from db import repository
-from db.engine import open_database
-from models.data import PreparedData
-from models.data.spec import DataSpec
-from models.segment import Segment, SegmentResult
-from studies.executors import Executor, ProcessExecutor
-from studies.reading import read_ranking
-from studies.registry import SEARCHES
-from studies.searching import Means, StageRequest, coarse
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.models.data import PreparedData
+from coarsefine.models.data.spec import DataSpec
+from coarsefine.models.segment import Segment, SegmentResult
+from coarsefine.studies.results.reading import read_ranking
+from coarsefine.studies.running.executors import Executor, ProcessExecutor
+from coarsefine.studies.running.search import Means, StageRequest, coarse
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 
 @dataclass(frozen=True, slots=True)

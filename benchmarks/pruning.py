@@ -4,14 +4,14 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.common import Options, Table, log, main, percent
-from db import repository
-from db.engine import open_database
-from models.errors import DataError
-from studies.means import Means
-from studies.reading import read_ranking
-from studies.registry import SEARCHES
-from studies.searching import coarse
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.models.errors import DataError
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.results.reading import read_ranking
+from coarsefine.studies.running.resources import Means
+from coarsefine.studies.running.search import coarse
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 N_VALUES = 27
 # The usual coarse range, most of which is flat, and one of which most is hopeless.

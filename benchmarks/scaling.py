@@ -24,10 +24,10 @@ from benchmarks.common import (
 from benchmarks.ours import Ours
 from benchmarks.storage import EXPORT, RANK, THEIRS, measured
 from benchmarks.work import w2
-from models.blas_threads import limited_blas
-from models.cohort import CohortPlan, initial_state
-from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
-from models.training import train
+from coarsefine.models.blas_threads import limited_blas
+from coarsefine.models.cohort import CohortPlan, initial_state
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models.training import train
 
 TRIALS = (1, 2, 4, 8, 16, 32, 64)
 ROWS = (1_000, 3_000, 10_000, 30_000, 50_000)

@@ -25,17 +25,18 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.common import Options, Spread, Table, log, main, percent, seconds_of, short
-from db import repository
-from db.engine import open_database
-from models.cohort import CohortState, Finished, initial_state
-from models.segment import Segment, SegmentResult
-from models.training import EpochRow
-from studies import dask_executor, running
-from studies.means import Means
-from studies.mirror import OptunaMirror
-from studies.registry import SEARCHES
-from studies.searching import coarse
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.models.cohort import CohortState, Finished, initial_state
+from coarsefine.models.segment import Segment, SegmentResult
+from coarsefine.models.training import EpochRow
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.running import loop as running
+from coarsefine.studies.running.dask import executor as dask_executor
+from coarsefine.studies.running.mirror import OptunaMirror
+from coarsefine.studies.running.resources import Means
+from coarsefine.studies.running.search import coarse
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 WORKERS = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 N_COHORTS, WIDTH = 6, 8
@@ -387,8 +388,8 @@ ECHO = "__import__('importlib').import_module('benchmarks.scaling_out').echo(tas
 
 def dask_cost(shape: Shape) -> DaskCost:
     """Return what it costs to have a segment brought to a worker, and its result back."""
-    from models.cohort import CohortPlan
-    from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+    from coarsefine.models.cohort import CohortPlan
+    from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 
     plan = CohortPlan(
         NetworkSpec(shape.n_features, shape.hidden, 10),

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import Options, log
-from models.data import PreparedData, prepare
-from models.errors import DataError
-from studies.recipe import make_recipe
-from studies.specs import to_data_spec
+from coarsefine.models.data import PreparedData, prepare
+from coarsefine.models.errors import DataError
+from coarsefine.studies.recipes.recipe import make_recipe
+from coarsefine.studies.recipes.specs import to_data_spec
 
 # The grid of the KTH DD2424 lab's coarse search: eight values, evenly spaced on a log scale.
 L2_STRENGTHS = tuple(float(value) for value in np.logspace(-5, -1, 8).round(9))

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.common import Table, machine_line, short
-from db import repository
-from db.engine import open_database
-from db.lock import StudyLock
-from db.optuna_studies import OptunaStage, OptunaTrial, Range
-from db.records import EpochRecord, NewCohort, NewRun, NewTrial, RunUpdate, SegmentResult
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.db.lock import StudyLock
+from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial, Range
+from coarsefine.db.records import EpochRecord, NewCohort, NewRun, NewTrial, RunUpdate, SegmentResult
 
 RUNS, EPOCHS, SECONDS, DRIVERS = 8, 3, 3.0, (1, 4)
 STATE = bytes(2**19)  # of 8 networks of 784-20-10

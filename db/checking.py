@@ -11,11 +11,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db import schema
-from db.engine import Database, open_database
-from db.errors import StorageError
-from db.records import FINAL_STATES
-from db.tables import (
+from coarsefine.db import schema
+from coarsefine.db.engine import Database, open_database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.records import FINAL_STATES
+from coarsefine.db.tables import (
     Checkpoint,
     Cohort,
     Epoch,
@@ -409,7 +409,7 @@ def _optuna(database: Database, check: Check, plain: Plain) -> None:
             ).order_by(Trial.stage_id, Trial.position)
         ):
             trials[trial.stage_id].append(trial)
-    from db.optuna_studies import read_studies
+    from coarsefine.db.optuna_studies import read_studies
 
     theirs = read_studies(database)
     by_uuid = defaultdict(list)

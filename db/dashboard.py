@@ -10,9 +10,9 @@ import optuna
 from optuna.artifacts import FileSystemArtifactStore
 from optuna.storages import RDBStorage
 
-from db import sqlite_files
-from db.engine import Database
-from db.optuna_reading import ReadingStorage
+from coarsefine.db import sqlite_files
+from coarsefine.db.engine import Database
+from coarsefine.db.optuna_reading import ReadingStorage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

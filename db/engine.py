@@ -22,9 +22,9 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import Session
 
-from db import backup, schema, server_errors, sqlite_files, urls
-from db.errors import StorageError, StorageUrlError
-from db.sqlite_files import SharedFile
+from coarsefine.db import backup, schema, server_errors, sqlite_files, urls
+from coarsefine.db.errors import StorageError, StorageUrlError
+from coarsefine.db.sqlite_files import SharedFile
 
 DEFAULT_URL: Final = "sqlite:///search.db"
 ENVIRONMENT_VARIABLE: Final = "SEARCH_STORAGE"
@@ -105,7 +105,7 @@ class Database:
         """Return arguments for an engine that others make of ``url``; none for a file."""
         if self.path is not None:
             return {}
-        from db import servers
+        from coarsefine.db import servers
 
         return servers.engine_options(make_url(self.url))
 
@@ -152,7 +152,7 @@ class Database:
     @contextmanager
     def _reading(self) -> Generator[Session]:
         if self.path is None:
-            from db import servers
+            from coarsefine.db import servers
 
             with servers.reading(self.engine) as session:
                 yield session
@@ -163,7 +163,7 @@ class Database:
     @contextmanager
     def _writing(self, alone: bool) -> Generator[Session]:
         if self.path is None:
-            from db import servers
+            from coarsefine.db import servers
 
             with servers.writing(self.engine, alone=alone) as session:
                 yield session
@@ -375,7 +375,7 @@ def _check_contents(path: Path, label: str) -> str | None:
 
 
 def _is_new_on_server(url: URL) -> bool:
-    from db import servers
+    from coarsefine.db import servers
 
     label = urls.shown(url)
     with explained(label):
@@ -389,7 +389,7 @@ def _is_new_on_server(url: URL) -> bool:
 def _open_server(
     url: URL, *, create: bool, read_only: bool, older: bool, said: Callable[[str], None] | None
 ) -> Database:
-    from db import servers
+    from coarsefine.db import servers
 
     label = urls.shown(url)
     with explained(label):

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 from sqlalchemy.orm import Session
 
-from db.engine import Database, explained
-from db.errors import BusyError, StorageError
-from db.repository.common import now
-from db.repository.studies import clear_driver, set_driver
-from db.server_locks import ServerLock, locked_beside
-from db.tables import Study
+from coarsefine.db.engine import Database, explained
+from coarsefine.db.errors import BusyError, StorageError
+from coarsefine.db.repository.common import now
+from coarsefine.db.repository.studies import clear_driver, set_driver
+from coarsefine.db.server_locks import ServerLock, locked_beside
+from coarsefine.db.tables import Study
 
 _TABLES_SECONDS: Final = 60.0
 

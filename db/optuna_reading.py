@@ -23,8 +23,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
-from db.engine import Database
-from db.errors import StorageError
+from coarsefine.db.engine import Database
+from coarsefine.db.errors import StorageError
 
 if TYPE_CHECKING:
     from optuna.study._frozen import FrozenStudy

@@ -27,11 +27,11 @@ from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from db import sqlite_files
-from db.engine import Database, explained
-from db.errors import StorageError
-from db.lock import tables_lock
-from db.repository.measurements import get_measurement, set_measurement
+from coarsefine.db import sqlite_files
+from coarsefine.db.engine import Database, explained
+from coarsefine.db.errors import StorageError
+from coarsefine.db.lock import tables_lock
+from coarsefine.db.repository.measurements import get_measurement, set_measurement
 
 SamplerName = Literal["random", "qmc", "tpe"]
 FinalState = Literal["complete", "diverged", "pruned", "failed"]

@@ -13,7 +13,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from db.errors import StorageError
+from coarsefine.db.errors import StorageError
 
 VERSION_TABLE: Final = "training_alembic_version"
 """Optuna stamps ``alembic_version``: sharing it would break whichever program comes second."""
@@ -89,7 +89,7 @@ def _alone(connection: Connection) -> AbstractContextManager[None]:
     """Keep other writers out where the beginning of a transaction does not."""
     if connection.dialect.name == "sqlite":
         return nullcontext()
-    from db.server_locks import WRITING, locked
+    from coarsefine.db.server_locks import WRITING, locked
 
     return locked(connection, WRITING)
 

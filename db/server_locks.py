@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.errors import StorageError
+from coarsefine.db.errors import StorageError
 
 WRITING: Final = "writing"
 """The lock of those who must not write at the same time; also of migrations."""

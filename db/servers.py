@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.orm import Session
 
-from db import schema
-from db.errors import StorageError
-from db.server_locks import WAIT_SECONDS, WRITING, locked
-from db.tables import PREFIX
+from coarsefine.db import schema
+from coarsefine.db.errors import StorageError
+from coarsefine.db.server_locks import WAIT_SECONDS, WRITING, locked
+from coarsefine.db.tables import PREFIX
 
 # Who is silent for a minute and a half is gone: a laptop that was closed must not keep a lock.
 _POSTGRESQL: Final = {

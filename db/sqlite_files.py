@@ -14,8 +14,8 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from db.errors import StorageError
-from db.open_files import Identity, beside, identity, is_log, opened
+from coarsefine.db.errors import StorageError
+from coarsefine.db.open_files import Identity, beside, identity, is_log, opened
 
 BUSY_SECONDS: Final = 60.0
 

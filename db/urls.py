@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy.engine import URL
 
-from db.errors import StorageUrlError
+from coarsefine.db.errors import StorageUrlError
 
 _DRIVERS: Final = {
     "postgresql": "postgresql+psycopg",

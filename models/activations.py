@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from models.arrays import Array
+from coarsefine.models.arrays import Array
 
 
 class Activation(Protocol):

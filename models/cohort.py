@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Array
-from models.early_stopping import Watch, new_watch
-from models.errors import ModelError
-from models.network import Parameters, initial_parameters
-from models.optimizers import new_slots
-from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models.arrays import Array
+from coarsefine.models.early_stopping import Watch, new_watch
+from coarsefine.models.errors import ModelError
+from coarsefine.models.network import Parameters, initial_parameters
+from coarsefine.models.optimizers import new_slots
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 
 Outcome = Literal["complete", "diverged", "pruned", "failed"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.specs import TrainingSpec
+from coarsefine.models.specs import TrainingSpec
 
 Values = npt.NDArray[np.float64]
 Which = npt.NDArray[np.bool_]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Array, Labels
-from models.losses import LOSSES
-from models.network import Network, Parameters
-from models.specs import NetworkSpec
+from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.losses import LOSSES
+from coarsefine.models.network import Network, Parameters
+from coarsefine.models.specs import NetworkSpec
 
 Values = npt.NDArray[np.float64]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Array, Labels
-from models.losses import LOSSES
-from models.network import Network, Parameters, initial_parameters, weight_gradient
-from models.specs import NetworkSpec
+from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.losses import LOSSES
+from coarsefine.models.network import Network, Parameters, initial_parameters, weight_gradient
+from coarsefine.models.specs import NetworkSpec
 
 TOLERANCE = 1e-6
 # Central differences of fourth order: an error of h⁴ and a rounding of 1e-16 / h, both near 1e-12.

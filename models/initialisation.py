@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from models.arrays import Array
-from models.specs import NetworkSpec
+from coarsefine.models.arrays import Array
+from coarsefine.models.specs import NetworkSpec
 
 Draw = Callable[[np.random.Generator, NetworkSpec, int, int], Array]
 """Returns a layer's weights, (fan_out, fan_in), from a generator, the network and both widths."""

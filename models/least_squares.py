@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Array, Labels
-from models.network import Parameters
-from models.training import Samples
+from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.network import Parameters
+from coarsefine.models.training import Samples
 
 Matrix = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Array, Labels
+from coarsefine.models.arrays import Array, Labels
 
 
 class Loss(Protocol):

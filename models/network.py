@@ -11,10 +11,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from models.activations import ACTIVATIONS
-from models.arrays import Array, gemm, gemm_call
-from models.initialisation import INITIALISATIONS
-from models.specs import NetworkSpec
+from coarsefine.models.activations import ACTIVATIONS
+from coarsefine.models.arrays import Array, gemm, gemm_call
+from coarsefine.models.initialisation import INITIALISATIONS
+from coarsefine.models.specs import NetworkSpec
 
 
 @dataclass(slots=True)

@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Array, gemm_call
-from models.network import Parameters, weight_gradient
+from coarsefine.models.arrays import Array, gemm_call
+from coarsefine.models.network import Parameters, weight_gradient
 
 Rates = npt.NDArray[np.float64]
 

@@ -43,8 +43,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Labels
-from models.errors import ModelError
+from coarsefine.models.arrays import Labels
+from coarsefine.models.errors import ModelError
 
 Losses = npt.NDArray[np.float16]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from models.specs import NetworkSpec
+from coarsefine.models.specs import NetworkSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import Array, Labels
-from models.cohort import CohortPlan, CohortState, Finished, Outcome, initial_state
-from models.errors import ModelError
-from models.training import EpochRow, Samples
+from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.cohort import CohortPlan, CohortState, Finished, Outcome, initial_state
+from coarsefine.models.errors import ModelError
+from coarsefine.models.training import EpochRow, Samples
 
 REQUIRED = "validation_accuracy"
 ACCURACIES = (REQUIRED, "train_accuracy")

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.cohort import ORDER, CohortPlan, initial_state
-from models.evaluation import count_right
-from models.losses import LOSSES
-from models.network import Network
-from models.optimizers import make_updater
-from models.training import Samples
+from coarsefine.models.cohort import ORDER, CohortPlan, initial_state
+from coarsefine.models.evaluation import count_right
+from coarsefine.models.losses import LOSSES
+from coarsefine.models.network import Network
+from coarsefine.models.optimizers import make_updater
+from coarsefine.models.training import Samples
 
 Numbers = Sequence[float] | npt.NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from models.specs import Hyperparameters
+from coarsefine.models.specs import Hyperparameters
 
 Steps = npt.NDArray[np.int64]
 Rates = npt.NDArray[np.float64]

@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from models.blas_threads import limited_blas
-from models.cohort import CohortPlan, CohortState, initial_state
-from models.plugin import Plugin, final_state, trained
-from models.training import EpochRow, Samples, train
+from coarsefine.models.blas_threads import limited_blas
+from coarsefine.models.cohort import CohortPlan, CohortState, initial_state
+from coarsefine.models.plugin import Plugin, final_state, trained
+from coarsefine.models.training import EpochRow, Samples, train
 
 # What is thrown away to warm up: a few updates, and not many samples where batches are large.
 _FEW_UPDATES, _FEW_SAMPLES = 10, 5000

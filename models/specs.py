@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from models.errors import ModelError
+from coarsefine.models.errors import ModelError
 
 ActivationName = Literal["relu", "sigmoid", "improved-sigmoid", "tanh"]
 InitialisationName = Literal["he", "xavier", "glorot-uniform", "normal", "uniform", "zero"]
@@ -97,7 +97,7 @@ class TrainingSpec:
         patience: How many evaluations early stopping waits; ``None`` never stops.
         stop_rule: What it waits for: ``best`` stops after ``patience`` evaluations in a row without
             a lower validation loss than the lowest, ``window`` when the oldest of the last
-            ``patience + 1`` is the lowest of them (``models.early_stopping``).
+            ``patience + 1`` is the lowest of them (``coarsefine.models.early_stopping``).
         diverged_at: A trial whose training cost is more than so many times what it was before the
             first update, at the end of an epoch or where it stops, has diverged; ``None``: only if
             it is not finite.

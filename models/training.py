@@ -12,13 +12,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models.arrays import Array, Labels
-from models.cohort import ORDER, CohortPlan, CohortState, Finished
-from models.evaluation import Evaluation, Evaluator, Values, count_right
-from models.losses import LOSSES
-from models.network import Network, Parameters
-from models.optimizers import make_updater
-from models.schedules import learning_rates
+from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.cohort import ORDER, CohortPlan, CohortState, Finished
+from coarsefine.models.evaluation import Evaluation, Evaluator, Values, count_right
+from coarsefine.models.losses import LOSSES
+from coarsefine.models.network import Network, Parameters
+from coarsefine.models.optimizers import make_updater
+from coarsefine.models.schedules import learning_rates
 
 
 class Samples(Protocol):

@@ -11,7 +11,7 @@ from typer.main import get_command
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 sys.path.insert(0, str(PAGE.parent.parent))  # run from a clone, installed or not
 
-from search.cli import build  # noqa: E402
+from coarsefine.search.cli import build  # noqa: E402
 
 BEGIN, END = "<!-- from --help: scripts/make_cli_docs.py -->", "<!-- end of --help -->"
 

@@ -9,7 +9,7 @@ from typing import Any
 PAGE = Path(__file__).parent.parent / "docs" / "tables.md"
 sys.path.insert(0, str(PAGE.parent.parent))  # run from a clone, installed or not
 
-from search.export_columns import CURVES, FINAL_TEST, RANKING  # noqa: E402
+from coarsefine.search.export_columns import CURVES, FINAL_TEST, RANKING  # noqa: E402
 
 BEGIN = "<!-- from search/export_columns.py: scripts/make_table_docs.py -->"
 END = "<!-- end of columns -->"

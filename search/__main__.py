@@ -1,12 +1,17 @@
-"""``python -m search``."""
+"""``python -m search`` in a clone; where it is installed, ``coarsefine/launcher`` calls this."""
 
-if __name__ == "__main__":
-    # Worker processes import this module under another name: they must not run commands.
+
+def main() -> int:
+    """Run the command line and return its exit status."""
     try:
-        from search.cli import run
+        from coarsefine.search.cli import run
 
-        status = run()
+        return run()
     except KeyboardInterrupt:
         # Pressed before there was anything to stop.
-        status = 130
-    raise SystemExit(status)
+        return 130
+
+
+# Worker processes import this module under another name: they must not run commands.
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 import typer
 from typer.main import get_command
 
-from search.console import note, prepare_streams, say
-from search.errors import (
+from coarsefine.search.console import note, prepare_streams, say
+from coarsefine.search.errors import (
     DONE,
     FAILED,
     INSTALLED,
@@ -22,10 +22,10 @@ from search.errors import (
     program,
     said,
 )
-from search.paragraphs import paragraphs
-from search.parameters import Command, flattened
-from studies.registry import SEARCHES
-from studies.search_kind import SearchKind
+from coarsefine.search.options.parameters import Command, flattened
+from coarsefine.search.paragraphs import paragraphs
+from coarsefine.studies.spaces.search import SearchKind
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 # Typer has this class of its own or from click, and exports only its child.
 _TyperUsageError: Any = typer.BadParameter.__base__
@@ -95,12 +95,12 @@ def build(argv: Sequence[str] = ()) -> typer.Typer:
 
 
 def _function(module: str, name: str) -> Command:
-    found: Command = getattr(importlib.import_module(f"search.commands.{module}"), name)
+    found: Command = getattr(importlib.import_module(f"coarsefine.search.commands.{module}"), name)
     return found
 
 
 def _add_search(app: typer.Typer, kind: SearchKind) -> None:
-    from search.commands import searches
+    from coarsefine.search.commands import searches
 
     # What a search varies is no option of its command, but deserves a better answer than that.
     hidden = {{"lambda": "lambda_"}.get(p.name, p.name) for p in kind.parameters}
@@ -110,7 +110,7 @@ def _add_search(app: typer.Typer, kind: SearchKind) -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from studies.environment import versions
+        from coarsefine.studies.environment import versions
 
         say(f"coarsefine {versions()['coarsefine']}")
         raise typer.Exit

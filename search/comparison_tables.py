@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from search.tables import Column, fitting, parameter_symbol, ranking_title, validation_columns
-from search.words import percent, value
+from coarsefine.search.tables import (
+    Column,
+    fitting,
+    parameter_symbol,
+    ranking_title,
+    validation_columns,
+)
+from coarsefine.search.words import percent, value
 
 if TYPE_CHECKING:
-    from studies.comparison import Compared
-    from studies.ranking import RankedTrial
-    from studies.reading import Ranking
+    from coarsefine.studies.results.comparison import Compared
+    from coarsefine.studies.results.ranking import RankedTrial
+    from coarsefine.studies.results.reading import Ranking
 
 
 def comparison_table(console: Console, ranking: "Ranking", rows: "Sequence[Compared]") -> Table:
@@ -60,8 +66,8 @@ def _of_trial(column: "Column[RankedTrial]") -> "Column[Compared]":
 
 def comparison_lines(ranking: "Ranking", rows: "Sequence[Compared]") -> list[str]:
     """Return what the table means: front, recommendation, what not to read out of it."""
-    from studies.comparison import recommended
-    from studies.grids import added
+    from coarsefine.studies.results.comparison import recommended
+    from coarsefine.studies.spaces.searches.grids import added
 
     lines = []
     if _timed(ranking):
@@ -161,7 +167,7 @@ def _parameter(ranking: "Ranking", name: str) -> "Column[Compared]":
 
 
 def _timed(ranking: "Ranking") -> bool:
-    from studies.registry import SEARCHES
+    from coarsefine.studies.spaces.searches.registry import SEARCHES
 
     kind = SEARCHES.get(ranking.study.search)
     return kind is not None and kind.alone

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from search.tables import Column, fitting
-from search.words import percent, value
+from coarsefine.search.tables import Column, fitting
+from coarsefine.search.words import percent, value
 
 if TYPE_CHECKING:
-    from studies.crosscheck_result import Comparison, CrossCheck, Epoch
+    from coarsefine.studies.checks.crosscheck_result import Comparison, CrossCheck, Epoch
 
 # Longer trainings are shown by so many epochs, evenly spread; --json has all.
 MOST_EPOCHS = 24

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from search.export import of_one_kind
+from coarsefine.search.export import of_one_kind
 
 if TYPE_CHECKING:
-    from db.engine import Database
-    from studies.reading import Ranking
+    from coarsefine.db.engine import Database
+    from coarsefine.studies.results.reading import Ranking
 
 _MEASURED: Final = (
     "train_loss",
@@ -28,7 +28,7 @@ def exact(database: "Database", ranking: "Ranking") -> dict[str, list[Any]]:
 
     Their names are in ``docs/tables.md``.
     """
-    from db import repository
+    from coarsefine.db import repository
 
     rows = repository.trial_rows(database, ranking.study)
     places = {trial.uuid: trial for trial in ranking.trials}

@@ -60,14 +60,14 @@ def said(message: object) -> str:
 
     Settings of a recipe become options.
     """
-    from models.errors import DataError
+    from coarsefine.models.errors import DataError
 
     text = message.in_words(_option) if isinstance(message, DataError) else str(message)
     return text.replace(_MODULE, program())
 
 
 def _option(key: str, value: str) -> str:
-    from studies.recipe_errors import flag_of
+    from coarsefine.studies.recipes.messages import flag_of
 
     flag = flag_of(key)
     return flag.replace("--", "--no-") if value == "false" else f"{flag} {value}"
@@ -76,9 +76,9 @@ def _option(key: str, value: str) -> str:
 def exit_status(error: Exception) -> int | None:
     """Return what a command should exit with after ``error``; ``None`` if nobody expects it."""
     # Importing these takes no longer than raising one of them has.
-    from db.errors import StorageError, StorageUrlError
-    from models.errors import ModelError
-    from studies.errors import StudyError
+    from coarsefine.db.errors import StorageError, StorageUrlError
+    from coarsefine.models.errors import ModelError
+    from coarsefine.studies.errors import StudyError
 
     if isinstance(error, UsageError | StorageUrlError):
         return USAGE

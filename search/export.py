@@ -10,14 +10,14 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from search.console import COMMANDS
-from search.errors import ExportError, UsageError
+from coarsefine.search.console import COMMANDS
+from coarsefine.search.errors import ExportError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from search.export_tables import Table
-    from studies.reading import Ranking
+    from coarsefine.search.export_tables import Table
+    from coarsefine.studies.results.reading import Ranking
 
 # What LaTeX takes for something else.
 _TEX: Final = str.maketrans(
@@ -45,7 +45,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def export(ranking: "Ranking", format_name: str) -> bytes:
     """Return the file of a ranking in one of ``FORMATS``."""
-    from search.export_tables import of_ranking
+    from coarsefine.search.export_tables import of_ranking
 
     return FORMATS[format_name](of_ranking(ranking))
 
@@ -56,7 +56,7 @@ def format_of(file: Path | None, name: str | None) -> str:
     Raises:
         UsageError: If it is none of ours.
     """
-    from studies.suggestions import did_you_mean
+    from coarsefine.studies.suggestions import did_you_mean
 
     known = ", ".join(FORMATS)
     if name is not None:
@@ -130,7 +130,7 @@ def exact(ranking: "Ranking") -> dict[str, list[Any]]:
 
 def of_one_kind(values: list[Any]) -> list[Any]:
     """Return a column whose values are of one kind: numbers, or else texts."""
-    from studies.dimensions import shown
+    from coarsefine.studies.spaces.dimensions import shown
 
     kinds = {type(value) for value in values} - {type(None)}
     if len(kinds) <= 1 and not kinds & {list, tuple}:
@@ -141,7 +141,7 @@ def of_one_kind(values: list[Any]) -> list[Any]:
 
 def frame(ranking: "Ranking") -> "pd.DataFrame":
     """Return ``exact`` as a data frame whose columns have the types of their values."""
-    from search.export_tables import of_ranking
+    from coarsefine.search.export_tables import of_ranking
 
     return frame_of(of_ranking(ranking))
 

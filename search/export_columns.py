@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from search.words import percent, value
+from coarsefine.search.words import percent, value
 
 Type = Literal["text", "whole", "real", "truth"]
 Row = Mapping[str, Any]
@@ -48,7 +48,7 @@ class Column:
 
 def searched(name: str, values: Iterable[Any]) -> Column:
     """Return the column of a parameter that was searched, by the kind of its values."""
-    from studies.dimensions import PARAMETERS
+    from coarsefine.studies.spaces.dimensions import PARAMETERS
 
     kinds = {type(each) for each in values if each is not None}
     types: dict[frozenset[type], Type] = {
@@ -80,7 +80,7 @@ def _seconds(name: str) -> Callable[[Row], str]:
 
 
 def _interval(row: Row) -> str:
-    from search.tables import interval
+    from coarsefine.search.tables import interval
 
     ends = row["interval_low"], row["interval_high"]
     return "" if None in ends else interval(ends)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from search import curve_export, export_columns, final_export
-from search.errors import UsageError
-from search.export_columns import Column, searched
+from coarsefine.search import curve_export, export_columns, final_export
+from coarsefine.search.errors import UsageError
+from coarsefine.search.export_columns import Column, searched
 
 if TYPE_CHECKING:
-    from db.engine import Database
-    from studies.reading import Ranking
+    from coarsefine.db.engine import Database
+    from coarsefine.studies.results.reading import Ranking
 
 # Columns without whose marks and intervals their legend would say nothing.
 _EXPLAINED: Final = {"tied", "interval_low", "interval_high", "standard_deviation", "reused"}
@@ -125,7 +125,7 @@ class Selection:
 
 def _known(table: Table, option: str, word: str) -> str:
     """Return the column that is named, in any case and with any dashes."""
-    from studies.suggestions import did_you_mean
+    from coarsefine.studies.suggestions import did_you_mean
 
     name = word.strip().lower().replace("-", "_").replace(" ", "_")
     if name not in table.cells:
@@ -151,8 +151,8 @@ def _sorted(table: Table, name: str, *, descending: bool) -> Table:
 
 def of_ranking(ranking: "Ranking", top: int | None = None) -> Table:
     """Return a ranking: a row a trial, best first."""
-    from search.export import exact
-    from studies.notes import legend
+    from coarsefine.search.export import exact
+    from coarsefine.studies.results.notes.marks import legend
 
     whole = ranking
     if top is not None:

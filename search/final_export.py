@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from search.errors import ExportError
-from search.export import of_one_kind
-from search.hints import command as typed
+from coarsefine.search.errors import ExportError
+from coarsefine.search.export import of_one_kind
+from coarsefine.search.hints import command as typed
 
 if TYPE_CHECKING:
-    from db.engine import Database
-    from db.records import TestOpeningRecord
-    from studies.reading import Ranking
+    from coarsefine.db.engine import Database
+    from coarsefine.db.records import TestOpeningRecord
+    from coarsefine.studies.results.reading import Ranking
 
 
 def openings(database: "Database", ranking: "Ranking") -> "list[TestOpeningRecord]":
@@ -20,7 +20,7 @@ def openings(database: "Database", ranking: "Ranking") -> "list[TestOpeningRecor
     Raises:
         ExportError: If there is none yet.
     """
-    from db import repository
+    from coarsefine.db import repository
 
     name = ranking.study.name
     found = repository.openings(database, ranking.study)
@@ -43,9 +43,9 @@ def exact(
         opened: Its openings of the test set.
         top: Only so many trials of each opening, the best in validation.
     """
-    from db import repository
-    from studies.notes import is_hand_picked
-    from studies.statistics import wilson
+    from coarsefine.db import repository
+    from coarsefine.studies.results.notes.marks import is_hand_picked
+    from coarsefine.studies.results.statistics import wilson
 
     study = ranking.study
     numbers = {
@@ -93,8 +93,8 @@ def exact(
 
 def legend(opened: "Sequence[TestOpeningRecord]", ranking: "Ranking") -> tuple[str, ...]:
     """Return what the figures of the final test must not be read without, a sentence each."""
-    from search.words import counted
-    from studies.final_notes import final_notes
+    from coarsefine.search.words import counted
+    from coarsefine.studies.results.notes.final_training import final_notes
 
     sizes = sorted({opening.n_test for opening in opened})
     samples = " or ".join(counted(n, "test sample") for n in sizes)

@@ -5,7 +5,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from search.errors import program
+from coarsefine.search.errors import program
 
 
 def command(*words: str, storage: str | None = None, data_dir: Path | None = None) -> str:
@@ -29,6 +29,6 @@ def without_password(storage: str) -> str:
     """Return a storage as it may be printed."""
     if "://" not in storage:
         return storage
-    from db.urls import masked
+    from coarsefine.db.urls import masked
 
     return masked(storage)

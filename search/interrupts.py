@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from search.console import note
-from search.errors import INTERRUPTED, TERMINATED, Stopped
-from search.progress import Watch
+from coarsefine.search.console import note
+from coarsefine.search.errors import INTERRUPTED, TERMINATED, Stopped
+from coarsefine.search.progress import Watch
 
 
 @contextmanager

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from search.console import note, stderr
-from search.words import counted, duration, percent, size
+from coarsefine.search.console import note, stderr
+from coarsefine.search.words import counted, duration, percent, size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from db.records import StageRecord, StudyRecord
-    from models.data import PreparedData
-    from studies.recipe import Recipe
-    from studies.running import CohortProgress
+    from coarsefine.db.records import StageRecord, StudyRecord
+    from coarsefine.models.data import PreparedData
+    from coarsefine.studies.recipes.recipe import Recipe
+    from coarsefine.studies.running.loop import CohortProgress
 
 # In a log, a cohort has at most one line in so many seconds.
 LOG_SECONDS = 1.0
@@ -210,9 +210,9 @@ def beforehand(
     study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
 ) -> tuple[list[str], list[str]]:
     """Return what is about to be trained, and what the user should know before it is."""
-    from studies import beforehand
-    from studies.stages import dimensions_of
-    from studies.steps import resolve
+    from coarsefine.studies.checks import preflight as beforehand
+    from coarsefine.studies.planning.stages import dimensions_of
+    from coarsefine.studies.recipes.lengths import resolve
 
     network = recipe.network
     widths = "-".join(map(str, (data.n_features, *network.hidden, data.n_classes)))

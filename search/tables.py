@@ -10,23 +10,23 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from search.console import written
-from search.words import counted, percent, size, standard_error, value
+from coarsefine.search.console import written
+from coarsefine.search.words import counted, percent, size, standard_error, value
 
 if TYPE_CHECKING:
-    from db.records import (
+    from coarsefine.db.records import (
         EpochRecord,
         StudyRecord,
         StudySummary,
         TestOpeningRecord,
         TestRunRecord,
     )
-    from models.data import DatasetStatus, FileCheck
-    from models.gradient_check import ParameterCheck
-    from models.parameter_count import LayerCount
-    from search.network_check import NetworkCheck
-    from studies.ranking import RankedTrial
-    from studies.reading import Ranking
+    from coarsefine.models.data import DatasetStatus, FileCheck
+    from coarsefine.models.gradient_check import ParameterCheck
+    from coarsefine.models.parameter_count import LayerCount
+    from coarsefine.studies.checks.network import NetworkCheck
+    from coarsefine.studies.results.ranking import RankedTrial
+    from coarsefine.studies.results.reading import Ranking
 
 Row = TypeVar("Row")
 
@@ -176,14 +176,14 @@ def _fixed(number: float | None) -> str:
 
 def parameter_symbol(study: "StudyRecord", name: str) -> str:
     """Return what a parameter's column is called: its letter, if it has one."""
-    from studies.dimensions import PARAMETERS
+    from coarsefine.studies.spaces.dimensions import PARAMETERS
 
     return PARAMETERS[name].symbol if name in PARAMETERS else name
 
 
 def test_table(console: Console, study: "StudyRecord", opening: "TestOpeningRecord") -> Table:
     """Return what the tested trials reached on the test set."""
-    from studies.notes import HAND_PICKED, is_hand_picked
+    from coarsefine.studies.results.notes.marks import HAND_PICKED, is_hand_picked
 
     def tested(run: "TestRunRecord") -> str:
         accuracy = run.test_accuracy
@@ -209,7 +209,7 @@ def test_table(console: Console, study: "StudyRecord", opening: "TestOpeningReco
 
 
 def _test_interval(run: "TestRunRecord", n_test: int) -> tuple[float, float] | None:
-    from studies.statistics import wilson
+    from coarsefine.studies.results.statistics import wilson
 
     return None if run.test_accuracy is None else wilson(run.test_accuracy, n_test)
 

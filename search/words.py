@@ -63,6 +63,6 @@ def value(searched: Any) -> str:
     >>> value(1e-05), value(0.0026826957952797246), value(100.0), value([59, 59]), value("adam")
     ('1e-05', '0.002683', '100', '59-59', 'adam')
     """
-    from studies.dimensions import shown
+    from coarsefine.studies.spaces.dimensions import shown
 
     return shown(searched)

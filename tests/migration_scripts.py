@@ -26,7 +26,7 @@ def execute():
     """Execute all scripts now: ours and Optuna's."""
     from optuna.storages import _rdb
 
-    from db import migrations
+    from coarsefine.db import migrations
 
     for folder in (*migrations.__path__, f"{_rdb.__path__[0]}/alembic"):
         for path in Path(folder, "versions").glob("*.py"):

@@ -6,10 +6,7 @@ import pkgutil
 
 import pytest
 
-import db
-import models
-import search
-import studies
+from coarsefine import db, models, search, studies
 
 MODULES = [
     module.name

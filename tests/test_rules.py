@@ -18,20 +18,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.main import get_command
 
-from models.cohort import CohortPlan, initial_state
-from models.data import prepare, prepared
-from models.data.sealed import open_test
-from models.data.spec import DataSpec, SplitSpec
-from models.evaluation import Evaluator
-from models.losses import LOSSES
-from models.segment import Segment, run_segment
-from models.specs import ACTIVATIONS, Hyperparameters, NetworkSpec, TrainingSpec
-from models.training import train
-from search import cli, tables
-from search.cli import main
-from studies import final_test
-from studies.recipe import make_recipe
-from studies.steps import resolve
+from coarsefine.models.cohort import CohortPlan, initial_state
+from coarsefine.models.data import prepare, prepared
+from coarsefine.models.data.sealed import open_test
+from coarsefine.models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.evaluation import Evaluator
+from coarsefine.models.losses import LOSSES
+from coarsefine.models.segment import Segment, run_segment
+from coarsefine.models.specs import ACTIVATIONS, Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models.training import train
+from coarsefine.search import cli, tables
+from coarsefine.search.cli import main
+from coarsefine.studies.recipes.lengths import resolve
+from coarsefine.studies.recipes.recipe import make_recipe
+from coarsefine.studies.running import final_test
 from tests.models.samples import made_up
 
 ROOT = Path(__file__).parent.parent

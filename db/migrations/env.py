@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from db.migrations.env_filter import include_object
-from db.schema import VERSION_TABLE
-from db.tables import Base
+from coarsefine.db.migrations.env_filter import include_object
+from coarsefine.db.schema import VERSION_TABLE
+from coarsefine.db.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

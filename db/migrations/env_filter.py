@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from db.tables import PREFIX
+from coarsefine.db.tables import PREFIX
 
 
 def include_object(

@@ -1,8 +1,8 @@
 """Reading and writing records: functions that take an open database, each one transaction."""
 
-from db.repository.measurements import get_measurement, measurements, set_measurement
-from db.repository.openings import add_test_runs, openings, record_opening
-from db.repository.plans import (
+from coarsefine.db.repository.measurements import get_measurement, measurements, set_measurement
+from coarsefine.db.repository.openings import add_test_runs, openings, record_opening
+from coarsefine.db.repository.plans import (
     add_plan,
     add_stage,
     find_finished_run,
@@ -12,7 +12,7 @@ from db.repository.plans import (
     stages,
     trained_run,
 )
-from db.repository.queue import (
+from coarsefine.db.repository.queue import (
     add_entry,
     cancel_entry,
     end_entry,
@@ -22,7 +22,7 @@ from db.repository.queue import (
     take_entry,
     to_be_cancelled,
 )
-from db.repository.results import (
+from coarsefine.db.repository.results import (
     accuracies_at,
     epoch_rows,
     load_checkpoint,
@@ -36,7 +36,7 @@ from db.repository.results import (
     untold_trials,
     update_trials,
 )
-from db.repository.studies import (
+from coarsefine.db.repository.studies import (
     add_study,
     clear_driver,
     delete_study,
@@ -46,7 +46,7 @@ from db.repository.studies import (
     set_driver,
     update_study,
 )
-from db.repository.wishes import wished_stages
+from coarsefine.db.repository.wishes import wished_stages
 
 __all__ = [
     "accuracies_at",

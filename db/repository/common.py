@@ -8,9 +8,9 @@ from typing import TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db import tables
-from db.errors import StorageError
-from db.records import StageRecord, StudyRecord
+from coarsefine.db import tables
+from coarsefine.db.errors import StorageError
+from coarsefine.db.records import StageRecord, StudyRecord
 
 _Item = TypeVar("_Item")
 

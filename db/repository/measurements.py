@@ -4,9 +4,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db.engine import Database
-from db.repository.common import now, table
-from db.tables import Measurement
+from coarsefine.db.engine import Database
+from coarsefine.db.repository.common import now, table
+from coarsefine.db.tables import Measurement
 
 
 def get_measurement(db: Database, key: str) -> Any:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.engine import Database
-from db.errors import StorageError
-from db.records import (
+from coarsefine.db.engine import Database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.records import (
     NewTestOpening,
     NewTestRun,
     StudyRecord,
@@ -16,8 +16,8 @@ from db.records import (
     TestRunRecord,
     new_uuid,
 )
-from db.repository.common import now, study_id, table, touch
-from db.tables import FinalRun, Opening, Stage, Trial
+from coarsefine.db.repository.common import now, study_id, table, touch
+from coarsefine.db.tables import FinalRun, Opening, Stage, Trial
 
 
 def record_opening(

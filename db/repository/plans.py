@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db.engine import Database
-from db.errors import StorageError
-from db.records import (
+from coarsefine.db.engine import Database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.records import (
     CohortRecord,
     NewCohort,
     NewRun,
@@ -22,9 +22,17 @@ from db.records import (
     TrialUpdate,
     new_uuid,
 )
-from db.repository.common import chunks, now, stage_id, study_id, table, touch, touch_stage
-from db.repository.results import write_trial_updates
-from db.tables import Cohort, Epoch, Run, Stage, Study, Trial
+from coarsefine.db.repository.common import (
+    chunks,
+    now,
+    stage_id,
+    study_id,
+    table,
+    touch,
+    touch_stage,
+)
+from coarsefine.db.repository.results import write_trial_updates
+from coarsefine.db.tables import Cohort, Epoch, Run, Stage, Study, Trial
 
 _REUSABLE = ("complete", "diverged")
 _TAKEN_OVER = (

@@ -9,11 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db.engine import Database
-from db.errors import StorageError
-from db.records import QueueRecord, QueueState, new_uuid
-from db.repository.common import now, table
-from db.tables import QueueEntry
+from coarsefine.db.engine import Database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.records import QueueRecord, QueueState, new_uuid
+from coarsefine.db.repository.common import now, table
+from coarsefine.db.tables import QueueEntry
 
 _NOBODY: Mapping[str, Any] = {"driver_host": None, "driver_pid": None}
 

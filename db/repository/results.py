@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.engine import Database
-from db.errors import StorageError
-from db.records import (
+from coarsefine.db.engine import Database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.records import (
     FINAL_STATES,
     CohortRecord,
     EpochRecord,
@@ -22,8 +22,8 @@ from db.records import (
     TrialRow,
     TrialUpdate,
 )
-from db.repository.common import chunks, now, stage_id, study_id, table, touch_stage
-from db.tables import Checkpoint, Cohort, Epoch, FinalRun, Run, Stage, Trial, objects_of
+from coarsefine.db.repository.common import chunks, now, stage_id, study_id, table, touch_stage
+from coarsefine.db.tables import Checkpoint, Cohort, Epoch, FinalRun, Run, Stage, Trial, objects_of
 
 
 def store_segment(db: Database, segment: SegmentResult, *, keep: bool = True) -> bool:

@@ -8,11 +8,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from db.engine import Database
-from db.errors import StorageError
-from db.records import StudyRecord, StudySummary, new_uuid
-from db.repository.common import now, study_id, table
-from db.tables import Opening, Stage, Study, Trial
+from coarsefine.db.engine import Database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.records import StudyRecord, StudySummary, new_uuid
+from coarsefine.db.repository.common import now, study_id, table
+from coarsefine.db.tables import Opening, Stage, Study, Trial
 
 _CHANGEABLE: Final = frozenset(
     {"recipe", "data", "data_name", "data_fingerprint", "versions", "machine"}

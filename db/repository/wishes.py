@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from db.engine import Database
-from db.records import StageRecord, StudyRecord
-from db.repository.common import table
-from db.tables import Stage, Study
+from coarsefine.db.engine import Database
+from coarsefine.db.records import StageRecord, StudyRecord
+from coarsefine.db.repository.common import table
+from coarsefine.db.tables import Stage, Study
 
 _STUDIES: Final = sa.table("studies", sa.column("study_id"), sa.column("study_name", sa.String))
 _TRIALS: Final = sa.table(

@@ -1,14 +1,14 @@
 """Data sets: found or downloaded, decoded once, split, normalised and mapped into memory.
 
-The test split is not here: ``models.data.sealed`` alone opens it.
+The test split is not here: ``coarsefine.models.data.sealed`` alone opens it.
 """
 
-from models.data.catalogue import CATALOGUE, DatasetInfo
-from models.data.checksums import FileCheck, verify
-from models.data.download import DatasetStatus, get, status
-from models.data.prepared import PreparedData, TrainingData, prepare
-from models.data.progress import Progress
-from models.data.spec import (
+from coarsefine.models.data.catalogue import CATALOGUE, DatasetInfo
+from coarsefine.models.data.checksums import FileCheck, verify
+from coarsefine.models.data.download import DatasetStatus, get, status
+from coarsefine.models.data.prepared import PreparedData, TrainingData, prepare
+from coarsefine.models.data.progress import Progress
+from coarsefine.models.data.spec import (
     NORMALISATIONS,
     SPLIT_METHODS,
     DataSpec,

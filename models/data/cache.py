@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from models.data.block_sums import checksum
-from models.data.paths import expanded
-from models.errors import DataError
+from coarsefine.models.data.block_sums import checksum
+from coarsefine.models.data.paths import expanded
+from coarsefine.models.errors import DataError
 
 META = "meta.json"
 _SUMS, _OWN_SUM = "checksums", "checksum"

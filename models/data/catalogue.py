@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from models.data.paths import check_text, expanded
-from models.errors import DataError
+from coarsefine.models.data.paths import check_text, expanded
+from coarsefine.models.errors import DataError
 
 FILE_ENDINGS = (".npz", ".csv", ".parquet")
 # What else tables of text are called; all are read as .csv files are.

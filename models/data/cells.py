@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.features import n_distinct
-from models.data.wording import named, shown
+from coarsefine.models.data.features import n_distinct
+from coarsefine.models.data.wording import named, shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from models.data.catalogue import DatasetInfo, named
-from models.data.cifar import read_batches
-from models.data.files import md5_of, opened
-from models.data.locate import Found, checked_data_dir, find, missing
-from models.data.progress import Progress, Silent
-from models.errors import DataError
+from coarsefine.models.data.catalogue import DatasetInfo, named
+from coarsefine.models.data.cifar import read_batches
+from coarsefine.models.data.files import md5_of, opened
+from coarsefine.models.data.locate import Found, checked_data_dir, find, missing
+from coarsefine.models.data.progress import Progress, Silent
+from coarsefine.models.errors import DataError
 
 # The largest published file unpacks to 47 MB.
 _LIMIT = 100_000_000

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.catalogue import DatasetInfo
-from models.data.files import looks_like, opened, reading
-from models.data.labels import checked_labels
-from models.data.progress import Progress
-from models.data.raw import RawData, differing_files
-from models.errors import DataError
+from coarsefine.models.data.catalogue import DatasetInfo
+from coarsefine.models.data.files import looks_like, opened, reading
+from coarsefine.models.data.labels import checked_labels
+from coarsefine.models.data.progress import Progress
+from coarsefine.models.data.raw import RawData, differing_files
+from coarsefine.models.errors import DataError
 
 TRAIN_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
 BATCHES = (*TRAIN_BATCHES, "test_batch")

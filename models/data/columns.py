@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.wording import quoted
-from models.errors import DataError
+from coarsefine.models.data.wording import quoted
+from coarsefine.models.errors import DataError
 
 Values = NDArray[np.float64]
 

@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import cache
-from models.data.catalogue import DatasetInfo, meaning
-from models.data.cifar import read_cifar
-from models.data.columns import Column
-from models.data.digits import read_digits
-from models.data.download import find_or_download, require
-from models.data.idx import read_idx_dataset
-from models.data.locate import checked_data_dir
-from models.data.npz import read_npz
-from models.data.progress import Progress
-from models.data.raw import RawData, Samples
-from models.data.spec import DataSpec
-from models.data.splits import set_aside_test
-from models.data.tabular import read_table
-from models.errors import DataError
+from coarsefine.models.data import cache
+from coarsefine.models.data.catalogue import DatasetInfo, meaning
+from coarsefine.models.data.cifar import read_cifar
+from coarsefine.models.data.columns import Column
+from coarsefine.models.data.digits import read_digits
+from coarsefine.models.data.download import find_or_download, require
+from coarsefine.models.data.idx import read_idx_dataset
+from coarsefine.models.data.locate import checked_data_dir
+from coarsefine.models.data.npz import read_npz
+from coarsefine.models.data.progress import Progress
+from coarsefine.models.data.raw import RawData, Samples
+from coarsefine.models.data.spec import DataSpec
+from coarsefine.models.data.splits import set_aside_test
+from coarsefine.models.data.tabular import read_table
+from coarsefine.models.errors import DataError
 
 # Part of every key: raise it when what is written changes.
 _FORMAT = 2

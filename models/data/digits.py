@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from models.data.catalogue import DatasetInfo
-from models.data.labels import checked_labels
-from models.data.raw import RawData
+from coarsefine.models.data.catalogue import DatasetInfo
+from coarsefine.models.data.labels import checked_labels
+from coarsefine.models.data.raw import RawData
 
 
 def read_digits(info: DatasetInfo) -> RawData:

@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from models.data.catalogue import CATALOGUE, DatasetInfo, Download, named
-from models.data.locate import Found, checked_data_dir, download_folder, find, holds, missing
-from models.data.progress import Progress, Silent
-from models.errors import DataError
+from coarsefine.models.data.catalogue import CATALOGUE, DatasetInfo, Download, named
+from coarsefine.models.data.locate import (
+    Found,
+    checked_data_dir,
+    download_folder,
+    find,
+    holds,
+    missing,
+)
+from coarsefine.models.data.progress import Progress, Silent
+from coarsefine.models.errors import DataError
 
 # Seconds to connect, and between two pieces of a file.
 _TIMEOUT = (10, 30)

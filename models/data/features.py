@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import DataError
+from coarsefine.models.errors import DataError
 
 Features = NDArray[np.float32] | NDArray[np.float64]
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from models.data.progress import Progress, Silent
-from models.errors import DataError
+from coarsefine.models.data.progress import Progress, Silent
+from coarsefine.models.errors import DataError
 
 NOT_DATA = ("an empty file", "a web page", "a Git LFS pointer")
 _HEAD_SIZE = 64

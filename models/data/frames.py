@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.data.files import MAX_BYTES, NOT_DATA, looks_like, reading
-from models.data.text import Dialect, bare_names, dialect_of, looks_like_sample
-from models.data.wording import shown, some
-from models.errors import DataError
+from coarsefine.models.data.files import MAX_BYTES, NOT_DATA, looks_like, reading
+from coarsefine.models.data.text import Dialect, bare_names, dialect_of, looks_like_sample
+from coarsefine.models.data.wording import shown, some
+from coarsefine.models.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

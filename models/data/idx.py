@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.catalogue import CATALOGUE, DatasetInfo
-from models.data.files import looks_like, opened
-from models.data.labels import checked_labels
-from models.data.raw import RawData, differing_files
-from models.errors import DataError
+from coarsefine.models.data.catalogue import CATALOGUE, DatasetInfo
+from coarsefine.models.data.files import looks_like, opened
+from coarsefine.models.data.labels import checked_labels
+from coarsefine.models.data.raw import RawData, differing_files
+from coarsefine.models.errors import DataError
 
 _UNSIGNED_BYTES = 8
 

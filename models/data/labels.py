@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.wording import shown
-from models.errors import DataError
+from coarsefine.models.data.wording import shown
+from coarsefine.models.errors import DataError
 
 _LONGEST_NAME = 1000
 # What pandas, R and databases write where a value is missing.

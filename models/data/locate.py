@@ -4,11 +4,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.data.cache import cache_dir
-from models.data.catalogue import DatasetInfo
-from models.data.cifar import batch_files
-from models.data.paths import expanded
-from models.errors import DataError
+from coarsefine.models.data.cache import cache_dir
+from coarsefine.models.data.catalogue import DatasetInfo
+from coarsefine.models.data.cifar import batch_files
+from coarsefine.models.data.paths import expanded
+from coarsefine.models.errors import DataError
 
 DATA_DIR_VARIABLE = "SEARCH_DATA_DIR"
 

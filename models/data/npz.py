@@ -8,11 +8,11 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.features import checked_features
-from models.data.files import MAX_BYTES, bytes_allowed, looks_like, reading
-from models.data.labels import Classes, check_whole, checked_labels, flattened, numbered
-from models.data.raw import RawData, Samples
-from models.errors import DataError
+from coarsefine.models.data.features import checked_features
+from coarsefine.models.data.files import MAX_BYTES, bytes_allowed, looks_like, reading
+from coarsefine.models.data.labels import Classes, check_whole, checked_labels, flattened, numbered
+from coarsefine.models.data.raw import RawData, Samples
+from coarsefine.models.errors import DataError
 
 _SPELLINGS = {
     "x_train": ("x_train",),

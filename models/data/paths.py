@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.errors import DataError
+from coarsefine.models.errors import DataError
 
 
 def expanded(path: str | Path) -> Path:

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import cache
-from models.data.decoded import Decoded, damaged_warnings, decode, mapped
-from models.data.features import collapsed
-from models.data.normalise import pieces
-from models.data.progress import Progress, Silent
-from models.data.spec import DataSpec, check_amount
-from models.data.splits import refit_indices, split_indices
-from models.data.transform import STATISTICS, Transform, fitted_transform
-from models.data.wording import named
-from models.errors import DataError
+from coarsefine.models.data import cache
+from coarsefine.models.data.decoded import Decoded, damaged_warnings, decode, mapped
+from coarsefine.models.data.features import collapsed
+from coarsefine.models.data.normalise import pieces
+from coarsefine.models.data.progress import Progress, Silent
+from coarsefine.models.data.spec import DataSpec, check_amount
+from coarsefine.models.data.splits import refit_indices, split_indices
+from coarsefine.models.data.transform import STATISTICS, Transform, fitted_transform
+from coarsefine.models.data.wording import named
+from coarsefine.models.errors import DataError
 
 # Part of every key: raise it when what is written changes.
 _FORMAT = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.columns import Column
+from coarsefine.models.data.columns import Column
 
 Samples = NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.decoded import decode, mapped
-from models.data.prepared import PreparedData, prepare_split
-from models.data.progress import Progress, Silent
-from models.data.spec import DataSpec
-from models.errors import DataError
+from coarsefine.models.data.decoded import decode, mapped
+from coarsefine.models.data.prepared import PreparedData, prepare_split
+from coarsefine.models.data.progress import Progress, Silent
+from coarsefine.models.data.spec import DataSpec
+from coarsefine.models.errors import DataError
 
 RefitName = Literal["train+validation", "none"]
 

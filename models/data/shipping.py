@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import cache
-from models.data.prepared import PreparedData, prepare_split
-from models.errors import DataError
+from coarsefine.models.data import cache
+from coarsefine.models.data.prepared import PreparedData, prepare_split
+from coarsefine.models.errors import DataError
 
 _KIND = "prepared"
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from models.errors import DataError
-from models.specs import PrecisionName
+from coarsefine.models.errors import DataError
+from coarsefine.models.specs import PrecisionName
 
 SplitMethod = Literal["random", "ordered", "canonical"]
 NormalisationName = Literal["none", "scale", "centre", "standardise", "standardise-all"]

@@ -5,8 +5,8 @@ import heapq
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.spec import SplitSpec
-from models.errors import DataError
+from coarsefine.models.data.spec import SplitSpec
+from coarsefine.models.errors import DataError
 
 Indices = NDArray[np.int64]
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.cells import Cells, cells_of
-from models.data.columns import Column
-from models.data.features import Features, checked_features
-from models.data.frames import Table, csv_table, headerless_table, parquet_table
-from models.data.labels import MISSING_WORDS, Classes, numbered, worded
-from models.data.raw import RawData
-from models.data.wording import named, quoted, shown, some
-from models.errors import DataError
+from coarsefine.models.data.cells import Cells, cells_of
+from coarsefine.models.data.columns import Column
+from coarsefine.models.data.features import Features, checked_features
+from coarsefine.models.data.frames import Table, csv_table, headerless_table, parquet_table
+from coarsefine.models.data.labels import MISSING_WORDS, Classes, numbered, worded
+from coarsefine.models.data.raw import RawData
+from coarsefine.models.data.wording import named, quoted, shown, some
+from coarsefine.models.errors import DataError
 
 DEFAULT_LABEL = "label"
 _LISTED = 4

@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from models.data.files import NOT_DATA, bytes_allowed, looks_like, opened, reading
-from models.data.wording import some
-from models.errors import DataError
+from coarsefine.models.data.files import NOT_DATA, bytes_allowed, looks_like, opened, reading
+from coarsefine.models.data.wording import some
+from coarsefine.models.errors import DataError
 
 SEPARATORS = ",;\t|"
 BLANKS = r"\s+"

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.columns import Column, Encoder, fitted_encoder
-from models.data.decoded import Decoded
-from models.data.normalise import Normalisation, fitted
-from models.data.spec import DataSpec
+from coarsefine.models.data.columns import Column, Encoder, fitted_encoder
+from coarsefine.models.data.decoded import Decoded
+from coarsefine.models.data.normalise import Normalisation, fitted
+from coarsefine.models.data.spec import DataSpec
 
 STATISTICS = "statistics.npz"
 _ENCODER = "encoder"

@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from search.console import note, print_table, say, say_json, stdout
-from search.errors import DONE, FAILED
-from search.options import OutputOptions, StorageOptions
-from search.words import counted
+from coarsefine.search.console import note, print_table, say, say_json, stdout
+from coarsefine.search.errors import DONE, FAILED
+from coarsefine.search.options import OutputOptions, StorageOptions
+from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from db.checking import Check, Report
+    from coarsefine.db.checking import Check, Report
 
 # Of one kind: what is wrong a thousand times has one cause.
 _MOST_SHOWN = 10
@@ -27,7 +27,7 @@ def check(storage: StorageOptions, output: OutputOptions) -> int:
         python -m search check
         python -m search check --storage old.db --json
     """
-    from db.checking import check_database
+    from coarsefine.db.checking import check_database
 
     report = check_database(storage.url, _plain)
     if output.json:
@@ -59,7 +59,7 @@ def to_json(report: "Report") -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return a parameter as Optuna is told of it: hidden layers as text."""
-    from studies.dimensions import shown
+    from coarsefine.studies.spaces.dimensions import shown
 
     return shown(value) if isinstance(value, list | tuple) else value
 
@@ -78,7 +78,7 @@ def _print(report: "Report", *, quiet: bool) -> None:
 
 
 def _table(console: "Console", report: "Report") -> "Table":
-    from search.tables import Column, fitting
+    from coarsefine.search.tables import Column, fitting
 
     columns: list[Column[Check]] = [
         Column("check", lambda c: c.name, right=False),

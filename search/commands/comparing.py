@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.console import print_table, say, say_json, stdout, tell
-from search.options import OutputOptions, StorageOptions
-from search.words import percent, value
+from coarsefine.search.console import print_table, say, say_json, stdout, tell
+from coarsefine.search.options import OutputOptions, StorageOptions
+from coarsefine.search.words import percent, value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from studies.reading import Ranking
-    from studies.side_by_side import Side, SideBySide
+    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.side_by_side import Side, SideBySide
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ def compare(what: CompareOptions, storage: StorageOptions, output: OutputOptions
         python -m search compare digits/lambda digits/eta
         python -m search compare digits/lambda digits/lambda-2 --json
     """
-    from db.engine import open_database
-    from studies.side_by_side import side_by_side
+    from coarsefine.db.engine import open_database
+    from coarsefine.studies.results.side_by_side import side_by_side
 
     with open_database(storage.url, read_only=True) as database:
         found = side_by_side(database, what.studies)
@@ -61,7 +61,7 @@ def compare(what: CompareOptions, storage: StorageOptions, output: OutputOptions
 
 def table(console: "Console", found: "SideBySide") -> "Table":
     """Return a line a study: what it says otherwise than the others, and what it found."""
-    from search.tables import Column, fitting, interval
+    from coarsefine.search.tables import Column, fitting, interval
 
     def setting(key: str) -> "Column[Side]":
         # A recipe's key, its section above it; what is said least of gives way first.

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from search.console import print_table, say, say_json, stdout, tell
-from search.errors import DONE, FAILED, UsageError
-from search.options import (
+from coarsefine.search.console import print_table, say, say_json, stdout, tell
+from coarsefine.search.errors import DONE, FAILED, UsageError
+from coarsefine.search.options import (
     DataOptions,
     NetworkOptions,
     OutputOptions,
@@ -17,9 +17,9 @@ from search.options import (
 )
 
 if TYPE_CHECKING:
-    from models.data import PreparedData
-    from studies.crosscheck import CrossCheck
-    from studies.recipe import Recipe
+    from coarsefine.models.data import PreparedData
+    from coarsefine.studies.checks.crosscheck import CrossCheck
+    from coarsefine.studies.recipes.recipe import Recipe
 
 CHECK = "Check"
 
@@ -79,15 +79,15 @@ def crosscheck(
         python -m search crosscheck --against torch --precision float64 --lambda 0.01
         python -m search crosscheck --against sklearn --recipe lab.toml --epochs 5
     """
-    from models.data import prepare
-    from search.progress import watching
-    from studies.crosscheck import N_STEPS
-    from studies.recipe import make_recipe
-    from studies.specs import to_data_spec
+    from coarsefine.models.data import prepare
+    from coarsefine.search.progress import watching
+    from coarsefine.studies.checks.crosscheck import N_STEPS
+    from coarsefine.studies.recipes.recipe import make_recipe
+    from coarsefine.studies.recipes.specs import to_data_spec
 
     if check.figure is not None:
         # Before anything is trained for it.
-        from search.figures.rendering import check_file
+        from coarsefine.search.figures.rendering import check_file
 
         check_file(check.figure)
     n_steps = N_STEPS if check.steps is None else check.steps
@@ -116,23 +116,23 @@ def crosschecked(
     recipe: "Recipe", data: "PreparedData", against: str, n_steps: int | None = None
 ) -> "CrossCheck":
     """Return how a recipe's training compares with the same in another framework."""
-    from studies.crosscheck import N_STEPS
-    from studies.crosscheck import crosscheck as compared
+    from coarsefine.studies.checks.crosscheck import N_STEPS
+    from coarsefine.studies.checks.crosscheck import crosscheck as compared
 
     return compared(recipe, data, against, N_STEPS if n_steps is None else n_steps)
 
 
 def draw_crosscheck(found: "CrossCheck", file: Path, data: str) -> None:
     """Write the curves of both sides into a file."""
-    from search.figures.overlay import overlay
-    from search.figures.rendering import write_figure
+    from coarsefine.search.figures.overlay import overlay
+    from coarsefine.search.figures.rendering import write_figure
 
     write_figure(file, overlay(found, f"{data}, {found.network}"))
 
 
 def print_crosscheck(found: "CrossCheck") -> None:
     """Print how the weights and curves of both sides compare, and the verdict."""
-    from search.crosscheck_tables import epochs_table, steps_table
+    from coarsefine.search.crosscheck_tables import epochs_table, steps_table
 
     console = stdout()
     tell(f"{found.network}, {found.precision}, beside {found.version}")

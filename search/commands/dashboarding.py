@@ -11,12 +11,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
-from search.console import note, say
-from search.errors import TERMINATED, ServingError, Stopped, UsageError
-from search.options import OUTPUT, StorageOptions, option, whole
+from coarsefine.search.console import note, say
+from coarsefine.search.errors import TERMINATED, ServingError, Stopped, UsageError
+from coarsefine.search.options import OUTPUT, StorageOptions, option, whole
 
 if TYPE_CHECKING:
-    from search.dashboard.serving import Server
+    from coarsefine.search.dashboard.serving import Server
 
 NETWORK = "Network"
 
@@ -95,7 +95,7 @@ def dashboard(what: DashboardOptions, storage: StorageOptions) -> None:
         python -m search dashboard
         python -m search dashboard --storage course.db --port 9000 --no-browser
     """
-    from search.dashboard.serving import HOST, PORT, Server, make_app
+    from coarsefine.search.dashboard.serving import HOST, PORT, Server, make_app
 
     if what.port is not None and not 0 <= what.port <= _LAST_PORT:
         raise UsageError(f"--port must be 0 to {_LAST_PORT}, got {what.port}")
@@ -129,7 +129,7 @@ def own_names(host: str) -> list[str]:
     """Return the names that a server on ``host`` may be called by, besides ``localhost``."""
     import socket
 
-    from search.dashboard.serving import is_local
+    from coarsefine.search.dashboard.serving import is_local
 
     if is_local(host):
         return [host]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.console import print_table, say, say_json, stdout
-from search.errors import DONE, FAILED
-from search.options import DATA, OutputOptions, option
+from coarsefine.search.console import print_table, say, say_json, stdout
+from coarsefine.search.errors import DONE, FAILED
+from coarsefine.search.options import DATA, OutputOptions, option
 
 if TYPE_CHECKING:
-    from models.data import FileCheck
+    from coarsefine.models.data import FileCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def list_data(folder: FolderOptions, output: OutputOptions) -> None:
         python -m search data list
         python -m search data list --data-dir /data --json
     """
-    from models.data import status
+    from coarsefine.models.data import status
 
     found = status(folder.data_dir)
     if output.json:
@@ -69,7 +69,7 @@ def list_data(folder: FolderOptions, output: OutputOptions) -> None:
             }
         )
         return
-    from search.tables import data_table
+    from coarsefine.search.tables import data_table
 
     console = stdout()
     print_table(console, data_table(console, found))
@@ -83,9 +83,9 @@ def get_data(names: Names, folder: FolderOptions, output: OutputOptions) -> None
         python -m search data get mnist
         python -m search data get mnist cifar10 --data-dir /data
     """
-    from models.data import get
-    from models.data.catalogue import named
-    from search.progress import watching
+    from coarsefine.models.data import get
+    from coarsefine.models.data.catalogue import named
+    from coarsefine.search.progress import watching
 
     for name in names.names:
         named(name)  # before anything is downloaded
@@ -111,9 +111,9 @@ def verify_data(names: Names, folder: FolderOptions, output: OutputOptions) -> i
         python -m search data verify mnist
         python -m search data verify cifar10 --data-dir /data --json
     """
-    from models.data import verify
-    from models.data.catalogue import named
-    from search.progress import watching
+    from coarsefine.models.data import verify
+    from coarsefine.models.data.catalogue import named
+    from coarsefine.search.progress import watching
 
     for name in names.names:
         named(name)
@@ -147,7 +147,7 @@ def _file_json(check: "FileCheck") -> dict[str, str | None]:
 
 
 def _print(checks: "dict[str, list[FileCheck]]") -> None:
-    from search.tables import files_table
+    from coarsefine.search.tables import files_table
 
     console = stdout()
     for name, files in checks.items():

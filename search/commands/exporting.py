@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.commands.ranking import chosen
-from search.console import note, say_json
-from search.errors import UsageError
-from search.export import FORMATS
-from search.options import (
+from coarsefine.search.commands.ranking import chosen
+from coarsefine.search.console import note, say_json
+from coarsefine.search.errors import UsageError
+from coarsefine.search.export import FORMATS
+from coarsefine.search.options import (
     OUTPUT,
     StorageOptions,
     StudyArgument,
@@ -22,7 +22,7 @@ from search.options import (
 )
 
 if TYPE_CHECKING:
-    from search.export_tables import Selection
+    from coarsefine.search.export_tables import Selection
 
 TABLE = "Table"
 
@@ -111,8 +111,8 @@ class ExportOptions:
         Raises:
             UsageError: If there is none of that name.
         """
-        from search.export_tables import TABLES
-        from studies.suggestions import did_you_mean
+        from coarsefine.search.export_tables import TABLES
+        from coarsefine.studies.suggestions import did_you_mean
 
         named = "curves" if self.curves else "ranking"
         if self.curves and self.what not in {None, "curves"}:
@@ -128,7 +128,7 @@ class ExportOptions:
     @property
     def selection(self) -> "Selection":
         """Return which part of the table is wanted."""
-        from search.export_tables import Selection
+        from coarsefine.search.export_tables import Selection
 
         found = Selection(self.columns, self.top, self.sort, self.descending)
         found.check()
@@ -159,10 +159,10 @@ def export(what: ExportOptions, storage: StorageOptions) -> None:
         python -m search export curves.csv --what curves
         python -m search export test.xlsx --what test --sort test_loss
     """
-    from db.engine import open_database
-    from search import export as exports
-    from search.export_tables import TABLES
-    from studies.reading import read_ranking
+    from coarsefine.db.engine import open_database
+    from coarsefine.search import export as exports
+    from coarsefine.search.export_tables import TABLES
+    from coarsefine.studies.results.reading import read_ranking
 
     study, file = what.places()
     table_name, selection = what.table, what.selection

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.console import note, print_table, say, say_json, stdout, tell
-from search.errors import DONE, FAILED, UsageError
-from search.hints import command as typed
-from search.options import (
+from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
+from coarsefine.search.errors import DONE, FAILED, UsageError
+from coarsefine.search.hints import command as typed
+from coarsefine.search.options import (
     SEARCH,
     DataDir,
     JobsOptions,
@@ -20,11 +20,11 @@ from search.options import (
 )
 
 if TYPE_CHECKING:
-    from search.progress import Watch
-    from studies.final_test import FinalTest
-    from studies.labs import Lab, Part
-    from studies.means import Means
-    from studies.reading import Ranking
+    from coarsefine.search.progress import Watch
+    from coarsefine.studies.labs.files import Lab, Part
+    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.running.final_test import FinalTest
+    from coarsefine.studies.running.resources import Means
 
 
 Quick = Annotated[
@@ -93,11 +93,11 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
         python -m search run fashion-batch-size --figures figures
         python -m search run my-lab.toml --part eta
     """
-    from db.engine import open_database
-    from search.interrupts import stoppable
-    from search.progress import watching
-    from studies.labs import read_lab
-    from studies.means import Means
+    from coarsefine.db.engine import open_database
+    from coarsefine.search.interrupts import stoppable
+    from coarsefine.search.progress import watching
+    from coarsefine.studies.labs.files import read_lab
+    from coarsefine.studies.running.resources import Means
 
     found = read_lab(lab.lab, quick=lab.quick)
     parts = _chosen(found, lab.part)
@@ -143,8 +143,8 @@ def presets(output: OutputOptions) -> None:
     Examples:
         python -m search presets
     """
-    from studies.labs import presets as names
-    from studies.labs import read_lab
+    from coarsefine.studies.labs.files import presets as names
+    from coarsefine.studies.labs.files import read_lab
 
     labs = [read_lab(name) for name in names()]
     if output.json:
@@ -185,7 +185,7 @@ class _Asked:
 
 
 def _chosen(lab: "Lab", names: list[str] | None) -> "list[Part]":
-    from studies.suggestions import did_you_mean
+    from coarsefine.studies.suggestions import did_you_mean
 
     known = {part.name: part for part in lab.parts}
     for name in names or ():
@@ -230,9 +230,9 @@ def _print_explanation(asked: _Asked) -> None:
 
 
 def _search(means: "Means", asked: _Asked) -> dict[str, Any]:
-    from studies.labs import kind_of, request_of
-    from studies.reading import read_ranking
-    from studies.searching import MOST_STAGES, auto, coarse
+    from coarsefine.studies.labs.files import kind_of, request_of
+    from coarsefine.studies.results.reading import read_ranking
+    from coarsefine.studies.running.search import MOST_STAGES, auto, coarse
 
     lab, part = asked.lab, asked.part
     _print_part(asked)
@@ -259,7 +259,7 @@ def _search(means: "Means", asked: _Asked) -> dict[str, Any]:
         _print_search(means, asked, ranking, final)
     _print_explanation(asked)
     _draw(means, asked, ranking)
-    from search.commands.testing import to_json
+    from coarsefine.search.commands.testing import to_json
 
     return {
         "study": outcome.study.name,
@@ -270,9 +270,9 @@ def _search(means: "Means", asked: _Asked) -> dict[str, Any]:
 
 def _tested(means: "Means", asked: _Asked, study_name: str) -> "FinalTest":
     """Return the final test of a study: the one on record, or one made now."""
-    from db import repository
-    from studies.final_test import FinalTest, final_test
-    from studies.reading import named_study
+    from coarsefine.db import repository
+    from coarsefine.studies.results.reading import named_study
+    from coarsefine.studies.running.final_test import FinalTest, final_test
 
     study = named_study(means.database, study_name)
     # One that was killed before anything was measured shows nothing yet: the same look goes on.
@@ -290,12 +290,12 @@ def _tested(means: "Means", asked: _Asked, study_name: str) -> "FinalTest":
 def _print_search(
     means: "Means", asked: _Asked, ranking: "Ranking", final: "FinalTest | None"
 ) -> None:
-    from search.commands.ranking import print_comparison, print_ranking
-    from search.commands.testing import print_test
-    from search.comparison_tables import lab_table
-    from search.words import value
-    from studies.comparison import compared
-    from studies.labs import lab_figures
+    from coarsefine.search.commands.ranking import print_comparison, print_ranking
+    from coarsefine.search.commands.testing import print_test
+    from coarsefine.search.comparison_tables import lab_table
+    from coarsefine.search.words import value
+    from coarsefine.studies.labs.files import lab_figures
+    from coarsefine.studies.results.comparison import compared
 
     console = stdout()
     rows = compared(means.database, ranking)
@@ -324,10 +324,10 @@ def _print_search(
 
 def _print_curves(means: "Means", ranking: "Ranking") -> None:
     """Print a thinned curve of each of the best trials."""
-    from db import repository
-    from search.tables import curve_table
-    from search.words import value
-    from studies.mirror import thinned
+    from coarsefine.db import repository
+    from coarsefine.search.tables import curve_table
+    from coarsefine.search.words import value
+    from coarsefine.studies.running.mirror import thinned
 
     by_uuid = {row.uuid: row.id for row in repository.trial_rows(means.database, ranking.study)}
     console = stdout()
@@ -344,10 +344,10 @@ def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
     folder = asked.options.figures
     if folder is None:
         return
-    from search.errors import FigureError
-    from search.export import write
-    from search.figures.kinds import KINDS, Subject
-    from search.figures.rendering import rendered
+    from coarsefine.search.errors import FigureError
+    from coarsefine.search.export import write
+    from coarsefine.search.figures.kinds import KINDS, Subject
+    from coarsefine.search.figures.rendering import rendered
 
     where = folder / (asked.part.name or asked.lab.name)
     where.mkdir(parents=True, exist_ok=True)
@@ -367,9 +367,9 @@ def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
 
 
 def _params(means: "Means", asked: _Asked) -> dict[str, Any]:
-    from models.parameter_count import count_parameters
-    from search.network_check import network_of
-    from search.tables import layers_table
+    from coarsefine.models.parameter_count import count_parameters
+    from coarsefine.search.tables import layers_table
+    from coarsefine.studies.checks.network import network_of
 
     _print_part(asked)
     recipe = asked.lab.recipe(asked.part)
@@ -399,7 +399,11 @@ def _params(means: "Means", asked: _Asked) -> dict[str, Any]:
 
 
 def _gradcheck(means: "Means", asked: _Asked) -> dict[str, Any]:
-    from search.commands.networks import checked_networks, gradcheck_json, print_gradcheck
+    from coarsefine.search.commands.networks import (
+        checked_networks,
+        gradcheck_json,
+        print_gradcheck,
+    )
 
     _print_part(asked)
     recipe = asked.lab.recipe(asked.part)
@@ -411,8 +415,8 @@ def _gradcheck(means: "Means", asked: _Asked) -> dict[str, Any]:
 
 
 def _crosscheck(means: "Means", asked: _Asked) -> dict[str, Any]:
-    from search.commands.crosschecking import crosschecked, print_crosscheck
-    from studies.crosscheck import FrameworkMissingError
+    from coarsefine.search.commands.crosschecking import crosschecked, print_crosscheck
+    from coarsefine.studies.checks.crosscheck import FrameworkMissingError
 
     _print_part(asked)
     recipe = asked.lab.recipe(asked.part)
@@ -426,7 +430,7 @@ def _crosscheck(means: "Means", asked: _Asked) -> dict[str, Any]:
         print_crosscheck(found)
     folder = asked.options.figures
     if folder is not None:
-        from search.commands.crosschecking import draw_crosscheck
+        from coarsefine.search.commands.crosschecking import draw_crosscheck
 
         where = folder / asked.part.name
         where.mkdir(parents=True, exist_ok=True)
@@ -437,8 +441,8 @@ def _crosscheck(means: "Means", asked: _Asked) -> dict[str, Any]:
 
 def _optimum(means: "Means", asked: _Asked) -> dict[str, Any]:
     """Print the exact least-squares optimum, and how large η may be."""
-    from search.words import percent
-    from studies.reference_lines import reference_lines
+    from coarsefine.search.words import percent
+    from coarsefine.studies.checks.reference_lines import reference_lines
 
     _print_part(asked)
     recipe = asked.lab.recipe(asked.part)

@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING, Any
 
-from search.commands.ranking import chosen, following, stage_lines
-from search.console import print_table, say, say_json, stdout
-from search.options import OutputOptions, StorageOptions, StudyArgument
-from search.words import counted, percent, value
+from coarsefine.search.commands.ranking import chosen, following, stage_lines
+from coarsefine.search.console import print_table, say, say_json, stdout
+from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
+from coarsefine.search.words import counted, percent, value
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from db.engine import Database
-    from db.records import EpochRecord, StudyRecord, StudySummary, TestOpeningRecord
-    from studies.reading import Ranking
-    from studies.recipe import Recipe
+    from coarsefine.db.engine import Database
+    from coarsefine.db.records import EpochRecord, StudyRecord, StudySummary, TestOpeningRecord
+    from coarsefine.studies.recipes.recipe import Recipe
+    from coarsefine.studies.results.reading import Ranking
 
 CURVE_POINTS = 6
 
@@ -25,15 +25,15 @@ def list_studies(storage: StorageOptions, output: OutputOptions) -> None:
         python -m search list
         python -m search list --storage course.db --json
     """
-    from db import repository
-    from db.engine import open_database
+    from coarsefine.db import repository
+    from coarsefine.db.engine import open_database
 
     with open_database(storage.url, read_only=True) as database:
         summaries = repository.list_studies(database)
     if output.json:
         say_json({"studies": [_summary_json(summary) for summary in summaries]})
         return
-    from search.tables import studies_table
+    from coarsefine.search.tables import studies_table
 
     console = stdout()
     print_table(console, studies_table(console, database.label, summaries))
@@ -67,9 +67,9 @@ def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
         python -m search show
         python -m search show mnist/lambda --json
     """
-    from db import repository
-    from db.engine import open_database
-    from studies.reading import read_ranking
+    from coarsefine.db import repository
+    from coarsefine.db.engine import open_database
+    from coarsefine.studies.results.reading import read_ranking
 
     with open_database(storage.url, read_only=True) as database:
         found = chosen(database, study, quiet=output.quiet)
@@ -86,7 +86,7 @@ def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
 
 def _best_curve(database: "Database", ranking: "Ranking") -> "list[EpochRecord]":
     """Return the curve of the best trial's first replicate."""
-    from db import repository
+    from coarsefine.db import repository
 
     if ranking.best is None:
         return []
@@ -101,7 +101,7 @@ def _best_curve(database: "Database", ranking: "Ranking") -> "list[EpochRecord]"
 
 def _failures(database: "Database", ranking: "Ranking") -> list[str]:
     """Return why trials failed, a line each."""
-    from db import repository
+    from coarsefine.db import repository
 
     failed = {t.uuid: f"{t.stage}:{t.trial}" for t in ranking.trials if t.state == "failed"}
     if not failed:
@@ -162,9 +162,9 @@ def _print(
     curve: "list[EpochRecord]",
     failures: list[str],
 ) -> None:
-    from search.tables import curve_table, facts_table
-    from studies.penalty import strengths
-    from studies.recipe import from_json
+    from coarsefine.search.tables import curve_table, facts_table
+    from coarsefine.studies.recipes.cost import strengths
+    from coarsefine.studies.recipes.recipe import from_json
 
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
     console = stdout()
@@ -223,7 +223,7 @@ def _recipe_facts(recipe: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 def _cost_fact(recipe: "Recipe", searched: "list[float]") -> list[tuple[str, list[str]]]:
     """Return what is minimised; nothing of a trainer of the user's own."""
-    from studies.penalty import cost_line
+    from coarsefine.studies.recipes.cost import cost_line
 
     if recipe.trainer is not None:
         return []
@@ -239,7 +239,7 @@ def _word(stated: Any) -> str:
 
 
 def _step_lines(study: "StudyRecord", recipe: "Recipe") -> list[str]:
-    from studies.steps import resolve
+    from coarsefine.studies.recipes.lengths import resolve
 
     steps = resolve(recipe, int(study.data["n_train"]))
     return [*steps.lines, *(f"note: {line}" for line in steps.warnings)]

@@ -5,17 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from search.console import print_table, say, say_json, stdout, tell
-from search.errors import DONE, FAILED, UsageError
-from search.network_check import (
-    FEATURES,
-    SAMPLES,
-    STRENGTHS,
-    NetworkCheck,
-    checked,
-    network_of,
-)
-from search.options import (
+from coarsefine.search.console import print_table, say, say_json, stdout, tell
+from coarsefine.search.errors import DONE, FAILED, UsageError
+from coarsefine.search.options import (
     NETWORK,
     TRAINING,
     DataOptions,
@@ -27,11 +19,19 @@ from search.options import (
     option,
     whole,
 )
+from coarsefine.studies.checks.network import (
+    FEATURES,
+    SAMPLES,
+    STRENGTHS,
+    NetworkCheck,
+    checked,
+    network_of,
+)
 
 if TYPE_CHECKING:
-    from models.data import Progress
-    from models.specs import NetworkSpec
-    from studies.recipe import Recipe
+    from coarsefine.models.data import Progress
+    from coarsefine.models.specs import NetworkSpec
+    from coarsefine.studies.recipes.recipe import Recipe
 
 CHECK = "Check"
 
@@ -110,15 +110,15 @@ def gradcheck(
         python -m search gradcheck --hidden 50,50 --activation sigmoid --lambda 0.01
         python -m search gradcheck --all
     """
-    from search.progress import watching
-    from studies.recipe import make_recipe
+    from coarsefine.search.progress import watching
+    from coarsefine.studies.recipes.recipe import make_recipe
 
     features, samples = check.features or FEATURES, check.samples or SAMPLES
     for flag, n in (("--features", check.features), ("--samples", check.samples)):
         if n is not None and n < 1:
             raise UsageError(f"{flag} must be >= 1, got {n}")
     if check.figure is not None:
-        from search.figures.rendering import check_file
+        from coarsefine.search.figures.rendering import check_file
 
         check_file(check.figure)
     flags = _flags(file, data, network) | {
@@ -136,8 +136,8 @@ def gradcheck(
             strengths=strengths,
         )
     if check.figure is not None:
-        from search.figures.gradients import gradients
-        from search.figures.rendering import write_figure
+        from coarsefine.search.figures.gradients import gradients
+        from coarsefine.search.figures.rendering import write_figure
 
         one = "" if check.all else f"; {checks[0].label}"
         about = f"{label}, seed {recipe.seed}{one}"
@@ -185,8 +185,8 @@ def _samples(
     recipe: "Recipe", data_dir: Path | None, features: int, samples: int, progress: "Progress"
 ) -> tuple[Any, Any, int, str]:
     """Return some training samples, their labels, the number of classes, and the data's name."""
-    from models.data import prepare
-    from studies.specs import to_data_spec
+    from coarsefine.models.data import prepare
+    from coarsefine.studies.recipes.specs import to_data_spec
 
     prepared = prepare(to_data_spec(recipe), data_dir=data_dir, progress=progress)
     opened = prepared.open()
@@ -200,7 +200,7 @@ def _samples(
 
 def _all_networks(spec: "NetworkSpec") -> "Iterator[NetworkSpec]":
     """Yield every activation and loss with none, one and two hidden layers."""
-    from models.specs import ACTIVATIONS, LOSSES, ActivationName, LossName
+    from coarsefine.models.specs import ACTIVATIONS, LOSSES, ActivationName, LossName
 
     losses = cast("tuple[LossName, ...]", LOSSES)
     activations = cast("tuple[ActivationName, ...]", ACTIVATIONS)
@@ -261,8 +261,8 @@ def _finite(error: float) -> float | None:
 
 def print_gradcheck(checks: Sequence[NetworkCheck], data: str, *, every: bool) -> None:
     """Print the errors of each parameter, or of many networks a line each, and the verdict."""
-    from models.gradient_check import TOLERANCE
-    from search.tables import check_table, checks_table
+    from coarsefine.models.gradient_check import TOLERANCE
+    from coarsefine.search.tables import check_table, checks_table
 
     console = stdout()
     if every:
@@ -325,8 +325,8 @@ def params(
         python -m search params --data mnist --hidden 128
         python -m search params --features 784 --hidden 64 --classes 10
     """
-    from models.parameter_count import count_parameters
-    from studies.recipe import make_recipe
+    from coarsefine.models.parameter_count import count_parameters
+    from coarsefine.studies.recipes.recipe import make_recipe
 
     recipe = make_recipe(file.recipe, _flags(file, data, network))
     n_features, n_classes = _ends(recipe, data, shape, quiet=output.quiet)
@@ -356,7 +356,7 @@ def params(
             }
         )
         return
-    from search.tables import layers_table
+    from coarsefine.search.tables import layers_table
 
     console = stdout()
     print_table(console, layers_table(console, "-".join(map(str, spec.widths)), layers))
@@ -370,15 +370,15 @@ def _ends(
 
     if shape.features is not None and shape.classes is not None:
         return shape.features, shape.classes
-    from models.data import CATALOGUE
+    from coarsefine.models.data import CATALOGUE
 
     info = CATALOGUE.get(recipe.data.name)
     if info is not None:
         ends = prod(info.sample_shape), info.n_classes
     else:
-        from models.data import prepare
-        from search.progress import watching
-        from studies.specs import to_data_spec
+        from coarsefine.models.data import prepare
+        from coarsefine.search.progress import watching
+        from coarsefine.studies.recipes.specs import to_data_spec
 
         with watching(quiet=quiet) as watch:
             prepared = prepare(to_data_spec(recipe), data_dir=data.data_dir, progress=watch)

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search import export as exports
-from search.commands.ranking import chosen
-from search.console import note, say, say_json
-from search.errors import ExportError, FigureError, UsageError
-from search.file_names import stem
-from search.options import OUTPUT, StorageOptions, StudyArgument, option, whole
+from coarsefine.search import export as exports
+from coarsefine.search.commands.ranking import chosen
+from coarsefine.search.console import note, say, say_json
+from coarsefine.search.errors import ExportError, FigureError, UsageError
+from coarsefine.search.files import stem
+from coarsefine.search.options import OUTPUT, StorageOptions, StudyArgument, option, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.figure import Figure
 
-    from db.engine import Database
-    from db.records import StudyRecord
-    from search.figures.curves import Against
-    from search.figures.kinds import Subject
-    from studies.ranking import RankedTrial
-    from studies.reading import Ranking
+    from coarsefine.db.engine import Database
+    from coarsefine.db.records import StudyRecord
+    from coarsefine.search.figures.curves import Against
+    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.studies.results.ranking import RankedTrial
+    from coarsefine.studies.results.reading import Ranking
 
 FIGURE = "Figure"
 
@@ -119,10 +119,10 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
         python -m search plot mnist/lambda values -o lambda.pdf
         python -m search plot mnist/lambda curves --trial fine:6 --trial coarse:0
     """
-    from db.engine import open_database
-    from search.figures.kinds import KINDS, Subject
-    from search.figures.rendering import format_of, rendered
-    from studies.reading import read_ranking
+    from coarsefine.db.engine import open_database
+    from coarsefine.search.figures.kinds import KINDS, Subject
+    from coarsefine.search.figures.rendering import format_of, rendered
+    from coarsefine.studies.results.reading import read_ranking
 
     file_format = format_of(what.out, what.format)
     with open_database(storage.url, read_only=True) as database:
@@ -148,9 +148,9 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
 
 def _asked(database: "Database", what: PlotOptions) -> tuple[str | None, list[str]]:
     """Return the study and the kinds that are named, in any order."""
-    from db import repository
-    from search.figures.kinds import KINDS
-    from studies.suggestions import did_you_mean
+    from coarsefine.db import repository
+    from coarsefine.search.figures.kinds import KINDS
+    from coarsefine.studies.suggestions import did_you_mean
 
     plain = {word: word.lower().replace("_", "-") for word in what.names or ()}
     kinds = list(dict.fromkeys(kind for kind in plain.values() if kind in KINDS))
@@ -181,8 +181,8 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
 
 
 def _against(text: str | None) -> "Against":
-    from search.figures.curves import AGAINST
-    from studies.suggestions import did_you_mean
+    from coarsefine.search.figures.curves import AGAINST
+    from coarsefine.studies.suggestions import did_you_mean
 
     for against in AGAINST:
         if text is None or text == against:
@@ -194,7 +194,7 @@ def _against(text: str | None) -> "Against":
 
 
 def _trial(ranking: "Ranking", text: str) -> "RankedTrial":
-    from studies.curves import find_trial
+    from coarsefine.studies.results.curves import find_trial
 
     stage, _, number = text.rpartition(":")
     if not stage or not number.isdecimal():
@@ -206,7 +206,7 @@ def _drawn(
     subject: "Subject", kinds: list[str], *, optional: bool
 ) -> "tuple[dict[str, Figure], dict[str, str]]":
     """Return the figures by kind, and why others were left out, which they are if ``optional``."""
-    from search.figures.kinds import KINDS
+    from coarsefine.search.figures.kinds import KINDS
 
     figures: dict[str, Figure] = {}
     left_out = {}
@@ -294,7 +294,7 @@ def _to_json(
     study: "StudyRecord", place: _Place, figures: "Mapping[str, Figure]", left_out: dict[str, str]
 ) -> dict[str, Any]:
     """Return what ``plot --json`` prints: a stable contract, see ``docs/cli.md``."""
-    from search.figures import caption_of
+    from coarsefine.search.figures import caption_of
 
     return {
         "study": study.name,

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search.console import note, print_table, say, say_json, stdout, tell
-from search.errors import said
-from search.hints import command as typed
-from search.options import OutputOptions, StorageOptions, StudyArgument
+from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
+from coarsefine.search.errors import said
+from coarsefine.search.hints import command as typed
+from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from db.engine import Database
-    from db.records import StudyRecord
-    from studies.comparison import Compared
-    from studies.reading import Ranking
+    from coarsefine.db.engine import Database
+    from coarsefine.db.records import StudyRecord
+    from coarsefine.studies.results.comparison import Compared
+    from coarsefine.studies.results.reading import Ranking
 
 
 # Nobody reads more in a terminal, and tables of thousands take long to lay out.
@@ -32,8 +32,8 @@ def rank(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
         python -m search rank
         python -m search rank mnist/lambda --json
     """
-    from db.engine import open_database
-    from studies.reading import read_ranking
+    from coarsefine.db.engine import open_database
+    from coarsefine.studies.results.reading import read_ranking
 
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=output.quiet))
@@ -46,7 +46,7 @@ def rank(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
 
 def chosen(database: "Database", study: StudyArgument, *, quiet: bool) -> "StudyRecord":
     """Return the study that is named, or the most recent one, and say which."""
-    from studies.reading import named_study
+    from coarsefine.studies.results.reading import named_study
 
     found = named_study(database, study.name)
     if study.name is None:
@@ -56,7 +56,7 @@ def chosen(database: "Database", study: StudyArgument, *, quiet: bool) -> "Study
 
 def took(database: "Database", ranking: "Ranking") -> "tuple[Compared, ...] | None":
     """Return what each trial of a grid of values took; ``None`` of other searches."""
-    from studies.comparison import compared
+    from coarsefine.studies.results.comparison import compared
 
     return None if ranking.refines else compared(database, ranking)
 
@@ -76,7 +76,7 @@ def print_study(
 
 def print_ranking(console: "Console", ranking: "Ranking", following: str | None) -> None:
     """Print a ranking, where its ranges come from, and what to run next."""
-    from search.tables import ranking_table
+    from coarsefine.search.tables import ranking_table
 
     shown = replace(ranking, trials=ranking.trials[:MOST_ROWS])
     print_table(console, ranking_table(console, shown))
@@ -88,7 +88,7 @@ def print_comparison(
     console: "Console", ranking: "Ranking", rows: "Sequence[Compared]", following: str | None
 ) -> None:
     """Print a grid of values in their order, with what each took, and what to run next."""
-    from search.comparison_tables import comparison_lines, comparison_table
+    from coarsefine.search.comparison_tables import comparison_lines, comparison_table
 
     print_table(console, comparison_table(console, ranking, rows[:MOST_ROWS]))
     _say_more(ranking, min(len(rows), MOST_ROWS))
@@ -102,7 +102,7 @@ def _say_more(ranking: "Ranking", n_shown: int) -> None:
 
 
 def _print_below(ranking: "Ranking", lines: list[str], following: str | None) -> None:
-    from studies.notes import legend
+    from coarsefine.studies.results.notes.marks import legend
 
     for paragraph in (
         legend(ranking),
@@ -120,7 +120,7 @@ def _print_below(ranking: "Ranking", lines: list[str], following: str | None) ->
 
 def stage_lines(ranking: "Ranking") -> list[str]:
     """Return what each stage searched, and why there."""
-    from search.words import value
+    from coarsefine.search.words import value
 
     lines = []
     for stage in ranking.stages:
@@ -160,7 +160,7 @@ def following(ranking: "Ranking", storage: StorageOptions) -> str:
 
 def _lab_of(study: str) -> tuple[str, ...]:
     """Return what is run for a lab's study: ``LAB[-quick]/PART``."""
-    from studies.labs import presets
+    from coarsefine.studies.labs.files import presets
 
     lab, _, part = study.partition("/")
     quick = lab.endswith("-quick")

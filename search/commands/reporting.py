@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from search import export as exports
-from search.commands.ranking import chosen
-from search.console import note, say, say_json
-from search.errors import ExportError
-from search.file_names import stem
-from search.options import (
+from coarsefine.search import export as exports
+from coarsefine.search.commands.ranking import chosen
+from coarsefine.search.console import note, say, say_json
+from coarsefine.search.errors import ExportError
+from coarsefine.search.files import stem
+from coarsefine.search.options import (
     OUTPUT,
     DataDir,
     OutputOptions,
@@ -18,17 +18,17 @@ from search.options import (
     StudyArgument,
     option,
 )
-from search.words import counted
+from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from db.engine import Database
-    from db.records import StudyRecord
-    from search.progress import Watch
-    from search.report import Rendered
-    from studies.report_parts import Report
-    from studies.report_setup import GradientCheck
+    from coarsefine.db.engine import Database
+    from coarsefine.db.records import StudyRecord
+    from coarsefine.search.progress import Watch
+    from coarsefine.search.report import Rendered
+    from coarsefine.studies.reports.parts import Report
+    from coarsefine.studies.reports.setup import GradientCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,13 @@ class Made:
 
 def write_report(study: StudyArgument, what: ReportOptions, url: str, *, quiet: bool) -> Made:
     """Write a study's report, and return what was written where."""
-    from db.engine import open_database
-    from search.report import format_of, rendered
-    from studies.report import read_report
+    from coarsefine.db.engine import open_database
+    from coarsefine.search.report import format_of, rendered
+    from coarsefine.studies.reports.report import read_report
 
     file_format = format_of(what.out)
     if file_format == "pdf":
-        from search.report.pdf import check_compiler
+        from coarsefine.search.formats.pdf import check_compiler
 
         check_compiler()
     with open_database(url, read_only=True) as database:
@@ -129,9 +129,9 @@ def _gradients(study: "StudyRecord", what: ReportOptions, *, quiet: bool) -> "Gr
     """Return the gradients of the study's network checked, or why they are not."""
     if what.no_gradcheck:
         return f"it was left out with --no-gradcheck; {_CHECK}"
-    from models.data import status
-    from models.errors import ModelError
-    from search.progress import watching
+    from coarsefine.models.data import status
+    from coarsefine.models.errors import ModelError
+    from coarsefine.search.progress import watching
 
     trainer = study.recipe.get("trainer")
     if trainer is not None:
@@ -151,9 +151,9 @@ _CHECK = "python -m search gradcheck checks those of this program"
 
 
 def _checked(study: "StudyRecord", data_dir: Path | None, watch: "Watch") -> "GradientCheck":
-    from search.commands.networks import checked_networks
-    from studies.recipe import from_json
-    from studies.report_setup import CheckedNetwork, GradientCheck
+    from coarsefine.search.commands.networks import checked_networks
+    from coarsefine.studies.recipes.recipe import from_json
+    from coarsefine.studies.reports.setup import CheckedNetwork, GradientCheck
 
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
     checks, on = checked_networks(recipe, data_dir, watch)
@@ -172,9 +172,9 @@ def _checked(study: "StudyRecord", data_dir: Path | None, watch: "Watch") -> "Gr
 
 def _figures(database: "Database", study: "StudyRecord") -> "dict[str, Figure]":
     """Return the figures that suit the study, by kind."""
-    from search.errors import FigureError
-    from search.figures.kinds import KINDS, Subject
-    from studies.reading import read_ranking
+    from coarsefine.search.errors import FigureError
+    from coarsefine.search.figures.kinds import KINDS, Subject
+    from coarsefine.studies.results.reading import read_ranking
 
     subject = Subject(database, read_ranking(database, study))
     figures = {}

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from search.console import note, print_table, say, say_json, stdout, tell
-from search.errors import UsageError, program
-from search.hints import command as typed
-from search.options import (
+from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
+from coarsefine.search.errors import UsageError, program
+from coarsefine.search.hints import command as typed
+from coarsefine.search.options import (
     GridOptions,
     JobsOptions,
     LayersOptions,
@@ -20,16 +20,16 @@ from search.options import (
 )
 
 if TYPE_CHECKING:
-    from db.engine import Database
-    from db.records import StudyRecord
-    from models.data import PreparedData, Progress
-    from models.data.spec import DataSpec
-    from search.progress import Watch
-    from studies.means import Means
-    from studies.range_test import Found
-    from studies.search_kind import SearchKind
-    from studies.searching import Outcome
-    from studies.stages import StageRequest
+    from coarsefine.db.engine import Database
+    from coarsefine.db.records import StudyRecord
+    from coarsefine.models.data import PreparedData, Progress
+    from coarsefine.models.data.spec import DataSpec
+    from coarsefine.search.progress import Watch
+    from coarsefine.studies.checks.range_test import Found
+    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.running.resources import Means
+    from coarsefine.studies.running.search import Outcome
+    from coarsefine.studies.spaces.search import SearchKind
 
 _CYCLE: Final = ("training.eta_min", "training.eta_max")
 
@@ -99,7 +99,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
 
 def help_text(kind: "SearchKind") -> str:
     """Return what a search's command says of itself."""
-    from studies.dimensions import shown
+    from coarsefine.studies.spaces.dimensions import shown
 
     if not kind.refines:
         listed = ", ".join(shown(value) for value in kind.dimensions[0].values or ())
@@ -183,12 +183,12 @@ def _run(
                 + (", or with --low and --high" if kind.refines else "")
             )
 
-    from search.commands.ranking import print_study, took
-    from search.interrupts import stoppable
-    from search.progress import watching
-    from studies.means import Means
-    from studies.range_test import ends_of, keep
-    from studies.reading import read_ranking
+    from coarsefine.search.commands.ranking import print_study, took
+    from coarsefine.search.interrupts import stoppable
+    from coarsefine.search.progress import watching
+    from coarsefine.studies.checks.range_test import ends_of, keep
+    from coarsefine.studies.results.reading import read_ranking
+    from coarsefine.studies.running.resources import Means
 
     name = stage.study
     with (
@@ -203,7 +203,7 @@ def _run(
         if wanted in {_FIRST, _AUTO}:
             database = _coarse_database(kind, request, recipe, flags, storage, watch)
         else:
-            from db.engine import open_database
+            from coarsefine.db.engine import open_database
 
             database = open_database(storage.url, said=note)
         with database:
@@ -233,10 +233,10 @@ def _eta_range(
     watch: "Watch",
 ) -> "Found":
     """Return the range test of the recipe that the ends of its cycle are to come from."""
-    from studies.means import prepared
-    from studies.range_test import ends_of, range_test_of
-    from studies.searching import asked_recipe
-    from studies.specs import to_data_spec
+    from coarsefine.studies.checks.range_test import ends_of, range_test_of
+    from coarsefine.studies.recipes.specs import to_data_spec
+    from coarsefine.studies.running.resources import prepared
+    from coarsefine.studies.running.search import asked_recipe
 
     if wanted != "auto":
         raise UsageError(f"--eta-range must be auto, got {wanted!r}; or state --eta-min, --eta-max")
@@ -259,17 +259,17 @@ def _range_test(
     output: OutputOptions,
 ) -> None:
     """Print what one training with a rising η shows, and what it suggests."""
-    from db.engine import open_database
-    from search.progress import watching
-    from search.tables import Column, fitting
-    from search.words import percent, value
-    from studies.means import prepared
-    from studies.range_test import HIGH, LOW, check_range, range_test_of
-    from studies.searching import asked_recipe
-    from studies.specs import to_data_spec
+    from coarsefine.db.engine import open_database
+    from coarsefine.search.progress import watching
+    from coarsefine.search.tables import Column, fitting
+    from coarsefine.search.words import percent, value
+    from coarsefine.studies.checks.range_test import HIGH, LOW, check_range, range_test_of
+    from coarsefine.studies.recipes.specs import to_data_spec
+    from coarsefine.studies.running.resources import prepared
+    from coarsefine.studies.running.search import asked_recipe
 
     if file is not None:
-        from search.figures.rendering import check_file
+        from coarsefine.search.figures.rendering import check_file
 
         check_file(file)
     low, high = (
@@ -283,8 +283,8 @@ def _range_test(
         with open_database(storage.url, create=True, said=note) as database:
             found = range_test_of(database, asked, data, low, high)
     if file is not None:
-        from search.figures.range_test import range_test
-        from search.figures.rendering import write_figure
+        from coarsefine.search.figures.range_test import range_test
+        from coarsefine.search.figures.rendering import write_figure
 
         about = f"{data.name}, seed {asked.seed}; {data.n_train:,} training samples"
         write_figure(file, range_test(found, data.name, about))
@@ -338,7 +338,7 @@ def _searched(
     flags: dict[str, Any],
     output: OutputOptions,
 ) -> "Outcome":
-    from studies import searching
+    from coarsefine.studies.running import search as searching
 
     if wanted == _FIRST:
         return searching.coarse(means, kind, request, name=name, path=recipe.path, flags=flags)
@@ -355,9 +355,9 @@ def _searched(
 
 
 def _request(kind: "SearchKind", stage: StageOptions) -> "StageRequest":
-    from studies.dimensions import Dimension
-    from studies.spaces import LogRange, parse_values
-    from studies.stages import StageRequest
+    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.spaces.dimensions import Dimension
+    from coarsefine.studies.spaces.ranges import LogRange, parse_values
 
     n = len(kind.dimensions)
     lows, highs = _ends("--low", stage.low, kind), _ends("--high", stage.high, kind)
@@ -423,8 +423,8 @@ def _grid_request(
     one_at_a_time: bool = False,
     recipe: RecipeOptions | None = None,
 ) -> "StageRequest":
-    from studies.grids import TRICKS_ONE_AT_A_TIME
-    from studies.stages import StageRequest
+    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
 
     (dimension,) = kind.dimensions
     values = None
@@ -446,7 +446,7 @@ def _grid_request(
 
 def _layers(text: str, recipe: RecipeOptions | None) -> tuple[tuple[int, ...], ...]:
     """Return so many hidden layers, each as wide as the recipe's first."""
-    from studies.recipe import make_recipe
+    from coarsefine.studies.recipes.recipe import make_recipe
 
     try:
         numbers = [int(part) for part in text.split(",")]
@@ -467,9 +467,9 @@ def _coarse_database(
     progress: "Progress",
 ) -> "Database":
     """Return the database, made only after everything else has proved to be right."""
-    from db.engine import is_new, open_database
-    from studies.means import prepared
-    from studies.searching import asked_recipe, check_new
+    from coarsefine.db.engine import is_new, open_database
+    from coarsefine.studies.running.resources import prepared
+    from coarsefine.studies.running.search import asked_recipe, check_new
 
     if is_new(storage.url):
         asked = asked_recipe(kind, recipe.path, flags)
@@ -495,10 +495,10 @@ def _coarse_study(
     Raises:
         StudyError: If it is not there; names the command to run first.
     """
-    from db import repository
-    from studies.errors import StudyError
-    from studies.reading import named_study
-    from studies.searching import asked_recipe, study_name
+    from coarsefine.db import repository
+    from coarsefine.studies.errors import StudyError
+    from coarsefine.studies.results.reading import named_study
+    from coarsefine.studies.running.search import asked_recipe, study_name
 
     if study_asked is not None:
         if repository.find_study(database, study_asked) is None:
@@ -529,8 +529,8 @@ def _next(
     kind: "SearchKind", outcome: "Outcome", recipe: RecipeOptions, storage: StorageOptions
 ) -> str:
     """Return the command that comes after this one."""
-    from studies.searching import study_name
-    from studies.stages import COARSE
+    from coarsefine.studies.planning.stages import COARSE
+    from coarsefine.studies.running.search import study_name
 
     study = outcome.study
     usual = study.name == study_name(kind, outcome.recipe)

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.commands.labs import Fresh, Parts, Quick
-from search.console import note, print_table, say, say_json, stdout
-from search.errors import DONE, FAILED, INTERRUPTED, TERMINATED, Stopped, UsageError, said
-from search.hints import command as typed
-from search.options import (
+from coarsefine.search.commands.labs import Fresh, Parts, Quick
+from coarsefine.search.console import note, print_table, say, say_json, stdout
+from coarsefine.search.errors import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    TERMINATED,
+    Stopped,
+    UsageError,
+    said,
+)
+from coarsefine.search.hints import command as typed
+from coarsefine.search.options import (
     OUTPUT,
     SEARCH,
     DataDir,
@@ -28,16 +36,16 @@ from search.options import (
     whole,
     whole_option,
 )
-from search.progress import Log, is_over, standing, title
+from coarsefine.search.progress import Log, is_over, standing, title
 
 if TYPE_CHECKING:
-    from db.records import QueueRecord, StageRecord, StudyRecord
-    from models.data import PreparedData
-    from studies.labs import Lab, Part
-    from studies.means import Means
-    from studies.queue import Submission
-    from studies.recipe import Recipe
-    from studies.running import CohortProgress
+    from coarsefine.db.records import QueueRecord, StageRecord, StudyRecord
+    from coarsefine.models.data import PreparedData
+    from coarsefine.studies.labs.files import Lab, Part
+    from coarsefine.studies.labs.queue import Submission
+    from coarsefine.studies.recipes.recipe import Recipe
+    from coarsefine.studies.running.loop import CohortProgress
+    from coarsefine.studies.running.resources import Means
 
 SERVICE, NETWORK = "Service", "Network"
 # How many entries that have ended `queue` shows.
@@ -153,10 +161,10 @@ def serve(service: ServeOptions, storage: StorageOptions, jobs: JobsOptions) -> 
         python -m search serve --storage course.db --files /srv/data
         python -m search serve --once
     """
-    from db.engine import open_database
-    from models.data.locate import checked_data_dir
-    from studies.means import Means
-    from studies.service import Rules, Service
+    from coarsefine.db.engine import open_database
+    from coarsefine.models.data.locate import checked_data_dir
+    from coarsefine.studies.labs.service import Rules, Service
+    from coarsefine.studies.running.resources import Means
 
     _check_network(service)
     jobs.check()
@@ -209,8 +217,8 @@ def _dashboard(
     if service.no_dashboard or (service.once and not asked):
         yield
         return
-    from search.commands.dashboarding import own_names
-    from search.dashboard.serving import HOST, PORT, Server, make_app
+    from coarsefine.search.commands.dashboarding import own_names
+    from coarsefine.search.dashboard.serving import HOST, PORT, Server, make_app
 
     host = service.host or HOST
     app = make_app(
@@ -290,7 +298,7 @@ class _Face:
     def answer(
         self, means: "Means", lab: "Lab", asked: "Submission", part: "Part"
     ) -> dict[str, Any]:
-        from search.commands.labs import LabOptions, answer
+        from coarsefine.search.commands.labs import LabOptions, answer
 
         options = LabOptions(
             lab=lab.name, quick=asked.quick, fresh=asked.fresh, data_dir=means.data_dir
@@ -397,10 +405,10 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
         python -m search submit cifar-linear --quick --storage course.db
         python -m search submit --again 3
     """
-    from db import repository
-    from db.engine import open_database
-    from studies.queue import entry_of, of_the_server, stored, submission
-    from studies.queue import submit as queued
+    from coarsefine.db import repository
+    from coarsefine.db.engine import open_database
+    from coarsefine.studies.labs.queue import entry_of, of_the_server, stored, submission
+    from coarsefine.studies.labs.queue import submit as queued
 
     _check_submitted(lab)
     asked = None
@@ -481,8 +489,8 @@ def queue(shown: QueueOptions, storage: StorageOptions, output: OutputOptions) -
         python -m search queue
         python -m search queue --all --json
     """
-    from db import repository
-    from db.engine import open_database
+    from coarsefine.db import repository
+    from coarsefine.db.engine import open_database
 
     with open_database(storage.url, read_only=True) as database:
         entries = repository.queue(database)
@@ -505,7 +513,7 @@ def queue(shown: QueueOptions, storage: StorageOptions, output: OutputOptions) -
 
 def queue_table(label: str, entries: "list[QueueRecord]", places: dict[int, int]) -> Any:
     """Return a line an entry."""
-    from search.tables import Column, fitting
+    from coarsefine.search.tables import Column, fitting
 
     columns: list[Column[QueueRecord]] = [
         Column("entry", lambda e: str(e.id)),
@@ -520,7 +528,7 @@ def queue_table(label: str, entries: "list[QueueRecord]", places: dict[int, int]
 
 def what(entry: "QueueRecord") -> str:
     """Return what was asked, in words."""
-    from studies.queue import stored
+    from coarsefine.studies.labs.queue import stored
 
     asked = stored(entry)
     words = [entry.name]
@@ -562,8 +570,8 @@ def cancel(entry: EntryArgument, storage: StorageOptions, output: OutputOptions)
     Examples:
         python -m search cancel 3
     """
-    from db.engine import open_database
-    from studies.queue import cancel as cancelled
+    from coarsefine.db.engine import open_database
+    from coarsefine.studies.labs.queue import cancel as cancelled
 
     with open_database(storage.url) as database:
         found = cancelled(database, entry.entry)
@@ -577,7 +585,7 @@ def cancel(entry: EntryArgument, storage: StorageOptions, output: OutputOptions)
 
 
 def _to_json(entry: "QueueRecord", place: int | None) -> dict[str, Any]:
-    from studies.queue import stored
+    from coarsefine.studies.labs.queue import stored
 
     def moment(at: datetime | None) -> str | None:
         return None if at is None else at.isoformat(timespec="seconds")

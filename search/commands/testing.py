@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from search.commands.ranking import chosen
-from search.console import note, print_table, say, say_json, stdout, tell
-from search.errors import UsageError
-from search.hints import command as typed
-from search.options import (
+from coarsefine.search.commands.ranking import chosen
+from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
+from coarsefine.search.errors import UsageError
+from coarsefine.search.hints import command as typed
+from coarsefine.search.options import (
     FINAL,
     DataDir,
     JobsOptions,
@@ -18,10 +18,10 @@ from search.options import (
     option,
     whole,
 )
-from search.words import counted
+from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
-    from studies.final_test import FinalTest
+    from coarsefine.studies.running.final_test import FinalTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,12 @@ def test(
         python -m search test mnist/lambda --top 1 --refit none
         python -m search test --trial coarse:4,fine:0
     """
-    from db.engine import open_database
-    from search.interrupts import stoppable
-    from search.progress import watching
-    from studies.final_test import final_test
-    from studies.means import Means
-    from studies.recipe import load_recipe
+    from coarsefine.db.engine import open_database
+    from coarsefine.search.interrupts import stoppable
+    from coarsefine.search.progress import watching
+    from coarsefine.studies.recipes.recipe import load_recipe
+    from coarsefine.studies.running.final_test import final_test
+    from coarsefine.studies.running.resources import Means
 
     picks = final.picks()
     trainer = None if final.recipe is None else load_recipe(final.recipe).trainer
@@ -136,9 +136,9 @@ def test(
 
 def to_json(result: "FinalTest") -> dict[str, Any]:
     """Return what ``test --json`` prints: a stable contract, see ``docs/cli.md``."""
-    from studies.final_notes import final_notes
-    from studies.notes import is_hand_picked
-    from studies.statistics import wilson
+    from coarsefine.studies.results.notes.final_training import final_notes
+    from coarsefine.studies.results.notes.marks import is_hand_picked
+    from coarsefine.studies.results.statistics import wilson
 
     opening = result.opening
     return {
@@ -170,8 +170,8 @@ def to_json(result: "FinalTest") -> dict[str, Any]:
 
 def print_test(result: "FinalTest") -> None:
     """Print what the tested trials reached, and what that should not be read without."""
-    from search.tables import test_table
-    from studies.final_notes import final_notes
+    from coarsefine.search.tables import test_table
+    from coarsefine.studies.results.notes.final_training import final_notes
 
     console = stdout()
     print_table(console, test_table(console, result.study, result.opening))

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from search.dashboard.sheets import Sheet, point
-from search.report.markdown import escaped, text
-from search.words import percent, standard_error
-from studies.ranking import RankedTrial
-from studies.report import read_summary
+from coarsefine.search.dashboard.sheets import Sheet, point
+from coarsefine.search.formats.markdown import escaped, text
+from coarsefine.search.words import percent, standard_error
+from coarsefine.studies.reports.report import read_summary
+from coarsefine.studies.results.ranking import RankedTrial
 
 
 def study_note(sheet: Sheet, stage: str, links: Mapping[str, str]) -> str:

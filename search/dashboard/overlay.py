@@ -11,22 +11,22 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from db.errors import StorageError
-from models.errors import ModelError
-from search.dashboard.guard import READING, answer
-from search.dashboard.notes import study_note, trial_note
-from search.dashboard.pictures import FILES, Pictures, meta, number_of
-from search.dashboard.plots import plots
-from search.dashboard.sheets import Sheet, Sheets
-from search.errors import FigureError
-from search.report.markdown import escaped
-from studies.errors import StudyError
+from coarsefine.db.errors import StorageError
+from coarsefine.models.errors import ModelError
+from coarsefine.search.dashboard.guard import READING, answer
+from coarsefine.search.dashboard.notes import study_note, trial_note
+from coarsefine.search.dashboard.pictures import FILES, Pictures, meta, number_of
+from coarsefine.search.dashboard.plots import plots
+from coarsefine.search.dashboard.sheets import Sheet, Sheets
+from coarsefine.search.errors import FigureError
+from coarsefine.search.formats.markdown import escaped
+from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from db.engine import Database
-    from db.optuna_reading import ReadingStorage
+    from coarsefine.db.engine import Database
+    from coarsefine.db.optuna_reading import ReadingStorage
 
 _DETAIL: Final = re.compile(r"/api/studies/(\d+)")
 _FILE: Final = re.compile(r"/artifacts/(\d+)/(?:(\d+)/)?([0-9a-fA-F-]+)")

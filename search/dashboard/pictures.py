@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
-from search.dashboard.sheets import Sheet
-from search.errors import FigureError
-from studies.ranking import RankedTrial
-from studies.reading import Ranking
+from coarsefine.search.dashboard.sheets import Sheet
+from coarsefine.search.errors import FigureError
+from coarsefine.studies.results.ranking import RankedTrial
+from coarsefine.studies.results.reading import Ranking
 
 KEPT: Final = 200
 """Figures that are kept, the last used ones: some 100 kB each."""
@@ -72,7 +72,7 @@ def _is_over_two_numbers(sheet: Sheet, _trial: RankedTrial | None) -> bool:
 
 
 def _is_over_choices(sheet: Sheet, _trial: RankedTrial | None) -> bool:
-    from studies.dimensions import PARAMETERS
+    from coarsefine.studies.spaces.dimensions import PARAMETERS
 
     ranking = sheet.ranking
     if not _has_best(sheet, None) or len(ranking.trials) > _MOST_BARS:
@@ -181,14 +181,14 @@ def _key(sheet: Sheet, number: int, trial: RankedTrial | None) -> tuple[str, ...
 
 def _made(sheet: Sheet, file: File, trial: RankedTrial | None) -> bytes:
     if file.kind == PNG:
-        from search.figures.kinds import KINDS, Subject
-        from search.figures.rendering import rendered
+        from coarsefine.search.figures.kinds import KINDS, Subject
+        from coarsefine.search.figures.rendering import rendered
 
         trials = () if trial is None else (trial,)
         return rendered(
             KINDS[file.figure].draw(Subject(sheet.database, sheet.ranking, trials)), "png"
         )
-    from search.export import export
+    from coarsefine.search.export import export
 
     return export(sheet.ranking, "csv")
 

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from db import repository
-from search.dashboard.sheets import Sheet, point
-from search.words import percent, value
-from studies.ranking import RankedTrial
-from studies.reading import Ranking
+from coarsefine.db import repository
+from coarsefine.search.dashboard.sheets import Sheet, point
+from coarsefine.search.words import percent, value
+from coarsefine.studies.results.ranking import RankedTrial
+from coarsefine.studies.results.reading import Ranking
 
 MOST_POINTS: Final = 1_000
 """The best of more are drawn: a page with thousands of marks is slow."""

@@ -20,9 +20,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
-from db.errors import StorageError
-from search.dashboard.guard import Guard
-from search.errors import ServingError
+from coarsefine.db.errors import StorageError
+from coarsefine.search.dashboard.guard import Guard
+from coarsefine.search.errors import ServingError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -128,9 +128,9 @@ class _Opened:
     """The dashboard of a database that is open."""
 
     def __init__(self, storage: str, *, writable: bool, artifacts: Path | None) -> None:
-        from db.dashboard import optuna_dashboard
-        from db.engine import open_database
-        from search.dashboard.overlay import Overlay
+        from coarsefine.db.dashboard import optuna_dashboard
+        from coarsefine.db.engine import open_database
+        from coarsefine.search.dashboard.overlay import Overlay
 
         self._database = open_database(storage, read_only=not writable)
         try:

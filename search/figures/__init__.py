@@ -3,18 +3,18 @@
 Nothing is trained for them, no display is needed, and equal studies give equal files.
 """
 
-from search.figures.bars import bars
-from search.figures.confusion import confusion
-from search.figures.curves import curves
-from search.figures.gradients import gradients
-from search.figures.heatmap import heatmap
-from search.figures.range_test import range_test
-from search.figures.rendering import FORMATS, rendered
-from search.figures.sizes import sizes
-from search.figures.style import caption_of
-from search.figures.trade_off import trade_off
-from search.figures.values import values
-from search.figures.weights import weights
+from coarsefine.search.figures.bars import bars
+from coarsefine.search.figures.confusion import confusion
+from coarsefine.search.figures.curves import curves
+from coarsefine.search.figures.gradients import gradients
+from coarsefine.search.figures.heatmap import heatmap
+from coarsefine.search.figures.range_test import range_test
+from coarsefine.search.figures.rendering import FORMATS, rendered
+from coarsefine.search.figures.sizes import sizes
+from coarsefine.search.figures.style import caption_of
+from coarsefine.search.figures.trade_off import trade_off
+from coarsefine.search.figures.values import values
+from coarsefine.search.figures.weights import weights
 
 __all__ = [
     "FORMATS",

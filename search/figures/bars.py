@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from search.errors import FigureError
-from search.figures.style import (
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.style import (
     BLACK,
     GREY,
     LIGHT,
@@ -22,7 +22,7 @@ from search.figures.style import (
     new_figure,
     origin,
 )
-from search.figures.trials import (
+from coarsefine.search.figures.trials import (
     ENDS,
     best_words,
     draw_best,
@@ -36,12 +36,12 @@ from search.figures.trials import (
     tie_entries,
     unfinished_note,
 )
-from search.words import value
+from coarsefine.search.words import value
 
 if TYPE_CHECKING:
-    from db.records import RunRecord
-    from studies.ranking import RankedTrial
-    from studies.reading import Ranking
+    from coarsefine.db.records import RunRecord
+    from coarsefine.studies.results.ranking import RankedTrial
+    from coarsefine.studies.results.reading import Ranking
 
 MOST: Final = 60
 _ROW: Final = 0.26
@@ -54,7 +54,7 @@ def bars(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figur
 
     Args:
         ranking: Of a search over choices, in the order of which they are drawn.
-        runs: Of each trial, by UUID, as ``studies.curves.read_runs`` returns them.
+        runs: Of each trial, by UUID, as ``results.curves.read_runs`` returns them.
 
     Raises:
         FigureError: If all that was searched are numbers, or there are too many choices.
@@ -89,7 +89,7 @@ def bars(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figur
 
 def _numbers(ranking: "Ranking") -> set[str]:
     """Return the parameters that are numbers, of which values and others make better figures."""
-    from studies.dimensions import PARAMETERS
+    from coarsefine.studies.spaces.dimensions import PARAMETERS
 
     names = {name for trial in ranking.trials for name in trial.params}
     return {name for name in names if name in PARAMETERS and PARAMETERS[name].numeric}

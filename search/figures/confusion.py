@@ -8,9 +8,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from search.errors import FigureError
-from search.figures.scales import set_ticks
-from search.figures.style import (
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.scales import set_ticks
+from coarsefine.search.figures.style import (
     BLACK,
     TICKS,
     fitted,
@@ -18,10 +18,10 @@ from search.figures.style import (
     new_sheet,
     origin,
 )
-from search.words import counted, percent, value
+from coarsefine.search.words import counted, percent, value
 
 if TYPE_CHECKING:
-    from db.records import StudyRecord, TestOpeningRecord, TestRunRecord
+    from coarsefine.db.records import StudyRecord, TestOpeningRecord, TestRunRecord
 
 # More classes than these get no counts in their cells, and not all of their names.
 _MOST_COUNTS: Final = 20
@@ -92,7 +92,7 @@ def confusion(
 
 
 def _symbol(name: str) -> str:
-    from studies.dimensions import PARAMETERS
+    from coarsefine.studies.spaces.dimensions import PARAMETERS
 
     return PARAMETERS[name].symbol if name in PARAMETERS else name
 

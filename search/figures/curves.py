@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from search.errors import FigureError
-from search.figures.scales import set_log, set_ticks, tick_text
-from search.figures.style import (
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.scales import set_log, set_ticks, tick_text
+from coarsefine.search.figures.style import (
     BLACK,
     GREY,
     LIGHT,
@@ -27,13 +27,13 @@ from search.figures.style import (
     mark,
     new_sheet,
 )
-from search.figures.trials import described
-from search.words import counted, percent
+from coarsefine.search.figures.trials import described
+from coarsefine.search.words import counted, percent
 
 if TYPE_CHECKING:
-    from db.records import EpochRecord
-    from studies.curves import TrialCurves
-    from studies.reading import Ranking
+    from coarsefine.db.records import EpochRecord
+    from coarsefine.studies.results.curves import TrialCurves
+    from coarsefine.studies.results.reading import Ranking
 
 Against = Literal["epochs", "updates"]
 AGAINST: Final[tuple[Against, ...]] = ("epochs", "updates")
@@ -84,7 +84,7 @@ def curves(
 
     Args:
         ranking: That the trials are of.
-        trained: As ``studies.curves.read_curves`` returns them.
+        trained: As ``coarsefine.studies.results.curves.read_curves`` returns them.
         against: What the horizontal axis counts.
 
     Raises:

@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING, Final
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from search.errors import FigureError
-from search.figures.scales import set_log
-from search.figures.style import GREY, Mark, fitted, house_style, light_grid, mark, new_sheet
-from search.figures.trials import entry
-from search.words import counted, value
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.scales import set_log
+from coarsefine.search.figures.style import (
+    GREY,
+    Mark,
+    fitted,
+    house_style,
+    light_grid,
+    mark,
+    new_sheet,
+)
+from coarsefine.search.figures.trials import entry
+from coarsefine.search.words import counted, value
 
 if TYPE_CHECKING:
-    from db.records import StudyRecord
-    from search.network_check import NetworkCheck
+    from coarsefine.db.records import StudyRecord
+    from coarsefine.studies.checks.network import NetworkCheck
 
 # Rows of a figure; more networks are for the table.
 _MOST: Final = 40
@@ -39,7 +47,7 @@ def gradients(checks: "Sequence[NetworkCheck]", study: "StudyRecord | str", abou
     Raises:
         FigureError: If there are too many networks.
     """
-    from models.gradient_check import TOLERANCE
+    from coarsefine.models.gradient_check import TOLERANCE
 
     errors = _errors(checks)
     rows = list(dict.fromkeys(name for name, _, _ in errors))

@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from search.errors import FigureError
-from search.figures.scales import Scale, set_scale
-from search.figures.style import (
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.scales import Scale, set_scale
+from coarsefine.search.figures.style import (
     BLACK,
     COLOUR_MAP,
     GREY,
@@ -28,7 +28,7 @@ from search.figures.style import (
     house_style,
     new_sheet,
 )
-from search.figures.trials import (
+from coarsefine.search.figures.trials import (
     ENDS,
     MANY,
     axis_label,
@@ -42,11 +42,11 @@ from search.figures.trials import (
     star_entry,
     unfinished_note,
 )
-from search.words import counted
+from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
-    from studies.ranking import RankedTrial
-    from studies.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial
+    from coarsefine.studies.results.reading import Ranking
 
 # A stage is drawn as cells if so many of the crossings of its values were tried.
 _FILLED: Final = 0.5

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Final
 
 from matplotlib.figure import Figure
 
-from search.errors import FigureError
-from search.figures.bars import bars
-from search.figures.confusion import confusion
-from search.figures.curves import Against, curves
-from search.figures.gradients import gradients
-from search.figures.heatmap import heatmap
-from search.figures.range_test import range_test
-from search.figures.sizes import sizes
-from search.figures.style import origin
-from search.figures.trade_off import trade_off
-from search.figures.values import values
-from search.figures.weights import check_images, weights
-from search.hints import command as typed
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.bars import bars
+from coarsefine.search.figures.confusion import confusion
+from coarsefine.search.figures.curves import Against, curves
+from coarsefine.search.figures.gradients import gradients
+from coarsefine.search.figures.heatmap import heatmap
+from coarsefine.search.figures.range_test import range_test
+from coarsefine.search.figures.sizes import sizes
+from coarsefine.search.figures.style import origin
+from coarsefine.search.figures.trade_off import trade_off
+from coarsefine.search.figures.values import values
+from coarsefine.search.figures.weights import check_images, weights
+from coarsefine.search.hints import command as typed
 
 if TYPE_CHECKING:
-    from db.engine import Database
-    from studies.ranking import RankedTrial
-    from studies.reading import Ranking
+    from coarsefine.db.engine import Database
+    from coarsefine.studies.results.ranking import RankedTrial
+    from coarsefine.studies.results.reading import Ranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Subject:
 
     def chosen(self, usual: int) -> "tuple[RankedTrial, ...]":
         """Return the trials to show: those named, or so many of the best."""
-        from studies.ranking import top
+        from coarsefine.studies.results.ranking import top
 
         return self.trials or top(self.ranking.trials, self.n_best or usual)
 
@@ -67,7 +67,7 @@ class Kind:
 
 
 def _curves(subject: Subject) -> Figure:
-    from studies.curves import read_curves
+    from coarsefine.studies.results.curves import read_curves
 
     trained = read_curves(subject.database, subject.ranking, subject.chosen(3))
     return curves(subject.ranking, trained, subject.against)
@@ -79,8 +79,8 @@ def _values(subject: Subject) -> Figure:
 
 def _ranges(subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
     """Return, by stage and parameter, from where to where was searched."""
-    from db import repository
-    from studies.stages import dimensions_of
+    from coarsefine.db import repository
+    from coarsefine.studies.planning.stages import dimensions_of
 
     return {
         stage.name: {
@@ -96,9 +96,9 @@ def _heatmap(subject: Subject) -> Figure:
 
 
 def _trade_off(subject: Subject) -> Figure:
-    from db import repository
-    from studies.curves import read_runs
-    from studies.stages import manner_of
+    from coarsefine.db import repository
+    from coarsefine.studies.planning.stages import manner_of
+    from coarsefine.studies.results.curves import read_runs
 
     stages = repository.stages(subject.database, subject.ranking.study)
     alone = all(manner_of(stage).alone for stage in stages if stage.optuna_name is not None)
@@ -107,21 +107,21 @@ def _trade_off(subject: Subject) -> Figure:
 
 
 def _sizes(subject: Subject) -> Figure:
-    from studies.curves import read_runs
+    from coarsefine.studies.results.curves import read_runs
 
     return sizes(subject.ranking, read_runs(subject.database, subject.ranking))
 
 
 def _bars(subject: Subject) -> Figure:
-    from studies.curves import read_runs
+    from coarsefine.studies.results.curves import read_runs
 
     return bars(subject.ranking, read_runs(subject.database, subject.ranking))
 
 
 def _weights(subject: Subject) -> Figure:
-    from db.errors import StorageError
-    from studies.errors import StudyError
-    from studies.first_layer import read_first_layer
+    from coarsefine.db.errors import StorageError
+    from coarsefine.studies.errors import StudyError
+    from coarsefine.studies.results.first_layer import read_first_layer
 
     ranking = subject.ranking
     chosen = subject.chosen(1)
@@ -137,7 +137,7 @@ def _weights(subject: Subject) -> Figure:
 
 
 def _confusion(subject: Subject) -> Figure:
-    from db import repository
+    from coarsefine.db import repository
 
     study = subject.ranking.study
     openings = repository.openings(subject.database, study)
@@ -161,8 +161,8 @@ def _confusion(subject: Subject) -> Figure:
 
 
 def _gradients(subject: Subject) -> Figure:
-    from search.network_check import checked_without_data
-    from studies.recipe import from_json
+    from coarsefine.studies.checks.network import checked_without_data
+    from coarsefine.studies.recipes.recipe import from_json
 
     study = subject.ranking.study
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
@@ -175,7 +175,7 @@ def _gradients(subject: Subject) -> Figure:
 
 
 def _range_test(subject: Subject) -> Figure:
-    from studies.range_test import recorded
+    from coarsefine.studies.checks.range_test import recorded
 
     study = subject.ranking.study
     found = recorded(subject.database, study)

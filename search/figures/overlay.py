@@ -6,11 +6,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from search.errors import FigureError
-from search.figures.style import BLUE, GREY, TICKS, VERMILLION, house_style, light_grid, new_figure
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.style import (
+    BLUE,
+    GREY,
+    TICKS,
+    VERMILLION,
+    house_style,
+    light_grid,
+    new_figure,
+)
 
 if TYPE_CHECKING:
-    from studies.crosscheck_result import CrossCheck
+    from coarsefine.studies.checks.crosscheck_result import CrossCheck
 
 _WIDTH, _HEIGHT = 4.8, 6.4
 

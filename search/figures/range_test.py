@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from search.figures.scales import set_log
-from search.figures.style import (
+from coarsefine.search.figures.scales import set_log
+from coarsefine.search.figures.style import (
     BLUE,
     GREY,
     LIGHT,
@@ -20,12 +20,12 @@ from search.figures.style import (
     light_grid,
     new_sheet,
 )
-from search.figures.trials import entry
-from search.words import counted, value
+from coarsefine.search.figures.trials import entry
+from coarsefine.search.words import counted, value
 
 if TYPE_CHECKING:
-    from db.records import StudyRecord
-    from studies.range_test import Found
+    from coarsefine.db.records import StudyRecord
+    from coarsefine.studies.checks.range_test import Found
 
 _SHADE: Final = "#DDEBF4"
 # Of the first loss: what lies above it is a training that breaks down, which the panel cuts off.

@@ -9,9 +9,9 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from search.errors import UsageError
-from search.export import check_place, write
-from search.figures.style import DPI, caption_of, house_style
+from coarsefine.search.errors import UsageError
+from coarsefine.search.export import check_place, write
+from coarsefine.search.figures.style import DPI, caption_of, house_style
 
 FORMATS: Final = ("png", "svg", "pdf")
 
@@ -22,7 +22,7 @@ def format_of(file: Path | None, name: str | None) -> str:
     Raises:
         UsageError: If it is none of ours.
     """
-    from studies.suggestions import did_you_mean
+    from coarsefine.studies.suggestions import did_you_mean
 
     if name is not None:
         found = name.lower().removeprefix(".")

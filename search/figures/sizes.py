@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from search.errors import FigureError
-from search.figures.scales import Scale, room_for, set_scale, set_ticks
-from search.figures.style import BLUE, VERMILLION, house_style, light_grid, new_sheet
-from search.figures.trials import (
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.scales import Scale, room_for, set_scale, set_ticks
+from coarsefine.search.figures.style import BLUE, VERMILLION, house_style, light_grid, new_sheet
+from coarsefine.search.figures.trials import (
     ENDS,
     entry,
     measured,
@@ -19,9 +19,9 @@ from search.figures.trials import (
 )
 
 if TYPE_CHECKING:
-    from db.records import RunRecord, StudyRecord
-    from studies.ranking import RankedTrial
-    from studies.reading import Ranking
+    from coarsefine.db.records import RunRecord, StudyRecord
+    from coarsefine.studies.results.ranking import RankedTrial
+    from coarsefine.studies.results.reading import Ranking
 
 _SIZE: Final = "train"
 
@@ -51,7 +51,7 @@ def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figu
 
     Args:
         ranking: Of a search over the size of the training set.
-        runs: Of each trial, by UUID, as ``studies.curves.read_runs`` returns them.
+        runs: Of each trial, by UUID, as ``results.curves.read_runs`` returns them.
 
     Raises:
         FigureError: If the size was not searched, or no trial is complete.

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 if TYPE_CHECKING:
-    from db.records import StudyRecord
+    from coarsefine.db.records import StudyRecord
 
 # Inches. A figure this wide is printed as it is in a text of one column; in one of two columns
 # (3.4 inches) its smallest letters are 5 points high.

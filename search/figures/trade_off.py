@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from search.errors import FigureError
-from search.figures.scales import room_for, set_log, set_scale, set_ticks
-from search.figures.style import (
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.scales import room_for, set_log, set_scale, set_ticks
+from coarsefine.search.figures.style import (
     BLACK,
     BLUE,
     GREY,
@@ -21,7 +21,7 @@ from search.figures.style import (
     light_grid,
     new_sheet,
 )
-from search.figures.trials import (
+from coarsefine.search.figures.trials import (
     best_words,
     draw_best,
     draw_ends,
@@ -39,9 +39,9 @@ from search.figures.trials import (
 )
 
 if TYPE_CHECKING:
-    from db.records import RunRecord
-    from studies.ranking import RankedTrial
-    from studies.reading import Ranking
+    from coarsefine.db.records import RunRecord
+    from coarsefine.studies.results.ranking import RankedTrial
+    from coarsefine.studies.results.reading import Ranking
 
 _BATCH: Final = "batch_size"
 # More points than these are not all named.
@@ -75,13 +75,13 @@ def trade_off(
 
     Args:
         ranking: Of a search over the batch size.
-        runs: Of each trial, by UUID, as ``studies.curves.read_runs`` returns them.
+        runs: Of each trial, by UUID, as ``results.curves.read_runs`` returns them.
         alone: Whether each trial was trained by itself, so that times can be compared.
 
     Raises:
         FigureError: If the batch size was not searched, or nothing was timed.
     """
-    from studies.comparison import pareto_front
+    from coarsefine.studies.results.comparison import pareto_front
 
     if any(set(trial.params) != {_BATCH} for trial in ranking.trials):
         raise FigureError(

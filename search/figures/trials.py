@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from search.figures.scales import Scale
-from search.figures.style import BLACK, GREY, YELLOW, Mark, mark, plain
-from search.words import counted, percent, value
+from coarsefine.search.figures.scales import Scale
+from coarsefine.search.figures.style import BLACK, GREY, YELLOW, Mark, mark, plain
+from coarsefine.search.words import counted, percent, value
 
 if TYPE_CHECKING:
-    from studies.ranking import RankedTrial
-    from studies.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial
+    from coarsefine.studies.results.reading import Ranking
 
 # More marks than these are drawn as pixels in files that are otherwise made of lines, and smaller.
 MANY: Final = 300
@@ -60,7 +60,7 @@ def values_of(ranking: "Ranking", name: str) -> list[float]:
 
 def scale_of(ranking: "Ranking", name: str) -> Scale:
     """Return the axis that suits what was tried of a numeric parameter."""
-    from studies.dimensions import PARAMETERS
+    from coarsefine.studies.spaces.dimensions import PARAMETERS
 
     counts = name in PARAMETERS and PARAMETERS[name].kind in {"whole", "size"}
     return Scale.of(values_of(ranking, name), counts=counts)

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from search.errors import FigureError
-from search.figures.scales import Scale, set_scale
-from search.figures.style import LIGHT, Sheet, house_style, light_grid, new_sheet
-from search.figures.trials import (
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.scales import Scale, set_scale
+from coarsefine.search.figures.style import LIGHT, Sheet, house_style, light_grid, new_sheet
+from coarsefine.search.figures.trials import (
     MANY,
     axis_label,
     best_words,
@@ -29,11 +29,11 @@ from search.figures.trials import (
     unfinished_note,
     values_of,
 )
-from search.words import counted
+from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
-    from studies.ranking import RankedTrial
-    from studies.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial
+    from coarsefine.studies.results.reading import Ranking
 
 Windows = Mapping[str, Mapping[str, tuple[float, float]]]
 # Where all accuracies span this many times what the better half does, it has a panel of its own.

@@ -9,14 +9,14 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from search.errors import FigureError
-from search.figures.style import GREY, WIDTH, fitted, house_style, new_sheet
-from search.figures.trials import described
-from search.words import counted, percent
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.style import GREY, WIDTH, fitted, house_style, new_sheet
+from coarsefine.search.figures.trials import described
+from coarsefine.search.words import counted, percent
 
 if TYPE_CHECKING:
-    from studies.first_layer import FirstLayer
-    from studies.reading import Ranking
+    from coarsefine.studies.results.first_layer import FirstLayer
+    from coarsefine.studies.results.reading import Ranking
 
 Image = npt.NDArray[np.float64]
 
@@ -35,7 +35,7 @@ def weights(ranking: "Ranking", layers: "Sequence[FirstLayer]") -> Figure:
 
     Args:
         ranking: That the trials are of; its data must be images.
-        layers: As ``studies.first_layer.read_first_layer`` returns them.
+        layers: As ``coarsefine.studies.results.first_layer.read_first_layer`` returns them.
 
     Raises:
         FigureError: If the data are no images.

@@ -4,10 +4,10 @@ It lives on this floor because it shows what the command line shows: progress, t
 reports. ``studies`` hands it on; see ``docs/decisions/0007-python-has-a-face-of-its-own.md``.
 """
 
-from search.library.listing import compare_studies, list_studies
-from search.library.recipe import Recipe
-from search.library.results import Comparison, RangeTest, Ranking, TestResult
-from search.library.study import Study
+from coarsefine.search.library.listing import compare_studies, list_studies
+from coarsefine.search.library.recipe import Recipe
+from coarsefine.search.library.results import Comparison, RangeTest, Ranking, TestResult
+from coarsefine.search.library.study import Study
 
 __all__ = [
     "Comparison",

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from search.library.settings import plain
-from studies.errors import SpaceError, StudyError
-from studies.suggestions import did_you_mean
+from coarsefine.search.library.settings import plain
+from coarsefine.studies.errors import SpaceError, StudyError
+from coarsefine.studies.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from studies.dimensions import Dimension, Value
-    from studies.search_kind import SearchKind
-    from studies.stages import StageRequest
+    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.spaces.dimensions import Dimension, Value
+    from coarsefine.studies.spaces.search import SearchKind
 
 Values = Sequence[Any] | Mapping[str, Sequence[Any]]
 End = float | Mapping[str, float]
@@ -64,7 +64,7 @@ def stage_request(kind: "SearchKind", asked: Asked) -> "StageRequest":
     Raises:
         SpaceError: If these are no such numbers, values or ends.
     """
-    from studies.stages import StageRequest
+    from coarsefine.studies.planning.stages import StageRequest
 
     values, low, high = asked.get("values"), asked.get("low"), asked.get("high")
     others: dict[str, Any] = {
@@ -102,8 +102,8 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
         StudyError: If the search has no such keyword.
         SpaceError: If these are no such values.
     """
-    from studies.grids import TRICKS_ONE_AT_A_TIME
-    from studies.stages import StageRequest
+    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
 
     values, layers = asked.get("values"), plain(asked.get("layers"))
     for name, given, its in (
@@ -132,8 +132,8 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
 def _several(
     kind: "SearchKind", values: Values | None, low: End | None, high: End | None
 ) -> "tuple[Dimension, ...]":
-    from studies.dimensions import Dimension
-    from studies.spaces import LogRange
+    from coarsefine.studies.spaces.dimensions import Dimension
+    from coarsefine.studies.spaces.ranges import LogRange
 
     given: dict[str, Mapping[str, Any]] = {}
     known = [dimension.name for dimension in kind.dimensions]

@@ -5,21 +5,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from search.library.place import Place
-from search.library.settings import NAMES
-from studies.errors import StudyError
+from coarsefine.search.library.place import Place
+from coarsefine.search.library.settings import NAMES
+from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
-    from db.engine import Database
-    from db.records import StudyRecord
-    from models.data import PreparedData
-    from models.data.spec import DataSpec
-    from search.library.recipe import Recipe
-    from search.progress import Watch
-    from studies.means import Means
-    from studies.recipe import Recipe as WholeRecipe
-    from studies.search_kind import SearchKind
-    from studies.stages import StageRequest
+    from coarsefine.db.engine import Database
+    from coarsefine.db.records import StudyRecord
+    from coarsefine.models.data import PreparedData
+    from coarsefine.models.data.spec import DataSpec
+    from coarsefine.search.library.recipe import Recipe
+    from coarsefine.search.progress import Watch
+    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.recipes.recipe import Recipe as WholeRecipe
+    from coarsefine.studies.running.resources import Means
+    from coarsefine.studies.spaces.search import SearchKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Kept:
     @property
     def has_begun(self) -> bool:
         """Return whether it is in the database."""
-        from db import repository
+        from coarsefine.db import repository
 
         if self.place.is_new:
             return False
@@ -57,7 +57,7 @@ class Kept:
 
     def whole(self) -> "WholeRecipe":
         """Return the recipe that it was begun with, or is to begin with."""
-        from studies.recipe import from_json
+        from coarsefine.studies.recipes.recipe import from_json
 
         if self.recipe is not None and not self.has_begun:
             return self.recipe.whole(self.kind)
@@ -70,7 +70,7 @@ class Kept:
         Args:
             study: Itself, if it has begun.
         """
-        from studies.recipe import from_json, with_overrides
+        from coarsefine.studies.recipes.recipe import from_json, with_overrides
 
         recipe = self.recipe
         if recipe is None:
@@ -108,8 +108,8 @@ class Kept:
 
         The database is made only after everything else has proved to be right.
         """
-        from db import repository
-        from studies.searching import check_new
+        from coarsefine.db import repository
+        from coarsefine.studies.running.search import check_new
 
         place = self.place
 
@@ -126,7 +126,7 @@ class Kept:
                 yield place.means(database, watch, who), study
 
     def _record(self, database: "Database") -> "StudyRecord":
-        from db import repository
+        from coarsefine.db import repository
 
         found = repository.find_study(database, self.name)
         if found is None:
@@ -146,8 +146,8 @@ def kind_of(name: str) -> "SearchKind":
     Raises:
         StudyError: If there is none; guesses what was meant.
     """
-    from studies.registry import SEARCHES
-    from studies.suggestions import did_you_mean
+    from coarsefine.studies.spaces.searches.registry import SEARCHES
+    from coarsefine.studies.suggestions import did_you_mean
 
     plain = name.replace("_", "-")
     if plain in SEARCHES:

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from search.library.place import PathLike, Place
-from search.library.results import Comparison
-from search.library.study import Study
-from search.library.words import as_study_errors
+from coarsefine.search.library.place import PathLike, Place
+from coarsefine.search.library.results import Comparison
+from coarsefine.search.library.study import Study
+from coarsefine.search.library.words import as_study_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ def list_studies(storage: PathLike | None = None) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    from db import repository
+    from coarsefine.db import repository
 
     with as_study_errors(), Place.of(storage).reading() as database:
         summaries = repository.list_studies(database)
@@ -51,7 +51,7 @@ def compare_studies(*studies: Study | str, storage: PathLike | None = None) -> C
     Raises:
         StudyError: If one of them is not there.
     """
-    from studies.side_by_side import side_by_side
+    from coarsefine.studies.results.side_by_side import side_by_side
 
     with as_study_errors():
         kept = next((each.kept.place for each in studies if isinstance(each, Study)), None)

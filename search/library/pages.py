@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from search.console import COMMANDS, written
+from coarsefine.search.console import COMMANDS, written
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studies.errors import StudyError
+from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
-    from db.engine import Database
-    from models.data import PreparedData
-    from models.data.spec import DataSpec
-    from search.options import JobsOptions
-    from search.progress import Watch
-    from studies.means import Means
+    from coarsefine.db.engine import Database
+    from coarsefine.models.data import PreparedData
+    from coarsefine.models.data.spec import DataSpec
+    from coarsefine.search.options import JobsOptions
+    from coarsefine.search.progress import Watch
+    from coarsefine.studies.running.resources import Means
 
 PathLike = str | os.PathLike[str]
 
@@ -56,8 +56,8 @@ class Place:
             StudyError: If these cannot be who trains.
             StorageError: If there can be no such database.
         """
-        from db.engine import storage_url
-        from search.options import JobsOptions
+        from coarsefine.db.engine import storage_url
+        from coarsefine.search.options import JobsOptions
 
         jobs = workers.get("jobs")
         if jobs is not None and (type(jobs) is not int or jobs < 1):
@@ -71,8 +71,8 @@ class Place:
     @property
     def shown(self) -> str:
         """Return the storage as it may be printed; nothing for the default."""
-        from db.engine import DEFAULT_URL
-        from search.hints import without_password
+        from coarsefine.db.engine import DEFAULT_URL
+        from coarsefine.search.hints import without_password
 
         if self.url == DEFAULT_URL:
             return ""
@@ -81,36 +81,36 @@ class Place:
     @property
     def is_new(self) -> bool:
         """Return whether there is no database yet."""
-        from db.engine import is_new
+        from coarsefine.db.engine import is_new
 
         return is_new(self.url)
 
     def reading(self) -> "Database":
         """Open the database, which must be there, to read it."""
-        from db.engine import open_database
+        from coarsefine.db.engine import open_database
 
         return open_database(self.url, read_only=True)
 
     def writing(self, watch: "Watch", *, create: bool = False) -> "Database":
         """Open the database to train something."""
-        from db.engine import open_database
+        from coarsefine.db.engine import open_database
 
         return open_database(self.url, create=create, said=watch.line)
 
     def prepared(self, spec: "DataSpec", watch: "Watch") -> "PreparedData":
         """Return the data that is asked for."""
-        from studies.means import prepared
+        from coarsefine.studies.running.resources import prepared
 
         return prepared(spec, self.data_dir, watch)
 
     def trained_by(self, watch: "Watch") -> "AbstractContextManager[dict[str, Any]]":
         """Yield who trains, as ``means`` takes it; a cluster is left in the end."""
-        from search.options import JobsOptions
+        from coarsefine.search.options import JobsOptions
 
         return (self.workers or JobsOptions()).opened(watch.said)
 
     def means(self, database: "Database", watch: "Watch", trained_by: dict[str, Any]) -> "Means":
         """Return with what searches are carried out."""
-        from studies.means import Means
+        from coarsefine.studies.running.resources import Means
 
         return Means(database, data_dir=self.data_dir, observer=watch, progress=watch, **trained_by)

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from search.library.settings import Settings, flags, naming, settings
-from search.library.words import as_study_errors
+from coarsefine.search.library.settings import Settings, flags, naming, settings
+from coarsefine.search.library.words import as_study_errors
 
 if TYPE_CHECKING:
     import os
 
-    from studies.recipe import Recipe as WholeRecipe
-    from studies.search_kind import SearchKind
+    from coarsefine.studies.recipes.recipe import Recipe as WholeRecipe
+    from coarsefine.studies.spaces.search import SearchKind
 
 
 class Recipe:
@@ -62,7 +62,7 @@ class Recipe:
         >>> Recipe(eta=0.1, epochs=3).replace(schedule="cyclical", cycles=2)
         Recipe(schedule='cyclical', cycles=2)
         """
-        from studies.recipe import overruled
+        from coarsefine.studies.recipes.recipe import overruled
 
         with as_study_errors():
             made = type(self).__new__(type(self))
@@ -77,7 +77,7 @@ class Recipe:
         Args:
             kind: The search: it implies some of what is not stated.
         """
-        from studies.recipe import make_recipe, with_overrides
+        from coarsefine.studies.recipes.recipe import make_recipe, with_overrides
 
         if self._base is not None:
             return with_overrides(self._base, self._flags)
@@ -90,7 +90,7 @@ class Recipe:
 
     def check_named(self) -> None:
         """Raise a RecipeError if only a database names the trainer: importing one runs its code."""
-        from studies.errors import RecipeError
+        from coarsefine.studies.errors import RecipeError
 
         if self._base is not None and self._base.trainer != self.trainer:
             name = self._base.trainer
@@ -116,13 +116,13 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it by section and key, as in a recipe file; ``None`` plays no part."""
-        from studies.recipe import to_json
+        from coarsefine.studies.recipes.recipe import to_json
 
         return to_json(self.whole())
 
     def to_toml(self) -> str:
         """Return the text of a recipe file that says all of it."""
-        from studies.recipe import to_toml
+        from coarsefine.studies.recipes.recipe import to_toml
 
         return to_toml(self.whole())
 
@@ -139,7 +139,7 @@ class Recipe:
         return f"{type(self).__name__}({', '.join(stated)})"
 
     def _repr_html_(self) -> str:
-        from search.library.pages import sections
+        from coarsefine.search.library.pages import sections
 
         return sections("Recipe", self.to_dict(), set(self._stated()))
 
@@ -147,7 +147,7 @@ class Recipe:
         """Return what is stated, by key: of a study's recipe, what is no default."""
         if self._base is None:
             return self._flags
-        from studies.recipe import default_recipe, differences
+        from coarsefine.studies.recipes.recipe import default_recipe, differences
 
         found = differences(default_recipe(self._base.data.name), self.whole())
         different = {d.key: d.second for d in found if d.second is not None}

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
-from search.library.pages import html, text
-from search.library.words import as_study_errors, in_python
+from coarsefine.search.library.pages import html, text
+from coarsefine.search.library.words import as_study_errors, in_python
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from studies.comparison import Compared
-    from studies.final_test import FinalTest
-    from studies.range_test import Found as RangeFound
-    from studies.ranking import RankedTrial, StageSummary
-    from studies.reading import Ranking as Found
-    from studies.side_by_side import SideBySide
+    from coarsefine.studies.checks.range_test import Found as RangeFound
+    from coarsefine.studies.results.comparison import Compared
+    from coarsefine.studies.results.ranking import RankedTrial, StageSummary
+    from coarsefine.studies.results.reading import Ranking as Found
+    from coarsefine.studies.results.side_by_side import SideBySide
+    from coarsefine.studies.running.final_test import FinalTest
 
 
 class Ranking(Sequence["RankedTrial"]):
@@ -64,13 +64,13 @@ class Ranking(Sequence["RankedTrial"]):
     @property
     def legend(self) -> tuple[str, ...]:
         """Return what its intervals and marks claim, a sentence each."""
-        from studies.notes import legend
+        from coarsefine.studies.results.notes.marks import legend
 
         return tuple(in_python(line) for line in legend(self._found))
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row a trial, exact: the columns of ``docs/tables.md``."""
-        from search.export import frame
+        from coarsefine.search.export import frame
 
         return frame(self._found)
 
@@ -100,24 +100,24 @@ class Ranking(Sequence["RankedTrial"]):
         return html(self._table, self._below())
 
     def _table(self, on: "Console") -> "Table":
-        from search.commands.ranking import MOST_ROWS
-        from search.tables import ranking_table
+        from coarsefine.search.commands.ranking import MOST_ROWS
+        from coarsefine.search.tables import ranking_table
 
         if self._compared is not None:
-            from search.comparison_tables import comparison_table
+            from coarsefine.search.comparison_tables import comparison_table
 
             return comparison_table(on, self._found, self._compared[:MOST_ROWS])
         shown = replace(self._found, trials=self._found.trials[:MOST_ROWS])
         return ranking_table(on, shown)
 
     def _below(self) -> list[str]:
-        from search.commands.ranking import MOST_ROWS, stage_lines
+        from coarsefine.search.commands.ranking import MOST_ROWS, stage_lines
 
         n_more = len(self) - MOST_ROWS
         more = [f"and {n_more:,} more: to_pandas() has them all"] if n_more > 0 else []
         lines: list[str] = []
         if self._compared is not None:
-            from search.comparison_tables import comparison_lines
+            from coarsefine.search.comparison_tables import comparison_lines
 
             lines = comparison_lines(self._found, self._compared)
         notes = [f"note: {note}" for note in self.notes]
@@ -145,7 +145,7 @@ class TestResult:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what makes the figures worth less than they look, a sentence each."""
-        from studies.final_notes import final_notes
+        from coarsefine.studies.results.notes.final_training import final_notes
 
         found = (*final_notes(self._found.study, self._found.opening), *self._found.notes)
         return tuple(in_python(note) for note in found)
@@ -156,7 +156,7 @@ class TestResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``test --json`` prints, see ``docs/cli.md``."""
-        from search.commands.testing import to_json
+        from coarsefine.search.commands.testing import to_json
 
         return to_json(self._found)
 
@@ -167,12 +167,12 @@ class TestResult:
         return html(self._table, self._below())
 
     def _table(self, on: "Console") -> "Table":
-        from search.tables import test_table
+        from coarsefine.search.tables import test_table
 
         return test_table(on, self._found.study, self._found.opening)
 
     def _below(self) -> list[str]:
-        from search.words import counted
+        from coarsefine.search.words import counted
 
         samples, times = self._found.opening.n_test, self.times_opened
         line = (
@@ -197,7 +197,7 @@ class Comparison:
         """Return a row a study, see ``docs/library.md``."""
         import pandas as pd
 
-        from search.export import of_one_kind
+        from coarsefine.search.export import of_one_kind
 
         sides = self.to_dict()["studies"]
         best, tested = ([side[part] or {} for side in sides] for part in ("best", "test"))
@@ -223,7 +223,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``compare --json`` prints, see ``docs/cli.md``."""
-        from search.commands.comparing import to_json
+        from coarsefine.search.commands.comparing import to_json
 
         return to_json(self._found)
 
@@ -234,7 +234,7 @@ class Comparison:
         return html(self._table, self._below())
 
     def _table(self, on: "Console") -> "Table":
-        from search.commands.comparing import table
+        from coarsefine.search.commands.comparing import table
 
         return table(on, self._found)
 
@@ -278,7 +278,7 @@ class RangeTest:
         Raises:
             StudyError: If the loss did not fall at any η.
         """
-        from studies.range_test import ends_of
+        from coarsefine.studies.checks.range_test import ends_of
 
         with as_study_errors():
             return dict(zip(("eta_min", "eta_max"), ends_of(self._found), strict=True))
@@ -300,8 +300,8 @@ class RangeTest:
 
     def figure(self) -> "Figure":
         """Return loss and accuracy over η; a notebook shows it."""
-        from search.figures.range_test import range_test
-        from search.library.displaying import displayed
+        from coarsefine.search.figures.range_test import range_test
+        from coarsefine.search.library.displaying import displayed
 
         return displayed(range_test(self._found, self._name, self._about))
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict, TypeVar
 
-from studies.suggestions import did_you_mean
+from coarsefine.studies.suggestions import did_you_mean
 
 Size = int | float
 
@@ -113,7 +113,7 @@ def flags(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _guess(name: str) -> str:
     """Return what was meant: a setting written otherwise, or what others call it."""
-    from studies.recipe_errors import OTHER_WORDS
+    from coarsefine.studies.recipes.messages import OTHER_WORDS
 
     word = OTHER_WORDS.get(name)
     if word is None or name == "dataset":
@@ -141,7 +141,7 @@ def _said(name: str, value: Any) -> Any:
     """Return a value as recipes have it."""
     value = plain(value)
     if name == "data":
-        from search.options.data import absolute
+        from coarsefine.search.options.data import absolute
 
         return absolute(os.fspath(value))
     if name == "label":

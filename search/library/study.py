@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
-from search.library.asking import (
+from coarsefine.search.library.asking import (
     Asked,
     GridAsked,
     check_known,
@@ -13,24 +13,24 @@ from search.library.asking import (
     grid_request,
     stage_request,
 )
-from search.library.displaying import displayed
-from search.library.kept import Kept, check_free, kind_of
-from search.library.place import PathLike, Place
-from search.library.recipe import Recipe
-from search.library.results import RangeTest, Ranking, TestResult
-from search.library.settings import Settings, naming
-from search.library.words import as_study_errors
-from studies.errors import StudyError
+from coarsefine.search.library.displaying import displayed
+from coarsefine.search.library.kept import Kept, check_free, kind_of
+from coarsefine.search.library.place import PathLike, Place
+from coarsefine.search.library.recipe import Recipe
+from coarsefine.search.library.results import RangeTest, Ranking, TestResult
+from coarsefine.search.library.settings import Settings, naming
+from coarsefine.search.library.words import as_study_errors
+from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from db.engine import Database
-    from db.records import StudyRecord
-    from search.figures.kinds import Subject
-    from studies.ranking import RankedTrial
-    from studies.stages import StageRequest
+    from coarsefine.db.engine import Database
+    from coarsefine.db.records import StudyRecord
+    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.results.ranking import RankedTrial
 
     Trials = Collection[RankedTrial | str] | RankedTrial | str
 
@@ -72,7 +72,7 @@ class Study:
         scheduler: str | None = None,
         progress: bool = False,
     ) -> None:
-        from studies.reading import named_study
+        from coarsefine.studies.results.reading import named_study
 
         with as_study_errors():
             who = {"jobs": jobs, "executor": executor, "scheduler": scheduler}
@@ -116,7 +116,7 @@ class Study:
         Raises:
             StudyError: If there is no such search, or the recipe says something impossible.
         """
-        from studies.searching import study_name
+        from coarsefine.studies.running.search import study_name
 
         study = cls.__new__(cls)
         with as_study_errors():
@@ -208,8 +208,8 @@ class Study:
             return self._searched(wanted, stage_request(kind, asked))
 
     def _searched(self, wanted: str, request: "StageRequest") -> Ranking:
-        from search.library.watching import watched
-        from studies import searching
+        from coarsefine.search.library.watching import watched
+        from coarsefine.studies.running import search as searching
 
         kept, kind = self._kept, self._kept.kind
         with watched(progress=kept.place.progress) as watch:
@@ -234,9 +234,9 @@ class Study:
             low: First η; ``None`` for 1e-6.
             high: Last η; ``None`` for 100.
         """
-        from search.library.watching import watched
-        from studies.range_test import HIGH, LOW, check_range, range_test_of
-        from studies.specs import to_data_spec
+        from coarsefine.search.library.watching import watched
+        from coarsefine.studies.checks.range_test import HIGH, LOW, check_range, range_test_of
+        from coarsefine.studies.recipes.specs import to_data_spec
 
         with as_study_errors():
             ends = (
@@ -271,11 +271,11 @@ class Study:
             trials: Trials to test in place of the best, as ``"coarse:4"`` or from a ranking. On
                 record as picked by hand.
         """
-        from search.export import frame_of
-        from search.export_tables import of_test
-        from search.library.watching import watched
-        from studies.final_test import final_test
-        from studies.reading import read_ranking
+        from coarsefine.search.export import frame_of
+        from coarsefine.search.export_tables import of_test
+        from coarsefine.search.library.watching import watched
+        from coarsefine.studies.results.reading import read_ranking
+        from coarsefine.studies.running.final_test import final_test
 
         with as_study_errors():
             picks, kept = tuple(dict.fromkeys(_places(trials))), self._kept
@@ -301,9 +301,9 @@ class Study:
         Raises:
             StudyError: If it was not opened yet.
         """
-        from search.export import frame_of
-        from search.export_tables import of_test
-        from studies.reading import read_ranking
+        from coarsefine.search.export import frame_of
+        from coarsefine.search.export_tables import of_test
+        from coarsefine.studies.results.reading import read_ranking
 
         with as_study_errors(), self._kept.reading() as (database, study):
             return frame_of(of_test(database, read_ranking(database, study)))
@@ -347,9 +347,9 @@ class Study:
 
     def curves(self) -> "pd.DataFrame":
         """Return a row an epoch of each training run: the columns of ``docs/tables.md``."""
-        from search.export import frame_of
-        from search.export_tables import of_curves
-        from studies.reading import read_ranking
+        from coarsefine.search.export import frame_of
+        from coarsefine.search.export_tables import of_curves
+        from coarsefine.studies.results.reading import read_ranking
 
         with as_study_errors(), self._kept.reading() as (database, study):
             return frame_of(of_curves(database, read_ranking(database, study)))
@@ -373,9 +373,9 @@ class Study:
         Raises:
             StudyError: If there is no such kind, or the study has nothing to show in it.
         """
-        from search.figures.curves import AGAINST
-        from search.figures.kinds import KINDS
-        from studies.suggestions import did_you_mean
+        from coarsefine.search.figures.curves import AGAINST
+        from coarsefine.search.figures.kinds import KINDS
+        from coarsefine.studies.suggestions import did_you_mean
 
         name = kind.lower().replace("_", "-")
         with as_study_errors():
@@ -393,8 +393,8 @@ class Study:
 
     def figures(self) -> "dict[str, Figure]":
         """Return all figures that suit the study, by kind."""
-        from search.errors import FigureError
-        from search.figures.kinds import KINDS
+        from coarsefine.search.errors import FigureError
+        from coarsefine.search.figures.kinds import KINDS
 
         found = {}
         with as_study_errors(), self._subject() as subject:
@@ -412,9 +412,9 @@ class Study:
         best: int | None = None,
         against: Literal["epochs", "updates"] = "epochs",
     ) -> "Iterator[Subject]":
-        from search.figures.kinds import Subject
-        from studies.curves import find_trial
-        from studies.reading import read_ranking
+        from coarsefine.search.figures.kinds import Subject
+        from coarsefine.studies.results.curves import find_trial
+        from coarsefine.studies.results.reading import read_ranking
 
         places = _places(trials)
         with self._kept.reading() as (database, study):
@@ -430,8 +430,8 @@ class Study:
             figures: Whether to draw them; of md and tex they are in a folder beside the file.
             gradcheck: Whether to check the gradients, which needs the data.
         """
-        from search.commands.reporting import ReportOptions, write_report
-        from search.options import StudyArgument
+        from coarsefine.search.commands.reporting import ReportOptions, write_report
+        from coarsefine.search.options import StudyArgument
 
         path = Path(file).expanduser()
         place = self._kept.place
@@ -450,7 +450,7 @@ class Study:
         return f"{type(self).__name__}({self.name!r}{where})"
 
     def _repr_html_(self) -> str:
-        from search.library.pages import facts
+        from coarsefine.search.library.pages import facts
 
         found = [("search", [self._kept.search])]
         with as_study_errors():
@@ -458,10 +458,10 @@ class Study:
         return facts(repr(self), found)
 
     def _facts(self) -> "list[tuple[str, list[str]]]":
-        from db import repository
-        from search.commands.ranking import stage_lines
-        from search.words import counted, percent
-        from studies.notes import described
+        from coarsefine.db import repository
+        from coarsefine.search.commands.ranking import stage_lines
+        from coarsefine.search.words import counted, percent
+        from coarsefine.studies.results.notes.marks import described
 
         with self._kept.reading() as (database, study):
             ranking = _pictured(database, study)
@@ -485,7 +485,7 @@ class Study:
 
 def _places(trials: "Trials") -> list[tuple[str, int]]:
     """Return stages and numbers of trials; a single one needs no list."""
-    from studies.ranking import RankedTrial
+    from coarsefine.studies.results.ranking import RankedTrial
 
     if isinstance(trials, str | RankedTrial):
         return [_named(trials)]
@@ -503,8 +503,8 @@ def _named(trial: "RankedTrial | str") -> tuple[str, int]:
 
 
 def _pictured(database: "Database", study: "StudyRecord") -> Ranking:
-    from search.commands.ranking import took
-    from studies.reading import read_ranking
+    from coarsefine.search.commands.ranking import took
+    from coarsefine.studies.results.reading import read_ranking
 
     found = read_ranking(database, study)
     return Ranking(found, took(database, found))

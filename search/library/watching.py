@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from search.library.pages import escaped
-from search.progress import Watch, is_over, standing, title, watching
-from search.words import size
+from coarsefine.search.library.pages import escaped
+from coarsefine.search.progress import Watch, is_over, standing, title, watching
+from coarsefine.search.words import size
 
 if TYPE_CHECKING:
-    from db.records import StageRecord, StudyRecord
-    from models.data import PreparedData
-    from studies.recipe import Recipe
-    from studies.running import CohortProgress
+    from coarsefine.db.records import StageRecord, StudyRecord
+    from coarsefine.models.data import PreparedData
+    from coarsefine.studies.recipes.recipe import Recipe
+    from coarsefine.studies.running.loop import CohortProgress
 
-LOGGER = logging.getLogger("studies")
+LOGGER = logging.getLogger("coarsefine")
 # Libraries do not print: who wants to read them adds a handler.
 LOGGER.addHandler(logging.NullHandler())
 # A page is drawn anew this often at the most.
@@ -159,7 +159,7 @@ def _import_optuna() -> None:
     """Import Optuna without what its progress bar, of no use here, says of missing widgets."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from db import optuna_studies  # noqa: F401
+        from coarsefine.db import optuna_studies  # noqa: F401
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def watched(*, progress: bool) -> Iterator[Watch]:
 
 @contextmanager
 def _stoppable(watch: Watch) -> Iterator[None]:
-    from studies.running import StoppedByRequest
+    from coarsefine.studies.running.loop import StoppedByRequest
 
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread hears signals

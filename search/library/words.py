@@ -63,7 +63,7 @@ def _call(command: str) -> str:
     keywords = _keywords(rest)
     if keywords is None or len(stages) > 1:
         return command
-    from studies.registry import SEARCHES
+    from coarsefine.studies.spaces.searches.registry import SEARCHES
 
     kind = SEARCHES.get(name)
     if kind is None or (kind.refines and not stages):
@@ -100,10 +100,10 @@ def _quoted(text: str) -> str:
 @contextmanager
 def as_study_errors() -> Iterator[None]:
     """Have whatever may be expected to go wrong be a ``StudyError``, in Python's words."""
-    from db.errors import StorageError
-    from models.errors import ModelError
-    from search.errors import ExportError, UsageError
-    from studies.errors import StudyError
+    from coarsefine.db.errors import StorageError
+    from coarsefine.models.errors import ModelError
+    from coarsefine.search.errors import ExportError, UsageError
+    from coarsefine.studies.errors import StudyError
 
     try:
         yield

@@ -4,8 +4,8 @@ Defaults are the recipe's, which depend on each other; the help names them. A fi
 the help, or what makes up one; ``declaring`` is how an option of any of them is written.
 """
 
-from search.options.data import DataDir, DataOptions, absolute
-from search.options.declaring import (
+from coarsefine.search.options.data import DataDir, DataOptions, absolute
+from coarsefine.search.options.declaring import (
     DATA,
     FINAL,
     NETWORK,
@@ -21,19 +21,19 @@ from search.options.declaring import (
     whole,
     whole_option,
 )
-from search.options.final import FinalOptions
-from search.options.network import NetworkOptions
-from search.options.output import OutputOptions, StorageOptions, StudyArgument
-from search.options.recipe import RecipeFile, RecipeOptions
-from search.options.searching import (
+from coarsefine.search.options.final import FinalOptions
+from coarsefine.search.options.network import NetworkOptions
+from coarsefine.search.options.output import OutputOptions, StorageOptions, StudyArgument
+from coarsefine.search.options.recipe import RecipeFile, RecipeOptions
+from coarsefine.search.options.searching import (
     GridOptions,
     LayersOptions,
     RangeTestOptions,
     StageOptions,
     TricksOptions,
 )
-from search.options.training import Loss, TrainingOptions
-from search.options.workers import JobsOptions
+from coarsefine.search.options.training import Loss, TrainingOptions
+from coarsefine.search.options.workers import JobsOptions
 
 __all__ = [
     "DATA",

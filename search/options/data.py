@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from search.options.declaring import DATA, option, text_option
+from coarsefine.search.options.declaring import DATA, option, text_option
 
 DataDir = Annotated[
     Path | None,
@@ -124,7 +124,7 @@ class DataOptions:
 
     def flags(self) -> dict[str, Any]:
         """Return what is stated of the recipe's data."""
-        from studies.recipe import parse_size
+        from coarsefine.studies.recipes.recipe import parse_size
 
         return {
             "data.name": None if self.data is None else absolute(self.data),
@@ -146,8 +146,8 @@ def absolute(data: str) -> str:
 
     So the study finds it from any folder. What is not here may be in the data folder.
     """
-    from models.data.catalogue import CATALOGUE
-    from models.data.paths import expanded
+    from coarsefine.models.data.catalogue import CATALOGUE
+    from coarsefine.models.data.paths import expanded
 
     path = expanded(data)
     if data in CATALOGUE or not data or not path.exists():

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from search.options.declaring import FINAL, text_option, whole_option
+from coarsefine.search.options.declaring import FINAL, text_option, whole_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class FinalOptions:
 
     def flags(self) -> dict[str, Any]:
         """Return what is stated of the recipe's final section."""
-        from studies.recipe import parse_size
+        from coarsefine.studies.recipes.recipe import parse_size
 
         validation = self.final_validation
         return {

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from models.specs import ACTIVATIONS, INITIALISATIONS
-from search.errors import UsageError
-from search.options.declaring import NETWORK, number_option, one_of, option, text_option
+from coarsefine.models.specs import ACTIVATIONS, INITIALISATIONS
+from coarsefine.search.errors import UsageError
+from coarsefine.search.options.declaring import NETWORK, number_option, one_of, option, text_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class NetworkOptions:
 
     def flags(self) -> dict[str, Any]:
         """Return what is stated of the recipe's network."""
-        from studies.recipe import parse_hidden
+        from coarsefine.studies.recipes.recipe import parse_hidden
 
         if self.bias_trick and self.bias is not None:
             given = "--bias" if self.bias else "--no-bias"

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from search.errors import UsageError
-from search.options.declaring import OUTPUT, option, text_option
+from coarsefine.search.errors import UsageError
+from coarsefine.search.options.declaring import OUTPUT, option, text_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class StorageOptions:
     @property
     def url(self) -> str:
         """Return it as a URL."""
-        from db.engine import storage_url
+        from coarsefine.db.engine import storage_url
 
         return storage_url(self.storage)
 

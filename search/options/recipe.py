@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from search.options.data import DataOptions
-from search.options.declaring import RECIPE, option, whole_option
-from search.options.final import FinalOptions
-from search.options.network import NetworkOptions
-from search.options.training import TrainingOptions
+from coarsefine.search.options.data import DataOptions
+from coarsefine.search.options.declaring import RECIPE, option, whole_option
+from coarsefine.search.options.final import FinalOptions
+from coarsefine.search.options.network import NetworkOptions
+from coarsefine.search.options.training import TrainingOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from search.options.declaring import SEARCH, TRAINING, option, text_option, whole_option
+from coarsefine.search.options.declaring import SEARCH, TRAINING, option, text_option, whole_option
 
 _TRIALS = Annotated[
     int | None,

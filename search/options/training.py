@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from models.specs import LOSSES, OPTIMIZERS
-from search.options.declaring import (
+from coarsefine.models.specs import LOSSES, OPTIMIZERS
+from coarsefine.search.options.declaring import (
     TRAINING,
     number_option,
     one_of,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from search.errors import UsageError
-from search.options.declaring import WORKERS, option, text_option, whole_option
+from coarsefine.search.errors import UsageError
+from coarsefine.search.options.declaring import WORKERS, option, text_option, whole_option
 
 INLINE, PROCESSES, DASK = "inline", "processes", "dask"
 
@@ -77,7 +77,7 @@ class JobsOptions:
     @property
     def n_jobs(self) -> int:
         """Return how many workers there may be on this machine."""
-        from studies.executors import n_cores
+        from coarsefine.studies.running.executors import n_cores
 
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"--jobs must be >= 1, got {self.jobs}")
@@ -93,7 +93,7 @@ class JobsOptions:
 
     @contextmanager
     def opened(self, said: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-        """Yield what ``studies.means.Means`` has to know of who trains.
+        """Yield what ``coarsefine.studies.running.resources.Means`` has to know of who trains.
 
         A cluster is left in the end.
 
@@ -108,7 +108,7 @@ class JobsOptions:
         if not self._is_dask:
             yield means
             return
-        from studies.dask_executor import DaskExecutor, scheduler_at
+        from coarsefine.studies.running.dask.executor import DaskExecutor, scheduler_at
 
         where = scheduler_at(
             self._address, self.scheduler_ca, self.scheduler_cert, self.scheduler_key

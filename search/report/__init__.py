@@ -1,5 +1,5 @@
 """A report as a file: HTML, Markdown, LaTeX or PDF of the same contents."""
 
-from search.report.files import FORMATS, Rendered, format_of, rendered
+from coarsefine.search.report.files import FORMATS, Rendered, format_of, rendered
 
 __all__ = ["FORMATS", "Rendered", "format_of", "rendered"]

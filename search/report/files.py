@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from search.errors import UsageError
-from search.report.captions import numbered
-from studies.report_parts import Report
+from coarsefine.search.errors import UsageError
+from coarsefine.search.formats.captions import numbered
+from coarsefine.studies.reports.parts import Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,13 +62,13 @@ def format_of(file: Path | None) -> str:
 
 
 def _html(report: Report, figures: "Mapping[str, Figure]", _folder: str) -> Rendered:
-    from search.report.html import page
+    from coarsefine.search.formats.html import page
 
     return Rendered(page(report, figures))
 
 
 def _md(report: Report, figures: "Mapping[str, Figure]", folder: str) -> Rendered:
-    from search.report.markdown import text
+    from coarsefine.search.formats.markdown import text
 
     captions = numbered(report, figures)
     beside = _drawn(figures, captions, "png")
@@ -76,7 +76,7 @@ def _md(report: Report, figures: "Mapping[str, Figure]", folder: str) -> Rendere
 
 
 def _tex(report: Report, figures: "Mapping[str, Figure]", folder: str) -> Rendered:
-    from search.report.latex import text
+    from coarsefine.search.formats.latex import text
 
     captions = numbered(report, figures)
     beside = _drawn(figures, captions, "pdf")
@@ -84,7 +84,7 @@ def _tex(report: Report, figures: "Mapping[str, Figure]", folder: str) -> Render
 
 
 def _pdf(report: Report, figures: "Mapping[str, Figure]", _folder: str) -> Rendered:
-    from search.report.pdf import compiled
+    from coarsefine.search.formats.pdf import compiled
 
     source = _tex(report, figures, "figures")
     return Rendered(compiled(source.page, "figures", source.beside))
@@ -96,7 +96,7 @@ def _drawn(
     """Return the files of some figures; matplotlib is only imported where there are any."""
     if not figures:
         return {}
-    from search.figures.rendering import rendered as drawn
+    from coarsefine.search.figures.rendering import rendered as drawn
 
     return {f"{kind}.{file_format}": drawn(figures[kind], file_format) for kind in kinds}
 

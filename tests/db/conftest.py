@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from db import repository
-from db.engine import Database, open_database
-from db.records import NewCohort, NewRun, NewTrial, PlanRecord, StageRecord, StudyRecord
+from coarsefine.db import repository
+from coarsefine.db.engine import Database, open_database
+from coarsefine.db.records import NewCohort, NewRun, NewTrial, PlanRecord, StageRecord, StudyRecord
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-import db.engine
-from db import repository, schema
-from db.engine import Database, open_database, storage_url
-from db.errors import StorageError
-from db.tables import Study
+from coarsefine.db import engine as engine_module
+from coarsefine.db import repository, schema
+from coarsefine.db.engine import Database, open_database, storage_url
+from coarsefine.db.errors import StorageError
+from coarsefine.db.tables import Study
 
 from .conftest import add_study
 
@@ -145,7 +145,7 @@ def test_a_read_only_place_is_refused_for_writing_and_read_without_leftovers(
     shut = path if place == "file" else path.parent
     # Permissions do not bind the super-user, who may be running this.
     monkeypatch.setattr(
-        db.engine.os, "access", lambda p, mode: not (mode == os.W_OK and Path(p) == shut)
+        engine_module.os, "access", lambda p, mode: not (mode == os.W_OK and Path(p) == shut)
     )
 
     with pytest.raises(StorageError, match=f"{shut.name} is read-only"):
@@ -221,8 +221,8 @@ def test_a_reader_cannot_write(path: Path) -> None:
 
 def test_what_a_killed_writer_committed_is_read(path: Path) -> None:
     code = (
-        "import os, sys, db.engine, db.repository as r\n"
-        "database = db.engine.open_database(sys.argv[1], create=True)\n"
+        "import os, sys, engine_module, db.repository as r\n"
+        "database = engine_module.open_database(sys.argv[1], create=True)\n"
         "r.set_measurement(database, 'width', 8)\n"
         "os._exit(9)\n"
     )
@@ -273,8 +273,8 @@ def test_a_file_removed_or_replaced_while_in_use_is_noticed(path: Path) -> None:
 def test_opening_a_current_database_imports_neither_alembic_nor_optuna(path: Path) -> None:
     open_database(str(path), create=True).close()
     code = (
-        "import sys, db.engine, db.repository as r\n"
-        "with db.engine.open_database(sys.argv[1], read_only=True) as database:\n"
+        "import sys, engine_module, db.repository as r\n"
+        "with engine_module.open_database(sys.argv[1], read_only=True) as database:\n"
         "    r.list_studies(database)\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} &"
         " {'alembic', 'optuna', 'numpy', 'pandas', 'scipy'}))\n"

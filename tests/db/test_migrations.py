@@ -11,11 +11,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from optuna.storages import RDBStorage
 
-import db.schema
-from db.engine import open_database
-from db.migrations.env_filter import include_object
-from db.schema import HEAD, REVISIONS, VERSION_TABLE
-from db.tables import Base
+from coarsefine.db import schema
+from coarsefine.db.engine import open_database
+from coarsefine.db.migrations.env_filter import include_object
+from coarsefine.db.schema import HEAD, REVISIONS, VERSION_TABLE
+from coarsefine.db.tables import Base
 
 Step = Callable[[Path], None]
 
@@ -103,7 +103,7 @@ def layout(engine: sa.Engine) -> dict[str, Any]:
 
 
 def test_the_list_of_revisions_is_alembics() -> None:
-    script = ScriptDirectory(str(Path(db.schema.__file__).parent / "migrations"))
+    script = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
 
     walked = [revision.revision for revision in script.walk_revisions()]
 
@@ -115,7 +115,7 @@ def test_a_failed_migration_has_never_happened(path: Path, monkeypatch: pytest.M
     def fail(connection: sa.Connection) -> None:
         raise KeyError
 
-    monkeypatch.setattr(db.schema, "_check_foreign_keys", fail)
+    monkeypatch.setattr(schema, "_check_foreign_keys", fail)
     with pytest.raises(KeyError):
         ours(path)
     assert table_names(path) == set()

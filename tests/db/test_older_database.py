@@ -8,10 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from db import repository, schema
-from db.engine import open_database
-from db.errors import StorageError
-from db.records import EpochRecord, RunUpdate, SegmentResult
+from coarsefine.db import repository, schema
+from coarsefine.db.engine import open_database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.records import EpochRecord, RunUpdate, SegmentResult
 
 from .conftest import plan_trials
 from .older import OLDER, put_older
@@ -150,19 +150,20 @@ def test_without_a_copy_nothing_is_changed(older):
 KILLED_AT = """
 import os, signal, sys
 import sqlalchemy as sa
-import db.backup, db.schema
-from db.engine import open_database
+import coarsefine.db.backup as backup
+import coarsefine.db.schema as schema
+from coarsefine.db.engine import open_database
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 place, path = sys.argv[1:]
 if place == "copying":
-    db.backup.closing = die
+    backup.closing = die
 elif place == "copied":
-    db.backup._sync_folder = die
+    backup._sync_folder = die
 elif place == "migrated":
-    db.schema._check_foreign_keys = die
+    schema._check_foreign_keys = die
 else:
     n = int(place)
     @sa.event.listens_for(sa.engine.Engine, "before_cursor_execute")
@@ -192,7 +193,10 @@ def test_killed_in_between_it_is_as_it_was_and_the_next_start_migrates(older, pl
 
 
 def test_several_processes_migrate_it_once(older):
-    code = "import sys; from db.engine import open_database; open_database(sys.argv[1]).close()"
+    code = (
+        "import sys; from coarsefine.db.engine import open_database;"
+        " open_database(sys.argv[1]).close()"
+    )
     started = [subprocess.Popen([sys.executable, "-c", code, str(older)]) for _ in range(4)]
 
     assert [process.wait() for process in started] == [0] * 4

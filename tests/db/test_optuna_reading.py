@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 
-from db import optuna_reading
-from db.dashboard import optuna_dashboard
-from db.engine import open_database
-from db.errors import StorageError
+from coarsefine.db import optuna_reading
+from coarsefine.db.dashboard import optuna_dashboard
+from coarsefine.db.engine import open_database
+from coarsefine.db.errors import StorageError
 
 VALUES = st.floats(allow_nan=False) | st.sampled_from([math.inf, -math.inf])
 POINTS = st.dictionaries(st.integers(0, 50), st.floats(), max_size=5)

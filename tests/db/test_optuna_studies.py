@@ -16,10 +16,17 @@ from hypothesis import strategies as st
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from db import optuna_studies, repository
-from db.engine import Database, open_database
-from db.errors import StorageError
-from db.optuna_studies import Choices, OptunaStage, OptunaTrial, Range, SamplerName, propose
+from coarsefine.db import optuna_studies, repository
+from coarsefine.db.engine import Database, open_database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.optuna_studies import (
+    Choices,
+    OptunaStage,
+    OptunaTrial,
+    Range,
+    SamplerName,
+    propose,
+)
 
 from .conftest import Planned
 
@@ -224,10 +231,10 @@ def test_a_kill_between_commit_and_tell_is_mended(
 ) -> None:
     code = f"""
 import os, sys
-from db import repository
-from db.engine import open_database
-from db.optuna_studies import OptunaStage, OptunaTrial, Range
-from db.records import SegmentResult, TrialUpdate
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial, Range
+from coarsefine.db.records import SegmentResult, TrialUpdate
 database = open_database(sys.argv[1])
 (stage,) = repository.stages(database, repository.latest_study(database))
 plan = repository.load_plan(database, stage)
@@ -268,11 +275,11 @@ def mend(database: Database, planned: Planned) -> None:
 
 WORKER = """
 import sys
-from db import repository
-from db.engine import open_database
-from db.lock import StudyLock
-from db.records import SegmentResult, TrialUpdate, EpochRecord
-from db.optuna_studies import OptunaStage, OptunaTrial, Range
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.db.lock import StudyLock
+from coarsefine.db.records import SegmentResult, TrialUpdate, EpochRecord
+from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial, Range
 from tests.db.conftest import add_stage, add_study, plan_trials
 with open_database(sys.argv[1], create=True) as database:
     study = add_study(database, sys.argv[2])

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from db import repository
-from db.engine import open_database
-from db.errors import StorageError
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.db.errors import StorageError
 
 
 def add(db, name="lab", **changes):

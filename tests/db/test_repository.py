@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db import records, repository, tables
-from db.engine import Database, open_database
-from db.errors import StorageError
-from db.records import (
+from coarsefine.db import records, repository, tables
+from coarsefine.db.engine import Database, open_database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.records import (
     EpochRecord,
     NewCohort,
     NewRun,
@@ -28,7 +28,7 @@ from db.records import (
     SegmentResult,
     TrialUpdate,
 )
-from db.tables import objects_of
+from coarsefine.db.tables import objects_of
 
 from .conftest import Planned, add_stage, add_study, plan_trials
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from db import repository
-from db.engine import Database, open_database
-from db.errors import StorageError
-from db.open_files import is_open
+from coarsefine.db import repository
+from coarsefine.db.engine import Database, open_database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.open_files import is_open
 from tests.db.conftest import add_study
 from tests.opened import locks_of, opens_of
 
@@ -42,7 +42,7 @@ def test_opening_it_again_leaves_its_locks_in_place(path: Path, read_only: bool)
 
 
 def test_another_process_leaves_the_log_in_place_that_is_in_use_here(path: Path) -> None:
-    code = f"from db.engine import open_database; open_database({str(path)!r}).close()"
+    code = f"from coarsefine.db.engine import open_database; open_database({str(path)!r}).close()"
     with open_database(str(path), create=True) as db:
         open_database(str(path), read_only=True).close()
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from models.data import prepared
+from coarsefine.models.data import prepared
 from tests.faults.zygote import Zygote
 from tests.search.conftest import begun, coarse, finished, own_cache, samples, search, study
 

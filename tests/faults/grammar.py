@@ -5,7 +5,7 @@ import re
 from hypothesis import strategies as st
 from typer.main import get_command
 
-from search import cli
+from coarsefine.search import cli
 
 # What people type, mean, paste by mistake, or try.
 ANYTHING = (

@@ -109,7 +109,8 @@ def install(plan, trained):
 
 
 def _shorten_segments(plan):
-    from studies import means, running
+    from coarsefine.studies.running import loop as running
+    from coarsefine.studies.running import resources as means
 
     running.SEGMENT_SECONDS = running.FIRST_SECONDS = 1e-9
     if plan.workers:
@@ -117,7 +118,7 @@ def _shorten_segments(plan):
 
 
 def _note_segments(handle):
-    from studies import executors
+    from coarsefine.studies.running import executors
 
     def noting(next_result):
         def note(self):

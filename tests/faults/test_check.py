@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.cli import main
+from coarsefine.search.cli import main
 from tests.db.older import put_older
 
 from .scenarios import own_trainer

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from db.engine import open_database
-from db.repository import find_study
-from db.repository import list_studies as database_studies
-from search.console import written
-from search.figures.rendering import rendered as drawn_as
-from search.figures.style import plain
-from search.report.files import rendered
-from studies import Study, list_studies
-from studies.report import read_report
+from coarsefine import Study, list_studies
+from coarsefine.db.engine import open_database
+from coarsefine.db.repository import find_study
+from coarsefine.db.repository import list_studies as database_studies
+from coarsefine.search.console import written
+from coarsefine.search.figures.rendering import rendered as drawn_as
+from coarsefine.search.figures.style import plain
+from coarsefine.search.report.files import rendered
+from coarsefine.studies.reports.report import read_report
 from tests.search.conftest import QUICK
 from tests.search.dashboard.conftest import client_of
 

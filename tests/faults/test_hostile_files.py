@@ -16,15 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.cohort import CohortPlan, initial_state, state_from_bytes, state_to_bytes
-from models.data.catalogue import CATALOGUE
-from models.data.cifar import read_cifar
-from models.data.idx import read_idx_dataset
-from models.data.npz import read_npz
-from models.data.progress import Silent
-from models.data.tabular import read_table
-from models.errors import DataError, ModelError
-from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models.cohort import CohortPlan, initial_state, state_from_bytes, state_to_bytes
+from coarsefine.models.data.catalogue import CATALOGUE
+from coarsefine.models.data.cifar import read_cifar
+from coarsefine.models.data.idx import read_idx_dataset
+from coarsefine.models.data.npz import read_npz
+from coarsefine.models.data.progress import Silent
+from coarsefine.models.data.tabular import read_table
+from coarsefine.models.errors import DataError, ModelError
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 from tests.models.data_files import (
     binary,
     cifar_batches,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import studies.labs
-from studies.errors import StudyError
-from studies.labs import read_lab
-from studies.recipe import (
+from coarsefine.studies import labs
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.labs.files import read_lab
+from coarsefine.studies.recipes.recipe import (
     default_recipe,
     flat,
     from_json,
@@ -27,9 +27,7 @@ MANY = [
 
 KEYS = sorted(flat(to_json(default_recipe())))
 WORDS = sorted({str(value) for value in flat(to_json(default_recipe())).values()})
-PRESETS = [
-    path.read_text() for path in sorted(Path(studies.labs.__file__).parent.glob("presets/*.toml"))
-]
+PRESETS = [path.read_text() for path in sorted(Path(labs.__file__).parent.glob("presets/*.toml"))]
 
 SCALARS = st.one_of(
     st.sampled_from(WORDS),

@@ -15,20 +15,21 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from db import repository
-from db.checking import check_database
-from db.engine import open_database
-from models.data import prepared
-from search import export
-from studies import mirror, running
-from studies.errors import StudyError
-from studies.final_test import final_test
-from studies.means import Means
-from studies.reading import read_ranking
-from studies.registry import SEARCHES
-from studies.running import StoppedByRequest
-from studies.searching import coarse, fine
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.db.checking import check_database
+from coarsefine.db.engine import open_database
+from coarsefine.models.data import prepared
+from coarsefine.search import export
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.results.reading import read_ranking
+from coarsefine.studies.running import loop as running
+from coarsefine.studies.running import mirror
+from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.loop import StoppedByRequest
+from coarsefine.studies.running.resources import Means
+from coarsefine.studies.running.search import coarse, fine
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.models.samples import made_up
 from tests.studies.conftest import Recorder
 

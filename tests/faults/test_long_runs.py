@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from search.cli import main
+from coarsefine.search.cli import main
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists("/proc/self/statm"),  # noqa: PTH110

@@ -9,8 +9,7 @@ import numpy as np
 import optuna
 import pytest
 
-import db.engine
-from db import repository, schema
+from coarsefine.db import engine, repository, schema
 from tests.search.conftest import COARSE
 from tests.studies.conftest import comparable
 
@@ -41,7 +40,7 @@ def refused(answer, line, status=1):
 @pytest.fixture(scope="module")
 def unharmed(finished, tmp_path_factory, request):
     """What six trials come to where nothing happens."""
-    from search.cli import main
+    from coarsefine.search.cli import main
 
     folder = tmp_path_factory.mktemp("unharmed")
     path = shutil.copy(finished, folder / "search.db")
@@ -52,8 +51,8 @@ def unharmed(finished, tmp_path_factory, request):
 
 
 def told(path):
-    with db.engine.open_database(str(path), read_only=True) as database:
-        from studies.reading import read_ranking
+    with engine.open_database(str(path), read_only=True) as database:
+        from coarsefine.studies.results.reading import read_ranking
 
         return comparable(read_ranking(database, repository.find_study(database, "digits/lambda")))
 
@@ -149,15 +148,15 @@ def test_no_command_breaks_over_a_damaged_page_anywhere(search, study):
 @pytest.mark.parametrize("place", ["file", "folder"])
 def test_a_read_only_place_is_one_line(search, study, carries_on, monkeypatch, place):
     shut = {"file": study.name, "folder": str(study.parent)}[place]
-    access = db.engine.os.access
+    access = engine.os.access
     # Permissions do not bind the super-user, who may be running this.
     with monkeypatch.context() as patch:
         patch.setattr(
-            db.engine.os,
+            engine.os,
             "access",
             lambda path, mode: (
                 access(path, mode)
-                and not (mode == db.engine.os.W_OK and Path(path).resolve() == Path(shut).resolve())
+                and not (mode == engine.os.W_OK and Path(path).resolve() == Path(shut).resolve())
             ),
         )
         before = contents(study.parent)
@@ -183,7 +182,7 @@ def test_what_sqlite_reports_is_one_line_that_says_what_to_do(
     search, study, monkeypatch, carries_on, message, advice
 ):
     def failing(*_, **__):
-        with db.engine.explained("search.db"):
+        with engine.explained("search.db"):
             raise sqlite3.OperationalError(message)
 
     with monkeypatch.context() as patch:
@@ -212,8 +211,8 @@ def after_a_segment(monkeypatch):
 
         monkeypatch.setattr(repository, "store_segment", storing)
 
-    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 1e-9)
-    monkeypatch.setattr("studies.running.FIRST_SECONDS", 1e-9)
+    monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 1e-9)
+    monkeypatch.setattr("coarsefine.studies.running.loop.FIRST_SECONDS", 1e-9)
     return arrange
 
 

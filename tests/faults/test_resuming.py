@@ -5,14 +5,14 @@ from contextlib import closing
 
 import pytest
 
-from db import repository
-from db.errors import StorageError
-from studies import final_test as final
-from studies import running
-from studies.final_test import final_test
-from studies.registry import SEARCHES
-from studies.running import StoppedByRequest
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.db.errors import StorageError
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.running import final_test as final
+from coarsefine.studies.running import loop as running
+from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.loop import StoppedByRequest
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.faults.tables import rows, tamper
 from tests.studies.conftest import Recorder, bench, comparable, empty, private_cache, samples
 

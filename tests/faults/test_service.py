@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from db import repository
-from db.engine import open_database
-from studies.queue import submission, submit
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.studies.labs.queue import submission, submit
 from tests.faults.scenarios import (
     BOTH,
     COMMIT,

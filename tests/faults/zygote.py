@@ -42,20 +42,20 @@ IMPORTED = (
     "optuna",
     "pandas",
     "sklearn.datasets",
-    "db.checking",
-    "db.optuna_studies",
-    "search.cli",
-    "search.commands.checking",
-    "search.commands.exporting",
-    "search.commands.ranking",
-    "search.interrupts",
-    "search.progress",
-    "search.export_tables",
-    "search.tables",
-    "studies.comparison",
-    "studies.final_test",
-    "studies.range_test",
-    "studies.searching",
+    "coarsefine.db.checking",
+    "coarsefine.db.optuna_studies",
+    "coarsefine.search.cli",
+    "coarsefine.search.commands.checking",
+    "coarsefine.search.commands.exporting",
+    "coarsefine.search.commands.ranking",
+    "coarsefine.search.interrupts",
+    "coarsefine.search.progress",
+    "coarsefine.search.export_tables",
+    "coarsefine.search.tables",
+    "coarsefine.studies.results.comparison",
+    "coarsefine.studies.running.final_test",
+    "coarsefine.studies.checks.range_test",
+    "coarsefine.studies.running.search",
 )
 
 
@@ -389,7 +389,7 @@ def _child(asked, pipes):
         counts = None
         if asked["plan"] is not None:
             counts = install(Plan(**asked["plan"]), pipes["trained"])
-        from search.cli import main
+        from coarsefine.search.cli import main
 
         status = main(asked["argv"])
         sys.stdout.flush()

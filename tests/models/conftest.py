@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.data import prepared
+from coarsefine.models.data import prepared
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.cohort import ORDER, WEIGHTS, CohortPlan
-from models.schedules import learning_rates
+from coarsefine.models.cohort import ORDER, WEIGHTS, CohortPlan
+from coarsefine.models.schedules import learning_rates
 
 
 def activation(name, z):

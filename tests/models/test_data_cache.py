@@ -7,11 +7,11 @@ import shutil
 import numpy as np
 import pytest
 
-from models.data import cache, prepared
-from models.data.block_sums import checksum
-from models.data.prepared import prepare
-from models.data.sealed import open_test
-from models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.data import cache, prepared
+from coarsefine.models.data.block_sums import checksum
+from coarsefine.models.data.prepared import prepare
+from coarsefine.models.data.sealed import open_test
+from coarsefine.models.data.spec import DataSpec, SplitSpec
 from tests.models.data_files import npz_arrays
 
 pytestmark = pytest.mark.usefixtures("private_cache")

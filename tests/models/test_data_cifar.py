@@ -8,9 +8,9 @@ import tarfile
 import numpy as np
 import pytest
 
-from models.data.prepared import prepare
-from models.data.spec import DataSpec, SplitSpec
-from models.errors import DataError
+from coarsefine.models.data.prepared import prepare
+from coarsefine.models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.errors import DataError
 from tests.models.data_files import (
     PACKERS,
     binary,

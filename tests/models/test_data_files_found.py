@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.data.catalogue import CATALOGUE, Download
-from models.data.checksums import verify
-from models.data.download import get, status
-from models.data.prepared import prepare
-from models.data.spec import DataSpec, SplitSpec
-from models.errors import DataError
+from coarsefine.models.data.catalogue import CATALOGUE, Download
+from coarsefine.models.data.checksums import verify
+from coarsefine.models.data.download import get, status
+from coarsefine.models.data.prepared import prepare
+from coarsefine.models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.errors import DataError
 from tests.models.data_files import (
     PACKERS,
     cifar_batches,

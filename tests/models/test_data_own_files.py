@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.data.npz import read_npz
-from models.data.prepared import prepare
-from models.data.sealed import open_test
-from models.data.spec import DataSpec, SplitSpec
-from models.data.tabular import read_table
-from models.errors import DataError
+from coarsefine.models.data.npz import read_npz
+from coarsefine.models.data.prepared import prepare
+from coarsefine.models.data.sealed import open_test
+from coarsefine.models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.data.tabular import read_table
+from coarsefine.models.errors import DataError
 from tests.models.data_files import npz_arrays
 
 pytestmark = pytest.mark.usefixtures("private_cache")

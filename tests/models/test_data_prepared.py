@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models.data import cache, prepared
-from models.data.normalise import fitted
-from models.data.prepared import PreparedData, TrainingData, prepare
-from models.data.sealed import open_test, prepare_final
-from models.data.spec import NORMALISATIONS, DataSpec, SplitSpec
-from models.errors import DataError
+from coarsefine.models.data import cache, prepared
+from coarsefine.models.data.normalise import fitted
+from coarsefine.models.data.prepared import PreparedData, TrainingData, prepare
+from coarsefine.models.data.sealed import open_test, prepare_final
+from coarsefine.models.data.spec import NORMALISATIONS, DataSpec, SplitSpec
+from coarsefine.models.errors import DataError
 from tests.models.data_files import npz_arrays
 
 pytestmark = pytest.mark.usefixtures("private_cache")
@@ -91,7 +91,7 @@ def test_each_normalisation_does_what_its_name_says(x):
 
 def test_statistics_gathered_in_pieces_are_those_of_the_whole(monkeypatch):
     x = np.random.default_rng(0).normal(1e4, 1, (1000, 3)).astype(np.float32)
-    monkeypatch.setattr("models.data.normalise._PIECE_BYTES", 24 * 64)
+    monkeypatch.setattr("coarsefine.models.data.normalise._PIECE_BYTES", 24 * 64)
 
     result = fitted("standardise", x, np.arange(900), None)
 
@@ -212,7 +212,7 @@ def test_a_damaged_cache_entry_is_made_again(own, spoil, name):
 
 PREPARE_HERE = """
 import sys
-from models.data import DataSpec, SplitSpec, prepare
+from coarsefine.models.data import DataSpec, SplitSpec, prepare
 print(prepare(DataSpec(sys.argv[1], SplitSpec(validation=8))).open().x_train.sum())
 """
 

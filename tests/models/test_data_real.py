@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from models.data.checksums import verify
-from models.data.prepared import prepare
-from models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.data.checksums import verify
+from coarsefine.models.data.prepared import prepare
+from coarsefine.models.data.spec import DataSpec, SplitSpec
 
 pytestmark = [
     pytest.mark.real_data,

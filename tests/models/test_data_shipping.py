@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.data import DataSpec, prepare, prepared
-from models.data.shipping import found_here, packed, unpacked
-from models.errors import DataError
+from coarsefine.models.data import DataSpec, prepare, prepared
+from coarsefine.models.data.shipping import found_here, packed, unpacked
+from coarsefine.models.errors import DataError
 from tests.models.samples import made_up
 
 

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from models.data.spec import DataSpec, SplitSpec
-from models.data.splits import (
+from coarsefine.models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.data.splits import (
     balanced_order,
     refit_indices,
     set_aside_test,
     shuffled,
     split_indices,
 )
-from models.errors import DataError
+from coarsefine.models.errors import DataError
 
 LABELS = st.lists(st.integers(0, 6), min_size=2, max_size=120).map(
     lambda y: np.array(y, dtype=np.int64)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.data.prepared import prepare
-from models.data.sealed import open_test
-from models.data.spec import DataSpec, SplitSpec
-from models.errors import DataError
+from coarsefine.models.data.prepared import prepare
+from coarsefine.models.data.sealed import open_test
+from coarsefine.models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("private_cache")
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.early_stopping import new_watch
-from models.specs import STOP_RULES, TrainingSpec
+from coarsefine.models.early_stopping import new_watch
+from coarsefine.models.specs import STOP_RULES, TrainingSpec
 from tests.models.reference import stops
 
 # Few values: ties are what the rules differ in.

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from models.evaluation import Evaluator, predictions
-from models.network import Parameters, initial_parameters
-from models.specs import NetworkSpec
+from coarsefine.models.evaluation import Evaluator, predictions
+from coarsefine.models.network import Parameters, initial_parameters
+from coarsefine.models.specs import NetworkSpec
 from tests.models.reference import forward, losses
 from tests.models.samples import made_up
 

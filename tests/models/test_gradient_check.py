@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from models import gradient_check
-from models.gradient_check import check_gradients
-from models.losses import LOSSES, CrossEntropy
-from models.parameter_count import count_parameters
-from models.specs import ACTIVATIONS, BIASES, NetworkSpec
+from coarsefine.models import gradient_check
+from coarsefine.models.gradient_check import check_gradients
+from coarsefine.models.losses import LOSSES, CrossEntropy
+from coarsefine.models.parameter_count import count_parameters
+from coarsefine.models.specs import ACTIVATIONS, BIASES, NetworkSpec
 from tests.models.samples import made_up
 
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from models.network import initial_parameters
-from models.specs import INITIALISATIONS, NetworkSpec
+from coarsefine.models.network import initial_parameters
+from coarsefine.models.specs import INITIALISATIONS, NetworkSpec
 
 FAN_IN, FAN_OUT = 300, 200
 DEVIATIONS = {

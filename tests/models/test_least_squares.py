@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cohort import CohortPlan, initial_state
-from models.least_squares import largest_eigenvalue, least_squares, stable_learning_rate
-from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
-from models.training import train
+from coarsefine.models.cohort import CohortPlan, initial_state
+from coarsefine.models.least_squares import largest_eigenvalue, least_squares, stable_learning_rate
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models.training import train
 from tests.models.samples import Samples, made_up
 
 
@@ -107,7 +107,7 @@ def test_blocks_change_no_eigenvalue_and_no_optimum(monkeypatch):
     data = made_up(n_train=5000)
     whole = largest_eigenvalue(data.x_train), least_squares(data, 4).train_loss
 
-    monkeypatch.setattr("models.least_squares._BLOCK_BYTES", 8 * 12 * 7)
+    monkeypatch.setattr("coarsefine.models.least_squares._BLOCK_BYTES", 8 * 12 * 7)
 
     parts = largest_eigenvalue(data.x_train), least_squares(data, 4).train_loss
     assert parts == pytest.approx(whole, rel=1e-12)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import outcomes
-from models.errors import ModelError
-from models.outcomes import OutcomeCodec
+from coarsefine.models import outcomes
+from coarsefine.models.errors import ModelError
+from coarsefine.models.outcomes import OutcomeCodec
 
 
 def made_up(n_samples, n_classes, error, seed=0):

@@ -8,11 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import plugin as module
-from models.cohort import CohortPlan, state_from_bytes, state_to_bytes
-from models.plugin import Plugin, PluginError, classes_of, final_state, seed_of, source, trained
-from models.segment import Segment, run_segment
-from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models import plugin as module
+from coarsefine.models.cohort import CohortPlan, state_from_bytes, state_to_bytes
+from coarsefine.models.plugin import (
+    Plugin,
+    PluginError,
+    classes_of,
+    final_state,
+    seed_of,
+    source,
+    trained,
+)
+from coarsefine.models.segment import Segment, run_segment
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 from tests.models.samples import made_up
 
 DATA = made_up()

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cohort import CohortPlan
-from models.range_test import judged, range_test
-from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models.cohort import CohortPlan
+from coarsefine.models.range_test import judged, range_test
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 from tests.models.samples import made_up
 
 

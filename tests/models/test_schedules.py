@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.schedules import learning_rates
-from models.specs import SCHEDULES, Hyperparameters
+from coarsefine.models.schedules import learning_rates
+from coarsefine.models.specs import SCHEDULES, Hyperparameters
 
 TRIALS = st.builds(
     Hyperparameters,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.cohort import CohortPlan, initial_state, state_from_bytes, state_to_bytes
-from models.early_stopping import Watch
-from models.errors import ModelError
-from models.specs import (
+from coarsefine.models.cohort import CohortPlan, initial_state, state_from_bytes, state_to_bytes
+from coarsefine.models.early_stopping import Watch
+from coarsefine.models.errors import ModelError
+from coarsefine.models.specs import (
     ACTIVATIONS,
     INITIALISATIONS,
     LOSSES,
@@ -23,7 +23,7 @@ from models.specs import (
     NetworkSpec,
     TrainingSpec,
 )
-from models.training import train
+from coarsefine.models.training import train
 from tests.models.reference import train_alone
 from tests.models.samples import made_up
 

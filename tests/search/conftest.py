@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from models.data import prepared
-from search.cli import main
+from coarsefine.models.data import prepared
+from coarsefine.search.cli import main
 
 # Two epochs of a small network: enough to rank by, a tenth of a second long.
 QUICK = ("--epochs", "2", "--hidden", "8")

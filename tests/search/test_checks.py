@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from models import gradient_check
-from models.losses import LOSSES, CrossEntropy
+from coarsefine.models import gradient_check
+from coarsefine.models.losses import LOSSES, CrossEntropy
 from tests.search.conftest import QUICK
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from studies.statistics import wilson
+from coarsefine.studies.results.statistics import wilson
 from tests.search.conftest import COARSE
 
 

@@ -8,11 +8,11 @@ import sys
 import pytest
 from typer.main import get_command
 
-from models.specs import ACTIVATIONS
-from search import completion
-from search.cli import build, main
-from search.figures.kinds import KINDS
-from studies.labs import presets
+from coarsefine.models.specs import ACTIVATIONS
+from coarsefine.search.cli import build, main
+from coarsefine.search.figures.kinds import KINDS
+from coarsefine.search.options import completion
+from coarsefine.studies.labs.files import presets
 
 
 @pytest.fixture
@@ -94,7 +94,10 @@ def test_what_a_shell_cannot_complete_is_refused_with_what_it_can(search, monkey
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_bash_understands_what_it_is_to_run(own_folder):
-    code = "import sys; sys.argv[0] = 'coarsefine'; from search.cli import run; sys.exit(run())"
+    code = (
+        "import sys; sys.argv[0] = 'coarsefine';"
+        " from coarsefine.search.cli import run; sys.exit(run())"
+    )
     asked = [sys.executable, "-c", code, "--show-completion", "bash"]
     # Else Typer looks for the shell that the tests were started from, if it was one.
     named = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}

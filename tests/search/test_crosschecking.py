@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from studies import crosscheck
+from coarsefine.studies.checks import crosscheck
 from tests.search.conftest import QUICK
 
 SKLEARN = ("crosscheck", "--against", "sklearn", *QUICK)

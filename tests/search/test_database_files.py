@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from db.engine import open_database
-from search import cli
-from search.dashboard.serving import Server, make_app
-from search.library import Study
+from coarsefine.db.engine import open_database
+from coarsefine.search import cli
+from coarsefine.search.dashboard.serving import Server, make_app
+from coarsefine.search.library import Study
 from tests.opened import locks_of, opens_of
 
 pytestmark = pytest.mark.skipif(

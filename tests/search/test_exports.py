@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from search.errors import UsageError
-from search.export import FORMATS
-from search.export_columns import CURVES, FINAL_TEST, RANKING, Column
-from search.export_tables import TABLES, Selection, Table
-from studies.dimensions import PARAMETERS
+from coarsefine.search.errors import UsageError
+from coarsefine.search.export import FORMATS
+from coarsefine.search.export_columns import CURVES, FINAL_TEST, RANKING, Column
+from coarsefine.search.export_tables import TABLES, Selection, Table
+from coarsefine.studies.spaces.dimensions import PARAMETERS
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTED = {"ranking": RANKING, "curves": CURVES, "test": FINAL_TEST}

@@ -19,26 +19,26 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from db import repository
-from db.engine import open_database, storage_url
-from models.gradient_check import TOLERANCE, ParameterCheck
-from models.schedules import cyclical
-from models.specs import NetworkSpec
-from search import figures
-from search.cli import main
-from search.errors import FigureError
-from search.figures.kinds import KINDS, Subject
-from search.figures.scales import Scale, room_for
-from search.figures.style import fitted, house_style, new_sheet, plain, width_of, wrapped
-from search.figures.trials import measured
-from search.figures.weights import as_image
-from search.network_check import NetworkCheck, checked_without_data
-from studies.curves import read_curves, read_runs
-from studies.first_layer import read_first_layer
-from studies.range_test import recorded
-from studies.ranking import top
-from studies.reading import named_study, read_ranking
-from studies.recipe import from_json
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database, storage_url
+from coarsefine.models.gradient_check import TOLERANCE, ParameterCheck
+from coarsefine.models.schedules import cyclical
+from coarsefine.models.specs import NetworkSpec
+from coarsefine.search import figures
+from coarsefine.search.cli import main
+from coarsefine.search.errors import FigureError
+from coarsefine.search.figures.kinds import KINDS, Subject
+from coarsefine.search.figures.scales import Scale, room_for
+from coarsefine.search.figures.style import fitted, house_style, new_sheet, plain, width_of, wrapped
+from coarsefine.search.figures.trials import measured
+from coarsefine.search.figures.weights import as_image
+from coarsefine.studies.checks.network import NetworkCheck, checked_without_data
+from coarsefine.studies.checks.range_test import recorded
+from coarsefine.studies.recipes.recipe import from_json
+from coarsefine.studies.results.curves import read_curves, read_runs
+from coarsefine.studies.results.first_layer import read_first_layer
+from coarsefine.studies.results.ranking import top
+from coarsefine.studies.results.reading import named_study, read_ranking
 
 QUICK = ("--epochs", "2", "--hidden", "8", "--quiet")
 # Three that learn nothing, six that learn, and two that diverge.
@@ -780,7 +780,7 @@ def test_a_range_test_is_drawn_from_the_record_with_what_it_suggests(searched, m
     def never(*_):
         raise AssertionError("a figure trains nothing")
 
-    monkeypatch.setattr("studies.range_test.range_test", never)
+    monkeypatch.setattr("coarsefine.studies.checks.range_test.range_test", never)
     with opened(searched) as database:
         found = recorded(database, named_study(database, "lambda"))
     figure = drawn(searched, "range-test", "lambda")
@@ -802,7 +802,7 @@ def test_a_range_test_of_another_network_is_not_shown(searched, name):
 
 def test_a_range_test_is_made_once_and_drawn_where_it_is_asked_for(search, own_folder, monkeypatch):
     first = search("eta", "--range-test", *QUICK, "--json")
-    monkeypatch.setattr("studies.range_test.range_test", None)
+    monkeypatch.setattr("coarsefine.studies.checks.range_test.range_test", None)
 
     again = search("eta", "--range-test", *QUICK, "--json", "--figure", "test.svg")
 
@@ -1014,7 +1014,7 @@ def test_files_keep_the_old_contents_where_they_cannot_be_replaced(
 def test_no_display_is_needed_and_nothing_is_said_on_the_way(here, font_cache):
     code = (
         "import sys\n"
-        "from search.cli import main\n"
+        "from coarsefine.search.cli import main\n"
         "assert main(['plot', 'values', '--quiet']) == 0\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
         "assert 'optuna' not in sys.modules"

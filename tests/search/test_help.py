@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from models.data.catalogue import CATALOGUE
-from models.data.spec import NORMALISATIONS, SPLIT_METHODS
-from models.specs import ACTIVATIONS, INITIALISATIONS, LOSSES, OPTIMIZERS, SCHEDULES
-from search import cli
-from search.options import RecipeOptions
-from studies.pruning import PRUNERS
-from studies.recipe import Recipe, default_recipe, flat, to_json
-from studies.recipe_errors import flag_of
-from studies.registry import SEARCHES
-from studies.stages import SAMPLERS
+from coarsefine.models.data.catalogue import CATALOGUE
+from coarsefine.models.data.spec import NORMALISATIONS, SPLIT_METHODS
+from coarsefine.models.specs import ACTIVATIONS, INITIALISATIONS, LOSSES, OPTIMIZERS, SCHEDULES
+from coarsefine.search import cli
+from coarsefine.search.options import RecipeOptions
+from coarsefine.studies.planning.pruning import PRUNERS
+from coarsefine.studies.planning.stages import SAMPLERS
+from coarsefine.studies.recipes.messages import flag_of
+from coarsefine.studies.recipes.recipe import Recipe, default_recipe, flat, to_json
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 ROOT = Path(__file__).parents[2]
 
@@ -146,7 +146,7 @@ def test_starting_imports_nothing_heavy():
     heavy = ("numpy", "pydantic", "sqlalchemy", "optuna", "pandas", "scipy", "sklearn", "rich")
     code = (
         "import sys, search.cli\n"
-        "search.cli.build()\n"
+        "coarsefine.search.cli.build()\n"
         f"print([m for m in {heavy} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
@@ -157,12 +157,12 @@ def test_starting_imports_nothing_heavy():
 def test_a_command_line_waits_for_its_own_command_alone():
     code = (
         "import sys, search.cli\n"
-        "search.cli.build(['rank', '--json'])\n"
-        "print(sorted(m for m in sys.modules if m.startswith('search.commands.')))"
+        "coarsefine.search.cli.build(['rank', '--json'])\n"
+        "print(sorted(m for m in sys.modules if m.startswith('coarsefine.search.commands.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
 
-    assert done.stdout == "['search.commands.ranking']\n"
+    assert done.stdout == "['coarsefine.search.commands.ranking']\n"
 
 
 @pytest.mark.parametrize("name", get_command(cli.build()).commands)
@@ -186,9 +186,9 @@ def _told(command):
 def test_ranking_does_without_optuna_and_the_trainer(study):
     code = (
         "import sys\n"
-        "from search.cli import main\n"
+        "from coarsefine.search.cli import main\n"
         "main(['rank'])\n"
-        "print([m for m in ('optuna', 'pandas', 'models.segment') if m in sys.modules])"
+        "print([m for m in ('optuna', 'pandas', 'coarsefine.models.segment') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
 
@@ -225,7 +225,7 @@ def _here(**more):
 
 
 def test_the_help_of_plot_names_every_kind():
-    from search.figures.kinds import KINDS
+    from coarsefine.search.figures.kinds import KINDS
 
     (names,) = (p for p in dict(commands())[("plot",)].params if p.name == "names")
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from db import repository
-from search.commands.ranking import _lab_of
-from studies.errors import RecipeError
-from studies.labs import presets, read_lab
-from studies.recipe import to_json
+from coarsefine.db import repository
+from coarsefine.search.commands.ranking import _lab_of
+from coarsefine.studies.errors import RecipeError
+from coarsefine.studies.labs.files import presets, read_lab
+from coarsefine.studies.recipes.recipe import to_json
 
 LAB = """
 title = "A lab"

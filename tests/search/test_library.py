@@ -14,17 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import studies
-from search.library.settings import KEYS
-from search.library.watching import Logged
-from search.options import (
-    DataOptions,
-    FinalOptions,
-    NetworkOptions,
-    RecipeFile,
-    TrainingOptions,
-)
-from studies import (
+import coarsefine
+from coarsefine import (
     Recipe,
     RecipeError,
     SpaceError,
@@ -32,6 +23,15 @@ from studies import (
     StudyError,
     compare_studies,
     list_studies,
+)
+from coarsefine.search.library.settings import KEYS
+from coarsefine.search.library.watching import Logged
+from coarsefine.search.options import (
+    DataOptions,
+    FinalOptions,
+    NetworkOptions,
+    RecipeFile,
+    TrainingOptions,
 )
 
 SMALL = {"epochs": 2, "hidden": 8}
@@ -345,7 +345,7 @@ def test_a_trainer_that_only_a_database_names_is_not_imported(coarse, monkeypatc
 
 
 def test_a_bug_stays_what_it_is(coarse, monkeypatch):
-    monkeypatch.setattr("studies.reading.rank_trials", lambda *_: 1 / 0)
+    monkeypatch.setattr("coarsefine.studies.results.reading.rank_trials", lambda *_: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         _ = Study().ranking
@@ -391,9 +391,9 @@ def test_a_second_interrupt_ends_a_search_at_once(own_folder, monkeypatch):
 def test_a_script_without_a_guard_is_run_once_by_its_workers(own_folder):
     script = own_folder / "script.py"
     script.write_text(
-        "import studies.means\n"
-        "from studies import Study\n"
-        "studies.means.SMALL_SECONDS = 0  # so that there are workers\n"
+        "import coarsefine.studies.running.resources\n"
+        "from coarsefine import Study\n"
+        "coarsefine.studies.running.resources.SMALL_SECONDS = 0  # so that there are workers\n"
         "print('once')\n"
         "ranking = Study.search('lambda', epochs=2, hidden=8, jobs=2).coarse(trials=4)\n"
         "print(len(ranking))\n"
@@ -410,10 +410,10 @@ def test_a_script_without_a_guard_is_run_once_by_its_workers(own_folder):
     assert (done.stdout.split(), done.stderr) == (["once", "4"], "")
 
 
-def test_to_import_studies_imports_nothing_heavy():
+def test_importing_the_package_imports_nothing_heavy():
     code = (
-        "import sys, studies; dir(studies); print(*sys.modules); "
-        "from studies import Study, Recipe; print('then', *sys.modules)"
+        "import sys, coarsefine; dir(coarsefine); print(*sys.modules); "
+        "from coarsefine import Study, Recipe; print('then', *sys.modules)"
     )
 
     done = subprocess.run(
@@ -421,9 +421,9 @@ def test_to_import_studies_imports_nothing_heavy():
     )
     first, then = ({*words.split()} for words in done.stdout.split("then"))
 
-    assert not first & {"numpy", "pydantic", "sqlalchemy", "search"}
+    assert not first & {"numpy", "pydantic", "sqlalchemy", "coarsefine.search"}
     assert not then & {"numpy", "pandas", "matplotlib", "optuna", "sqlalchemy", "pydantic"}
-    assert set(dir(studies)) >= {"Study", "Recipe", "StudyError", "list_studies"}
+    assert set(dir(coarsefine)) >= {"Study", "Recipe", "StudyError", "list_studies"}
 
 
 # -------------------------------------------------------------------------------------------- HTML
@@ -469,7 +469,7 @@ def test_no_text_of_a_database_or_a_recipe_becomes_markup(samples, own_folder):
 @settings(max_examples=30)
 @given(st.text(), st.text())
 def test_whatever_a_recipe_says_is_shown_as_it_is(name, label):
-    from search.library.pages import facts, sections
+    from coarsefine.search.library.pages import facts, sections
 
     for html in (
         sections(name, {"data": {"name": label}, "seed": 0}, {"seed"}),

@@ -3,7 +3,7 @@
 import doctest
 from pathlib import Path
 
-import studies
+import coarsefine
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -22,4 +22,4 @@ def test_the_examples_of_the_page_are_true(own_folder):
 def test_the_page_names_all_that_can_be_imported():
     page = (DOCS / "library.md").read_text(encoding="utf-8")
 
-    assert all(f"`{name}`" in page for name in studies.__all__)
+    assert all(f"`{name}`" in page for name in coarsefine.__all__)

@@ -6,11 +6,11 @@ import signal
 
 import pytest
 
-from search.library import watching
-from search.library.watching import Page, watched
-from search.library.words import in_python
-from studies import Study
-from studies.running import CohortProgress
+from coarsefine import Study
+from coarsefine.search.library import watching
+from coarsefine.search.library.watching import Page, watched
+from coarsefine.search.library.words import in_python
+from coarsefine.studies.running.loop import CohortProgress
 from tests.search.test_library import EVIL, HARMLESS, SMALL, Tags
 
 

@@ -47,7 +47,7 @@ def test_the_example_notebook_runs_and_shows_what_it_showed(script):
 
 INTERRUPTED = """
 import os, signal, threading, time
-from studies import Study, StudyError
+from coarsefine import Study, StudyError
 
 study = Study.search("lambda", hidden=8, cycles=150, progress=True)
 

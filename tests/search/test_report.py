@@ -13,17 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db import repository
-from db.engine import open_database
-from search.options import StorageOptions
-from search.report import FORMATS, rendered
-from search.report.html import POLICY
-from search.report.latex import escaped as tex
-from search.report.markdown import escaped as md
-from search.report.words import cell, clean
-from studies.reading import named_study, read_ranking
-from studies.report import read_report
-from studies.report_parts import (
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.search.formats.html import POLICY
+from coarsefine.search.formats.latex import escaped as tex
+from coarsefine.search.formats.markdown import escaped as md
+from coarsefine.search.formats.words import cell, clean
+from coarsefine.search.options import StorageOptions
+from coarsefine.search.report import FORMATS, rendered
+from coarsefine.studies.reports.parts import (
     Code,
     Column,
     Facts,
@@ -33,7 +31,9 @@ from studies.report_parts import (
     Section,
     Table,
 )
-from studies.reproduction import reproduction
+from coarsefine.studies.reports.report import read_report
+from coarsefine.studies.reports.reproduction import reproduction
+from coarsefine.studies.results.reading import named_study, read_ranking
 from tests.search.conftest import COARSE
 
 VOID = {"meta", "link", "br", "img"}
@@ -72,7 +72,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="session")
 def drawn(finished, tmp_path_factory):
     """The HTML report of a finished study, with its figures."""
-    from search.cli import main
+    from coarsefine.search.cli import main
 
     file = tmp_path_factory.mktemp("report") / "study.html"
     assert main(["report", "-o", str(file), "--storage", str(finished), "--quiet"]) == 0
@@ -205,7 +205,7 @@ def test_a_study_that_is_not_finished_says_so(search, coarse, own_folder):
     with open_database(StorageOptions("search.db").url) as database:
         study = named_study(database, None)
         (stage,) = repository.stages(database, study)
-        from db.records import NewTrial
+        from coarsefine.db.records import NewTrial
 
         repository.add_plan(database, stage, trials=[NewTrial({"lambda": 0.5})], cohorts=[])
     report, ranking, _ = contents_of(own_folder / "search.db")

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search import export
-from search.console import COMMANDS
-from search.words import percent
-from studies.ranking import STATES, RankedTrial
-from studies.reading import Ranking
+from coarsefine.search import export
+from coarsefine.search.console import COMMANDS
+from coarsefine.search.words import percent
+from coarsefine.studies.results.ranking import STATES, RankedTrial
+from coarsefine.studies.results.reading import Ranking
 from tests.search.conftest import QUICK
 
 
@@ -180,7 +180,7 @@ def test_exports_write_what_pandas_would(ranking):
 def test_what_is_written_for_programs_waits_for_no_pandas(study, kind):
     code = (
         "import sys\n"
-        "from search.cli import main\n"
+        "from coarsefine.search.cli import main\n"
         f"assert main(['export', 'out.{kind}']) == 0\n"
         "assert 'pandas' not in sys.modules"
     )
@@ -271,11 +271,11 @@ def test_texts_are_escaped_for_latex():
 
 
 def test_what_is_not_complete_is_last_and_has_its_state(own_folder, capsys, search, study):
-    from db import repository
-    from db.engine import open_database
-    from search.console import print_table, stdout
-    from search.tables import ranking_table
-    from studies.ranking import rank_trials
+    from coarsefine.db import repository
+    from coarsefine.db.engine import open_database
+    from coarsefine.search.console import print_table, stdout
+    from coarsefine.search.tables import ranking_table
+    from coarsefine.studies.results.ranking import rank_trials
 
     with open_database(str(study), read_only=True) as database:
         record = repository.latest_study(database)
@@ -356,10 +356,10 @@ def test_reused_trials_are_marked_where_there_are_any(search, coarse):
 def test_nothing_is_cut_off_in_a_narrow_terminal(study, width):
     from rich.console import Console
 
-    from db import repository
-    from db.engine import open_database
-    from models.data import status
-    from search import tables
+    from coarsefine.db import repository
+    from coarsefine.db.engine import open_database
+    from coarsefine.models.data import status
+    from coarsefine.search import tables
 
     with open_database(str(study), read_only=True) as database:
         record = repository.find_study(database, "digits/lambda")

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from search.progress import Log
-from studies.running import CohortProgress
+from coarsefine.search.progress import Log
+from coarsefine.studies.running.loop import CohortProgress
 from tests.search.conftest import COARSE, QUICK
 
 
@@ -215,7 +215,7 @@ def test_a_second_signal_ends_a_search_at_once(search, monkeypatch):
 
 def test_a_log_has_at_most_a_line_a_second_and_always_the_last(capsys, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("search.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("coarsefine.search.progress.time.monotonic", lambda: now[0])
     log = Log()
     for epoch in range(1, 41):
         now[0] += 0.1

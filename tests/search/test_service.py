@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from db import repository
-from db.engine import open_database
-from db.errors import StorageError
-from search.dashboard import serving
-from studies import running, service
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.db.errors import StorageError
+from coarsefine.search.dashboard import serving
+from coarsefine.studies.labs import service
+from coarsefine.studies.running import loop as running
 
 ROOT = Path(__file__).parents[2]
 LAB = """
@@ -265,7 +266,7 @@ def test_an_entry_that_fails_says_why_and_stops_no_other(search, lab, own_folder
 
 
 def test_a_check_that_is_not_passed_is_a_failure_with_its_figures(search, lab, monkeypatch):
-    from search.commands import labs
+    from coarsefine.search.commands import labs
 
     monkeypatch.setitem(labs._DOES, "search", lambda *_: {"passed": False, "worst": 0.5})
     search("submit", lab)
@@ -278,7 +279,7 @@ def test_a_check_that_is_not_passed_is_a_failure_with_its_figures(search, lab, m
 
 
 def test_a_mistake_of_this_program_is_logged_and_stops_nothing(search, lab, monkeypatch):
-    from search.commands import labs
+    from coarsefine.search.commands import labs
 
     monkeypatch.setitem(labs._DOES, "search", lambda *_: {}["nothing"])
     search("submit", lab)
@@ -515,9 +516,9 @@ def test_a_server_that_is_asked_to_end_puts_the_entry_back_and_ends_well(
 
 KILLED = """
 import os, signal, sys
-from db import repository
-from search.cli import main
-from studies import running
+from coarsefine.db import repository
+from coarsefine.search.cli import main
+from coarsefine.studies import running
 running.FIRST_SECONDS = running.SEGMENT_SECONDS = 1e-9
 store, left = repository.store_segment, int(sys.argv[1])
 def stored(*arguments):
@@ -578,7 +579,7 @@ def test_an_entry_that_takes_its_server_down_again_and_again_has_failed(search, 
 
 
 def test_a_study_that_somebody_else_drives_is_waited_for(search, lab, monkeypatch):
-    from db.lock import StudyLock
+    from coarsefine.db.lock import StudyLock
 
     monkeypatch.setattr(service, "BUSY_SECONDS", 0.2)
     search("run", lab, "--quiet", "--jobs", "1")

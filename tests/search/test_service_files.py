@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from search import cli
+from coarsefine.search import cli
 
 ROOT = Path(__file__).parents[2]
 UNIT = (ROOT / "docs/service/coarsefine.service").read_text()

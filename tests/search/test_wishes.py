@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from db import repository
-from db.engine import open_database
-from studies import running
-from studies.dimensions import Dimension, parameter
-from studies.errors import SpaceError
-from studies.spaces import LogRange
-from studies.wishes import wished_point
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.studies.errors import SpaceError
+from coarsefine.studies.running import loop as running
+from coarsefine.studies.running.enqueued import wished_point
+from coarsefine.studies.spaces.dimensions import Dimension, parameter
+from coarsefine.studies.spaces.ranges import LogRange
 
 from .conftest import COARSE, QUICK
 
@@ -252,10 +252,11 @@ def test_other_studies_of_optunas_are_left_alone(search, coarse):
 
 KILLED = """
 import os, signal, sys
-import studies.wishes, studies.searching
-from db import repository
-from studies.mirror import OptunaMirror
-from search.cli import main
+import coarsefine.studies.running.enqueued as wishes
+import coarsefine.studies.running.search as searching
+from coarsefine.db import repository
+from coarsefine.studies.running.mirror import OptunaMirror
+from coarsefine.search.cli import main
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

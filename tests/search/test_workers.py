@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.cli import main
+from coarsefine.search.cli import main
 
 FEW = ("--values", "1e-3,1e-1", "--epochs", "2")
 
@@ -44,7 +44,7 @@ def test_workers_that_cannot_be_meant_are_refused_in_a_line(words, status, said,
 
 @pytest.mark.parametrize("kind", ["inline", "processes"])
 def test_a_search_runs_where_it_is_asked_to(kind, monkeypatch, capsys):
-    from studies import executors
+    from coarsefine.studies.running import executors
 
     ran = []
     for name in ("InlineExecutor", "ProcessExecutor"):

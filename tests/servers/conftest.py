@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from optuna.storages._rdb.models import BaseModel
 
-from db.engine import Database, open_database
-from db.tables import Base
+from coarsefine.db.engine import Database, open_database
+from coarsefine.db.tables import Base
 from tests.db.conftest import Planned, add_stage, add_study, plan_trials
 from tests.search.conftest import own_cache, own_folder, search  # noqa: F401
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-from db import repository
-from db.engine import Database, open_database
-from db.errors import BusyError, StorageError
-from db.lock import StudyLock
+from coarsefine.db import repository
+from coarsefine.db.engine import Database, open_database
+from coarsefine.db.errors import BusyError, StorageError
+from coarsefine.db.lock import StudyLock
 from tests.db.conftest import Planned, add_study
 from tests.db.test_lock import HOLDER
 from tests.db.test_repository import segment

@@ -15,12 +15,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from db import repository, schema
-from db.engine import Database, is_new, open_database
-from db.errors import StorageError
-from db.migrations.env_filter import include_object
-from db.optuna_studies import OptunaStage, read_studies
-from db.tables import Base, Study
+from coarsefine.db import repository, schema
+from coarsefine.db.engine import Database, is_new, open_database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.migrations.env_filter import include_object
+from coarsefine.db.optuna_studies import OptunaStage, read_studies
+from coarsefine.db.tables import Base, Study
 from tests.db.conftest import add_study
 
 from .processes import Server
@@ -187,7 +187,7 @@ def test_a_missing_driver_is_named_with_its_extra(place: str) -> None:
     code = (
         "import sys\n"
         f"sys.modules[{module!r}] = None\n"
-        "from search.cli import main\n"
+        "from coarsefine.search.cli import main\n"
         f"sys.exit(main(['list', '--storage', '{place}://ann:secret@localhost/search']))\n"
     )
 
@@ -244,8 +244,8 @@ def test_older_tables_are_brought_up_to_date(url: str) -> None:
 def test_first_starts_at_once_make_the_tables_once(url: str) -> None:
     code = (
         "import sys\n"
-        "from db.engine import open_database\n"
-        "from db.optuna_studies import OptunaStage\n"
+        "from coarsefine.db.engine import open_database\n"
+        "from coarsefine.db.optuna_studies import OptunaStage\n"
         "sys.stdin.readline()\n"
         "with open_database(sys.argv[1], create=True) as database:\n"
         "    OptunaStage.open(database, 's/' + sys.argv[2], {'uuid': sys.argv[2]}).close()\n"
@@ -331,10 +331,10 @@ def test_what_is_not_committed_is_not_there_and_a_reader_sees_one_moment(db: Dat
 def test_writers_go_one_after_the_other(url: str) -> None:
     code = (
         "import sys\n"
-        "from db.engine import open_database\n"
-        "from db.repository import get_measurement, set_measurement\n"
+        "from coarsefine.db.engine import open_database\n"
+        "from coarsefine.db.repository import get_measurement, set_measurement\n"
         "import sqlalchemy as sa\n"
-        "from db.tables import Measurement\n"
+        "from coarsefine.db.tables import Measurement\n"
         "with open_database(sys.argv[1]) as database:\n"
         "    sys.stdin.readline()\n"
         "    for _ in range(20):\n"

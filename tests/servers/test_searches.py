@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db import repository
-from db.dashboard import optuna_dashboard
-from db.engine import Database, open_database, storage_url
-from db.tables import Base, Checkpoint, Epoch
-from search.cli import main
+from coarsefine.db import repository
+from coarsefine.db.dashboard import optuna_dashboard
+from coarsefine.db.engine import Database, open_database, storage_url
+from coarsefine.db.tables import Base, Checkpoint, Epoch
+from coarsefine.search.cli import main
 from tests.db.conftest import Planned
 
 # A small network; replicates, so that there are means; rungs, where trials are stopped by them.
@@ -130,8 +130,8 @@ def untimed(value: Any) -> Any:
 
 STOPS_ITSELF = """
 import os, signal, sys
-from db import repository
-from studies import running
+from coarsefine.db import repository
+from coarsefine.studies import running
 running.SEGMENT_SECONDS = 1e-6
 store = repository.store_segment
 
@@ -141,7 +141,7 @@ def stored(*arguments):
     return done
 
 repository.store_segment = stored
-from search.cli import main
+from coarsefine.search.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -6,8 +6,8 @@ import sys
 import optuna
 import pytest
 
-from db import repository
-from db.engine import open_database
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
 
 LAB = """
 [network]

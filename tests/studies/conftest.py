@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from optuna.storages import RDBStorage
 
-from db.engine import open_database
-from models.data import prepared
-from studies.means import Means
-from studies.reading import read_ranking
-from studies.registry import SEARCHES
-from studies.searching import coarse, fine
-from studies.stages import StageRequest
+from coarsefine.db.engine import open_database
+from coarsefine.models.data import prepared
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.results.reading import read_ranking
+from coarsefine.studies.running.resources import Means
+from coarsefine.studies.running.search import coarse, fine
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.models.samples import made_up
 
 LAMBDA = SEARCHES["lambda"]

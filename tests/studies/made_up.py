@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from db.records import StudyRecord
+from coarsefine.db.records import StudyRecord
 
 
 def study_record(

@@ -7,15 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.cohort import CohortPlan, initial_state
-from models.data import prepare
-from models.specs import ACTIVATIONS, BIASES, LOSSES, OPTIMIZERS, SCHEDULES
-from models.training import train
-from studies import crosscheck as module
-from studies.crosscheck import FRAMEWORKS, FrameworkMissingError, NotComparableError, crosscheck
-from studies.frameworks import UnknownFrameworkError, begin
-from studies.recipe import make_recipe
-from studies.specs import to_data_spec, to_specs
+from coarsefine.models.cohort import CohortPlan, initial_state
+from coarsefine.models.data import prepare
+from coarsefine.models.specs import ACTIVATIONS, BIASES, LOSSES, OPTIMIZERS, SCHEDULES
+from coarsefine.models.training import train
+from coarsefine.studies.checks import crosscheck as module
+from coarsefine.studies.checks.crosscheck import (
+    FRAMEWORKS,
+    FrameworkMissingError,
+    NotComparableError,
+    crosscheck,
+)
+from coarsefine.studies.checks.frameworks import UnknownFrameworkError, begin
+from coarsefine.studies.recipes.recipe import make_recipe
+from coarsefine.studies.recipes.specs import to_data_spec, to_specs
 
 # Rounding in float64 stays near 1e-15 of the weights in trainings as short as these; anything a
 # person could get wrong is larger than this by far.
@@ -154,7 +159,7 @@ def test_another_convention_is_found(compared, monkeypatch, against, numbers, pr
 
 
 def test_a_gradient_that_is_never_zeroed_is_found(compared, monkeypatch):
-    from models.optimizers import SLOTTED, Momentum
+    from coarsefine.models.optimizers import SLOTTED, Momentum
 
     class Accumulating(Momentum):
         def update(self, parameter, gradient, slots, eta, momentum, n_done):
@@ -175,7 +180,7 @@ def test_batches_in_another_order_are_found_at_the_end_of_the_epoch(compared, mo
 
 
 def test_a_measure_that_is_wrong_is_told_from_weights_that_are(compared, monkeypatch):
-    from studies.frameworks.sklearn_side import SklearnSide
+    from coarsefine.studies.checks.frameworks.sklearn_side import SklearnSide
 
     measured = SklearnSide.measured
 

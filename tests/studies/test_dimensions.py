@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.dimensions import (
+from coarsefine.studies.errors import SpaceError
+from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.spaces.dimensions import (
     PARAMETERS,
     VARIANT,
     Dimension,
@@ -16,10 +18,8 @@ from studies.dimensions import (
     to_json,
     to_params,
 )
-from studies.errors import SpaceError
-from studies.recipe import Recipe
-from studies.registry import SEARCHES
-from studies.spaces import LogRange
+from coarsefine.studies.spaces.ranges import LogRange
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 # A data set is another study, its column of labels comes with it, and the seed is the study's.
 NOT_SEARCHED = {"data.name", "data.label"}

@@ -7,12 +7,17 @@ import time
 import numpy as np
 import pytest
 
-from models.cohort import CohortPlan, state_to_bytes
-from models.errors import ModelError
-from models.segment import Segment
-from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
-from studies.errors import StudyError
-from studies.executors import MAX_TRIES, InlineExecutor, ProcessExecutor, make_executor
+from coarsefine.models.cohort import CohortPlan, state_to_bytes
+from coarsefine.models.errors import ModelError
+from coarsefine.models.segment import Segment
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.running.executors import (
+    MAX_TRIES,
+    InlineExecutor,
+    ProcessExecutor,
+    make_executor,
+)
 from tests.models.samples import made_up
 
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from db import repository
-from models.data import prepared
-from models.data.sealed import open_test, prepare_final
-from studies.errors import StudyError
-from studies.final_test import final_test
-from studies.notes import is_hand_picked, on_test
-from studies.running import StoppedByRequest
-from studies.specs import to_data_spec
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.models.data import prepared
+from coarsefine.models.data.sealed import open_test, prepare_final
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.recipes.specs import to_data_spec
+from coarsefine.studies.results.notes.marks import is_hand_picked, on_test
+from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.loop import StoppedByRequest
 from tests.models.reference import forward
 from tests.studies.conftest import Recorder
 
@@ -49,7 +49,7 @@ def test_test_accuracy_is_what_the_weights_give(bench, refit):
 
     (run,) = final_test(bench.means(), done.study, refit=refit).opening.runs
 
-    from models.cohort import state_from_bytes
+    from coarsefine.models.cohort import state_from_bytes
 
     stage = repository.stages(bench.database, done.study)[-1]
     assert (stage.name == "final") == (refit != "none")
@@ -60,7 +60,7 @@ def test_test_accuracy_is_what_the_weights_give(bench, refit):
     test = open_test(data)
     Ws = [w[0].astype(float) for w in parameters.weights]
     bs = [b[0].astype(float) for b in parameters.biases]
-    from models.specs import NetworkSpec
+    from coarsefine.models.specs import NetworkSpec
 
     scores = forward(NetworkSpec(12, (6,), 4), Ws, bs, test.x.astype(float))[0][-1]
     predicted = scores.argmax(axis=1)
@@ -82,7 +82,7 @@ def test_every_opening_is_on_record(bench):
 
 def test_a_final_training_that_was_stopped_is_carried_on_and_opens_once(bench, monkeypatch):
     study = bench.coarse(StageRequest(n_trials=2)).study
-    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+    monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 0.0)
 
     with pytest.raises(StoppedByRequest):
         final_test(bench.means(observer=Recorder(stop_after=2)), study)
@@ -94,7 +94,7 @@ def test_a_final_training_that_was_stopped_is_carried_on_and_opens_once(bench, m
 
 
 def test_the_test_set_stays_shut_until_the_search_is_over(bench, monkeypatch):
-    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+    monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 0.0)
     with pytest.raises(StoppedByRequest):
         bench.coarse(means=bench.means(observer=Recorder(stop_after=1)))
     study = repository.latest_study(bench.database)
@@ -123,7 +123,7 @@ def test_a_search_never_holds_the_test_split(bench):
 
 def test_trials_that_all_diverge_leave_the_test_set_shut(bench, monkeypatch):
     study = bench.coarse(StageRequest(values=(1e-3, 1e-2))).study
-    monkeypatch.setattr("studies.final_test._weights", lambda *_: None)
+    monkeypatch.setattr("coarsefine.studies.running.final_test._weights", lambda *_: None)
     with pytest.raises(StudyError, match="test set stays shut"):
         final_test(bench.means(), study, refit="none")
 
@@ -131,7 +131,7 @@ def test_trials_that_all_diverge_leave_the_test_set_shut(bench, monkeypatch):
 
 
 def test_a_trial_that_diverges_in_the_final_training_is_listed_without_a_result(bench, monkeypatch):
-    from studies import final_test as module
+    from coarsefine.studies.running import final_test as module
 
     study = bench.coarse(StageRequest(values=(1e-3, 1e-2))).study
     real, seen = module._weights, []

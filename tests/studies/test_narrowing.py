@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.dimensions import Dimension, parameter
-from studies.errors import StudyError
-from studies.narrowing import ScoredTrial, narrowed
-from studies.refinement import ScoredPoint, refine
-from studies.spaces import LogRange
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.spaces.dimensions import Dimension, parameter
+from coarsefine.studies.spaces.narrowing import ScoredTrial, narrowed
+from coarsefine.studies.spaces.ranges import LogRange
+from coarsefine.studies.spaces.refinement import ScoredPoint, refine
 
 LAMBDA = Dimension(parameter("lambda"), LogRange(1e-5, 1e-1))
 ETA = Dimension(parameter("eta"), LogRange(1e-3, 1e0))

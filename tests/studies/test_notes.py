@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from studies.notes import above_ceiling, legend, notes, on_penalty, same_to_all_digits
-from studies.ranking import RankedTrial, StageSummary, judged, rank_trials
-from studies.reading import Ranking
+from coarsefine.studies.results.notes.marks import (
+    above_ceiling,
+    legend,
+    notes,
+    on_penalty,
+    same_to_all_digits,
+)
+from coarsefine.studies.results.ranking import RankedTrial, StageSummary, judged, rank_trials
+from coarsefine.studies.results.reading import Ranking
 from tests.studies.made_up import study_record
 
 

@@ -5,9 +5,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.cohort import CohortPlan
-from models.specs import Hyperparameters, NetworkSpec, TrainingSpec
-from studies.planning import (
+from coarsefine.models.cohort import CohortPlan
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.studies.planning.cohorts import (
     cohort_widths,
     epoch_seconds,
     plan_from_json,

@@ -8,19 +8,19 @@ from dataclasses import replace
 
 import pytest
 
-from db import repository
-from models.data import prepare
-from models.errors import ModelError
-from studies.crosscheck import NotComparableError, crosscheck
-from studies.dimensions import parameter
-from studies.errors import RecipeError, StudyError
-from studies.final_test import final_test
-from studies.reading import read_ranking
-from studies.recipe import from_json, load_recipe, make_recipe, to_json, to_toml
-from studies.running import StoppedByRequest
-from studies.searching import coarse, fine
-from studies.specs import to_data_spec
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.models.data import prepare
+from coarsefine.models.errors import ModelError
+from coarsefine.studies.checks.crosscheck import NotComparableError, crosscheck
+from coarsefine.studies.errors import RecipeError, StudyError
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.recipes.recipe import from_json, load_recipe, make_recipe, to_json, to_toml
+from coarsefine.studies.recipes.specs import to_data_spec
+from coarsefine.studies.results.reading import read_ranking
+from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.loop import StoppedByRequest
+from coarsefine.studies.running.search import coarse, fine
+from coarsefine.studies.spaces.dimensions import parameter
 from tests.studies.conftest import LAMBDA, Recorder, comparable
 
 NUMBERS = itertools.count()

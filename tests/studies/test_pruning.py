@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db import repository
-from models.cohort import initial_state, pruned, state_to_bytes
-from models.training import train
-from studies import runs
-from studies.pruning import rungs, tie_margin, to_stop
-from studies.running import StoppedByRequest
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.models.cohort import initial_state, pruned, state_to_bytes
+from coarsefine.models.training import train
+from coarsefine.studies.planning import runs
+from coarsefine.studies.planning.pruning import rungs, tie_margin, to_stop
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.running.loop import StoppedByRequest
 from tests.models.samples import made_up
 from tests.models.test_training import plan_of
 from tests.studies.conftest import Recorder, comparable
@@ -107,7 +107,7 @@ def test_optuna_hears_of_pruned_trials(bench):
     [pytest.param(n, marks=() if n in {2, 5} else pytest.mark.slow) for n in (1, 2, 3, 4, 5, 7)],
 )
 def test_a_halved_search_that_was_stopped_ends_as_one_that_was_not(bench, monkeypatch, stop_after):
-    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+    monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 0.0)
     monkeypatch.setattr(runs, "n_cores", lambda: 2)
     expected = comparable(bench.ranking(bench.coarse(WIDE, name="whole", **LONG).study))
 

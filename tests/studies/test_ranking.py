@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.ranking import (
+from coarsefine.studies.results.ranking import (
     STATES,
     RankedTrial,
     StageSummary,
@@ -18,7 +18,7 @@ from studies.ranking import (
     ranking_json,
     top,
 )
-from studies.statistics import Verdict
+from coarsefine.studies.results.statistics import Verdict
 
 STAGES = ("coarse", "fine")
 # Few different scores, so that ties are common.

@@ -3,9 +3,9 @@
 import pytest
 import sqlalchemy as sa
 
-from db import repository
-from studies.reading import read_ranking
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.results.reading import read_ranking
 
 WIDE = StageRequest(values=(1e-5, 1e-3, 0.3))
 

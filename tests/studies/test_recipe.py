@@ -5,11 +5,12 @@ import doctest
 import numpy as np
 import pytest
 
-from models.schedules import learning_rates
-from models.specs import Hyperparameters
-from studies import recipe_errors
-from studies.errors import RecipeError
-from studies.recipe import (
+from coarsefine.models.schedules import learning_rates
+from coarsefine.models.specs import Hyperparameters
+from coarsefine.studies.errors import RecipeError
+from coarsefine.studies.recipes import messages as recipe_errors
+from coarsefine.studies.recipes.lengths import resolve
+from coarsefine.studies.recipes.recipe import (
     Recipe,
     default_recipe,
     differences,
@@ -23,8 +24,7 @@ from studies.recipe import (
     to_toml,
     with_overrides,
 )
-from studies.specs import recipe_key, searched_field, to_data_spec, to_specs
-from studies.steps import resolve
+from coarsefine.studies.recipes.specs import recipe_key, searched_field, to_data_spec, to_specs
 
 RECIPES = {
     "default": {},

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from studies.recipe import load_recipe, make_recipe, to_toml
+from coarsefine.studies.recipes.recipe import load_recipe, make_recipe, to_toml
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from studies.errors import RecipeError
-from studies.recipe import make_recipe
-from studies.reference_lines import reference_lines
+from coarsefine.studies.checks.reference_lines import reference_lines
+from coarsefine.studies.errors import RecipeError
+from coarsefine.studies.recipes.recipe import make_recipe
 
 
 def test_training_comes_close_to_the_optimum_and_never_below_it(bench):
@@ -20,7 +20,7 @@ def test_training_comes_close_to_the_optimum_and_never_below_it(bench):
 
     bench.flags = flags
     bench.flags["training.momentum"] = 0.9
-    from studies.stages import StageRequest
+    from coarsefine.studies.planning.stages import StageRequest
 
     study = bench.coarse(StageRequest(values=(0.0,))).study
     trial = bench.ranking(study).best

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from studies import refinement
-from studies.errors import StudyError
-from studies.ranking import RankedTrial, StageSummary, judged, rank_trials
-from studies.reading import Ranking
-from studies.refinement import WIDEST, ScoredPoint, Window, fine_grid, refine
-from studies.spaces import LogRange, is_same
-from studies.statistics import resolution_reached
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.results.ranking import RankedTrial, StageSummary, judged, rank_trials
+from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.statistics import resolution_reached
+from coarsefine.studies.spaces import refinement
+from coarsefine.studies.spaces.ranges import LogRange, is_same
+from coarsefine.studies.spaces.refinement import WIDEST, ScoredPoint, Window, fine_grid, refine
 from tests.studies import simulations
 from tests.studies.made_up import study_record
 

@@ -4,12 +4,12 @@ import numpy as np
 import optuna
 import pytest
 
-from db import repository
-from studies.errors import RecipeError, StudyError
-from studies.final_test import final_test
-from studies.registry import SEARCHES
-from studies.running import StoppedByRequest
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.studies.errors import RecipeError, StudyError
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.loop import StoppedByRequest
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.studies.conftest import Recorder, comparable
 
 ETA, LAMBDA_ETA = SEARCHES["eta"], SEARCHES["lambda-eta"]
@@ -131,7 +131,7 @@ def test_hidden_layers_of_any_number_are_compared(bench):
 
 @pytest.mark.parametrize("kind", [BATCH_SIZE, DATASET_SIZE], ids=lambda kind: kind.name)
 def test_a_grid_that_was_stopped_ends_as_one_that_was_not(bench, monkeypatch, kind):
-    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+    monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 0.0)
     request = StageRequest(values=(20, 50), alone=False)
     expected = comparable(bench.ranking(bench.coarse(request, kind=kind, name="whole").study))
 

@@ -4,11 +4,12 @@ import numpy as np
 import optuna
 import pytest
 
-from db import repository
-from studies import means, searching
-from studies.errors import StudyError
-from studies.running import StoppedByRequest
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.running import resources as means
+from coarsefine.studies.running import search as searching
+from coarsefine.studies.running.loop import StoppedByRequest
 from tests.studies.conftest import Recorder, comparable
 
 FEW = StageRequest(values=(1e-4, 1e-2, 1.0))
@@ -69,7 +70,7 @@ def test_optuna_sees_what_the_ranking_says(bench):
 def test_a_search_that_was_stopped_ends_as_one_that_was_not(
     bench, tmp_path, samples, monkeypatch, sampler, stop_after
 ):
-    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+    monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 0.0)
     request = StageRequest(n_trials=10, sampler=sampler)
     expected = comparable(bench.ranking(bench.coarse(request, name="whole").study))
 
@@ -200,7 +201,7 @@ def test_a_fine_search_without_a_coarse_one_names_the_command(bench, monkeypatch
 
 
 def test_a_fine_search_waits_for_the_coarse_one(bench, monkeypatch):
-    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+    monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 0.0)
     with pytest.raises(StoppedByRequest):
         bench.coarse(means=bench.means(observer=Recorder(stop_after=1)))
     study = repository.latest_study(bench.database)
@@ -268,8 +269,8 @@ def test_nothing_is_written_for_a_recipe_that_cannot_be_trained(bench):
 
 
 def test_a_second_driver_of_the_same_study_is_refused(bench):
-    from db.errors import StorageError
-    from db.lock import StudyLock
+    from coarsefine.db.errors import StorageError
+    from coarsefine.db.lock import StudyLock
 
     study = bench.coarse(FEW).study
     with (

@@ -1,7 +1,7 @@
 """How long segments are: short enough to lose little, long enough for the driver to keep up."""
 
-from studies.executors import InlineExecutor
-from studies.stages import StageRequest
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.running.executors import InlineExecutor
 from tests.studies.conftest import comparable
 
 
@@ -19,7 +19,7 @@ class Counting(InlineExecutor):
 
 
 def test_segments_are_longer_where_workers_would_wait_for_the_driver(bench, monkeypatch):
-    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 1e-9)
+    monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 1e-9)
     asked = StageRequest(values=(1e-4, 1e-2), replicates=2)
     few, crowd = Counting(1), Counting(10**15)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies import spaces
-from studies.errors import SpaceError
-from studies.spaces import LogRange, is_same, midpoint, parse_values
+from coarsefine.studies.errors import SpaceError
+from coarsefine.studies.spaces import ranges as spaces
+from coarsefine.studies.spaces.ranges import LogRange, is_same, midpoint, parse_values
 
 EXPONENTS = st.floats(-12, 6)
 WIDTHS = st.floats(0.01, 8)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from studies.statistics import (
+from coarsefine.studies.results.statistics import (
     Comparison,
     Measured,
     compare,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from search.dashboard.serving import make_app
+from coarsefine.search.dashboard.serving import make_app
 
 
 @dataclass

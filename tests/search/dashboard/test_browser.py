@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.dashboard.serving import Server, make_app
+from coarsefine.search.dashboard.serving import Server, make_app
 from tests.search.dashboard import chromium
 
 PICTURES = Path(__file__).parents[2] / ".artifacts" / "dashboard"

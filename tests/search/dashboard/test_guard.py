@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.dashboard.guard import Guard
+from coarsefine.search.dashboard.guard import Guard
 from tests.search.dashboard.conftest import Client, client_of, contents
 
 WRITES = [

@@ -7,10 +7,10 @@ import sqlite3
 
 import pytest
 
-from search.cli import main
-from search.dashboard.pictures import FILES, Pictures, number_of
-from search.dashboard.sheets import Sheets
-from search.errors import FigureError
+from coarsefine.search.cli import main
+from coarsefine.search.dashboard.pictures import FILES, Pictures, number_of
+from coarsefine.search.dashboard.sheets import Sheets
+from coarsefine.search.errors import FigureError
 from tests.search.dashboard.conftest import client_of
 
 COARSE, FINE = "digits/lambda/coarse", "digits/lambda/fine"
@@ -190,10 +190,10 @@ def test_trials_under_way_show_how_far_they_are(study):
 
 @pytest.mark.parametrize("kind", ["lambda", *KINDS])
 def test_just_those_files_are_offered_that_can_be_drawn(many, kind, monkeypatch):
-    from db.engine import open_database
+    from coarsefine.db.engine import open_database
 
     # Whether a figure can be drawn is known before it is a file, which takes ten times as long.
-    monkeypatch.setattr("search.figures.rendering.rendered", lambda *_: b"drawn")
+    monkeypatch.setattr("coarsefine.search.figures.rendering.rendered", lambda *_: b"drawn")
     with open_database(str(many), read_only=True) as database:
         sheet = Sheets(database).of(f"digits/{kind}")
         pictures = Pictures()
@@ -287,7 +287,7 @@ def test_a_page_is_there_even_if_what_is_ours_cannot_be_read(study):
 
 
 def test_a_mistake_of_ours_is_told_to_the_terminal_and_leaves_the_page(client, monkeypatch, capsys):
-    monkeypatch.setattr("search.dashboard.overlay.study_note", lambda *_: 1 / 0)
+    monkeypatch.setattr("coarsefine.search.dashboard.overlay.study_note", lambda *_: 1 / 0)
 
     page = client.detail(COARSE)
 

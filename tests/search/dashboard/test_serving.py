@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from search.commands import dashboarding
-from search.dashboard.serving import Server, make_app
-from search.errors import ServingError, Stopped
+from coarsefine.search.commands import dashboarding
+from coarsefine.search.dashboard.serving import Server, make_app
+from coarsefine.search.errors import ServingError, Stopped
 from tests.search.dashboard.conftest import client_of, contents
 
 ROOT = Path(__file__).parents[3]
@@ -79,7 +79,7 @@ def test_it_takes_the_next_port_only_where_none_was_named():
 
 
 def test_a_database_is_shown_before_optuna_has_its_tables_there(tmp_path):
-    from db.engine import open_database
+    from coarsefine.db.engine import open_database
 
     path = tmp_path / "begun.db"
     open_database(str(path), create=True).close()

@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from studies.dask_worker import train
+from coarsefine.studies.running.dask.worker import train
 from tests.studies.test_executors import Handle
 
 ROOT = Path(__file__).parents[3]

@@ -17,8 +17,8 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def executor(cluster, monkeypatch):
-    from studies import dask_executor
-    from studies.dask_executor import DaskExecutor, scheduler_at
+    from coarsefine.studies.running.dask import executor as dask_executor
+    from coarsefine.studies.running.dask.executor import DaskExecutor, scheduler_at
 
     monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 60.0)
     said = []

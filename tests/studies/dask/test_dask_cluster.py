@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from models.cohort import state_to_bytes
-from models.plugin import Plugin
-from search.cli import main
-from studies import dask_executor
-from studies.dask_executor import DaskExecutor, Scheduler, scheduler_at
-from studies.dask_worker import facts
-from studies.errors import StudyError
-from studies.executors import InlineExecutor
-from studies.running import StoppedByRequest
-from studies.stages import StageRequest
+from coarsefine.models.cohort import state_to_bytes
+from coarsefine.models.plugin import Plugin
+from coarsefine.search.cli import main
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.running.dask import executor as dask_executor
+from coarsefine.studies.running.dask.executor import DaskExecutor, Scheduler, scheduler_at
+from coarsefine.studies.running.dask.worker import facts
+from coarsefine.studies.running.executors import InlineExecutor
+from coarsefine.studies.running.loop import StoppedByRequest
 from tests.studies.conftest import Recorder, comparable
 from tests.studies.dask.cluster import Cluster
 from tests.studies.test_executors import segment
@@ -169,7 +169,7 @@ def test_threads_that_stay_idle_and_processors_that_differ_are_mentioned(executo
 def test_a_search_that_was_stopped_on_a_cluster_carries_on_in_one_process(
     bench, executor, monkeypatch
 ):
-    monkeypatch.setattr("studies.running.SEGMENT_SECONDS", 0.0)
+    monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 0.0)
     asked = StageRequest(values=(1e-4, 1e-3, 1e-2, 1e-1), replicates=2)
     whole = bench.coarse(asked, name="whole")
     stopping = bench.means(executor=executor, observer=Recorder(stop_after=2))
@@ -257,7 +257,7 @@ def test_a_search_waits_for_workers_and_trains_encrypted_until_the_scheduler_is_
 def test_a_whole_search_from_the_command_line_ends_with_the_table_of_one_process(
     cluster, monkeypatch, capsys, tmp_path
 ):
-    from studies import runs
+    from coarsefine.studies.planning import runs
 
     monkeypatch.setattr(runs, "n_cores", lambda: 2)
     monkeypatch.chdir(tmp_path)

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from db import repository
-from models.cohort import state_to_bytes
-from models.data import DataSpec, prepare
-from models.errors import ModelError
-from studies import dask_executor, running, runs
-from studies.errors import StudyError
-from studies.executors import MAX_TRIES, InlineExecutor
-from studies.stages import StageRequest
+from coarsefine.db import repository
+from coarsefine.models.cohort import state_to_bytes
+from coarsefine.models.data import DataSpec, prepare
+from coarsefine.models.errors import ModelError
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning import runs
+from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.running import loop as running
+from coarsefine.studies.running.dask import executor as dask_executor
+from coarsefine.studies.running.executors import MAX_TRIES, InlineExecutor
 from tests.studies.conftest import comparable
 from tests.studies.dask.cluster import Fatal
 from tests.studies.test_executors import Handle, segment

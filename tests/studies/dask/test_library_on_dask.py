@@ -1,6 +1,6 @@
 """A search that Python gives to a cluster."""
 
-from studies import Study
+from coarsefine import Study
 
 
 def test_a_search_from_python_is_the_same_on_a_cluster(cluster, tmp_path, monkeypatch):

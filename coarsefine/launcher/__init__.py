@@ -1,0 +1,1 @@
+"""``python -m search`` where the program is installed, which is ``coarsefine.search``."""

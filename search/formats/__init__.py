@@ -1,0 +1,1 @@
+"""Formats: how blocks and tables become files."""

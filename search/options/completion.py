@@ -1,0 +1,102 @@
+"""What a shell completes after a half-typed word: study names, labs, choices.
+
+A completion must not fail, write or wait: whatever goes wrong, there is nothing to offer.
+"""
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import Final
+
+import typer
+
+Completion = Callable[[typer.Context, str], list[tuple[str, str]]]
+# A word, and what it is.
+_Offer = tuple[str, str]
+
+
+def completion_of(field: str) -> Completion | None:
+    """Return what completes an option or argument, by its name in the dataclasses of options."""
+    offered = _OFFERS.get(field)
+    return None if offered is None else _completing(offered)
+
+
+def _completing(offered: Callable[[typer.Context], Iterable[_Offer]]) -> Completion:
+    # Typer tells arguments by their annotations.
+    def complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+        try:
+            return [offer for offer in offered(ctx) if offer[0].startswith(incomplete)]
+        except Exception:  # no line of a shell is the place for an error
+            return []
+
+    return complete
+
+
+def _studies(ctx: typer.Context) -> list[_Offer]:
+    from coarsefine.db import repository
+    from coarsefine.db.engine import open_database, storage_url
+
+    url = storage_url(ctx.params.get("storage"))
+    with open_database(url, read_only=True, older=True) as database:
+        found = repository.list_studies(database)
+    return [(study.name, f"{study.search}, {study.data_name}") for study in found]
+
+
+def _studies_and_kinds(ctx: typer.Context) -> list[_Offer]:
+    """Return what may stand before the file of an export, or among the figures of a plot."""
+    if ctx.info_name != "plot":
+        return _studies(ctx)
+    from coarsefine.search.figures.kinds import KINDS
+
+    kinds = [(kind.name, kind.shows) for kind in KINDS.values()]
+    try:
+        return [*_studies(ctx), *kinds]
+    except Exception:  # kinds are there without a database
+        return kinds
+
+
+def _labs(_: typer.Context) -> list[_Offer]:
+    from coarsefine.studies.labs.files import presets
+
+    return [(name, "preset") for name in presets()]
+
+
+def _formats(ctx: typer.Context) -> list[_Offer]:
+    module = "figures.rendering" if ctx.info_name == "plot" else "export"
+    return _words(f"coarsefine.search.{module}", "FORMATS")(ctx)
+
+
+def _words(module: str, name: str) -> Callable[[typer.Context], list[_Offer]]:
+    """Return the names in a collection, which is imported only when it is asked for."""
+    return lambda _: [(str(word), "") for word in getattr(import_module(module), name)]
+
+
+def _these(*words: str) -> Callable[[typer.Context], list[_Offer]]:
+    return lambda _: [(word, "") for word in words]
+
+
+_OFFERS: Final[dict[str, Callable[[typer.Context], Iterable[_Offer]]]] = {
+    "study": _studies,
+    "study_flag": _studies,
+    "studies": _studies,
+    "names": _studies_and_kinds,
+    "lab": _labs,
+    "data": _words("coarsefine.models.data.catalogue", "CATALOGUE"),
+    "split": _words("coarsefine.models.data.spec", "SPLIT_METHODS"),
+    "normalisation": _words("coarsefine.models.data.spec", "NORMALISATIONS"),
+    "precision": _words("coarsefine.models.data.spec", "PRECISIONS"),
+    "activation": _words("coarsefine.models.specs", "ACTIVATIONS"),
+    "initialisation": _words("coarsefine.models.specs", "INITIALISATIONS"),
+    "loss": _words("coarsefine.models.specs", "LOSSES"),
+    "optimizer": _words("coarsefine.models.specs", "OPTIMIZERS"),
+    "schedule": _words("coarsefine.models.specs", "SCHEDULES"),
+    "stop_rule": _words("coarsefine.models.specs", "STOP_RULES"),
+    "score": _these("final", "best"),
+    "sampler": _words("coarsefine.studies.planning.stages", "SAMPLERS"),
+    "prune": _words("coarsefine.studies.planning.pruning", "PRUNERS"),
+    "refit": _these("train+validation", "none"),
+    "equal": _these("epochs", "updates"),
+    "eta_range": _these("auto"),
+    "format": _formats,
+    "what": _words("coarsefine.search.export_tables", "TABLES"),
+    "against": _these("epochs", "updates"),
+}

@@ -1,0 +1,65 @@
+"""What a cross-check asks of another framework."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.network import Parameters
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.studies.errors import StudyError
+
+
+class FrameworkMissingError(StudyError):
+    """A framework that is not installed."""
+
+
+class NotComparableError(StudyError):
+    """Something of a recipe that the framework does otherwise, or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What both sides train.
+
+    Attributes:
+        first: The weights and biases both begin with, T = 1; not to be changed.
+    """
+
+    network: NetworkSpec
+    training: TrainingSpec
+    hyperparameters: Hyperparameters
+    first: Parameters
+
+
+class Side(Protocol):
+    """A network in another framework, and how it is trained there.
+
+    Attributes:
+        version: Name and version of the framework.
+        notes: How our conventions were said in its words, a line each.
+    """
+
+    version: str
+    notes: tuple[str, ...]
+
+    def update(self, x: Array, labels: Labels, eta: float) -> None:
+        """Make one update.
+
+        Args:
+            x: A batch, (B, D).
+            labels: (B,).
+            eta: The learning rate; frameworks with schedules of their own use those instead, so
+                that they are checked, too.
+        """
+
+    def parameters(self) -> dict[str, Array]:
+        """Return copies of ``W1`` (out, in), ``b1`` (out,), ``W2``, … as they are now."""
+
+    def measured(self, x: Array, labels: Labels) -> tuple[float, int]:
+        """Return the loss summed over the samples, without penalty, and how many are right."""
+
+    def squared_weights(self) -> float:
+        """Return ``Σ W²`` over all weights, biases left out."""
+
+    def end(self) -> None:
+        """Give back what was taken from the process."""

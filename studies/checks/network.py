@@ -1,0 +1,108 @@
+"""Networks whose gradients are checked, as commands, tables and figures hand them on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from coarsefine.models.gradient_check import ParameterCheck
+    from coarsefine.models.specs import NetworkSpec
+    from coarsefine.studies.recipes.recipe import Recipe
+
+# Few of both: each element of a parameter takes two passes through the network.
+FEATURES: Final = 20
+SAMPLES: Final = 10
+STRENGTHS: Final[tuple[float, ...]] = (0.0, 0.1)
+# More elements of a tensor than so many would take minutes and tell nothing more.
+_MOST: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCheck:
+    """A network that was checked."""
+
+    network: "NetworkSpec"
+    l2_strength: float
+    parameters: "Sequence[ParameterCheck]"
+
+    @property
+    def passed(self) -> bool:
+        """Return whether all its gradients are right."""
+        return all(parameter.passed for parameter in self.parameters)
+
+    @property
+    def worst(self) -> float:
+        """Return its largest relative error."""
+        return max(parameter.max_relative_error for parameter in self.parameters)
+
+    @property
+    def label(self) -> str:
+        """Return its widths, its activation and its loss, in words."""
+        network = self.network
+        activation = f" {network.activation}" if network.hidden else ""
+        return f"{'-'.join(map(str, network.widths))}{activation}, {network.loss}"
+
+
+def checked(
+    networks: "Sequence[NetworkSpec]",
+    x: Any,
+    labels: Any,
+    seed: int,
+    strengths: Sequence[float] = STRENGTHS,
+) -> list[NetworkCheck]:
+    """Return the gradients of networks checked with each λ.
+
+    Args:
+        networks: With as many inputs as the samples have features.
+        x: Samples, (N, D).
+        labels: Their classes, (N,).
+        seed: Of the weights, and of the elements that stand for large tensors.
+        strengths: The λ to check with.
+    """
+    import numpy as np
+
+    from coarsefine.models.gradient_check import check_gradients
+
+    return [
+        NetworkCheck(
+            network,
+            strength,
+            check_gradients(network, x, labels, strength, np.random.default_rng(seed), most=_MOST),
+        )
+        for network in networks
+        for strength in strengths
+    ]
+
+
+def checked_without_data(
+    recipe: "Recipe", n_features: int, n_classes: int
+) -> tuple[list[NetworkCheck], str]:
+    """Return the gradients of a recipe's network checked on random samples, and on what.
+
+    Whether gradients are right does not depend on the samples; so this needs no data.
+    """
+    import numpy as np
+
+    kept = min(FEATURES, n_features)
+    x = np.random.default_rng(recipe.seed).normal(size=(SAMPLES, kept)).astype(np.float32)
+    labels = np.arange(SAMPLES) % n_classes
+    found = checked([network_of(recipe, kept, n_classes)], x, labels, recipe.seed)
+    of = "" if kept == n_features else f" of {n_features:,}"
+    return found, f"{SAMPLES} random samples, {kept}{of} features"
+
+
+def network_of(recipe: "Recipe", n_features: int, n_classes: int) -> "NetworkSpec":
+    """Return the recipe's network with these ends."""
+    from coarsefine.models.specs import NetworkSpec
+
+    network = recipe.network
+    spec = NetworkSpec(
+        n_features=n_features,
+        hidden=network.hidden,
+        n_classes=n_classes,
+        activation=network.activation,
+        initialisation=network.initialisation,
+        loss=recipe.training.loss,
+        bias=network.bias,
+    )
+    return spec if network.sigma is None else replace(spec, sigma=network.sigma)

@@ -1,0 +1,1 @@
+"""Labs: recipes of several parts, the queue and the service."""

@@ -1,0 +1,358 @@
+"""A service: carries out what waits in the queue, entry by entry, and survives what it meets."""
+
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.db.errors import BusyError, StorageError
+from coarsefine.db.records import QueueRecord, QueueState, StageRecord, StudyRecord
+from coarsefine.models.data import PreparedData
+from coarsefine.models.errors import ModelError
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.labs.files import Lab, Part
+from coarsefine.studies.labs.queue import (
+    MOST_TRIES,
+    Submission,
+    chosen,
+    named_data,
+    names_file,
+    server_file,
+    stored,
+    taken,
+    trainers,
+)
+from coarsefine.studies.recipes.recipe import Recipe, from_json
+from coarsefine.studies.running.loop import CohortProgress, Observer, StoppedByRequest
+from coarsefine.studies.running.resources import Means
+from coarsefine.studies.running.search import grant
+
+# How often an idle service looks for something to do, and a busy one whether it is to end.
+POLL_SECONDS = 1.0
+# How long an entry waits whose study somebody else drives, or whose database was not to be had.
+BUSY_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What submitted recipes may name on this machine.
+
+    Attributes:
+        folders: Where their files of data may lie.
+        allow_plugins: Whether they may name trainers: code that is then run.
+    """
+
+    folders: tuple[Path, ...]
+    allow_plugins: bool = False
+
+    def applied(self, recipe: Recipe, named: Sequence[str], data_dir: Path | None) -> Recipe:
+        """Return a recipe with the path that its file of data has here.
+
+        Args:
+            recipe: Somebody else's.
+            named: The trainers that it can come to name.
+            data_dir: The folder of data files.
+
+        Raises:
+            StudyError: If it names a trainer or a file that it may not.
+        """
+        if named and not self.allow_plugins:
+            raise StudyError(
+                f"trainers of submitted recipes are not run here, got {named[0]}; start the server "
+                "with --allow-plugins if you trust all who can submit"
+            )
+        if not names_file(recipe.data.name):
+            return recipe
+        where = server_file(recipe.data.name, self.folders, data_dir)
+        return recipe.model_copy(update={"data": recipe.data.model_copy(update={"name": where})})
+
+
+class ServedLab(Lab):
+    """A lab of somebody else's: its recipes name what this machine allows."""
+
+    rules: Rules
+    data_dir: Path | None = None
+
+    def recipe(self, part: Part) -> Recipe:
+        """Return the recipe of a part.
+
+        Raises:
+            StudyError: If it names a trainer or a file that it may not.
+        """
+        recipe = super().recipe(part)
+        _, *others = named_data(self, part, recipe)
+        if any(names_file(other) for other in others):
+            raise StudyError("variants of submitted recipes may not name files of data")
+        return self.rules.applied(recipe, trainers(self, part, recipe), self.data_dir)
+
+
+class Face(Protocol):
+    """What shows what a service does, and may ask it to end."""
+
+    @property
+    def observer(self) -> Observer:
+        """Return who watches searches; to be asked to stop is to be asked to end."""
+
+    def log(self, line: str) -> None:
+        """Hear of what the service does, a line at a time."""
+
+    def wait(self, seconds: float) -> None:
+        """Return after some time, or when the service is to end."""
+
+    def answer(self, means: Means, lab: Lab, asked: Submission, part: Part) -> dict[str, Any]:
+        """Carry out a part of a lab, and return what is to be kept of it."""
+
+
+class _AtWork:
+    """Watches an entry: tells the face, notes where it stands, hears whether it is cancelled."""
+
+    def __init__(self, database: Database, entry: QueueRecord, watched: Observer) -> None:
+        self._database = database
+        self._entry = entry
+        self._watched = watched
+        self._looked = 0.0
+        self.cancelled = False
+        self.part = ""
+
+    @property
+    def stop_requested(self) -> bool:
+        """Return whether the service or this entry is to end."""
+        if self._watched.stop_requested or self.cancelled:
+            return True
+        if self._due():
+            self.cancelled = repository.to_be_cancelled(self._database, self._entry)
+        return self.cancelled
+
+    def begins(
+        self, study: StudyRecord, stage: StageRecord, recipe: Recipe, data: PreparedData
+    ) -> None:
+        """Note what is about to be trained."""
+        self._watched.begins(study, stage, recipe, data)
+        self.note(f"{self.part}{study.name} {stage.name}")
+
+    def progressed(self, progress: CohortProgress) -> None:
+        """Note how far a cohort is, which is stored by now."""
+        self._watched.progressed(progress)
+        if self._due():
+            p = progress
+            self.note(
+                f"{self.part}{p.stage} {p.cohort}/{p.n_cohorts}, epoch {p.epoch} of {p.n_epochs}",
+                further=True,
+            )
+
+    def said(self, line: str) -> None:
+        """Hand on."""
+        self._watched.said(line)
+
+    def note(self, progress: str, *, further: bool = False) -> None:
+        """Note where the entry stands."""
+        self._looked = time.monotonic()
+        to_cancel = repository.note_progress(self._database, self._entry, progress, further=further)
+        self.cancelled = self.cancelled or to_cancel
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._looked >= POLL_SECONDS
+
+
+@dataclass(slots=True)
+class Service:
+    """Takes queued entries in order, one at a time, until it is asked to end."""
+
+    means: Means
+    rules: Rules
+    face: Face
+    # When an entry may be tried again, by UUID; of the clock that never goes back.
+    _later: dict[str, float] = field(default_factory=dict)
+    _put_aside: set[str] = field(default_factory=set)
+    _granted: bool = False
+    _said: set[str] = field(default_factory=set)
+
+    def run(self, *, once: bool = False) -> bool:
+        """Carry out what is queued.
+
+        Args:
+            once: End when nothing is left that can be done now.
+
+        Returns:
+            Whether no entry had to be put back that could not be carried out now.
+
+        Raises:
+            KeyboardInterrupt: If it was asked to end at once.
+            StorageError: If the database is not to be had, and it is not to wait for it.
+        """
+        while not self.face.observer.stop_requested:
+            try:
+                busy = self.next()
+            except StoppedByRequest:
+                continue
+            except StorageError as error:
+                if once:
+                    raise
+                # The disk may be full, or the database restarting: nothing is lost by waiting.
+                self.face.log(f"error: {error}; trying again in {BUSY_SECONDS:.0f} s")
+                self.face.wait(BUSY_SECONDS)
+                continue
+            except Exception as error:  # rows that are none of this program's, say
+                if once:
+                    raise
+                self._crashed()
+                self.face.log(f"error: {_named(error)}; trying again in {BUSY_SECONDS:.0f} s")
+                self.face.wait(BUSY_SECONDS)
+                continue
+            if not busy and once:
+                break
+            if not busy:
+                self.face.wait(POLL_SECONDS)
+        return not self._put_aside
+
+    def next(self) -> bool:
+        """Carry out what comes next, and return whether there was anything."""
+        now = time.monotonic()
+        self._later = {uuid: until for uuid, until in self._later.items() if until > now}
+        # By turns: whoever goes on enqueuing trials must not keep all entries waiting.
+        before, self._granted = self._granted, False
+        if not before and self._grant():
+            self._granted = True
+            return True
+        found = taken(self.means.database, tuple(self._later))
+        if found is None:
+            self._granted = before and self._grant()
+            return self._granted
+        entry, lock = found
+        self._put_aside.discard(entry.uuid)
+        try:
+            self._carry_out(entry)
+        finally:
+            lock.release()
+        return True
+
+    def _grant(self) -> bool:
+        """Train what was enqueued on Optuna's side, and return whether there was anything."""
+        database = self.means.database
+        for study, stage in repository.wished_stages(database):
+            if stage.uuid in self._later:
+                continue
+            # Whatever comes of it, others have their turn before it is looked at again.
+            self._later[stage.uuid] = time.monotonic() + BUSY_SECONDS
+            try:
+                done = grant(self.means, study, stage, self._recipe(study))
+            except BusyError:
+                continue
+            except (StudyError, ModelError, StorageError) as error:
+                self._say_once(f"{stage.optuna_name}: enqueued trials wait: {error}")
+                continue
+            except Exception as error:  # logged, and no other waits for it
+                self._crashed()
+                self._say_once(f"{stage.optuna_name}: enqueued trials wait: {_named(error)}")
+                continue
+            if not done:
+                self._say_once(
+                    f"{stage.optuna_name}: enqueued trials wait until its search is carried on"
+                )
+                continue
+            if all(stage.uuid != left.uuid for _, left in repository.wished_stages(database)):
+                del self._later[stage.uuid]
+            return True
+        return False
+
+    def _recipe(self, study: StudyRecord) -> Recipe:
+        """Return the recipe of a study that somebody enqueued trials in.
+
+        Raises:
+            StudyError: If it names what it may not: whoever can enqueue can change recipes, too.
+        """
+        recipe = from_json(study.recipe, f"the recipe of study {study.name}")
+        named = [recipe.trainer] if recipe.trainer else []
+        return self.rules.applied(recipe, named, self.means.data_dir)
+
+    def _say_once(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self.face.log(line)
+
+    def _carry_out(self, entry: QueueRecord) -> None:
+        watch = _AtWork(self.means.database, entry, self.face.observer)
+        means = replace(self.means, observer=watch)
+        again = "" if entry.tries == 1 else f", try {entry.tries}"
+        self.face.log(f"entry {entry.id} ({entry.name}, by {entry.submitted_by}) begins{again}")
+        answers: list[Any] = []
+        try:
+            self._parts(entry, means, watch, answers)
+        except StoppedByRequest:
+            self._end(entry, "cancelled" if watch.cancelled else "waiting", answers)
+        except KeyboardInterrupt:
+            self._end(entry, "waiting", answers)
+            raise
+        except BusyError as error:
+            self._put_back(entry, str(error), counts=False)
+        except StorageError as error:
+            if entry.tries >= MOST_TRIES:
+                self._end(entry, "failed", answers, str(error))
+            else:
+                self._put_back(entry, str(error), counts=True)
+        except (StudyError, ModelError) as error:
+            self._end(entry, "failed", answers, str(error))
+        except Exception as error:  # logged, and the next entry's turn
+            self._crashed()
+            self._end(entry, "failed", answers, _named(error))
+        else:
+            failed = [a["part"] or entry.name for a in answers if a.get("passed") is False]
+            error_line = f"{' and '.join(failed)} did not pass" if failed else None
+            self._end(entry, "failed" if failed else "finished", answers, error_line)
+
+    def _crashed(self) -> None:
+        """Log a mistake of this program's, while the service goes on."""
+        for line in traceback.format_exc().rstrip().splitlines():
+            self.face.log(line)
+
+    def _parts(self, entry: QueueRecord, means: Means, watch: _AtWork, answers: list[Any]) -> None:
+        asked = stored(entry)
+        read = asked.lab(f"entry {entry.id}")
+        lab = ServedLab(
+            **{name: getattr(read, name) for name in type(read).model_fields},
+            rules=self.rules,
+            data_dir=means.data_dir,
+        )
+        parts = chosen(lab, asked.parts)
+        for part in parts:
+            lab.recipe(part)  # all of them before the first is trained
+        for number, part in enumerate(parts, 1):
+            watch.part = f"part {number} of {len(parts)}: " if len(parts) > 1 else ""
+            watch.note(f"{watch.part}{part.name or lab.name}")
+            if watch.stop_requested:
+                raise StoppedByRequest
+            answer = self.face.answer(means, lab, asked, part)
+            answers.append({"part": part.name, "does": part.does, **answer})
+
+    def _put_back(self, entry: QueueRecord, why: str, *, counts: bool) -> None:
+        self._later[entry.uuid] = time.monotonic() + BUSY_SECONDS
+        self._put_aside.add(entry.uuid)
+        self.face.log(f"entry {entry.id} waits for {BUSY_SECONDS:.0f} s: {why}")
+        repository.end_entry(self.means.database, entry, "waiting", counts=counts)
+
+    def _end(
+        self,
+        entry: QueueRecord,
+        state: QueueState,
+        answers: Sequence[Any],
+        error: str | None = None,
+    ) -> None:
+        line = None if error is None else " ".join(error.split())
+        what = "is put back in the queue" if state == "waiting" else f"has {_WORDS[state]}"
+        self.face.log(f"entry {entry.id} {what}" + (f": {line}" if line else ""))
+        repository.end_entry(self.means.database, entry, state, error=line, answers=answers)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+_WORDS: dict[str, str] = {
+    "finished": "finished",
+    "failed": "failed",
+    "cancelled": "been cancelled",
+}

@@ -1,0 +1,1 @@
+"""Recipes: what a study trains, from files and options to specs."""

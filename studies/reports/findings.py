@@ -1,0 +1,374 @@
+"""The sections of a report that say what was found: stages, ranking, curves, final tests."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from coarsefine.db import repository
+from coarsefine.db.records import EpochRecord, TestOpeningRecord
+from coarsefine.studies.recipes.recipe import final_recipe, from_json
+from coarsefine.studies.reports.parts import (
+    Block,
+    Column,
+    Items,
+    Paragraph,
+    Picture,
+    Table,
+    notes_of,
+)
+from coarsefine.studies.reports.source import (
+    Source,
+    counted,
+    moment,
+    percent,
+)
+from coarsefine.studies.results.notes.marks import is_hand_picked, legend, on_test
+from coarsefine.studies.results.ranking import RankedTrial, StageSummary
+from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.statistics import wilson
+from coarsefine.studies.spaces.dimensions import shown
+
+# Nobody reads more on paper; the export has them all.
+MOST_ROWS = 50
+# Lines of one curve and reasons of failures: enough to see.
+_CURVE_POINTS, _MOST_FAILURES = 8, 5
+
+
+def search_stages(source: Source) -> Iterator[Block]:
+    """Yield the stages: where each looked, why there, and what it found."""
+    ranking = source.ranking
+    stages = [s for s in repository.stages(source.database, source.study) if s.optuna_name]
+    if not stages:
+        yield Paragraph("No stage is planned yet.", "warning")
+        return
+    states = {
+        stage.name: Counter[str](t.state for t in ranking.trials if t.stage == stage.name)
+        for stage in stages
+    }
+    yield Table(
+        "Stages, in the order they were searched",
+        (
+            Column("stage"),
+            Column("searched"),
+            Column("trials", "whole"),
+            Column("complete", "whole"),
+            Column("sampler"),
+            Column("seeds a trial", "whole"),
+            Column("pruning"),
+        ),
+        tuple(
+            (
+                stage.name,
+                _searched(ranking, summary),
+                sum(states[stage.name].values()),
+                states[stage.name]["complete"],
+                stage.sampler,
+                int(stage.options.get("replicates", 1)),
+                str(stage.options.get("prune", "none")),
+            )
+            for stage, summary in zip(stages, ranking.stages, strict=True)
+        ),
+    )
+    yield Items(tuple(_story(ranking, stage) for stage in ranking.stages))
+    lost = Counter[str](t.state for t in ranking.trials)
+    words = {
+        "diverged": "diverged: their loss stopped being finite, or exceeded the limit",
+        "pruned": "stopped early by pruning, far behind the best",
+        "failed": "failed",
+    }
+    yield from notes_of(
+        [f"{counted(lost[s], 'trial')} {said}." for s, said in words.items() if lost[s]]
+    )
+    reasons = Counter(run.failure for run in source.runs if run.failure)
+    yield from notes_of(
+        [f"{counted(n, 'run')}: {why}" for why, n in reasons.most_common(_MOST_FAILURES)]
+    )
+    reused = sum(run.reused_from is not None for run in source.runs)
+    if reused:
+        yield Paragraph(
+            f"{counted(reused, 'run')} had been trained before with the same recipe, data and "
+            "seed, and were taken over: they are no new evidence.",
+            "note",
+        )
+
+
+def _searched(ranking: Ranking, stage: StageSummary) -> str:
+    parts = []
+    for each in stage.dimensions:
+        symbol = ranking.symbol(each["name"])
+        if each["low"] is not None and each["high"] is not None:
+            parts.append(f"{symbol} {shown(each['low'])} … {shown(each['high'])}")
+        elif each.get("values"):
+            words = list(map(shown, each["values"]))
+            between = "; " if any("," in word for word in words) else ", "
+            parts.append(f"{symbol}: {between.join(words)}")
+    return "; ".join(parts) or "–"
+
+
+def _story(ranking: Ranking, stage: StageSummary) -> str:
+    """Return which window a stage searched, why, and what it found."""
+    own = [t for t in ranking.trials if t.stage == stage.name]
+    best = next((t for t in own if t.rank is not None), None)
+    why = f"{stage.name} searched {_searched(ranking, stage)}"
+    why += f" after {stage.parent}" if stage.parent else ""
+    why += f": {stage.reason}." if stage.reason else "."
+    if best is None or best.validation_accuracy is None:
+        return f"{why} No trial of it is complete."
+    point = ", ".join(
+        shown(value) if name == "variant" else f"{ranking.symbol(name)} {shown(value)}"
+        for name, value in best.params.items()
+    )
+    return f"{why} Its best is {point} with {percent(best)} on validation, rank {best.rank} of all."
+
+
+def ranked(source: Source) -> Iterator[Block]:
+    """Yield the ranking, what its marks claim, and its figures."""
+    ranking = source.ranking
+    trials = ranking.trials[:MOST_ROWS]
+    if not trials:
+        yield Paragraph("There are no trials yet.", "warning")
+        return
+    yield Table(
+        f"Trials, best first: accuracies in percent, on {ranking.n_validation:,} validation "
+        f"samples, after the {'best' if ranking.score == 'best' else 'last'} epoch",
+        *_ranking_columns(ranking, trials),
+        strong=frozenset(i for i, t in enumerate(trials) if t.rank == 1),
+    )
+    n_more = len(ranking.trials) - len(trials)
+    if n_more:
+        yield Paragraph(
+            f"And {n_more:,} more: python -m search export {source.study.name} FILE writes them "
+            "all.",
+            "note",
+        )
+    marks = legend(ranking)
+    if marks:
+        yield Items(tuple(marks))
+    for kind in ("values", "heatmap", "sizes", "bars", "trade-off"):
+        yield Picture(kind)
+
+
+def _ranking_columns(
+    ranking: Ranking, trials: Sequence[RankedTrial]
+) -> tuple[tuple[Column, ...], tuple[tuple[Any, ...], ...]]:
+    """Return the columns that have something to say, and their rows."""
+    names = tuple(dict.fromkeys(name for t in trials for name in t.params))
+    every = ranking.trials
+    columns: list[tuple[Column, list[Any], bool]] = [
+        (Column("rank", "whole"), [t.rank for t in trials], True),
+        (Column("stage"), [t.stage for t in trials], len(ranking.stages) > 1),
+        (Column("trial", "whole"), [t.trial for t in trials], True),
+        *(
+            (Column(ranking.symbol(name), "value"), [t.params.get(name) for t in trials], True)
+            for name in names
+        ),
+        (Column("state"), [t.state for t in trials], any(t.state != "complete" for t in every)),
+        (
+            Column("validation ± SE", "measured"),
+            [_measured(ranking, t) for t in trials],
+            True,
+        ),
+        (
+            Column("95 % interval", "interval"),
+            [t.interval for t in trials],
+            any(t.interval is not None for t in every),
+        ),
+        (
+            Column("SD over seeds", "percent"),
+            [t.standard_deviation for t in trials],
+            any(t.standard_deviation is not None for t in every),
+        ),
+        (
+            Column("tied"),
+            ["=" if t.tied else "" for t in trials],
+            any(t.tied for t in every),
+        ),
+        (Column("validation loss", "loss"), [t.validation_loss for t in trials], True),
+        (Column("training", "percent"), [t.train_accuracy for t in trials], True),
+        (
+            Column("seeds", "whole"),
+            [t.replicates for t in trials],
+            any(t.replicates > 1 for t in every),
+        ),
+        (
+            Column("reused"),
+            ["yes" if t.reused else "" for t in trials],
+            any(t.reused for t in every),
+        ),
+        (Column("seconds", "seconds"), [t.seconds for t in trials], True),
+    ]
+    kept = [(column, cells) for column, cells, said in columns if said]
+    return (
+        tuple(column for column, _ in kept),
+        tuple(zip(*(cells for _, cells in kept), strict=True)),
+    )
+
+
+def _measured(ranking: Ranking, trial: RankedTrial) -> tuple[float, float | None] | None:
+    accuracy, error = trial.validation_accuracy, trial.standard_error
+    if accuracy is None:
+        return None
+    if trial.replicates == 1 and ranking.n_validation:
+        error = math.sqrt(accuracy * (1 - accuracy) / ranking.n_validation)
+    return accuracy, error
+
+
+def training_of_best(source: Source) -> Iterator[Block]:
+    """Yield the curve of the best trial."""
+    best = source.ranking.best
+    curve = [] if best is None else _curve(source, best)
+    if best is None or not curve:
+        yield Paragraph("No complete trial, so no curve.", "warning")
+        return
+    last = len(curve) - 1
+    picked = sorted({round(i * last / (_CURVE_POINTS - 1)) for i in range(_CURVE_POINTS)})
+    first_seed = " (its first seed)" if best.replicates > 1 else ""
+    yield Table(
+        f"{best.stage} {best.trial}{first_seed} at some epochs: loss is without the penalty, cost "
+        "with it; accuracies in percent",
+        (
+            Column("epoch", "whole"),
+            Column("updates", "whole"),
+            Column("η", "value"),
+            Column("training loss", "loss"),
+            Column("training cost", "loss"),
+            Column("validation loss", "loss"),
+            Column("training", "percent"),
+            Column("validation", "percent"),
+        ),
+        tuple(
+            (
+                e.epoch,
+                e.step,
+                e.eta,
+                e.train_loss,
+                e.train_cost,
+                e.validation_loss,
+                e.train_accuracy,
+                e.validation_accuracy,
+            )
+            for e in (curve[i] for i in picked)
+        ),
+    )
+    yield Picture("curves")
+    yield Picture("weights")
+
+
+def _curve(source: Source, trial: RankedTrial) -> list[EpochRecord]:
+    """Return the curve of a trial's first replicate."""
+    rows = repository.trial_rows(source.database, source.study)
+    ids = {row.id for row in rows if row.uuid == trial.uuid}
+    run = next((run for run in source.runs if run.trial_id in ids), None)
+    return [] if run is None else repository.epoch_rows(source.database, run_ids=[run.id])
+
+
+def final_tests(source: Source) -> Iterator[Block]:
+    """Yield each opening of the test set, and how many there were."""
+    openings, study = source.openings, source.study
+    if not openings:
+        yield Paragraph(
+            "The test set was never opened for this study. When the search is over: python -m "
+            f"search test {study.name}",
+            "warning",
+        )
+    others = _elsewhere(source)
+    for number, opening in enumerate(openings, start=1):
+        yield from _opening(source, opening, number)
+        odd = list(on_test(study, opening, number - 1, others))
+        odd += [
+            f"rank {run.rank} diverged in the final training and has no result"
+            for run in opening.runs
+            if run.test_accuracy is None
+        ]
+        yield from notes_of(odd, "warning")
+    if openings and not is_hand_picked(openings[0]):
+        yield Paragraph(
+            "The trials of the first opening were chosen by validation accuracy before it. The "
+            "result is that of its first row; the others are there for comparison, and to choose "
+            "among them now would be to choose by the test set."
+        )
+    if openings:
+        yield Picture("confusion")
+    said = f"This database records {counted(len(openings), 'opening')} of the test set of "
+    said += f"{study.data_name} for this study"
+    n_others = sum(n for _, n in others)
+    whose = "another study" if len(others) == 1 else f"{len(others)} other studies"
+    said += f" and {n_others} for {whose}." if others else ", and none for others."
+    yield Paragraph(said, "note")
+
+
+def _elsewhere(source: Source) -> list[tuple[str, int]]:
+    """Return for which other studies the same test set was opened, and how often."""
+    fingerprint = source.study.data_fingerprint
+    found = Counter(
+        opening.study_id
+        for opening in repository.openings(source.database, data_fingerprint=fingerprint)
+        if opening.study_id != source.study.id
+    )
+    if not found:
+        return []
+    studies = (
+        repository.find_study(source.database, summary.name)
+        for summary in repository.list_studies(source.database)
+    )
+    return [(other.name, found[other.id]) for other in studies if other and other.id in found]
+
+
+def _opening(source: Source, opening: TestOpeningRecord, number: int) -> Iterator[Block]:
+    when = f"Opened {moment(opening.opened_at)}"
+    if len(source.openings) > 1:
+        when = f"Opening {number} of {len(source.openings)}, {moment(opening.opened_at)}"
+    how = "with the weights of the search"
+    if opening.refit != "none":
+        how = "after training once more on training and validation samples together"
+        kept = opening.recipe.get("final", {}).get("validation")
+        if kept is not None:
+            share = f"{100 * kept:g} %" if isinstance(kept, float) else f"{kept:,}"
+            how += f", less {share} to watch it with"
+        recipe = from_json(opening.recipe, "the recipe of a final test")
+        lengths = final_recipe(recipe).training, recipe.training
+        if (lengths[0].epochs, lengths[0].cycles) != (lengths[1].epochs, lengths[1].cycles):
+            length = lengths[0].epochs or lengths[0].cycles
+            how += f", for {length} {'epochs' if lengths[0].epochs else 'cycles'}"
+    yield Paragraph(f"{when}, {how}, on {opening.n_test:,} test samples.")
+    if not opening.runs:
+        yield Paragraph("It was cut short: no result is on record.", "warning")
+        return
+    names = tuple(dict.fromkeys(name for run in opening.runs for name in run.params))
+    yield Table(
+        f"Accuracies in percent on {opening.n_test:,} test samples, with their binomial standard "
+        "error and 95 % (Wilson) interval",
+        (
+            Column("rank", "whole"),
+            Column("stage"),
+            *(Column(source.ranking.symbol(name), "value") for name in names),
+            Column("validation", "percent"),
+            Column("test ± SE", "measured"),
+            Column("95 % interval", "interval"),
+            Column("test loss", "loss"),
+            Column("epochs", "whole"),
+        ),
+        tuple(
+            (
+                run.rank,
+                run.stage,
+                *(run.params.get(name) for name in names),
+                run.validation_accuracy,
+                _binomial(run.test_accuracy, opening.n_test),
+                None if run.test_accuracy is None else wilson(run.test_accuracy, opening.n_test),
+                run.test_loss,
+                run.epochs,
+            )
+            for run in opening.runs
+        ),
+        strong=frozenset({0}),
+    )
+    if opening.note:
+        yield Paragraph(f"On record with it: {opening.note}.", "note")
+
+
+def _binomial(accuracy: float | None, n: int) -> tuple[float, float] | None:
+    if accuracy is None:
+        return None
+    return accuracy, math.sqrt(accuracy * (1 - accuracy) / n)

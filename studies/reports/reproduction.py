@@ -1,0 +1,259 @@
+"""How a study is made again: a recipe file and the commands that lead to the same table."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.db.records import StageRecord, StudyRecord, TestOpeningRecord
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.stages import dimensions_of
+from coarsefine.studies.recipes.recipe import from_json, to_toml
+from coarsefine.studies.results.notes.marks import is_hand_picked
+from coarsefine.studies.spaces.dimensions import Dimension, shown
+from coarsefine.studies.spaces.search import SearchKind
+from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
+from coarsefine.studies.spaces.searches.registry import SEARCHES
+
+RECIPE_FILE, LAB_FILE, STORAGE = "recipe.toml", "lab.toml", "again.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What makes a study again.
+
+    Attributes:
+        file_name: What the file must be called; ``None`` where a preset has all.
+        file_text: What it holds: the whole recipe as it was stored, and of a lab its search.
+        commands: To be run one after another in an empty folder.
+    """
+
+    file_name: str | None
+    file_text: str
+    commands: tuple[str, ...]
+
+
+def reproduction(
+    database: Database, study: StudyRecord, openings: Sequence[TestOpeningRecord]
+) -> Reproduction:
+    """Return how a study is made again, from its record alone."""
+    recipe = to_toml(from_json(study.recipe, f"the recipe of study {study.name}"))
+    stages = [s for s in repository.stages(database, study) if s.optuna_name is not None]
+    preset = _preset(study)
+    if preset is not None:
+        return Reproduction(None, recipe, (*preset, *_looks(database, study, ())))
+    kind = SEARCHES.get(study.search)
+    tried = {stage.name: _tried(database, stage) for stage in stages}
+    searches = None if kind is None or not stages else _searches(kind, study, stages, tried)
+    if searches is not None:
+        return Reproduction(RECIPE_FILE, recipe, (*searches, *_looks(database, study, openings)))
+    text = f"{recipe}\n{_search_table(study, stages, tested=bool(openings))}"
+    again = _line("run", LAB_FILE)
+    return Reproduction(LAB_FILE, text, (again, _line("rank", LAB_FILE.removesuffix(".toml"))))
+
+
+def _line(*words: str) -> str:
+    return f"python -m search {shlex.join([*words, '--storage', STORAGE])}"
+
+
+def _looks(
+    database: Database, study: StudyRecord, openings: Sequence[TestOpeningRecord]
+) -> tuple[str, ...]:
+    """Return the final tests, and the ranking that is to be compared."""
+    places = {row.id: f"{row.stage}:{row.number}" for row in repository.trial_rows(database, study)}
+    # Trainers of the user's own are imported only where a file names them.
+    named = ["--recipe", RECIPE_FILE] if study.recipe.get("trainer") else []
+    # The same test again opens the set again, but shows nothing new.
+    tests: dict[str, None] = {}
+    for opening in openings:
+        which = ["--top", str(opening.recipe["final"]["top"])]
+        if is_hand_picked(opening):
+            which = [
+                "--trial",
+                ",".join(places[run.trial_id] for run in opening.runs if run.trial_id),
+            ]
+        tests[_line("test", study.name, *which, "--refit", opening.refit, *named)] = None
+    return (*tests, _line("rank", study.name))
+
+
+def _preset(study: StudyRecord) -> tuple[str, ...] | None:
+    """Return the command of the preset that a study is a part of."""
+    from coarsefine.studies.labs.files import presets, read_lab
+
+    begun = study.name.partition("/")[0]
+    for name in presets():
+        if begun not in {name, f"{name}-quick"}:
+            continue
+        quick = begun != name
+        lab = read_lab(name, quick=quick)
+        stored = from_json(study.recipe, study.name)
+        for part in lab.parts:
+            same = part.search is not None and lab.study_name(part) == study.name
+            if same and lab.recipe(part) == stored:
+                words = ["run", name, *(["--part", part.name] if part.name else [])]
+                return (_line(*words, *(["--quick"] if quick else [])),)
+    return None
+
+
+# ------------------------------------------------------------------------------ by its own command
+
+
+def _searches(
+    kind: SearchKind,
+    study: StudyRecord,
+    stages: Sequence[StageRecord],
+    tried: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> tuple[str, ...] | None:
+    """Return a command a stage, ``None`` if no command of the search says it."""
+    lines: list[str] = []
+    for position, stage in enumerate(stages):
+        dimensions = dimensions_of(stage)
+        if [d.name for d in dimensions] != [d.name for d in kind.dimensions]:
+            return None
+        if not kind.refines:
+            flag = []
+        elif position < len(_FLAGS):
+            flag = [_FLAGS[position]]
+        else:
+            return None
+        given = stage.parent is None or stage.reason == _GIVEN
+        points = tried[stage.name]
+        what = _what(kind, stage, dimensions, points, given=given)
+        if what is None:
+            return None
+        options = stage.options
+        manner = _manner(kind, options) if position == 0 else []
+        if position and options["replicates"] != stages[position - 1].options["replicates"]:
+            manner += ["--replicates", str(options["replicates"])]
+        if kind.refines and options["prune"] != (
+            stages[position - 1].options["prune"] if position else "none"
+        ):
+            manner += ["--prune", str(options["prune"])]
+        named = ["--study", study.name, "--recipe", RECIPE_FILE]
+        lines += [_line(kind.name, *flag, *each, *manner, *named) for each in what]
+    return tuple(lines)
+
+
+_FLAGS = ("--coarse", "--fine", "--finer")
+_GIVEN = "the range given"
+
+
+def _tried(database: Database, stage: StageRecord) -> list[Mapping[str, Any]]:
+    return [trial.params for trial in repository.load_plan(database, stage).trials]
+
+
+def _manner(kind: SearchKind, options: Mapping[str, Any]) -> list[str]:
+    words = []
+    if options["replicates"] != kind.replicates:
+        words += ["--replicates", str(options["replicates"])]
+    if not kind.refines:
+        alone = bool(options.get("alone", False))
+        if alone != kind.alone:
+            words.append("--alone" if alone else "--together")
+        if options.get("equal", "epochs") != "epochs":
+            words += ["--equal", str(options["equal"])]
+    return words
+
+
+def _what(
+    kind: SearchKind,
+    stage: StageRecord,
+    dimensions: Sequence[Dimension],
+    points: Sequence[Mapping[str, Any]],
+    *,
+    given: bool,
+) -> list[list[str]] | None:
+    """Return what to try, once for each time that it was topped up, or ``None``."""
+    if not kind.refines:
+        return _grid_values(kind, dimensions[0], points)
+    if stage.sampler == "values":
+        # All that was tried, one by one: of several parameters all with all.
+        lists = [[_exact(value) for value in d.values or ()] for d in dimensions]
+        first = ["--values", ";".join(",".join(values) for values in lists)]
+        if len(dimensions) > 1:
+            return [first]
+        later = [_exact(p[dimensions[0].name]) for p in points]
+        return [first] if later == lists[0] else [first, ["--values", ",".join(later)]]
+    if any(d.range is None for d in dimensions):
+        return None
+    words = ["--sampler", stage.sampler] if stage.sampler != "grid" else []
+    if given:
+        ends = [(d.range.low, d.range.high) for d in dimensions if d.range is not None]
+        words += ["--low", ",".join(_exact(low) for low, _ in ends)]
+        words += ["--high", ",".join(_exact(high) for _, high in ends)]
+    first_n, n = int(stage.options["n_trials"]), len(points)
+    counts = [first_n] if len(dimensions) > 1 or n <= first_n else [first_n, n]
+    return [[*words, "--trials", str(count)] for count in counts]
+
+
+def _grid_values(
+    kind: SearchKind, dimension: Dimension, points: Sequence[Mapping[str, Any]]
+) -> list[list[str]] | None:
+    if dimension.variants is not None:
+        if dimension.variants == TRICKS_ONE_AT_A_TIME.variants:
+            words = ["--one-at-a-time"]
+        elif dimension.variants == kind.dimensions[0].variants:
+            words = []
+        else:
+            return None
+        all_of_them = list(dimension.values or ()) == list(dimension.variants)
+        return [words] if all_of_them else None
+    first = [_exact(value) for value in dimension.values or ()]
+    all_tried = [_exact(point[dimension.name]) for point in points]
+    topped_up = [] if all_tried == first else [["--values", ",".join(all_tried)]]
+    return [["--values", ",".join(first)], *topped_up]
+
+
+def _exact(value: Any) -> str:
+    """Return a value so that reading it gives the same one.
+
+    >>> _exact(0.000517947467923), _exact(1e-05), _exact([64, 32]), _exact(100)
+    ('0.000517947467923', '1e-05', '64-32', '100')
+    """
+    return repr(value) if isinstance(value, float) else shown(value)
+
+
+# ------------------------------------------------------------------------------------- by a file
+
+
+def _search_table(study: StudyRecord, stages: Sequence[StageRecord], *, tested: bool) -> str:
+    """Return the part of a lab file that states the search."""
+    if not stages:
+        raise StudyError(f"study {study.name} has no stage")
+    first, options = stages[0], stages[0].options
+    dimensions = dimensions_of(first)
+    stated: dict[str, Any] = {}
+    if study.search in SEARCHES:
+        stated["kind"] = study.search
+    if any(d.range is not None for d in dimensions):
+        stated |= {"trials": int(options["n_trials"]), "stages": len(stages)}
+        if first.sampler != "values":
+            stated["sampler"] = first.sampler
+    if len(stages) > 1:
+        stated["fine_trials"] = int(stages[1].options["n_trials"])
+    stated["replicates"] = int(options["replicates"])
+    for key, usual in (("prune", "none"), ("equal", "epochs"), ("alone", False)):
+        if options.get(key, usual) != usual:
+            stated[key] = options[key]
+    stated["test"] = tested
+    lines = ["[search]", *(f"{key} = {_toml(value)}" for key, value in stated.items())]
+    for d in dimensions:
+        if d.variants is not None:
+            for name, settings in d.variants.items():
+                keys = [f"{_toml(key)} = {_toml(value)}" for key, value in settings.items()]
+                lines += ["", f"[search.variants.{_toml(name)}]", *keys]
+            continue
+        lines += ["", f"[search.vary.{d.name}]"]
+        if d.range is not None:
+            lines += [f"low = {_toml(d.range.low)}", f"high = {_toml(d.range.high)}"]
+        else:
+            lines.append(f"values = {_toml(list(d.values or ()))}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    # JSON writes strings, numbers, booleans and lists as TOML does, but for one character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,1 @@
+"""Results: rankings, statistics and notes, read from the database."""

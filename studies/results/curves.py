@@ -1,0 +1,159 @@
+"""Training runs, epoch by epoch, as figures show them: read from the database, never trained."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.db.records import EpochRecord, RunRecord
+from coarsefine.models.cohort import CohortPlan
+from coarsefine.models.schedules import SCHEDULES
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.cohorts import plan_from_json
+from coarsefine.studies.results.ranking import RankedTrial
+from coarsefine.studies.results.reading import Ranking
+
+# With more updates than this, η is given at so many of them, and wherever it turns or steps.
+_MOST = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """η over a training.
+
+    Attributes:
+        steps: Updates, from 0, in order; not all of them where there are many.
+        etas: η at these.
+        schedule: ``constant``, ``step`` or ``cyclical``.
+        cycle: Updates of a whole cycle; ``None`` where there is none.
+    """
+
+    steps: npt.NDArray[np.int64]
+    etas: npt.NDArray[np.float64]
+    schedule: str
+    cycle: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialCurves:
+    """The curves of a trial.
+
+    Attributes:
+        trial: Its place in the ranking.
+        replicates: A curve each, in order of the epochs.
+        updates_per_epoch: Of a whole epoch.
+        rates: η; ``None`` where the plan is no longer in the database.
+        train_samples: How many training samples accuracy and loss are measured on after an epoch
+            at the most; ``None`` for all of them.
+    """
+
+    trial: RankedTrial
+    replicates: tuple[tuple[EpochRecord, ...], ...]
+    updates_per_epoch: int
+    rates: Rates | None
+    train_samples: int | None = None
+
+
+def find_trial(ranking: Ranking, stage: str, number: int) -> RankedTrial:
+    """Return a trial by its stage and its number in it.
+
+    Raises:
+        StudyError: If there is none; says which there are.
+    """
+    in_stage = {t.trial: t for t in ranking.trials if t.stage == stage}
+    if number in in_stage:
+        return in_stage[number]
+    name = ranking.study.name
+    if not in_stage:
+        stages = ", ".join(each.name for each in ranking.stages) or "none"
+        raise StudyError(f"study {name} has no stage {stage!r}; its stages are {stages}")
+    raise StudyError(
+        f"study {name} has no trial {stage}:{number}; those of {stage} are "
+        f"{min(in_stage)} to {max(in_stage)}"
+    )
+
+
+def read_runs(
+    database: Database, ranking: Ranking, trials: Collection[RankedTrial] | None = None
+) -> dict[str, list[RunRecord]]:
+    """Return the runs of some trials, or of all, by the trial's UUID and in order of replicates."""
+    names = {row.id: row.uuid for row in repository.trial_rows(database, ranking.study)}
+    wanted = None
+    if trials is not None:
+        uuids = {trial.uuid for trial in trials}
+        wanted = [key for key, uuid in names.items() if uuid in uuids]
+    study = ranking.study if wanted is None else None
+    runs: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in repository.run_rows(database, study, trial_ids=wanted):
+        # The training for a final test is no trial of the ranking.
+        if run.trial_id in names:
+            runs[names[run.trial_id]].append(run)
+    return dict(runs)
+
+
+def read_curves(
+    database: Database, ranking: Ranking, trials: Sequence[RankedTrial]
+) -> list[TrialCurves]:
+    """Return the curves of some trials; of those that are not trained at all, none."""
+    runs = read_runs(database, ranking, trials)
+    found = []
+    for trial in trials:
+        own = runs.get(trial.uuid or "", [])
+        rows = repository.epoch_rows(database, run_ids=[run.id for run in own])
+        by_run: dict[int, list[EpochRecord]] = defaultdict(list)
+        for row in rows:
+            by_run[row.run_id].append(row)
+        curves = [(run, tuple(by_run[run.id])) for run in own if by_run[run.id]]
+        if not curves:
+            continue
+        run, first = curves[0]
+        plan = _plan(database, run)
+        n_updates = max(curve[-1].step for _, curve in curves)
+        found.append(
+            TrialCurves(
+                trial=trial,
+                replicates=tuple(curve for _, curve in curves),
+                updates_per_epoch=_updates_per_epoch(first),
+                rates=None if plan is None else _rates(*plan, n_updates),
+                train_samples=None if plan is None else plan[0].training.train_samples,
+            )
+        )
+    return found
+
+
+def _updates_per_epoch(curve: Sequence[EpochRecord]) -> int:
+    return next((row.step for row in curve if row.epoch == 1 and row.step), 1)
+
+
+def _plan(database: Database, run: RunRecord) -> tuple[CohortPlan, int] | None:
+    """Return the plan that a run was trained by, and its place in it."""
+    from coarsefine.db.errors import StorageError
+
+    try:
+        source, cohort = repository.trained_run(database, run)
+    except StorageError:
+        return None  # the study it was taken over from was deleted
+    # Databases that a program fills to be measured may plan nothing.
+    return (plan_from_json(cohort.plan), source.slot or 0) if "network" in cohort.plan else None
+
+
+def _rates(plan: CohortPlan, slot: int, n_updates: int) -> Rates:
+    training, trial = plan.training, plan.trials[slot]
+    cycle = None
+    turns: Sequence[int] = ()
+    if training.schedule == "cyclical":
+        half = trial.half_cycle
+        cycle = 2 * int(half)
+        turns = range(0, n_updates, int(half))
+    elif training.schedule == "step":
+        every = int(trial.step_every)
+        turns = [at for step in range(every, n_updates, every) for at in (step - 1, step)]
+    spread = np.linspace(0, max(n_updates - 1, 0), min(max(n_updates, 1), _MOST)).astype(np.int64)
+    steps = np.unique(np.concatenate([spread, np.array(turns, np.int64)]))
+    return Rates(
+        steps, SCHEDULES[training.schedule](steps, [trial])[:, 0], training.schedule, cycle
+    )

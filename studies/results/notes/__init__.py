@@ -1,0 +1,1 @@
+"""Notes under a ranking: one check a file."""

@@ -1,0 +1,271 @@
+"""Which trial counts as best, and the shape in which a ranking leaves the program."""
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+from coarsefine.studies.results.statistics import (
+    CONFIDENCE,
+    Comparison,
+    Interval,
+    Measured,
+    compare,
+)
+
+TrialState = Literal["complete", "diverged", "pruned", "failed", "running", "planned"]
+
+# The order in which states are listed.
+STATES: tuple[str, ...] = get_args(TrialState)
+_STATE = {state: place for place, state in enumerate(STATES)}
+
+
+class RankedTrial(NamedTuple):
+    """A trial and its place in the ranking.
+
+    A tuple, because there are tens of thousands: dataclasses take five times as long to make.
+
+    Attributes:
+        rank: From 1; ``None`` for a trial that is not complete, or not ranked yet.
+        stage: The stage it belongs to, such as ``coarse``.
+        trial: Optuna's number, from 0 in each stage.
+        params: What was searched, by the names users give: ``{"lambda": 0.001}``; numbers, texts,
+            booleans, or lists of widths.
+        replicates: Training runs that the means below are over.
+        validation_accuracy: Mean over the replicates, in [0, 1].
+        validation_loss: Mean over the replicates.
+        train_accuracy: Mean over the replicates, in [0, 1].
+        seconds: Training time of all replicates.
+        test_accuracy: ``None`` until the test set was opened for it.
+        uuid: Names the trial in the database.
+        reused: Whether all of its runs were trained before, for another trial.
+        standard_error: Of the mean accuracy over several replicates, ``s / √R``; ``None`` for one.
+        interval: 95 % interval of the accuracy: of the mean over seeds, or for one replicate, of
+            the validation sample; see ``docs/statistics.md``.
+        standard_deviation: Of the accuracy over replicates; ``None`` for one.
+        difference: Of its accuracy and the best trial's, over the replicates that both have.
+        margin: How large a difference may be by chance.
+        tied: Whether it cannot be told from the best; of the best, whether there are others that
+            cannot. ``None`` if it is not complete, or nothing is known of the noise.
+    """
+
+    stage: str
+    trial: int
+    state: TrialState
+    params: Mapping[str, Any]
+    replicates: int = 1
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
+    train_accuracy: float | None = None
+    seconds: float | None = None
+    test_accuracy: float | None = None
+    uuid: str | None = None
+    reused: bool = False
+    rank: int | None = None
+    # From here on what ``judged`` finds, in the order of a ``Verdict``.
+    standard_error: float | None = None
+    interval: Interval | None = None
+    standard_deviation: float | None = None
+    difference: float | None = None
+    margin: float | None = None
+    tied: bool | None = None
+
+
+_RANK = RankedTrial._fields.index("rank")
+_JUDGED = RankedTrial._fields.index("standard_error")
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """What a stage searched, and why there.
+
+    Attributes:
+        low: Least value of the range; ``None`` where values were given one by one without one.
+        values: What was tried, from the least to the greatest where that is said of numbers.
+        parent: The stage that the range was narrowed from, if any.
+        reason: How the range came about, in plain words.
+        dimensions: Each parameter that was varied: its name, and the ends of its range or its
+            values.
+    """
+
+    name: str
+    low: float | None
+    high: float | None
+    values: Sequence[float]
+    parent: str | None = None
+    reason: str | None = None
+    dimensions: Sequence[Mapping[str, Any]] = ()
+
+
+def score_key(accuracy: float | None, loss: float | None) -> tuple[float, float]:
+    """Return what complete trials are sorted by, best first; unknown scores come last."""
+    return (-_or(accuracy, -math.inf), _or(loss, math.inf))
+
+
+def rank_trials(
+    trials: Iterable[RankedTrial], stages: Sequence[str] = ()
+) -> tuple[RankedTrial, ...]:
+    """Return the trials, best first, with their ranks.
+
+    Complete trials come by mean validation accuracy, then lower validation loss, then stage,
+    then number. The others have no rank and follow by state, stage and number.
+
+    Args:
+        trials: In any order; ranks they have are forgotten.
+        stages: Stages in the order they were searched; others follow by name.
+    """
+    place = {name: position for position, name in enumerate(stages)}
+
+    def key(trial: RankedTrial) -> tuple[Any, ...]:
+        score = (0.0, 0.0)
+        if trial.state == "complete":
+            score = score_key(trial.validation_accuracy, trial.validation_loss)
+        stage = (place.get(trial.stage, len(place)), trial.stage)
+        return (_STATE[trial.state], *score, *stage, trial.trial)
+
+    # As `_replace` would, in a third of its time.
+    return tuple(
+        RankedTrial._make(
+            (
+                *trial[:_RANK],
+                position if trial.state == "complete" else None,
+                *trial[_RANK + 1 :],
+            )
+        )
+        for position, trial in enumerate(sorted(trials, key=key), start=1)
+    )
+
+
+def top(ranking: Iterable[RankedTrial], k: int) -> tuple[RankedTrial, ...]:
+    """Return the ``k`` best complete trials of a ranking, fewer if there are fewer.
+
+    A second trial with the same parameters is passed over: it would be tested twice.
+    """
+    best: list[RankedTrial] = []
+    for trial in ranking:
+        known = any(dict(trial.params) == dict(other.params) for other in best)
+        if trial.rank is not None and not known and len(best) < k:
+            best.append(trial)
+    return tuple(best)
+
+
+def judged(
+    ranking: Sequence[RankedTrial],
+    accuracies: Mapping[tuple[str, int], Mapping[int, float]],
+    n_samples: int,
+) -> tuple[tuple[RankedTrial, ...], Comparison | None]:
+    """Return a ranking with what can be said of each trial, and how trials were compared.
+
+    Args:
+        ranking: Best first.
+        accuracies: Validation accuracy of each replicate, by stage and trial; of a trial with one
+            it need not be there.
+        n_samples: Validation samples; 0 if that is not known.
+    """
+    positions: list[int] = []
+    measured: list[Measured] = []
+    for position, trial in enumerate(ranking):
+        accuracy = trial.validation_accuracy
+        if trial.state != "complete" or accuracy is None or math.isnan(accuracy):
+            continue
+        known = accuracies.get((trial.stage, trial.trial))
+        if known is None:
+            known = {0: accuracy} if trial.replicates == 1 else {}
+        positions.append(position)
+        measured.append(Measured(_point(trial.params), known))
+    if not measured:
+        return tuple(ranking), None
+    verdicts, comparison = compare(measured, 0, n_samples)
+    found = list(ranking)
+    for position, (_, known), verdict in zip(positions, measured, verdicts, strict=True):
+        deviation = verdict.standard_deviation
+        error = None if deviation is None else deviation / math.sqrt(len(known))
+        found[position] = RankedTrial._make((*found[position][:_JUDGED], error, *verdict))
+    return tuple(found), comparison
+
+
+def _point(params: Mapping[str, Any]) -> Hashable:
+    point = tuple(params.items())
+    try:
+        hash(point)
+    except TypeError:
+        return repr(point)
+    return point
+
+
+def ranking_json(
+    *,
+    study: str,
+    data: str,
+    seed: int,
+    score: str = "final",
+    stages: Iterable[StageSummary],
+    trials: Iterable[RankedTrial],
+    comparison: Comparison | None = None,
+    notes: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Return the object that ``rank --json`` prints: a stable contract, see ``docs/cli.md``.
+
+    Numbers that are not finite are ``null``; so is what is not known.
+    """
+    return {
+        "study": study,
+        "data": data,
+        "seed": seed,
+        "score": score,
+        "stages": [
+            {
+                "name": stage.name,
+                "low": _number(stage.low),
+                "high": _number(stage.high),
+                "values": [_plain(value) for value in stage.values],
+                "parent": stage.parent,
+                "reason": stage.reason,
+                "dimensions": [dict(each) for each in stage.dimensions],
+            }
+            for stage in stages
+        ],
+        "trials": [
+            {
+                "rank": trial.rank,
+                "stage": trial.stage,
+                "trial": trial.trial,
+                # Whether a trial waits or trains is no one's business outside.
+                "state": "running" if trial.state == "planned" else trial.state,
+                "params": {name: _plain(value) for name, value in trial.params.items()},
+                "replicates": trial.replicates,
+                "validation_accuracy": _number(trial.validation_accuracy),
+                "validation_loss": _number(trial.validation_loss),
+                "train_accuracy": _number(trial.train_accuracy),
+                "seconds": _number(trial.seconds),
+                "test_accuracy": _number(trial.test_accuracy),
+                "standard_deviation": trial.standard_deviation,
+                "interval": None if trial.interval is None else list(trial.interval),
+                "difference": trial.difference,
+                "margin": trial.margin,
+                "tied": trial.tied,
+                "reused": trial.reused,
+            }
+            for trial in trials
+        ],
+        "comparison": None
+        if comparison is None
+        else {"confidence": CONFIDENCE, **asdict(comparison)},
+        "notes": list(notes),
+    }
+
+
+def _or(value: float | None, missing: float) -> float:
+    # NaN compares with nothing, so a sort with it in is in no order.
+    return missing if value is None or math.isnan(value) else value
+
+
+def _number(value: float | int | None) -> float | int | None:
+    if value is None or isinstance(value, int):
+        return value
+    # NumPy's scalars are floats too, but JSON wants Python's own.
+    return float(value) if math.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    return _number(value) if isinstance(value, float) else value

@@ -1,0 +1,245 @@
+"""A study as it stands in the database: what ``rank``, ``show`` and ``export`` present.
+
+Imports neither Optuna nor the trainer: a ranking of thousands of trials should be there at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.db.records import StageRecord, StudyRecord
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.results.notes.fairness import unlike
+from coarsefine.studies.results.notes.marks import looks_unpenalised, notes, on_penalty
+from coarsefine.studies.results.ranking import (
+    RankedTrial,
+    StageSummary,
+    judged,
+    rank_trials,
+    ranking_json,
+)
+from coarsefine.studies.results.statistics import Comparison
+from coarsefine.studies.spaces.dimensions import PARAMETERS, parameter
+from coarsefine.studies.spaces.ranges import LogRange
+from coarsefine.studies.spaces.searches.registry import SEARCHES
+from coarsefine.studies.suggestions import did_you_mean
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A study with its stages, and its trials, best first.
+
+    Attributes:
+        comparison: How trials were compared with the best; ``None`` if there is nothing to compare.
+        notes: What the ranking should not be read without, in plain sentences.
+    """
+
+    study: StudyRecord
+    stages: tuple[StageSummary, ...]
+    trials: tuple[RankedTrial, ...]
+    comparison: Comparison | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> RankedTrial | None:
+        """Return the first in the ranking, ``None`` if no trial is complete."""
+        return self.trials[0] if self.trials and self.trials[0].rank == 1 else None
+
+    @property
+    def n_validation(self) -> int:
+        """Return how many validation samples accuracies were measured on; 0 if not known."""
+        return int(self.study.data.get("n_validation", 0))
+
+    @property
+    def score(self) -> str:
+        """Return which epoch of a trial all its measures are of: the ``final`` or the ``best``."""
+        return str(self.study.recipe["training"].get("score", "final"))
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Return the names of what was searched, each once."""
+        return tuple(dict.fromkeys(name for trial in self.trials for name in trial.params))
+
+    @cached_property
+    def numeric_parameter(self) -> str | None:
+        """Return what was searched, if it is one parameter and its values are numbers."""
+        found = {name for trial in self.trials for name in trial.params}
+        if len(found) != 1:
+            return None
+        (name,) = found
+        kinds = {type(trial.params[name]) for trial in self.trials}
+        return name if kinds <= {int, float} else None
+
+    @property
+    def refines(self) -> bool:
+        """Return whether the search goes from coarse to fine; else it is one grid of values."""
+        kind = SEARCHES.get(self.study.search)
+        if kind is not None:
+            return kind.refines
+        return any(each["values"] is None for stage in self.stages for each in stage.dimensions)
+
+    def symbol(self, name: str) -> str:
+        """Return a parameter's letter, or its name in words."""
+        return PARAMETERS[name].symbol if name in PARAMETERS else name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``rank --json`` prints."""
+        return ranking_json(
+            study=self.study.name,
+            data=self.study.data_name,
+            seed=self.study.seed,
+            score=self.score,
+            stages=self.stages,
+            trials=self.trials,
+            comparison=self.comparison,
+            notes=self.notes,
+        )
+
+
+def named_study(database: Database, name: str | None, search: str | None = None) -> StudyRecord:
+    """Return a study by name, or the most recent one.
+
+    Args:
+        database: Where it is.
+        name: ``None`` for the most recent one.
+        search: Only look among studies of this search.
+
+    Raises:
+        StudyError: If there is none.
+    """
+    if name is not None:
+        found = repository.find_study(database, name)
+        if found is None:
+            names = [summary.name for summary in repository.list_studies(database)]
+            raise StudyError(
+                f"{database.label} has no study {name!r}{did_you_mean(name, names)}; "
+                "`python -m search list` shows what there is"
+            )
+        return found
+    for summary in repository.list_studies(database):
+        if search is None or summary.search == search:
+            latest = repository.find_study(database, summary.name)
+            if latest is not None:
+                return latest
+    what = "studies" if search is None else f"{search} studies"
+    raise StudyError(
+        f"{database.label} has no {what}; run\n    python -m search {search or 'lambda'} --coarse"
+    )
+
+
+def read_ranking(database: Database, study: StudyRecord) -> Ranking:
+    """Return the ranking over all stages that search."""
+    stages = [s for s in repository.stages(database, study) if s.optuna_name is not None]
+    rows = repository.trial_rows(database, study)
+    accuracies: dict[int, dict[int, float]] = {}
+    n_reused: dict[int, int] = {}
+    for trial, replicate, accuracy, reused in repository.replicate_rows(database, study):
+        n_reused[trial] = n_reused.get(trial, 0) + reused
+        if accuracy is not None:
+            accuracies.setdefault(trial, {})[replicate] = accuracy
+    drafts = []
+    by_place = {}
+    for row in rows:
+        # Optuna numbers trials in the order of the plan; before it has, so do we.
+        number = row.position if row.number is None else row.number
+        # By place, not by name: of tens of thousands, each name counts.
+        drafts.append(
+            RankedTrial(
+                row.stage,
+                number,
+                row.state,
+                _sound(row.params, row.stage, number),
+                row.replicates,
+                row.validation_accuracy,
+                row.validation_loss,
+                row.train_accuracy,
+                row.seconds,
+                row.test_accuracy,
+                row.uuid,
+                row.id in n_reused and n_reused[row.id] == row.replicates,
+            )
+        )
+        if row.id in accuracies:
+            by_place[row.stage, number] = accuracies[row.id]
+    ranked = rank_trials(drafts, [stage.name for stage in stages])
+    n_validation = int(study.data.get("n_validation", 0))
+    trials, comparison = judged(ranked, by_place, n_validation)
+    summaries = tuple(_summary(stage, trials) for stage in stages)
+    ranking = Ranking(study, summaries, trials, comparison)
+    found = (*notes(ranking), *unlike(database, ranking), *_penalty_notes(database, ranking))
+    return replace(ranking, notes=found)
+
+
+def _sound(params: Mapping[str, Any], stage: str, trial: int) -> Mapping[str, Any]:
+    """Return what was searched, if numbers are where they should be."""
+    for name, value in params.items():
+        if name in PARAMETERS and PARAMETERS[name].numeric and type(value) not in {int, float}:
+            raise StudyError(
+                f"{name} must be a number, got {value!r} in trial {stage}:{trial}; another program "
+                "changed the database: `python -m search check` tells more"
+            )
+    return params
+
+
+def _penalty_notes(database: Database, ranking: Ranking) -> tuple[str, ...]:
+    """Return whether a penalty that changes no score was applied at all.
+
+    Costs are stored beside losses: their difference is λ Σ W².
+    """
+    ends = looks_unpenalised(ranking)
+    if ends is None:
+        return ()
+    uuids = {trial.uuid: float(trial.params["lambda"]) for trial in ends}
+    strengths = {
+        row.id: uuids[row.uuid]
+        for row in repository.trial_rows(database, ranking.study)
+        if row.uuid in uuids
+    }
+    squared: dict[float, float] = {}
+    for run in repository.run_rows(database, trial_ids=list(strengths)):
+        curve = repository.epoch_rows(database, run_ids=[run.id]) if run.replicate == 0 else []
+        if curve and curve[-1].train_cost is not None and curve[-1].train_loss is not None:
+            strength = strengths[run.trial_id]
+            squared[strength] = (curve[-1].train_cost - curve[-1].train_loss) / strength
+    return on_penalty(ranking, squared)
+
+
+def stage_range(stage: StageRecord) -> LogRange | None:
+    """Return the range of a stage; ``None`` where single values were given."""
+    if stage.low is None or stage.high is None:
+        return None
+    return LogRange(stage.low, stage.high)
+
+
+def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
+    tried = [trial.params[stage.parameter] for trial in trials if trial.stage == stage.name]
+    dimensions = stage.options.get("dimensions")
+    if not parameter(stage.parameter).numeric:
+        return StageSummary(
+            name=stage.name,
+            low=None,
+            high=None,
+            values=sorted(tried, key=(stage.values or tried).index),
+            parent=stage.parent,
+            reason=stage.reason,
+            dimensions=dimensions or (),
+        )
+    values = sorted({float(value) for value in tried})
+    # Values given one by one have the range that they span, and may lie beyond a window.
+    spanned = LogRange.spanning(values)
+    low = min((end.low for end in (stage_range(stage), spanned) if end), default=None)
+    high = max((end.high for end in (stage_range(stage), spanned) if end), default=None)
+    if dimensions is None or len(dimensions) == 1:
+        dimensions = [{"name": stage.parameter, "low": low, "high": high, "values": stage.values}]
+    return StageSummary(
+        name=stage.name,
+        low=low,
+        high=high,
+        values=values,
+        parent=stage.parent,
+        reason=stage.reason,
+        dimensions=dimensions,
+    )

@@ -1,0 +1,1 @@
+"""Running: the loop, its executors and the final test."""

@@ -1,0 +1,166 @@
+"""Optuna's side of a stage, kept in step with ours. Optuna is imported when it is needed."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.db.records import StageRecord, StudyRecord, TrialRecord
+from coarsefine.studies.planning.stages import dimensions_of
+from coarsefine.studies.spaces.dimensions import Dimension, shown
+
+if TYPE_CHECKING:
+    from coarsefine.db.optuna_studies import Choices, OptunaStage, Range, Wish
+
+# Points of a curve that Optuna's dashboard gets: each is a transaction of a millisecond.
+CURVE_POINTS = 5
+
+
+class OptunaMirror:
+    """A stage's trials as Optuna's, opened when there is something to tell."""
+
+    def __init__(self, database: Database, study: StudyRecord, stage: StageRecord) -> None:
+        self._database = database
+        self._study = study
+        self._stage = stage
+        self._optuna: OptunaStage | None = None
+        self._numbers: dict[str, int] = {}
+        self._begun = False
+
+    def start(self, trials: Sequence[TrialRecord]) -> None:
+        """Have every trial running in Optuna, and its number there in our tables.
+
+        If somebody deleted Optuna's study, it is made anew with all that it was told before.
+
+        Raises:
+            StorageError: If somebody renamed it.
+        """
+        if all(trial.told for trial in trials):
+            return
+        from coarsefine.db.optuna_studies import OptunaTrial
+
+        space = {d.name: _searched(d, trials) for d in dimensions_of(self._stage)}
+        self._begun = any(trial.number is not None for trial in trials)
+        stage = self._open()
+        known = stage.known() if self._begun else set()
+        lost = {t.uuid: t for t in trials if t.told and t.uuid not in known}
+        repository.forget_told(self._database, list(lost))
+        untold = [trial for trial in trials if not trial.told or trial.uuid in lost]
+        numbers = stage.start([OptunaTrial(t.uuid, _plain(t.params), space) for t in untold])
+        repository.set_numbers(
+            self._database,
+            {
+                t.uuid: numbers[t.uuid]
+                for t in untold
+                if t.uuid in lost or t.number != numbers[t.uuid]
+            },
+        )
+        self._numbers.update(numbers)
+        stage.fail_strays({trial.uuid for trial in trials})
+        self.tell(list(lost.values()))
+
+    def tell(self, trials: Sequence[TrialRecord]) -> None:
+        """Tell the results of finished trials, with a few points of their curves."""
+        if not trials:
+            return
+        stage = self._open()
+        curves = repository.mean_accuracies(self._database, [trial.id for trial in trials])
+        for trial in trials:
+            curve = curves.get(trial.id, {})
+            attributes = {
+                "validation_loss": trial.validation_loss,
+                "train_accuracy": trial.train_accuracy,
+                "seconds": trial.seconds,
+            }
+            if trial.replicates > 1:
+                attributes["replicates"] = trial.replicates
+            stage.finish(
+                self._numbers[trial.uuid],
+                trial.state,  # type: ignore[arg-type]  # finished, so neither planned nor running
+                trial.validation_accuracy,
+                attributes=attributes,
+                curve={epoch: curve[epoch] for epoch in thinned(list(curve))},
+            )
+        repository.mark_told(self._database, [trial.uuid for trial in trials])
+
+    def wishes(self) -> "list[Wish]":
+        """Return the trials that somebody enqueued in Optuna's study, by number."""
+        self._begun = True
+        return self._open().wishes()
+
+    def promise(self, number: int, uuid: str) -> None:
+        """Have a trial that was enqueued be the one of ours with that UUID."""
+        self._open().promise(number, uuid)
+
+    def refuse(self, number: int, reason: str) -> None:
+        """Fail a trial that was enqueued, and say why."""
+        self._open().refuse(number, reason)
+
+    def close(self) -> None:
+        """Close Optuna's connections, if there are any."""
+        if self._optuna is not None:
+            self._optuna.close()
+            self._optuna = None
+
+    def __enter__(self) -> "OptunaMirror":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self) -> "OptunaStage":
+        if self._optuna is None:
+            from coarsefine.db.optuna_studies import OptunaStage
+
+            self._optuna = OptunaStage.open(
+                self._database,
+                self._stage.optuna_name or "",
+                {
+                    "uuid": self._stage.uuid,
+                    "study": self._study.name,
+                    "stage": self._stage.name,
+                    "parent": self._stage.parent,
+                    "low": self._stage.low,
+                    "high": self._stage.high,
+                    "reason": self._stage.reason,
+                    "data": self._study.data_name,
+                    "seed": self._study.seed,
+                },
+                begun=self._begun,
+            )
+        return self._optuna
+
+
+def _searched(dimension: Dimension, trials: Sequence[TrialRecord]) -> "Range | Choices":
+    """Return where Optuna is told that a parameter may lie: it wants every value inside."""
+    from coarsefine.db.optuna_studies import Choices, Range
+
+    if not dimension.parameter.numeric:
+        return Choices(tuple(_plain_value(value) for value in dimension.values or ()))
+    values = [trial.params[dimension.name] for trial in trials]
+    if dimension.range is not None:
+        ends = (dimension.range.low, dimension.range.high)
+        values += map(round, ends) if all(isinstance(v, int) for v in values) else ends
+    low, high = min(values), max(values)
+    return Range(low, high, log=low > 0)
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain_value(value) for name, value in params.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    """Return a value as Optuna knows it: hidden layers as text."""
+    return shown(value) if isinstance(value, list | tuple) else value
+
+
+def thinned(epochs: Sequence[int], most: int = CURVE_POINTS) -> list[int]:
+    """Return at most ``most`` of the epochs, evenly spread, the last among them.
+
+    >>> thinned(range(0, 17), 5)
+    [0, 4, 8, 12, 16]
+    """
+    if len(epochs) <= most:
+        return list(epochs)
+    last = len(epochs) - 1
+    return [epochs[round(i * last / (most - 1))] for i in range(most)]

@@ -1,0 +1,1 @@
+"""Spaces: what is searched, and how a search narrows."""

@@ -1,0 +1,317 @@
+"""What a search may vary: any key of a recipe's data, network and training sections.
+
+A parameter is such a key; a dimension is a parameter with the range or the values that a stage
+tries. Named variants are a parameter, too: each stands for several keys at once.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from coarsefine.studies.errors import SpaceError
+from coarsefine.studies.spaces.ranges import LogRange, is_same
+from coarsefine.studies.suggestions import did_you_mean
+
+Value = float | int | str | bool | tuple[int, ...]
+Kind = Literal["real", "whole", "size", "widths", "choice", "variant"]
+
+VARIANT = "variant"
+# What the names of parameters begin with that only a trainer of the user's knows.
+OWN = "params."
+# On a log scale 0 lies infinitely far away, but no penalty and no momentum are worth trying.
+_ZERO_ALLOWED = {"lambda", "momentum"}
+_SYMBOLS = {
+    "lambda": "λ",
+    "eta": "η",
+    "eta_min": "η min",
+    "eta_max": "η max",
+    "momentum": "μ",
+    "sigma": "σ",
+    "ns": "n_s",
+    "train": "training samples",
+    "validation": "validation samples",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A key of the recipe that a search can vary.
+
+    Attributes:
+        name: What it is called in trials and tables: the key without its section.
+        key: The recipe's key, as in ``training.lambda``; ``variant`` for named variants.
+        kind: What its values are. Sizes are counts or fractions, widths those of hidden layers.
+    """
+
+    name: str
+    key: str
+    kind: Kind
+
+    @property
+    def symbol(self) -> str:
+        """Return its letter, or its name in words."""
+        return _SYMBOLS.get(self.name, self.name.removeprefix(OWN).replace("_", " "))
+
+    @property
+    def numeric(self) -> bool:
+        """Return whether its values have an order."""
+        return self.kind in {"real", "whole", "size"}
+
+    @property
+    def zero_allowed(self) -> bool:
+        """Return whether 0 is one of its values."""
+        return self.name in _ZERO_ALLOWED or self.name.startswith(OWN)
+
+    def parse(self, text: str) -> Value:
+        """Return the value that is written on a command line.
+
+        Raises:
+            SpaceError: If it is none.
+
+        >>> parameter("hidden").parse("59-59"), parameter("batch_size").parse("100")
+        ((59, 59), 100)
+        """
+        text = text.strip()
+        try:
+            if self.kind == "real":
+                return self.checked(float(text))
+            if self.kind == "whole":
+                return self.checked(int(text))
+            if self.kind == "size":
+                return self.checked(float(text) if "." in text or "e" in text else int(text))
+            if self.kind == "widths":
+                none = text.lower() in {"", "none"}
+                return () if none else tuple(int(width) for width in text.split("-"))
+        except ValueError as error:
+            if isinstance(error, SpaceError):
+                raise
+            raise SpaceError(f"{self._rule()}, got {text!r}") from None
+        return {"true": True, "false": False}.get(text.lower(), text)
+
+    def checked(self, value: Any) -> Value:
+        """Return a value as trials have it.
+
+        Raises:
+            SpaceError: If it cannot be one; what else the recipe asks of it is for the recipe.
+        """
+        if isinstance(value, list):
+            value = tuple(value)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if self.numeric and not number:
+            raise SpaceError(f"{self._rule()}, got {value!r}")
+        if self.kind == "real":
+            value = float(value) + 0.0  # no -0.0
+            least = value >= 0 if self.zero_allowed else value > 0
+            if not (math.isfinite(value) and least):
+                raise SpaceError(f"{self._rule()}, got {value:g}")
+        if self.kind == "size" and not (value >= 1 if isinstance(value, int) else 0 < value < 1):
+            raise SpaceError(f"{self._rule()}, got {value!r}")
+        if self.kind == "whole":
+            if value != int(value) or value < 1:
+                raise SpaceError(f"{self._rule()}, got {value!r}")
+            value = int(value)
+        if self.kind == "widths" and isinstance(value, int):
+            value = (value,)
+        return value  # type: ignore[no-any-return]  # checked above, or by the recipe
+
+    def _rule(self) -> str:
+        zero = ">= 0" if self.zero_allowed else "> 0"
+        rules = {
+            "real": f"values of {self.name} must be finite and {zero}",
+            "whole": f"values of {self.name} must be whole numbers >= 1",
+            "size": f"values of {self.name} must be counts >= 1 or fractions between 0 and 1",
+            "widths": "hidden layers must be widths joined by -, as in 64 or 59-59, or none",
+        }
+        return rules.get(self.kind, f"values of {self.name} must be choices")
+
+
+# By section, so that no start of the program has to make the recipe's models. A data set is
+# another study, and its column of labels comes with it.
+_KEYS: Final[dict[str, dict[str, Kind]]] = {
+    "training": {
+        "lambda": "real",
+        "eta": "real",
+        "eta_min": "real",
+        "eta_max": "real",
+        "momentum": "real",
+        "step_factor": "real",
+        "step_every": "whole",
+        "ns": "whole",
+        "batch_size": "whole",
+        "epochs": "whole",
+        "cycles": "whole",
+        "evaluations": "whole",
+        "patience": "whole",
+        "stop_rule": "choice",
+        "diverged_at": "real",
+        "loss": "choice",
+        "optimizer": "choice",
+        "schedule": "choice",
+        "shuffle": "choice",
+        "drop_last": "choice",
+        "score": "choice",
+        "running": "choice",
+        "precision": "choice",
+    },
+    "network": {
+        "hidden": "widths",
+        "activation": "choice",
+        "initialisation": "choice",
+        "sigma": "real",
+        "bias": "choice",
+    },
+    "data": {
+        "train": "size",
+        "validation": "size",
+        "split": "choice",
+        "stratified": "choice",
+        "normalisation": "choice",
+    },
+}
+PARAMETERS: Final[dict[str, Parameter]] = {
+    name: Parameter(name, f"{section}.{name}", kind)
+    for section, keys in _KEYS.items()
+    for name, kind in keys.items()
+} | {VARIANT: Parameter(VARIANT, VARIANT, "variant")}
+
+
+def parameter(name: str) -> Parameter:
+    """Return a parameter by its name or its key.
+
+    Raises:
+        SpaceError: If there is none; guesses what was meant.
+    """
+    if name.startswith(OWN):
+        return Parameter(name, name, "real")
+    plain = name.replace("-", "_")
+    found = PARAMETERS.get(plain) or next((p for p in PARAMETERS.values() if p.key == plain), None)
+    if found is None:
+        names = [*PARAMETERS, *(p.key for p in PARAMETERS.values())]
+        raise SpaceError(f"{name!r} is no key that can be searched{did_you_mean(name, names)}")
+    return found
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A parameter and what a stage tries of it: a range, or values given one by one.
+
+    Attributes:
+        variants: What each named variant states, by key; ``None`` but for variants.
+    """
+
+    parameter: Parameter
+    range: LogRange | None = None
+    values: tuple[Value, ...] | None = None
+    variants: Mapping[str, Mapping[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.range is None) == (self.values is None):
+            raise SpaceError(f"{self.name} needs either a range or values")
+        if self.range is not None and not self.parameter.numeric:
+            raise SpaceError(f"{self.name} has no range, only values: name them")
+        if self.values is not None and not self.values:
+            raise SpaceError(f"{self.name} needs at least one value, got none")
+        for i, value in enumerate(self.values or ()):
+            if any(same_value(value, other) for other in (self.values or ())[:i]):
+                raise SpaceError(f"values must differ, got {shown(value)} twice for {self.name}")
+
+    @property
+    def name(self) -> str:
+        """Return the parameter's name."""
+        return self.parameter.name
+
+    def rounded(self, value: float) -> Value:
+        """Return a number of the range as the parameter has it."""
+        return value if self.parameter.kind == "real" else max(1, round(value))
+
+    def grid(self, n: int) -> tuple[Value, ...]:
+        """Return the values given, or ``n`` values evenly spread over the range, each once."""
+        if self.values is not None:
+            return self.values
+        assert self.range is not None  # noqa: S101  # one of both
+        return tuple(dict.fromkeys(self.rounded(value) for value in self.range.grid(n)))
+
+    def statement(self, value: Value) -> dict[str, Any]:
+        """Return what the recipe is to say for a value, by key."""
+        if self.variants is not None:
+            return dict(self.variants[str(value)])
+        return {self.parameter.key: value}
+
+    def with_range(self, searched: LogRange) -> "Dimension":
+        """Return the same parameter over another range."""
+        return replace(self, range=searched, values=None)
+
+
+def same_value(a: Any, b: Any) -> bool:
+    """Return whether two values are the same, up to rounding."""
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return a == b or is_same(a, b)
+    return bool(_plain(a) == _plain(b))
+
+
+def same_point(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Return whether two points have the same values."""
+    return a.keys() == b.keys() and all(same_value(value, b[name]) for name, value in a.items())
+
+
+def shown(value: Any) -> str:
+    """Return a value in words: hidden layers as ``59-59``.
+
+    >>> shown((59, 59)), shown(()), shown(0.001), shown(50_000.0), shown(True)
+    ('59-59', 'none', '0.001', '50000', 'true')
+    """
+    if isinstance(value, list | tuple):
+        return "-".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        # Counts that came as floats stay counts: 50000, not 5e+04.
+        whole = value.is_integer() and 1 <= abs(value) < 1e7
+        return str(int(value)) if whole else f"{value:.4g}"
+    return str(value)
+
+
+def to_json(dimensions: Sequence[Dimension]) -> list[dict[str, Any]]:
+    """Return the dimensions as they are stored with a stage."""
+    return [
+        {
+            "name": d.name,
+            "low": None if d.range is None else d.range.low,
+            "high": None if d.range is None else d.range.high,
+            "values": None if d.values is None else [_plain(value) for value in d.values],
+            "variants": None if d.variants is None else {k: dict(v) for k, v in d.variants.items()},
+        }
+        for d in dimensions
+    ]
+
+
+def from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[Dimension, ...]:
+    """Return the dimensions that ``to_json`` wrote."""
+    return tuple(
+        Dimension(
+            parameter(each["name"]),
+            None if each["low"] is None else LogRange(each["low"], each["high"]),
+            None
+            if each["values"] is None
+            else tuple(tuple(v) if isinstance(v, list) else v for v in each["values"]),
+            each["variants"],
+        )
+        for each in stored
+    )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def to_params(point: Mapping[str, Value]) -> dict[str, Any]:
+    """Return a point as a trial's parameters are stored."""
+    return {name: _plain(value) for name, value in point.items()}
+
+
+def from_params(params: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the point of stored parameters."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in params.items()}

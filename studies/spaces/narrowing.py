@@ -1,0 +1,193 @@
+"""What a search over one or several dimensions looks at next.
+
+One range is narrowed by ``refinement``. Several are narrowed together: around the best points, one
+grid step to either side of them in each dimension.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.results.ranking import TrialState, score_key
+from coarsefine.studies.spaces.dimensions import Dimension, Value, same_value, shown
+from coarsefine.studies.spaces.ranges import LogRange, midpoint, shifted
+from coarsefine.studies.spaces.refinement import (
+    BEYOND_DECADES,
+    WIDEST,
+    WIDEST_OF_SEVERAL,
+    ScoredPoint,
+    refine,
+)
+
+# Of so many points, one is spanned: of a grid of five by five, the best three.
+_SHARE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTrial:
+    """A point that was tried, and what came of it.
+
+    Attributes:
+        params: A value of each dimension.
+        accuracy: Mean validation accuracy, in [0, 1].
+        loss: Mean validation loss.
+    """
+
+    params: Mapping[str, Value]
+    accuracy: float | None
+    loss: float | None
+    state: TrialState = "complete"
+
+    @property
+    def scored(self) -> bool:
+        """Return whether it can be best."""
+        known = self.accuracy is not None and math.isfinite(self.accuracy)
+        return self.state == "complete" and known
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Where to look next, and why.
+
+    Attributes:
+        dimensions: With narrower ranges; values that are no numbers are those of the best point.
+        best: The best point.
+        reason: How the ranges came about, in plain words.
+        warnings: What the user should know, a line each.
+    """
+
+    dimensions: tuple[Dimension, ...]
+    best: Mapping[str, Value]
+    reason: str
+    warnings: tuple[str, ...] = ()
+
+
+def narrowed(dimensions: Sequence[Dimension], trials: Sequence[ScoredTrial]) -> Narrowing:
+    """Return the dimensions that the results leave to be looked at more closely.
+
+    Args:
+        dimensions: What was searched last.
+        trials: All points tried so far, of earlier stages too, in the order of their trials.
+
+    Raises:
+        StudyError: If no trial is complete, or no dimension is a range of numbers.
+    """
+    finished = [trial for trial in trials if trial.scored]
+    if not finished:
+        raise StudyError("a range is narrowed around finished trials, got none that is complete")
+    ranges = [d for d in dimensions if d.parameter.numeric]
+    if not ranges:
+        names = " and ".join(d.name for d in dimensions)
+        raise StudyError(f"a finer search narrows a range of numbers, {names} has none")
+    best = min(finished, key=lambda trial: score_key(trial.accuracy, trial.loss))
+    choices = [d for d in dimensions if not d.parameter.numeric]
+    fixed = {
+        d.name: Dimension(d.parameter, values=(best.params[d.name],), variants=d.variants)
+        for d in choices
+    }
+    alike = [
+        trial
+        for trial in trials
+        if all(same_value(trial.params[name], best.params[name]) for name in fixed)
+    ]
+    if len(ranges) == 1:
+        (dimension,) = ranges
+        points = [
+            ScoredPoint(float(t.params[dimension.name]), t.accuracy, t.loss, t.state)  # type: ignore[arg-type]
+            for t in alike
+        ]
+        window = refine(points, dimension.range)
+        there = {dimension.name: dimension.with_range(window.range)}
+        reason, warnings = window.reason, window.warnings
+    else:
+        there, reason, warnings = _together(ranges, alike, best)
+    kept = "".join(f"; {name} as in the best trial: {shown(best.params[name])}" for name in fixed)
+    return Narrowing(
+        tuple({**there, **fixed}[d.name] for d in dimensions), best.params, reason + kept, warnings
+    )
+
+
+def _together(
+    dimensions: Sequence[Dimension], trials: Sequence[ScoredTrial], best: ScoredTrial
+) -> tuple[dict[str, Dimension], str, tuple[str, ...]]:
+    """Return all ranges narrowed around the best points."""
+    finished = sorted(
+        (trial for trial in trials if trial.scored), key=lambda t: score_key(t.accuracy, t.loss)
+    )
+    chosen = finished[: max(1, min(3, len(finished) // _SHARE))]
+    axes = [_Axis(d, trials, len(dimensions)) for d in dimensions]
+    spans = [axis.window(chosen, best) for axis in axes]
+    words = " and ".join(
+        "(" + ", ".join(f"{d.parameter.symbol} {shown(t.params[d.name])}" for d in dimensions) + ")"
+        for t in chosen
+    )
+    points = "the best point" if len(chosen) == 1 else f"the {len(chosen)} best points"
+    reason = f"{points} {words} and their neighbours"
+    warnings = tuple(
+        f"the best value {shown(best.params[axis.dimension.name])} of "
+        f"{axis.dimension.parameter.symbol} lies on the {edge} edge of {axis.around}: a better one "
+        "may lie beyond"
+        for axis in axes
+        for edge in axis.edges(best)
+    )
+    ranges = {axis.dimension.name: span for axis, span in zip(axes, spans, strict=True)}
+    return {d.name: d.with_range(ranges[d.name]) for d in dimensions}, reason, warnings
+
+
+class _Axis:
+    """One dimension of several, and what was tried of it."""
+
+    def __init__(self, dimension: Dimension, trials: Sequence[ScoredTrial], n_axes: int) -> None:
+        self.dimension = dimension
+        values = [self.value(trial) for trial in trials if self.value(trial) > 0]
+        around = dimension.range or LogRange.spanning(values)
+        if around is None:
+            raise StudyError(f"{dimension.name} needs two values to be narrowed between")
+        self.around = around
+        inside = [v for v in values if around.low / 1.001 <= v <= around.high * 1.001]
+        distinct = len({f"{value:.6g}" for value in inside})
+        per_axis = max(2.0, len(inside) ** (1 / n_axes))
+        # Sampled points have all different values: a grid of as many has fewer.
+        self.is_grid = distinct <= 1.5 * per_axis
+        self.step = around.decades / (max(2.0, distinct if self.is_grid else per_axis) - 1)
+        self.limit = self._diverged_from(trials) if self.is_grid else math.inf
+
+    def value(self, trial: ScoredTrial) -> float:
+        return float(trial.params[self.dimension.name])  # type: ignore[arg-type]
+
+    def edges(self, best: ScoredTrial) -> list[str]:
+        """Return on which edges of the range the best value lies."""
+        at = self.around.position(self.value(best)) * self.around.decades
+        near = 0.25 * self.step
+        lower = ["lower"] if at < near else []
+        beyond = self.limit > self.around.high
+        return lower + (["upper"] if self.around.decades - at < near and beyond else [])
+
+    def window(self, chosen: Sequence[ScoredTrial], best: ScoredTrial) -> LogRange:
+        for points, share in ((chosen, WIDEST_OF_SEVERAL), ([best], WIDEST)):
+            values = [self.value(trial) for trial in points]
+            low, high = self._reach(min(values), max(values), best)
+            if math.log10(high / low) <= share * self.around.decades:
+                return LogRange(low, high)
+        value = self.value(best)
+        half = WIDEST * self.around.decades / 2
+        return LogRange(max(low, shifted(value, -half)), min(high, shifted(value, half)))
+
+    def _reach(self, low: float, high: float, best: ScoredTrial) -> tuple[float, float]:
+        edges = self.edges(best)
+        lowest = shifted(self.around.low, -BEYOND_DECADES) if "lower" in edges else self.around.low
+        highest = shifted(self.around.high, BEYOND_DECADES if "upper" in edges else 0)
+        return (
+            max(lowest, shifted(low, -self.step)) if "lower" not in edges else lowest,
+            min(
+                highest if "upper" in edges else min(shifted(high, self.step), highest), self.limit
+            ),
+        )
+
+    def _diverged_from(self, trials: Sequence[ScoredTrial]) -> float:
+        """Return half-way to the first value at which all trials diverged; infinity if none."""
+        well = [self.value(trial) for trial in trials if trial.scored]
+        bad = sorted({self.value(t) for t in trials if t.state == "diverged"} - set(well))
+        beyond = [value for value in bad if value > max(well)]
+        return midpoint(max(well), beyond[0]) if beyond else math.inf

@@ -1,0 +1,1 @@
+"""The searches that are known by name."""
