@@ -39,7 +39,7 @@ check: $(BIN)/.installed-dev ## style and types
 	$(BIN)/mypy
 
 clean: ## remove the virtual environment and what tools cached
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@if [ "$(PYTHON)" = no-python-3.11 ]; then \

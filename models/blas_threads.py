@@ -1,5 +1,7 @@
 """How many threads BLAS may use."""
 
+import contextlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -30,3 +32,10 @@ def limited_blas(n_threads: int) -> Iterator[None]:
         else:
             with _controller().select(filepath=numpy_blas).limit(limits=1):
                 yield
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use."""
+    with contextlib.suppress(AttributeError):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -47,8 +47,8 @@ def executed(path: Path = NOTEBOOK) -> Any:
 
 def made_with() -> dict[str, Any]:
     """Return what the last digits of results depend on."""
+    from coarsefine.models.blas_threads import n_cores
     from coarsefine.studies.environment import machine, versions
-    from coarsefine.studies.running.executors import n_cores
 
     return {
         "numpy": versions()["numpy"],

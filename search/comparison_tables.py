@@ -17,8 +17,7 @@ from coarsefine.search.words import percent, value
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.comparison import Compared
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
 def comparison_table(console: Console, ranking: "Ranking", rows: "Sequence[Compared]") -> Table:

@@ -7,7 +7,7 @@ from coarsefine.search.export import of_one_kind
 
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import Ranking
 
 _MEASURED: Final = (
     "train_loss",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from coarsefine.search.export_tables import Table
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import Ranking
 
 # What LaTeX takes for something else.
 _TEX: Final = str.maketrans(
@@ -56,7 +56,7 @@ def format_of(file: Path | None, name: str | None) -> str:
     Raises:
         UsageError: If it is none of ours.
     """
-    from coarsefine.studies.suggestions import did_you_mean
+    from coarsefine.studies.errors import did_you_mean
 
     known = ", ".join(FORMATS)
     if name is not None:

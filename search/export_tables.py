@@ -11,7 +11,7 @@ from coarsefine.search.export_columns import Column, searched
 
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import Ranking
 
 # Columns without whose marks and intervals their legend would say nothing.
 _EXPLAINED: Final = {"tied", "interval_low", "interval_high", "standard_deviation", "reused"}
@@ -125,7 +125,7 @@ class Selection:
 
 def _known(table: Table, option: str, word: str) -> str:
     """Return the column that is named, in any case and with any dashes."""
-    from coarsefine.studies.suggestions import did_you_mean
+    from coarsefine.studies.errors import did_you_mean
 
     name = word.strip().lower().replace("-", "_").replace(" ", "_")
     if name not in table.cells:

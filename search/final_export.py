@@ -11,7 +11,7 @@ from coarsefine.search.hints import command as typed
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import TestOpeningRecord
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import Ranking
 
 
 def openings(database: "Database", ranking: "Ranking") -> "list[TestOpeningRecord]":

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from coarsefine.models.gradient_check import ParameterCheck
     from coarsefine.models.parameter_count import LayerCount
     from coarsefine.studies.checks.network import NetworkCheck
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 Row = TypeVar("Row")
 

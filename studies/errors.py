@@ -1,5 +1,7 @@
 """The errors a user can cause on this floor."""
 
+import difflib
+from collections.abc import Collection
 from typing import ClassVar
 
 
@@ -30,3 +32,13 @@ class StudyNameError(StudyError):
     """A name for a new study that would not be seen as it is."""
 
     exit_status = 2
+
+
+def did_you_mean(word: str, words: Collection[str]) -> str:
+    """Return ``; did you mean …?`` for the name that is close to ``word``, else nothing.
+
+    >>> did_you_mean("sigmiod", ["relu", "sigmoid"])
+    '; did you mean sigmoid?'
+    """
+    close = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""

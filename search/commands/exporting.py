@@ -112,7 +112,7 @@ class ExportOptions:
             UsageError: If there is none of that name.
         """
         from coarsefine.search.export_tables import TABLES
-        from coarsefine.studies.suggestions import did_you_mean
+        from coarsefine.studies.errors import did_you_mean
 
         named = "curves" if self.curves else "ranking"
         if self.curves and self.what not in {None, "curves"}:

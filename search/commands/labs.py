@@ -22,7 +22,7 @@ from coarsefine.search.options import (
 if TYPE_CHECKING:
     from coarsefine.search.progress import Watch
     from coarsefine.studies.labs.files import Lab, Part
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import Ranking
     from coarsefine.studies.running.final_test import FinalTest
     from coarsefine.studies.running.resources import Means
 
@@ -185,7 +185,7 @@ class _Asked:
 
 
 def _chosen(lab: "Lab", names: list[str] | None) -> "list[Part]":
-    from coarsefine.studies.suggestions import did_you_mean
+    from coarsefine.studies.errors import did_you_mean
 
     known = {part.name: part for part in lab.parts}
     for name in names or ():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import EpochRecord, StudyRecord, StudySummary, TestOpeningRecord
     from coarsefine.studies.recipes.recipe import Recipe
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import Ranking
 
 CURVE_POINTS = 6
 

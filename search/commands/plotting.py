@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
     from coarsefine.search.figures.curves import Against
     from coarsefine.search.figures.kinds import Subject
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 FIGURE = "Figure"
 
@@ -150,7 +149,7 @@ def _asked(database: "Database", what: PlotOptions) -> tuple[str | None, list[st
     """Return the study and the kinds that are named, in any order."""
     from coarsefine.db import repository
     from coarsefine.search.figures.kinds import KINDS
-    from coarsefine.studies.suggestions import did_you_mean
+    from coarsefine.studies.errors import did_you_mean
 
     plain = {word: word.lower().replace("_", "-") for word in what.names or ()}
     kinds = list(dict.fromkeys(kind for kind in plain.values() if kind in KINDS))
@@ -182,7 +181,7 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
 
 def _against(text: str | None) -> "Against":
     from coarsefine.search.figures.curves import AGAINST
-    from coarsefine.studies.suggestions import did_you_mean
+    from coarsefine.studies.errors import did_you_mean
 
     for against in AGAINST:
         if text is None or text == against:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.studies.results.comparison import Compared
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import Ranking
 
 
 # Nobody reads more in a terminal, and tables of thousands take long to lay out.

@@ -8,8 +8,7 @@ from typing import Final
 
 from coarsefine.search.dashboard.sheets import Sheet
 from coarsefine.search.errors import FigureError
-from coarsefine.studies.results.ranking import RankedTrial
-from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 KEPT: Final = 200
 """Figures that are kept, the last used ones: some 100 kB each."""

@@ -7,8 +7,7 @@ from typing import Any, Final
 from coarsefine.db import repository
 from coarsefine.search.dashboard.sheets import Sheet, point
 from coarsefine.search.words import percent, value
-from coarsefine.studies.results.ranking import RankedTrial
-from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 MOST_POINTS: Final = 1_000
 """The best of more are drawn: a page with thousands of marks is slow."""

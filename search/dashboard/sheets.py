@@ -12,8 +12,8 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StageRecord, StudySummary, TestOpeningRecord
 from coarsefine.search.words import value
-from coarsefine.studies.results.ranking import RankedTrial
-from coarsefine.studies.results.reading import Ranking, read_ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.reading import read_ranking
 
 _PATIENCE: Final = 5.0
 """A study that changes all the time is read again after so many times what reading takes."""

@@ -40,8 +40,7 @@ from coarsefine.search.words import value
 
 if TYPE_CHECKING:
     from coarsefine.db.records import RunRecord
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 MOST: Final = 60
 _ROW: Final = 0.26

@@ -33,7 +33,7 @@ from coarsefine.search.words import counted, percent
 if TYPE_CHECKING:
     from coarsefine.db.records import EpochRecord
     from coarsefine.studies.results.curves import TrialCurves
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import Ranking
 
 Against = Literal["epochs", "updates"]
 AGAINST: Final[tuple[Against, ...]] = ("epochs", "updates")

@@ -45,8 +45,7 @@ from coarsefine.search.figures.trials import (
 from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 # A stage is drawn as cells if so many of the crossings of its values were tried.
 _FILLED: Final = 0.5

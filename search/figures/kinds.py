@@ -22,8 +22,7 @@ from coarsefine.search.hints import command as typed
 
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
 @dataclass(frozen=True, slots=True)

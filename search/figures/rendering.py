@@ -22,7 +22,7 @@ def format_of(file: Path | None, name: str | None) -> str:
     Raises:
         UsageError: If it is none of ours.
     """
-    from coarsefine.studies.suggestions import did_you_mean
+    from coarsefine.studies.errors import did_you_mean
 
     if name is not None:
         found = name.lower().removeprefix(".")

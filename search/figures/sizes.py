@@ -20,8 +20,7 @@ from coarsefine.search.figures.trials import (
 
 if TYPE_CHECKING:
     from coarsefine.db.records import RunRecord, StudyRecord
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 _SIZE: Final = "train"
 

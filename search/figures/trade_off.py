@@ -40,8 +40,7 @@ from coarsefine.search.figures.trials import (
 
 if TYPE_CHECKING:
     from coarsefine.db.records import RunRecord
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 _BATCH: Final = "batch_size"
 # More points than these are not all named.

@@ -11,8 +11,7 @@ from coarsefine.search.figures.style import BLACK, GREY, YELLOW, Mark, mark, pla
 from coarsefine.search.words import counted, percent, value
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 # More marks than these are drawn as pixels in files that are otherwise made of lines, and smaller.
 MANY: Final = 300

@@ -32,8 +32,7 @@ from coarsefine.search.figures.trials import (
 from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 Windows = Mapping[str, Mapping[str, tuple[float, float]]]
 # Where all accuracies span this many times what the better half does, it has a panel of its own.

@@ -16,7 +16,7 @@ from coarsefine.search.words import counted, percent
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.first_layer import FirstLayer
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import Ranking
 
 Image = npt.NDArray[np.float64]
 

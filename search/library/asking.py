@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from coarsefine.search.library.settings import plain
-from coarsefine.studies.errors import SpaceError, StudyError
-from coarsefine.studies.suggestions import did_you_mean
+from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
 
 if TYPE_CHECKING:
     from coarsefine.studies.planning.stages import StageRequest

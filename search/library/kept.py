@@ -146,8 +146,8 @@ def kind_of(name: str) -> "SearchKind":
     Raises:
         StudyError: If there is none; guesses what was meant.
     """
+    from coarsefine.studies.errors import did_you_mean
     from coarsefine.studies.spaces.searches.registry import SEARCHES
-    from coarsefine.studies.suggestions import did_you_mean
 
     plain = name.replace("_", "-")
     if plain in SEARCHES:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.checks.range_test import Found as RangeFound
     from coarsefine.studies.results.comparison import Compared
     from coarsefine.studies.results.ranking import RankedTrial, StageSummary
-    from coarsefine.studies.results.reading import Ranking as Found
+    from coarsefine.studies.results.ranking import Ranking as Found
     from coarsefine.studies.results.side_by_side import SideBySide
     from coarsefine.studies.running.final_test import FinalTest
 

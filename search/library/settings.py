@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict, TypeVar
 
-from coarsefine.studies.suggestions import did_you_mean
+from coarsefine.studies.errors import did_you_mean
 
 Size = int | float
 

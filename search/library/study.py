@@ -375,7 +375,7 @@ class Study:
         """
         from coarsefine.search.figures.curves import AGAINST
         from coarsefine.search.figures.kinds import KINDS
-        from coarsefine.studies.suggestions import did_you_mean
+        from coarsefine.studies.errors import did_you_mean
 
         name = kind.lower().replace("_", "-")
         with as_study_errors():

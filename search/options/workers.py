@@ -77,7 +77,7 @@ class JobsOptions:
     @property
     def n_jobs(self) -> int:
         """Return how many workers there may be on this machine."""
-        from coarsefine.studies.running.executors import n_cores
+        from coarsefine.models.blas_threads import n_cores
 
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"--jobs must be >= 1, got {self.jobs}")

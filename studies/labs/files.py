@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from coarsefine.db.open_files import is_open
-from coarsefine.studies.errors import RecipeError, SpaceError
+from coarsefine.studies.errors import RecipeError, SpaceError, did_you_mean
 from coarsefine.studies.planning.stages import StageRequest
 from coarsefine.studies.recipes.messages import ContradictionError, explained, literal
 from coarsefine.studies.recipes.recipe import Recipe, flat, recipe_of
@@ -22,7 +22,6 @@ from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.grids import cumulative, one_at_a_time, variants_of
 from coarsefine.studies.spaces.searches.registry import SEARCHES
-from coarsefine.studies.suggestions import did_you_mean
 
 # Of searches that are none of the registry: what they vary is theirs.
 RUN = "run"

@@ -18,7 +18,7 @@ from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import QueueRecord
 from coarsefine.models.data.catalogue import CATALOGUE, FILE_ENDINGS, meaning, unknown_name
 from coarsefine.models.errors import DataError
-from coarsefine.studies.errors import RecipeError, StudyError
+from coarsefine.studies.errors import RecipeError, StudyError, did_you_mean
 from coarsefine.studies.labs.files import Lab, Part, kind_of, lab_of, lab_text, request_of
 from coarsefine.studies.planning.runs import recipe_at
 from coarsefine.studies.planning.stages import (
@@ -34,7 +34,6 @@ from coarsefine.studies.running.search import same_recipe
 from coarsefine.studies.spaces.dimensions import VARIANT
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.registry import SEARCHES
-from coarsefine.studies.suggestions import did_you_mean
 
 # A lab of a page or two; MySQL keeps no more than 64 kB in a text.
 MOST_BYTES = 60_000

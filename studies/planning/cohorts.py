@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from coarsefine.models.blas_threads import limited_blas
+from coarsefine.models.blas_threads import limited_blas, n_cores
 from coarsefine.models.cohort import CohortPlan, initial_state
 from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 from coarsefine.models.training import train
-from coarsefine.studies.running.executors import n_cores
 
 # What an update costs, in seconds, fitted to updates of 3072-50-10, 784-10, 784-64-10 and 64-50-10
 # at batch sizes 1 to 100 with 1 to 64 trials, on a core that multiplies large matrices at 1.6e11

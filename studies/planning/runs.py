@@ -21,10 +21,10 @@ from coarsefine.db.records import (
     RunRecord,
     RunUpdate,
     StageRecord,
-    TrialState,
     TrialUpdate,
     new_uuid,
 )
+from coarsefine.models.blas_threads import n_cores
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.spec import DataSpec, SplitSpec
@@ -40,8 +40,8 @@ from coarsefine.studies.recipes.specs import (
     to_data_spec,
     to_specs,
 )
-from coarsefine.studies.running.executors import n_cores
 from coarsefine.studies.spaces.dimensions import Dimension, Value, shown, to_params
+from coarsefine.studies.states import TrialState
 
 Prepare = Callable[[DataSpec], PreparedData]
 

@@ -9,7 +9,7 @@ from typing import Any
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StageRecord, StudyRecord, TrialRecord
-from coarsefine.studies.errors import SpaceError, StudyError
+from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
 from coarsefine.studies.planning.pruning import PRUNERS
 from coarsefine.studies.planning.runs import Manner
 from coarsefine.studies.spaces.dimensions import (
@@ -28,7 +28,6 @@ from coarsefine.studies.spaces.ranges import LogRange, is_same
 from coarsefine.studies.spaces.refinement import fine_grid
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.registry import SEARCHES
-from coarsefine.studies.suggestions import did_you_mean
 
 COARSE, FINE, FINER = "coarse", "fine", "finer"
 # Of searches that have one stage only.

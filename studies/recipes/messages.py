@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from coarsefine.studies.suggestions import did_you_mean
+from coarsefine.studies.errors import did_you_mean
 
 _BOUNDS = {
     "greater_than": (">", "gt"),

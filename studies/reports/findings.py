@@ -24,8 +24,7 @@ from coarsefine.studies.reports.source import (
     percent,
 )
 from coarsefine.studies.results.notes.marks import is_hand_picked, legend, on_test
-from coarsefine.studies.results.ranking import RankedTrial, StageSummary
-from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking, StageSummary
 from coarsefine.studies.results.statistics import wilson
 from coarsefine.studies.spaces.dimensions import shown
 

@@ -40,8 +40,8 @@ from coarsefine.studies.reports.source import (
     times,
 )
 from coarsefine.studies.results.notes.marks import is_hand_picked
-from coarsefine.studies.results.ranking import RankedTrial
-from coarsefine.studies.results.reading import Ranking, read_ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.statistics import wilson
 
 

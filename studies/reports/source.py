@@ -10,8 +10,7 @@ from coarsefine.db.records import RunRecord, StudyRecord, TestOpeningRecord, Tes
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.lengths import resolve
 from coarsefine.studies.recipes.recipe import Recipe
-from coarsefine.studies.results.ranking import RankedTrial
-from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.spaces.dimensions import shown
 
 

@@ -11,8 +11,7 @@ from statistics import fmean
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord, RunRecord
-from coarsefine.studies.results.ranking import RankedTrial
-from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
 @dataclass(frozen=True, slots=True)

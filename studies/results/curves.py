@@ -14,8 +14,7 @@ from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.schedules import SCHEDULES
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.cohorts import plan_from_json
-from coarsefine.studies.results.ranking import RankedTrial
-from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 # With more updates than this, η is given at so many of them, and wherever it turns or steps.
 _MOST = 2_000

@@ -10,8 +10,7 @@ from coarsefine.db.engine import Database
 from coarsefine.models.cohort import state_from_bytes
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.results.curves import read_runs
-from coarsefine.studies.results.ranking import RankedTrial
-from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
-"""Which trial counts as best, and the shape in which a ranking leaves the program."""
+"""A ranking: which trial counts as best, and the shape in which it leaves the program."""
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from functools import cached_property
+from typing import Any, NamedTuple
 
+from coarsefine.db.records import StudyRecord
 from coarsefine.studies.results.statistics import (
     CONFIDENCE,
     Comparison,
@@ -12,11 +14,10 @@ from coarsefine.studies.results.statistics import (
     Measured,
     compare,
 )
+from coarsefine.studies.spaces.dimensions import PARAMETERS
+from coarsefine.studies.spaces.searches.registry import SEARCHES
+from coarsefine.studies.states import STATES, TrialState, score_key
 
-TrialState = Literal["complete", "diverged", "pruned", "failed", "running", "planned"]
-
-# The order in which states are listed.
-STATES: tuple[str, ...] = get_args(TrialState)
 _STATE = {state: place for place, state in enumerate(STATES)}
 
 
@@ -97,9 +98,75 @@ class StageSummary:
     dimensions: Sequence[Mapping[str, Any]] = ()
 
 
-def score_key(accuracy: float | None, loss: float | None) -> tuple[float, float]:
-    """Return what complete trials are sorted by, best first; unknown scores come last."""
-    return (-_or(accuracy, -math.inf), _or(loss, math.inf))
+@dataclass(frozen=True)
+class Ranking:
+    """A study with its stages, and its trials, best first.
+
+    Attributes:
+        comparison: How trials were compared with the best; ``None`` if there is nothing to compare.
+        notes: What the ranking should not be read without, in plain sentences.
+    """
+
+    study: StudyRecord
+    stages: tuple[StageSummary, ...]
+    trials: tuple[RankedTrial, ...]
+    comparison: Comparison | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> RankedTrial | None:
+        """Return the first in the ranking, ``None`` if no trial is complete."""
+        return self.trials[0] if self.trials and self.trials[0].rank == 1 else None
+
+    @property
+    def n_validation(self) -> int:
+        """Return how many validation samples accuracies were measured on; 0 if not known."""
+        return int(self.study.data.get("n_validation", 0))
+
+    @property
+    def score(self) -> str:
+        """Return which epoch of a trial all its measures are of: the ``final`` or the ``best``."""
+        return str(self.study.recipe["training"].get("score", "final"))
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Return the names of what was searched, each once."""
+        return tuple(dict.fromkeys(name for trial in self.trials for name in trial.params))
+
+    @cached_property
+    def numeric_parameter(self) -> str | None:
+        """Return what was searched, if it is one parameter and its values are numbers."""
+        found = {name for trial in self.trials for name in trial.params}
+        if len(found) != 1:
+            return None
+        (name,) = found
+        kinds = {type(trial.params[name]) for trial in self.trials}
+        return name if kinds <= {int, float} else None
+
+    @property
+    def refines(self) -> bool:
+        """Return whether the search goes from coarse to fine; else it is one grid of values."""
+        kind = SEARCHES.get(self.study.search)
+        if kind is not None:
+            return kind.refines
+        return any(each["values"] is None for stage in self.stages for each in stage.dimensions)
+
+    def symbol(self, name: str) -> str:
+        """Return a parameter's letter, or its name in words."""
+        return PARAMETERS[name].symbol if name in PARAMETERS else name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``rank --json`` prints."""
+        return ranking_json(
+            study=self.study.name,
+            data=self.study.data_name,
+            seed=self.study.seed,
+            score=self.score,
+            stages=self.stages,
+            trials=self.trials,
+            comparison=self.comparison,
+            notes=self.notes,
+        )
 
 
 def rank_trials(
@@ -253,11 +320,6 @@ def ranking_json(
         else {"confidence": CONFIDENCE, **asdict(comparison)},
         "notes": list(notes),
     }
-
-
-def _or(value: float | None, missing: float) -> float:
-    # NaN compares with nothing, so a sort with it in is in no order.
-    return missing if value is None or math.isnan(value) else value
 
 
 def _number(value: float | int | None) -> float | int | None:

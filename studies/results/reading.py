@@ -4,99 +4,24 @@ Imports neither Optuna nor the trainer: a ranking of thousands of trials should 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StageRecord, StudyRecord
-from coarsefine.studies.errors import StudyError
+from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.marks import looks_unpenalised, notes, on_penalty
 from coarsefine.studies.results.ranking import (
     RankedTrial,
+    Ranking,
     StageSummary,
     judged,
     rank_trials,
-    ranking_json,
 )
-from coarsefine.studies.results.statistics import Comparison
 from coarsefine.studies.spaces.dimensions import PARAMETERS, parameter
 from coarsefine.studies.spaces.ranges import LogRange
-from coarsefine.studies.spaces.searches.registry import SEARCHES
-from coarsefine.studies.suggestions import did_you_mean
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """A study with its stages, and its trials, best first.
-
-    Attributes:
-        comparison: How trials were compared with the best; ``None`` if there is nothing to compare.
-        notes: What the ranking should not be read without, in plain sentences.
-    """
-
-    study: StudyRecord
-    stages: tuple[StageSummary, ...]
-    trials: tuple[RankedTrial, ...]
-    comparison: Comparison | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def best(self) -> RankedTrial | None:
-        """Return the first in the ranking, ``None`` if no trial is complete."""
-        return self.trials[0] if self.trials and self.trials[0].rank == 1 else None
-
-    @property
-    def n_validation(self) -> int:
-        """Return how many validation samples accuracies were measured on; 0 if not known."""
-        return int(self.study.data.get("n_validation", 0))
-
-    @property
-    def score(self) -> str:
-        """Return which epoch of a trial all its measures are of: the ``final`` or the ``best``."""
-        return str(self.study.recipe["training"].get("score", "final"))
-
-    @property
-    def searched(self) -> tuple[str, ...]:
-        """Return the names of what was searched, each once."""
-        return tuple(dict.fromkeys(name for trial in self.trials for name in trial.params))
-
-    @cached_property
-    def numeric_parameter(self) -> str | None:
-        """Return what was searched, if it is one parameter and its values are numbers."""
-        found = {name for trial in self.trials for name in trial.params}
-        if len(found) != 1:
-            return None
-        (name,) = found
-        kinds = {type(trial.params[name]) for trial in self.trials}
-        return name if kinds <= {int, float} else None
-
-    @property
-    def refines(self) -> bool:
-        """Return whether the search goes from coarse to fine; else it is one grid of values."""
-        kind = SEARCHES.get(self.study.search)
-        if kind is not None:
-            return kind.refines
-        return any(each["values"] is None for stage in self.stages for each in stage.dimensions)
-
-    def symbol(self, name: str) -> str:
-        """Return a parameter's letter, or its name in words."""
-        return PARAMETERS[name].symbol if name in PARAMETERS else name
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what ``rank --json`` prints."""
-        return ranking_json(
-            study=self.study.name,
-            data=self.study.data_name,
-            seed=self.study.seed,
-            score=self.score,
-            stages=self.stages,
-            trials=self.trials,
-            comparison=self.comparison,
-            notes=self.notes,
-        )
 
 
 def named_study(database: Database, name: str | None, search: str | None = None) -> StudyRecord:

@@ -10,8 +10,8 @@ from coarsefine.db.records import TestOpeningRecord, TestRunRecord
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.recipe import flat, from_json, to_json
 from coarsefine.studies.reports.source import first_result
-from coarsefine.studies.results.ranking import RankedTrial
-from coarsefine.studies.results.reading import Ranking, named_study, read_ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.reading import named_study, read_ranking
 from coarsefine.studies.results.statistics import Interval, wilson
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 

@@ -9,11 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist, fmean, median
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from coarsefine.studies.results.ranking import RankedTrial, StageSummary
-    from coarsefine.studies.results.reading import Ranking
+from typing import Final, Literal, NamedTuple
 
 Interval = tuple[float, float]
 
@@ -23,7 +19,7 @@ CONFIDENCE: Final = 0.95
 # A trial is as noisy as the others unless chance makes it so in one ranking of a hundred.
 _NOISY: Final = 0.01
 # Means that differ by less than this, relatively, differ by rounding.
-_ROUNDING: Final = 1e-12
+ROUNDING: Final = 1e-12
 
 
 class Measured(NamedTuple):
@@ -298,7 +294,7 @@ def compare(
         compared = _binomial(measured, best, n_others, n_samples, least)
     else:
         compared = [(None, None)] * len(measured)
-    ties = [None if d is None or m is None else -d <= m + _ROUNDING for d, m in compared]
+    ties = [None if d is None or m is None else -d <= m + ROUNDING for d, m in compared]
     tied = {trial.point for trial, tie in zip(measured, ties, strict=True) if tie}
     alone = len(tied) < 2
     verdicts = []
@@ -575,80 +571,3 @@ def _noisy_limit(df: int, df_pool: int, n: int) -> float:
     from scipy import special
 
     return float(special.fdtri(df, df_pool, 1 - _NOISY / n))
-
-
-# ------------------------------------------------------------------------------- when to stop
-
-
-def resolution_reached(ranking: "Ranking", stage_name: str) -> str | None:
-    """Return that a finer search of a stage's range would tell luck from luck, in words.
-
-    That is so when the values inside the range, three or more of them from all stages, the best
-    among them, differ by no more than equal ones do by chance (Tukey's range test), and the best
-    does not lie on the edge of all that was searched: beyond it, a better one may lie.
-
-    Returns:
-        ``None`` if it is not so, cannot be known yet, or the search is over anything but one
-        parameter with numbers for values.
-    """
-    from coarsefine.studies.results.notes.marks import overall_window
-
-    stage = next((stage for stage in ranking.stages if stage.name == stage_name), None)
-    name, comparison = ranking.numeric_parameter, ranking.comparison
-    if stage is None or name is None or comparison is None or not ranking.refines:
-        return None
-    inside = _inside(ranking, stage, name)
-    n_values = len({f"{trial.params[name]:.9g}" for trial in inside})
-    if n_values < _FEWEST_EQUAL or not _equal(inside, n_values, comparison):
-        return None
-    window = overall_window(ranking)
-    if window is not None and window.edges:
-        return None
-    accuracies = [t.validation_accuracy for t in inside if t.validation_accuracy is not None]
-    spread = 100 * (max(accuracies) - min(accuracies))
-    return (
-        f"resolution reached: the {n_values} values of {ranking.symbol(name)} from {stage.low:.4g} "
-        f"to {stage.high:.4g} differ by {spread:.2f} points, no more than equal ones do by chance; "
-        f"{comparison.lacking}, not more values, would tell them apart"
-    )
-
-
-# Two values that are tied say little about those between them.
-_FEWEST_EQUAL: Final = 3
-
-
-def _inside(ranking: "Ranking", stage: "StageSummary", name: str) -> list["RankedTrial"]:
-    """Return the complete trials in a stage's range; none if the stage is not finished."""
-    from coarsefine.studies.spaces.ranges import is_same
-
-    unfinished = {"planned", "running"}
-    if any(trial.stage == stage.name and trial.state in unfinished for trial in ranking.trials):
-        return []
-    if stage.low is None or stage.high is None:
-        return []
-    low, high = stage.low, stage.high
-    return [
-        trial
-        for trial in ranking.trials
-        if trial.state == "complete"
-        and (
-            low <= trial.params[name] <= high
-            or is_same(trial.params[name], low)
-            or is_same(trial.params[name], high)
-        )
-    ]
-
-
-def _equal(trials: Sequence["RankedTrial"], n_values: int, comparison: Comparison) -> bool:
-    """Return whether trials, the best among them, may all be equal."""
-    if all(trial.rank != 1 for trial in trials):
-        return False
-    df = math.inf if comparison.df is None else comparison.df
-    # Margins are those of the table, of one against the best; here all are compared with all.
-    wider = range_quantile(n_values, df) / dunnett_quantile(comparison.n_points - 1, df)
-    return all(
-        trial.difference is not None
-        and trial.margin is not None
-        and -trial.difference <= max(1.0, wider) * trial.margin + _ROUNDING
-        for trial in trials
-    )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from coarsefine.db.records import StageRecord, TrialRecord, new_uuid
 from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import ModelError
-from coarsefine.studies.errors import SpaceError, StudyError
+from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
 from coarsefine.studies.planning.runs import Prepare, recipe_at
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.specs import SEARCHABLE, searched_field, to_data_spec, to_specs
@@ -27,7 +27,6 @@ from coarsefine.studies.spaces.dimensions import (
     shown,
 )
 from coarsefine.studies.spaces.ranges import is_same
-from coarsefine.studies.suggestions import did_you_mean
 
 
 class Granted(NamedTuple):

@@ -3,7 +3,6 @@
 import contextlib
 import multiprocessing
 import multiprocessing.connection
-import os
 import signal
 import sys
 import threading
@@ -47,13 +46,6 @@ class Executor(Protocol):
 
     def __exit__(self, *exception: object) -> None:
         """Close."""
-
-
-def n_cores() -> int:
-    """Return how many cores this process may use."""
-    with contextlib.suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def make_executor(n_workers: int) -> Executor:

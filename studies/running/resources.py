@@ -6,12 +6,13 @@ from pathlib import Path
 
 from coarsefine.db.engine import Database
 from coarsefine.db.open_files import is_open
+from coarsefine.models.blas_threads import n_cores
 from coarsefine.models.data import PreparedData, Progress, prepare
 from coarsefine.models.data.spec import DataSpec
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.specs import to_data_spec
-from coarsefine.studies.running.executors import Executor, ProcessExecutor, make_executor, n_cores
+from coarsefine.studies.running.executors import Executor, ProcessExecutor, make_executor
 from coarsefine.studies.running.loop import Observer, Quiet
 
 # Work that is done sooner than a worker process has started is done in this process.

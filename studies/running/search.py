@@ -194,7 +194,7 @@ def auto(
     Raises:
         StudyError: As ``coarse`` and ``fine`` do.
     """
-    from coarsefine.studies.results.statistics import resolution_reached
+    from coarsefine.studies.results.resolution import resolution_reached
 
     outcome = coarse(means, kind, request, name=name, path=path, flags=flags, recipe=recipe)
     following = StageRequest(replicates=request.replicates, fresh=request.fresh)

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from coarsefine.studies.errors import SpaceError
+from coarsefine.studies.errors import SpaceError, did_you_mean
 from coarsefine.studies.spaces.ranges import LogRange, is_same
-from coarsefine.studies.suggestions import did_you_mean
 
 Value = float | int | str | bool | tuple[int, ...]
 Kind = Literal["real", "whole", "size", "widths", "choice", "variant"]

@@ -13,8 +13,8 @@ from itertools import pairwise
 from typing import Literal
 
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.results.ranking import TrialState, score_key
 from coarsefine.studies.spaces.ranges import LogRange, is_same, midpoint, shifted
+from coarsefine.studies.states import TrialState, score_key
 
 Side = Literal["low", "high"]
 

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from coarsefine.studies.running.executors import n_cores
+from coarsefine.models.blas_threads import n_cores
 from tests.faults.crowd import crowd
 from tests.faults.dashboards import INSTALLED
 from tests.faults.scenarios import (

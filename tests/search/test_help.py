@@ -145,7 +145,7 @@ def test_the_page_on_the_command_line_is_current():
 def test_starting_imports_nothing_heavy():
     heavy = ("numpy", "pydantic", "sqlalchemy", "optuna", "pandas", "scipy", "sklearn", "rich")
     code = (
-        "import sys, search.cli\n"
+        "import sys, coarsefine.search.cli\n"
         "coarsefine.search.cli.build()\n"
         f"print([m for m in {heavy} if m in sys.modules])"
     )
@@ -156,7 +156,7 @@ def test_starting_imports_nothing_heavy():
 
 def test_a_command_line_waits_for_its_own_command_alone():
     code = (
-        "import sys, search.cli\n"
+        "import sys, coarsefine.search.cli\n"
         "coarsefine.search.cli.build(['rank', '--json'])\n"
         "print(sorted(m for m in sys.modules if m.startswith('coarsefine.search.commands.')))"
     )

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from coarsefine.search import export
 from coarsefine.search.console import COMMANDS
 from coarsefine.search.words import percent
-from coarsefine.studies.results.ranking import STATES, RankedTrial
-from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.states import STATES
 from tests.search.conftest import QUICK
 
 

@@ -11,15 +11,15 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from coarsefine.studies.results.ranking import RankedTrial, StageSummary, judged, rank_trials
-from coarsefine.studies.results.reading import Ranking
-from coarsefine.studies.results.statistics import (
-    Measured,
-    compare,
-    resolution_reached,
-    student,
-    wilson,
+from coarsefine.studies.results.ranking import (
+    RankedTrial,
+    Ranking,
+    StageSummary,
+    judged,
+    rank_trials,
 )
+from coarsefine.studies.results.resolution import resolution_reached
+from coarsefine.studies.results.statistics import Measured, compare, student, wilson
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.refinement import ScoredPoint, fine_grid, refine
 from tests.studies.made_up import study_record

@@ -10,8 +10,13 @@ from coarsefine.studies.results.notes.marks import (
     on_penalty,
     same_to_all_digits,
 )
-from coarsefine.studies.results.ranking import RankedTrial, StageSummary, judged, rank_trials
-from coarsefine.studies.results.reading import Ranking
+from coarsefine.studies.results.ranking import (
+    RankedTrial,
+    Ranking,
+    StageSummary,
+    judged,
+    rank_trials,
+)
 from tests.studies.made_up import study_record
 
 

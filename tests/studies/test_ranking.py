@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coarsefine.studies.results.ranking import (
-    STATES,
     RankedTrial,
     StageSummary,
     rank_trials,
@@ -19,6 +18,7 @@ from coarsefine.studies.results.ranking import (
     top,
 )
 from coarsefine.studies.results.statistics import Verdict
+from coarsefine.studies.states import STATES
 
 STAGES = ("coarse", "fine")
 # Few different scores, so that ties are common.

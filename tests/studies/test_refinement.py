@@ -12,9 +12,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.results.ranking import RankedTrial, StageSummary, judged, rank_trials
-from coarsefine.studies.results.reading import Ranking
-from coarsefine.studies.results.statistics import resolution_reached
+from coarsefine.studies.results.ranking import (
+    RankedTrial,
+    Ranking,
+    StageSummary,
+    judged,
+    rank_trials,
+)
+from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.spaces import refinement
 from coarsefine.studies.spaces.ranges import LogRange, is_same
 from coarsefine.studies.spaces.refinement import WIDEST, ScoredPoint, Window, fine_grid, refine

@@ -6,8 +6,7 @@ from coarsefine.studies.checks.frameworks.side import (
     Side,
     Task,
 )
-from coarsefine.studies.errors import StudyError
-from coarsefine.studies.suggestions import did_you_mean
+from coarsefine.studies.errors import StudyError, did_you_mean
 
 FRAMEWORKS = ("torch", "sklearn")
 

@@ -14,7 +14,7 @@ from coarsefine.db.records import EpochRecord, RunRecord
 from coarsefine.studies.spaces.dimensions import VARIANT
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import Ranking
 
 # At equal epochs, how many updates are made follows from these.
 _SIZES = {"batch_size", "train"}

@@ -9,16 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.results.statistics import resolution_reached
+from coarsefine.studies.results.resolution import overall_window, resolution_reached
 from coarsefine.studies.spaces.dimensions import from_json, from_params, shown
 from coarsefine.studies.spaces.narrowing import ScoredTrial, narrowed
 from coarsefine.studies.spaces.ranges import LogRange, is_same
-from coarsefine.studies.spaces.refinement import ScoredPoint, Window, refine
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord, TestOpeningRecord
-    from coarsefine.studies.results.ranking import RankedTrial
-    from coarsefine.studies.results.reading import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 # What no network without hidden layers has been seen to reach, and a leak makes it reach.
 LINEAR_CEILINGS: Mapping[str, float] = {"cifar10": 0.44, "mnist": 0.93}
@@ -172,33 +170,6 @@ def _on_ranges(ranking: "Ranking") -> list[str]:
         return list(narrowed(dimensions, trials).warnings)
     except StudyError:
         return []  # no ranges, but values given one by one
-
-
-def overall_window(ranking: "Ranking") -> Window | None:
-    """Return where to look after all stages together; ``None`` if it has nothing to warn of.
-
-    All together: a best value at the end of a fine window has coarse ones beyond it.
-    """
-    name, best = ranking.numeric_parameter, ranking.best
-    if name is None or best is None:
-        return None
-    values = [float(trial.params[name]) for trial in ranking.trials]
-    if len(values) > _MANY and min(values) < float(best.params[name]) < max(values):
-        return None  # to narrow ranges by thousands of values takes long
-    points = [
-        ScoredPoint(value, t.validation_accuracy, t.validation_loss, t.state)
-        for value, t in zip(values, ranking.trials, strict=True)
-    ]
-    ends = [(s.low, s.high) for s in ranking.stages if s.low is not None and s.high is not None]
-    try:
-        searched = LogRange(min(e[0] for e in ends), max(e[1] for e in ends)) if ends else None
-        return refine(points, searched)
-    except StudyError:
-        return None  # nothing is complete yet
-
-
-# So many values are never few.
-_MANY = 100
 
 
 def _badly_spread(ranking: "Ranking") -> list[str]:

@@ -1,0 +1,21 @@
+"""States of a trial, and what complete trials are sorted by."""
+
+import math
+from typing import Final, Literal, get_args
+
+TrialState = Literal["complete", "diverged", "pruned", "failed", "running", "planned"]
+
+STATES: Final[tuple[str, ...]] = get_args(TrialState)
+"""In the order in which rankings list them."""
+
+UNFINISHED: Final = frozenset({"planned", "running"})
+
+
+def score_key(accuracy: float | None, loss: float | None) -> tuple[float, float]:
+    """Return what complete trials are sorted by, best first; unknown scores come last."""
+    return (-_or(accuracy, -math.inf), _or(loss, math.inf))
+
+
+def _or(value: float | None, missing: float) -> float:
+    # NaN compares with nothing, so a sort with it in is in no order.
+    return missing if value is None or math.isnan(value) else value
