@@ -8,19 +8,20 @@ from setuptools import find_packages, setup
 
 FLOORS = ("search", "studies", "models", "db")
 
-setup(
-    packages=[
-        "coarsefine",
-        "search",
-        *(
-            f"coarsefine.{package}"
-            for floor in FLOORS
-            for package in (floor, *(f"{floor}.{inner}" for inner in find_packages(floor)))
-        ),
-    ],
-    package_dir={
-        "coarsefine": "coarsefine",
-        "search": "coarsefine/launcher",
-        **{f"coarsefine.{floor}": floor for floor in FLOORS},
-    },
-)
+if __name__ == "__main__":
+    setup(
+        packages=[
+            "coarsefine",
+            "search",
+            *(
+                f"coarsefine.{package}"
+                for floor in FLOORS
+                for package in (floor, *(f"{floor}.{inner}" for inner in find_packages(floor)))
+            ),
+        ],
+        package_dir={
+            "coarsefine": "coarsefine",
+            "search": "coarsefine/launcher",
+            **{f"coarsefine.{floor}": floor for floor in FLOORS},
+        },
+    )

@@ -4,9 +4,8 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from coarsefine.db.records import StudyRecord
 from coarsefine.studies.results.statistics import (
     CONFIDENCE,
     Comparison,
@@ -17,6 +16,9 @@ from coarsefine.studies.results.statistics import (
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from coarsefine.studies.states import STATES, TrialState, score_key
+
+if TYPE_CHECKING:
+    from coarsefine.db.records import StudyRecord
 
 _STATE = {state: place for place, state in enumerate(STATES)}
 
@@ -107,7 +109,7 @@ class Ranking:
         notes: What the ranking should not be read without, in plain sentences.
     """
 
-    study: StudyRecord
+    study: "StudyRecord"
     stages: tuple[StageSummary, ...]
     trials: tuple[RankedTrial, ...]
     comparison: Comparison | None = None

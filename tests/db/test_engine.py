@@ -221,8 +221,8 @@ def test_a_reader_cannot_write(path: Path) -> None:
 
 def test_what_a_killed_writer_committed_is_read(path: Path) -> None:
     code = (
-        "import os, sys, engine_module, db.repository as r\n"
-        "database = engine_module.open_database(sys.argv[1], create=True)\n"
+        "import os, sys, coarsefine.db.engine as e, coarsefine.db.repository as r\n"
+        "database = e.open_database(sys.argv[1], create=True)\n"
         "r.set_measurement(database, 'width', 8)\n"
         "os._exit(9)\n"
     )
@@ -273,8 +273,8 @@ def test_a_file_removed_or_replaced_while_in_use_is_noticed(path: Path) -> None:
 def test_opening_a_current_database_imports_neither_alembic_nor_optuna(path: Path) -> None:
     open_database(str(path), create=True).close()
     code = (
-        "import sys, engine_module, db.repository as r\n"
-        "with engine_module.open_database(sys.argv[1], read_only=True) as database:\n"
+        "import sys, coarsefine.db.engine as e, coarsefine.db.repository as r\n"
+        "with e.open_database(sys.argv[1], read_only=True) as database:\n"
         "    r.list_studies(database)\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} &"
         " {'alembic', 'optuna', 'numpy', 'pandas', 'scipy'}))\n"

@@ -119,11 +119,11 @@ def test_a_search_with_progress_elsewhere_says_what_the_command_line_says(search
 
 
 def test_without_progress_notes_go_to_a_logger_and_nowhere_else(own_folder, caplog, capfd):
-    with caplog.at_level(logging.WARNING, "studies"):
+    with caplog.at_level(logging.WARNING, "coarsefine"):
         Study.search("lambda", **SMALL).coarse(values=[1e-4, 1e-2])
         Study().fine(trials=2)
 
-    assert {record.name for record in caplog.records} == {"studies"}
+    assert {record.name for record in caplog.records} == {"coarsefine"}
     assert any("edge" in record.message for record in caplog.records)
     assert capfd.readouterr() == ("", "")
 

@@ -1,6 +1,7 @@
 """What is handed out to run the service with is made of what this program has."""
 
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -51,11 +52,11 @@ def test_the_container_is_made_of_what_there_is():
         for word in line.split()[:-1]
     ]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    setup = runpy.run_path(str(ROOT / "setup.py"), run_name="read")
     extras = re.search(r'"\.\[(.*)\]"', CONTAINER)[1].split(",")
 
     assert all((ROOT / name).exists() for name in copied)
-    assert {package.rstrip("*") for package in packages} <= set(copied)
+    assert {"setup.py", "coarsefine", *setup["FLOORS"]} <= set(copied)
     assert {project["project"]["readme"], *project["project"]["license-files"]} <= set(copied)
     assert set(extras) <= set(project["project"]["optional-dependencies"])
 

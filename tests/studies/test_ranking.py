@@ -164,7 +164,7 @@ def test_numpy_scalars_become_python_numbers():
 
 
 def test_ranking_needs_no_library():
-    code = "import sys, studies.ranking; print(*sys.modules)"
+    code = "import sys, coarsefine.studies.results.ranking; print(*sys.modules)"
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
