@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from coarsefine.studies.errors import RecipeError
-from coarsefine.studies.recipes.recipe import Recipe, TrainingRecipe
+from coarsefine.studies.recipes.recipe import Recipe, TrainingRecipe, default_batch_size
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,13 @@ def resolve(recipe: Recipe, n_train: int) -> Steps:
     """
     training = recipe.training
     size = training.batch_size
+    warnings: list[str] = []
+    if size > n_train and size == default_batch_size(recipe.data.name):
+        warnings.append(
+            f"the default batch size, {size:,}, is larger than the training set: all its "
+            f"{n_train:,} samples are one batch"
+        )
+        size = n_train
     if size > n_train:
         raise RecipeError(
             f"batch size must be <= the training set's {n_train:,} samples, got {size:,}"
@@ -70,7 +77,7 @@ def resolve(recipe: Recipe, n_train: int) -> Steps:
             _length(recipe, n_updates, per_epoch, half),
             *_early_stopping(training),
         ),
-        warnings=() if whole or n_cycles is None else (_half_done(n_cycles),),
+        warnings=(*warnings, *(() if whole or n_cycles is None else (_half_done(n_cycles),))),
     )
 
 

@@ -61,8 +61,24 @@ def literal(value: Any) -> str:
     return str(value).replace("{", "{{").replace("}", "}}")
 
 
+def exact(value: Any) -> Any:
+    """Return NumPy's numbers and arrays as Python's own; anything else as it is."""
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return type(value)(exact(item) for item in value)
+    return value
+
+
+def whole(value: Any) -> Any:
+    """Return a whole number that is written as 1.0 as 1; anything else as it is."""
+    value = exact(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def checked_size(value: Any) -> int | float:
     """Return ``value`` if it is a count >= 1 or a fraction in (0, 1), as sizes of splits are."""
+    value = whole(value) if exact(value) != 1.0 else exact(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and (value >= 1 if isinstance(value, int) else 0 < value < 1):
         return value  # type: ignore[no-any-return]  # isinstance above, kept in a variable

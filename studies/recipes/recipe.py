@@ -55,13 +55,15 @@ from coarsefine.studies.recipes.messages import (
     checked_params,
     checked_size,
     checked_trainer,
+    exact,
     explained,
     literal,
+    whole,
 )
 
 Stated = dict[str, Any]
 
-Count = Annotated[int, Field(ge=1, le=10**9)]
+Count = Annotated[int, BeforeValidator(whole), Field(ge=1, le=10**9)]
 Size = Annotated[int | float, PlainValidator(checked_size)]
 Rate = Annotated[float, Field(gt=0)]
 Bias = Annotated[BiasName, BeforeValidator(named_bias)]
@@ -116,7 +118,8 @@ class NetworkRecipe(_Section):
     """
 
     hidden: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=10**6, strict=True)], ...], Field(strict=False)
+        tuple[Annotated[int, BeforeValidator(whole), Field(ge=1, le=10**6, strict=True)], ...],
+        Field(strict=False),
     ] = (50,)
     activation: ActivationName = "relu"
     initialisation: InitialisationName = "he"
@@ -224,7 +227,7 @@ class Recipe(_Section):
         params: What it is given beside the recipe's own values.
     """
 
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, BeforeValidator(whole), Field(ge=0, lt=2**63)] = 0
     trainer: Annotated[str, AfterValidator(checked_trainer)] | None = None
     data: DataRecipe = Field(default_factory=lambda: DataRecipe.model_validate({}))
     network: NetworkRecipe = Field(default_factory=lambda: NetworkRecipe.model_validate({}))
@@ -322,6 +325,11 @@ _CHOICES: Stated = {
 def default_recipe(data: str = "digits") -> Recipe:
     """Return the recipe for a data set that no one has said anything else about."""
     return make_recipe(flags={"data.name": data})
+
+
+def default_batch_size(data: str) -> int:
+    """Return the batch size of recipes for a data set that state none."""
+    return default_recipe(data).training.batch_size
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -583,7 +591,7 @@ def _filled(stated: Any, section: str) -> Any:
     """Return what is stated and the defaults that depend on it; refuse what goes not together."""
     if not isinstance(stated, Mapping):
         return stated
-    given = {key: value for key, value in stated.items() if value is not None}
+    given = {key: exact(value) for key, value in stated.items() if value is not None}
     for key, part in _PARTS[section].items():
         choice = given.get(part.choice, _CHOICES[part.choice])
         # A choice that does not exist is an error of its own, and the one to show.

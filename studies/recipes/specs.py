@@ -102,7 +102,7 @@ def to_specs(
             **({} if network.sigma is None else {"sigma": network.sigma}),
         ),
         TrainingSpec(
-            batch_size=training.batch_size,
+            batch_size=steps.batch_size,
             n_updates=steps.n_updates,
             optimizer=training.optimizer,
             schedule=training.schedule,

@@ -1,7 +1,10 @@
 """What goes wrong costs one line, the right exit status, and no file."""
 
 import json
+import os
+import shutil
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +158,58 @@ def test_a_storage_in_the_environment_is_used(search, monkeypatch, own_folder):
     assert len(json.loads(answer.out)["trials"]) == 2
     assert (own_folder / "elsewhere.db").exists()
     assert not (own_folder / "search.db").exists()
+
+
+TABLES = Path(__file__).parents[1] / "models" / "tables"
+
+IN_A_LINE = [
+    ("headerless.csv", "if it is one, use --no-header and --label NUMBER"),
+    ("headerless-pixels.csv --label 0", "if it is one, use --no-header and --label NUMBER"),
+    ("semicolon-decimal-comma.csv", "read them with --decimal ,"),
+    ("bytes.parquet", "got 900 bytes in column 'image'"),
+    ("words.csv", "turn them into numbers with --categorical one-hot"),
+    ("words.csv --categorical one-hot", "with --missing median, indicator or drop"),
+    ("pipe.csv", "must be a regular file, got the pipe or device"),
+    ("~nobody.csv", "existing file, got ~nobody.csv"),
+    ("one.csv --missing mean", "--missing must be one of median, indicator, drop, got 'mean'"),
+]
+
+
+@pytest.mark.parametrize(("line", "part"), IN_A_LINE, ids=[line for line, _ in IN_A_LINE])
+def test_a_table_that_needs_a_setting_is_one_line_that_names_it(search, own_folder, line, part):
+    for file in TABLES.iterdir():
+        shutil.copy(file, own_folder)
+    rows = "male,30,0\nfemale,,1\n" * 20
+    (own_folder / "words.csv").write_text(f"sex,age,label\n{rows}")
+    os.mkfifo(own_folder / "pipe.csv")
+
+    answer = search("lambda", "--coarse", "--data", *line.split())
+
+    assert answer.status in {1, 2}
+    assert part in answer.err
+    assert sum(line.startswith("error: ") for line in answer.err.splitlines()) == 1
+
+
+READ = [
+    "headerless.csv --no-header --label -1",
+    "semicolon-decimal-comma.csv --decimal ,",
+    "words.csv --categorical one-hot --missing indicator",
+    "six-rows.csv",
+    "~plain.csv",
+]
+
+
+@pytest.mark.parametrize("line", READ)
+def test_a_table_is_searched_and_tested_with_its_setting(search, own_folder, line):
+    for file in TABLES.iterdir():
+        shutil.copy(file, own_folder)
+    rows = "male,30,0\nfemale,,1\n" * 20
+    (own_folder / "words.csv").write_text(f"sex,age,label\n{rows}")
+    shutil.copy(TABLES / "labels-from-1.csv", own_folder / "~plain.csv")
+
+    answer = search("lambda", "--coarse", "--trials", "2", "--epochs", "1", "--data", *line.split())
+
+    assert answer.status == 0
+    assert search("test", "--top", "1").status == 0
+    if line == "six-rows.csv":
+        assert "the default batch size, 20, is larger than the training set" in answer.err

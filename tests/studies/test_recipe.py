@@ -1,6 +1,7 @@
 """Recipes: layers, defaults, files, messages, steps and specs."""
 
 import doctest
+import json
 
 import numpy as np
 import pytest
@@ -472,3 +473,49 @@ def test_widths_and_sizes_are_read_as_typed_on_a_command_line():
     for text in ("0", "1.5", "-1", "many", "1.0", "nan"):
         with pytest.raises(RecipeError, match="sizes are a number"):
             parse_size(text)
+
+
+def test_numbers_are_taken_where_they_are_exact():
+    stated = {
+        "seed": np.int64(3),
+        "network.hidden": [np.int64(4), 5.0],
+        "training.cycles": 1.0,
+        "training.batch_size": np.int32(8),
+        "training.eta_max": np.float32(0.5),
+        "data.train": np.int64(50),
+        "data.validation": 20.0,
+    }
+
+    recipe = make_recipe(None, stated)
+
+    assert recipe.network.hidden == (4, 5)
+    assert (recipe.training.cycles, recipe.training.batch_size, recipe.seed) == (1, 8, 3)
+    assert (recipe.data.train, recipe.data.validation) == (50, 20)
+    json.dumps(to_json(recipe))
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"training.cycles": 1.5},
+        {"training.cycles": True},
+        {"training.cycles": "1"},
+        {"data.train": 1.0},
+        {"network.hidden": [4.5]},
+    ],
+)
+def test_numbers_that_are_not_whole_are_refused(stated):
+    with pytest.raises(RecipeError, match="must be a"):
+        make_recipe(None, stated)
+
+
+def test_recipes_without_settings_of_tables_are_stored_as_they_ever_were():
+    stored = to_json(make_recipe(None, {"data.name": "own.csv"}))["data"]
+
+    assert not {"header", "decimal", "categorical", "missing"} & set(stored)
+    flags = {"data.missing": "median", "data.categorical": "one-hot", "data.header": False}
+    recipe = make_recipe(None, {"data.name": "own.csv"} | flags)
+    assert from_json(to_json(recipe)) == recipe
+    assert (
+        to_json(recipe)["data"] | {"missing": "median", "header": False} == to_json(recipe)["data"]
+    )

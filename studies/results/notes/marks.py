@@ -41,8 +41,9 @@ def legend(ranking: "Ranking") -> tuple[str, ...]:
         how = f"on {n_samples:,} validation samples" if n_samples else ""
         if comparison.method == "paired":
             how = f"paired over {comparison.n_replicates} seeds" + (how and f", {how}")
+        margin = _points(min(1.0, comparison.margin))
         lines.append(
-            f"= cannot be told from the best: {how}, up to {_points(comparison.margin)} points of "
+            f"= cannot be told from the best: {how}, up to {margin} points of "
             f"difference may be chance (95 %, {_values(ranking, comparison.n_points)} compared)"
         )
     if replicated:
