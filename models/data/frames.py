@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coarsefine.models.data.files import MAX_BYTES, NOT_DATA, looks_like, reading
+from coarsefine.models.data.files import NOT_DATA, bytes_allowed, looks_like, reading
 from coarsefine.models.data.text import Dialect, bare_names, dialect_of, looks_like_sample
 from coarsefine.models.data.wording import shown, some
 from coarsefine.models.errors import DataError
@@ -165,7 +165,7 @@ def _checked_schema(path: Path, metadata: object, schema: "pa.Schema") -> list[s
 
     n_rows = int(metadata.num_rows)  # type: ignore[attr-defined]  # pyarrow has no types
     n_bytes = 8 * n_rows * len(schema)
-    if n_bytes > MAX_BYTES or n_bytes > 200 * max(path.stat().st_size, 1 << 24):
+    if n_bytes > bytes_allowed(path):
         raise DataError(
             f"{path}: must hold a table that its size bounds, got {n_rows:,} rows of "
             f"{len(schema):,} columns in {path.stat().st_size:,} bytes"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coarsefine.models.data import files
 from coarsefine.models.data.prepared import prepare
 from coarsefine.models.data.sealed import open_test
 from coarsefine.models.data.spec import DataSpec, SplitSpec
@@ -451,3 +452,59 @@ def test_long_cells_and_names_are_cut(tmp_path):
         assert "xxxxx" in line or "nnnnn" in line
         assert "x" * 61 not in line
         assert "n" * 61 not in line
+
+
+# --------------------------------------------------------------------- small files that cost a lot
+
+
+def deflated(name, n_bytes, path):
+    """Write a zip archive whose one file unpacks to so many zeros."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, bytes(n_bytes))
+    return path
+
+
+@pytest.mark.parametrize("ending", [".npz", ".csv"])
+def test_an_archive_is_refused_by_the_size_it_declares(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(files, "_ALWAYS_ALLOWED", 1 << 20)
+    path = deflated("x_train.npy" if ending == ".npz" else "a.csv", 32 << 20, tmp_path / "a")
+    with zipfile.ZipFile(path, "a") as archive:
+        if ending == ".npz":
+            archive.writestr("y_train.npy", b"")
+    path = path.rename(tmp_path / f"own{ending}")
+
+    assert "must unpack to at most" in refused(path)
+    assert "got 33,554,432" in refused(path)
+
+
+def test_a_gzip_file_is_read_no_further_than_its_size_allows(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_ALWAYS_ALLOWED", 1 << 20)
+    path = tmp_path / "own.csv"
+    path.write_bytes(gzip.compress(bytes(64 << 20)))
+
+    assert "must unpack to at most" in refused(path)
+
+
+def test_a_parquet_file_is_refused_by_the_rows_it_declares(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_ALWAYS_ALLOWED", 1 << 20)
+    path = tmp_path / "own.parquet"
+    pd.DataFrame({"a": np.zeros(1 << 20), "label": np.arange(1 << 20) >> 19}).to_parquet(path)
+    assert path.stat().st_size < 1 << 16
+
+    assert "got 1,048,576 rows of 2 columns" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * (20 << 20) + ",label\n1,0\n2,1\n",
+        "a" * 5000 + ",label\n1,0\n2,1\n",
+        "a,label\n1,0\n2," + "b" * (20 << 20) + "\n",
+        "a" * (20 << 20),
+    ],
+    ids=["20 MB column", "5,000 characters", "20 MB class", "no line"],
+)
+def test_names_of_any_length_are_one_short_line(tmp_path, text):
+    path = write(tmp_path, text)
+
+    assert len(refused(path)) < len(str(path)) + 300
