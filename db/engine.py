@@ -200,6 +200,7 @@ def open_database(
     create: bool = False,
     read_only: bool = False,
     older: bool = False,
+    group_writable: bool = False,
     said: Callable[[str], None] | None = None,
 ) -> Database:
     """Return the database at ``url`` with its tables up to date; nothing is written before checks.
@@ -210,6 +211,7 @@ def open_database(
         read_only: For ranking, listing and exporting: never changes anything, works beside a
             driver that writes.
         older: With ``read_only``: open tables of an older version, too, which lack columns.
+        group_writable: Let the group of an SQLite file write it, with its log and its locks.
         said: Hears a line if tables of an older version were brought up to date. Of an SQLite file
             a copy as it was is kept beside it first.
 
@@ -219,7 +221,14 @@ def open_database(
     url = storage_url(url)
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(parsed, create=create, read_only=read_only, older=older, said=said)
+        return _open_sqlite(
+            parsed,
+            create=create,
+            read_only=read_only,
+            older=older,
+            group_writable=group_writable,
+            said=said,
+        )
     return _open_server(parsed, create=create, read_only=read_only, older=older, said=said)
 
 
@@ -227,7 +236,13 @@ def open_database(
 
 
 def _open_sqlite(
-    url: URL, *, create: bool, read_only: bool, older: bool, said: Callable[[str], None] | None
+    url: URL,
+    *,
+    create: bool,
+    read_only: bool,
+    older: bool,
+    group_writable: bool,
+    said: Callable[[str], None] | None,
 ) -> Database:
     name = url.database
     if not name or name == ":memory:" or name.startswith("file:"):
@@ -258,6 +273,8 @@ def _open_sqlite(
     with explained(label):
         if not exists:
             sqlite_files.make(path)
+        if group_writable:
+            sqlite_files.give_to_group(path)
         shared = sqlite_files.share(path, user, writing=not read_only)
         try:
             if not read_only:

@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import Final, Self
 
 import sqlalchemy as sa
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from sqlalchemy.orm import Session
 
+from coarsefine.db import sqlite_files
 from coarsefine.db.engine import Database, explained
 from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.repository.common import now
@@ -39,7 +40,7 @@ class StudyLock:
         self._study_uuid = study_uuid
         self._lock: _FileLock | ServerLock
         if database.path is not None:
-            self._lock = _FileLock(lock_file(database.path, study_uuid))
+            self._lock = _FileLock(file_lock(database.path, study_uuid))
         else:
             self._lock = ServerLock(database.engine, f"study {study_uuid}")
         self._me = (socket.gethostname(), os.getpid(), now())
@@ -129,8 +130,8 @@ class StudyLock:
 class _FileLock:
     """A lock on a file; taken at once or not at all."""
 
-    def __init__(self, path: Path) -> None:
-        self._lock = FileLock(path)
+    def __init__(self, lock: BaseFileLock) -> None:
+        self._lock = lock
 
     def acquire(self) -> bool:
         """Take the lock; return whether it could be had."""
@@ -162,7 +163,21 @@ def tables_lock(database: Database) -> AbstractContextManager[object]:
     """Return the lock for making Optuna's tables, which two processes cannot do at once."""
     if database.path is None:
         return locked_beside(database.engine, "tables")
-    return FileLock(lock_file(database.path, "tables"), timeout=_TABLES_SECONDS)
+    return file_lock(database.path, "tables", timeout=_TABLES_SECONDS)
+
+
+def file_lock(path: Path, name: str, timeout: float = -1) -> BaseFileLock:
+    """Return the lock ``name`` of a database file, which its group may take if it may write that.
+
+    Args:
+        path: The database.
+        name: Of the lock.
+        timeout: How many seconds to wait for it in a ``with`` block; -1 for ever.
+    """
+    place = lock_file(path, name)
+    if sqlite_files.is_of_group(path):
+        return FileLock(place, timeout=timeout, mode=0o660)
+    return FileLock(place, timeout=timeout)
 
 
 def lock_file(path: Path, name: str) -> Path:
@@ -173,6 +188,9 @@ def lock_file(path: Path, name: str) -> Path:
     folder = path.with_name(f".{path.name}.locks")
     try:
         folder.mkdir(exist_ok=True)
+        if sqlite_files.is_of_group(path):
+            with suppress(PermissionError):  # another user of the group made it, and did so
+                sqlite_files.allow_group(folder, 0o070)
     except OSError as error:
         raise StorageError(f"{folder} cannot be made: {error.strerror or error}") from error
     return folder / f"{name}.lock"

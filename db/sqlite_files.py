@@ -5,6 +5,7 @@
 
 import os
 import sqlite3
+import stat
 import threading
 import time
 from contextlib import closing
@@ -123,6 +124,41 @@ def share(path: Path, user: object, *, writing: bool) -> SharedFile:
 def make(path: Path) -> None:
     """Have an empty database where there is no file."""
     sqlite3.connect(_uri(path, "mode=rwc"), uri=True, timeout=BUSY_SECONDS).close()
+
+
+def give_to_group(path: Path) -> None:
+    """Let the group of a file write it: SQLite makes the log and its index with the same rights.
+
+    Raises:
+        StorageError: If that needs another folder, or another user.
+    """
+    folder = path.parent.stat()
+    if folder.st_mode & _OF_FOLDER != _OF_FOLDER:
+        raise StorageError(
+            f"the folder of a database that a group shares must be the group's, too; run: chmod "
+            f"g+rwxs {path.parent}"
+        )
+    try:
+        allow_group(path, 0o060)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be made writable for its group: {error.strerror}; its owner can"
+        ) from error
+
+
+_OF_FOLDER: Final = stat.S_ISGID | stat.S_IRWXG
+
+
+def is_of_group(path: Path) -> bool:
+    """Return whether the group of a file may write it."""
+    return bool(path.stat().st_mode & stat.S_IWGRP)
+
+
+def allow_group(path: Path, rights: int) -> None:
+    """Give rights to the group of a file or folder, if it has not got them."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & rights != rights:
+        path.chmod(mode | rights)
 
 
 def connect(

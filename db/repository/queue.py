@@ -131,7 +131,6 @@ def end_entry(
     *,
     error: str | None = None,
     answers: Sequence[Any] | None = None,
-    counts: bool = False,
 ) -> None:
     """Note how an entry ended that ``entry``'s driver was at, if it still is: nobody is any more.
 
@@ -141,12 +140,11 @@ def end_entry(
         state: ``waiting`` puts it back where it was in the line.
         error: Why it failed.
         answers: What its parts came to; ``None`` leaves them.
-        counts: Whether this was a try, though it goes back in the line.
     """
     values: dict[str, Any] = {"state": state, "to_cancel": False, "error": error, **_NOBODY}
     if state == "waiting":
         # One that runs has begun at least once.
-        values |= {} if counts else {"tries": QueueEntry.tries - 1}
+        values |= {"tries": QueueEntry.tries - 1}
     else:
         values |= {"ended_at": now()}
     if answers is not None:

@@ -1,10 +1,11 @@
 """``serve``, ``submit``, ``queue`` and ``cancel``: searches that are carried out one by one."""
 
+import multiprocessing
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 SERVICE, NETWORK = "Service", "Network"
 # How many entries that have ended `queue` shows.
 RECENT = 10
+# How often a service looks whether it is to end while another process is at an entry.
+_LOOK_SECONDS = 0.2
 # In a log that is kept for weeks, a cohort has a line in so many seconds.
 LOG_SECONDS = 60.0
 
@@ -87,6 +90,15 @@ class ServeOptions:
             "--once",
             help="End when nothing is left that can be done now, with status 1 if an entry had to "
             "wait (default: wait for more).",
+        ),
+    ] = False
+    group_writable: Annotated[
+        bool,
+        option(
+            SERVICE,
+            "--group-writable",
+            help="Let the group of the database's folder write the SQLite file, so that its "
+            "members can submit (default: leave its rights as they are).",
         ),
     ] = False
     no_dashboard: Annotated[
@@ -161,6 +173,13 @@ def serve(service: ServeOptions, storage: StorageOptions, jobs: JobsOptions) -> 
         python -m search serve --storage course.db --files /srv/data
         python -m search serve --once
     """
+    return _served(service, storage, jobs)
+
+
+def _served(
+    service: ServeOptions, storage: StorageOptions, jobs: JobsOptions, only: str | None = None
+) -> int:
+    """Serve the queue, or only the entry of that UUID."""
     from coarsefine.db.engine import open_database
     from coarsefine.models.data.locate import checked_data_dir
     from coarsefine.studies.labs.service import Rules, Service
@@ -172,18 +191,46 @@ def serve(service: ServeOptions, storage: StorageOptions, jobs: JobsOptions) -> 
     named = service.files or [Path.cwd(), *([] if data_dir is None else [data_dir])]
     rules = Rules(tuple(named), service.allow_plugins)
     watch = ServiceLog(quiet=service.quiet)
-    face = _Face(watch, storage)
+    face = _Face(watch, service, storage, jobs)
     with (
         _ended_by_signals(watch) as ended,
         jobs.opened(watch.said) as workers,
-        open_database(storage.url, create=True, said=watch.log) as database,
+        open_database(
+            storage.url, create=True, group_writable=service.group_writable, said=watch.log
+        ) as database,
         _dashboard(service, storage, watch),
     ):
         means = Means(database, data_dir=data_dir, observer=watch, progress=watch, **workers)
-        watch.log(f"serving {database.label}")
-        done = Service(means, rules, face).run(once=service.once)
-        watch.log("ended" if service.once and not ended.is_set() else "ended, as asked to")
+        if only is None:
+            watch.log(f"serving {database.label}")
+        done = Service(means, rules, face, only=only).run(once=service.once)
+        if only is None:
+            watch.log("ended" if service.once and not ended.is_set() else "ended, as asked to")
     return FAILED if service.once and not done and not ended.is_set() else DONE
+
+
+def _apart(service: ServeOptions, storage: StorageOptions, jobs: JobsOptions, only: str) -> None:
+    """Carry out one entry as the main function of a process that ends with its parent."""
+    import os
+    import sys
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+        os._exit(FAILED)
+
+    if hasattr(os, "setsid"):
+        os.setsid()  # Ctrl-C is for the service, which hands it on
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        status = _served(service, storage, jobs, only)
+    except Stopped as stopped:
+        status = stopped.status
+    except (RuntimeError, OSError) as error:
+        ServiceLog().log(f"error: {error}")
+        status = FAILED
+    sys.exit(status)
 
 
 def _check_network(service: ServeOptions) -> None:
@@ -287,7 +334,36 @@ class _Face:
     """What a service shows: lines of a log."""
 
     observer: ServiceLog
+    service: ServeOptions
     storage: StorageOptions
+    jobs: JobsOptions
+
+    def apart(self, entry: "QueueRecord") -> int:
+        alone = replace(
+            self.service,
+            once=True,
+            no_dashboard=True,
+            host=None,
+            port=None,
+            allow_host=None,
+            writable=False,
+        )
+        process = multiprocessing.get_context("spawn").Process(
+            target=_apart, args=(alone, self.storage, self.jobs, entry.uuid)
+        )
+        process.start()
+        told = False
+        try:
+            while process.is_alive():
+                if self.observer.stop_requested and not told:
+                    process.terminate()
+                    told = True
+                process.join(_LOOK_SECONDS)
+        except BaseException:
+            process.kill()
+            process.join()
+            raise
+        return process.pid or 0
 
     def log(self, line: str) -> None:
         self.observer.log(line)

@@ -7,6 +7,7 @@ server's; whether they are there only the server can say.
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ from coarsefine.studies.spaces.searches.registry import SEARCHES
 MOST_BYTES = 60_000
 # Parts have names, too, and all of a study's must fit in 255 characters.
 LONGEST_NAME = 150
-# How often an entry may take its server down without coming any further.
+# How often the database may refuse an entry, and how often an entry may end the process that it is
+# carried out in, without coming any further.
 MOST_TRIES = 3
 
 
@@ -348,18 +350,20 @@ def cancel(database: Database, entry_id: int) -> QueueRecord:
     return entry_of(database, entry_id)
 
 
-def taken(database: Database, skip: Sequence[str] = ()) -> tuple[QueueRecord, StudyLock] | None:
+def taken(
+    database: Database, skip: Sequence[str] = (), only: str | None = None
+) -> tuple[QueueRecord, StudyLock] | None:
     """Return the first entry that is to be carried on, and the lock that it is held by.
 
-    One that a server was killed at comes first: its lock died with the server. One that has taken
-    its server down too often has failed.
+    One that a server was killed at comes first: its lock died with the server.
 
     Args:
         database: Whose queue.
         skip: UUIDs of entries that have to wait a little longer.
+        only: UUID of the one entry that may be taken.
     """
     for entry in repository.queue(database, ("running", "waiting")):
-        if entry.uuid in skip:
+        if entry.uuid in skip or only not in {None, entry.uuid}:
             continue
         lock = StudyLock(database, entry.uuid)
         try:
@@ -383,14 +387,17 @@ def _begun(database: Database, entry: QueueRecord) -> QueueRecord | None:
     if found is not None and entry.to_cancel:
         repository.end_entry(database, found, "cancelled")
         return None
-    if found is not None and entry.tries >= MOST_TRIES:
-        where = entry.progress or "before it came to train anything"
+    return found
+
+
+def fail_killer(database: Database, entry: QueueRecord) -> None:
+    """Have an entry failed that ended its process again and again; nobody else may be at it."""
+    where = entry.progress or "before it came to train anything"
+    with suppress(BusyError), StudyLock(database, entry.uuid):
         repository.end_entry(
             database,
-            found,
+            entry,
             "failed",
-            error=f"the server ended {entry.tries} times without coming further; it was at: "
-            f"{where}",
+            error=f"it ended the process that it was carried out in {MOST_TRIES} times without "
+            f"coming further; it was at: {where}",
         )
-        return None
-    return found

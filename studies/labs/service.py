@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from coarsefine.studies.labs.queue import (
     MOST_TRIES,
     Submission,
     chosen,
+    fail_killer,
     named_data,
     names_file,
     server_file,
@@ -35,6 +37,8 @@ from coarsefine.studies.running.search import grant
 POLL_SECONDS = 1.0
 # How long an entry waits whose study somebody else drives, or whose database was not to be had.
 BUSY_SECONDS = 20.0
+# An entry that was taken so often without coming further is carried out in a process of its own.
+TRIES_HERE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,9 @@ class Face(Protocol):
     def answer(self, means: Means, lab: Lab, asked: Submission, part: Part) -> dict[str, Any]:
         """Carry out a part of a lab, and return what is to be kept of it."""
 
+    def apart(self, entry: QueueRecord) -> int:
+        """Carry out an entry in another process, which ends with this one; return its id."""
+
 
 class _AtWork:
     """Watches an entry: tells the face, notes where it stands, hears whether it is cancelled."""
@@ -116,6 +123,7 @@ class _AtWork:
         self._watched = watched
         self._looked = 0.0
         self.cancelled = False
+        self.came_further = False
         self.part = ""
 
     @property
@@ -137,6 +145,7 @@ class _AtWork:
     def progressed(self, progress: CohortProgress) -> None:
         """Note how far a cohort is, which is stored by now."""
         self._watched.progressed(progress)
+        self.came_further = True
         if self._due():
             p = progress
             self.note(
@@ -167,6 +176,11 @@ class Service:
     face: Face
     # When an entry may be tried again, by UUID; of the clock that never goes back.
     _later: dict[str, float] = field(default_factory=dict)
+    # The one entry that this process is for, by UUID.
+    only: str | None = None
+    # How often an entry has ended its process, or the database has refused it, by UUID.
+    _deaths: Counter[str] = field(default_factory=Counter)
+    _refusals: Counter[str] = field(default_factory=Counter)
     _put_aside: set[str] = field(default_factory=set)
     _granted: bool = False
     _said: set[str] = field(default_factory=set)
@@ -214,21 +228,53 @@ class Service:
         now = time.monotonic()
         self._later = {uuid: until for uuid, until in self._later.items() if until > now}
         # By turns: whoever goes on enqueuing trials must not keep all entries waiting.
-        before, self._granted = self._granted, False
-        if not before and self._grant():
+        before, self._granted = self._granted, self.only is not None
+        if not before and not self._granted and self._grant():
             self._granted = True
             return True
-        found = taken(self.means.database, tuple(self._later))
+        found = taken(self.means.database, tuple(self._later), self.only)
         if found is None:
-            self._granted = before and self._grant()
+            self._granted = before and self.only is None and self._grant()
             return self._granted
         entry, lock = found
         self._put_aside.discard(entry.uuid)
+        apart = entry.tries > TRIES_HERE and self.only is None
         try:
-            self._carry_out(entry)
+            if not apart:
+                self._carry_out(entry)
         finally:
             lock.release()
+        if apart:
+            self._carry_out_apart(entry)
         return True
+
+    def _carry_out_apart(self, entry: QueueRecord) -> None:
+        """Carry out an entry in a process of its own, and see whether it ends that.
+
+        Services have ended while they were at it, which may be its doing or that of whoever killed
+        them: only a process that is watched tells. An entry that ends it again and again fails.
+        """
+        database = self.means.database
+        self.face.log(
+            f"entry {entry.id} ({entry.name}) was under way when the service ended before; it is "
+            "carried out in a process of its own"
+        )
+        pid = self.face.apart(entry)
+        if not self.face.observer.stop_requested:
+            # Whoever kills all of a service's processes may come to this one last.
+            self.face.wait(POLL_SECONDS)
+        now = repository.find_entry(database, entry.id)
+        if self.face.observer.stop_requested or now is None:
+            return
+        if (now.state, now.driver_pid) != ("running", pid):
+            del self._deaths[entry.uuid]
+            return
+        # A try that came further is counted as the first one.
+        self._deaths[entry.uuid] = 1 if now.tries == 1 else self._deaths[entry.uuid] + 1
+        self.face.log(f"entry {entry.id} ended its process, time {self._deaths[entry.uuid]}")
+        if self._deaths[entry.uuid] >= MOST_TRIES:
+            fail_killer(database, now)
+            self.face.log(f"entry {entry.id} has failed")
 
     def _grant(self) -> bool:
         """Train what was enqueued on Optuna's side, and return whether there was anything."""
@@ -288,12 +334,14 @@ class Service:
             self._end(entry, "waiting", answers)
             raise
         except BusyError as error:
-            self._put_back(entry, str(error), counts=False)
+            self._put_back(entry, str(error))
         except StorageError as error:
-            if entry.tries >= MOST_TRIES:
+            before = 0 if watch.came_further else self._refusals[entry.uuid]
+            self._refusals[entry.uuid] = before + 1
+            if self._refusals[entry.uuid] >= MOST_TRIES:
                 self._end(entry, "failed", answers, str(error))
             else:
-                self._put_back(entry, str(error), counts=True)
+                self._put_back(entry, str(error))
         except (StudyError, ModelError) as error:
             self._end(entry, "failed", answers, str(error))
         except Exception as error:  # logged, and the next entry's turn
@@ -328,11 +376,11 @@ class Service:
             answer = self.face.answer(means, lab, asked, part)
             answers.append({"part": part.name, "does": part.does, **answer})
 
-    def _put_back(self, entry: QueueRecord, why: str, *, counts: bool) -> None:
+    def _put_back(self, entry: QueueRecord, why: str) -> None:
         self._later[entry.uuid] = time.monotonic() + BUSY_SECONDS
         self._put_aside.add(entry.uuid)
         self.face.log(f"entry {entry.id} waits for {BUSY_SECONDS:.0f} s: {why}")
-        repository.end_entry(self.means.database, entry, "waiting", counts=counts)
+        repository.end_entry(self.means.database, entry, "waiting")
 
     def _end(
         self,

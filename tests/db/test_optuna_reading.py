@@ -165,3 +165,24 @@ def test_reading_refuses_to_write(path, study):
             with pytest.raises(StorageError, match="for reading only"):
                 write()
         storage.close()
+
+
+@pytest.mark.parametrize("missing", ["version_info", "alembic_version"])
+def test_tables_that_optuna_is_just_making_hold_no_studies_yet(path, missing):
+    storage = RDBStorage(f"sqlite:///{path}")
+    optuna.create_study(study_name="mine", storage=storage)
+    storage.remove_session()
+    with storage.engine.begin() as connection:
+        rows = connection.exec_driver_sql(f"SELECT * FROM {missing}").fetchall()
+        connection.exec_driver_sql(f"DELETE FROM {missing}")
+
+    with open_database(str(path), read_only=True) as database:
+        _, reading = optuna_dashboard(database)
+        assert reading.get_all_studies() == []
+        with storage.engine.begin() as connection:
+            values = ", ".join("?" * len(rows[0]))
+            statement = f"INSERT INTO {missing} VALUES ({values})"
+            connection.exec_driver_sql(statement, tuple(rows[0]))
+        assert [study.study_name for study in reading.get_all_studies()] == ["mine"]
+        reading.close()
+    storage.engine.dispose()

@@ -2,7 +2,8 @@
 
 A line a fault: how often, trials lost and duplicated, bytes that differ from what an undisturbed
 search ends with (ranking, export, curves, final weights, Optuna's tables; not timings), trials left
-running in Optuna, and how many segments a cohort was trained again, at the most.
+running in Optuna, and how many segments a cohort was trained again, at the most. Then a service
+with its dashboard, that is killed and started again while commands and Optuna use its database.
 """
 
 import argparse
@@ -46,6 +47,7 @@ from tests.faults.scenarios import (
     moments,
     reference,
 )
+from tests.faults.serving import Served, serve
 from tests.faults.zygote import Line, Zygote
 
 T = TypeVar("T")
@@ -57,6 +59,7 @@ DRIVERS_AND_TRIALS = 4, 500
 CROWD = "4 drivers of 500 trials on one file, a reader" + (
     " and Optuna's dashboard" if INSTALLED else ""
 )
+SERVICE = "a service that is killed while it is used"
 # What is to be seen when something is wrong.
 _MOST, _LONGEST = 5, 1500
 
@@ -95,9 +98,16 @@ def main() -> int:
         outcomes = _in_parallel(zygote, _trying, tries, Path(folder))
         if asked.only is None or asked.only in CROWD:
             outcomes.append(_crowded(zygote, Path(folder) / "crowd"))
-    if not outcomes:
+        served = []
+        for number in range(asked.times if asked.only is None or asked.only in SERVICE else 0):
+            place = Path(folder) / f"service-{number}"
+            place.mkdir()
+            served.append(serve(zygote, place, seed=asked.seed + number))
+    if not outcomes and not served:
         parser.error(f"no scenario or kind of faults has {asked.only!r} in its name")
-    _print(outcomes)
+    if outcomes:
+        _print(outcomes)
+    _print_served(served)
     if disk is None:
         print(f"not tried, for want of the right to mount a small file system: {FULL}")
     seconds = time.monotonic() - started
@@ -105,7 +115,7 @@ def main() -> int:
         f"\n{len(outcomes)} tries, {sum(o.passed for o in outcomes)} as they should be; "
         f"{datetime.now(UTC):%Y-%m-%d}, seed {asked.seed}, {seconds:.0f} s on {n_cores()} cores"
     )
-    return 0 if all(outcome.passed for outcome in outcomes) else 1
+    return 0 if all(each.passed for each in (*outcomes, *served)) else 1
 
 
 def _referring(line: Line, name: str, folder: Path) -> Reference:
@@ -205,6 +215,24 @@ def _print(outcomes: list[Outcome]) -> None:
     for outcome in failed[:_MOST]:
         print(f"\nfailed: {outcome.moment}")
         for line in outcome.wrong:
+            print(f"    {line[-_LONGEST:]}")
+
+
+def _print_served(served: list[Served]) -> None:
+    if not served:
+        return
+    counts = (
+        *("actions", "kills", "stops", "polls", "looks", "submitted"),
+        *("finished", "cancelled", "failed", "lost", "enqueued", "running"),
+    )
+    print(f"\n\n{SERVICE}\n\n| {' | '.join(counts)} |\n{'| --- ' * len(counts)}|")
+    for each in served:
+        values = (
+            sum(each.actions.values()) if name == "actions" else getattr(each, name)
+            for name in counts
+        )
+        print(f"| {' | '.join(map(str, values))} |")
+        for line in each.wrong[:_MOST]:
             print(f"    {line[-_LONGEST:]}")
 
 

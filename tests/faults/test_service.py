@@ -20,6 +20,7 @@ from tests.faults.scenarios import (
     moments,
     reference,
 )
+from tests.faults.serving import serve
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
@@ -73,3 +74,12 @@ def test_killed_in_every_way_it_does(line, tmp_path, kind):
         outcome = attempt(line, known, moment, tmp_path / str(i))
 
         assert outcome.passed, outcome
+
+
+@pytest.mark.slow
+def test_a_service_in_use_loses_nothing_however_it_is_ended(zygote, tmp_path):
+    served = serve(zygote, tmp_path, seed=0, n_actions=40)
+
+    assert served.passed, served
+    assert served.kills > 0
+    assert served.finished + served.cancelled == served.submitted
