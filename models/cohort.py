@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Literal
@@ -239,6 +240,7 @@ def state_from_bytes(payload: bytes) -> CohortState:
         ModelError: If the payload is anything else.
     """
     try:
+        _check_size(payload)
         with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes())
 
@@ -279,6 +281,14 @@ def state_from_bytes(payload: bytes) -> CohortState:
     except Exception as error:
         # A zip archive can be damaged in more ways than there are names for.
         raise ModelError(f"a checkpoint must be an archive of ours, got {error!r}") from error
+
+
+def _check_size(payload: bytes) -> None:
+    """Raise a ValueError if a checkpoint unpacks to more than it is: ours are not compressed."""
+    with zipfile.ZipFile(io.BytesIO(payload)) as archive:
+        n_bytes = sum(member.file_size for member in archive.infolist())
+    if n_bytes > len(payload):
+        raise ValueError(f"{len(payload):,} bytes that unpack to {n_bytes:,}")
 
 
 def _finished(stored: list[Any], parameters: Parameters) -> Finished:

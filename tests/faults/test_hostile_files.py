@@ -217,3 +217,11 @@ def test_checkpoints(n):
 
     with little_memory():
         check()
+
+
+def test_a_checkpoint_that_unpacks_to_more_than_it_is_is_refused():
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, header=np.zeros(1 << 24, np.uint8))
+
+    with pytest.raises(ModelError, match="bytes that unpack to 16,777"):
+        state_from_bytes(buffer.getvalue())

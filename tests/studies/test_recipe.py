@@ -327,8 +327,17 @@ def test_steps_are_counted_in_epochs_and_become_updates():
 
 
 def test_a_batch_larger_than_the_training_set_is_refused():
-    with pytest.raises(RecipeError, match="<= the training set's 10 samples, got 20"):
-        resolve(default_recipe(), 10)
+    with pytest.raises(RecipeError, match="<= the training set's 10 samples, got 30"):
+        resolve(make_recipe(flags={"training.batch_size": 30}), 10)
+
+
+def test_the_default_batch_size_shrinks_to_the_training_set_with_a_note():
+    steps = resolve(default_recipe(), 10)
+    _, training, _ = to_specs(default_recipe(), 4, 2, 10)
+
+    assert (steps.batch_size, training.batch_size, steps.updates_per_epoch) == (10, 10, 1)
+    (line,) = steps.warnings
+    assert "the default batch size, 20, is larger than the training set" in line
 
 
 def test_specs_say_what_the_recipe_says():
