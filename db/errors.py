@@ -1,7 +1,9 @@
 """The errors a user can cause on this floor."""
 
+from coarsefine.hints import HintedError
 
-class StorageError(RuntimeError):
+
+class StorageError(HintedError, RuntimeError):
     """A database that cannot be opened, read or written, in one line that says what to do."""
 
 

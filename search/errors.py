@@ -56,21 +56,10 @@ def _interpreter() -> str:
 
 
 def said(message: object) -> str:
-    """Return a message of the lower floors, which name commands as ``python -m search``.
+    """Return a message of the lower floors with options and commands in place of hints."""
+    from coarsefine.search.hints import spelled
 
-    Settings of a recipe become options.
-    """
-    from coarsefine.models.errors import DataError
-
-    text = message.in_words(_option) if isinstance(message, DataError) else str(message)
-    return text.replace(_MODULE, program())
-
-
-def _option(key: str, value: str) -> str:
-    from coarsefine.studies.recipes.messages import flag_of
-
-    flag = flag_of(key)
-    return flag.replace("--", "--no-") if value == "false" else f"{flag} {value}"
+    return spelled(message).replace(_MODULE, program())
 
 
 def exit_status(error: Exception) -> int | None:

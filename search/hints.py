@@ -1,11 +1,16 @@
-"""What to type next, as short as it can be."""
+"""What to type next: hints as options and commands, as short as they can be."""
 
 import os
 import shlex
 import subprocess
 from pathlib import Path
 
+from coarsefine.hints import SEARCH, SET, Hint, alternatives
+from coarsefine.hints import spelled as spelled_by
 from coarsefine.search.errors import program
+
+# Commands that name their study by an option; others by their first argument.
+_BY_OPTION = {SEARCH, "submit"}
 
 
 def command(*words: str, storage: str | None = None, data_dir: Path | None = None) -> str:
@@ -23,6 +28,61 @@ def command(*words: str, storage: str | None = None, data_dir: Path | None = Non
         line += ["--storage", without_password(storage)]
     quoted = subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
     return f"{program()} {quoted}"
+
+
+def spelled(message: object) -> str:
+    """Return a message, a hint or an error of the lower floors, with options and commands."""
+    return spelled_by(message, typed)
+
+
+def typed(hint: Hint, storage: str | None = None) -> str:
+    """Return what a hint asks for, to be typed as it stands.
+
+    Args:
+        hint: From the floors below.
+        storage: What ``--storage`` was given.
+
+    >>> typed(Hint(SET, (("training.schedule", "constant"), ("final.epochs", None))))
+    '--schedule constant --final-epochs'
+    >>> typed(Hint(SET, (("training.bias", False), ("fresh", True))))
+    '--no-bias --fresh'
+    >>> typed(Hint("test", (("refit", "none"),), "a b")).removeprefix(program())
+    " test 'a b' --refit none"
+    """
+    if hint.action == SET:
+        return " ".join(_option(key, value) for key, value in hint.settings)
+    stated = [word for key, value in hint.settings for word in _stated(key, value)]
+    words = [hint.search] if hint.action == SEARCH else [hint.action]
+    if hint.stage:
+        words.append(f"--{hint.stage}")
+    if hint.study is not None:
+        words += ["--study", hint.study] if hint.action in _BY_OPTION else [hint.study]
+    return command(*words, *stated, storage=storage)
+
+
+def _option(key: str, value: object) -> str:
+    flag, *given = _stated(key, value)
+    return f"{flag} {alternatives(value, lambda one: shlex.quote(str(one)))}" if given else flag
+
+
+def _stated(key: str, value: object) -> list[str]:
+    flag = flag_of(key)
+    if value is None or value is True:
+        return [flag]
+    return [flag.replace("--", "--no-", 1)] if value is False else [flag, str(value)]
+
+
+def flag_of(key: str) -> str:
+    """Return the flag that states an option, or a key of a recipe with its section.
+
+    >>> flag_of("training.batch_size"), flag_of("data.name"), flag_of("final.epochs")
+    ('--batch-size', '--data', '--final-epochs')
+    """
+    section, _, name = key.rpartition(".")
+    if key == "data.name":
+        return "--data"
+    prefix = "final-" if section == "final" and name not in {"refit", "top"} else ""
+    return f"--{prefix}{name.replace('_', '-')}"
 
 
 def without_password(storage: str) -> str:

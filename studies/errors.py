@@ -4,8 +4,10 @@ import difflib
 from collections.abc import Collection
 from typing import ClassVar
 
+from coarsefine.hints import HintedError
 
-class StudyError(ValueError):
+
+class StudyError(HintedError, ValueError):
     """Something the user asked for that cannot be done.
 
     Attributes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from coarsefine.hints import option
 from coarsefine.models.data.files import NOT_DATA, bytes_allowed, looks_like, reading
 from coarsefine.models.data.text import Dialect, bare_names, dialect_of, looks_like_sample
 from coarsefine.models.data.wording import shown, some
@@ -62,11 +63,12 @@ def csv_table(path: Path, label: str, *, decimal: str) -> Table:
     below: list[str] = [] if place is None else _column(dialect, place)
     if looks_like_sample(names, label, below):
         raise DataError(
-            f"{path}: the first line looks like a sample, not like names of columns: {some(names)}",
-            "if it is one, use {} and {}, the number of the labels' column: 0 is the first, -1 "
-            "the last",
-            ("data.header", "false"),
-            ("data.label", "NUMBER"),
+            f"{path}: the first line looks like a sample, not like names of columns: "
+            f"{some(names)}; if it is one, use ",
+            option("data.header", False),
+            " and ",
+            option("data.label", "NUMBER"),
+            ", the number of the labels' column: 0 is the first, -1 the last",
         )
     if doubled:
         twice = next(name for name in names if names.count(name) > 1)
@@ -103,9 +105,8 @@ def headerless_table(path: Path, label: str | None, *, decimal: str) -> Table:
         got = "none" if label is None else shown(label)
         raise DataError(
             f"{path}: without names, the column of labels must be a number from 0, the first, to "
-            f"{n - 1}, or -1, the last; got {got}",
-            "name it with {}",
-            ("data.label", "NUMBER"),
+            f"{n - 1}, or -1, the last; got {got}; name it with ",
+            option("data.label", "NUMBER"),
         ) from None
     return Table(
         path=path,

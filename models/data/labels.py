@@ -80,7 +80,7 @@ def checked_labels(
     if lowest < 0 or highest >= n_classes:
         wrong = lowest if lowest < 0 else highest
         here = "" if lowest < 0 else f", here 0 … {n_classes - 1} for {n_classes} classes"
-        advice = "number the classes so, or write them as words" if all_there else ""
+        advice = "; number the classes so, or write them as words" if all_there else ""
         raise DataError(f"{where}: labels must be 0 … K-1{here}, got {wrong:g}", advice)
     return values.astype(np.int64)
 
@@ -91,7 +91,7 @@ def check_whole(where: str, values: NDArray[np.generic]) -> None:
         raise DataError(
             f"{where}: labels must be one whole number per sample, shape (N,), or one-hot, "
             f"got shape {values.shape}",
-            "if they are probabilities, take their argmax(axis=1)" if values.ndim == 2 else "",
+            "; if they are probabilities, take their argmax(axis=1)" if values.ndim == 2 else "",
         )
     if values.dtype.kind not in "buif":
         raise DataError(f"{where}: labels must be whole numbers, got {values.dtype}")

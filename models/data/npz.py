@@ -169,7 +169,7 @@ def _chosen_arrays(
     if n_bytes > bytes_allowed(path):
         raise DataError(
             f"{path}: must unpack to at most {bytes_allowed(path):,} bytes, got {n_bytes:,}",
-            "write it with np.savez, not compressed" if n_bytes <= MAX_BYTES else "",
+            "; write it with np.savez, not compressed" if n_bytes <= MAX_BYTES else "",
         )
     arrays = {name: _read_array(path, archive, member) for name, member in chosen.items()}
     return arrays, sorted(set(members) - {each for names in _SPELLINGS.values() for each in names})

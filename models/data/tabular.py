@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from coarsefine.hints import Message, joined, option
 from coarsefine.models.data.cells import Cells, cells_of
 from coarsefine.models.data.columns import Column
 from coarsefine.models.data.features import Features, checked_features
@@ -148,8 +149,7 @@ def _check(
     if labels is None:
         problems.add(
             f"must have a label column {quoted(table.label_name)}, got {some(table.names)}",
-            "name the column that holds the labels with {}",
-            ("data.label", "NAME"),
+            Message("name the column that holds the labels with ", option("data.label", "NAME")),
         )
         # A single column of words is most likely the labels.
         worded_columns = worded_columns if len(worded_columns) > 1 else []
@@ -159,15 +159,16 @@ def _check(
         problems.add(
             f"column {named(table.label_name)}: every sample must have a label, got "
             f"{_counted(table, labels.missing, 'without')}",
-            *_unless(missing, "{} leaves such samples out", ("data.missing", "drop")),
+            None
+            if missing
+            else Message(option("data.missing", "drop"), " leaves such samples out"),
         )
     commas = [one for one in worded_columns if one.decimal_commas]
     if commas:
         problems.add(
             f"features must be numbers, got decimal commas in {_columns(commas)}, as in "
             f"{_first(table, commas[0])}",
-            "read them with {}",
-            ("data.decimal", ","),
+            Message("read them with ", option("data.decimal", ",")),
         )
     elif worded_columns and categorical is None:
         listed = ", ".join(
@@ -176,8 +177,10 @@ def _check(
         )
         problems.add(
             f"features must be numbers, got {listed}{_and_more(worded_columns)}",
-            "drop columns of words, or turn them into numbers with {}",
-            ("data.categorical", "one-hot"),
+            Message(
+                "drop columns of words, or turn them into numbers with ",
+                option("data.categorical", "one-hot"),
+            ),
         )
     gaps = [one for one in features if one.missing.any()]
     if gaps and missing is None:
@@ -187,15 +190,17 @@ def _check(
         )
         problems.add(
             f"features must be finite numbers, got {listed}{_and_more(gaps)}",
-            "fill gaps, or leave out samples that have some, with {}",
-            ("data.missing", "median, indicator or drop"),
+            Message(
+                "fill gaps, or leave out samples that have some, with ",
+                option("data.missing", ("median", "indicator", "drop")),
+            ),
         )
     for one in features:
         if one.complaint:
             problems.add(
                 f"features must be numbers, got {one.complaint} in column {quoted(one.name)} "
                 f"({table.place(one.first)})",
-                "drop the column or turn it into numbers",
+                Message("drop the column or turn it into numbers"),
             )
         elif one.numbers is not None and (wrong := _not_finite(one)).any():
             row = int(np.argmax(wrong))
@@ -213,15 +218,13 @@ class _Problems:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lines: list[str] = []
-        self._advice: list[str] = []
-        self._settings: list[tuple[str, str]] = []
+        self._advice: list[Message] = []
 
-    def add(self, line: str, advice: str = "", *settings: tuple[str, str]) -> None:
+    def add(self, line: str, advice: Message | None = None) -> None:
         """Add a problem and what to do about it."""
         self._lines.append(line)
-        if advice and advice not in self._advice:
+        if advice is not None and advice not in self._advice:
             self._advice.append(advice)
-            self._settings += settings
 
     def end(self) -> None:
         """Raise a ``DataError`` if there are any."""
@@ -230,17 +233,8 @@ class _Problems:
         n = len(self._lines)
         listed = "; ".join(self._lines[: 2 * _LISTED])
         more = f"; and {n - 2 * _LISTED} more" if n > 2 * _LISTED else ""
-        raise DataError(
-            f"{self._path}: {f'{n} problems: ' if n > 1 else ''}{listed}{more}",
-            "; ".join(self._advice),
-            *self._settings,
-        )
-
-
-def _unless(
-    missing: str | None, advice: str, *settings: tuple[str, str]
-) -> tuple[str, *tuple[tuple[str, str], ...]]:
-    return ("",) if missing else (advice, *settings)
+        problems = f"{self._path}: {f'{n} problems: ' if n > 1 else ''}{listed}{more}"
+        raise DataError(joined("; ", [problems, *self._advice]))
 
 
 def _counted(table: Table, where: NDArray[np.bool_], what: str) -> str:

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.place import PathLike, Place
 from coarsefine.search.library.results import Comparison
 from coarsefine.search.library.study import Study
-from coarsefine.search.library.words import as_study_errors
 
 if TYPE_CHECKING:
     import pandas as pd

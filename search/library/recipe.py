@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.settings import Settings, flags, naming, settings
-from coarsefine.search.library.words import as_study_errors
 
 if TYPE_CHECKING:
     import os

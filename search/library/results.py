@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
+from coarsefine.search.library.hints import as_study_errors, spelled
 from coarsefine.search.library.pages import html, text
-from coarsefine.search.library.words import as_study_errors, in_python
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,14 +59,14 @@ class Ranking(Sequence["RankedTrial"]):
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the ranking should not be read without, a sentence each."""
-        return tuple(in_python(note) for note in self._found.notes)
+        return tuple(spelled(note) for note in self._found.notes)
 
     @property
     def legend(self) -> tuple[str, ...]:
         """Return what its intervals and marks claim, a sentence each."""
         from coarsefine.studies.results.notes.marks import legend
 
-        return tuple(in_python(line) for line in legend(self._found))
+        return tuple(spelled(line) for line in legend(self._found))
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row a trial, exact: the columns of ``docs/tables.md``."""
@@ -121,7 +121,7 @@ class Ranking(Sequence["RankedTrial"]):
 
             lines = comparison_lines(self._found, self._compared)
         notes = [f"note: {note}" for note in self.notes]
-        return [*more, *self.legend, *map(in_python, lines), *stage_lines(self._found), *notes]
+        return [*more, *self.legend, *map(spelled, lines), *stage_lines(self._found), *notes]
 
 
 class TestResult:
@@ -148,7 +148,7 @@ class TestResult:
         from coarsefine.studies.results.notes.final_training import final_notes
 
         found = (*final_notes(self._found.study, self._found.opening), *self._found.notes)
-        return tuple(in_python(note) for note in found)
+        return tuple(spelled(note) for note in found)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row a tested trial: the columns of ``docs/tables.md``."""
@@ -191,7 +191,7 @@ class Comparison:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the comparison should not be read without, a sentence each."""
-        return tuple(in_python(note) for note in self._found.notes)
+        return tuple(spelled(note) for note in self._found.notes)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row a study, see ``docs/library.md``."""

@@ -14,12 +14,12 @@ from coarsefine.search.library.asking import (
     stage_request,
 )
 from coarsefine.search.library.displaying import displayed
+from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept, check_free, kind_of
 from coarsefine.search.library.place import PathLike, Place
 from coarsefine.search.library.recipe import Recipe
 from coarsefine.search.library.results import RangeTest, Ranking, TestResult
 from coarsefine.search.library.settings import Settings, naming
-from coarsefine.search.library.words import as_study_errors
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:

@@ -197,7 +197,7 @@ class Lab(BaseModel):
             return SearchTable.model_validate(said)
         except ValidationError as error:
             raise RecipeError(
-                f"{self._where(part)}quick: {explained(error, SearchTable, ())}"
+                f"{self._where(part)}quick: ", explained(error, SearchTable, ())
             ) from None
 
     def study_name(self, part: Part) -> str:
@@ -293,7 +293,7 @@ def lab_of(name: str, where: str, text: str, *, quick: bool = False) -> Lab:
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{where} must be TOML: {error}") from None
     except ValidationError as error:
-        raise RecipeError(f"{where}: {explained(error, LabTable, ())}") from None
+        raise RecipeError(f"{where}: ", explained(error, LabTable, ())) from None
     return Lab(name=name, source_file=where, table=table, is_quick=quick).checked()
 
 

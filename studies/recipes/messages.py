@@ -3,11 +3,13 @@
 import difflib
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from string import Formatter
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from coarsefine.hints import Message, Part, option
 from coarsefine.studies.errors import did_you_mean
 
 _BOUNDS = {
@@ -54,6 +56,13 @@ class ContradictionError(ValueError):
         super().__init__(template.format(*keys))
         self.template = template
         self.keys = keys
+
+    def named(self, name: Callable[[str], Part]) -> Message:
+        """Return the sentence with each key as ``name`` gives it."""
+        keys, parts = iter(self.keys), list[Part]()
+        for text, field, _, _ in Formatter().parse(self.template):
+            parts += [text] if field is None else [text, name(next(keys))]
+        return Message(*parts)
 
 
 def literal(value: Any) -> str:
@@ -110,19 +119,6 @@ def checked_params(params: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
-def flag_of(key: str) -> str:
-    """Return the flag that states ``key`` on a command line.
-
-    >>> flag_of("training.batch_size"), flag_of("data.name"), flag_of("final.epochs")
-    ('--batch-size', '--data', '--final-epochs')
-    """
-    section, _, name = key.rpartition(".")
-    if key == "data.name":
-        return "--data"
-    prefix = "final-" if section == "final" and name not in {"refit", "top"} else ""
-    return f"--{prefix}{name.replace('_', '-')}"
-
-
 def shown(value: Any) -> str:
     """Return a value as it stands in a message: short, and as its author would write it."""
     if isinstance(value, bool):
@@ -135,43 +131,42 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def explained(error: ValidationError, model: type[BaseModel], flags: Collection[str]) -> str:
+def explained(error: ValidationError, model: type[BaseModel], flags: Collection[str]) -> Message:
     """Return what is wrong in one line.
 
     Args:
         error: What pydantic found.
         model: The recipe's type, to guess what was meant by an unknown key.
-        flags: Keys that were stated by flags, and are named so.
+        flags: Keys that were stated as options, and are named so.
     """
     problems = error.errors(include_url=False)
-    first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return _sentence(first, model, flags) + more
+    return Message(_sentence(problems[0], model, flags), more)
 
 
-def _sentence(problem: Any, model: type[BaseModel], flags: Collection[str]) -> str:
-    def name(key: str) -> str:
-        return flag_of(key) if key in flags else key
+def _sentence(problem: Any, model: type[BaseModel], flags: Collection[str]) -> Message:
+    def name(key: str) -> Part:
+        return option(key) if key in flags else key
 
     kind, value, context = problem["type"], problem["input"], problem.get("ctx", {})
-    parts = [str(part) for part in problem["loc"] if not isinstance(part, int)]
-    key = ".".join(parts)
+    key = ".".join(str(part) for part in problem["loc"] if not isinstance(part, int))
     cause = context.get("error")
     if isinstance(cause, ContradictionError):
-        return cause.template.format(*map(name, cause.keys))
+        return cause.named(name)
     if kind == "extra_forbidden":
-        return f"{key} is no key of a recipe{_meant_key(key, model)}"
+        return Message(f"{key} is no key of a recipe{_meant_key(key, model)}")
     if kind == "literal_error":
         choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         close = did_you_mean(str(value), choices)
-        return f"{name(key)} must be one of {', '.join(choices)}, got {shown(value)}{close}"
-    if kind in _BOUNDS:
+        rule = f"must be one of {', '.join(choices)}, got {shown(value)}{close}"
+    elif kind in _BOUNDS:
         sign, bound = _BOUNDS[kind]
-        return f"{name(key)} must be {sign} {shown(context[bound])}, got {shown(value)}"
-    if kind in _KINDS:
-        return f"{name(key)} must be {_KINDS[kind]}, got {shown(value)}"
-    reason = str(cause) if cause is not None else problem["msg"]
-    return f"{name(key)} {reason}"
+        rule = f"must be {sign} {shown(context[bound])}, got {shown(value)}"
+    elif kind in _KINDS:
+        rule = f"must be {_KINDS[kind]}, got {shown(value)}"
+    else:
+        rule = str(cause) if cause is not None else problem["msg"]
+    return Message(name(key), f" {rule}")
 
 
 def _meant_key(key: str, model: type[BaseModel]) -> str:

@@ -535,7 +535,7 @@ def _validated(stated: Stated, where: str, said: Stated | None = None) -> Recipe
     try:
         return Recipe.model_validate(stated)
     except ValidationError as error:
-        raise RecipeError(where + explained(error, Recipe, set(flat(said or {})))) from None
+        raise RecipeError(where, explained(error, Recipe, set(flat(said or {})))) from None
 
 
 def _suited(stated: Stated, implied: Mapping[str, Any] | None = None) -> Stated:

@@ -14,10 +14,10 @@ from coarsefine.models.data.catalogue import CATALOGUE
 from coarsefine.models.data.spec import NORMALISATIONS, SPLIT_METHODS
 from coarsefine.models.specs import ACTIVATIONS, INITIALISATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 from coarsefine.search import cli
+from coarsefine.search.hints import flag_of
 from coarsefine.search.options import RecipeOptions
 from coarsefine.studies.planning.pruning import PRUNERS
 from coarsefine.studies.planning.stages import SAMPLERS
-from coarsefine.studies.recipes.messages import flag_of
 from coarsefine.studies.recipes.recipe import Recipe, default_recipe, flat, to_json
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 

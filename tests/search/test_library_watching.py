@@ -9,7 +9,6 @@ import pytest
 from coarsefine import Study
 from coarsefine.search.library import watching
 from coarsefine.search.library.watching import Page, watched
-from coarsefine.search.library.words import in_python
 from coarsefine.studies.running.loop import CohortProgress
 from tests.search.test_library import EVIL, HARMLESS, SMALL, Tags
 
@@ -137,34 +136,3 @@ def test_handlers_of_signals_are_as_they_were_whatever_happens():
         raise ZeroDivisionError
 
     assert signal.getsignal(signal.SIGINT) is before
-
-
-@pytest.mark.parametrize(
-    ("command", "call"),
-    [
-        ("python -m search lambda --coarse", 'Study.search("lambda").coarse()'),
-        (
-            "python -m search eta --fine --study 'a b' --data mnist",
-            'Study.search("eta", name="a b", data="mnist").fine()',
-        ),
-        (
-            "python -m search lambda --coarse --study a/b --low 1e-7 --high 0.1, with the rest",
-            'Study.search("lambda", name="a/b").coarse(low=1e-7, high=0.1), with the rest',
-        ),
-        ("python -m search batch-size --study a", 'Study.search("batch-size", name="a").grid()'),
-        ("python -m search test a/b --refit none", 'Study("a/b").test(refit="none")'),
-        ("python -m search test", "Study().test()"),
-        ("python -m search test 'a\"b'", 'Study("a\\"b").test()'),
-        ("`.venv/bin/python -m search list` shows", "`list_studies()` shows"),
-        ("python -m search check a.db", "python -m search check a.db"),
-        ("python -m search lambda", "python -m search lambda"),
-        ("it's python -m search lambda '--coarse", "it's python -m search lambda '--coarse"),
-        ("leave out --batch-size and --no-bias", "leave out batch_size= and bias=False"),
-        ("or test with --refit train+validation", 'or test with refit="train+validation"'),
-        ("--equal updates compares", 'equal="updates" compares'),
-        ("(--replicates tells)", "(replicates= tells)"),
-        ("a -- b, 1 --2, x--y", "a -- b, 1 --2, x--y"),
-    ],
-)
-def test_messages_speak_python(command, call):
-    assert in_python(command) == call
