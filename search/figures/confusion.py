@@ -13,6 +13,7 @@ from coarsefine.search.figures.scales import set_ticks
 from coarsefine.search.figures.style import (
     BLACK,
     TICKS,
+    class_labels,
     fitted,
     house_style,
     new_sheet,
@@ -60,10 +61,9 @@ def confusion(
         raise FigureError("confusion needs a final test with a result, there is none")
     counts = np.array(run.confusion, dtype=np.int64)
     n_classes = len(counts)
-    names = [
-        fitted(str(name), _NAME_WIDTH, 7.5)
-        for name in study.data.get("class_names", range(n_classes))
-    ]
+    named = [str(name) for name in study.data.get("class_names", range(n_classes))]
+    labels, numbered = class_labels(named)
+    names = [fitted(label, _NAME_WIDTH, 7.5) for label in labels]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     with house_style():
         about = (
@@ -87,6 +87,7 @@ def confusion(
             notes=(
                 f"rank {run.rank} in validation ({params}): {percent(run.test_accuracy)} % right",
                 "numbers are samples" if n_classes <= _MOST_COUNTS else "",
+                numbered,
             )
         )
 

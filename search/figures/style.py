@@ -163,6 +163,23 @@ def plain(text: str) -> str:
     return drawn.replace("$", r"\$")
 
 
+def class_labels(names: Sequence[str]) -> tuple[list[str], str]:
+    """Return what classes are called in a figure, and a note if some are called by number.
+
+    Names with letters that the font lacks would be boxes.
+
+    >>> class_labels(["rose", "日"])
+    (['rose', 'class 1'], 'class 1: the font of figures lacks letters of this name')
+    """
+    labels = [name if "□" not in plain(name) else f"class {i}" for i, name in enumerate(names)]
+    numbered = [label for label, name in zip(labels, names, strict=True) if label != name]
+    if not numbered:
+        return labels, ""
+    listed = ", ".join(numbered[:6]) + (", …" if len(numbered) > 6 else "")
+    whose = "this name" if len(numbered) == 1 else "these names"
+    return labels, f"{listed}: the font of figures lacks letters of {whose}"
+
+
 def shortened(text: str, most: int) -> str:
     """Return a text with its middle left out if it is longer than so many letters.
 

@@ -10,7 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coarsefine.search.errors import FigureError
-from coarsefine.search.figures.style import GREY, WIDTH, fitted, house_style, new_sheet
+from coarsefine.search.figures.style import (
+    GREY,
+    WIDTH,
+    class_labels,
+    fitted,
+    house_style,
+    new_sheet,
+)
 from coarsefine.search.figures.trials import described
 from coarsefine.search.words import counted, percent
 
@@ -58,7 +65,7 @@ def weights(ranking: "Ranking", layers: "Sequence[FirstLayer]") -> Figure:
         what = "weights of each class as an image" if linear else "first layer's weights as images"
         sheet = new_sheet(study, what, heights=heights, share_x=False)
         for panel, layer, images in zip(sheet.panels, layers, sheets, strict=True):
-            names = study.data["class_names"] if named else ()
+            names, numbered = class_labels(study.data["class_names"] if named else ())
             _draw(panel, images, columns, names)
             panel.set_title(_title(ranking, layer), loc="left", size=7.5, color=GREY, pad=3)
         n_units = max(len(layer.weights) for layer in layers)
@@ -70,6 +77,7 @@ def weights(ranking: "Ranking", layers: "Sequence[FirstLayer]") -> Figure:
                 f"the first {MOST_FILTERS} of {n_units} units"
                 if n_units > MOST_FILTERS and not linear
                 else "",
+                numbered,
             )
         )
 

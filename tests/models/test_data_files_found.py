@@ -271,3 +271,16 @@ def test_verify_looks_into_archives(tmp_path, monkeypatch):
     size = (tmp_path / "cifar-10-python.tar.xz").stat().st_size
     assert (task, total, finished) == ("checking cifar-10-python.tar.xz", size, True)
     assert 0 < done <= size
+
+
+def test_each_file_in_a_folder_of_its_name_as_kaggle_has_them_is_found(tmp_path, monkeypatch):
+    contents = idx_contents()
+    small_mnist(monkeypatch, contents)
+    for name, data in contents.items():
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes(data)
+
+    one = prepare(DataSpec("mnist"), data_dir=tmp_path / "data", download=False)
+
+    assert (one.n_train + one.n_validation, one.n_test) == (60, 20)

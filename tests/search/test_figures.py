@@ -680,6 +680,21 @@ def test_the_confusion_matrix_is_the_latest_test_s(searched):
     assert f"{100 * accuracy:.2f} % right" in texts(figure, "note")[0]
 
 
+def test_classes_whose_names_the_font_lacks_are_numbered_not_boxes(search, own_folder):
+    table = Path(__file__).parents[1] / "models" / "tables" / "unicode-labels.csv"
+    asked = ("--data", table, "--trials", 2, "--epochs", 1)
+    assert search("lambda", "--coarse", *asked).status == 0
+    assert search("test", "--top", 1).status == 0
+
+    figure = draw(own_folder / "search.db", "confusion", "unicode-labels/lambda")
+
+    shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert shown == ["тюльпан", "class 1", "class 2"]
+    drawn_texts = [text.get_text() for text in figure.findobj(mpl.text.Text)]
+    assert not any("□" in text for text in drawn_texts)
+    assert "class 1, class 2: the font of figures lacks" in " ".join(" ".join(drawn_texts).split())
+
+
 # ---------------------------------------------------------------------------------- axes and texts
 
 POSITIVE = st.floats(1e-9, 1e9)
