@@ -1,0 +1,145 @@
+"""Count how often ties and intervals err, in rankings whose truth is known.
+
+``python -m scripts.simulate_statistics [RANKINGS] [SEED] [PART …]`` prints a row for each world: how
+often the truly best trial (the first) lost its mark, how often a good trial did on average, how
+often the last did, and how often the interval of the first held its true accuracy, in percent.
+Parts: one-seed, known, equal, noisy, power, large.
+
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from coarsefine.studies.results.evidence.intervals import NETWORK, interval
+from coarsefine.studies.results.evidence.spread import NETWORKS, Spread
+from coarsefine.studies.results.evidence.ties import judge
+from tests.studies.evidence.worlds import World
+
+Row = tuple[str, World, str]
+
+
+def same(accuracy: float, n_trials: int = 8) -> tuple[float, ...]:
+    """Return trials that are equal."""
+    return (accuracy,) * n_trials
+
+
+def equal() -> Iterator[Row]:
+    """Yield trials that are equal: whoever loses the mark loses it by error."""
+    for seeds in (2, 3, 5, 10, 30):
+        for points in (0.0, 0.35, 0.6):
+            world = World(same(0.9), seeds, 5000, points / 100)
+            yield f"8 trials, {seeds} seeds, 5,000 samples, SD {points}", world, ""
+    for trials in (2, 27):
+        for seeds in (2, 3, 5):
+            yield f"{trials} trials, {seeds} seeds", World(same(0.9, trials), seeds, 5000), ""
+    for seeds in (2, 3, 5):
+        yield f"{seeds} seeds, 360 samples, 97 %", World(same(0.97), seeds, 360), ""
+        shared = World(same(0.9), seeds, 5000, shared=0.9)
+        yield f"{seeds} seeds, neighbours share noise", shared, ""
+        kinds = World(same(0.52), seeds, 5000, 0.0, kept=0.05)
+        yield f"{seeds} seeds, networks differ in kind", kinds, ""
+        for alike in (0.0, 0.5, 0.95):
+            yield f"{seeds} seeds, alike {alike}", World(same(0.9), seeds, 5000, alike=alike), ""
+
+
+def noisy() -> Iterator[Row]:
+    """Yield equal trials of which the last is noisier, and worse ones that are."""
+    for factor in (3.0, 10.0):
+        for seeds in (2, 3, 5, 10):
+            noise = (*(1.0,) * 7, factor)
+            yield f"last x{factor:g}, {seeds} seeds", World(same(0.9), seeds, 5000, noise=noise), ""
+    for last, what in ((0.83, "diverging"), (0.1, "at chance")):
+        for seeds in (2, 3, 5):
+            noise = (*(1.0,) * 7, 10.0)
+            world = World((*same(0.9, 7), last), seeds, 5000, noise=noise)
+            yield f"last {what}, {seeds} seeds", world, ""
+
+
+def power() -> Iterator[Row]:
+    """Yield one trial better than the others, alone and beside a bad one."""
+    for seeds in (2, 3, 5, 10):
+        for gap in (0.7, 1.3):
+            good = (0.9 + gap / 100, *same(0.9, 6))
+            yield f"better by {gap}, {seeds} seeds", World((*good, 0.9), seeds, 5000), ""
+            for last, factor in ((0.9, 3.0), (0.83, 10.0), (0.1, 1.0)):
+                world = World((*good, last), seeds, 5000, noise=(*(1.0,) * 7, factor))
+                name = f"better by {gap}, {seeds} seeds, last {last} x{factor:g}"
+                yield name, world, ""
+
+
+def one_seed() -> Iterator[Row]:
+    """Yield one seed each, with what is assumed of others, and as trained networks."""
+    for accuracy, samples in ((0.97, 360), (0.52, 5000), (0.9, 50_000)):
+        for alike in (0.0, 0.5, 0.85, 0.95):
+            for points in (0.0, 0.2, 0.35, 0.6):
+                world = World(same(accuracy), 1, samples, points / 100, alike)
+                yield f"{samples} samples, alike {alike}, SD {points}", world, ""
+            world = World(same(accuracy), 1, samples, 0.0, alike)
+            yield f"{samples} samples, alike {alike}, networks", world, "networks"
+
+
+def known() -> Iterator[Row]:
+    """Yield one seed each where another study of the recipe had three."""
+    for accuracy, samples in ((0.97, 360), (0.9, 5000), (0.9, 50_000)):
+        for points in (0.0, 0.2, 0.35, 0.6):
+            world = World(same(accuracy), 1, samples, points / 100)
+            yield f"{samples} samples, SD {points}", world, "known"
+
+
+def large() -> Iterator[Row]:
+    """Yield large validation sets."""
+    for seeds in (2, 3, 5, 10):
+        for points in (0.0, 0.35, 0.6):
+            world = World(same(0.9), seeds, 50_000, points / 100)
+            yield f"{seeds} seeds, 50,000 samples, SD {points}", world, ""
+
+
+PARTS = {
+    "one-seed": one_seed,
+    "known": known,
+    "equal": equal,
+    "noisy": noisy,
+    "power": power,
+    "large": large,
+}
+
+
+def counted(world: World, claim: str, n: int, seed: int) -> tuple[list[float], float]:
+    """Return how often each trial lost its mark, and the interval of the first held the truth."""
+    rng = np.random.default_rng(seed)
+    lost = np.zeros(len(world.accuracies))
+    held = 0
+    for _ in range(n):
+        spread: Spread | None = NETWORKS if claim == "networks" else None
+        if claim == "known":
+            pilot = World(world.accuracies, 3, world.n_samples, world.deviation, world.alike)
+            spread = judge(pilot.outcomes(rng)).spread
+        outcomes = world.outcomes(rng)
+        lost += ~judge(outcomes, spread=spread).tied
+        ends = interval(outcomes[0], NETWORK) if claim == "networks" else interval(outcomes[0])
+        held += ends[0] <= world.accuracies[0] <= ends[1]
+    return (100 * lost / n).tolist(), 100 * held / n
+
+
+def main() -> None:
+    """Print the counts."""
+    words = sys.argv[1:]
+    numbers = [int(word) for word in words if word.isdigit()]
+    n, seed = ([*numbers, 400, 0] if not numbers else [*numbers, 0])[:2]
+    say = sys.stdout.write
+    say(f"{n} rankings each, seed {seed}: first, good, last lost their mark; interval holds (%)\n")
+    for part in [word for word in words if word in PARTS] or PARTS:
+        say(f"{part}\n")
+        for name, world, claim in PARTS[part]():
+            started = time.perf_counter()
+            lost, held = counted(world, claim, n, seed)
+            say(
+                f"  {name:52}{lost[0]:6.1f}{np.mean(lost[:-1]):6.1f}{lost[-1]:6.1f}{held:7.1f}"
+                f"  {time.perf_counter() - started:5.0f} s\n"
+            )
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

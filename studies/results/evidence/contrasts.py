@@ -1,0 +1,270 @@
+"""Trials of different studies compared by a test: better, equivalent, or undecided."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+from scipy import special
+
+from coarsefine.studies.results.evidence.pairs import Real, Scores, compared
+from coarsefine.studies.results.evidence.quantiles import cautious_share
+from coarsefine.studies.results.evidence.spread import ASSUMED, Spread
+
+ALPHA: Final = 0.05
+# More of either would not be trained: a figure beyond it says no more than this one.
+_MOST: Final = 1_000_000
+
+Verdict = Literal["better", "worse", "equivalent", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """What can be said of the difference of two trials, over new seeds and new samples.
+
+    Attributes:
+        difference: Mean score of the first less that of the second.
+        error: Its standard error.
+        df: Degrees of freedom of the error.
+        seed_variance: Variance that one seed adds; divided by R it is the seeds' part.
+        flip_variance: The share of it that is due to single samples, and falls with their number.
+        sample_variance: Variance that one sample adds; divided by N it is the samples' part.
+        n_seeds: R, of the trial that has fewer.
+        n_samples: N, likewise.
+        p: Two-sided probability of such a difference where there is none.
+        adjusted: The same after Holm (1979), over all contrasts that are looked at together.
+        interval: 95 % for this contrast alone.
+        verdict: ``better`` or ``worse`` if the difference is not 0 after adjustment; ``equivalent``
+            if it is smaller than δ, even where it is not 0.
+        by_at_least: Whether the difference is even larger than δ.
+    """
+
+    difference: float
+    error: float
+    df: float
+    seed_variance: float
+    flip_variance: float
+    sample_variance: float
+    n_seeds: int
+    n_samples: int
+    p: float = 1.0
+    adjusted: float = 1.0
+    interval: tuple[float, float] = (-np.inf, np.inf)
+    verdict: Verdict = "undecided"
+    by_at_least: bool = False
+
+
+def contrast(
+    a: Scores,
+    b: Scores,
+    *,
+    same_samples: bool = True,
+    same_seeds: bool = True,
+    spread: Spread | None = None,
+    unit: float = 1.0,
+) -> Contrast:
+    """Return the difference of two trials with its error.
+
+    Args:
+        a: (R, N), by seed and sample.
+        b: (R', N').
+        same_samples: Whether both were measured on the same samples, in the same order.
+        same_seeds: Whether the first seeds of both are the same. The rest is not looked at.
+        spread: What is known of seeds where one of them has one.
+        unit: By how much a score changes where a sample flips, squared; 0 for losses.
+    """
+    if same_samples and a.shape[1] != b.shape[1]:
+        raise ValueError(f"the same samples must be as many, got {a.shape[1]} and {b.shape[1]}")
+    n_samples = min(a.shape[1], b.shape[1])
+    n_seeds = min(len(a), len(b))
+    if same_seeds and same_samples:
+        a, b = a[:n_seeds], b[:n_seeds]
+    known = ASSUMED if spread is None else spread
+    difference = float(a.mean(dtype=np.float64) - b.mean(dtype=np.float64))
+    if same_samples:
+        by_sample = a.mean(axis=0, dtype=np.float64) - b.mean(axis=0, dtype=np.float64)
+        sample_part = float(by_sample.var(ddof=1)) / n_samples
+    else:
+        sample_part = sum(
+            float(each.mean(axis=0, dtype=np.float64).var(ddof=1)) / each.shape[1]
+            for each in (a, b)
+        )
+    flips = 0.0
+    if n_seeds == 1:
+        seed_part, df = (known.ratio - 1) * sample_part + known.extra, known.df
+    elif same_samples and same_seeds:
+        pairs = compared(np.stack((a, b)).astype(np.float64), np.ones((2, n_seeds), np.bool_))
+        seed_part = float(pairs.seed[0, 1]) / (n_seeds * n_samples)
+        flips = float(pairs.rest[0, 1]) / (n_seeds * n_samples)
+        sample_part = float(pairs.kept[0, 1]) / n_samples
+        df = n_seeds - 1.0
+    else:
+        seed_part, flips, df = _apart(a, b)
+        sample_part = max(0.0, sample_part - flips)
+    sample_part += 1.5 * unit / n_samples**2
+    variance = seed_part + sample_part
+    if n_seeds > 1:
+        df = float(cautious_share(np.array(seed_part), np.array(sample_part), np.array(df)))
+    return Contrast(
+        *(difference, float(np.sqrt(variance)), df),
+        *(seed_part * n_seeds, min(flips, seed_part) * n_seeds, sample_part * n_samples),
+        *(n_seeds, n_samples),
+    )
+
+
+def _apart(a: Scores, b: Scores) -> tuple[float, float, float]:
+    """Return the seeds' part of two trials with seeds of their own, and its degrees of freedom.
+
+    The part of it that is due to flips of samples is in the samples' means, too: it comes second.
+    """
+    parts, flips, shares = [], [], []
+    for each in (a, b):
+        n_seeds, n_samples = each.shape
+        by_seed = each.mean(axis=1, dtype=np.float64)
+        by_sample = each.mean(axis=0, dtype=np.float64)
+        rest = each - by_seed[:, None] - by_sample + by_seed.mean()
+        square = float(np.square(rest).sum(dtype=np.float64)) / ((n_seeds - 1) * (n_samples - 1))
+        parts.append(float(by_seed.var(ddof=1)) / n_seeds)
+        flips.append(square / (n_seeds * n_samples))
+        shares.append(parts[-1] ** 2 / (n_seeds - 1))
+    total = sum(parts)
+    df = total**2 / sum(shares) if total > 0 else float(min(len(a), len(b)) - 1)
+    return total, sum(flips), max(1.0, df)
+
+
+def decided(
+    contrasts: Sequence[Contrast], delta: float, alpha: float = ALPHA
+) -> tuple[Contrast, ...]:
+    """Return contrasts with p values, intervals and verdicts, adjusted for how many there are.
+
+    A difference is equivalent if two one-sided tests (Schuirmann 1987) say that it is smaller than
+    ``delta``, each adjusted after Holm like the test for a difference.
+
+    Args:
+        contrasts: All that are looked at together.
+        delta: The largest difference that does not matter, > 0.
+        alpha: How often any verdict may be wrong.
+    """
+    if not contrasts:
+        return ()
+    d, error, df = (
+        np.array([getattr(each, name) for each in contrasts])
+        for name in ("difference", "error", "df")
+    )
+    error = np.where(error > 0, error, np.finfo(float).tiny)
+    p = 2 * _tail(np.abs(d) / error, df)
+    adjusted = holm(p)
+    beyond = holm(_tail((np.abs(d) - delta) / error, df))
+    within = holm(_tail((delta - np.abs(d)) / error, df))
+    half = np.where(
+        np.isfinite(df),
+        special.stdtrit(np.where(np.isfinite(df), df, 1.0), 1 - alpha / 2),
+        special.ndtri(1 - alpha / 2),
+    )
+    found = []
+    for i, each in enumerate(contrasts):
+        verdict: Verdict = "undecided"
+        if within[i] <= alpha:
+            verdict = "equivalent"
+        elif adjusted[i] <= alpha:
+            verdict = "better" if d[i] > 0 else "worse"
+        ends = (float(d[i] - half[i] * error[i]), float(d[i] + half[i] * error[i]))
+        found.append(
+            replace(
+                each,
+                p=float(p[i]),
+                adjusted=float(adjusted[i]),
+                interval=ends,
+                verdict=verdict,
+                by_at_least=bool(beyond[i] <= alpha),
+            )
+        )
+    return tuple(found)
+
+
+def holm(p: Real) -> Real:
+    """Return p values adjusted for their number (Holm 1979).
+
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p)
+    raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(raised, 1.0)
+    return adjusted
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What would decide a contrast if its difference stays as it is; ``None`` if nothing would.
+
+    Attributes:
+        seeds: Seeds in all, on the same samples.
+        samples: Samples in all, with the same seeds.
+    """
+
+    seeds: int | None
+    samples: int | None
+
+
+def needed(each: Contrast, delta: float, n_contrasts: int = 1, alpha: float = ALPHA) -> Needed:
+    """Return how many seeds, or how many samples, would decide an undecided contrast.
+
+    Args:
+        each: As measured.
+        delta: The largest difference that does not matter.
+        n_contrasts: How many are looked at together.
+        alpha: How often any verdict may be wrong.
+    """
+    distance = max(abs(each.difference), abs(delta - abs(each.difference)))
+    if distance <= 0:
+        return Needed(None, None)
+    two_sided = abs(each.difference) >= delta - abs(each.difference)
+    level = alpha / n_contrasts / (2 if two_sided else 1)
+
+    def decides(n_seeds: int, n_samples: int) -> bool:
+        flips = each.flip_variance * each.n_samples / n_samples
+        seed_part = (each.seed_variance - each.flip_variance + flips) / n_seeds
+        variance = seed_part + each.sample_variance / n_samples
+        if n_seeds < 2:
+            return bool(distance >= -special.ndtri(level) * np.sqrt(variance))
+        df = (n_seeds - 1) * (variance / seed_part) ** 2 if seed_part > 0 else 1e9
+        return bool(distance >= -special.stdtrit(df, level) * np.sqrt(variance))
+
+    seeds = _least(lambda n: decides(n, each.n_samples), each.n_seeds)
+    samples = _least(lambda n: decides(each.n_seeds, n), each.n_samples)
+    return Needed(seeds, samples)
+
+
+def _least(decides: Callable[[int], bool], start: int) -> int | None:
+    """Return the least number from ``start`` on that decides; ``None`` beyond a million."""
+    high = max(1, start)
+    while not decides(high):
+        high *= 2
+        if high > _MOST:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decides(middle) else (middle, high)
+    return max(high, start)
+
+
+def _tail(t: Real, df: Real) -> Real:
+    """Return the probability that Student's t, or a normal number, is above ``t``."""
+    finite = np.where(np.isfinite(df), df, 1.0)
+    return np.asarray(np.where(np.isfinite(df), special.stdtr(finite, -t), special.ndtr(-t)))
+
+
+def mcnemar(a: Scores, b: Scores) -> float:
+    """Return the exact two-sided p value of McNemar's (1947) test of two networks.
+
+    Args:
+        a: (N,), whether the first was right.
+        b: (N,), whether the second was.
+    """
+    first = int(np.count_nonzero((a > 0) & (b == 0)))
+    second = int(np.count_nonzero((a == 0) & (b > 0)))
+    n = first + second
+    return min(1.0, 2 * float(special.bdtr(min(first, second), n, 0.5))) if n else 1.0

@@ -1,0 +1,103 @@
+"""Intervals of one trial's score: for new seeds and samples, and for these samples alone."""
+
+from typing import Final
+
+import numpy as np
+from scipy import special
+
+from coarsefine.studies.results.evidence.pairs import Scores
+from coarsefine.studies.results.evidence.quantiles import cautious_share
+from coarsefine.studies.results.evidence.spread import Spread
+
+Interval = tuple[float, float]
+
+CONFIDENCE: Final = 0.95
+
+ASSUMED_RUN: Final = Spread(extra=0.003**2)
+"""What is assumed of one run's accuracy where no seed was repeated: it varies over seeds by 0.3
+points (standard deviation) beyond what its samples show."""
+
+NETWORK: Final = Spread()
+"""Of the claim about the trained network itself."""
+
+
+def interval(scores: Scores, spread: Spread = ASSUMED_RUN, *, share: bool = True) -> Interval:
+    """Return the 95 % interval of a trial's mean score over new seeds and new samples.
+
+    The variance is that of a two-way layout of seeds by samples, its degrees of freedom by
+    Satterthwaite (1946), with the seeds' part at an upper limit: two seeds that agree by chance do
+    not make a short interval.
+
+    Args:
+        scores: (R, N), by seed and sample.
+        spread: What is known of seeds where R = 1; ``NETWORK`` for the network itself.
+        share: Whether scores are 0 and 1: then the interval is Wilson's (1927) for as many
+            independent samples as have this variance, and lies in [0, 1].
+    """
+    n_seeds, n_samples = scores.shape
+    mean = float(scores.mean(dtype=np.float64))
+    by_sample = scores.mean(axis=0, dtype=np.float64)
+    sample = float(by_sample.var(ddof=1)) if n_samples > 1 else 0.0
+    df = np.inf
+    if n_seeds == 1:
+        variance = spread.ratio * sample / n_samples + spread.extra
+        if np.isfinite(spread.df):
+            part = spread.ratio * sample / n_samples
+            df = float(cautious_share(np.array(part), np.array(0.0), np.array(spread.df)))
+    else:
+        by_seed = scores.mean(axis=1, dtype=np.float64)
+        residual = scores - by_seed[:, None] - by_sample + mean
+        rest = float(np.square(residual).sum(dtype=np.float64))
+        rest /= (n_seeds - 1) * max(1, n_samples - 1)
+        part = float(by_seed.var(ddof=1)) / n_seeds
+        kept = max(0.0, sample - rest / n_seeds) / n_samples
+        # Equal counts hide what rounding to whole samples does (Sheppard 1898).
+        part = max(part, 1 / (12 * n_samples**2 * n_seeds)) if share else part
+        variance = part + kept
+        if sample > 0:
+            df = float(cautious_share(np.array(part), np.array(kept), np.array(n_seeds - 1.0)))
+    quantile = _quantile(df)
+    if not share:
+        half = quantile * np.sqrt(variance)
+        return mean - half, mean + half
+    return _wilson(mean, variance, n_samples, quantile, spread.extra if n_seeds == 1 else 0.0)
+
+
+def on_these_samples(scores: Scores, *, share: bool = True) -> Interval | None:
+    """Return the 95 % interval of the mean over new seeds, on these samples (Student 1908).
+
+    ``None`` for one seed.
+    """
+    n_seeds, n_samples = scores.shape
+    if n_seeds < 2:
+        return None
+    by_seed = scores.mean(axis=1, dtype=np.float64)
+    variance = float(by_seed.var(ddof=1))
+    if share:
+        variance = max(variance, 1 / (12 * n_samples**2))
+    half = _quantile(n_seeds - 1.0) * float(np.sqrt(variance / n_seeds))
+    mean = float(by_seed.mean())
+    return (max(0.0, mean - half), min(1.0, mean + half)) if share else (mean - half, mean + half)
+
+
+def _quantile(df: float) -> float:
+    level = (1 + CONFIDENCE) / 2
+    return float(special.ndtri(level) if not np.isfinite(df) else special.stdtrit(df, level))
+
+
+def _wilson(
+    mean: float, variance: float, n_samples: int, quantile: float, extra: float
+) -> Interval:
+    """Return Wilson's interval for as many samples as would have this variance."""
+    binomial = mean * (1 - mean)
+    effective = binomial / variance if variance > 0 and binomial > 0 else float(n_samples)
+    if not binomial:
+        effective = 1 / (1 / n_samples + 4 * extra)
+    # No more seeds make more samples of what each of them shares.
+    z2 = quantile * quantile
+    scale = 1 / (1 + z2 / effective)
+    middle = scale * (mean + z2 / (2 * effective))
+    half = scale * quantile * np.sqrt(binomial / effective + z2 / (4 * effective**2))
+    low = 0.0 if mean <= 0 else max(0.0, middle - half)
+    high = 1.0 if mean >= 1 else min(1.0, middle + half)
+    return float(low), float(high)

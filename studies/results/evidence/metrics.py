@@ -1,0 +1,127 @@
+"""Metrics of predicted classes, each as a score for every sample whose mean is the metric.
+
+So one machinery gives intervals and ties of all of them. A metric that is no mean, such as F1, is
+replaced by what each sample contributes to it (its influence, Hampel 1974), which is right where
+samples are many.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from coarsefine.studies.results.evidence.pairs import Real
+
+Classes = npt.NDArray[np.integer]
+MetricName = Literal["accuracy", "balanced-accuracy", "macro-f1", "loss"]
+METRICS: Final[tuple[str, ...]] = get_args(MetricName)
+
+UNITS: Final[dict[str, float]] = {
+    "accuracy": 1.0,
+    "balanced-accuracy": 1.0,
+    "macro-f1": 1.0,
+    "loss": 0.0,
+}
+"""By how much a sample's score changes where its class flips, squared: what ``judge`` asks for."""
+
+
+def scores(
+    metric: MetricName, predicted: Classes, labels: Classes, n_classes: int
+) -> npt.NDArray[np.float32] | Real:
+    """Return a score for each run and sample, (..., N); higher is better.
+
+    The mean over the samples is the metric of the run. Losses are scores once they are negated.
+
+    Args:
+        metric: Any but ``loss``.
+        predicted: (..., N), in 0 … K-1.
+        labels: (N,), in 0 … K-1.
+        n_classes: K. Classes without a sample among the labels do not count.
+    """
+    right = np.asarray(predicted == labels)
+    if metric == "accuracy":
+        return np.asarray(right, np.float32)
+    n_samples = len(labels)
+    counts = np.bincount(labels, minlength=n_classes)
+    there = np.flatnonzero(counts)
+    if metric == "balanced-accuracy":
+        recall = recalls(predicted, labels, n_classes)
+        weight = n_samples / (len(there) * counts[labels])
+        mean = recall[..., there].mean(axis=-1, keepdims=True)
+        return np.asarray(mean + weight * (right - recall[..., labels]))
+    if metric != "macro-f1":
+        raise ValueError(f"metric must be one of {', '.join(METRICS[:3])}, got {metric!r}")
+    # F = 2 TP / (predicted + true), a ratio of two means: a sample moves it by (a - F b) / mean b.
+    total = np.zeros(predicted.shape)
+    mean = np.zeros(predicted.shape[:-1])
+    for k in there:
+        chosen, is_k = predicted == k, labels == k
+        a = 2.0 * (chosen & is_k)
+        b = chosen.astype(np.float64) + is_k
+        size = b.mean(axis=-1, keepdims=True)
+        f1 = a.mean(axis=-1, keepdims=True) / size
+        total += (a - f1 * b) / size
+        mean += f1[..., 0]
+    return np.asarray((mean[..., None] + total) / len(there))
+
+
+def confusion(predicted: Classes, labels: Classes, n_classes: int) -> npt.NDArray[np.int64]:
+    """Return how many samples of each class (row) were given each class (column), (K, K)."""
+    cells = np.asarray(labels, np.int64) * n_classes + predicted
+    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def recalls(predicted: Classes, labels: Classes, n_classes: int) -> Real:
+    """Return the share of each class's samples that were recognised, (..., K).
+
+    NaN for a class without a sample.
+    """
+    return _shares(predicted == labels, labels, n_classes)
+
+
+def precisions(predicted: Classes, labels: Classes, n_classes: int) -> Real:
+    """Return the share of the samples given a class that belong to it, (K,), of one run.
+
+    NaN for a class that was never predicted.
+    """
+    return _shares(predicted == labels, predicted, n_classes)
+
+
+def _shares(right: npt.NDArray[np.bool_], classes: Classes, n_classes: int) -> Real:
+    one_hot = np.eye(n_classes, dtype=np.float64)[classes]
+    with np.errstate(invalid="ignore"):
+        return np.asarray((right @ one_hot) / one_hot.sum(axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Majority:
+    """What always predicting the most frequent class gives.
+
+    Attributes:
+        label: The class, the first of several.
+        accuracy: Its share of the samples.
+        chance: 1/K for K classes.
+    """
+
+    label: int
+    accuracy: float
+    chance: float
+
+    @property
+    def notable(self) -> bool:
+        """Return whether the class holds clearly more than its share: half as much again."""
+        return self.accuracy > 1.5 * self.chance
+
+
+def majority(labels: Classes, n_classes: int, training: Classes | None = None) -> Majority:
+    """Return the baseline that every classifier should beat.
+
+    Args:
+        labels: (N,), of the samples that are predicted.
+        n_classes: K.
+        training: Labels that the class is chosen by; ``None`` for the same samples.
+    """
+    known = np.bincount(labels if training is None else training, minlength=n_classes)
+    label = int(known.argmax())
+    return Majority(label, float((labels == label).mean()), 1 / n_classes)

@@ -1,0 +1,327 @@
+"""Which of several trials may be the best, each pair judged by its own noise.
+
+The claim is that of multiple comparisons with the best (Hsu 1984): the trial that is best over new
+seeds and new samples is among the tied ones in 95 % of rankings. A trial is not tied if any other
+is ahead of it by more than chance explains, the best measured one or another: a noisy best does
+not keep everyone tied.
+
+How far the luckiest of all others may be ahead follows from draws of all trials together, with the
+correlations that their samples show: many trials that are nearly the same network count as few.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from coarsefine.studies.results.evidence.pairs import (
+    Pairs,
+    Present,
+    Real,
+    Scores,
+    compared,
+    covariance,
+)
+from coarsefine.studies.results.evidence.quantiles import (
+    family_factor,
+    fewest_samples,
+    normal_of,
+    student_of,
+)
+from coarsefine.studies.results.evidence.spread import (
+    ASSUMED,
+    NETWORKS,
+    Pooled,
+    Spread,
+    pool,
+    usable_ratios,
+)
+
+ALPHA: Final = 0.05
+# Draws of a ranking: the 95 % quantile is good to two percent. Fewer where there are many trials.
+_DRAWS, _FEWER_DRAWS, _MANY = 2000, 1000, 16
+# A discordant sample or so more than there are: a variance of few of them is known badly.
+_PSEUDO: Final = 1.5
+_ROUNDING: Final = 1e-12
+# Of normal numbers, in place of minus infinity, of which there are no quantiles.
+_NEVER: Final = -40.0
+# The share of alpha that is spent on trials as noisy as each other: some may be noisier.
+_SPENT: Final = 0.7
+# The true ratio of draws is taken at this upper limit of what the pooled one may be.
+_UPPER: Final = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What can be said of trials.
+
+    Attributes:
+        best: Position of the trial with the highest mean.
+        tied: (T,), which may be the best; the best itself always.
+        difference: (T,), to the best, over the seeds that both have; NaN if there is none.
+        margin: (T,), how large a difference to the best may be by chance: a trial is tied if its
+            difference is no larger. Where another trial than the best settles it, it is the margin
+            that says the same.
+        margins: (T, T), by how much the row may be ahead of the column by chance.
+        errors: (T, T), standard errors of the differences.
+        spread: What is known of seeds.
+        noisy: (T,), trials judged by their own noise, far above that of the others.
+        optimism: How far the best is overestimated for having been chosen, on average.
+        optimism_if_equal: The same if all tied trials were equal.
+    """
+
+    best: int
+    tied: Present
+    difference: Real
+    margin: Real
+    margins: Real
+    errors: Real
+    spread: Spread
+    noisy: Present
+    optimism: float
+    optimism_if_equal: float
+
+
+def judge(
+    scores: Scores,
+    present: Present | None = None,
+    *,
+    spread: Spread | None = None,
+    n_family: int = 0,
+    unit: float = 1.0,
+    alpha: float = ALPHA,
+) -> Judged:
+    """Return which trials may be the best, and how large differences may be by chance.
+
+    Args:
+        scores: (T, S, N), higher is better, by trial, seed and sample; for accuracy 0 and 1.
+        present: (T, S), which runs there are; ``None`` for all.
+        spread: ``NETWORKS`` for the claim about these trained networks on new samples. Else what is
+            known of seeds from elsewhere in the file; ``None`` if nothing is.
+        n_family: How many trials were compared in all, if the best of them are given.
+        unit: By how much a score changes where a sample flips, squared; 0 for losses.
+        alpha: How often the truly best may go without a mark.
+    """
+    scores = np.asarray(scores)
+    if scores.dtype == np.bool_:
+        scores = scores.astype(np.float32)
+    n_trials, n_seeds, _ = scores.shape
+    if present is None:
+        present = np.ones((n_trials, n_seeds), np.bool_)
+    means = np.array([scores[t, present[t]].mean(dtype=np.float64) for t in range(n_trials)])
+    pairs = compared(scores, present)
+    return _judged(pairs, present, means, spread, n_family, unit, alpha)
+
+
+def judge_accuracies(
+    accuracies: Real,
+    present: Present,
+    n_samples: int,
+    *,
+    spread: Spread | None = None,
+    n_family: int = 0,
+    alpha: float = ALPHA,
+) -> Judged:
+    """Return the same where accuracies are all that was kept.
+
+    Which samples two trials share is not known. With one seed their samples count as different
+    ones (so shares of the same samples differ by less than is said). With several, seeds show the
+    noise, pair by pair, and the sample has the least part that it can have: D N samples that all
+    speak for the same trial.
+
+    Args:
+        accuracies: (T, S), by trial and seed; of runs that are not there, anything.
+        present: (T, S).
+        n_samples: Validation samples, >= 1.
+        spread: As in ``judge``.
+        n_family: As in ``judge``.
+        alpha: As in ``judge``.
+    """
+    n_seeds = present.astype(np.int64) @ present.T.astype(np.int64)
+    known = np.where(present, accuracies, 0.0)
+    means = known.sum(axis=1) / present.sum(axis=1)
+    _, squares = _drawn(known.T[None], present, n_seeds)
+    sums = known @ present.T.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        difference = (sums - sums.T) / n_seeds
+    binomial = np.clip(means * (1 - means), 1 / n_samples, None)
+    independent = (binomial[:, None] + binomial[None]) * ~np.eye(len(means), dtype=bool)
+    several = n_seeds > 1
+    # Rounding to whole samples hides a twelfth of a step, squared, of either (Sheppard 1898).
+    by_seed = n_samples * np.maximum(squares[0], 1 / (6 * n_samples**2))
+    pairs = Pairs(
+        *(n_samples, n_seeds, difference, np.where(several, by_seed, np.nan)),
+        *(independent, np.where(several, independent, np.nan)),
+    )
+    if spread is None and not several[~np.eye(len(means), dtype=bool)].any():
+        spread = NETWORKS
+    return _judged(pairs, present, means, spread, n_family, 1.0, alpha, counted=False)
+
+
+def _judged(
+    pairs: Pairs,
+    present: Present,
+    means: Real,
+    spread: Spread | None,
+    n_family: int,
+    unit: float,
+    alpha: float,
+    *,
+    counted: bool = True,
+) -> Judged:
+    """Return the verdicts on pairs; ``counted`` if what samples say of them is known."""
+    n_trials, n_samples = len(present), pairs.n_samples
+    best = int(means.argmax())
+    noise = _noise(pairs, present, spread, unit if counted else 0.0)
+    off = ~np.eye(n_trials, dtype=bool) & (pairs.n_seeds > 0)
+    # Normal numbers: by how much the row is ahead of the column, where all are equal.
+    ahead = np.where(off, normal_of(noise.leads / noise.scales, noise.df), _NEVER)
+    level = 1 - _SPENT * alpha
+    factor = family_factor(n_trials, n_family, alpha)
+    least = fewest_samples(max(n_trials, n_family) - 1, alpha) * np.sqrt(unit) / n_samples
+    pseudo = _PSEUDO * unit / n_samples**2 if counted else 0.0
+    errors = np.sqrt(noise.variances + pseudo)
+
+    def margins(compared_with: Present) -> Real:
+        luckiest = np.where(compared_with, ahead, _NEVER).max(axis=1)
+        quantile = np.maximum(np.quantile(luckiest, level, axis=0), special.ndtri(level))
+        found = student_of(factor * quantile[None], noise.df) * errors
+        if counted:
+            return np.asarray(np.maximum(found, least))
+        # D = q √(v + D/N), solved for D; of one seed v holds all of the samples' part.
+        both = (least + np.sqrt(least**2 + 4 * found**2)) / 2
+        return np.asarray(np.where(pairs.replicated, both, np.maximum(found, least)))
+
+    found = margins(off)
+    lead = np.where(off, pairs.difference, -np.inf)
+    # Whoever is far behind a trial cannot be ahead of it by chance.
+    hopeful = off & (lead > -2 * found)
+    if (hopeful != off).any():
+        found = margins(hopeful)
+    over = np.where(off, lead - found, -np.inf)
+    worst = over.max(axis=0)
+    tied = worst <= _ROUNDING
+    tied[best] = True
+    difference = np.where(np.arange(n_trials) == best, 0.0, -pairs.difference[best])
+    with np.errstate(invalid="ignore"):
+        margin = np.maximum(-difference - np.maximum(worst, over[best]), 0.0)
+    margin[best] = 0.0
+    optimism, if_equal = _optimism(means, noise.single, tied, best)
+    return Judged(
+        *(best, tied, difference, margin, found, errors, noise.spread, noise.noisy),
+        *(optimism, if_equal),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """How far equal trials come apart.
+
+    Attributes:
+        variances: (T, T), of the measured differences.
+        leads: (B, T, T), drawn differences of equal trials.
+        single: (B, T), how far each is from the mean of all, at the measured ratio.
+        scales: (B, T, T), their standard errors as they would be measured.
+        df: (T, T), degrees of freedom of the variances.
+        spread: What is known of seeds.
+        noisy: (T,).
+    """
+
+    variances: Real
+    leads: NDArray[np.float64]
+    single: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    df: Real
+    spread: Spread
+    noisy: Present
+
+
+def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -> _Noise:
+    n_trials, n_samples = len(present), pairs.n_samples
+    rng = np.random.default_rng(n_trials)
+    n_draws = _FEWER_DRAWS if n_trials > _MANY else _DRAWS
+    n_common = np.maximum(pairs.n_seeds, 1)
+    per_seed, kept = np.nan_to_num(pairs.per_seed), np.nan_to_num(pairs.kept)
+    runs = rng.standard_normal((n_draws, *present.T.shape)) @ covariance(per_seed)
+    leads, squares = _drawn(runs, present, pairs.n_seeds)
+    ratios, usable = usable_ratios(pairs, unit)
+    noisy, extra = np.zeros(n_trials, np.bool_), 0.0
+    if spread == NETWORKS or not usable.any():
+        known = ASSUMED if spread is None else spread
+        extra = known.extra
+        true: Real = np.full((n_draws, 1, 1), known.ratio)
+        if np.isfinite(known.df):
+            true = known.ratio * known.df / rng.chisquare(known.df, (n_draws, 1, 1))
+        judged = np.full(pairs.n_seeds.shape, known.ratio)
+        drawn: Real = np.asarray(known.ratio)
+    else:
+        drawn_ratios = np.full(squares.shape, np.nan)
+        np.divide(squares, per_seed, out=drawn_ratios, where=usable)
+        df = np.where(pairs.replicated, pairs.n_seeds - 1.0, 0.0)
+        pooled: Pooled = pool(ratios, drawn_ratios, df, spread)
+        known, judged, noisy = pooled.spread, pooled.ratios, pooled.noisy
+        true = np.asarray(known.ratio * known.df / special.chdtri(known.df, _UPPER))
+        drawn = pooled.drawn * true
+    variances = (judged * per_seed / n_common + kept) / n_samples + extra / n_common
+    drawn_variances = (drawn * per_seed / n_common + kept) / n_samples + extra / n_common
+    drawn_variances = np.broadcast_to(drawn_variances, leads.shape)
+    single = leads.mean(axis=2) * np.sqrt(known.ratio / n_samples)
+    leads *= np.sqrt(true / n_samples)
+    shared = rng.standard_normal((n_draws, n_trials)) @ covariance(kept / n_samples)
+    if extra:
+        flat = covariance(np.full((n_trials, n_trials), extra) * ~np.eye(n_trials, dtype=bool))
+        shared += rng.standard_normal((n_draws, n_trials)) @ flat / np.sqrt(n_common.max())
+    leads += shared[:, :, None] - shared[:, None]
+    single += shared - shared.mean(axis=1, keepdims=True)
+    mean, spread_of = drawn_variances.mean(axis=0), drawn_variances.var(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = np.where(spread_of > 1e-9 * mean**2, 2 * mean**2 / spread_of, np.inf)
+    either = (noisy[:, None] | noisy[None]) & pairs.replicated
+    df = np.where(either, np.minimum(df, pairs.n_seeds - 1.0), df)
+    scales = np.sqrt(np.where(drawn_variances > 0, drawn_variances, np.inf))
+    return _Noise(variances, leads, single, scales, np.maximum(df, 1.0), known, noisy)
+
+
+def _drawn(
+    runs: NDArray[np.float64], present: Present, n_seeds: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean differences over common seeds, and their variances over these, (B, T, T).
+
+    Args:
+        runs: (B, S, T).
+        present: (T, S).
+        n_seeds: (T, T), in common.
+    """
+    there = present.T.astype(np.float64)
+    n_common = np.maximum(n_seeds, 1)
+    runs = runs * there
+    turned = runs.transpose(0, 2, 1)
+    sums = turned @ there
+    squares = np.square(turned) @ there
+    mean = (sums - sums.transpose(0, 2, 1)) / n_common
+    total = squares + squares.transpose(0, 2, 1) - 2 * turned @ runs
+    return mean, np.maximum(total - n_common * mean**2, 0.0) / np.maximum(n_common - 1, 1)
+
+
+def _optimism(
+    means: Real, noise: NDArray[np.float64], tied: Present, best: int
+) -> tuple[float, float]:
+    """Return how far the best of the tied trials is overestimated, and if all were equal.
+
+    Their true means lie closer together than the measured ones (James and Stein 1961): noise is
+    added again to means that were drawn together, and the highest taken.
+    """
+    if tied.sum() < 2:
+        return 0.0, 0.0
+    noise = noise[:, tied] - noise[:, tied].mean(axis=1, keepdims=True)
+    centred = means[tied] - means[tied].mean()
+    squares = float(np.square(centred).sum())
+    expected = float(np.square(noise).sum(axis=1).mean())
+    n = int(tied.sum())
+    shrunk = 1 - (n - 3) / (n - 1) * expected / squares if n > 3 and squares > 0 else 1.0
+    again = centred * max(0.0, shrunk) + noise
+    chosen = again.argmax(axis=1)
+    rows = np.arange(len(noise))
+    return float(noise[rows, chosen].mean()), float(noise.max(axis=1).mean())

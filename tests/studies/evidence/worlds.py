@@ -1,0 +1,58 @@
+"""Worlds whose truth is known: outcomes of trials over seeds and samples."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+Outcomes = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class World:
+    """Trials that are trained with the same seeds and measured on the same samples.
+
+    Attributes:
+        accuracies: True ones, over all seeds and samples.
+        n_seeds: R.
+        n_samples: N.
+        deviation: Standard deviation of a trial's accuracy over seeds, beyond samples that flip.
+        alike: Share of what makes a sample hard that all trials and seeds have in common.
+        kept: Share that a trial has to itself, whatever the seed; the rest flips with the seed.
+        shared: Correlation of the noise of neighbours.
+        noise: By how much the deviation of each trial is multiplied; empty for 1.
+    """
+
+    accuracies: tuple[float, ...]
+    n_seeds: int
+    n_samples: int
+    deviation: float = 0.0035
+    alike: float = 0.85
+    kept: float = 0.0
+    shared: float = 0.0
+    noise: tuple[float, ...] = field(default=())
+
+    def outcomes(self, rng: np.random.Generator) -> Outcomes:
+        """Return whether each trial was right, (T, R, N)."""
+        single = np.float32
+        n_trials, n_seeds, n_samples = len(self.accuracies), self.n_seeds, self.n_samples
+        moved = rng.standard_normal((n_trials, n_seeds))
+        old, new = self.shared, np.sqrt(1 - self.shared**2)
+        for t in range(1, n_trials):
+            moved[t] = old * moved[t - 1] + new * moved[t]
+        scale = self.deviation * np.array(self.noise or (1.0,) * n_trials)[:, None]
+        # What a seed does to all trials alike does not tell them apart.
+        common = 0.7 * self.deviation * rng.standard_normal(n_seeds)
+        means = np.clip(np.array(self.accuracies)[:, None] + scale * moved + common, 1e-3, 0.9995)
+        limits = special.ndtri(means).astype(single)
+        hard = single(np.sqrt(self.alike)) * rng.standard_normal(n_samples, dtype=single)
+        flip = single(np.sqrt(max(0.0, 1 - self.alike - self.kept)))
+        right = np.empty((n_trials, n_seeds, n_samples), single)
+        luck = rng.standard_normal((n_seeds, n_samples), dtype=single)
+        for t in range(n_trials):
+            drawn = rng.standard_normal((n_seeds, n_samples), dtype=single)
+            luck = single(old) * luck + single(new) * drawn if t and self.shared else drawn
+            own = single(np.sqrt(self.kept)) * rng.standard_normal(n_samples, dtype=single)
+            right[t] = hard + own + flip * luck < limits[t][:, None]
+        return right
