@@ -1,9 +1,10 @@
 """Count how often ties and intervals err, in rankings whose truth is known.
 
-``python -m scripts.simulate_statistics [RANKINGS] [SEED] [PART …]`` prints a row for each world: how
-often the truly best trial (the first) lost its mark, how often a good trial did on average, how
+``python -m scripts.simulate_statistics [RANKINGS] [SEED] [PART …]`` prints a row for each world:
+how often the truly best trial (the first) lost its mark, how often a good trial did on average, how
 often the last did, and how often the interval of the first held its true accuracy, in percent.
 Parts: one-seed, known, equal, noisy, power, large.
+"""
 
 import sys
 import time
