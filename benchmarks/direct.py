@@ -7,7 +7,7 @@ from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import CohortPlan, initial_state
 from coarsefine.models.specs import Hyperparameters
 from coarsefine.models.training import EpochRow, train
-from coarsefine.studies.recipes.recipe import make_recipe
+from coarsefine.studies.recipes.layers import make_recipe
 from coarsefine.studies.recipes.specs import to_specs
 
 

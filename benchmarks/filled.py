@@ -19,7 +19,8 @@ from coarsefine.db.records import (
     SegmentResult,
     TrialUpdate,
 )
-from coarsefine.studies.recipes.recipe import make_recipe, to_json
+from coarsefine.studies.recipes.layers import make_recipe
+from coarsefine.studies.recipes.recipe import to_json
 
 STUDY = "mnist/lambda"
 STAGE = f"{STUDY}/coarse"

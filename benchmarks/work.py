@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.common import Options, log
 from coarsefine.models.data import PreparedData, prepare
 from coarsefine.models.errors import DataError
-from coarsefine.studies.recipes.recipe import make_recipe
+from coarsefine.studies.recipes.layers import make_recipe
 from coarsefine.studies.recipes.specs import to_data_spec
 
 # The grid of the KTH DD2424 lab's coarse search: eight values, evenly spaced on a log scale.

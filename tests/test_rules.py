@@ -29,8 +29,8 @@ from coarsefine.models.specs import ACTIVATIONS, Hyperparameters, NetworkSpec, T
 from coarsefine.models.training import train
 from coarsefine.search import cli, tables
 from coarsefine.search.cli import main
+from coarsefine.studies.recipes.layers import make_recipe
 from coarsefine.studies.recipes.lengths import resolve
-from coarsefine.studies.recipes.recipe import make_recipe
 from coarsefine.studies.running import final_test
 from tests.models.samples import made_up
 

@@ -82,7 +82,7 @@ def crosscheck(
     from coarsefine.models.data import prepare
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.crosscheck import N_STEPS
-    from coarsefine.studies.recipes.recipe import make_recipe
+    from coarsefine.studies.recipes.layers import make_recipe
     from coarsefine.studies.recipes.specs import to_data_spec
 
     if check.figure is not None:

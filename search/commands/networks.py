@@ -111,7 +111,7 @@ def gradcheck(
         python -m search gradcheck --all
     """
     from coarsefine.search.progress import watching
-    from coarsefine.studies.recipes.recipe import make_recipe
+    from coarsefine.studies.recipes.layers import make_recipe
 
     features, samples = check.features or FEATURES, check.samples or SAMPLES
     for flag, n in (("--features", check.features), ("--samples", check.samples)):
@@ -326,7 +326,7 @@ def params(
         python -m search params --features 784 --hidden 64 --classes 10
     """
     from coarsefine.models.parameter_count import count_parameters
-    from coarsefine.studies.recipes.recipe import make_recipe
+    from coarsefine.studies.recipes.layers import make_recipe
 
     recipe = make_recipe(file.recipe, _flags(file, data, network))
     n_features, n_classes = _ends(recipe, data, shape, quiet=output.quiet)

@@ -446,7 +446,7 @@ def _grid_request(
 
 def _layers(text: str, recipe: RecipeOptions | None) -> tuple[tuple[int, ...], ...]:
     """Return so many hidden layers, each as wide as the recipe's first."""
-    from coarsefine.studies.recipes.recipe import make_recipe
+    from coarsefine.studies.recipes.layers import make_recipe
 
     try:
         numbers = [int(part) for part in text.split(",")]

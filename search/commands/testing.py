@@ -107,7 +107,7 @@ def test(
     from coarsefine.db.engine import open_database
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
-    from coarsefine.studies.recipes.recipe import load_recipe
+    from coarsefine.studies.recipes.layers import load_recipe
     from coarsefine.studies.running.final_test import final_test
     from coarsefine.studies.running.resources import Means
 

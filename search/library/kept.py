@@ -70,7 +70,8 @@ class Kept:
         Args:
             study: Itself, if it has begun.
         """
-        from coarsefine.studies.recipes.recipe import from_json, with_overrides
+        from coarsefine.studies.recipes.layers import with_overrides
+        from coarsefine.studies.recipes.recipe import from_json
 
         recipe = self.recipe
         if recipe is None:

@@ -62,7 +62,7 @@ class Recipe:
         >>> Recipe(eta=0.1, epochs=3).replace(schedule="cyclical", cycles=2)
         Recipe(schedule='cyclical', cycles=2)
         """
-        from coarsefine.studies.recipes.recipe import overruled
+        from coarsefine.studies.recipes.layers import overruled
 
         with as_study_errors():
             made = type(self).__new__(type(self))
@@ -77,7 +77,7 @@ class Recipe:
         Args:
             kind: The search: it implies some of what is not stated.
         """
-        from coarsefine.studies.recipes.recipe import make_recipe, with_overrides
+        from coarsefine.studies.recipes.layers import make_recipe, with_overrides
 
         if self._base is not None:
             return with_overrides(self._base, self._flags)
@@ -147,7 +147,8 @@ class Recipe:
         """Return what is stated, by key: of a study's recipe, what is no default."""
         if self._base is None:
             return self._flags
-        from coarsefine.studies.recipes.recipe import default_recipe, differences
+        from coarsefine.studies.recipes.layers import default_recipe
+        from coarsefine.studies.recipes.recipe import differences
 
         found = differences(default_recipe(self._base.data.name), self.whole())
         different = {d.key: d.second for d in found if d.second is not None}

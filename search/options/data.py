@@ -124,7 +124,7 @@ class DataOptions:
 
     def flags(self) -> dict[str, Any]:
         """Return what is stated of the recipe's data."""
-        from coarsefine.studies.recipes.recipe import parse_size
+        from coarsefine.studies.recipes.layers import parse_size
 
         return {
             "data.name": None if self.data is None else absolute(self.data),

@@ -53,7 +53,7 @@ class FinalOptions:
 
     def flags(self) -> dict[str, Any]:
         """Return what is stated of the recipe's final section."""
-        from coarsefine.studies.recipes.recipe import parse_size
+        from coarsefine.studies.recipes.layers import parse_size
 
         validation = self.final_validation
         return {

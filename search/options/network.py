@@ -68,7 +68,7 @@ class NetworkOptions:
 
     def flags(self) -> dict[str, Any]:
         """Return what is stated of the recipe's network."""
-        from coarsefine.studies.recipes.recipe import parse_hidden
+        from coarsefine.studies.recipes.layers import parse_hidden
 
         if self.bias_trick and self.bias is not None:
             given = "--bias" if self.bias else "--no-bias"

@@ -13,7 +13,8 @@ from coarsefine.models.data import PreparedData
 from coarsefine.models.range_test import judged, range_test
 from coarsefine.models.specs import Hyperparameters, TrainingSpec
 from coarsefine.studies.errors import SpaceError, StudyError
-from coarsefine.studies.recipes.recipe import Recipe, from_json, with_overrides
+from coarsefine.studies.recipes.layers import with_overrides
+from coarsefine.studies.recipes.recipe import Recipe, from_json
 from coarsefine.studies.recipes.specs import recipe_key, to_specs
 
 # From where nothing is learnt to where everything breaks down, whatever the optimizer.

@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from coarsefine.db.open_files import is_open
 from coarsefine.studies.errors import RecipeError, SpaceError, did_you_mean
 from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.recipes.layers import recipe_of
 from coarsefine.studies.recipes.messages import ContradictionError, explained, literal
-from coarsefine.studies.recipes.recipe import Recipe, flat, recipe_of
+from coarsefine.studies.recipes.parts import flat
+from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.spaces.dimensions import VARIANT, Dimension, parameter
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.search import SearchKind

@@ -29,7 +29,8 @@ from coarsefine.studies.planning.stages import (
     find_stage,
     first_name,
 )
-from coarsefine.studies.recipes.recipe import Recipe, differences, flat
+from coarsefine.studies.recipes.parts import flat
+from coarsefine.studies.recipes.recipe import Recipe, differences
 from coarsefine.studies.recipes.specs import SEARCHABLE, searched_field
 from coarsefine.studies.running.search import same_recipe
 from coarsefine.studies.spaces.dimensions import VARIANT

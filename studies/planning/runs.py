@@ -32,7 +32,8 @@ from coarsefine.models.plugin import Plugin
 from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import cohort_widths, plan_to_json, threads_alone
-from coarsefine.studies.recipes.recipe import Recipe, with_overrides
+from coarsefine.studies.recipes.layers import with_overrides
+from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.specs import (
     SEARCHABLE,
     recipe_key,

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from coarsefine.studies.errors import RecipeError
-from coarsefine.studies.recipes.recipe import Recipe, TrainingRecipe, default_batch_size
+from coarsefine.studies.recipes.layers import default_batch_size
+from coarsefine.studies.recipes.recipe import Recipe, TrainingRecipe
 
 
 @dataclass(frozen=True)

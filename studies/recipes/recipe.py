@@ -1,15 +1,11 @@
 """Recipes: everything that decides a training run but what is searched.
 
-A recipe is stated in layers: what suits the data set, then a TOML file, then flags. A layer
-overrules those before it, whole: stating ``epochs`` unsays ``cycles``, stating ``eta`` unsays a
-cyclical schedule. What no layer states has a default, and a finished recipe states all of it, so
-that two recipes can be compared key by key. What plays no part in a recipe is ``None`` there.
+A finished recipe states all of its keys, so that two recipes can be compared key by key. What
+plays no part in a recipe is ``None`` there. ``layers`` makes a recipe of what users state.
 """
 
 import json
-import tomllib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
@@ -23,10 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from coarsefine.db.open_files import is_open
-from coarsefine.models.data.catalogue import CATALOGUE
 from coarsefine.models.data.spec import (
-    SPLIT_METHODS,
     CategoricalName,
     DecimalName,
     MissingName,
@@ -34,10 +27,6 @@ from coarsefine.models.data.spec import (
     SplitMethod,
 )
 from coarsefine.models.specs import (
-    INITIALISATIONS,
-    OPTIMIZERS,
-    SCHEDULES,
-    SPREAD_INITIALISATIONS,
     ActivationName,
     BiasName,
     InitialisationName,
@@ -55,13 +44,10 @@ from coarsefine.studies.recipes.messages import (
     checked_params,
     checked_size,
     checked_trainer,
-    exact,
     explained,
-    literal,
     whole,
 )
-
-Stated = dict[str, Any]
+from coarsefine.studies.recipes.parts import Stated, filled, flat, without_none
 
 Count = Annotated[int, BeforeValidator(whole), Field(ge=1, le=10**9)]
 Size = Annotated[int | float, PlainValidator(checked_size)]
@@ -104,7 +90,7 @@ class DataRecipe(_Section):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, stated: Any) -> Any:
-        return _filled(stated, "data")
+        return filled(stated, "data")
 
 
 class NetworkRecipe(_Section):
@@ -129,7 +115,7 @@ class NetworkRecipe(_Section):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, stated: Any) -> Any:
-        return _filled(stated, "network")
+        return filled(stated, "network")
 
 
 class TrainingRecipe(_Section):
@@ -176,7 +162,7 @@ class TrainingRecipe(_Section):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, stated: Any) -> Any:
-        return _filled(stated, "training")
+        return filled(stated, "training")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -215,7 +201,7 @@ class FinalRecipe(_Section):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, stated: Any) -> Any:
-        return _filled(stated, "final")
+        return filled(stated, "final")
 
 
 class Recipe(_Section):
@@ -262,171 +248,7 @@ class Difference(NamedTuple):
     second: Any
 
 
-# The rest is as in the KTH lab's assignment 2 (two cycles from 1e-5 to 1e-1, batch size 100),
-# which trains on 45,000 images. Small data sets need smaller batches and more cycles to make
-# enough updates: on the 1,078 training digits, eight cycles are 1,696 of them, the validation
-# accuracy is 0.96 to 0.98, and small λ begin to lose to middling ones.
-_SMALL: Stated = {"data": {"validation": 0.25}, "training": {"batch_size": 20, "cycles": 8}}
-
-
-class _Part(NamedTuple):
-    """A key that only plays a part with some choices of another key of its section.
-
-    Attributes:
-        inferred_from: Choices that stating the key replaces with the first of ``choices``.
-    """
-
-    choice: str
-    choices: tuple[str, ...]
-    inferred_from: tuple[str, ...] = ()
-
-
-_PARTS: dict[str, dict[str, _Part]] = {
-    "data": {
-        "validation": _Part("split", ("random", "ordered")),
-        "stratified": _Part("split", ("random",)),
-    },
-    "network": {
-        "sigma": _Part(
-            "initialisation", SPREAD_INITIALISATIONS, ("he", "xavier", "glorot-uniform", "zero")
-        )
-    },
-    "training": {
-        "momentum": _Part("optimizer", ("momentum", "nesterov"), ("sgd",)),
-        "eta": _Part("schedule", ("constant", "step"), ("cyclical", "geometric")),
-        "eta_min": _Part("schedule", ("cyclical", "geometric"), ("constant", "step")),
-        "eta_max": _Part("schedule", ("cyclical", "geometric"), ("constant", "step")),
-        "ns": _Part("schedule", ("cyclical",), ("constant", "step", "geometric")),
-        "cycles": _Part("schedule", ("cyclical",), ("constant", "step", "geometric")),
-        "step_factor": _Part("schedule", ("step",), ("constant", "cyclical", "geometric")),
-        "step_every": _Part("schedule", ("step",), ("constant", "cyclical", "geometric")),
-    },
-    "final": {
-        key: _Part("refit", ("train+validation",)) for key in ("validation", "epochs", "cycles")
-    },
-}
-_EXISTING: dict[str, tuple[str, ...]] = {
-    "split": SPLIT_METHODS,
-    "initialisation": INITIALISATIONS,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "refit": ("train+validation", "none"),
-}
 _OF_TABLES = ("header", "decimal", "categorical", "missing")
-_CHOICES: Stated = {
-    "split": "random",
-    "initialisation": "he",
-    "optimizer": "sgd",
-    "schedule": "cyclical",
-    "refit": "train+validation",
-}
-
-
-def default_recipe(data: str = "digits") -> Recipe:
-    """Return the recipe for a data set that no one has said anything else about."""
-    return make_recipe(flags={"data.name": data})
-
-
-def default_batch_size(data: str) -> int:
-    """Return the batch size of recipes for a data set that state none."""
-    return default_recipe(data).training.batch_size
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Return the recipe of a TOML file.
-
-    Raises:
-        RecipeError: If it is missing, no TOML or no recipe; names file, key and reason.
-    """
-    return make_recipe(path)
-
-
-def make_recipe(
-    path: Path | None = None,
-    flags: Mapping[str, Any] | None = None,
-    implied: Mapping[str, Any] | None = None,
-) -> Recipe:
-    """Return the recipe that a file and flags state together; flags overrule the file.
-
-    Args:
-        path: A TOML file; ``None`` for none.
-        flags: Values by key, as in ``{"training.eta": 0.1}``; ``None`` as a value states nothing.
-        implied: Values by key that file and flags overrule: what a search starts from.
-
-    Raises:
-        RecipeError: Names the file and the key, or the flag.
-    """
-    # By itself first: what the file implies, as its eta a constant schedule, counts as stated.
-    stated = {} if path is None else _merged({}, _read(path))
-    if path is not None:
-        recipe = _validated(_merged(_suited(stated, implied), stated), f"{path}: ")
-        if not flags:
-            return recipe
-    said = nested(flags or {})
-    both = _merged(stated, said)
-    return _validated(_merged(_suited(both, implied), both), "", said)
-
-
-def recipe_of(
-    stated: Mapping[str, Any],
-    layers: Sequence[Mapping[str, Any]],
-    implied: Mapping[str, Any],
-    where: str,
-) -> Recipe:
-    """Return the recipe that sections and layers over them state together.
-
-    Args:
-        stated: Sections of keys.
-        layers: Values by key, each overruling what is before it.
-        implied: Values by key that all of them overrule.
-        where: What messages begin with.
-
-    Raises:
-        RecipeError: Names the key.
-    """
-    both = _merged({}, dict(stated))
-    for layer in layers:
-        both = _merged(both, nested(layer))
-    return _validated(_merged(_suited(both, implied), both), where)
-
-
-def with_overrides(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
-    """Return the recipe with other values for some keys.
-
-    Args:
-        recipe: Overruled where flags say otherwise; all it says counts as stated.
-        flags: As for ``make_recipe``.
-
-    Raises:
-        RecipeError: Names the flag.
-    """
-    said = nested(flags)
-    return _validated(_merged(_without_none(to_json(recipe)), said), "", said)
-
-
-def overruled(flags: Mapping[str, Any], by: Mapping[str, Any]) -> Stated:
-    """Return two layers of values by key as one: the second unsays what does not go with it.
-
-    >>> overruled({"training.cycles": 2, "seed": 1}, {"training.epochs": 3})
-    {'training.epochs': 3, 'seed': 1}
-    """
-    return flat(_merged(_merged({}, nested(flags)), nested(by)))
-
-
-def differences(first: Recipe, second: Recipe) -> list[Difference]:
-    """Return the keys on which two recipes disagree, in the order of a recipe."""
-    one, other = flat(to_json(first)), flat(to_json(second))
-    return [
-        Difference(key, one.get(key), other.get(key))
-        for key in one | other
-        if one.get(key) != other.get(key)
-    ]
-
-
-def final_recipe(recipe: Recipe) -> Recipe:
-    """Return the recipe with the length of training that its final section asks for."""
-    length = {"training.epochs": recipe.final.epochs, "training.cycles": recipe.final.cycles}
-    return with_overrides(recipe, length)
 
 
 def to_json(recipe: Recipe) -> Stated:
@@ -445,12 +267,12 @@ def from_json(stated: Mapping[str, Any], source: str = "recipe") -> Recipe:
     Raises:
         RecipeError: If it is none; names ``source``.
     """
-    return _validated(_without_none(dict(stated)), f"{source}: ")
+    return validated(without_none(dict(stated)), f"{source}: ")
 
 
 def to_toml(recipe: Recipe) -> str:
     """Return the text of a file that ``load_recipe`` makes the same recipe of."""
-    stated = _without_none(to_json(recipe))
+    stated = without_none(to_json(recipe))
     lines = []
     for key, value in stated.items():
         if isinstance(value, dict):
@@ -460,189 +282,31 @@ def to_toml(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
-def parse_hidden(text: str) -> tuple[int, ...]:
-    """Return the widths of ``50,50``; of ``none`` or nothing, no hidden layer.
+def differences(first: Recipe, second: Recipe) -> list[Difference]:
+    """Return the keys on which two recipes disagree, in the order of a recipe."""
+    one, other = flat(to_json(first)), flat(to_json(second))
+    return [
+        Difference(key, one.get(key), other.get(key))
+        for key in one | other
+        if one.get(key) != other.get(key)
+    ]
+
+
+def validated(stated: Mapping[str, Any], where: str, flags: Collection[str] = ()) -> Recipe:
+    """Return the recipe that sections of keys state.
+
+    Args:
+        stated: Sections of keys.
+        where: What messages begin with.
+        flags: Keys that flags stated, which messages name so.
 
     Raises:
-        RecipeError: If they are no whole numbers.
+        RecipeError: If they state none; names the key.
     """
-    if text.strip().lower() in {"", "none"}:
-        return ()
-    try:
-        return tuple(int(width) for width in text.split(","))
-    except ValueError:
-        rule = "--hidden must be whole numbers separated by commas, as in 50,50, or none"
-        raise RecipeError(f"{rule}; got {text!r}") from None
-
-
-def parse_size(text: str) -> int | float:
-    """Return ``5000`` as a number of samples and ``0.1`` as a fraction of them.
-
-    Raises:
-        RecipeError: If it is neither.
-    """
-    try:
-        return checked_size(float(text) if "." in text or "e" in text.lower() else int(text))
-    except ValueError:
-        raise RecipeError(
-            f"sizes are a number of samples >= 1 or a fraction between 0 and 1, got {text!r}"
-        ) from None
-
-
-def flat(stated: Mapping[str, Any]) -> Stated:
-    """Return ``{"seed": …, "data.name": …}`` of ``{"seed": …, "data": {"name": …}}``."""
-    values: Stated = {}
-    for key, value in stated.items():
-        if isinstance(value, Mapping):
-            values |= {f"{key}.{name}": inner for name, inner in value.items()}
-        else:
-            values[key] = value
-    return values
-
-
-def nested(flags: Mapping[str, Any]) -> Stated:
-    """Return sections of keys with dots in them; leaves out what is ``None``."""
-    stated: Stated = {}
-    for key, value in flags.items():
-        if value is None:
-            continue
-        section, dot, name = key.partition(".")
-        if dot:
-            stated.setdefault(section, {})[name] = value
-        else:
-            stated[key] = value
-    return stated
-
-
-def _read(path: Path) -> Stated:
-    if path.is_dir():
-        raise RecipeError(f"a recipe must be a TOML file, got the folder {path}")
-    if is_open(path):
-        raise RecipeError(f"a recipe must be a TOML file, got the database {path}")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"a recipe must be an existing TOML file, found no {path}") from None
-    except OSError as error:
-        raise RecipeError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path}: a recipe must be a text file in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path} must be TOML: {error}") from None
-
-
-def _validated(stated: Stated, where: str, said: Stated | None = None) -> Recipe:
     try:
         return Recipe.model_validate(stated)
     except ValidationError as error:
-        raise RecipeError(where, explained(error, Recipe, set(flat(said or {})))) from None
-
-
-def _suited(stated: Stated, implied: Mapping[str, Any] | None = None) -> Stated:
-    """Return what suits the data set that is named, to be overruled by what is stated."""
-    data = stated.get("data")
-    name = data.get("name", "digits") if isinstance(data, dict) else "digits"
-    # Files of one's own are mostly small; those who have large ones say what they want.
-    suited = _SMALL if name == "digits" or str(name) not in CATALOGUE else {}
-    return _merged(suited, nested(implied)) if implied else suited
-
-
-def _merged(base: Stated, said: Stated) -> Stated:
-    """Return both layers as one: ``said`` wins, and unsays what does not go with it."""
-    merged: Stated = dict(base)
-    for section, values in said.items():
-        inner = base.get(section)
-        if isinstance(values, dict) and isinstance(inner, dict):
-            merged[section] = _merged_section(inner, values, section)
-        elif isinstance(values, dict):
-            merged[section] = _merged_section({}, values, section)
-        else:
-            merged[section] = values
-    training, final = merged.get("training"), merged.get("final")
-    if isinstance(training, dict) and isinstance(final, dict):
-        cyclical = training.get("schedule", _CHOICES["schedule"]) == "cyclical"
-        if not cyclical and "cycles" not in said.get("final", {}):
-            merged["final"] = {k: v for k, v in final.items() if k != "cycles"}
-    return merged
-
-
-def _merged_section(base: Stated, said: Stated, section: str) -> Stated:
-    parts = _PARTS.get(section, {})
-    choices = {part.choice: base.get(part.choice, _CHOICES[part.choice]) for part in parts.values()}
-    choices |= {choice: said[choice] for choice in choices if choice in said}
-    for key, part in parts.items():
-        inferable = key in said and part.choice not in said
-        if inferable and choices[part.choice] in part.inferred_from:
-            choices[part.choice] = part.choices[0]
-    kept = {
-        key: value
-        for key, value in base.items()
-        if (key not in parts or choices[parts[key].choice] in parts[key].choices)
-        and not (key == "cycles" and "epochs" in said)
-        and not (key == "epochs" and "cycles" in said)
-        # A deviation of 0.01 is no bound for uniform weights.
-        and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
-    }
-    stated = {key for key in choices if key in base or choices[key] != _CHOICES[key]}
-    return kept | {key: choices[key] for key in stated} | said
-
-
-def _filled(stated: Any, section: str) -> Any:
-    """Return what is stated and the defaults that depend on it; refuse what goes not together."""
-    if not isinstance(stated, Mapping):
-        return stated
-    given = {key: exact(value) for key, value in stated.items() if value is not None}
-    for key, part in _PARTS[section].items():
-        choice = given.get(part.choice, _CHOICES[part.choice])
-        # A choice that does not exist is an error of its own, and the one to show.
-        exists = choice in _EXISTING[part.choice]
-        if key in given and exists and choice not in part.choices:
-            raise ContradictionError(
-                "{} needs {} " + " or ".join(part.choices) + f", got {choice}",
-                f"{section}.{key}",
-                f"{section}.{part.choice}",
-            )
-    if "epochs" in given and "cycles" in given:
-        raise ContradictionError(
-            "the length is either {} or {}, got "
-            f"{literal(given['epochs'])} and {literal(given['cycles'])}",
-            f"{section}.epochs",
-            f"{section}.cycles",
-        )
-    return _defaults(given, section) | given
-
-
-def _defaults(given: Stated, section: str) -> Stated:
-    if section == "data":
-        split = given.get("split", _CHOICES["split"])
-        values: Stated = {} if split == "canonical" else {"validation": 0.1}
-        return values | ({"stratified": True} if split == "random" else {})
-    if section == "network":
-        sigma = {"normal": 0.01, "uniform": 1.0}.get(str(given.get("initialisation")))
-        return {} if sigma is None else {"sigma": sigma}
-    if section == "final":
-        return {"validation": 0.02} if given.get("refit") != "none" else {}
-    optimizer = given.get("optimizer", _CHOICES["optimizer"])
-    schedule = given.get("schedule", _CHOICES["schedule"])
-    # η has to go down when momentum comes in (NTNU's lab: from 0.1 to 0.02); 0.001 is Adam's own.
-    eta = {"momentum": 0.02, "nesterov": 0.02, "adam": 0.001}.get(str(optimizer), 0.1)
-    values = {"momentum": 0.9} if str(optimizer) in {"momentum", "nesterov"} else {}
-    values |= {"stop_rule": "best"} if "patience" in given else {}
-    if schedule == "cyclical":
-        length = {} if "epochs" in given else {"cycles": 2}
-        return values | {"eta_min": 1e-5, "eta_max": eta} | length
-    if schedule == "geometric":
-        return values | {"eta_min": 1e-5, "eta_max": eta, "epochs": 10}
-    steps = {"step_factor": 0.1, "step_every": 5} if schedule == "step" else {}
-    return values | {"eta": eta, "epochs": 10} | steps
-
-
-def _without_none(stated: Stated) -> Stated:
-    return {
-        key: _without_none(value) if isinstance(value, dict) else value
-        for key, value in stated.items()
-        if value is not None
-    }
+        raise RecipeError(where, explained(error, Recipe, flags)) from None
 
 
 def _toml_value(value: Any) -> str:

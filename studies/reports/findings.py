@@ -7,7 +7,8 @@ from typing import Any
 
 from coarsefine.db import repository
 from coarsefine.db.records import EpochRecord, TestOpeningRecord
-from coarsefine.studies.recipes.recipe import final_recipe, from_json
+from coarsefine.studies.recipes.layers import final_recipe
+from coarsefine.studies.recipes.recipe import from_json
 from coarsefine.studies.reports.parts import (
     Block,
     Column,

@@ -8,7 +8,8 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import TestOpeningRecord, TestRunRecord
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.recipes.recipe import flat, from_json, to_json
+from coarsefine.studies.recipes.parts import flat
+from coarsefine.studies.recipes.recipe import from_json, to_json
 from coarsefine.studies.reports.source import first_result
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.reading import named_study, read_ranking

@@ -37,13 +37,8 @@ from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import estimated_seconds, plan_from_json
 from coarsefine.studies.planning.runs import Manner, Prepare, add_runs, recipe_at
 from coarsefine.studies.planning.stages import dimensions_of
-from coarsefine.studies.recipes.recipe import (
-    Recipe,
-    final_recipe,
-    from_json,
-    to_json,
-    with_overrides,
-)
+from coarsefine.studies.recipes.layers import final_recipe, with_overrides
+from coarsefine.studies.recipes.recipe import Recipe, from_json, to_json
 from coarsefine.studies.recipes.specs import to_data_spec, to_specs
 from coarsefine.studies.results.notes.marks import HAND_PICKED, described, on_test
 from coarsefine.studies.results.ranking import RankedTrial, top

@@ -32,15 +32,8 @@ from coarsefine.studies.planning.stages import (
     next_name,
     window_of,
 )
-from coarsefine.studies.recipes.recipe import (
-    Difference,
-    Recipe,
-    differences,
-    from_json,
-    make_recipe,
-    to_json,
-    with_overrides,
-)
+from coarsefine.studies.recipes.layers import make_recipe, with_overrides
+from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
 from coarsefine.studies.recipes.specs import SEARCHABLE, searched_field, to_data_spec, to_specs
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.running import enqueued as wishes

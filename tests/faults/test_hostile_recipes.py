@@ -10,15 +10,9 @@ from hypothesis import strategies as st
 from coarsefine.studies import labs
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.labs.files import read_lab
-from coarsefine.studies.recipes.recipe import (
-    default_recipe,
-    flat,
-    from_json,
-    load_recipe,
-    make_recipe,
-    to_json,
-    to_toml,
-)
+from coarsefine.studies.recipes.layers import default_recipe, load_recipe, make_recipe
+from coarsefine.studies.recipes.parts import flat
+from coarsefine.studies.recipes.recipe import from_json, to_json, to_toml
 
 MANY = [
     pytest.param(60, id="some"),

@@ -18,7 +18,9 @@ from coarsefine.search.hints import flag_of
 from coarsefine.search.options import RecipeOptions
 from coarsefine.studies.planning.pruning import PRUNERS
 from coarsefine.studies.planning.stages import SAMPLERS
-from coarsefine.studies.recipes.recipe import Recipe, default_recipe, flat, to_json
+from coarsefine.studies.recipes.layers import default_recipe
+from coarsefine.studies.recipes.parts import flat
+from coarsefine.studies.recipes.recipe import Recipe, to_json
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 ROOT = Path(__file__).parents[2]

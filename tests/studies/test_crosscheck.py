@@ -19,7 +19,7 @@ from coarsefine.studies.checks.crosscheck import (
     crosscheck,
 )
 from coarsefine.studies.checks.frameworks import UnknownFrameworkError, begin
-from coarsefine.studies.recipes.recipe import make_recipe
+from coarsefine.studies.recipes.layers import make_recipe
 from coarsefine.studies.recipes.specs import to_data_spec, to_specs
 
 # Rounding in float64 stays near 1e-15 of the weights in trainings as short as these; anything a

@@ -14,7 +14,8 @@ from coarsefine.models.errors import ModelError
 from coarsefine.studies.checks.crosscheck import NotComparableError, crosscheck
 from coarsefine.studies.errors import RecipeError, StudyError
 from coarsefine.studies.planning.stages import StageRequest
-from coarsefine.studies.recipes.recipe import from_json, load_recipe, make_recipe, to_json, to_toml
+from coarsefine.studies.recipes.layers import load_recipe, make_recipe
+from coarsefine.studies.recipes.recipe import from_json, to_json, to_toml
 from coarsefine.studies.recipes.specs import to_data_spec
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.running.final_test import final_test

@@ -10,21 +10,17 @@ from coarsefine.models.schedules import learning_rates
 from coarsefine.models.specs import Hyperparameters
 from coarsefine.studies.errors import RecipeError
 from coarsefine.studies.recipes import messages as recipe_errors
-from coarsefine.studies.recipes.lengths import resolve
-from coarsefine.studies.recipes.recipe import (
-    Recipe,
+from coarsefine.studies.recipes.layers import (
     default_recipe,
-    differences,
     final_recipe,
-    from_json,
     load_recipe,
     make_recipe,
     parse_hidden,
     parse_size,
-    to_json,
-    to_toml,
     with_overrides,
 )
+from coarsefine.studies.recipes.lengths import resolve
+from coarsefine.studies.recipes.recipe import Recipe, differences, from_json, to_json, to_toml
 from coarsefine.studies.recipes.specs import recipe_key, searched_field, to_data_spec, to_specs
 
 RECIPES = {

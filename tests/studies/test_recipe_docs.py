@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from coarsefine.studies.recipes.recipe import load_recipe, make_recipe, to_toml
+from coarsefine.studies.recipes.layers import load_recipe, make_recipe
+from coarsefine.studies.recipes.recipe import to_toml
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 

@@ -4,7 +4,7 @@ import pytest
 
 from coarsefine.studies.checks.reference_lines import reference_lines
 from coarsefine.studies.errors import RecipeError
-from coarsefine.studies.recipes.recipe import make_recipe
+from coarsefine.studies.recipes.layers import make_recipe
 
 
 def test_training_comes_close_to_the_optimum_and_never_below_it(bench):

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from coarsefine.models.data.splits import n_samples
+from coarsefine.studies.recipes.layers import final_recipe
 from coarsefine.studies.recipes.lengths import resolve
-from coarsefine.studies.recipes.recipe import final_recipe, from_json
+from coarsefine.studies.recipes.recipe import from_json
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord, TestOpeningRecord

@@ -1,0 +1,215 @@
+"""A recipe out of layers: what suits the data set, then a TOML file, then flags.
+
+A layer overrules those before it, whole: stating ``epochs`` unsays ``cycles``, stating ``eta``
+unsays a cyclical schedule. What no layer states has a default.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from coarsefine.db.open_files import is_open
+from coarsefine.models.data.catalogue import CATALOGUE
+from coarsefine.studies.errors import RecipeError
+from coarsefine.studies.recipes.messages import checked_size
+from coarsefine.studies.recipes.parts import CHOICES, PARTS, Stated, flat, nested, without_none
+from coarsefine.studies.recipes.recipe import Recipe, to_json, validated
+
+# The rest is as in the KTH lab's assignment 2 (two cycles from 1e-5 to 1e-1, batch size 100),
+# which trains on 45,000 images. Small data sets need smaller batches and more cycles to make
+# enough updates: on the 1,078 training digits, eight cycles are 1,696 of them, the validation
+# accuracy is 0.96 to 0.98, and small λ begin to lose to middling ones.
+_SMALL: Stated = {"data": {"validation": 0.25}, "training": {"batch_size": 20, "cycles": 8}}
+
+
+def default_recipe(data: str = "digits") -> Recipe:
+    """Return the recipe for a data set that no one has said anything else about."""
+    return make_recipe(flags={"data.name": data})
+
+
+def default_batch_size(data: str) -> int:
+    """Return the batch size of recipes for a data set that state none."""
+    return default_recipe(data).training.batch_size
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Return the recipe of a TOML file.
+
+    Raises:
+        RecipeError: If it is missing, no TOML or no recipe; names file, key and reason.
+    """
+    return make_recipe(path)
+
+
+def make_recipe(
+    path: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+    implied: Mapping[str, Any] | None = None,
+) -> Recipe:
+    """Return the recipe that a file and flags state together; flags overrule the file.
+
+    Args:
+        path: A TOML file; ``None`` for none.
+        flags: Values by key, as in ``{"training.eta": 0.1}``; ``None`` as a value states nothing.
+        implied: Values by key that file and flags overrule: what a search starts from.
+
+    Raises:
+        RecipeError: Names the file and the key, or the flag.
+    """
+    # By itself first: what the file implies, as its eta a constant schedule, counts as stated.
+    stated = {} if path is None else _merged({}, _read(path))
+    if path is not None:
+        recipe = validated(_merged(_suited(stated, implied), stated), f"{path}: ")
+        if not flags:
+            return recipe
+    said = nested(flags or {})
+    both = _merged(stated, said)
+    return validated(_merged(_suited(both, implied), both), "", flat(said))
+
+
+def recipe_of(
+    stated: Mapping[str, Any],
+    layers: Sequence[Mapping[str, Any]],
+    implied: Mapping[str, Any],
+    where: str,
+) -> Recipe:
+    """Return the recipe that sections and layers over them state together.
+
+    Args:
+        stated: Sections of keys.
+        layers: Values by key, each overruling what is before it.
+        implied: Values by key that all of them overrule.
+        where: What messages begin with.
+
+    Raises:
+        RecipeError: Names the key.
+    """
+    both = _merged({}, dict(stated))
+    for layer in layers:
+        both = _merged(both, nested(layer))
+    return validated(_merged(_suited(both, implied), both), where)
+
+
+def with_overrides(recipe: Recipe, flags: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with other values for some keys.
+
+    Args:
+        recipe: Overruled where flags say otherwise; all it says counts as stated.
+        flags: As for ``make_recipe``.
+
+    Raises:
+        RecipeError: Names the flag.
+    """
+    said = nested(flags)
+    return validated(_merged(without_none(to_json(recipe)), said), "", flat(said))
+
+
+def overruled(flags: Mapping[str, Any], by: Mapping[str, Any]) -> Stated:
+    """Return two layers of values by key as one: the second unsays what does not go with it.
+
+    >>> overruled({"training.cycles": 2, "seed": 1}, {"training.epochs": 3})
+    {'training.epochs': 3, 'seed': 1}
+    """
+    return flat(_merged(_merged({}, nested(flags)), nested(by)))
+
+
+def final_recipe(recipe: Recipe) -> Recipe:
+    """Return the recipe with the length of training that its final section asks for."""
+    length = {"training.epochs": recipe.final.epochs, "training.cycles": recipe.final.cycles}
+    return with_overrides(recipe, length)
+
+
+def parse_hidden(text: str) -> tuple[int, ...]:
+    """Return the widths of ``50,50``; of ``none`` or nothing, no hidden layer.
+
+    Raises:
+        RecipeError: If they are no whole numbers.
+    """
+    if text.strip().lower() in {"", "none"}:
+        return ()
+    try:
+        return tuple(int(width) for width in text.split(","))
+    except ValueError:
+        rule = "--hidden must be whole numbers separated by commas, as in 50,50, or none"
+        raise RecipeError(f"{rule}; got {text!r}") from None
+
+
+def parse_size(text: str) -> int | float:
+    """Return ``5000`` as a number of samples and ``0.1`` as a fraction of them.
+
+    Raises:
+        RecipeError: If it is neither.
+    """
+    try:
+        return checked_size(float(text) if "." in text or "e" in text.lower() else int(text))
+    except ValueError:
+        raise RecipeError(
+            f"sizes are a number of samples >= 1 or a fraction between 0 and 1, got {text!r}"
+        ) from None
+
+
+def _read(path: Path) -> Stated:
+    if path.is_dir():
+        raise RecipeError(f"a recipe must be a TOML file, got the folder {path}")
+    if is_open(path):
+        raise RecipeError(f"a recipe must be a TOML file, got the database {path}")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"a recipe must be an existing TOML file, found no {path}") from None
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: a recipe must be a text file in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path} must be TOML: {error}") from None
+
+
+def _suited(stated: Stated, implied: Mapping[str, Any] | None = None) -> Stated:
+    """Return what suits the data set that is named, to be overruled by what is stated."""
+    data = stated.get("data")
+    name = data.get("name", "digits") if isinstance(data, dict) else "digits"
+    # Files of one's own are mostly small; those who have large ones say what they want.
+    suited = _SMALL if name == "digits" or str(name) not in CATALOGUE else {}
+    return _merged(suited, nested(implied)) if implied else suited
+
+
+def _merged(base: Stated, said: Stated) -> Stated:
+    """Return both layers as one: ``said`` wins, and unsays what does not go with it."""
+    merged: Stated = dict(base)
+    for section, values in said.items():
+        inner = base.get(section)
+        if isinstance(values, dict) and isinstance(inner, dict):
+            merged[section] = _merged_section(inner, values, section)
+        elif isinstance(values, dict):
+            merged[section] = _merged_section({}, values, section)
+        else:
+            merged[section] = values
+    training, final = merged.get("training"), merged.get("final")
+    if isinstance(training, dict) and isinstance(final, dict):
+        cyclical = training.get("schedule", CHOICES["schedule"]) == "cyclical"
+        if not cyclical and "cycles" not in said.get("final", {}):
+            merged["final"] = {k: v for k, v in final.items() if k != "cycles"}
+    return merged
+
+
+def _merged_section(base: Stated, said: Stated, section: str) -> Stated:
+    parts = PARTS.get(section, {})
+    choices = {part.choice: base.get(part.choice, CHOICES[part.choice]) for part in parts.values()}
+    choices |= {choice: said[choice] for choice in choices if choice in said}
+    for key, part in parts.items():
+        inferable = key in said and part.choice not in said
+        if inferable and choices[part.choice] in part.inferred_from:
+            choices[part.choice] = part.choices[0]
+    kept = {
+        key: value
+        for key, value in base.items()
+        if (key not in parts or choices[parts[key].choice] in parts[key].choices)
+        and not (key == "cycles" and "epochs" in said)
+        and not (key == "epochs" and "cycles" in said)
+        # A deviation of 0.01 is no bound for uniform weights.
+        and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
+    }
+    stated = {key for key in choices if key in base or choices[key] != CHOICES[key]}
+    return kept | {key: choices[key] for key in stated} | said
