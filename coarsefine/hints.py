@@ -8,7 +8,7 @@ hint as an option or a command, the Python face as a keyword or a call.
 >>> error.spelled(lambda hint: f"<{hint.settings[0][0]}>")
 'use a smaller <training.batch_size>'
 >>> str(error)
-'use a smaller batch_size'
+'use a smaller training.batch_size'
 """
 
 from collections.abc import Callable
@@ -48,8 +48,11 @@ class Hint:
 
 
 def _plain(key: str, value: object) -> str:
-    name = key.rpartition(".")[2]
-    return name if value is None else f"{name} = {alternatives(value, str)}"
+    return key if value is None else f"{key} = {alternatives(value, _plain_value)}"
+
+
+def _plain_value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def alternatives(value: object, written: Callable[[object], str]) -> str:
@@ -66,7 +69,7 @@ def option(key: str, value: object = None) -> Hint:
     """Return the hint to state an option, or a key of a recipe with its section.
 
     >>> print(option("study"), option("training.schedule", "constant"), sep="; ")
-    study; schedule = constant
+    study; training.schedule = constant
     """
     return Hint(SET, ((key, value),))
 

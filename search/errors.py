@@ -4,13 +4,15 @@ import shutil
 import sys
 from pathlib import Path
 
+from coarsefine.hints import HintedError
+
 DONE, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 _MODULE = "python -m search"
 INSTALLED = "coarsefine"
 
 
-class UsageError(Exception):
+class UsageError(HintedError):
     """A command line that cannot be meant as it stands."""
 
 

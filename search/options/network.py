@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from coarsefine.hints import option as hint
 from coarsefine.models.specs import ACTIVATIONS, INITIALISATIONS
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options.declaring import NETWORK, number_option, one_of, option, text_option
@@ -71,8 +72,10 @@ class NetworkOptions:
         from coarsefine.studies.recipes.layers import parse_hidden
 
         if self.bias_trick and self.bias is not None:
-            given = "--bias" if self.bias else "--no-bias"
-            raise UsageError(f"biases are said by one option, got --bias-trick and {given}")
+            given = hint("network.bias", self.bias)
+            raise UsageError(
+                "biases are stated by one option, got ", hint("bias_trick"), " and ", given
+            )
         return {
             "network.hidden": None if self.hidden is None else parse_hidden(self.hidden),
             "network.activation": self.activation,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from coarsefine.hints import option as hint
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options.declaring import WORKERS, option, text_option, whole_option
 
@@ -80,9 +81,10 @@ class JobsOptions:
         from coarsefine.models.blas_threads import n_cores
 
         if self.jobs is not None and self.jobs < 1:
-            raise UsageError(f"--jobs must be >= 1, got {self.jobs}")
+            raise UsageError(hint("jobs"), f" must be >= 1, got {self.jobs}")
         if self.executor == INLINE and (self.jobs or 1) > 1:
-            raise UsageError(f"--executor inline trains in one process, got --jobs {self.jobs}")
+            given = hint("jobs", self.jobs)
+            raise UsageError(hint("executor", INLINE), " trains in one process, got ", given)
         if self.executor == INLINE:
             return 1
         return n_cores() if self.jobs is None else self.jobs
@@ -120,16 +122,24 @@ class JobsOptions:
     def _is_dask(self) -> bool:
         """Return whether a cluster trains."""
         if self.executor not in {None, INLINE, PROCESSES, DASK}:
-            raise UsageError(f"--executor must be inline, processes or dask, got {self.executor!r}")
+            raise UsageError(
+                hint("executor"), f" must be inline, processes or dask, got {self.executor!r}"
+            )
         of_a_cluster = {
-            "--scheduler": self.scheduler,
-            "--scheduler-ca": self.scheduler_ca,
-            "--scheduler-cert": self.scheduler_cert,
-            "--scheduler-key": self.scheduler_key,
+            "scheduler": self.scheduler,
+            "scheduler_ca": self.scheduler_ca,
+            "scheduler_cert": self.scheduler_cert,
+            "scheduler_key": self.scheduler_key,
         }
         given = [name for name, value in of_a_cluster.items() if value is not None]
         if given and self.executor in {INLINE, PROCESSES}:
-            raise UsageError(f"{given[0]} is for --executor dask, got --executor {self.executor}")
+            raise UsageError(
+                hint(given[0]),
+                " is for ",
+                hint("executor", DASK),
+                ", got ",
+                hint("executor", self.executor),
+            )
         return self.executor == DASK or bool(given)
 
     @property
@@ -139,6 +149,10 @@ class JobsOptions:
         address = self.scheduler or os.environ.get("DASK_SCHEDULER_ADDRESS")
         if not address:
             raise UsageError(
-                "--executor dask needs --scheduler, as in --scheduler tcp://127.0.0.1:8786"
+                hint("executor", DASK),
+                " needs ",
+                hint("scheduler"),
+                ", as in ",
+                hint("scheduler", "tcp://127.0.0.1:8786"),
             )
         return address

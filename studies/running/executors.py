@@ -14,6 +14,7 @@ from multiprocessing.context import SpawnProcess
 from types import ModuleType
 from typing import Protocol, Self
 
+from coarsefine.hints import option
 from coarsefine.models.segment import Segment, SegmentResult, run_segment
 from coarsefine.studies.errors import StudyError
 
@@ -190,8 +191,11 @@ class ProcessExecutor:
         if tries >= MAX_TRIES:
             raise StudyError(
                 f"a worker process must survive its work, but {tries} died over the same segment, "
-                f"the last with exit code {worker.process.exitcode}; if memory ran out, use fewer "
-                f"--jobs or a smaller --batch-size, and run the same command again to carry on"
+                f"the last with exit code {worker.process.exitcode}; if memory ran out, use fewer ",
+                option("jobs"),
+                " or a smaller ",
+                option("training.batch_size"),
+                ", and start it again to carry on",
             )
         self._queue.appendleft((segment, tries + 1))
         self._hand_out()

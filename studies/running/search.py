@@ -9,6 +9,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import StageRecord, StudyRecord, TrialRecord
+from coarsefine.hints import option
 from coarsefine.models.data import PreparedData
 from coarsefine.studies import environment
 from coarsefine.studies.errors import StudyError, StudyNameError
@@ -270,7 +271,9 @@ def same_recipe(
         lines = "".join(f"\n    {d.key}: {d.first} there, {d.second} asked for" for d in found)
         raise StudyError(
             f"study {study.name} was begun with another recipe; leave these out, or choose "
-            f"another name with --study:{lines}"
+            "another name with ",
+            option("study"),
+            f":{lines}",
         )
     return asked
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
+from coarsefine.hints import option
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.shipping import packed
 from coarsefine.models.segment import Segment, SegmentResult
@@ -109,10 +110,11 @@ def scheduler_at(
     for name, path in files.items():
         if path is not None and parts.scheme != SECURE:
             raise SchedulerError(
-                f"--scheduler-{name} is for a scheduler at tls://HOST:PORT, got {address}"
+                option(f"scheduler_{name}"),
+                f" is for a scheduler at tls://HOST:PORT, got {address}",
             )
         if path is not None and not path.is_file():
-            raise SchedulerError(f"--scheduler-{name} must be a file, found no {path}")
+            raise SchedulerError(option(f"scheduler_{name}"), f" must be a file, found no {path}")
     return Scheduler(address, ca, cert, key)
 
 
@@ -313,7 +315,9 @@ class DaskExecutor:
             raise StudyError(
                 f"a worker must survive its work, but {task.tries - 1} died over the same segment, "
                 "or as many as the scheduler allows; see their logs, and if memory ran out, give "
-                "them more or use a smaller --batch-size; run the same command again to carry on"
+                "them more or use a smaller ",
+                option("training.batch_size"),
+                "; start it again to carry on",
             ) from None
         if isinstance(error, ImportError):
             raise StudyError(_not_installed("a worker", error)) from None
@@ -481,8 +485,11 @@ def _connected(scheduler: Scheduler) -> "Client":
         if "ssl_context" in str(error):
             # Dask's way to say that there are no certificates.
             raise StudyError(
-                f"a scheduler at {scheduler.address} needs --scheduler-ca and --scheduler-cert, or "
-                "Dask's own configuration of them (docs/scaling.md)"
+                f"a scheduler at {scheduler.address} needs ",
+                option("scheduler_ca"),
+                " and ",
+                option("scheduler_cert"),
+                ", or Dask's own configuration of them (docs/scaling.md)",
             ) from None
         raise StudyError(
             f"the Dask scheduler at {scheduler.address} must be of the version that is installed "

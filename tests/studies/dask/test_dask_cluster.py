@@ -222,7 +222,7 @@ def test_a_search_waits_for_workers_and_trains_encrypted_until_the_scheduler_is_
     monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 60.0)
     try:
         assert cluster.address.startswith("tls://")
-        with pytest.raises(StudyError, match="needs --scheduler-ca"):
+        with pytest.raises(StudyError, match="needs scheduler_ca"):
             DaskExecutor(scheduler_at(cluster.address))
 
         def hear(line):
@@ -290,7 +290,7 @@ def test_a_client_that_failed_is_not_collected_while_another_starts(monkeypatch)
     def connect():
         for _ in range(2):
             # Without certificates, Dask gives up half-way.
-            with pytest.raises(StudyError, match="needs --scheduler-ca"):
+            with pytest.raises(StudyError, match="needs scheduler_ca"):
                 DaskExecutor(Scheduler("tls://127.0.0.1:9"))
             failed.append(True)
 
