@@ -67,16 +67,15 @@ def test_whoever_came_further_may_be_tried_as_often_again(db):
     assert (found.tries, found.progress) == (1, "epoch 3")
 
 
-@pytest.mark.parametrize(("counts", "tries"), [(False, 0), (True, 1)])
-def test_an_entry_that_is_put_back_keeps_its_place(db, counts, tries):
+def test_an_entry_that_is_put_back_keeps_its_place(db):
     first, second = add(db), add(db)
     entry = take(db, first)
 
-    repository.end_entry(db, entry, "waiting", counts=counts)
+    repository.end_entry(db, entry, "waiting")
 
     found = repository.queue(db, ["waiting"])
     assert [e.id for e in found] == [first.id, second.id]
-    assert (found[0].tries, found[0].driver_pid, found[0].ended_at) == (tries, None, None)
+    assert (found[0].tries, found[0].driver_pid, found[0].ended_at) == (0, None, None)
 
 
 def test_a_running_entry_hears_that_it_is_to_be_cancelled(db):
