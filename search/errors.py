@@ -24,6 +24,12 @@ class FigureError(ExportError):
     """A figure that a study does not have."""
 
 
+def require(lack: str | None) -> None:
+    """Raise a FigureError that says what a study lacks for a figure, if it lacks something."""
+    if lack is not None:
+        raise FigureError(lack)
+
+
 class ServingError(Exception):
     """A place in the network that cannot be served from."""
 

@@ -16,7 +16,7 @@ from coarsefine.search.errors import TERMINATED, ServingError, Stopped, UsageErr
 from coarsefine.search.options import OUTPUT, StorageOptions, option, whole
 
 if TYPE_CHECKING:
-    from coarsefine.search.dashboard.serving import Server
+    from coarsefine.search.dashboard.server import Server
 
 NETWORK = "Network"
 
@@ -95,7 +95,8 @@ def dashboard(what: DashboardOptions, storage: StorageOptions) -> None:
         python -m search dashboard
         python -m search dashboard --storage course.db --port 9000 --no-browser
     """
-    from coarsefine.search.dashboard.serving import HOST, PORT, Server, make_app
+    from coarsefine.search.dashboard.server import HOST, PORT, Server
+    from coarsefine.search.dashboard.serving import make_app
 
     if what.port is not None and not 0 <= what.port <= _LAST_PORT:
         raise UsageError(f"--port must be 0 to {_LAST_PORT}, got {what.port}")
@@ -129,7 +130,7 @@ def own_names(host: str) -> list[str]:
     """Return the names that a server on ``host`` may be called by, besides ``localhost``."""
     import socket
 
-    from coarsefine.search.dashboard.serving import is_local
+    from coarsefine.search.dashboard.server import is_local
 
     if is_local(host):
         return [host]

@@ -205,17 +205,11 @@ def _drawn(
     subject: "Subject", kinds: list[str], *, optional: bool
 ) -> "tuple[dict[str, Figure], dict[str, str]]":
     """Return the figures by kind, and why others were left out, which they are if ``optional``."""
-    from coarsefine.search.figures.kinds import KINDS
+    from coarsefine.search.figures.kinds import KINDS, drawn
 
-    figures: dict[str, Figure] = {}
-    left_out = {}
-    for kind in kinds:
-        try:
-            figures[kind] = KINDS[kind].draw(subject)
-        except FigureError as error:
-            if not optional:
-                raise
-            left_out[kind] = str(error)
+    figures, left_out = drawn(subject, [KINDS[kind] for kind in kinds])
+    if left_out and not optional:
+        raise FigureError(next(iter(left_out.values())))
     if not figures:
         raise FigureError(
             f"there is nothing to draw of {subject.ranking.study.name} yet: no trial is complete"
@@ -293,7 +287,7 @@ def _to_json(
     study: "StudyRecord", place: _Place, figures: "Mapping[str, Figure]", left_out: dict[str, str]
 ) -> dict[str, Any]:
     """Return what ``plot --json`` prints: a stable contract, see ``docs/cli.md``."""
-    from coarsefine.search.figures import caption_of
+    from coarsefine.search.figures.style import caption_of
 
     return {
         "study": study.name,

@@ -172,19 +172,11 @@ def _checked(study: "StudyRecord", data_dir: Path | None, watch: "Watch") -> "Gr
 
 def _figures(database: "Database", study: "StudyRecord") -> "dict[str, Figure]":
     """Return the figures that suit the study, by kind."""
-    from coarsefine.search.errors import FigureError
-    from coarsefine.search.figures.kinds import KINDS, Subject
+    from coarsefine.search.figures.kinds import KINDS, Subject, drawn
     from coarsefine.studies.results.reading import read_ranking
 
     subject = Subject(database, read_ranking(database, study))
-    figures = {}
-    for name, kind in KINDS.items():
-        if not kind.reported:
-            continue
-        try:
-            figures[name] = kind.draw(subject)
-        except FigureError:
-            continue  # it does not suit the study, or nothing is there to draw yet
+    figures, _ = drawn(subject, [kind for kind in KINDS.values() if kind.in_report])
     return figures
 
 

@@ -265,7 +265,8 @@ def _dashboard(
         yield
         return
     from coarsefine.search.commands.dashboarding import own_names
-    from coarsefine.search.dashboard.serving import HOST, PORT, Server, make_app
+    from coarsefine.search.dashboard.server import HOST, PORT, Server
+    from coarsefine.search.dashboard.serving import make_app
 
     host = service.host or HOST
     app = make_app(

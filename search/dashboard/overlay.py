@@ -175,7 +175,7 @@ class Overlay:
         start_response(
             f"{HTTPStatus.OK.value} {HTTPStatus.OK.phrase}",
             [
-                ("Content-Type", file.kind),
+                ("Content-Type", file.media_type),
                 ("Content-Length", str(len(body))),
                 ("Cache-Control", _KEEP),
             ],

@@ -1,14 +1,14 @@
 """Our figures as files of a study's or a trial's page: drawn when they are looked at, and kept."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
 from coarsefine.search.dashboard.sheets import Sheet
 from coarsefine.search.errors import FigureError
-from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.search.figures.kinds import KINDS, Kind, Subject
+from coarsefine.studies.results.ranking import RankedTrial
 
 KEPT: Final = 200
 """Figures that are kept, the last used ones: some 100 kB each."""
@@ -20,114 +20,42 @@ class File:
 
     Attributes:
         name: What it is called there.
-        kind: Its type.
+        media_type: Its type.
         of_trial: Whether it is of a trial, else of a study.
-        fits: Whether there may be one: what is cheap to say. Drawing has the last word.
+        kind: The kind of figure that it is; ``None`` for a table.
     """
 
     name: str
-    kind: str
+    media_type: str
     of_trial: bool
-    fits: Callable[[Sheet, RankedTrial | None], bool]
+    kind: Kind | None
 
-    @property
-    def figure(self) -> str:
-        """Return the kind of figure that it is."""
-        return self.name.rpartition(".")[0]
-
-
-def _numbers(ranking: Ranking) -> list[str]:
-    """Return the parameters that are numbers, with several values."""
-    names = dict.fromkeys(name for trial in ranking.trials for name in trial.params)
-    values = {name: [trial.params.get(name) for trial in ranking.trials] for name in names}
-    return [
-        name
-        for name, each in values.items()
-        if {type(v) for v in each} <= {int, float} and len(set(each)) > 1
-    ]
+    def fits(self, sheet: Sheet, trial: RankedTrial | None) -> bool:
+        """Return whether there is one of a study, or of a trial."""
+        if trial is not None and trial.rank is None:
+            return False
+        if self.kind is None:
+            return sheet.ranking.best is not None
+        return self.kind.lacks(_subject(sheet, trial)) is None
 
 
-def _over(name: str) -> Callable[[Sheet, RankedTrial | None], bool]:
-    def fits(sheet: Sheet, _trial: RankedTrial | None) -> bool:
-        return _has_best(sheet, None) and all(
-            set(trial.params) == {name} for trial in sheet.ranking.trials
-        )
+def _subject(sheet: Sheet, trial: RankedTrial | None) -> Subject:
+    trials = () if trial is None else (trial,)
+    return Subject(sheet.database, sheet.ranking, trials, known_openings=sheet.openings)
 
-    return fits
-
-
-def _has_best(sheet: Sheet, _trial: RankedTrial | None) -> bool:
-    return sheet.ranking.best is not None
-
-
-def _is_over_numbers(sheet: Sheet, _trial: RankedTrial | None) -> bool:
-    return _has_best(sheet, None) and bool(_numbers(sheet.ranking))
-
-
-def _is_over_two_numbers(sheet: Sheet, _trial: RankedTrial | None) -> bool:
-    ranking = sheet.ranking
-    two = all(len(trial.params) == 2 for trial in ranking.trials)
-    return _has_best(sheet, None) and two and len(_numbers(ranking)) == 2
-
-
-def _is_over_choices(sheet: Sheet, _trial: RankedTrial | None) -> bool:
-    from coarsefine.studies.spaces.dimensions import PARAMETERS
-
-    ranking = sheet.ranking
-    if not _has_best(sheet, None) or len(ranking.trials) > _MOST_BARS:
-        return False
-    return any(
-        name not in PARAMETERS or not PARAMETERS[name].numeric for name in ranking.trials[0].params
-    )
-
-
-_MOST_BARS: Final = 60
-
-
-def _was_tested(sheet: Sheet, trial: RankedTrial | None) -> bool:
-    if not sheet.openings:
-        return False
-    return any(
-        run.confusion is not None
-        and (trial is None or (run.stage, run.params) == (trial.stage, dict(trial.params)))
-        for run in sheet.openings[-1].runs
-    )
-
-
-def _was_trained(_sheet: Sheet, trial: RankedTrial | None) -> bool:
-    return trial is not None and trial.rank is not None
-
-
-def _has_images(sheet: Sheet, trial: RankedTrial | None) -> bool:
-    if trial is None:
-        trial = sheet.ranking.best
-    shape = tuple(sheet.ranking.study.data.get("sample_shape", ()))
-    # A trainer of the user's own leaves no weights that we can read.
-    ours = not sheet.ranking.study.recipe.get("trainer")
-    return ours and trial is not None and trial.rank is not None and _is_image(shape)
-
-
-def _is_image(shape: tuple[int, ...]) -> bool:
-    if len(shape) == 3 and 3 in shape[::2]:
-        return True
-    return len([n for n in shape if n > 1]) == 2
-
-
-PNG: Final = "image/png"
 
 FILES: Final = (
-    File("values.png", PNG, False, _is_over_numbers),
-    File("heatmap.png", PNG, False, _is_over_two_numbers),
-    File("trade-off.png", PNG, False, _over("batch_size")),
-    File("sizes.png", PNG, False, _over("train")),
-    File("bars.png", PNG, False, _is_over_choices),
-    File("curves.png", PNG, False, _has_best),
-    File("weights.png", PNG, False, _has_images),
-    File("confusion.png", PNG, False, _was_tested),
-    File("ranking.csv", "text/csv", False, _has_best),
-    File("curves.png", PNG, True, _was_trained),
-    File("weights.png", PNG, True, _has_images),
-    File("confusion.png", PNG, True, _was_tested),
+    *(
+        File(f"{kind.name}.png", "image/png", False, kind)
+        for kind in KINDS.values()
+        if "study" in kind.in_dashboard
+    ),
+    File("ranking.csv", "text/csv", False, None),
+    *(
+        File(f"{kind.name}.png", "image/png", True, kind)
+        for kind in KINDS.values()
+        if "trial" in kind.in_dashboard
+    ),
 )
 """In the order of the page. A file's number in a page's address is its place here."""
 
@@ -179,14 +107,10 @@ def _key(sheet: Sheet, number: int, trial: RankedTrial | None) -> tuple[str, ...
 
 
 def _made(sheet: Sheet, file: File, trial: RankedTrial | None) -> bytes:
-    if file.kind == PNG:
-        from coarsefine.search.figures.kinds import KINDS, Subject
+    if file.kind is not None:
         from coarsefine.search.figures.rendering import rendered
 
-        trials = () if trial is None else (trial,)
-        return rendered(
-            KINDS[file.figure].draw(Subject(sheet.database, sheet.ranking, trials)), "png"
-        )
+        return rendered(file.kind.draw(_subject(sheet, trial)), "png")
     from coarsefine.search.export import export
 
     return export(sheet.ranking, "csv")
@@ -198,7 +122,7 @@ def meta(sheet: Sheet, number: int) -> dict[str, str | None]:
     return {
         "artifact_id": artifact_id(number, sheet.stamp),
         "filename": file.name,
-        "mimetype": file.kind,
+        "mimetype": file.media_type,
         "encoding": None,
     }
 

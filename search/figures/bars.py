@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from coarsefine.search.errors import FigureError
+from coarsefine.search.errors import require
 from coarsefine.search.figures.style import (
     BLACK,
     GREY,
@@ -31,6 +31,7 @@ from coarsefine.search.figures.trials import (
     entry,
     interval_note,
     measured,
+    no_complete_trial,
     stage_marks,
     star_entry,
     tie_entries,
@@ -58,15 +59,8 @@ def bars(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figur
     Raises:
         FigureError: If all that was searched are numbers, or there are too many choices.
     """
+    require(lacks(ranking))
     trials = in_order(ranking)
-    if not trials or not set(trials[0].params) - _numbers(ranking):
-        raise FigureError(
-            f"bars needs a search over choices, this one is over {ranking.study.search}"
-        )
-    if len(trials) > MOST:
-        raise FigureError(f"bars shows {MOST} trials or fewer, this search has {len(trials):,}")
-    if not measured(ranking):
-        raise FigureError("bars needs a complete trial, there is none")
     with house_style():
         figure = new_figure(WIDTH, 0.55 + _ROW * len(trials))
         left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [3.4, 1]})
@@ -84,6 +78,16 @@ def bars(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figur
             *tie_entries(ranking),
         ]
         return sheet.finished(entries, (interval_note(ranking), unfinished_note(ranking)))
+
+
+def lacks(ranking: "Ranking") -> str | None:
+    """Return why a study has no such figure, if so."""
+    trials = ranking.trials
+    if not trials or not set(trials[0].params) - _numbers(ranking):
+        return f"bars needs a search over choices, this one is over {ranking.study.search}"
+    if len(trials) > MOST:
+        return f"bars shows {MOST} trials or fewer, this search has {len(trials):,}"
+    return no_complete_trial("bars", ranking)
 
 
 def _numbers(ranking: "Ranking") -> set[str]:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from coarsefine.search.errors import FigureError
+from coarsefine.search.errors import require
 from coarsefine.search.figures.scales import Scale, set_scale
 from coarsefine.search.figures.style import (
     BLACK,
@@ -36,6 +36,7 @@ from coarsefine.search.figures.trials import (
     draw_best,
     entry,
     measured,
+    no_complete_trial,
     numeric_parameters,
     scale_of,
     stage_marks,
@@ -85,6 +86,14 @@ class _Cell:
         return self.left <= place[0] <= self.right and self.bottom <= place[1] <= self.top
 
 
+def lacks(ranking: "Ranking") -> str | None:
+    """Return why a study has no such figure, if so."""
+    two = all(len(trial.params) == 2 for trial in ranking.trials)
+    if not two or len(numeric_parameters(ranking)) != 2:
+        return f"heatmap needs a search over two numbers, this one is over {ranking.study.search}"
+    return no_complete_trial("heatmap", ranking)
+
+
 def heatmap(ranking: "Ranking") -> Figure:
     """Return validation accuracy over the two numbers that were searched.
 
@@ -97,22 +106,16 @@ def heatmap(ranking: "Ranking") -> Figure:
     Raises:
         FigureError: If it is over anything else.
     """
-    names = numeric_parameters(ranking)
-    if len(names) != 2 or any(len(trial.params) != 2 for trial in ranking.trials):
-        raise FigureError(
-            f"heatmap needs a search over two numbers, this one is over {ranking.study.search}"
-        )
+    require(lacks(ranking))
     trials = measured(ranking)
-    if not trials:
-        raise FigureError("heatmap needs a complete trial, there is none")
-    x, y = names
+    x, y = numeric_parameters(ranking)
     scales = scale_of(ranking, x), scale_of(ranking, y)
     norm, n_below = _norm(trials)
     with house_style():
         what = f"validation accuracy by {ranking.symbol(x)} and {ranking.symbol(y)}"
         sheet = new_sheet(ranking.study, what, heights=[3.3])
         panel = sheet.first
-        for name, scale, axis in zip(names, scales, ("x", "y"), strict=True):
+        for name, scale, axis in zip((x, y), scales, ("x", "y"), strict=True):
             set_scale(panel, scale, axis)
             (panel.set_xlabel if axis == "x" else panel.set_ylabel)(
                 axis_label(ranking, name, scale)

@@ -1,27 +1,31 @@
 """The kinds of figures there are, and how each is drawn from a database alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from matplotlib.figure import Figure
 
-from coarsefine.search.errors import FigureError
-from coarsefine.search.figures.bars import bars
-from coarsefine.search.figures.confusion import confusion
-from coarsefine.search.figures.curves import Against, curves
-from coarsefine.search.figures.gradients import gradients
-from coarsefine.search.figures.heatmap import heatmap
-from coarsefine.search.figures.range_test import range_test
-from coarsefine.search.figures.sizes import sizes
+from coarsefine.search.errors import FigureError, require
+from coarsefine.search.figures import (
+    bars,
+    confusion,
+    curves,
+    gradients,
+    heatmap,
+    range_test,
+    sizes,
+    trade_off,
+    values,
+    weights,
+)
 from coarsefine.search.figures.style import origin
-from coarsefine.search.figures.trade_off import trade_off
-from coarsefine.search.figures.values import values
-from coarsefine.search.figures.weights import check_images, weights
 from coarsefine.search.hints import command as typed
 
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
+    from coarsefine.db.records import TestOpeningRecord, TestRunRecord
+    from coarsefine.search.figures.curves import Against
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
@@ -33,19 +37,30 @@ class Subject:
         trials: Those that figures of single trials show; the best ones unless named.
         n_best: How many of the best; as many as suits the figure unless named.
         against: What curves are drawn against.
+        known_openings: Final tests of the study, if they were read already.
     """
 
     database: "Database"
     ranking: "Ranking"
     trials: "tuple[RankedTrial, ...]" = ()
     n_best: int | None = None
-    against: Against = "epochs"
+    against: "Against" = "epochs"
+    known_openings: "tuple[TestOpeningRecord, ...] | None" = None
 
     def chosen(self, usual: int) -> "tuple[RankedTrial, ...]":
         """Return the trials to show: those named, or so many of the best."""
         from coarsefine.studies.results.ranking import top
 
         return self.trials or top(self.ranking.trials, self.n_best or usual)
+
+    def latest_opening(self) -> "TestOpeningRecord | None":
+        """Return the latest final test."""
+        from coarsefine.db import repository
+
+        openings = self.known_openings
+        if openings is None:
+            openings = tuple(repository.openings(self.database, self.ranking.study))
+        return openings[-1] if openings else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +70,65 @@ class Kind:
     Attributes:
         name: What it is called on the command line, and its file.
         shows: What it shows, in a few words.
-        draw: Returns it, or raises a FigureError that says what the study lacks.
-        reported: Whether a report shows it; else it has a table of its own of the same.
+        lacks: Returns what a study lacks for it, or ``None`` if the figure can be drawn. Cheap:
+            the dashboard asks it of every trial of a page.
+        draw: Returns the figure, or raises a FigureError that says what the study lacks.
+        in_report: Whether a report shows it; else it has a table of its own of the same.
+        in_dashboard: On which pages of the dashboard it stands: of a ``study``, of a ``trial``.
     """
 
     name: str
     shows: str
+    lacks: Callable[[Subject], str | None]
     draw: Callable[[Subject], Figure]
-    reported: bool = True
+    in_report: bool = True
+    in_dashboard: frozenset[str] = frozenset({"study"})
+
+
+def drawn(
+    subject: Subject, kinds: "Iterable[Kind] | None" = None
+) -> tuple[dict[str, Figure], dict[str, str]]:
+    """Return the figures that suit a study by kind, and why others were left out.
+
+    Args:
+        subject: What is drawn.
+        kinds: Those to try; all unless named.
+    """
+    figures: dict[str, Figure] = {}
+    left_out: dict[str, str] = {}
+    for kind in KINDS.values() if kinds is None else kinds:
+        try:
+            figures[kind.name] = kind.draw(subject)
+        except FigureError as error:
+            left_out[kind.name] = str(error)
+    return figures, left_out
+
+
+# --------------------------------------------------------------------------------- curves
+
+
+def _lacks_curves(subject: Subject) -> str | None:
+    return (
+        None if subject.chosen(1) else "curves needs a complete trial, or the name of another one"
+    )
 
 
 def _curves(subject: Subject) -> Figure:
     from coarsefine.studies.results.curves import read_curves
 
     trained = read_curves(subject.database, subject.ranking, subject.chosen(3))
-    return curves(subject.ranking, trained, subject.against)
+    return curves.curves(subject.ranking, trained, subject.against)
+
+
+# --------------------------------------------------------------------- figures of the whole study
+
+
+def _of_ranking(lacks: "Callable[[Ranking], str | None]") -> Callable[[Subject], str | None]:
+    return lambda subject: lacks(subject.ranking)
 
 
 def _values(subject: Subject) -> Figure:
-    return values(subject.ranking, windows=_ranges(subject))
+    return values.values(subject.ranking, windows=_ranges(subject))
 
 
 def _ranges(subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
@@ -91,7 +146,7 @@ def _ranges(subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
 
 
 def _heatmap(subject: Subject) -> Figure:
-    return heatmap(subject.ranking)
+    return heatmap.heatmap(subject.ranking)
 
 
 def _trade_off(subject: Subject) -> Figure:
@@ -102,19 +157,32 @@ def _trade_off(subject: Subject) -> Figure:
     stages = repository.stages(subject.database, subject.ranking.study)
     alone = all(manner_of(stage).alone for stage in stages if stage.optuna_name is not None)
     runs = read_runs(subject.database, subject.ranking)
-    return trade_off(subject.ranking, runs, alone=alone)
+    return trade_off.trade_off(subject.ranking, runs, alone=alone)
 
 
 def _sizes(subject: Subject) -> Figure:
     from coarsefine.studies.results.curves import read_runs
 
-    return sizes(subject.ranking, read_runs(subject.database, subject.ranking))
+    return sizes.sizes(subject.ranking, read_runs(subject.database, subject.ranking))
 
 
 def _bars(subject: Subject) -> Figure:
     from coarsefine.studies.results.curves import read_runs
 
-    return bars(subject.ranking, read_runs(subject.database, subject.ranking))
+    return bars.bars(subject.ranking, read_runs(subject.database, subject.ranking))
+
+
+# ------------------------------------------------------------------------- figures of trials
+
+
+def _lacks_weights(subject: Subject) -> str | None:
+    trainer = subject.ranking.study.recipe.get("trainer")
+    if trainer:
+        return f"weights are {trainer}'s own, which trains this study"
+    chosen = subject.chosen(1)
+    if not chosen or any(trial.rank is None for trial in chosen):
+        return "weights needs a complete trial, or the name of another one"
+    return weights.lacks(subject.ranking)
 
 
 def _weights(subject: Subject) -> Figure:
@@ -122,55 +190,81 @@ def _weights(subject: Subject) -> Figure:
     from coarsefine.studies.errors import StudyError
     from coarsefine.studies.results.first_layer import read_first_layer
 
-    ranking = subject.ranking
-    chosen = subject.chosen(1)
-    if not chosen:
-        raise FigureError("weights needs a complete trial, or the name of another one")
     # Checkpoints are large: none is read to be refused.
-    check_images(ranking)
+    require(_lacks_weights(subject))
+    ranking = subject.ranking
     try:
-        layers = [read_first_layer(subject.database, ranking, trial) for trial in chosen]
+        layers = [read_first_layer(subject.database, ranking, trial) for trial in subject.chosen(1)]
     except (StudyError, StorageError) as error:
         raise FigureError(f"weights: {error}") from error
-    return weights(ranking, layers)
+    return weights.weights(ranking, layers)
+
+
+def _lacks_confusion(subject: Subject) -> str | None:
+    found = _confusion_of(subject)
+    return found if isinstance(found, str) else None
 
 
 def _confusion(subject: Subject) -> Figure:
-    from coarsefine.db import repository
+    found = _confusion_of(subject)
+    if isinstance(found, str):
+        raise FigureError(found)
+    return confusion.confusion(subject.ranking.study, *found)
 
-    study = subject.ranking.study
-    openings = repository.openings(subject.database, study)
-    if not openings:
-        raise FigureError(
-            f"confusion needs a final test, there was none: {typed('test', study.name)}"
-        )
-    latest = openings[-1]
-    if not subject.trials:
-        return confusion(study, latest)
+
+def _confusion_of(subject: Subject) -> "tuple[TestOpeningRecord, TestRunRecord] | str":
+    """Return the test run to show and its opening, or what the study lacks."""
+    latest = subject.latest_opening()
+    if latest is None:
+        tested = typed("test", subject.ranking.study.name)
+        return f"confusion needs a final test, there was none: {tested}"
     if len(subject.trials) > 1:
-        raise FigureError(f"confusion shows one trial, got {len(subject.trials)}")
-    (trial,) = subject.trials
+        return f"confusion shows one trial, got {len(subject.trials)}"
     for run in latest.runs:
-        if run.stage == trial.stage and run.params == dict(trial.params):
-            return confusion(study, latest, run)
-    raise FigureError(
+        own = not subject.trials or any(
+            (run.stage, run.params) == (trial.stage, dict(trial.params)) for trial in subject.trials
+        )
+        if own and run.confusion is not None:
+            return latest, run
+    if not subject.trials:
+        return "confusion needs a final test with a result, there is none"
+    (trial,) = subject.trials
+    return (
         "confusion needs a trial that was tested, the latest final test has no "
         f"{trial.stage}:{trial.trial}"
     )
+
+
+# --------------------------------------------------------------------------- figures of checks
+
+
+def _lacks_gradients(subject: Subject) -> str | None:
+    trainer = subject.ranking.study.recipe.get("trainer")
+    return f"gradients are {trainer}'s own, which trains this study" if trainer else None
 
 
 def _gradients(subject: Subject) -> Figure:
     from coarsefine.studies.checks.network import checked_without_data
     from coarsefine.studies.recipes.recipe import from_json
 
+    require(_lacks_gradients(subject))
     study = subject.ranking.study
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
-    if recipe.trainer is not None:
-        raise FigureError(f"gradients are {recipe.trainer}'s own, which trains this study")
     ends = int(study.data["n_features"]), int(study.data["n_classes"])
     checks, about = checked_without_data(recipe, *ends)
     said = f"{origin(study, sizes=False)}; {checks[0].label}, {about}"
-    return gradients(checks, study, said)
+    return gradients.gradients(checks, study, said)
+
+
+def _lacks_range_test(subject: Subject) -> str | None:
+    from coarsefine.studies.checks.range_test import recorded
+
+    if recorded(subject.database, subject.ranking.study) is not None:
+        return None
+    return (
+        "range-test needs an η range test of the same recipe, data and seed, there was none: "
+        f"{typed('eta', '--range-test')} with the recipe's options"
+    )
 
 
 def _range_test(subject: Subject) -> Figure:
@@ -179,25 +273,81 @@ def _range_test(subject: Subject) -> Figure:
     study = subject.ranking.study
     found = recorded(subject.database, study)
     if found is None:
-        raise FigureError(
-            "range-test needs an η range test of the same recipe, data and seed, there was none: "
-            f"{typed('eta', '--range-test')} with the recipe's options"
-        )
-    return range_test(found, study)
+        raise FigureError(_lacks_range_test(subject))
+    return range_test.range_test(found, study)
 
+
+_NOWHERE: Final = frozenset[str]()
+_EITHER: Final = frozenset({"study", "trial"})
 
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
-        Kind("curves", "accuracy, loss, cost and η by epoch", _curves),
-        Kind("values", "the searched numbers against validation accuracy", _values),
-        Kind("heatmap", "validation accuracy over two searched numbers", _heatmap),
-        Kind("trade-off", "accuracy against time, by batch size", _trade_off),
-        Kind("sizes", "accuracy by the number of training samples", _sizes),
-        Kind("bars", "accuracy of choices, with the updates they took", _bars),
-        Kind("weights", "the first layer's weights as images", _weights),
-        Kind("range-test", "loss and accuracy while η rises", _range_test),
-        Kind("gradients", "errors of the gradients, by parameter", _gradients, reported=False),
-        Kind("confusion", "the confusion matrix of the latest final test", _confusion),
+        Kind(
+            "curves",
+            "accuracy, loss, cost and η by epoch",
+            _lacks_curves,
+            _curves,
+            in_dashboard=_EITHER,
+        ),
+        Kind(
+            "values",
+            "the searched numbers against validation accuracy",
+            _of_ranking(values.lacks),
+            _values,
+        ),
+        Kind(
+            "heatmap",
+            "validation accuracy over two searched numbers",
+            _of_ranking(heatmap.lacks),
+            _heatmap,
+        ),
+        Kind(
+            "trade-off",
+            "accuracy against time, by batch size",
+            _of_ranking(trade_off.lacks),
+            _trade_off,
+        ),
+        Kind(
+            "sizes",
+            "accuracy by the number of training samples",
+            _of_ranking(sizes.lacks),
+            _sizes,
+        ),
+        Kind(
+            "bars",
+            "accuracy of choices, with the updates they took",
+            _of_ranking(bars.lacks),
+            _bars,
+        ),
+        Kind(
+            "weights",
+            "the first layer's weights as images",
+            _lacks_weights,
+            _weights,
+            in_dashboard=_EITHER,
+        ),
+        Kind(
+            "range-test",
+            "loss and accuracy while η rises",
+            _lacks_range_test,
+            _range_test,
+            in_dashboard=_NOWHERE,
+        ),
+        Kind(
+            "gradients",
+            "errors of the gradients, by parameter",
+            _lacks_gradients,
+            _gradients,
+            in_report=False,
+            in_dashboard=_NOWHERE,
+        ),
+        Kind(
+            "confusion",
+            "the confusion matrix of the latest final test",
+            _lacks_confusion,
+            _confusion,
+            in_dashboard=_EITHER,
+        ),
     )
 }

@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from coarsefine.search.errors import FigureError
+from coarsefine.search.errors import FigureError, require
 from coarsefine.search.figures.scales import Scale, room_for, set_scale, set_ticks
 from coarsefine.search.figures.style import BLUE, VERMILLION, house_style, light_grid, new_sheet
 from coarsefine.search.figures.trials import (
     ENDS,
     entry,
     measured,
+    no_complete_trial,
     unfinished_note,
 )
 
@@ -42,6 +43,16 @@ _PARTS: Final = (
 )
 
 
+def lacks(ranking: "Ranking") -> str | None:
+    """Return why a study has no such figure, if so."""
+    if any(set(trial.params) != {_SIZE} for trial in ranking.trials):
+        return (
+            "sizes needs a search over the number of training samples, this one is over "
+            f"{ranking.study.search}"
+        )
+    return no_complete_trial("sizes", ranking)
+
+
 def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figure:
     """Return training and validation accuracy by the number of training samples.
 
@@ -55,11 +66,7 @@ def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figu
     Raises:
         FigureError: If the size was not searched, or no trial is complete.
     """
-    if any(set(trial.params) != {_SIZE} for trial in ranking.trials):
-        raise FigureError(
-            "sizes needs a search over the number of training samples, this one is over "
-            f"{ranking.study.search}"
-        )
+    require(lacks(ranking))
     trials = sorted(
         (trial for trial in measured(ranking) if runs.get(trial.uuid or "")),
         key=lambda trial: samples_of(ranking.study, trial),

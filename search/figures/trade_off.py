@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from coarsefine.search.errors import FigureError
+from coarsefine.search.errors import FigureError, require
 from coarsefine.search.figures.scales import room_for, set_log, set_scale, set_ticks
 from coarsefine.search.figures.style import (
     BLACK,
@@ -30,6 +30,7 @@ from coarsefine.search.figures.trials import (
     entry,
     interval_note,
     measured,
+    no_complete_trial,
     scale_of,
     stage_marks,
     star_entry,
@@ -67,6 +68,15 @@ class _Timed:
     updates: float
 
 
+def lacks(ranking: "Ranking") -> str | None:
+    """Return why a study has no such figure, if so."""
+    if any(set(trial.params) != {_BATCH} for trial in ranking.trials):
+        return (
+            f"trade-off needs a search over the batch size, this one is over {ranking.study.search}"
+        )
+    return no_complete_trial("trade-off", ranking)
+
+
 def trade_off(
     ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]", *, alone: bool = True
 ) -> Figure:
@@ -82,10 +92,7 @@ def trade_off(
     """
     from coarsefine.studies.results.comparison import pareto_front
 
-    if any(set(trial.params) != {_BATCH} for trial in ranking.trials):
-        raise FigureError(
-            f"trade-off needs a search over the batch size, this one is over {ranking.study.search}"
-        )
+    require(lacks(ranking))
     timed = _timed(ranking, runs)
     if not timed:
         raise FigureError("trade-off needs a trial that was timed, there is none")

@@ -30,6 +30,11 @@ def measured(ranking: "Ranking") -> "list[RankedTrial]":
     return [t for t in ranking.trials if t.rank is not None and t.validation_accuracy is not None]
 
 
+def no_complete_trial(figure: str, ranking: "Ranking") -> str | None:
+    """Return that a figure needs a complete trial, if there is none."""
+    return None if measured(ranking) else f"{figure} needs a complete trial, there is none"
+
+
 def unfinished_note(ranking: "Ranking") -> str:
     """Return how many trials are not there yet, ``""`` for none."""
     n_left = sum(trial.state in {"planned", "running"} for trial in ranking.trials)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from coarsefine.search.errors import FigureError
+from coarsefine.search.errors import require
 from coarsefine.search.figures.scales import Scale, set_scale
 from coarsefine.search.figures.style import LIGHT, Sheet, house_style, light_grid, new_sheet
 from coarsefine.search.figures.trials import (
@@ -39,6 +39,16 @@ Windows = Mapping[str, Mapping[str, tuple[float, float]]]
 _CROWDED, _FEWEST = 4.0, 6
 
 
+def lacks(ranking: "Ranking") -> str | None:
+    """Return why a study has no such figure, if so."""
+    if not numeric_parameters(ranking):
+        return (
+            "values needs a search over a number with several values, this one is over "
+            f"{ranking.study.search}"
+        )
+    return None
+
+
 def values(
     ranking: "Ranking", *, parameters: Sequence[str] = (), windows: Windows | None = None
 ) -> Figure:
@@ -53,11 +63,8 @@ def values(
         FigureError: If there is no such parameter.
     """
     shown = list(parameters) or numeric_parameters(ranking)
-    if not shown:
-        raise FigureError(
-            "values needs a search over a number with several values, this one is over "
-            f"{ranking.study.search}"
-        )
+    if not parameters:
+        require(lacks(ranking))
     symbols = [ranking.symbol(name) for name in shown]
     enlarged = len(shown) == 1 and _is_crowded(ranking)
     with house_style():

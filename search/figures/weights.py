@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from coarsefine.search.errors import FigureError
+from coarsefine.search.errors import FigureError, require
 from coarsefine.search.figures.style import (
     GREY,
     WIDTH,
@@ -88,11 +88,21 @@ def check_images(ranking: "Ranking") -> tuple[int, ...]:
     Raises:
         FigureError: If they are no images.
     """
-    shape = tuple(int(n) for n in ranking.study.data.get("sample_shape", ()))
+    require(lacks(ranking))
+    return _sample_shape(ranking)
+
+
+def lacks(ranking: "Ranking") -> str | None:
+    """Return why a study has no such figure, if so."""
+    shape = _sample_shape(ranking)
     if not is_image(shape):
         words = f"of shape {'×'.join(map(str, shape))}" if shape else "of unknown shape"
-        raise FigureError(f"weights needs samples that are images, these are {words}")
-    return shape
+        return f"weights needs samples that are images, these are {words}"
+    return None
+
+
+def _sample_shape(ranking: "Ranking") -> tuple[int, ...]:
+    return tuple(int(n) for n in ranking.study.data.get("sample_shape", ()))
 
 
 def is_image(shape: tuple[int, ...]) -> bool:

@@ -11,7 +11,7 @@ _SCREEN_DPI = 96
 
 def displayed(figure: "Figure") -> "Figure":
     """Return a figure that notebooks show, whether or not pyplot was imported."""
-    from coarsefine.search.figures import rendered
+    from coarsefine.search.figures.rendering import rendered
 
     def picture() -> tuple[bytes, dict[str, int]]:
         # At the size it has on paper, not a screen wide.

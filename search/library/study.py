@@ -393,17 +393,11 @@ class Study:
 
     def figures(self) -> "dict[str, Figure]":
         """Return all figures that suit the study, by kind."""
-        from coarsefine.search.errors import FigureError
-        from coarsefine.search.figures.kinds import KINDS
+        from coarsefine.search.figures.kinds import drawn
 
-        found = {}
         with as_study_errors(), self._subject() as subject:
-            for name, kind in KINDS.items():
-                try:
-                    found[name] = displayed(kind.draw(subject))
-                except FigureError:
-                    continue  # it does not suit the study, or nothing is there to draw yet
-        return found
+            figures, _ = drawn(subject)
+        return {name: displayed(figure) for name, figure in figures.items()}
 
     @contextmanager
     def _subject(

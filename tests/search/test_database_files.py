@@ -8,7 +8,8 @@ import pytest
 
 from coarsefine.db.engine import open_database
 from coarsefine.search import cli
-from coarsefine.search.dashboard.serving import Server, make_app
+from coarsefine.search.dashboard.server import Server
+from coarsefine.search.dashboard.serving import make_app
 from coarsefine.search.library import Study
 from tests.opened import locks_of, opens_of
 

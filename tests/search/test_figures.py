@@ -24,14 +24,16 @@ from coarsefine.db.engine import open_database, storage_url
 from coarsefine.models.gradient_check import TOLERANCE, ParameterCheck
 from coarsefine.models.schedules import cyclical
 from coarsefine.models.specs import NetworkSpec
-from coarsefine.search import figures
 from coarsefine.search.cli import main
 from coarsefine.search.errors import FigureError
+from coarsefine.search.figures import rendering, style
+from coarsefine.search.figures.curves import curves
+from coarsefine.search.figures.gradients import gradients
 from coarsefine.search.figures.kinds import KINDS, Subject
 from coarsefine.search.figures.scales import Scale, room_for
 from coarsefine.search.figures.style import fitted, house_style, new_sheet, plain, width_of, wrapped
 from coarsefine.search.figures.trials import measured
-from coarsefine.search.figures.weights import as_image
+from coarsefine.search.figures.weights import as_image, weights
 from coarsefine.studies.checks.network import NetworkCheck, checked_without_data
 from coarsefine.studies.checks.range_test import recorded
 from coarsefine.studies.recipes.recipe import from_json
@@ -189,7 +191,7 @@ def test_titles_are_the_record_s(searched, kind, name):
     }
     samples = of_kind.get(kind, "1,078 training and 360 validation")
     assert samples in about.replace("\n", " ")
-    caption = figures.caption_of(figure)
+    caption = style.caption_of(figure)
     assert caption.startswith(title.replace("\n", " "))
     assert samples in caption
 
@@ -244,17 +246,17 @@ def _overlap(a, b):
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
-        pytest.param(kind, name, marks=() if number < len(figures.FORMATS) else pytest.mark.slow)
+        pytest.param(kind, name, marks=() if number < len(rendering.FORMATS) else pytest.mark.slow)
         for number, kind in enumerate(KINDS)
         for name in [dict(KIND_OF)[kind]]
     ],
 )
 def test_the_same_database_gives_the_same_bytes(searched, kind, name):
-    file_format = figures.FORMATS[list(KINDS).index(kind) % 3]
-    first = figures.rendered(draw(searched, kind, name), file_format)
+    file_format = rendering.FORMATS[list(KINDS).index(kind) % 3]
+    first = rendering.rendered(draw(searched, kind, name), file_format)
     # Whatever someone has set for figures of their own.
     with mpl.rc_context({"font.size": 20, "axes.grid": True, "savefig.dpi": 33}):
-        again = figures.rendered(draw(searched, kind, name), file_format)
+        again = rendering.rendered(draw(searched, kind, name), file_format)
 
     assert again == first
 
@@ -262,7 +264,7 @@ def test_the_same_database_gives_the_same_bytes(searched, kind, name):
 def test_settings_of_others_are_left_as_they_were(searched):
     with mpl.rc_context({"font.size": 17.0, "svg.hashsalt": "theirs"}):
         before = dict(mpl.rcParams)
-        figures.rendered(draw(searched, "values", "lambda"), "svg")
+        rendering.rendered(draw(searched, "values", "lambda"), "svg")
         assert dict(mpl.rcParams) == before
 
 
@@ -375,7 +377,7 @@ def test_curves_are_the_records(searched):
     with opened(searched) as database:
         ranking = read_ranking(database, named_study(database, "lambda"))
         trained = read_curves(database, ranking, top(ranking.trials, 3))
-        figure = figures.curves(ranking, trained)
+        figure = curves(ranking, trained)
 
     assert len(trained) == 3
     for position, each in enumerate(trained):
@@ -412,7 +414,7 @@ def test_the_rate_is_that_of_every_update_and_cycles_are_marked(searched):
     with opened(searched) as database:
         ranking = read_ranking(database, named_study(database, "lambda"))
         (trained,) = read_curves(database, ranking, top(ranking.trials, 1))
-        figure = figures.curves(ranking, [trained], "updates")
+        figure = curves(ranking, [trained], "updates")
 
     line = artist(figure, "eta-0")
     hyper = SimpleNamespace(half_cycle=106, eta_min=1e-5, eta_max=0.1)
@@ -436,7 +438,7 @@ def test_replicates_are_a_mean_with_a_band_of_one_standard_deviation(searched):
     with opened(searched) as database:
         ranking = read_ranking(database, named_study(database, "seeds"))
         (trained,) = read_curves(database, ranking, top(ranking.trials, 1))
-        figure = figures.curves(ranking, [trained])
+        figure = curves(ranking, [trained])
 
     found = 100 * np.array(
         [[row.validation_accuracy for row in curve] for curve in trained.replicates]
@@ -458,7 +460,7 @@ def test_where_a_seed_stops_early_the_others_go_on_by_themselves(searched):
         trained.trial, (first[:2], *others), trained.updates_per_epoch, trained.rates
     )
 
-    figure = figures.curves(ranking, [shorter])
+    figure = curves(ranking, [shorter])
 
     assert artists(figure, "validation-0")[0].get_xdata() == pytest.approx([0, 1])
     assert {tuple(line.get_xdata()) for line in artists(figure, "alone")} == {(1, 2)}
@@ -615,7 +617,7 @@ def test_weights_are_the_checkpoint_s_scaled_one_by_one(searched):
     with opened(searched) as database:
         ranking = read_ranking(database, named_study(database, "linear"))
         layer = read_first_layer(database, ranking, ranking.best)
-        figure = figures.weights(ranking, [layer])
+        figure = weights(ranking, [layer])
 
     assert layer.linear
     assert layer.weights.shape == (10, 64)
@@ -750,8 +752,8 @@ def test_names_are_drawn_as_they_stand(searched):
         sheet = new_sheet(study, "what")
     figure = sheet.finished(notes=("50 $ and $",))
 
-    for file_format in figures.FORMATS:
-        assert figures.rendered(figure, file_format)
+    for file_format in rendering.FORMATS:
+        assert rendering.rendered(figure, file_format)
     assert "□" in texts(figure, "title")[0]
 
 
@@ -858,7 +860,7 @@ def test_wrong_gradients_stand_right_of_the_line(wrong):
     network = NetworkSpec(n_features=3, hidden=(2,), n_classes=2)
     parameters = [ParameterCheck("W1", 6, 0, 0.0, 0.0), ParameterCheck("b1", 2, 1, wrong, wrong)]
 
-    figure = figures.gradients([NetworkCheck(network, 0.0, parameters)], "mine", "by hand")
+    figure = gradients([NetworkCheck(network, 0.0, parameters)], "mine", "by hand")
 
     line = artist(figure, "tolerance").get_xdata()[0]
     marks = points(figure, "lambda-0")

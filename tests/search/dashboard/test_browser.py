@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from coarsefine.search.dashboard.serving import Server, make_app
+from coarsefine.search.dashboard.server import Server
+from coarsefine.search.dashboard.serving import make_app
 from tests.search.dashboard import chromium
 
 PICTURES = Path(__file__).parents[2] / ".artifacts" / "dashboard"

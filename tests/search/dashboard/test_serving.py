@@ -9,13 +9,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 
 from coarsefine.search.commands import dashboarding
-from coarsefine.search.dashboard.serving import Server, make_app
+from coarsefine.search.dashboard.server import LIMITS, Server
+from coarsefine.search.dashboard.serving import make_app
 from coarsefine.search.errors import ServingError, Stopped
 from tests.search.dashboard.conftest import client_of, contents
 
@@ -65,6 +66,39 @@ def test_it_answers_several_at_once():
             thread.join(timeout=60)
 
     assert not both.broken
+
+
+def test_idle_connections_shut_nobody_out():
+    with Server(answers, port=0) as server, ExitStack() as idle:
+        for _ in range(300):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+            idle.enter_context(closing(connection))
+
+        assert fetch(server.url) == b"here"
+
+
+def test_a_request_that_never_ends_is_ended(monkeypatch):
+    monkeypatch.setitem(LIMITS, "channel_timeout", 0)
+    monkeypatch.setitem(LIMITS, "cleanup_interval", 0)
+    with (
+        Server(answers, port=0) as server,
+        closing(socket.create_connection(("127.0.0.1", server.port), timeout=60)) as slow,
+    ):
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: ")
+
+        # Reset where something had not been read yet.
+        with suppress(ConnectionResetError):
+            assert slow.recv(1) == b""
+
+
+def test_a_head_of_a_request_has_a_size():
+    with (
+        Server(answers, port=0) as server,
+        closing(socket.create_connection(("127.0.0.1", server.port), timeout=60)) as greedy,
+    ):
+        greedy.sendall(b"GET / HTTP/1.1\r\nA: " + b"a" * 100_000 + b"\r\n\r\n")
+
+        assert b" 431 " in greedy.recv(100)
 
 
 def test_it_takes_the_next_port_only_where_none_was_named():
