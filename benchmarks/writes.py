@@ -14,7 +14,8 @@ from benchmarks.common import Table, machine_line, short
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.db.lock import StudyLock
-from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial, Range
+from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
+from coarsefine.db.optuna_values import Range
 from coarsefine.db.records import EpochRecord, NewCohort, NewRun, NewTrial, RunUpdate, SegmentResult
 
 RUNS, EPOCHS, SECONDS, DRIVERS = 8, 3, 3.0, (1, 4)

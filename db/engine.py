@@ -9,61 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DatabaseError,
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    ProgrammingError,
-)
 from sqlalchemy.orm import Session
 
-from coarsefine.db import backup, schema, server_errors, sqlite_files, urls
-from coarsefine.db.errors import StorageError, StorageUrlError
+from coarsefine.db import backup, schema, sqlite_files, urls
+from coarsefine.db.errors import StorageError
+from coarsefine.db.messages import explained, first_line, no_studies
 from coarsefine.db.sqlite_files import SharedFile
-
-DEFAULT_URL: Final = "sqlite:///search.db"
-ENVIRONMENT_VARIABLE: Final = "SEARCH_STORAGE"
-
-_FIRST_COMMAND: Final = "python -m search lambda --coarse"
-
-
-def storage_url(text: str | None) -> str:
-    """Return the SQLAlchemy URL for ``text``: a file path, a URL, or ``None`` for the default.
-
-    The default is ``$SEARCH_STORAGE``, else ``search.db`` in the current folder.
-
-    Raises:
-        StorageUrlError: If ``text`` is empty or no URL of a database that could be used.
-
-    >>> storage_url("runs/mnist.db")
-    'sqlite:///runs/mnist.db'
-    >>> storage_url("postgresql://ann@here/search")
-    'postgresql+psycopg://ann@here/search'
-    """
-    if text is None:
-        text = os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
-    if not text.strip():
-        raise StorageUrlError("storage must be a file or a SQLAlchemy URL, got an empty text")
-    if "://" not in text:
-        path = str(Path(text).expanduser())
-        return URL.create("sqlite", database=path).render_as_string(hide_password=False)
-    urls.check_quoting(text)
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        # Without its cause, which quotes the password.
-        raise StorageUrlError(
-            f"storage must be a file or a SQLAlchemy URL such as {DEFAULT_URL}, got"
-            f" {urls.masked(text)!r}"
-        ) from None
-    if url.get_backend_name() != "sqlite":
-        url = urls.with_driver(url)
-    return url.render_as_string(hide_password=False)
+from coarsefine.db.urls import DEFAULT_URL, storage_url
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,7 +215,7 @@ def _open_sqlite(
         with explained(label):
             revision = _check_contents(path, label)
     if revision is None and (not create or read_only):
-        raise _no_studies(label)
+        raise no_studies(label)
     schema.check_revision(revision, label, older=older or not read_only)
     if not read_only:
         if exists and not os.access(path, os.W_OK):
@@ -308,7 +263,7 @@ def _migrate_sqlite(
             raise StorageError(
                 f"{label} was written by an older version of this program (schema {revision}, now "
                 f"{schema.HEAD}), and a copy of it could not be kept before it is changed: "
-                f"{_first_line(error)}; make room for one there and run the same command again"
+                f"{first_line(error)}; make room for one there and run the same command again"
             ) from error
 
     older = schema.migrate(engine, keep_copy)
@@ -333,7 +288,7 @@ def _check_place(path: Path, *, create: bool) -> bool:
         if not path.parent.is_dir():
             raise StorageError(f"the folder {path.parent} of {path.name} does not exist; create it")
         if not create:
-            raise _no_studies(str(path))
+            raise no_studies(str(path))
     except (OSError, ValueError) as error:  # too long, no right to look, …
         raise StorageError(f"{str(path)!r} cannot be a file here: {error}") from error
     return False
@@ -414,7 +369,7 @@ def _open_server(
         try:
             revision = servers.check_place(engine, label)
             if revision is None and (not create or read_only):
-                raise _no_studies(label)
+                raise no_studies(label)
             schema.check_revision(revision, label, older=older or not read_only)
             if revision != schema.HEAD and not read_only:
                 before = schema.migrate(engine)
@@ -432,47 +387,3 @@ def _open_server(
         connect=None,
         _shared=None,
     )
-
-
-# -------------------------------------------------------------------------------------- errors
-
-
-@contextmanager
-def explained(label: str) -> Generator[None]:
-    """Turn what the world does to a database into one line; leave our own mistakes alone."""
-    try:
-        yield
-    except (DataError, IntegrityError, ProgrammingError) as error:
-        if isinstance(error.orig, sqlite3.Error) or not server_errors.foreseen(error):
-            raise
-        raise StorageError(f"{label}: {server_errors.reason(error.orig)}") from error
-    except (DatabaseError, InterfaceError, sqlite3.DatabaseError) as error:
-        cause = error if isinstance(error, sqlite3.DatabaseError) else error.orig
-        if isinstance(cause, sqlite3.Error):
-            line = f"{_first_line(cause)}{_advice(str(cause))}"
-        else:
-            line = server_errors.reason(cause)
-        raise StorageError(f"{label}: {line}") from error
-
-
-def _advice(message: str) -> str:
-    for sign, advice in (
-        ("locked", "; another program keeps it busy: close that and run the same command again"),
-        ("full", "; free some space and run the same command again"),
-        ("I/O error", "; look after the disk and its quota and run the same command again"),
-        ("readonly", "; make the file and its folder writable"),
-        ("unable to open", "; look at the permissions of the file and its folder"),
-        ("malformed", "; the file is damaged: restore a copy of it"),
-        ("not a database", "; the file is damaged: restore a copy of it"),
-    ):
-        if sign in message:
-            return advice
-    return ""
-
-
-def _first_line(error: object) -> str:
-    return str(error).strip().split("\n", 1)[0]
-
-
-def _no_studies(label: str) -> StorageError:
-    return StorageError(f"no studies in {label}; run `{_FIRST_COMMAND}`")

@@ -13,8 +13,9 @@ from filelock import BaseFileLock, FileLock, Timeout
 from sqlalchemy.orm import Session
 
 from coarsefine.db import sqlite_files
-from coarsefine.db.engine import Database, explained
+from coarsefine.db.engine import Database
 from coarsefine.db.errors import BusyError, StorageError
+from coarsefine.db.messages import explained
 from coarsefine.db.repository.common import now
 from coarsefine.db.repository.studies import clear_driver, set_driver
 from coarsefine.db.server_locks import ServerLock, locked_beside

@@ -1,12 +1,17 @@
 """URLs of databases: which server and driver they mean, and how they are printed."""
 
+import os
 import re
+from pathlib import Path
 from typing import Final
 
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from coarsefine.db.errors import StorageUrlError
 
+DEFAULT_URL: Final = "sqlite:///search.db"
+ENVIRONMENT_VARIABLE: Final = "SEARCH_STORAGE"
 _DRIVERS: Final = {
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",  # as others write it
@@ -15,6 +20,40 @@ _DRIVERS: Final = {
     "mariadb+pymysql": "mysql+pymysql",
 }
 """Of the many drivers there are, those that the tests are run with."""
+
+
+def storage_url(text: str | None) -> str:
+    """Return the SQLAlchemy URL for ``text``: a file path, a URL, or ``None`` for the default.
+
+    The default is ``$SEARCH_STORAGE``, else ``search.db`` in the current folder.
+
+    Raises:
+        StorageUrlError: If ``text`` is empty or no URL of a database that could be used.
+
+    >>> storage_url("runs/mnist.db")
+    'sqlite:///runs/mnist.db'
+    >>> storage_url("postgresql://ann@here/search")
+    'postgresql+psycopg://ann@here/search'
+    """
+    if text is None:
+        text = os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
+    if not text.strip():
+        raise StorageUrlError("storage must be a file or a SQLAlchemy URL, got an empty text")
+    if "://" not in text:
+        path = str(Path(text).expanduser())
+        return URL.create("sqlite", database=path).render_as_string(hide_password=False)
+    check_quoting(text)
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        # Without its cause, which quotes the password.
+        raise StorageUrlError(
+            f"storage must be a file or a SQLAlchemy URL such as {DEFAULT_URL}, got"
+            f" {masked(text)!r}"
+        ) from None
+    if url.get_backend_name() != "sqlite":
+        url = with_driver(url)
+    return url.render_as_string(hide_password=False)
 
 
 def with_driver(url: URL) -> URL:

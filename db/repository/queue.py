@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
-from coarsefine.db.records import QueueRecord, QueueState, new_uuid
+from coarsefine.db.queue_records import QueueRecord, QueueState
+from coarsefine.db.records import new_uuid
 from coarsefine.db.repository.common import now, table
 from coarsefine.db.tables import QueueEntry
 

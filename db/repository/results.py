@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from coarsefine.db.column_types import objects_of
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.records import (
@@ -23,7 +24,7 @@ from coarsefine.db.records import (
     TrialUpdate,
 )
 from coarsefine.db.repository.common import chunks, now, stage_id, study_id, table, touch_stage
-from coarsefine.db.tables import Checkpoint, Cohort, Epoch, FinalRun, Run, Stage, Trial, objects_of
+from coarsefine.db.tables import Checkpoint, Cohort, Epoch, FinalRun, Run, Stage, Trial
 
 
 def store_segment(db: Database, segment: SegmentResult, *, keep: bool = True) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from coarsefine.db.checking import Check, Report
+    from coarsefine.db.check_report import Check, Report
 
 # Of one kind: what is wrong a thousand times has one cause.
 _MOST_SHOWN = 10

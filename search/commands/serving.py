@@ -40,7 +40,8 @@ from coarsefine.search.options import (
 from coarsefine.search.progress import Log, is_over, standing, title
 
 if TYPE_CHECKING:
-    from coarsefine.db.records import QueueRecord, StageRecord, StudyRecord
+    from coarsefine.db.queue_records import QueueRecord
+    from coarsefine.db.records import StageRecord, StudyRecord
     from coarsefine.models.data import PreparedData
     from coarsefine.studies.labs.files import Lab, Part
     from coarsefine.studies.labs.queue import Submission

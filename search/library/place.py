@@ -56,7 +56,7 @@ class Place:
             StudyError: If these cannot be who trains.
             StorageError: If there can be no such database.
         """
-        from coarsefine.db.engine import storage_url
+        from coarsefine.db.urls import storage_url
         from coarsefine.search.options import JobsOptions
 
         jobs = workers.get("jobs")
@@ -71,7 +71,7 @@ class Place:
     @property
     def shown(self) -> str:
         """Return the storage as it may be printed; nothing for the default."""
-        from coarsefine.db.engine import DEFAULT_URL
+        from coarsefine.db.urls import DEFAULT_URL
         from coarsefine.search.hints import without_password
 
         if self.url == DEFAULT_URL:

@@ -33,7 +33,8 @@ def _completing(offered: Callable[[typer.Context], Iterable[_Offer]]) -> Complet
 
 def _studies(ctx: typer.Context) -> list[_Offer]:
     from coarsefine.db import repository
-    from coarsefine.db.engine import open_database, storage_url
+    from coarsefine.db.engine import open_database
+    from coarsefine.db.urls import storage_url
 
     url = storage_url(ctx.params.get("storage"))
     with open_database(url, read_only=True, older=True) as database:

@@ -16,7 +16,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.lock import StudyLock
-from coarsefine.db.records import QueueRecord
+from coarsefine.db.queue_records import QueueRecord
 from coarsefine.models.data.catalogue import CATALOGUE, FILE_ENDINGS, meaning, unknown_name
 from coarsefine.models.errors import DataError
 from coarsefine.studies.errors import RecipeError, StudyError, did_you_mean

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import BusyError, StorageError
-from coarsefine.db.records import QueueRecord, QueueState, StageRecord, StudyRecord
+from coarsefine.db.queue_records import QueueRecord, QueueState
+from coarsefine.db.records import StageRecord, StudyRecord
 from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import StudyError

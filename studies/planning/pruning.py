@@ -36,7 +36,7 @@ def to_stop(accuracies: Mapping[str, float], epoch: int, n_measured: int) -> set
     """
     if len(accuracies) < 2:
         return set()
-    from coarsefine.db.optuna_studies import worse_half
+    from coarsefine.db.optuna_sampling import worse_half
 
     best = max(accuracies.values())
     return {

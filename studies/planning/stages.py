@@ -501,7 +501,7 @@ def new_points(
         per_range = _per_range(dimensions, int(stage.options["n_trials"]))
         grids = [d.grid(per_range) for d in dimensions]
         return _untried(_product(dimensions, grids), before)
-    from coarsefine.db.optuna_studies import propose
+    from coarsefine.db.optuna_sampling import propose
 
     size = min(missing, ADAPTIVE_BATCH) if stage.sampler == "tpe" else missing
     proposals = propose(
@@ -519,7 +519,7 @@ def new_points(
 
 def optuna_range(dimension: Dimension) -> Any:
     """Return a dimension's range as Optuna samples it."""
-    from coarsefine.db.optuna_studies import Range
+    from coarsefine.db.optuna_values import Range
 
     assert dimension.range is not None  # noqa: S101  # for those that have one
     low, high = dimension.range.low, dimension.range.high

@@ -10,7 +10,8 @@ from coarsefine.studies.planning.stages import dimensions_of
 from coarsefine.studies.spaces.dimensions import Dimension, shown
 
 if TYPE_CHECKING:
-    from coarsefine.db.optuna_studies import Choices, OptunaStage, Range, Wish
+    from coarsefine.db.optuna_studies import OptunaStage, Wish
+    from coarsefine.db.optuna_values import Choices, Range
 
 # Points of a curve that Optuna's dashboard gets: each is a transaction of a millisecond.
 CURVE_POINTS = 5
@@ -133,7 +134,7 @@ class OptunaMirror:
 
 def _searched(dimension: Dimension, trials: Sequence[TrialRecord]) -> "Range | Choices":
     """Return where Optuna is told that a parameter may lie: it wants every value inside."""
-    from coarsefine.db.optuna_studies import Choices, Range
+    from coarsefine.db.optuna_values import Choices, Range
 
     if not dimension.parameter.numeric:
         return Choices(tuple(_plain_value(value) for value in dimension.values or ()))

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from coarsefine.db import engine as engine_module
 from coarsefine.db import repository, schema
-from coarsefine.db.engine import Database, open_database, storage_url
+from coarsefine.db.engine import Database, open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.tables import Study
+from coarsefine.db.urls import storage_url
 
 from .conftest import add_study
 

@@ -16,17 +16,12 @@ from hypothesis import strategies as st
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from coarsefine.db import optuna_studies, repository
+from coarsefine.db import optuna_storage, repository
 from coarsefine.db.engine import Database, open_database
 from coarsefine.db.errors import StorageError
-from coarsefine.db.optuna_studies import (
-    Choices,
-    OptunaStage,
-    OptunaTrial,
-    Range,
-    SamplerName,
-    propose,
-)
+from coarsefine.db.optuna_sampling import SamplerName, propose
+from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
+from coarsefine.db.optuna_values import Choices, Range
 
 from .conftest import Planned
 
@@ -233,7 +228,8 @@ def test_a_kill_between_commit_and_tell_is_mended(
 import os, sys
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
-from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial, Range
+from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
+from coarsefine.db.optuna_values import Range
 from coarsefine.db.records import SegmentResult, TrialUpdate
 database = open_database(sys.argv[1])
 (stage,) = repository.stages(database, repository.latest_study(database))
@@ -279,7 +275,8 @@ from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import SegmentResult, TrialUpdate, EpochRecord
-from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial, Range
+from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
+from coarsefine.db.optuna_values import Range
 from tests.db.conftest import add_stage, add_study, plan_trials
 with open_database(sys.argv[1], create=True) as database:
     study = add_study(database, sys.argv[2])
@@ -411,16 +408,16 @@ def test_tpe_looks_where_it_was_good() -> None:
 
 def test_optunas_schema_is_checked_once_for_a_version_of_it(db: Database, monkeypatch) -> None:
     asked = []
-    real = optuna_studies.RDBStorage
+    real = optuna_storage.RDBStorage
 
     def storage(*args, **options):
         asked.append(options["skip_compatibility_check"])
         return real(*args, **options)
 
-    monkeypatch.setattr(optuna_studies, "RDBStorage", storage)
+    monkeypatch.setattr(optuna_storage, "RDBStorage", storage)
     for _ in range(2):
-        optuna_studies.OptunaStage.open(db, "digits/lambda/coarse", {"uuid": "a"}).close()
-    monkeypatch.setattr(optuna_studies.optuna, "__version__", "5.99")
-    optuna_studies.OptunaStage.open(db, "digits/lambda/coarse", {"uuid": "a"}).close()
+        OptunaStage.open(db, "digits/lambda/coarse", {"uuid": "a"}).close()
+    monkeypatch.setattr(optuna_storage.optuna, "__version__", "5.99")
+    OptunaStage.open(db, "digits/lambda/coarse", {"uuid": "a"}).close()
 
     assert asked == [False, True, False]

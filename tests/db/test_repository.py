@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coarsefine.db import records, repository, tables
+from coarsefine.db.column_types import objects_of
 from coarsefine.db.engine import Database, open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.records import (
@@ -28,7 +29,6 @@ from coarsefine.db.records import (
     SegmentResult,
     TrialUpdate,
 )
-from coarsefine.db.tables import objects_of
 
 from .conftest import Planned, add_stage, add_study, plan_trials
 

@@ -20,7 +20,8 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database, storage_url
+from coarsefine.db.engine import open_database
+from coarsefine.db.urls import storage_url
 from coarsefine.models.gradient_check import TOLERANCE, ParameterCheck
 from coarsefine.models.schedules import cyclical
 from coarsefine.models.specs import NetworkSpec

@@ -19,7 +19,8 @@ from coarsefine.db import repository, schema
 from coarsefine.db.engine import Database, is_new, open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.migrations.env_filter import include_object
-from coarsefine.db.optuna_studies import OptunaStage, read_studies
+from coarsefine.db.optuna_listing import read_studies
+from coarsefine.db.optuna_studies import OptunaStage
 from coarsefine.db.tables import Base, Study
 from tests.db.conftest import add_study
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from coarsefine.db.tables import DOUBLE, LONG_TEXT
+from coarsefine.db.column_types import DOUBLE, LONG_TEXT
 
 revision = "0002"
 down_revision = "0001"

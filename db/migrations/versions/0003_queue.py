@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from coarsefine.db.tables import LONG_TEXT
+from coarsefine.db.column_types import LONG_TEXT
 
 revision = "0003"
 down_revision = "0002"

@@ -1,0 +1,128 @@
+"""Compares our trials with those that Optuna has."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from coarsefine.db.check_report import RESTORE, Check, close
+from coarsefine.db.engine import Database
+from coarsefine.db.tables import Stage, Trial
+
+Plain = Callable[[Any], Any]
+
+_STATES: Final = {
+    "complete": "complete",
+    "pruned": "pruned",
+    "diverged": "fail",
+    "failed": "fail",
+}
+
+
+def check_optuna(database: Database, check: Check, plain: Plain) -> None:
+    """Compare with Optuna's studies. Ours are read first: what is told by then is there."""
+    with database.session() as session:
+        if not sa.inspect(session.connection()).has_table("trial_user_attributes"):
+            told = session.scalar(sa.select(sa.func.count()).where(Trial.told.is_(True)))
+            if told:
+                check.wrong(f"{told} trials were told to Optuna, whose tables are not there")
+            return
+        stages = session.execute(
+            sa.select(Stage.id, Stage.uuid, Stage.optuna_name)
+            .where(Stage.optuna_name.is_not(None))
+            .order_by(Stage.id)
+        ).all()
+        trials: dict[int, list[Any]] = defaultdict(list)
+        for trial in session.execute(
+            sa.select(
+                Trial.stage_id,
+                Trial.uuid,
+                Trial.position,
+                Trial.number,
+                Trial.params,
+                Trial.state,
+                Trial.validation_accuracy,
+                Trial.told,
+            ).order_by(Trial.stage_id, Trial.position)
+        ):
+            trials[trial.stage_id].append(trial)
+    from coarsefine.db.optuna_listing import read_studies
+
+    theirs = read_studies(database)
+    by_uuid = defaultdict(list)
+    for study in theirs:
+        by_uuid[study.uuid].append(study)
+    with database.session() as session:  # once more: a search may have gone on meanwhile
+        known = set(session.scalars(sa.select(Trial.uuid)))
+        known_stages = set(session.scalars(sa.select(Stage.uuid)))
+    for stage in stages:
+        there = [s for s in by_uuid[stage.uuid] if s.name == stage.optuna_name]
+        if there:
+            _compare(check, stage.optuna_name, trials[stage.id], there[0].trials, known, plain)
+        elif renamed := by_uuid[stage.uuid]:
+            check.looked_at += len(trials[stage.id])
+            check.wrong(
+                f"Optuna's study {stage.optuna_name} was renamed to {renamed[0].name}",
+                "give it its name back; the ranking does not need it",
+            )
+        elif any(trial.told for trial in trials[stage.id]):
+            check.looked_at += len(trials[stage.id])
+            check.wrong(
+                f"Optuna's study {stage.optuna_name} was deleted",
+                "the ranking does not need it; it is made anew when more trials are added",
+            )
+    for study in theirs:
+        if study.uuid is not None and study.uuid not in known_stages:
+            check.notes.append(f"Optuna's study {study.name} belongs to none that is here")
+
+
+def _compare(
+    check: Check,
+    name: str,
+    ours: Sequence[Any],
+    theirs: Sequence[Any],
+    known: set[str],
+    plain: Plain,
+) -> None:
+    again = f"the dashboard shows something else than the ranking, which is right; {RESTORE}"
+    by_uuid: dict[str, list[Any]] = defaultdict(list)
+    for trial in theirs:
+        if trial.uuid is not None:
+            by_uuid[trial.uuid].append(trial)
+        if trial.uuid not in known and trial.state == "running":
+            check.wrong(
+                f"{name}: Optuna's trial {trial.number} is running and none of ours",
+                "run the search's command again: it ends such trials",
+            )
+    for mine in ours:
+        check.looked_at += 1
+        where = f"{name}: trial {mine.position}"
+        found = by_uuid.get(mine.uuid, [])
+        if len(found) > 1:
+            check.wrong(f"{where} is {len(found)} times in Optuna", again)
+        if not mine.told:
+            continue
+        if not found:
+            check.wrong(f"{where} was told to Optuna and is not there", again)
+            continue
+        their = found[0]
+        if their.state != _STATES.get(mine.state):
+            check.wrong(f"{where} is {mine.state}, Optuna has it {their.state}", again)
+        if mine.state == "complete" and their.value != mine.validation_accuracy:
+            check.wrong(
+                f"{where} reached {mine.validation_accuracy}, Optuna has {their.value}", again
+            )
+        if their.number != mine.number:
+            check.wrong(f"{where} has number {mine.number}, Optuna's is {their.number}", again)
+        if not _same_params(mine.params, their.params, plain):
+            check.wrong(f"{where} has {dict(mine.params)}, Optuna has {their.params}", again)
+
+
+def _same_params(ours: Mapping[str, Any], theirs: Mapping[str, Any], plain: Plain) -> bool:
+    if set(ours) != set(theirs):
+        return False
+    pairs = [(plain(value), theirs[name]) for name, value in ours.items()]
+    return all(
+        close(a, b) if isinstance(a, float) and isinstance(b, float) else a == b for a, b in pairs
+    )

@@ -1,0 +1,268 @@
+"""Looks at our tables: whether plans, curves, results and checkpoints are whole and agree."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import islice, pairwise
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from coarsefine.db.check_report import RESTORE, Check, close
+from coarsefine.db.records import FINAL_STATES
+from coarsefine.db.tables import (
+    Checkpoint,
+    Cohort,
+    Epoch,
+    FinalRun,
+    Opening,
+    Run,
+    Stage,
+    Study,
+    Trial,
+)
+
+
+def check_plans(session: Session, check: Check) -> None:
+    """Look for gaps: a plan is written in one transaction and never loses a part."""
+    stages = _stages(session)
+    check.looked_at = len(stages)
+    for study, positions in _grouped(session, Stage.study_id, Stage.position).items():
+        if not _counts(positions):
+            name = session.scalar(sa.select(Study.name).where(Study.id == study))
+            check.wrong(f"study {name}: its stages are numbered {_shown(positions)}")
+    for kind, thing in ((Trial, "trials"), (Cohort, "cohorts")):
+        for stage, positions in _grouped(session, kind.stage_id, kind.position).items():
+            if not _counts(positions):
+                check.wrong(f"{stages[stage]}: its {thing} are numbered {_shown(positions)}")
+    replicates = _grouped(session, Run.trial_id, Run.replicate)
+    trials = session.execute(
+        sa.select(Trial.id, Trial.stage_id, Trial.position, Trial.replicates).order_by(Trial.id)
+    )
+    for trial, stage, position, wanted in trials:
+        found = replicates.get(trial, [])
+        if found != list(range(wanted)):
+            check.wrong(
+                f"{stages[stage]}: trial {position} has the training runs {_shown(found)} of "
+                f"{wanted}"
+            )
+    slots = _grouped(session, Run.cohort_id, Run.slot)
+    cohorts = session.execute(
+        sa.select(Cohort.id, Cohort.stage_id, Cohort.position, Cohort.plan).order_by(Cohort.id)
+    )
+    for cohort, stage, position, plan in cohorts:
+        found = slots.get(cohort, [])
+        planned = plan.get("trials") if isinstance(plan, dict) else None
+        wanted = len(planned) if isinstance(planned, list) else len(found)
+        if found != list(range(wanted)) or not found:
+            check.wrong(
+                f"{stages[stage]}: cohort {position} has the slots {_shown(found)} of {wanted}"
+            )
+
+
+def check_curves(session: Session, check: Check) -> None:
+    """Look for epochs that are missing from a curve, or too many."""
+    curves = {
+        run: (first, last, count)
+        for run, first, last, count in session.execute(
+            sa.select(
+                Epoch.run_id, sa.func.min(Epoch.epoch), sa.func.max(Epoch.epoch), sa.func.count()
+            ).group_by(Epoch.run_id)
+        )
+    }
+    stages = _stages(session)
+    # A trainer of the user's own may leave out what was before the first update.
+    own = {
+        cohort
+        for cohort, plan in session.execute(sa.select(Cohort.id, Cohort.plan))
+        if isinstance(plan, dict) and plan.get("trainer") is not None
+    }
+    runs = session.execute(
+        sa.select(
+            *(Run.id, Run.epochs, Run.state, Run.replicate, Run.cohort_id),
+            *(Trial.stage_id, Trial.position),
+        )
+        .join(Trial, Run.trial_id == Trial.id)
+        .order_by(Run.id)
+    )
+    for run, epochs, state, replicate, cohort, stage, position in runs:
+        check.looked_at += 1
+        where = f"{stages[stage]}: trial {position}, replicate {replicate}"
+        curve = curves.pop(run, None)
+        if curve is None:
+            if epochs or state in {"running", "complete"}:
+                check.wrong(f"{where}: has trained {epochs} epochs and has no curve")
+            continue
+        first, last, count = curve
+        latest = 1 if cohort is None or cohort in own else 0
+        if first > latest or last != epochs or count != last - first + 1:
+            check.wrong(
+                f"{where}: its curve has {count} epochs from {first} to {last}, it has trained "
+                f"{epochs}"
+            )
+    for run in curves:
+        check.wrong(f"there is a curve of a training run {run} that is not there")
+
+
+def check_results(session: Session, check: Check) -> None:
+    """Look whether trials are the means of their runs, and runs what their curves say."""
+    stages = _stages(session)
+    _cohort_states(session, check, stages)
+    runs: dict[int, list[Any]] = defaultdict(list)
+    measured = sa.select(
+        Run.id,
+        Run.trial_id,
+        Run.state,
+        Run.validation_accuracy,
+        Epoch.validation_accuracy.label("in_curve"),
+    ).outerjoin(Epoch, (Epoch.run_id == Run.id) & (Epoch.epoch == Run.best_epoch))
+    for run in session.execute(measured.order_by(Run.id)):
+        runs[run.trial_id].append(run)
+    trials = session.execute(
+        sa.select(
+            Trial.id, Trial.stage_id, Trial.position, Trial.state, Trial.validation_accuracy
+        ).order_by(Trial.id)
+    )
+    unfinished: dict[int, int] = defaultdict(int)
+    for trial in trials:
+        check.looked_at += 1
+        where = f"{stages[trial.stage_id]}: trial {trial.position}"
+        mine = runs.get(trial.id, [])
+        finished = bool(mine) and all(run.state in FINAL_STATES for run in mine)
+        if trial.state not in FINAL_STATES:
+            unfinished[trial.stage_id] += 1
+            if finished:
+                check.wrong(f"{where}: all its training runs are finished, it is {trial.state}")
+            continue
+        if not finished:
+            check.wrong(f"{where}: it is {trial.state}, not all of its training runs are finished")
+            continue
+        if trial.state != "complete":
+            continue
+        accuracies = [run.validation_accuracy for run in mine]
+        if None in accuracies or not close(
+            trial.validation_accuracy, sum(accuracies) / len(accuracies)
+        ):
+            check.wrong(
+                f"{where}: its validation accuracy is {trial.validation_accuracy}, those of its "
+                f"training runs are {', '.join(map(str, accuracies))}"
+            )
+        for run in mine:
+            if run.in_curve is None or not close(run.validation_accuracy, run.in_curve):
+                check.wrong(
+                    f"{where}: a training run has the validation accuracy "
+                    f"{run.validation_accuracy}, its curve says {run.in_curve}"
+                )
+    for stage, count in unfinished.items():
+        check.notes.append(
+            f"{stages[stage]}: {count} trials are not finished; its command carries on with them"
+        )
+
+
+def _cohort_states(session: Session, check: Check, stages: Mapping[int, str]) -> None:
+    states: dict[int | None, set[str]] = defaultdict(set)
+    for cohort_id, state in session.execute(
+        sa.select(Run.cohort_id, Run.state).where(Run.cohort_id.is_not(None)).distinct()
+    ):
+        states[cohort_id].add(state)
+    cohorts = session.execute(
+        sa.select(Cohort.id, Cohort.stage_id, Cohort.position, Cohort.state).order_by(Cohort.id)
+    )
+    for cohort in cohorts:
+        found = states.get(cohort.id, set())
+        if (found <= FINAL_STATES) != (cohort.state == "done"):
+            check.wrong(
+                f"{stages[cohort.stage_id]}: cohort {cohort.position} is {cohort.state}, its "
+                f"training runs are {', '.join(sorted(found))}"
+            )
+
+
+def check_checkpoints(session: Session, check: Check) -> None:
+    """Look whether what trainings are carried on from, and weights, are as they were stored."""
+    stages = _stages(session)
+    there: dict[int, int] = {}
+    stored = session.execute(
+        sa.select(Checkpoint.cohort_id, Checkpoint.epoch, Checkpoint.sha256, Checkpoint.payload)
+        # One at a time: they may be large.
+        .execution_options(yield_per=1)
+    )
+    damaged = set()
+    for key, epoch, digest, payload in stored:
+        check.looked_at += 1
+        there[key] = epoch
+        if hashlib.sha256(payload).hexdigest() != digest:
+            damaged.add(key)
+    cohorts = session.execute(
+        sa.select(
+            Cohort.id, Cohort.stage_id, Cohort.position, Cohort.state, Cohort.epochs_done
+        ).order_by(Cohort.id)
+    )
+    for cohort in cohorts:
+        where = f"{stages[cohort.stage_id]}: cohort {cohort.position}"
+        lost = (
+            "restore a copy of the file; its results stand, `test --refit none` cannot be had"
+            if cohort.state == "done"
+            else RESTORE
+        )
+        if cohort.id in damaged:
+            check.wrong(f"{where}: its checkpoint is not what was stored", lost)
+        elif cohort.id not in there:
+            if cohort.epochs_done and cohort.state != "done":
+                check.wrong(f"{where}: it stands at epoch {cohort.epochs_done}, without checkpoint")
+        elif there[cohort.id] != cohort.epochs_done:
+            check.wrong(
+                f"{where}: it stands at epoch {cohort.epochs_done}, its checkpoint at epoch "
+                f"{there[cohort.id]}",
+                lost,
+            )
+
+
+def check_openings(session: Session, check: Check) -> None:
+    """Look at the record of the test set."""
+    ranks = _grouped(session, FinalRun.opening_id, FinalRun.rank)
+    openings = session.execute(
+        sa.select(Opening.id, Opening.opened_at, Study.name)
+        .join(Study, Opening.study_id == Study.id)
+        .order_by(Opening.id)
+    )
+    for opening, moment, study in openings:
+        check.looked_at += 1
+        when = f"study {study}: the test set was opened at {moment:%Y-%m-%d %H:%M:%S} UTC"
+        if opening not in ranks:
+            check.notes.append(f"{when}, and what was measured was not stored")
+
+
+def _stages(session: Session) -> dict[int, str]:
+    """Return what each stage is called in messages, by id."""
+    rows = session.execute(
+        sa.select(Stage.id, Study.name, Stage.name).join(Study, Stage.study_id == Study.id)
+    )
+    names = {key: f"{study}/{stage}" for key, study, stage in rows}
+    return defaultdict(lambda: "a stage that is not there", names)
+
+
+def _grouped(session: Session, by: Any, what: Any) -> dict[int, list[int]]:
+    groups: dict[int, list[int]] = defaultdict(list)
+    for key, number in session.execute(
+        sa.select(by, what).where(by.is_not(None)).order_by(by, what)
+    ):
+        groups[key].append(number)
+    return groups
+
+
+def _counts(numbers: Sequence[int]) -> bool:
+    return list(numbers) == list(range(len(numbers)))
+
+
+def _shown(numbers: Sequence[int]) -> str:
+    """Return numbers in order, those in a row as ``2–5``."""
+    if not numbers:
+        return "none"
+    ends = [i for i, (a, b) in enumerate(pairwise(numbers)) if b != a + 1]
+    starts = [0, *(i + 1 for i in ends)]
+    ranges = zip(starts, [*ends, len(numbers) - 1], strict=True)
+    words = [
+        str(numbers[a]) if a == b else f"{numbers[a]}–{numbers[b]}" for a, b in islice(ranges, 9)
+    ]
+    return ", ".join(words) + (", …" if len(starts) > len(words) else "")

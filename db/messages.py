@@ -1,0 +1,62 @@
+"""What a database's errors are to users: one line that says what to do."""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy.exc import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+)
+
+from coarsefine.db import server_errors
+from coarsefine.db.errors import StorageError
+
+_FIRST_COMMAND: Final = "python -m search lambda --coarse"
+
+
+@contextmanager
+def explained(label: str) -> Generator[None]:
+    """Turn what the world does to a database into one line; leave our own mistakes alone."""
+    try:
+        yield
+    except (DataError, IntegrityError, ProgrammingError) as error:
+        if isinstance(error.orig, sqlite3.Error) or not server_errors.foreseen(error):
+            raise
+        raise StorageError(f"{label}: {server_errors.reason(error.orig)}") from error
+    except (DatabaseError, InterfaceError, sqlite3.DatabaseError) as error:
+        cause = error if isinstance(error, sqlite3.DatabaseError) else error.orig
+        if isinstance(cause, sqlite3.Error):
+            line = f"{first_line(cause)}{_advice(str(cause))}"
+        else:
+            line = server_errors.reason(cause)
+        raise StorageError(f"{label}: {line}") from error
+
+
+def _advice(message: str) -> str:
+    for sign, advice in (
+        ("locked", "; another program keeps it busy: close that and run the same command again"),
+        ("full", "; free some space and run the same command again"),
+        ("I/O error", "; look after the disk and its quota and run the same command again"),
+        ("readonly", "; make the file and its folder writable"),
+        ("unable to open", "; look at the permissions of the file and its folder"),
+        ("malformed", "; the file is damaged: restore a copy of it"),
+        ("not a database", "; the file is damaged: restore a copy of it"),
+    ):
+        if sign in message:
+            return advice
+    return ""
+
+
+def first_line(error: object) -> str:
+    """Return the first line of what an error says."""
+    return str(error).strip().split("\n", 1)[0]
+
+
+def no_studies(label: str) -> StorageError:
+    """Return the error of a place without our tables."""
+    return StorageError(f"no studies in {label}; run `{_FIRST_COMMAND}`")

@@ -1,0 +1,145 @@
+"""New points of a search, and which trials to stop, by Optuna's samplers and pruners."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from coarsefine.db.optuna_values import Range, distribution_of, inside, plain, quiet
+
+SamplerName = Literal["random", "qmc", "tpe"]
+
+TPE_STARTUP: Final = 4
+"""Random points before TPE learns from them. Optuna's 10 are more than a search here has trials."""
+
+_SAME: Final = 1e-6
+_TRIES: Final = 50
+
+
+def propose(
+    sampler: SamplerName,
+    space: Mapping[str, Range],
+    history: Sequence[tuple[Mapping[str, Any], float | None, str]],
+    n: int,
+    *,
+    seed: int,
+    batch: int,
+) -> list[dict[str, Any]]:
+    """Return up to ``n`` new points of ``space``, the same for the same arguments.
+
+    Args:
+        sampler: ``qmc`` goes on with one scrambled Sobol sequence; ``tpe`` learns from history.
+        space: Range of each parameter.
+        history: Parameters, value and state of each point so far, running ones included.
+        n: How many points.
+        seed: The study's.
+        batch: How many batches were proposed before: a sampler that started with the same seed
+            each time would repeat itself.
+
+    Returns:
+        Points that are neither in history nor twice among themselves; fewer than ``n`` if the
+        space has no more to give.
+    """
+    entropy = [abs(seed), 0 if sampler == "qmc" else batch]
+    state = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+    distributions = {name: distribution_of(where) for name, where in space.items()}
+    taken = np.array([_coordinates(space, params) for params, _, _ in history])
+    taken = taken.reshape(len(history), len(space))
+    found: list[dict[str, Any]] = []
+    with quiet():
+        study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, state))
+        study.add_trials(_past(space, distributions, history))
+        if sampler == "qmc":
+            # The first trial of a study would be random: QMC learns the space from one.
+            low = {name: where.low for name, where in space.items()}
+            study.add_trial(
+                create_trial(state=TrialState.RUNNING, params=low, distributions=distributions)
+            )
+        # A Sobol sequence starts from its beginning and passes all that was asked before.
+        tries = _TRIES + (len(history) if sampler == "qmc" else 0)
+        failures = 0
+        while len(found) < n and failures < tries:
+            trial = study.ask(distributions)
+            here = _coordinates(space, trial.params)
+            if (np.abs(taken - here).max(axis=1) <= _SAME).any():
+                study.tell(trial, state=TrialState.FAIL)
+                failures += 1
+                continue
+            failures = 0
+            taken = np.vstack([taken, here])
+            found.append({name: trial.params[name] for name in space})
+    return found
+
+
+def _sampler(name: SamplerName, seed: int) -> optuna.samplers.BaseSampler:
+    if name == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    if name == "qmc":
+        return optuna.samplers.QMCSampler(scramble=True, seed=seed, warn_independent_sampling=False)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=TPE_STARTUP)
+
+
+def _past(
+    space: Mapping[str, Range],
+    distributions: Mapping[str, BaseDistribution],
+    history: Sequence[tuple[Mapping[str, Any], float | None, str]],
+) -> list[FrozenTrial]:
+    trials = []
+    for params, value, state in history:
+        point = {name: inside(plain(params[name]), where) for name, where in space.items()}
+        if any(not where.low <= point[name] <= where.high for name, where in space.items()):
+            continue
+        complete = state == "complete" and value is not None and math.isfinite(value)
+        trials.append(
+            create_trial(
+                state=TrialState.COMPLETE if complete else _PAST_STATES[state],
+                value=float(value) if complete and value is not None else None,
+                params=point,
+                distributions=dict(distributions),
+            )
+        )
+    return trials
+
+
+# TPE takes a pruned trial for a bad one but ignores a failed one, and would go there again.
+_PAST_STATES: Final = {
+    "complete": TrialState.FAIL,  # without a value
+    "diverged": TrialState.PRUNED,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+    "running": TrialState.RUNNING,
+    "planned": TrialState.RUNNING,
+}
+
+
+def _coordinates(space: Mapping[str, Range], params: Mapping[str, Any]) -> list[float]:
+    """Return the point such that what is closer than ``_SAME`` in all of it is the same."""
+    return [
+        math.log(params[name]) if where.log else params[name] / (where.high - where.low or 1)
+        for name, where in space.items()
+    ]
+
+
+def worse_half(values: Mapping[str, float], step: int) -> set[str]:
+    """Return which trials Optuna's median pruner would stop, whatever their order.
+
+    Args:
+        values: Validation accuracy at this step, by trial UUID.
+        step: The epoch.
+    """
+    names = list(values)
+    pruner = optuna.pruners.PercentilePruner(50.0, n_startup_trials=0, n_warmup_steps=0)
+    with quiet():
+        study = optuna.create_study(direction="maximize", pruner=pruner)
+        # The pruner compares a trial with finished ones: at a rung, with all that came to it.
+        for name in names:
+            value = float(values[name])
+            study.add_trial(create_trial(value=value, intermediate_values={step: value}))
+        trials = study.get_trials(deepcopy=False)
+        return {
+            name for name, trial in zip(names, trials, strict=True) if pruner.prune(study, trial)
+        }

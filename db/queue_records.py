@@ -1,0 +1,42 @@
+"""What upper floors see of the queue."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+QueueState = Literal["waiting", "running", "finished", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecord:
+    """A lab that was submitted; ids are the order in which entries are taken.
+
+    Attributes:
+        name: What its studies' names begin with.
+        content: The whole text of the file.
+        options: What was asked beside it.
+        to_cancel: Whether whoever is at it is asked to end.
+        tries: How often it was begun since it last came further.
+        progress: Where it stands, in words; empty before it begins.
+        error: Why it failed, in one line.
+        answers: What its parts came to, so far.
+        driver_host: Who is at it, as far as is known.
+    """
+
+    id: int
+    uuid: str
+    name: str
+    content: str
+    options: dict[str, Any]
+    state: QueueState
+    to_cancel: bool
+    submitted_by: str
+    submitted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    tries: int
+    progress: str
+    error: str | None
+    answers: list[Any]
+    driver_host: str | None
+    driver_pid: int | None
