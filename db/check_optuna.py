@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from coarsefine.db import schema
 from coarsefine.db.check_report import RESTORE, Check, close
 from coarsefine.db.engine import Database
 from coarsefine.db.tables import Stage, Trial
@@ -23,7 +24,7 @@ _STATES: Final = {
 def check_optuna(database: Database, check: Check, plain: Plain) -> None:
     """Compare with Optuna's studies. Ours are read first: what is told by then is there."""
     with database.session() as session:
-        if not sa.inspect(session.connection()).has_table("trial_user_attributes"):
+        if not schema.optuna_has_begun(session.connection()):
             told = session.scalar(sa.select(sa.func.count()).where(Trial.told.is_(True)))
             if told:
                 check.wrong(f"{told} trials were told to Optuna, whose tables are not there")

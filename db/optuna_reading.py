@@ -23,6 +23,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
+from coarsefine.db import schema
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
 
@@ -62,10 +63,6 @@ _POINTS: Final = _of_trial(
 _USER: Final = _of_trial("trial_user_attributes", "key", "value_json")
 _SYSTEM: Final = _of_trial("trial_system_attributes", "key", "value_json")
 
-# Optuna makes its tables, then a row of the first, then one of the second. Where one is missing,
-# its storage writes it when it is opened, which it may not here.
-_VERSIONS: Final = ("version_info", "alembic_version")
-
 _NOT_FINITE: Final = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 
 
@@ -102,11 +99,8 @@ class ReadingStorage(BaseStorage):
         with self._opening:
             if self._opened is None:
                 with self._database.session() as session:
-                    tables = sa.inspect(session.connection()).get_table_names()
-                    for name in _VERSIONS:
-                        row = sa.select(sa.literal(1)).select_from(sa.table(name))
-                        if name not in tables or session.execute(row).first() is None:
-                            raise KeyError("Optuna has no studies here yet")
+                    if not schema.optuna_has_begun(session.connection()):
+                        raise KeyError("Optuna has no studies here yet")
                 self._opened = self._open()
             return self._opened
 

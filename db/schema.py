@@ -45,6 +45,21 @@ def check_revision(revision: str | None, label: str, *, older: bool) -> None:
         )
 
 
+# Optuna makes its tables, then a row of the first, then one of the second. Where one is missing,
+# its storage writes it when it is opened, which it may not where the database is only read.
+_OPTUNA_VERSIONS: Final = ("version_info", "alembic_version")
+
+
+def optuna_has_begun(connection: Connection) -> bool:
+    """Return whether Optuna has made all of its tables; a killed process leaves some."""
+    tables = sa.inspect(connection).get_table_names()
+    return all(
+        name in tables
+        and connection.execute(sa.select(sa.literal(1)).select_from(sa.table(name))).first()
+        for name in _OPTUNA_VERSIONS
+    )
+
+
 def read_revision(engine: Engine) -> str | None:
     """Return the revision of our tables; ``None`` if they are not there."""
     with engine.connect() as connection:

@@ -11,6 +11,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 
 from coarsefine.db import optuna_reading
+from coarsefine.db.checking import check_database
 from coarsefine.db.dashboard import optuna_dashboard
 from coarsefine.db.engine import open_database
 from coarsefine.db.errors import StorageError
@@ -186,3 +187,16 @@ def test_tables_that_optuna_is_just_making_hold_no_studies_yet(path, missing):
         assert [study.study_name for study in reading.get_all_studies()] == ["mine"]
         reading.close()
     storage.engine.dispose()
+
+
+@pytest.mark.parametrize("missing", ["version_info", "alembic_version"])
+def test_a_check_finds_tables_in_order_that_optuna_is_just_making(path, missing):
+    storage = RDBStorage(f"sqlite:///{path}")
+    storage.remove_session()
+    with storage.engine.begin() as connection:
+        connection.exec_driver_sql(f"DELETE FROM {missing}")
+    storage.engine.dispose()
+
+    report = check_database(str(path))
+
+    assert [check.name for check in report.checks if not check.passed] == []
