@@ -201,7 +201,7 @@ def _print(outcomes: list[Outcome]) -> None:
     by_kind = defaultdict(list)
     for outcome in outcomes:
         by_kind[outcome.moment.kind].append(outcome)
-    # As Markdown, for the README.
+    # As Markdown, for docs/reliability.md.
     heads = ("fault", "tries", "met", "lost", "duplicated", "differing", "left running", "again")
     print(f"\n\n| {' | '.join(heads)} |\n{'| --- ' * len(heads)}|")
     for kind, found in by_kind.items():
