@@ -1,7 +1,8 @@
 """Analytic gradients against central differences, in float64."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -109,10 +110,7 @@ def check_gradients(
             gradients[name],
             _chosen(array.size, most, rng),
             network,
-            parameters,
-            x,
-            labels,
-            l2_strength,
+            partial(cost, network, parameters, x, labels, l2_strength),
         )
         for name, array in parameters.names()
     ]
@@ -130,10 +128,7 @@ def _check(
     gradient: Array,
     chosen: npt.NDArray[np.int64],
     network: Network,
-    parameters: Parameters,
-    x: Array,
-    labels: Labels,
-    l2_strength: float,
+    current_cost: Callable[[], float],
 ) -> ParameterCheck:
     absolute, relative, n_skipped = [], [], 0
     elements = array.reshape(-1)
@@ -143,7 +138,7 @@ def _check(
         by_difference, sides = 0.0, []
         for steps, factor in STENCIL:
             elements[i] = value + steps * STEP
-            shifted = cost(network, parameters, x, labels, l2_strength)
+            shifted = current_cost()
             by_difference += factor * shifted / STEP
             sides.append([active.copy() for active in _active(network)])
         elements[i] = value

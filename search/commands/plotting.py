@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
-    from coarsefine.search.figures.curves import Against
+    from coarsefine.search.figures.along import Against
     from coarsefine.search.figures.kinds import Subject
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
@@ -180,7 +180,7 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
 
 
 def _against(text: str | None) -> "Against":
-    from coarsefine.search.figures.curves import AGAINST
+    from coarsefine.search.figures.along import AGAINST
     from coarsefine.studies.errors import did_you_mean
 
     for against in AGAINST:

@@ -2,26 +2,29 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from itertools import pairwise
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from coarsefine.search.errors import FigureError
-from coarsefine.search.figures.scales import set_log, set_ticks, tick_text
+from coarsefine.search.figures.along import (
+    WIDE,
+    Against,
+    count_updates,
+    cycle_of,
+    draw_rates,
+    mark_cycles,
+    place_of,
+    rows_of,
+)
+from coarsefine.search.figures.scales import set_log
 from coarsefine.search.figures.style import (
-    BLACK,
     GREY,
-    LIGHT,
-    TICKS,
     Mark,
-    Sheet,
     house_style,
     light_grid,
     mark,
@@ -31,14 +34,9 @@ from coarsefine.search.figures.trials import described
 from coarsefine.search.words import counted, percent
 
 if TYPE_CHECKING:
-    from coarsefine.db.records import EpochRecord
     from coarsefine.studies.results.curves import TrialCurves
     from coarsefine.studies.results.ranking import Ranking
 
-Against = Literal["epochs", "updates"]
-AGAINST: Final[tuple[Against, ...]] = ("epochs", "updates")
-# From this ratio of the greatest to the least on, losses are drawn on a logarithmic axis.
-_WIDE: Final = 20.0
 # The first part of a training, which the others must rise above by this factor to be left out.
 _FIRST, _STEEP, _FEWEST = 0.08, 2.5, 6
 _MARKERS: Final = 9
@@ -106,15 +104,15 @@ def curves(
         # With equal axes, cost and loss differ by what is seen.
         _fit_losses(sheet.panels[1 : len(quantities)], drawn["loss"] + drawn.get("cost", []))
         if rates:
-            _draw_rates(sheet.panels[-1], trained, against)
-        _mark_cycles(sheet, trained, against)
-        last = max(_place(each, row, against) for each in trained for row in _all(each))
+            draw_rates(sheet.panels[-1], trained, against)
+        mark_cycles(sheet, trained, against)
+        last = max(place_of(each, row, against) for each in trained for row in rows_of(each))
         for panel in sheet.panels:
             panel.set_xlim(0, last * 1.01 or 1)
             panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         sheet.panels[-1].set_xlabel("epochs" if against == "epochs" else "updates")
         if against == "epochs":
-            _count_updates(sheet.first, trained)
+            count_updates(sheet.first, trained)
         return sheet.finished(
             _legend(ranking, trained),
             [*_notes(ranking, trained, quantities, against), begins_below],
@@ -139,17 +137,8 @@ def _penalised(trained: "Sequence[TrialCurves]") -> bool:
         and row.train_loss is not None
         and not math.isclose(row.train_cost, row.train_loss, rel_tol=1e-9)
         for each in trained
-        for row in _all(each)
+        for row in rows_of(each)
     )
-
-
-def _all(each: "TrialCurves") -> "list[EpochRecord]":
-    return [row for curve in each.replicates for row in curve]
-
-
-def _place(each: "TrialCurves", row: "EpochRecord", against: Against) -> float:
-    # The last epoch may be a part of one.
-    return row.step / each.updates_per_epoch if against == "epochs" else float(row.step)
 
 
 # ---------------------------------------------------------------------------------------- lines
@@ -161,7 +150,7 @@ def _line(each: "TrialCurves", key: str, factor: float, against: Against) -> _Li
     places, means, spreads = [], [], []
     for same in rows:
         known = [getattr(row, key) for row in same]
-        places.append(_place(each, same[0], against))
+        places.append(place_of(each, same[0], against))
         if any(number is None for number in known):
             means.append(math.nan)
             spreads.append(math.nan)
@@ -235,7 +224,7 @@ def _fit_losses(panels: Sequence[Axes], drawn: Sequence[tuple[float, float]]) ->
         return
     low, high = min(positive), max(positive)
     for panel in panels:
-        if high > _WIDE * low:
+        if high > WIDE * low:
             room = (high / low) ** 0.05
             set_log(panel, low / room, high * room)
         else:
@@ -257,7 +246,7 @@ def _draw_rest(
     points: list[tuple[float, float]] = []
     for curve in each.replicates:
         rest = [
-            (_place(each, row, against), factor * found)
+            (place_of(each, row, against), factor * found)
             for row in curve[common - 1 :]
             if (found := getattr(row, key)) is not None
         ]
@@ -312,83 +301,6 @@ def _running_style(own: Mark) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------- η
 
 
-def _draw_rates(panel: Axes, trained: "Sequence[TrialCurves]", against: Against) -> None:
-    panel.set_ylabel("η")
-    light_grid(panel)
-    known = [(i, each) for i, each in enumerate(trained) if each.rates is not None]
-    same = len({_same_rates(each) for _, each in known}) == 1
-    etas: list[float] = []
-    for position, each in known[:1] if same else known:
-        assert each.rates is not None  # noqa: S101  # as chosen
-        scale = each.updates_per_epoch if against == "epochs" else 1
-        own = mark(position)
-        panel.plot(
-            # η of an update acts from its beginning to its end.
-            each.rates.steps / scale,
-            each.rates.etas,
-            color=BLACK if same else own.colour,
-            linestyle="-" if same else own.line,
-            linewidth=1.0,
-            drawstyle="default" if each.rates.schedule == "cyclical" else "steps-post",
-            gid=f"eta-{position}",
-        )
-        etas += [float(min(each.rates.etas)), float(max(each.rates.etas))]
-    least, most = min(etas), max(etas)
-    cyclical = any(each.rates and each.rates.schedule == "cyclical" for each in trained)
-    if not cyclical and most > _WIDE * least:
-        set_log(panel, least / 1.5, most * 1.5)
-        return
-    panel.set_ylim(0, 1.18 * most)
-    places = sorted({least, most}) if cyclical else [0.0, *sorted(set(etas))]
-    if len(places) <= 3 and all(b - a > 0.25 * most for a, b in pairwise(places)):
-        set_ticks(panel, places, [tick_text(place) for place in places], "y")
-    else:
-        panel.yaxis.set_major_locator(MaxNLocator(3))
-
-
-def _same_rates(each: "TrialCurves") -> tuple[Any, ...]:
-    rates = each.rates
-    if rates is None:
-        return ()
-    return (rates.schedule, rates.cycle, float(rates.etas[0]), float(max(rates.etas)))
-
-
-def _cycle(trained: "Sequence[TrialCurves]") -> int | None:
-    """Return the updates of a cycle, if all have the same."""
-    cycles = {each.rates.cycle for each in trained if each.rates is not None}
-    return cycles.pop() if len(cycles) == 1 else None
-
-
-def _mark_cycles(sheet: Sheet, trained: "Sequence[TrialCurves]", against: Against) -> None:
-    cycle = _cycle(trained)
-    per_epoch = {each.updates_per_epoch for each in trained}
-    if cycle is None or (against == "epochs" and len(per_epoch) > 1):
-        return
-    scale = next(iter(per_epoch)) if against == "epochs" else 1
-    last = max(row.step for each in trained for row in _all(each))
-    for panel in sheet.panels:
-        for step in range(cycle, last + 1, cycle):
-            panel.axvline(
-                step / scale, color=LIGHT, linewidth=0.8, linestyle=":", zorder=0, gid="cycle"
-            )
-
-
-def _count_updates(panel: Axes, trained: "Sequence[TrialCurves]") -> None:
-    """Count updates above the epochs, where all trials make as many an epoch."""
-    per_epoch = {each.updates_per_epoch for each in trained}
-    if len(per_epoch) > 1:
-        return
-    (n,) = per_epoch
-    above = panel.secondary_xaxis(
-        "top", functions=(partial(np.multiply, n), partial(np.multiply, 1 / n))
-    )
-    above.set_xlabel("updates", fontsize=7, color=GREY, labelpad=3)
-    above.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    above.xaxis.set_major_formatter("{x:,.0f}")
-    above.tick_params(**{**TICKS, "labelsize": 6.5, "labelcolor": GREY})
-    panel.spines["top"].set_visible(False)
-
-
 # --------------------------------------------------------------------------------------- words
 
 
@@ -441,7 +353,7 @@ def _notes(
     if limit is not None and limit < n_train:
         sample = f" on {limit:,} of the training samples, at the end on all"
     replicates = sorted({len(each.replicates) for each in trained} - {1})
-    cycle = _cycle(trained)
+    cycle = cycle_of(trained)
     unlike = len({each.updates_per_epoch for each in trained}) > 1
     return [
         f"re-evaluated after each epoch{sample}",
@@ -476,7 +388,7 @@ def _reaches_zero(trained: "Sequence[TrialCurves]") -> bool:
 
 
 def _has_running(trained: "Sequence[TrialCurves]") -> bool:
-    return any(row.running_loss is not None for each in trained for row in _all(each))
+    return any(row.running_loss is not None for each in trained for row in rows_of(each))
 
 
 def _uneven(trained: "Sequence[TrialCurves]") -> bool:

@@ -25,7 +25,7 @@ from coarsefine.search.hints import command as typed
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import TestOpeningRecord, TestRunRecord
-    from coarsefine.search.figures.curves import Against
+    from coarsefine.search.figures.along import Against
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 

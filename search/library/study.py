@@ -373,7 +373,7 @@ class Study:
         Raises:
             StudyError: If there is no such kind, or the study has nothing to show in it.
         """
-        from coarsefine.search.figures.curves import AGAINST
+        from coarsefine.search.figures.along import AGAINST
         from coarsefine.search.figures.kinds import KINDS
         from coarsefine.studies.errors import did_you_mean
 
