@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 from typer.main import get_command
@@ -33,29 +33,141 @@ _TyperUsageError: Any = typer.BadParameter.__base__
 SEARCHING, RESULTS, CHECKS = "Search", "Results", "Networks and data"
 SERVICE = "Service"
 
-# By name: the panel of the help that a command stands in, its module in search.commands and its
-# function there. Names rather than functions: one command should not wait for all others' imports.
+
+class Entry(NamedTuple):
+    """A command as the overview lists it, without its module being imported.
+
+    Attributes:
+        panel: The part of the overview that it stands in.
+        module: Its file in search/commands.
+        function: Its function there.
+        summary: The first paragraph of its help; a test holds the two together.
+    """
+
+    panel: str
+    module: str
+    function: str
+    summary: str
+
+
 _COMMANDS: Final = {
-    "run": (SEARCHING, "labs", "run"),
-    "presets": (SEARCHING, "labs", "presets"),
-    "test": (SEARCHING, "testing", "test"),
-    "rank": (RESULTS, "ranking", "rank"),
-    "compare": (RESULTS, "comparing", "compare"),
-    "list": (RESULTS, "listing", "list_studies"),
-    "show": (RESULTS, "listing", "show"),
-    "export": (RESULTS, "exporting", "export"),
-    "plot": (RESULTS, "plotting", "plot"),
-    "report": (RESULTS, "reporting", "report"),
-    "dashboard": (RESULTS, "dashboarding", "dashboard"),
-    "check": (RESULTS, "checking", "check"),
-    "gradcheck": (CHECKS, "networks", "gradcheck"),
-    "crosscheck": (CHECKS, "crosschecking", "crosscheck"),
-    "params": (CHECKS, "networks", "params"),
-    "serve": (SERVICE, "serving", "serve"),
-    "submit": (SERVICE, "serving", "submit"),
-    "queue": (SERVICE, "serving", "queue"),
-    "cancel": (SERVICE, "serving", "cancel"),
+    "run": Entry(
+        SEARCHING,
+        "labs",
+        "run",
+        "Run a whole lab: every search, check and final test of a file, with the lab's own"
+        " figures.",
+    ),
+    "presets": Entry(
+        SEARCHING,
+        "labs",
+        "presets",
+        "List the labs that come with the program.",
+    ),
+    "test": Entry(
+        SEARCHING,
+        "testing",
+        "test",
+        "Train the best trials once more and measure them on the test set.",
+    ),
+    "rank": Entry(
+        RESULTS,
+        "ranking",
+        "rank",
+        "Rank a study's trials by their validation accuracy.",
+    ),
+    "compare": Entry(
+        RESULTS,
+        "comparing",
+        "compare",
+        "Put studies side by side: what their recipes differ in, and what each found.",
+    ),
+    "list": Entry(
+        RESULTS,
+        "listing",
+        "list_studies",
+        "List the studies, the most recent first.",
+    ),
+    "show": Entry(
+        RESULTS,
+        "listing",
+        "show",
+        "Show all that is known of a study.",
+    ),
+    "export": Entry(
+        RESULTS,
+        "exporting",
+        "export",
+        "Write a study's ranking, curves or final test: csv, md, tex, html, json, parquet or xlsx.",
+    ),
+    "plot": Entry(
+        RESULTS,
+        "plotting",
+        "plot",
+        "Draw figures of a study: png, svg or pdf.",
+    ),
+    "report": Entry(
+        RESULTS,
+        "reporting",
+        "report",
+        "Write a report of a study: html, md, tex or pdf.",
+    ),
+    "dashboard": Entry(
+        RESULTS,
+        "dashboarding",
+        "dashboard",
+        "Show the studies in a browser: Optuna's dashboard, with our notes and figures.",
+    ),
+    "check": Entry(
+        RESULTS,
+        "checking",
+        "check",
+        "Look through a database: is everything there, and as it should be?",
+    ),
+    "gradcheck": Entry(
+        CHECKS,
+        "networks",
+        "gradcheck",
+        "Compare the network's gradients with central differences, in float64.",
+    ),
+    "crosscheck": Entry(
+        CHECKS,
+        "crosschecking",
+        "crosscheck",
+        "Train the recipe here and in another framework, and compare the weights step by step.",
+    ),
+    "params": Entry(
+        CHECKS,
+        "networks",
+        "params",
+        "Count the network's parameters, layer by layer, with the arithmetic.",
+    ),
+    "serve": Entry(
+        SERVICE,
+        "serving",
+        "serve",
+        "Carry out what is submitted, entry by entry, until it is stopped; and show the dashboard.",
+    ),
+    "submit": Entry(
+        SERVICE,
+        "serving",
+        "submit",
+        "Put a lab in the queue of a service.",
+    ),
+    "queue": Entry(
+        SERVICE,
+        "serving",
+        "queue",
+        "List what is in the queue: what runs, what waits in which place, what has ended and how.",
+    ),
+    "cancel": Entry(
+        SERVICE,
+        "serving",
+        "cancel",
+        "Take an entry out of the queue.",
+    ),
 }
+_DATA: Final = "List, download and verify data sets."
 _DATA_COMMANDS: Final = {"list": "list_data", "get": "get_data", "verify": "verify_data"}
 
 
@@ -64,27 +176,35 @@ def build(argv: Sequence[str] = ()) -> typer.Typer:
 
     Args:
         argv: The command line, if it is known: where it begins with a command, that one alone is
-            put together. Else all are, as help and suggestions need them.
+            put together. Else all are; of those that are only listed, the summaries alone.
     """
     known = {*SEARCHES, *_COMMANDS, "data"}
+    listed = bool(argv) and not known & set(argv[:1]) and argv[0] not in _COMPLETION
     app = typer.Typer(
         no_args_is_help=True,
         # Its options stand before any command, and a shell asks without one.
         add_completion=not known & set(argv[:1]),
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(help=paragraphs(HELP))(_root)
     wanted = known & set(argv[:1]) or known
     for name, kind in SEARCHES.items():
-        if name in wanted:
+        if listed:
+            _list(app, name, SEARCHING, kind.summary)
+        elif name in wanted:
             _add_search(app, kind)
-    for name, (panel, module, function) in _COMMANDS.items():
-        if name in wanted:
-            _add(app, name, flattened(_function(module, function)), panel)
-    if "data" in wanted:
+    for name, entry in _COMMANDS.items():
+        if listed:
+            _list(app, name, entry.panel, entry.summary)
+        elif name in wanted:
+            _add(app, name, flattened(_function(entry.module, entry.function)), entry.panel)
+    if listed:
+        _list(app, "data", CHECKS, _DATA)
+    elif "data" in wanted:
         data = typer.Typer(
-            help="List, download and verify data sets.",
+            help=_DATA,
             no_args_is_help=True,
             rich_markup_mode="rich",
         )
@@ -92,6 +212,14 @@ def build(argv: Sequence[str] = ()) -> typer.Typer:
             _add(data, name, flattened(_function("datasets", function)))
         app.add_typer(data, name="data", rich_help_panel=CHECKS)
     return app
+
+
+_COMPLETION: Final = frozenset({"--install-completion", "--show-completion"})
+
+
+def _list(app: typer.Typer, name: str, panel: str, summary: str) -> None:
+    """Add a command that is listed and not run."""
+    app.command(name, help=summary, rich_help_panel=panel)(lambda: None)
 
 
 def _function(module: str, name: str) -> Command:
@@ -200,7 +328,7 @@ def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kin
 
 def _check_completion(argv: Sequence[str]) -> None:
     """Raise a UsageError where completion is asked for what no shell can complete."""
-    asked = {"--install-completion", "--show-completion"} & set(argv[:1])
+    asked = set(argv[:1]) & _COMPLETION
     if asked and program() != INSTALLED:
         raise UsageError(
             f"shells complete the installed command: run {INSTALLED} {asked.pop()} "

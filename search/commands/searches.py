@@ -103,7 +103,7 @@ def help_text(kind: "SearchKind") -> str:
 
     if not kind.refines:
         listed = ", ".join(shown(value) for value in kind.dimensions[0].values or ())
-        return f"""{kind.title}: {kind.question}.
+        return f"""{kind.summary}
 
 Trains a network for each value and ranks the values by validation accuracy. Without other wishes it
 tries {listed}. Running the same command again carries on where it stopped.
@@ -117,7 +117,7 @@ Examples:
         for d in kind.dimensions
         if d.range is not None
     )
-    return f"""Search over {kind.symbol}: {kind.question}.
+    return f"""{kind.summary}
 
 The whole range first, then where the best values are. Trains a network for each point and ranks the
 points by validation accuracy. Without other wishes --coarse tries {kind.n_coarse} points over

@@ -43,6 +43,12 @@ class SearchKind:
         return tuple(dimension.parameter for dimension in self.dimensions)
 
     @property
+    def summary(self) -> str:
+        """Return what it does and asks, in a sentence."""
+        what = f"Search over {self.symbol}" if self.refines else self.title
+        return f"{what}: {self.question}."
+
+    @property
     def symbol(self) -> str:
         """Return the letters or words of what it varies."""
         return " and ".join(parameter.symbol for parameter in self.parameters)

@@ -148,8 +148,8 @@ def test_starting_imports_nothing_heavy():
     heavy = ("numpy", "pydantic", "sqlalchemy", "optuna", "pandas", "scipy", "sklearn", "rich")
     code = (
         "import sys, coarsefine.search.cli\n"
-        "coarsefine.search.cli.build()\n"
-        f"print([m for m in {heavy} if m in sys.modules])"
+        "coarsefine.search.cli.build(['--help'])\n"
+        f"print([m for m in {heavy} if m in sys.modules or 'search.commands' in m])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
 
@@ -165,6 +165,21 @@ def test_a_command_line_waits_for_its_own_command_alone():
     done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
 
     assert done.stdout == "['coarsefine.search.commands.ranking']\n"
+
+
+def test_the_overview_lists_each_command_as_its_own_help_begins():
+    whole, listed = (get_command(cli.build(argv)).commands for argv in ([], ["--help"]))
+
+    assert list(listed) == list(whole)
+    for name, command in whole.items():
+        first = " ".join(command.help.split("\n\n")[0].split())
+        assert listed[name].help == first
+        assert listed[name].rich_help_panel == command.rich_help_panel
+
+
+@pytest.mark.parametrize("argv", [["-h"], ["rank", "-h"], ["data", "list", "-h"]])
+def test_help_has_a_short_name(search, argv):
+    assert search(*argv).out == search(*argv[:-1], "--help").out != ""
 
 
 @pytest.mark.parametrize("name", get_command(cli.build()).commands)
