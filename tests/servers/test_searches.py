@@ -132,7 +132,7 @@ def untimed(value: Any) -> Any:
 STOPS_ITSELF = """
 import os, signal, sys
 from coarsefine.db import repository
-from coarsefine.studies import running
+from coarsefine.studies.running import loop as running
 running.SEGMENT_SECONDS = 1e-6
 store = repository.store_segment
 
