@@ -9,17 +9,19 @@ from typing import Any
 PAGE = Path(__file__).parent.parent / "docs" / "tables.md"
 sys.path.insert(0, str(PAGE.parent.parent))  # run from a clone, installed or not
 
-from coarsefine.search.export_columns import CURVES, FINAL_TEST, RANKING  # noqa: E402
+from coarsefine.studies.results.columns import COLUMNS  # noqa: E402
+from coarsefine.studies.results.curve_columns import EPOCHS  # noqa: E402
+from coarsefine.studies.results.tested import FINAL_TEST  # noqa: E402
 
-BEGIN = "<!-- from search/export_columns.py: scripts/make_table_docs.py -->"
+BEGIN = "<!-- from studies/results/columns.py: scripts/make_table_docs.py -->"
 END = "<!-- end of columns -->"
 
 TABLES = (
-    ("The ranking", "`--what ranking`: a row a trial, best first.", RANKING),
+    ("The ranking", "`--what ranking`: a row a trial, best first.", COLUMNS),
     (
         "Curves",
         "`--what curves`: a row an epoch of each training run, by trial, replicate, epoch.",
-        CURVES,
+        EPOCHS,
     ),
     (
         "The final test",
@@ -41,7 +43,9 @@ def _chapter(title: str, about: str, columns: Sequence[Any]) -> Iterator[str]:
     yield from (f"## {title}", "", about, "")
     yield from ("| column | type | unit | meaning |", "| --- | --- | --- | --- |")
     for column in columns:
-        yield f"| `{column.name}` | {column.type} | {column.unit} | {column.meaning} |"
+        if not column.not_in_tables and column.name != "params":
+            unit = column.stored_unit
+            yield f"| `{column.name}` | {column.stored_type} | {unit} | {column.meaning} |"
     yield ""
 
 

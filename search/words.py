@@ -1,6 +1,5 @@
 """Numbers as people read them."""
 
-import math
 from typing import Any
 
 
@@ -11,11 +10,6 @@ def percent(share: float | None, digits: int = 2) -> str:
     ('97.77', '–')
     """
     return "–" if share is None else f"{100 * share:.{digits}f}"
-
-
-def standard_error(accuracy: float, n_samples: int) -> float:
-    """Return the binomial standard error of an accuracy measured on ``n_samples``."""
-    return math.sqrt(accuracy * (1 - accuracy) / n_samples)
 
 
 def duration(seconds: float) -> str:

@@ -78,12 +78,12 @@ def _print(report: "Report", *, quiet: bool) -> None:
 
 
 def _table(console: "Console", report: "Report") -> "Table":
-    from coarsefine.search.tables import Column, fitting
+    from coarsefine.search.tables.column import TextColumn, fitting
 
-    columns: list[Column[Check]] = [
-        Column("check", lambda c: c.name, right=False),
-        Column("looked at", lambda c: counted(c.looked_at, c.thing), right=False),
-        Column("found", _found, right=False),
+    columns: list[TextColumn[Check]] = [
+        TextColumn("check", lambda c: c.name, right=False),
+        TextColumn("looked at", lambda c: counted(c.looked_at, c.thing), right=False),
+        TextColumn("found", _found, right=False),
     ]
     title = f"{report.label}: schema {report.revision}"
     return fitting(console, title, columns, report.checks, lambda c: "" if c.passed else "bold red")

@@ -132,7 +132,7 @@ def draw_crosscheck(found: "CrossCheck", file: Path, data: str) -> None:
 
 def print_crosscheck(found: "CrossCheck") -> None:
     """Print how the weights and curves of both sides compare, and the verdict."""
-    from coarsefine.search.crosscheck_tables import epochs_table, steps_table
+    from coarsefine.search.tables.crosscheck import epochs_table, steps_table
 
     console = stdout()
     tell(f"{found.network}, {found.precision}, beside {found.version}")

@@ -69,7 +69,7 @@ def list_data(folder: FolderOptions, output: OutputOptions) -> None:
             }
         )
         return
-    from coarsefine.search.tables import data_table
+    from coarsefine.search.tables.listing import data_table
 
     console = stdout()
     print_table(console, data_table(console, found))
@@ -147,7 +147,7 @@ def _file_json(check: "FileCheck") -> dict[str, str | None]:
 
 
 def _print(checks: "dict[str, list[FileCheck]]") -> None:
-    from coarsefine.search.tables import files_table
+    from coarsefine.search.tables.listing import files_table
 
     console = stdout()
     for name, files in checks.items():

@@ -10,7 +10,8 @@ import typer
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, say_json
 from coarsefine.search.errors import UsageError
-from coarsefine.search.export import FORMATS
+from coarsefine.search.files import check_place, write
+from coarsefine.search.formats.exports import BINARY, FORMATS, format_of
 from coarsefine.search.options import (
     OUTPUT,
     StorageOptions,
@@ -22,7 +23,7 @@ from coarsefine.search.options import (
 )
 
 if TYPE_CHECKING:
-    from coarsefine.search.export_tables import Selection
+    from coarsefine.search.tables.table import Selection
 
 TABLE = "Table"
 
@@ -111,7 +112,7 @@ class ExportOptions:
         Raises:
             UsageError: If there is none of that name.
         """
-        from coarsefine.search.export_tables import TABLES
+        from coarsefine.search.tables.exported import TABLES
         from coarsefine.studies.errors import did_you_mean
 
         named = "curves" if self.curves else "ranking"
@@ -128,7 +129,7 @@ class ExportOptions:
     @property
     def selection(self) -> "Selection":
         """Return which part of the table is wanted."""
-        from coarsefine.search.export_tables import Selection
+        from coarsefine.search.tables.table import Selection
 
         found = Selection(self.columns, self.top, self.sort, self.descending)
         found.check()
@@ -160,29 +161,28 @@ def export(what: ExportOptions, storage: StorageOptions) -> None:
         python -m search export test.xlsx --what test --sort test_loss
     """
     from coarsefine.db.engine import open_database
-    from coarsefine.search import export as exports
-    from coarsefine.search.export_tables import TABLES
+    from coarsefine.search.tables.exported import TABLES
     from coarsefine.studies.results.reading import read_ranking
 
     study, file = what.places()
     table_name, selection = what.table, what.selection
-    kind = exports.format_of(file, what.format)
+    kind = format_of(file, what.format)
     if file is not None:
-        exports.check_place(file)
+        check_place(file)
     elif what.json:
         raise UsageError("--json tells of a file: name one, as in ranking.csv")
-    elif kind in exports.BINARY:
+    elif kind in BINARY:
         raise UsageError(f"{kind} is no text: name a file, as in {table_name}.{kind}")
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=what.quiet))
         table = selection.of(TABLES[table_name](database, ranking, selection.top))
-    contents = exports.FORMATS[kind](table)
+    contents = FORMATS[kind](table)
     if file is None:
         # As it is in a file, whatever the terminal's encoding: it is mostly sent to one.
         sys.stdout.flush()
         sys.stdout.buffer.write(contents)
         return
-    exports.write(file, contents)
+    write(file, contents)
     if what.json:
         say_json(
             {

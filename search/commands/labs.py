@@ -292,7 +292,7 @@ def _print_search(
 ) -> None:
     from coarsefine.search.commands.ranking import print_comparison, print_ranking
     from coarsefine.search.commands.testing import print_test
-    from coarsefine.search.comparison_tables import lab_table
+    from coarsefine.search.tables.comparison import lab_table
     from coarsefine.search.words import value
     from coarsefine.studies.labs.files import lab_figures
     from coarsefine.studies.results.comparison import compared
@@ -324,20 +324,17 @@ def _print_search(
 
 def _print_curves(means: "Means", ranking: "Ranking") -> None:
     """Print a thinned curve of each of the best trials."""
-    from coarsefine.db import repository
-    from coarsefine.search.tables import curve_table
-    from coarsefine.search.words import value
+    from coarsefine.search.tables.curves import curve_table
+    from coarsefine.studies.results.reading import first_curve
     from coarsefine.studies.running.mirror import thinned
 
-    by_uuid = {row.uuid: row.id for row in repository.trial_rows(means.database, ranking.study)}
     console = stdout()
     for trial in ranking.trials[:4]:
-        run, *_ = repository.run_rows(means.database, trial_ids=[by_uuid[trial.uuid or ""]])
-        curve = {row.epoch: row for row in repository.epoch_rows(means.database, run_ids=[run.id])}
+        curve = {row.epoch: row for row in first_curve(means.database, ranking, trial)}
         shown = [curve[epoch] for epoch in thinned(list(curve), 10)]
-        named = ", ".join(f"{ranking.symbol(k)} {value(v)}" for k, v in trial.params.items())
         say("")
-        print_table(console, curve_table(console, f"curve of {named}", shown))
+        title = f"curve of {ranking.point(trial.params)}"
+        print_table(console, curve_table(console, title, shown))
 
 
 def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
@@ -345,9 +342,9 @@ def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
     if folder is None:
         return
     from coarsefine.search.errors import FigureError
-    from coarsefine.search.export import write
     from coarsefine.search.figures.kinds import KINDS, Subject
     from coarsefine.search.figures.rendering import rendered
+    from coarsefine.search.files import write
 
     where = folder / (asked.part.name or asked.lab.name)
     where.mkdir(parents=True, exist_ok=True)
@@ -368,7 +365,7 @@ def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
 
 def _params(means: "Means", asked: _Asked) -> dict[str, Any]:
     from coarsefine.models.parameter_count import count_parameters
-    from coarsefine.search.tables import layers_table
+    from coarsefine.search.tables.networks import layers_table
     from coarsefine.studies.checks.network import network_of
 
     _print_part(asked)

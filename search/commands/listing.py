@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from coarsefine.search.commands.ranking import chosen, following, stage_lines
+from coarsefine.search.commands.ranking import chosen, following
 from coarsefine.search.console import print_table, say, say_json, stdout
 from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
-from coarsefine.search.words import counted, percent, value
+from coarsefine.search.words import counted, percent
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +33,7 @@ def list_studies(storage: StorageOptions, output: OutputOptions) -> None:
     if output.json:
         say_json({"studies": [_summary_json(summary) for summary in summaries]})
         return
-    from coarsefine.search.tables import studies_table
+    from coarsefine.search.tables.listing import studies_table
 
     console = stdout()
     print_table(console, studies_table(console, database.label, summaries))
@@ -69,34 +69,19 @@ def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
     """
     from coarsefine.db import repository
     from coarsefine.db.engine import open_database
-    from coarsefine.studies.results.reading import read_ranking
+    from coarsefine.studies.results.reading import first_curve, read_ranking
 
     with open_database(storage.url, read_only=True) as database:
         found = chosen(database, study, quiet=output.quiet)
         ranking = read_ranking(database, found)
         openings = repository.openings(database, found)
-        curve = _best_curve(database, ranking)
+        curve = first_curve(database, ranking, ranking.best)
         failures = _failures(database, ranking)
     if output.json:
         say_json(_study_json(found, ranking, openings, curve) | {"failures": failures})
         return
     _print(found, ranking, openings, curve, failures)
     say(f"\nnext: {following(ranking, storage)}")
-
-
-def _best_curve(database: "Database", ranking: "Ranking") -> "list[EpochRecord]":
-    """Return the curve of the best trial's first replicate."""
-    from coarsefine.db import repository
-
-    if ranking.best is None:
-        return []
-    uuid = ranking.best.uuid
-    rows = repository.trial_rows(database, ranking.study)
-    trials = [row.id for row in rows if row.uuid == uuid]
-    runs = repository.run_rows(database, trial_ids=trials)
-    if not runs:
-        return []
-    return repository.epoch_rows(database, run_ids=[runs[0].id])
 
 
 def _failures(database: "Database", ranking: "Ranking") -> list[str]:
@@ -162,9 +147,12 @@ def _print(
     curve: "list[EpochRecord]",
     failures: list[str],
 ) -> None:
-    from coarsefine.search.tables import curve_table, facts_table
+    from coarsefine.search.tables.curves import curve_table
+    from coarsefine.search.tables.listing import facts_table
+    from coarsefine.search.tables.stages import stage_lines
     from coarsefine.studies.recipes.cost import strengths
     from coarsefine.studies.recipes.recipe import from_json
+    from coarsefine.studies.results.notes.marks import described
 
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
     console = stdout()
@@ -186,8 +174,7 @@ def _print(
     print_table(console, facts_table(facts))
     if ranking.best is not None and curve:
         best = ranking.best
-        params = ", ".join(f"{name} {value(v)}" for name, v in best.params.items())
-        title = f"\nThe best trial, {best.stage} {best.trial}: {params}"
+        title = f"\nThe best trial, {best.stage} {best.trial}: {described(best.params)}"
         print_table(console, curve_table(console, title, _thinned(curve)))
 
 

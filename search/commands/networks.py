@@ -262,7 +262,7 @@ def _finite(error: float) -> float | None:
 def print_gradcheck(checks: Sequence[NetworkCheck], data: str, *, every: bool) -> None:
     """Print the errors of each parameter, or of many networks a line each, and the verdict."""
     from coarsefine.models.gradient_check import TOLERANCE
-    from coarsefine.search.tables import check_table, checks_table
+    from coarsefine.search.tables.networks import check_table, checks_table
 
     console = stdout()
     if every:
@@ -356,7 +356,7 @@ def params(
             }
         )
         return
-    from coarsefine.search.tables import layers_table
+    from coarsefine.search.tables.networks import layers_table
 
     console = stdout()
     print_table(console, layers_table(console, "-".join(map(str, spec.widths)), layers))

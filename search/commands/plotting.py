@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coarsefine.search import export as exports
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, say, say_json
 from coarsefine.search.errors import ExportError, FigureError, UsageError
-from coarsefine.search.files import stem
+from coarsefine.search.files import check_place, stem, write
 from coarsefine.search.options import OUTPUT, StorageOptions, StudyArgument, option, whole
 
 if TYPE_CHECKING:
@@ -240,7 +239,7 @@ class _Place:
     def check(self) -> None:
         """Raise an ExportError unless figures can be written there."""
         if self.file is not None:
-            exports.check_place(self.file)
+            check_place(self.file)
         elif self.folder.exists() and not self.folder.is_dir():
             raise ExportError(f"figures are written into a folder, got the file {self.folder}")
         elif not self.folder.parent.is_dir():
@@ -258,7 +257,7 @@ class _Place:
                     f"the folder {self.folder} cannot be made: {error.strerror or error}"
                 ) from error
         for kind, contents in files.items():
-            exports.write(self.of(kind), contents)
+            write(self.of(kind), contents)
 
 
 def _place(study: "StudyRecord", out: Path | None, kinds: list[str], file_format: str) -> _Place:

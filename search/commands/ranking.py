@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
 
 
-# Nobody reads more in a terminal, and tables of thousands take long to lay out.
-MOST_ROWS = 50
-
-
 def rank(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -> None:
     """Rank a study's trials by their validation accuracy.
 
@@ -76,7 +72,7 @@ def print_study(
 
 def print_ranking(console: "Console", ranking: "Ranking", following: str | None) -> None:
     """Print a ranking, where its ranges come from, and what to run next."""
-    from coarsefine.search.tables import ranking_table
+    from coarsefine.search.tables.ranking import MOST_ROWS, ranking_table
 
     shown = replace(ranking, trials=ranking.trials[:MOST_ROWS])
     print_table(console, ranking_table(console, shown))
@@ -88,7 +84,8 @@ def print_comparison(
     console: "Console", ranking: "Ranking", rows: "Sequence[Compared]", following: str | None
 ) -> None:
     """Print a grid of values in their order, with what each took, and what to run next."""
-    from coarsefine.search.comparison_tables import comparison_lines, comparison_table
+    from coarsefine.search.tables.comparison import comparison_lines, comparison_table
+    from coarsefine.search.tables.ranking import MOST_ROWS
 
     print_table(console, comparison_table(console, ranking, rows[:MOST_ROWS]))
     _say_more(ranking, min(len(rows), MOST_ROWS))
@@ -102,6 +99,7 @@ def _say_more(ranking: "Ranking", n_shown: int) -> None:
 
 
 def _print_below(ranking: "Ranking", lines: list[str], following: str | None) -> None:
+    from coarsefine.search.tables.stages import stage_lines
     from coarsefine.studies.results.notes.marks import legend
 
     for paragraph in (
@@ -116,22 +114,6 @@ def _print_below(ranking: "Ranking", lines: list[str], following: str | None) ->
             tell(line)
     if following is not None:
         say(f"\nnext: {following}")
-
-
-def stage_lines(ranking: "Ranking") -> list[str]:
-    """Return what each stage searched, and why there."""
-    from coarsefine.search.words import value
-
-    lines = []
-    for stage in ranking.stages:
-        searched = [
-            f"{ranking.symbol(each['name'])} {value(each['low'])} … {value(each['high'])}"
-            for each in stage.dimensions
-            if each["low"] is not None and each["high"] is not None
-        ]
-        ends = f" {', '.join(searched)}" if searched else ""
-        lines.append(f"{stage.name}:{ends} ({stage.reason})")
-    return lines
 
 
 def following(ranking: "Ranking", storage: StorageOptions) -> str:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from coarsefine.search import export as exports
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, say, say_json
 from coarsefine.search.errors import ExportError
-from coarsefine.search.files import stem
+from coarsefine.search.files import check_place, stem, write
 from coarsefine.search.options import (
     OUTPUT,
     DataDir,
@@ -114,7 +113,7 @@ def write_report(study: StudyArgument, what: ReportOptions, url: str, *, quiet: 
         found = chosen(database, study, quiet=quiet)
         file = what.out or Path(f"{stem(found.name)}-report.html")
         folder = file.with_name(f"{file.stem}-figures")
-        exports.check_place(file)
+        check_place(file)
         if folder.exists() and not folder.is_dir():
             raise ExportError(f"figures are written into a folder, got the file {folder}")
         gradients = _gradients(found, what, quiet=quiet)
@@ -190,8 +189,8 @@ def _write(file: Path, folder: Path, files: "Rendered") -> None:
                 f"the folder {folder} cannot be made: {error.strerror or error}"
             ) from error
     for name, contents in files.beside.items():
-        exports.write(folder / name, contents)
-    exports.write(file, files.page)
+        write(folder / name, contents)
+    write(file, files.page)
 
 
 def _to_json(made: Made) -> dict[str, Any]:

@@ -261,7 +261,7 @@ def _range_test(
     """Print what one training with a rising η shows, and what it suggests."""
     from coarsefine.db.engine import open_database
     from coarsefine.search.progress import watching
-    from coarsefine.search.tables import Column, fitting
+    from coarsefine.search.tables.column import TextColumn, fitting
     from coarsefine.search.words import percent, value
     from coarsefine.studies.checks.range_test import HIGH, LOW, check_range, range_test_of
     from coarsefine.studies.recipes.specs import to_data_spec
@@ -304,10 +304,10 @@ def _range_test(
     def loss(i: int) -> str:
         return "–" if found.smoothed[i] is None else f"{found.smoothed[i]:.4g}"
 
-    columns: list[Column[int]] = [
-        Column("η", lambda i: value(float(f"{found.etas[i]:.3g}"))),
-        Column("training loss\n(smoothed)", loss),
-        Column("training\naccuracy %", lambda i: percent(accuracy(i))),
+    columns: list[TextColumn[int]] = [
+        TextColumn("η", lambda i: value(float(f"{found.etas[i]:.3g}"))),
+        TextColumn("training loss\n(smoothed)", loss),
+        TextColumn("training\naccuracy %", lambda i: percent(accuracy(i))),
     ]
     console = stdout()
     title = f"η range test: {data.name}, {len(found.etas):,} updates, seed {asked.seed}"

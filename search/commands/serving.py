@@ -591,15 +591,15 @@ def queue(shown: QueueOptions, storage: StorageOptions, output: OutputOptions) -
 
 def queue_table(label: str, entries: "list[QueueRecord]", places: dict[int, int]) -> Any:
     """Return a line an entry."""
-    from coarsefine.search.tables import Column, fitting
+    from coarsefine.search.tables.column import TextColumn, fitting
 
-    columns: list[Column[QueueRecord]] = [
-        Column("entry", lambda e: str(e.id)),
-        Column("lab", lambda e: one_line(what(e)), right=False),
-        Column("state", lambda e: state_in_words(e, places.get(e.id)), right=False),
-        Column("progress", lambda e: one_line(e.progress), right=False, spare=1),
-        Column("submitted by", lambda e: one_line(e.submitted_by), right=False, spare=3),
-        Column("at (UTC)", lambda e: f"{e.submitted_at:%Y-%m-%d %H:%M}", right=False, spare=2),
+    columns: list[TextColumn[QueueRecord]] = [
+        TextColumn("entry", lambda e: str(e.id)),
+        TextColumn("lab", lambda e: one_line(what(e)), right=False),
+        TextColumn("state", lambda e: state_in_words(e, places.get(e.id)), right=False),
+        TextColumn("progress", lambda e: one_line(e.progress), right=False, spare=1),
+        TextColumn("submitted by", lambda e: one_line(e.submitted_by), right=False, spare=3),
+        TextColumn("at (UTC)", lambda e: f"{e.submitted_at:%Y-%m-%d %H:%M}", right=False, spare=2),
     ]
     return fitting(stdout(), label, columns, entries)
 

@@ -170,7 +170,7 @@ def to_json(result: "FinalTest") -> dict[str, Any]:
 
 def print_test(result: "FinalTest") -> None:
     """Print what the tested trials reached, and what that should not be read without."""
-    from coarsefine.search.tables import test_table
+    from coarsefine.search.tables.final_test import test_table
     from coarsefine.studies.results.notes.final_training import final_notes
 
     console = stdout()

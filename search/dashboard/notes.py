@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from coarsefine.search.dashboard.sheets import Sheet, point
+from coarsefine.search.dashboard.sheets import Sheet
 from coarsefine.search.formats.markdown import escaped, text
-from coarsefine.search.words import percent, standard_error
+from coarsefine.search.tables.texts import measured
+from coarsefine.search.words import percent
 from coarsefine.studies.reports.report import read_summary
-from coarsefine.studies.results.ranking import RankedTrial
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
 def study_note(sheet: Sheet, stage: str, links: Mapping[str, str]) -> str:
@@ -45,9 +46,9 @@ _ROOM = "\N{NO-BREAK SPACE}" * 4
 def trial_note(sheet: Sheet, trial: RankedTrial) -> str:
     """Return the note of a trial: its place in the ranking, and what is known of it."""
     ranking = sheet.ranking
-    lines = [f"**{_place(sheet, trial)}** {escaped(point(ranking, trial))}"]
+    lines = [f"**{_place(sheet, trial)}** {escaped(ranking.point(trial.params))}"]
     if trial.validation_accuracy is not None:
-        lines.append(f"validation accuracy {_accuracy(trial, ranking.n_validation)}")
+        lines.append(f"validation accuracy {_accuracy(ranking, trial)}")
     elif trial.state == "failed":
         lines.append(f"why: {escaped(sheet.failures.get(trial.uuid or '', 'not known'))}")
     if trial.difference is not None and trial.margin is not None and trial.rank != 1:
@@ -76,12 +77,9 @@ def _place(sheet: Sheet, trial: RankedTrial) -> str:
     return f"Rank {trial.rank:,} of {sheet.n_ranked:,}{tied}:"
 
 
-def _accuracy(trial: RankedTrial, n_samples: int) -> str:
-    accuracy, error = trial.validation_accuracy or 0.0, trial.standard_error
-    if trial.replicates == 1 and n_samples:
-        error = standard_error(accuracy, n_samples)
-    spread = "" if error is None else f" ± {percent(error)}"
+def _accuracy(ranking: Ranking, trial: RankedTrial) -> str:
+    shown = measured(trial.validation_accuracy, ranking.error(trial))
     if trial.interval is None:
-        return f"{percent(accuracy)}{spread} %"
+        return f"{shown} %"
     low, high = trial.interval
-    return f"{percent(accuracy)}{spread} % (95 %: {percent(low, 1)} to {percent(high, 1)})"
+    return f"{shown} % (95 %: {percent(low, 1)} to {percent(high, 1)})"

@@ -111,9 +111,10 @@ def _made(sheet: Sheet, file: File, trial: RankedTrial | None) -> bytes:
         from coarsefine.search.figures.rendering import rendered
 
         return rendered(file.kind.draw(_subject(sheet, trial)), "png")
-    from coarsefine.search.export import export
+    from coarsefine.search.formats.csv_xlsx_parquet import csv_bytes
+    from coarsefine.search.tables.ranking import of_ranking
 
-    return export(sheet.ranking, "csv")
+    return csv_bytes(of_ranking(sheet.ranking))
 
 
 def meta(sheet: Sheet, number: int) -> dict[str, str | None]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from coarsefine.db import repository
-from coarsefine.search.dashboard.sheets import Sheet, point
+from coarsefine.search.dashboard.sheets import Sheet
 from coarsefine.search.words import percent, value
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
@@ -146,7 +146,7 @@ def _words(ranking: Ranking, trial: RankedTrial) -> str:
         interval = f" (95 %: {percent(low, 1)} to {percent(high, 1)})"
     tied = ", tied with the best" if trial.tied and trial.rank != 1 else ""
     lines = (
-        f"{trial.stage} {trial.trial}: {point(ranking, trial)}",
+        f"{trial.stage} {trial.trial}: {ranking.point(trial.params)}",
         f"{percent(trial.validation_accuracy)} %{interval}",
         f"rank {trial.rank}{tied}",
     )
@@ -184,7 +184,7 @@ def _curves(sheet: Sheet, stage: str) -> dict[str, Any] | None:
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": _plain(f"{place}: {point(sheet.ranking, trial)}"),
+                "name": _plain(f"{place}: {sheet.ranking.point(trial.params)}"),
                 "x": list(curve),
                 "y": [100 * accuracy for accuracy in curve.values()],
                 "line": {"color": colour, "width": 2},

@@ -11,7 +11,6 @@ from typing import Final
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StageRecord, StudySummary, TestOpeningRecord
-from coarsefine.search.words import value
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.reading import read_ranking
 
@@ -63,15 +62,6 @@ class Sheet:
     def stage(self, uuid: str) -> StageRecord | None:
         """Return a stage."""
         return next((stage for stage in self.stages if stage.uuid == uuid), None)
-
-
-def point(ranking: Ranking, trial: RankedTrial) -> str:
-    """Return what was searched of a trial, in words."""
-    # Variants have names, which say all.
-    return ", ".join(
-        value(each) if name == "variant" else f"{ranking.symbol(name)} {value(each)}"
-        for name, each in trial.params.items()
-    )
 
 
 class Sheets:

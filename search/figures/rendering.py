@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from coarsefine.search.errors import UsageError
-from coarsefine.search.export import check_place, write
 from coarsefine.search.figures.style import DPI, caption_of, house_style
+from coarsefine.search.files import check_place, write
 
 FORMATS: Final = ("png", "svg", "pdf")
 

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from coarsefine.search.figures.scales import Scale
 from coarsefine.search.figures.style import BLACK, GREY, YELLOW, Mark, mark, plain
-from coarsefine.search.words import counted, percent, value
+from coarsefine.search.words import counted, percent
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
@@ -80,11 +80,7 @@ def axis_label(ranking: "Ranking", name: str, scale: Scale) -> str:
 
 def described(ranking: "Ranking", trial: "RankedTrial") -> str:
     """Return a trial's parameters in a few words."""
-    parts = [
-        value(each) if name == "variant" else f"{ranking.symbol(name)} {value(each)}"
-        for name, each in trial.params.items()
-    ]
-    return plain(", ".join(parts))
+    return plain(ranking.point(trial.params))
 
 
 def best_words(ranking: "Ranking", trial: "RankedTrial") -> str:

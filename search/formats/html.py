@@ -3,6 +3,8 @@
 import base64
 import hashlib
 from collections.abc import Mapping
+from html import escape
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
@@ -11,6 +13,7 @@ from markupsafe import Markup
 from coarsefine.search.formats.captions import numbered
 from coarsefine.search.formats.style import STYLE, TEMPLATE
 from coarsefine.search.formats.words import cell, clean, is_number
+from coarsefine.search.tables.table import ExportTable
 from coarsefine.studies.reports.parts import Block, Column, Report
 
 if TYPE_CHECKING:
@@ -39,6 +42,21 @@ def page(report: Report, figures: "Mapping[str, Figure]") -> bytes:
         policy=POLICY,
     )
     return text.encode()
+
+
+def table_bytes(table: ExportTable) -> bytes:
+    """Return a table alone, with what its marks and intervals claim below it."""
+    import pandas as pd
+
+    cells = pd.DataFrame(table.rounded()[0]).map(_on_a_line).rename(columns=_on_a_line)
+    file = StringIO()
+    cells.to_html(file, index=False, border=0, justify="left")
+    below = "".join(f"<p>{escape(clean(line))}</p>\n" for line in table.explained())
+    return f'<meta charset="utf-8">\n{file.getvalue()}\n{below}'.encode()
+
+
+def _on_a_line(words: str) -> str:
+    return " ".join(clean(words).split())
 
 
 def _template() -> jinja2.Template:

@@ -78,11 +78,14 @@ _POWER: Final = re.compile(r"(-?[\d.]+)e([-+]\d+)")
 # Words longer than this have places to break; letters between two such places.
 _LONG, _PIECE = 24, 8
 
+STRAIGHT: Final = (
+    r"\newcommand{\straight}[1]{{\fontencoding{OT1}\fontfamily{cmtt}\selectfont\char#1}}"
+)
 _HEAD: Final = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[utf8]{inputenc}
 % Without these fonts letters are nearly the same; quotes of commands must be straight with any.
 \IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
-\newcommand{\straight}[1]{{\fontencoding{OT1}\fontfamily{cmtt}\selectfont\char#1}}
+@STRAIGHT@
 \usepackage[margin=22mm]{geometry}
 \usepackage{array,booktabs,longtable,graphicx}
 \setlength{\parindent}{0pt}
@@ -93,7 +96,7 @@ _HEAD: Final = r"""\documentclass[11pt,a4paper]{article}
 % A caption in a place that does not float.
 \newcommand{\tablecaption}[1]{\def\@captype{table}\caption{#1}}
 \makeatother
-"""
+""".replace("@STRAIGHT@", STRAIGHT)
 
 
 def text(report: Report, captions: Mapping[str, Caption], folder: str) -> str:
@@ -213,7 +216,7 @@ def _table(table: Table) -> Iterator[str]:
         yield r"\bottomrule"
         yield r"\endlastfoot"
     for position, row in enumerate(cells):
-        words = [_number(each) for each in row]
+        words = [number(each) for each in row]
         if position in table.strong:
             words = [rf"\textbf{{\boldmath {each}}}" if each else "" for each in words]
         # A row that begins with a bracket would be an option of the one before.
@@ -264,7 +267,12 @@ def _heading(column: Column, *, wide: bool) -> str:
     return rf"\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}{joined}\end{{tabular}}"
 
 
-def _number(shown: str) -> str:
+def number(shown: str) -> str:
+    r"""Return a cell, a power of ten as mathematics.
+
+    >>> number("3.728e-05"), number("0.1")
+    ('\\ensuremath{3.728 \\cdot 10^{-5}}', '0.1')
+    """
     power = _POWER.fullmatch(shown)
     if power:
         return rf"\ensuremath{{{power[1]} \cdot 10^{{{int(power[2])}}}}}"

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from coarsefine.search.formats.captions import Caption
 from coarsefine.search.formats.words import cell, clean, is_number
+from coarsefine.search.tables.table import ExportTable
 from coarsefine.studies.reports.parts import (
     Block,
     Code,
@@ -46,12 +47,28 @@ def escaped(words: str) -> str:
     >>> escaped("n_s <b>|"), escaped("- one\ntwo"), escaped("1. first")
     ('n\\_s \\<b\\>\\|', '\\- one two', '1\\. first')
     """
-    line = _SPECIAL.sub(r"\\\1", " ".join(clean(words).split()))
+    line = _in_cell(words)
     found = _BEGINNING.match(line)
     if found is None:
         return line
     begun, rest = found[1], line[found.end() :]
     return f"{begun}\\{rest}" if begun.isdigit() else f"\\{begun}{rest}"
+
+
+def table_bytes(table: ExportTable) -> bytes:
+    """Return a table, with what its marks and intervals claim below it."""
+    import pandas as pd
+
+    cells, words = table.rounded()
+    escaped_cells = pd.DataFrame(cells).map(_in_cell).rename(columns=_in_cell)
+    align = ["left" if name in words else "right" for name in cells]
+    text = escaped_cells.to_markdown(index=False, disable_numparse=True, colalign=align)
+    return "\n\n".join((text, *map(escaped, table.explained()))).encode() + b"\n"
+
+
+def _in_cell(words: str) -> str:
+    # No line begins in a cell, so a minus sign there is one.
+    return _SPECIAL.sub(r"\\\1", " ".join(clean(words).split()))
 
 
 def _block(block: Block, captions: Mapping[str, Caption], folder: str) -> Iterator[str]:

@@ -70,9 +70,10 @@ class Ranking(Sequence["RankedTrial"]):
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row a trial, exact: the columns of ``docs/tables.md``."""
-        from coarsefine.search.export import frame
+        from coarsefine.search.formats.csv_xlsx_parquet import frame_of
+        from coarsefine.search.tables.ranking import of_ranking
 
-        return frame(self._found)
+        return frame_of(of_ranking(self._found))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``rank --json`` prints, see ``docs/cli.md``."""
@@ -100,24 +101,24 @@ class Ranking(Sequence["RankedTrial"]):
         return html(self._table, self._below())
 
     def _table(self, on: "Console") -> "Table":
-        from coarsefine.search.commands.ranking import MOST_ROWS
-        from coarsefine.search.tables import ranking_table
+        from coarsefine.search.tables.ranking import MOST_ROWS, ranking_table
 
         if self._compared is not None:
-            from coarsefine.search.comparison_tables import comparison_table
+            from coarsefine.search.tables.comparison import comparison_table
 
             return comparison_table(on, self._found, self._compared[:MOST_ROWS])
         shown = replace(self._found, trials=self._found.trials[:MOST_ROWS])
         return ranking_table(on, shown)
 
     def _below(self) -> list[str]:
-        from coarsefine.search.commands.ranking import MOST_ROWS, stage_lines
+        from coarsefine.search.tables.ranking import MOST_ROWS
+        from coarsefine.search.tables.stages import stage_lines
 
         n_more = len(self) - MOST_ROWS
         more = [f"and {n_more:,} more: to_pandas() has them all"] if n_more > 0 else []
         lines: list[str] = []
         if self._compared is not None:
-            from coarsefine.search.comparison_tables import comparison_lines
+            from coarsefine.search.tables.comparison import comparison_lines
 
             lines = comparison_lines(self._found, self._compared)
         notes = [f"note: {note}" for note in self.notes]
@@ -167,7 +168,7 @@ class TestResult:
         return html(self._table, self._below())
 
     def _table(self, on: "Console") -> "Table":
-        from coarsefine.search.tables import test_table
+        from coarsefine.search.tables.final_test import test_table
 
         return test_table(on, self._found.study, self._found.opening)
 
@@ -197,7 +198,7 @@ class Comparison:
         """Return a row a study, see ``docs/library.md``."""
         import pandas as pd
 
-        from coarsefine.search.export import of_one_kind
+        from coarsefine.studies.results.column import of_one_kind
 
         sides = self.to_dict()["studies"]
         best, tested = ([side[part] or {} for side in sides] for part in ("best", "test"))
@@ -223,7 +224,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``compare --json`` prints, see ``docs/cli.md``."""
-        from coarsefine.search.commands.comparing import to_json
+        from coarsefine.search.tables.comparing import to_json
 
         return to_json(self._found)
 
@@ -234,9 +235,9 @@ class Comparison:
         return html(self._table, self._below())
 
     def _table(self, on: "Console") -> "Table":
-        from coarsefine.search.commands.comparing import table
+        from coarsefine.search.tables.comparing import comparing_table
 
-        return table(on, self._found)
+        return comparing_table(on, self._found)
 
     def _below(self) -> list[str]:
         return [f"note: {note}" for note in self.notes]

@@ -271,9 +271,9 @@ class Study:
             trials: Trials to test in place of the best, as ``"coarse:4"`` or from a ranking. On
                 record as picked by hand.
         """
-        from coarsefine.search.export import frame_of
-        from coarsefine.search.export_tables import of_test
+        from coarsefine.search.formats.csv_xlsx_parquet import frame_of
         from coarsefine.search.library.watching import watched
+        from coarsefine.search.tables.final_test import of_test
         from coarsefine.studies.results.reading import read_ranking
         from coarsefine.studies.running.final_test import final_test
 
@@ -301,8 +301,8 @@ class Study:
         Raises:
             StudyError: If it was not opened yet.
         """
-        from coarsefine.search.export import frame_of
-        from coarsefine.search.export_tables import of_test
+        from coarsefine.search.formats.csv_xlsx_parquet import frame_of
+        from coarsefine.search.tables.final_test import of_test
         from coarsefine.studies.results.reading import read_ranking
 
         with as_study_errors(), self._kept.reading() as (database, study):
@@ -347,8 +347,8 @@ class Study:
 
     def curves(self) -> "pd.DataFrame":
         """Return a row an epoch of each training run: the columns of ``docs/tables.md``."""
-        from coarsefine.search.export import frame_of
-        from coarsefine.search.export_tables import of_curves
+        from coarsefine.search.formats.csv_xlsx_parquet import frame_of
+        from coarsefine.search.tables.curves import of_curves
         from coarsefine.studies.results.reading import read_ranking
 
         with as_study_errors(), self._kept.reading() as (database, study):
@@ -453,7 +453,7 @@ class Study:
 
     def _facts(self) -> "list[tuple[str, list[str]]]":
         from coarsefine.db import repository
-        from coarsefine.search.commands.ranking import stage_lines
+        from coarsefine.search.tables.stages import stage_lines
         from coarsefine.search.words import counted, percent
         from coarsefine.studies.results.notes.marks import described
 

@@ -62,7 +62,7 @@ def _labs(_: typer.Context) -> list[_Offer]:
 
 
 def _formats(ctx: typer.Context) -> list[_Offer]:
-    module = "figures.rendering" if ctx.info_name == "plot" else "export"
+    module = "figures.rendering" if ctx.info_name == "plot" else "formats.exports"
     return _words(f"coarsefine.search.{module}", "FORMATS")(ctx)
 
 
@@ -98,6 +98,6 @@ _OFFERS: Final[dict[str, Callable[[typer.Context], Iterable[_Offer]]]] = {
     "equal": _these("epochs", "updates"),
     "eta_range": _these("auto"),
     "format": _formats,
-    "what": _words("coarsefine.search.export_tables", "TABLES"),
+    "what": _words("coarsefine.search.tables.exported", "TABLES"),
     "against": _these("epochs", "updates"),
 }

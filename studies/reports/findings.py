@@ -1,12 +1,10 @@
 """The sections of a report that say what was found: stages, ranking, curves, final tests."""
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from coarsefine.db import repository
-from coarsefine.db.records import EpochRecord, TestOpeningRecord
+from coarsefine.db.records import TestOpeningRecord
 from coarsefine.studies.recipes.layers import final_recipe
 from coarsefine.studies.recipes.recipe import from_json
 from coarsefine.studies.reports.parts import (
@@ -24,9 +22,13 @@ from coarsefine.studies.reports.source import (
     moment,
     percent,
 )
+from coarsefine.studies.reports.tables import columns_and_rows
+from coarsefine.studies.results.columns import COLUMNS
+from coarsefine.studies.results.curve_columns import EPOCHS
 from coarsefine.studies.results.notes.marks import is_hand_picked, legend, on_test
-from coarsefine.studies.results.ranking import RankedTrial, Ranking, StageSummary
-from coarsefine.studies.results.statistics import wilson
+from coarsefine.studies.results.ranking import Ranking, StageSummary
+from coarsefine.studies.results.reading import first_curve
+from coarsefine.studies.results.tested import FINAL_TEST, of_opening
 from coarsefine.studies.spaces.dimensions import shown
 
 # Nobody reads more on paper; the export has them all.
@@ -115,10 +117,7 @@ def _story(ranking: Ranking, stage: StageSummary) -> str:
     why += f": {stage.reason}." if stage.reason else "."
     if best is None or best.validation_accuracy is None:
         return f"{why} No trial of it is complete."
-    point = ", ".join(
-        shown(value) if name == "variant" else f"{ranking.symbol(name)} {shown(value)}"
-        for name, value in best.params.items()
-    )
+    point = ranking.point(best.params)
     return f"{why} Its best is {point} with {percent(best)} on validation, rank {best.rank} of all."
 
 
@@ -132,7 +131,7 @@ def ranked(source: Source) -> Iterator[Block]:
     yield Table(
         f"Trials, best first: accuracies in percent, on {ranking.n_validation:,} validation "
         f"samples, after the {'best' if ranking.score == 'best' else 'last'} epoch",
-        *_ranking_columns(ranking, trials),
+        *columns_and_rows(COLUMNS, trials, ranking, ranking.trials),
         strong=frozenset(i for i, t in enumerate(trials) if t.rank == 1),
     )
     n_more = len(ranking.trials) - len(trials)
@@ -149,75 +148,10 @@ def ranked(source: Source) -> Iterator[Block]:
         yield Picture(kind)
 
 
-def _ranking_columns(
-    ranking: Ranking, trials: Sequence[RankedTrial]
-) -> tuple[tuple[Column, ...], tuple[tuple[Any, ...], ...]]:
-    """Return the columns that have something to say, and their rows."""
-    names = tuple(dict.fromkeys(name for t in trials for name in t.params))
-    every = ranking.trials
-    columns: list[tuple[Column, list[Any], bool]] = [
-        (Column("rank", "whole"), [t.rank for t in trials], True),
-        (Column("stage"), [t.stage for t in trials], len(ranking.stages) > 1),
-        (Column("trial", "whole"), [t.trial for t in trials], True),
-        *(
-            (Column(ranking.symbol(name), "value"), [t.params.get(name) for t in trials], True)
-            for name in names
-        ),
-        (Column("state"), [t.state for t in trials], any(t.state != "complete" for t in every)),
-        (
-            Column("validation ± SE", "measured"),
-            [_measured(ranking, t) for t in trials],
-            True,
-        ),
-        (
-            Column("95 % interval", "interval"),
-            [t.interval for t in trials],
-            any(t.interval is not None for t in every),
-        ),
-        (
-            Column("SD over seeds", "percent"),
-            [t.standard_deviation for t in trials],
-            any(t.standard_deviation is not None for t in every),
-        ),
-        (
-            Column("tied"),
-            ["=" if t.tied else "" for t in trials],
-            any(t.tied for t in every),
-        ),
-        (Column("validation loss", "loss"), [t.validation_loss for t in trials], True),
-        (Column("training", "percent"), [t.train_accuracy for t in trials], True),
-        (
-            Column("seeds", "whole"),
-            [t.replicates for t in trials],
-            any(t.replicates > 1 for t in every),
-        ),
-        (
-            Column("reused"),
-            ["yes" if t.reused else "" for t in trials],
-            any(t.reused for t in every),
-        ),
-        (Column("seconds", "seconds"), [t.seconds for t in trials], True),
-    ]
-    kept = [(column, cells) for column, cells, said in columns if said]
-    return (
-        tuple(column for column, _ in kept),
-        tuple(zip(*(cells for _, cells in kept), strict=True)),
-    )
-
-
-def _measured(ranking: Ranking, trial: RankedTrial) -> tuple[float, float | None] | None:
-    accuracy, error = trial.validation_accuracy, trial.standard_error
-    if accuracy is None:
-        return None
-    if trial.replicates == 1 and ranking.n_validation:
-        error = math.sqrt(accuracy * (1 - accuracy) / ranking.n_validation)
-    return accuracy, error
-
-
 def training_of_best(source: Source) -> Iterator[Block]:
     """Yield the curve of the best trial."""
     best = source.ranking.best
-    curve = [] if best is None else _curve(source, best)
+    curve = first_curve(source.database, source.ranking, best)
     if best is None or not curve:
         yield Paragraph("No complete trial, so no curve.", "warning")
         return
@@ -227,40 +161,10 @@ def training_of_best(source: Source) -> Iterator[Block]:
     yield Table(
         f"{best.stage} {best.trial}{first_seed} at some epochs: loss is without the penalty, cost "
         "with it; accuracies in percent",
-        (
-            Column("epoch", "whole"),
-            Column("updates", "whole"),
-            Column("η", "value"),
-            Column("training loss", "loss"),
-            Column("training cost", "loss"),
-            Column("validation loss", "loss"),
-            Column("training", "percent"),
-            Column("validation", "percent"),
-        ),
-        tuple(
-            (
-                e.epoch,
-                e.step,
-                e.eta,
-                e.train_loss,
-                e.train_cost,
-                e.validation_loss,
-                e.train_accuracy,
-                e.validation_accuracy,
-            )
-            for e in (curve[i] for i in picked)
-        ),
+        *columns_and_rows(EPOCHS, [curve[i] for i in picked]),
     )
     yield Picture("curves")
     yield Picture("weights")
-
-
-def _curve(source: Source, trial: RankedTrial) -> list[EpochRecord]:
-    """Return the curve of a trial's first replicate."""
-    rows = repository.trial_rows(source.database, source.study)
-    ids = {row.id for row in rows if row.uuid == trial.uuid}
-    run = next((run for run in source.runs if run.trial_id in ids), None)
-    return [] if run is None else repository.epoch_rows(source.database, run_ids=[run.id])
 
 
 def final_tests(source: Source) -> Iterator[Block]:
@@ -335,40 +239,11 @@ def _opening(source: Source, opening: TestOpeningRecord, number: int) -> Iterato
     if not opening.runs:
         yield Paragraph("It was cut short: no result is on record.", "warning")
         return
-    names = tuple(dict.fromkeys(name for run in opening.runs for name in run.params))
     yield Table(
         f"Accuracies in percent on {opening.n_test:,} test samples, with their binomial standard "
         "error and 95 % (Wilson) interval",
-        (
-            Column("rank", "whole"),
-            Column("stage"),
-            *(Column(source.ranking.symbol(name), "value") for name in names),
-            Column("validation", "percent"),
-            Column("test ± SE", "measured"),
-            Column("95 % interval", "interval"),
-            Column("test loss", "loss"),
-            Column("epochs", "whole"),
-        ),
-        tuple(
-            (
-                run.rank,
-                run.stage,
-                *(run.params.get(name) for name in names),
-                run.validation_accuracy,
-                _binomial(run.test_accuracy, opening.n_test),
-                None if run.test_accuracy is None else wilson(run.test_accuracy, opening.n_test),
-                run.test_loss,
-                run.epochs,
-            )
-            for run in opening.runs
-        ),
+        *columns_and_rows(FINAL_TEST, of_opening(opening)),
         strong=frozenset({0}),
     )
     if opening.note:
         yield Paragraph(f"On record with it: {opening.note}.", "note")
-
-
-def _binomial(accuracy: float | None, n: int) -> tuple[float, float] | None:
-    if accuracy is None:
-        return None
-    return accuracy, math.sqrt(accuracy * (1 - accuracy) / n)

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Tone = Literal["plain", "note", "warning"]
-Kind = Literal[
-    "text", "whole", "percent", "measured", "interval", "loss", "value", "seconds", "error"
-]
-"""What a column holds.
+from coarsefine.studies.results.column import Kind as ColumnKind
 
-``percent`` is a share in [0, 1]; ``measured`` a share and its standard error, which may be
-``None``; ``interval`` two shares; ``value`` a searched value; ``error`` a small positive number.
+Tone = Literal["plain", "note", "warning"]
+Kind = ColumnKind | Literal["measured", "error"]
+"""What a column holds, as in other tables.
+
+``measured`` is a share and its standard error, which may be ``None``; ``error`` a small positive
+number.
 """
 
 

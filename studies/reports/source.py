@@ -11,7 +11,6 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.lengths import resolve
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
-from coarsefine.studies.spaces.dimensions import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,7 @@ class Source:
 
     def point(self, params: Mapping[str, Any]) -> str:
         """Return some parameters in words."""
-        # Variants have names, which say all.
-        return ", ".join(
-            shown(value) if name == "variant" else f"{self.ranking.symbol(name)} {shown(value)}"
-            for name, value in params.items()
-        )
+        return self.ranking.point(params)
 
 
 def steps_of(recipe: Recipe, study: StudyRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:

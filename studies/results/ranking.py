@@ -6,14 +6,17 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from coarsefine.studies.results.column import finite
+from coarsefine.studies.results.columns import trial_rows
 from coarsefine.studies.results.statistics import (
     CONFIDENCE,
     Comparison,
     Interval,
     Measured,
+    binomial_error,
     compare,
 )
-from coarsefine.studies.spaces.dimensions import PARAMETERS
+from coarsefine.studies.spaces.dimensions import PARAMETERS, shown
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from coarsefine.studies.states import STATES, TrialState, score_key
 
@@ -125,6 +128,16 @@ class Ranking:
         """Return how many validation samples accuracies were measured on; 0 if not known."""
         return int(self.study.data.get("n_validation", 0))
 
+    def error(self, trial: RankedTrial) -> float | None:
+        """Return the standard error of a trial's validation accuracy.
+
+        Over seeds where there are several, or else of the validation sample; ``None`` where neither
+        is known.
+        """
+        if trial.replicates == 1 and self.n_validation and trial.validation_accuracy is not None:
+            return binomial_error(trial.validation_accuracy, self.n_validation)
+        return trial.standard_error
+
     @property
     def score(self) -> str:
         """Return which epoch of a trial all its measures are of: the ``final`` or the ``best``."""
@@ -152,6 +165,14 @@ class Ranking:
         if kind is not None:
             return kind.refines
         return any(each["values"] is None for stage in self.stages for each in stage.dimensions)
+
+    def point(self, params: Mapping[str, Any]) -> str:
+        """Return some parameters in words, as in ``λ 0.001, η 0.1``."""
+        # Variants have names, which say all.
+        return ", ".join(
+            shown(value) if name == "variant" else f"{self.symbol(name)} {shown(value)}"
+            for name, value in params.items()
+        )
 
     def symbol(self, name: str) -> str:
         """Return a parameter's letter, or its name in words."""
@@ -285,51 +306,18 @@ def ranking_json(
         "stages": [
             {
                 "name": stage.name,
-                "low": _number(stage.low),
-                "high": _number(stage.high),
-                "values": [_plain(value) for value in stage.values],
+                "low": finite(stage.low),
+                "high": finite(stage.high),
+                "values": list(map(finite, stage.values)),
                 "parent": stage.parent,
                 "reason": stage.reason,
                 "dimensions": [dict(each) for each in stage.dimensions],
             }
             for stage in stages
         ],
-        "trials": [
-            {
-                "rank": trial.rank,
-                "stage": trial.stage,
-                "trial": trial.trial,
-                # Whether a trial waits or trains is no one's business outside.
-                "state": "running" if trial.state == "planned" else trial.state,
-                "params": {name: _plain(value) for name, value in trial.params.items()},
-                "replicates": trial.replicates,
-                "validation_accuracy": _number(trial.validation_accuracy),
-                "validation_loss": _number(trial.validation_loss),
-                "train_accuracy": _number(trial.train_accuracy),
-                "seconds": _number(trial.seconds),
-                "test_accuracy": _number(trial.test_accuracy),
-                "standard_deviation": trial.standard_deviation,
-                "interval": None if trial.interval is None else list(trial.interval),
-                "difference": trial.difference,
-                "margin": trial.margin,
-                "tied": trial.tied,
-                "reused": trial.reused,
-            }
-            for trial in trials
-        ],
+        "trials": trial_rows(list(trials)),
         "comparison": None
         if comparison is None
         else {"confidence": CONFIDENCE, **asdict(comparison)},
         "notes": list(notes),
     }
-
-
-def _number(value: float | int | None) -> float | int | None:
-    if value is None or isinstance(value, int):
-        return value
-    # NumPy's scalars are floats too, but JSON wants Python's own.
-    return float(value) if math.isfinite(value) else None
-
-
-def _plain(value: Any) -> Any:
-    return _number(value) if isinstance(value, float) else value

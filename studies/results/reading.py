@@ -9,7 +9,7 @@ from typing import Any
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.db.records import StageRecord, StudyRecord
+from coarsefine.db.records import EpochRecord, StageRecord, StudyRecord
 from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.marks import looks_unpenalised, notes, on_penalty
@@ -98,6 +98,18 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
     return replace(ranking, notes=found)
 
 
+def first_curve(
+    database: Database, ranking: Ranking, trial: RankedTrial | None
+) -> list[EpochRecord]:
+    """Return the curve of a trial's first replicate; nothing where it was not trained."""
+    if trial is None:
+        return []
+    rows = repository.trial_rows(database, ranking.study)
+    ids = [row.id for row in rows if row.uuid == trial.uuid]
+    runs = repository.run_rows(database, trial_ids=ids)
+    return repository.epoch_rows(database, run_ids=[runs[0].id]) if runs else []
+
+
 def _sound(params: Mapping[str, Any], stage: str, trial: int) -> Mapping[str, Any]:
     """Return what was searched, if numbers are where they should be."""
     for name, value in params.items():
@@ -117,17 +129,11 @@ def _penalty_notes(database: Database, ranking: Ranking) -> tuple[str, ...]:
     ends = looks_unpenalised(ranking)
     if ends is None:
         return ()
-    uuids = {trial.uuid: float(trial.params["lambda"]) for trial in ends}
-    strengths = {
-        row.id: uuids[row.uuid]
-        for row in repository.trial_rows(database, ranking.study)
-        if row.uuid in uuids
-    }
     squared: dict[float, float] = {}
-    for run in repository.run_rows(database, trial_ids=list(strengths)):
-        curve = repository.epoch_rows(database, run_ids=[run.id]) if run.replicate == 0 else []
+    for trial in ends:
+        curve = first_curve(database, ranking, trial)
         if curve and curve[-1].train_cost is not None and curve[-1].train_loss is not None:
-            strength = strengths[run.trial_id]
+            strength = float(trial.params["lambda"])
             squared[strength] = (curve[-1].train_cost - curve[-1].train_loss) / strength
     return on_penalty(ranking, squared)
 

@@ -98,6 +98,11 @@ class Comparison:
 # ------------------------------------------------------------------------------------ intervals
 
 
+def binomial_error(accuracy: float, n_samples: int) -> float:
+    """Return the standard error of an accuracy measured on so many samples."""
+    return math.sqrt(accuracy * (1 - accuracy) / n_samples)
+
+
 def wilson(accuracy: float, n_samples: int) -> Interval:
     """Return the 95 % interval of an accuracy measured on so many samples (Wilson 1927).
 

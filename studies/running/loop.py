@@ -45,8 +45,8 @@ from coarsefine.studies.planning.cohorts import epoch_seconds, plan_from_json
 from coarsefine.studies.planning.pruning import HALVING, rungs, to_stop
 from coarsefine.studies.planning.runs import Prepare, spec_from_json, trial_update
 from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.results.notes.marks import described
 from coarsefine.studies.running.executors import Executor
-from coarsefine.studies.spaces.dimensions import shown
 
 # A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
 # no more than this per worker.
@@ -388,8 +388,7 @@ class _StageRun:
         self._report(cohort, trained.rows)
         if trained.failure is not None:
             params = self.trials[cohort.runs[0].trial_id].params
-            at = ", ".join(f"{name} {shown(value)}" for name, value in params.items())
-            self.observer.said(f"the trial at {at} failed: {trained.failure}")
+            self.observer.said(f"the trial at {described(params)} failed: {trained.failure}")
         self.finished.update(finished)
         self._tell(
             [

@@ -19,7 +19,8 @@ from coarsefine.db import repository
 from coarsefine.db.checking import check_database
 from coarsefine.db.engine import open_database
 from coarsefine.models.data import prepared
-from coarsefine.search import export
+from coarsefine.search.formats.csv_xlsx_parquet import csv_bytes
+from coarsefine.search.tables.ranking import of_ranking
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.stages import StageRequest
 from coarsefine.studies.results.reading import read_ranking
@@ -226,7 +227,7 @@ class Life(RuleBasedStateMachine):
         study = repository.find_study(self.database, name)
         if study is not None:
             ranking = read_ranking(self.database, study)
-            lines = export.export(ranking, "csv").decode().splitlines()
+            lines = csv_bytes(of_ranking(ranking)).decode().splitlines()
             assert len(lines) == 1 + len(ranking.trials)
 
     def finished(self, study, stage_name):

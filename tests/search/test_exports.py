@@ -15,13 +15,20 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from coarsefine.search.errors import UsageError
-from coarsefine.search.export import FORMATS
-from coarsefine.search.export_columns import CURVES, FINAL_TEST, RANKING, Column
-from coarsefine.search.export_tables import TABLES, Selection, Table
+from coarsefine.search.formats.exports import FORMATS
+from coarsefine.search.tables.exported import TABLES
+from coarsefine.search.tables.table import ExportTable, Selection
+from coarsefine.studies.results.column import Column
+from coarsefine.studies.results.columns import COLUMNS
+from coarsefine.studies.results.curve_columns import EPOCHS
+from coarsefine.studies.results.tested import FINAL_TEST
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 
 ROOT = Path(__file__).parent.parent.parent
-DOCUMENTED = {"ranking": RANKING, "curves": CURVES, "test": FINAL_TEST}
+DOCUMENTED = {
+    what: [column for column in columns if not column.not_in_tables and column.name != "params"]
+    for what, columns in (("ranking", COLUMNS), ("curves", EPOCHS), ("test", FINAL_TEST))
+}
 ARROW = {"text": "string", "whole": "int64", "real": "double", "truth": "bool"}
 
 
@@ -51,8 +58,8 @@ def test_columns_have_the_names_types_and_units_that_are_written_down(
         field = schema.field(name)
         kind = str(field.type).removeprefix("large_")
         # Nothing is known of a column that is empty throughout but what is written down.
-        assert kind == ARROW[column.type], name
-        assert field.metadata[b"unit"].decode() == column.unit
+        assert kind == ARROW[column.stored_type], name
+        assert field.metadata[b"unit"].decode() == column.stored_unit
 
 
 def test_what_can_be_searched_has_a_column_of_its_own():
@@ -153,8 +160,8 @@ def tables(draw):
     cells = {name: draw(CELLS) for name in ("a", "b_c", "d")}
     n_rows = min(map(len, cells.values()))
     cells = {name: values[:n_rows] for name, values in cells.items()} | {"n": list(range(n_rows))}
-    columns = {name: Column(name, "text", "", "") for name in cells}
-    return Table("table", "rows", cells, columns, tuple(cells))
+    columns = {name: Column(name=name, kind="text", meaning="") for name in cells}
+    return ExportTable("table", "rows", cells, columns, tuple(cells))
 
 
 @given(tables(), NAMES, st.booleans())
@@ -193,8 +200,8 @@ def test_columns_come_as_they_are_named_each_once(table, names):
     ],
 )
 def test_a_column_that_is_not_there_is_answered_with_those_that_are(selection, words):
-    columns = {name: Column(name, "text", "", "") for name in ("a", "b_c", "d")}
-    table = Table("table", "rows", {name: [] for name in columns}, columns, ())
+    columns = {name: Column(name=name, kind="text", meaning="") for name in ("a", "b_c", "d")}
+    table = ExportTable("table", "rows", {name: [] for name in columns}, columns, ())
 
     with pytest.raises(UsageError) as caught:
         selection.of(table)

@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coarsefine.search import export
 from coarsefine.search.console import COMMANDS
+from coarsefine.search.formats.csv_xlsx_parquet import frame_of
+from coarsefine.search.formats.exports import FORMATS
+from coarsefine.search.formats.latex import escaped as tex
+from coarsefine.search.tables.ranking import of_ranking
 from coarsefine.search.words import percent
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.states import STATES
@@ -165,15 +168,15 @@ def test_exports_write_what_pandas_would(ranking):
         cell = f"'{cell}" if formula else cell
         return COMMANDS.sub("�", cell) if isinstance(cell, str) else cell
 
-    frame = export.frame(ranking)
+    frame = frame_of(of_ranking(ranking))
     texts = frame.select_dtypes(["object", "string"]).columns
     neutralised = frame.assign(**{name: frame[name].map(neutral) for name in texts})
     rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
 
     text = neutralised.to_csv(index=False, lineterminator="\n")
-    assert export.export(ranking, "csv").decode() == text
+    assert FORMATS["csv"](of_ranking(ranking)).decode() == text
     text = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False)
-    assert export.export(ranking, "json").decode() == f"{text}\n"
+    assert FORMATS["json"](of_ranking(ranking)).decode() == f"{text}\n"
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
@@ -209,7 +212,7 @@ def test_exports_for_people_hold_the_same_numbers(search, study, own_folder):
     for table in tables:
         assert [row[0] for row in table] == [str(trial["rank"]) for trial in trials]
         assert [row[3] for row in table] == [percent(t["validation_accuracy"]) for t in trials]
-    assert r"$\lambda$" in tex
+    assert r"\ensuremath{\lambda}" in tex
     assert r"\toprule" in tex
     assert r"validation accuracy, last epoch (\%)" in tex
     assert " λ |" in md
@@ -259,22 +262,27 @@ def test_people_see_all_that_was_searched(kind):
     trials = (RankedTrial("coarse", 0, "complete", params, rank=1),)
     study = SimpleNamespace(name="a", data_name="digits", seed=0, recipe={"training": {}}, data={})
 
-    text = export.export(Ranking(study, (), trials), kind).decode()
+    text = FORMATS[kind](of_ranking(Ranking(study, (), trials))).decode()
 
-    escaped = {"λ": r"$\lambda$", "1e-05": r"$1 \cdot 10^{-5}$"} if kind == "tex" else {}
+    escaped = {
+        "λ": r"\ensuremath{\lambda}",
+        "1e-05": r"\ensuremath{1 \cdot 10^{-5}}",
+        "59-59": "59-{}59",
+    }
+    escaped = escaped if kind == "tex" else {}
     for words in ("λ", "hidden", "activation", "1e-05", "59-59", "tanh"):
         assert escaped.get(words, words) in text
 
 
 def test_texts_are_escaped_for_latex():
-    assert export._tex_text(r"a_b & 50% \x {$}") == (r"a\_b \& 50\% \textbackslash{}x \{\$\}")
+    assert tex(r"a_b & 50% \x {$}") == (r"a\_b \& 50\% \textbackslash{}x \{\$\}")
 
 
 def test_what_is_not_complete_is_last_and_has_its_state(own_folder, capsys, search, study):
     from coarsefine.db import repository
     from coarsefine.db.engine import open_database
     from coarsefine.search.console import print_table, stdout
-    from coarsefine.search.tables import ranking_table
+    from coarsefine.search.tables.ranking import ranking_table
     from coarsefine.studies.results.ranking import rank_trials
 
     with open_database(str(study), read_only=True) as database:
@@ -359,7 +367,9 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(study, width):
     from coarsefine.db import repository
     from coarsefine.db.engine import open_database
     from coarsefine.models.data import status
-    from coarsefine.search import tables
+    from coarsefine.search.tables.curves import curve_table
+    from coarsefine.search.tables.final_test import test_table
+    from coarsefine.search.tables.listing import data_table, studies_table
 
     with open_database(str(study), read_only=True) as database:
         record = repository.find_study(database, "digits/lambda")
@@ -368,10 +378,10 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(study, width):
         summaries = repository.list_studies(database)
     console = Console(width=width, record=True, file=io.StringIO())
     for table in (
-        tables.studies_table(console, "search.db", summaries),
-        tables.curve_table(console, "a title", curve),
-        tables.test_table(console, record, opening),
-        tables.data_table(console, status(None)),
+        studies_table(console, "search.db", summaries),
+        curve_table(console, "a title", curve),
+        test_table(console, record, opening),
+        data_table(console, status(None)),
     ):
         console.print(table)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from coarsefine.search.tables import Column, fitting
+from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.search.words import percent, value
 
 if TYPE_CHECKING:
@@ -22,34 +22,34 @@ def steps_table(console: Console, found: "CrossCheck") -> Table | None:
     """Return a line for each of the first updates; ``None`` if none was compared."""
     if not found.steps:
         return None
-    columns: list[Column[Comparison]] = [
-        Column("update", lambda c: str(c.update)),
-        Column("η", lambda c: "–" if c.eta is None else value(c.eta), spare=1),
-        Column("largest\ndifference", lambda c: _small(c.difference)),
-        Column("of", lambda c: c.parameter, right=False),
-        Column("rounding\nallows", lambda c: _small(c.allowed)),
-        Column("", lambda c: _word(c.agrees), right=False),
+    columns: list[TextColumn[Comparison]] = [
+        TextColumn("update", lambda c: str(c.update)),
+        TextColumn("η", lambda c: "–" if c.eta is None else value(c.eta), spare=1),
+        TextColumn("largest\ndifference", lambda c: _small(c.difference)),
+        TextColumn("of", lambda c: c.parameter, right=False),
+        TextColumn("rounding\nallows", lambda c: _small(c.allowed)),
+        TextColumn("", lambda c: _word(c.agrees), right=False),
     ]
     return fitting(console, "after each of the first updates", columns, found.steps)
 
 
 def epochs_table(console: Console, found: "CrossCheck") -> Table:
     """Return a line an epoch, with losses and accuracies of both sides."""
-    columns: list[Column[Epoch]] = [
-        Column("epoch", lambda e: str(e.epoch)),
-        Column("updates", lambda e: f"{e.weights.update:,}", spare=4),
-        Column("largest\ndifference", lambda e: _small(e.weights.difference)),
-        Column("of", lambda e: e.weights.parameter, right=False),
-        Column("rounding\nallows", lambda e: _small(e.weights.allowed)),
-        Column("training\nloss\nhere", lambda e: _loss(e.ours.train_loss), spare=2),
-        Column("there", lambda e: _loss(e.theirs.train_loss), spare=2),
-        Column("validation\nloss\nhere", lambda e: _loss(e.ours.validation_loss), spare=1),
-        Column("there", lambda e: _loss(e.theirs.validation_loss), spare=1),
-        Column("training\naccuracy %\nhere", lambda e: percent(e.ours.train_accuracy), spare=3),
-        Column("there", lambda e: percent(e.theirs.train_accuracy), spare=3),
-        Column("validation\naccuracy %\nhere", lambda e: percent(e.ours.validation_accuracy)),
-        Column("there", lambda e: percent(e.theirs.validation_accuracy)),
-        Column("", lambda e: _word(e.agrees), right=False),
+    columns: list[TextColumn[Epoch]] = [
+        TextColumn("epoch", lambda e: str(e.epoch)),
+        TextColumn("updates", lambda e: f"{e.weights.update:,}", spare=4),
+        TextColumn("largest\ndifference", lambda e: _small(e.weights.difference)),
+        TextColumn("of", lambda e: e.weights.parameter, right=False),
+        TextColumn("rounding\nallows", lambda e: _small(e.weights.allowed)),
+        TextColumn("training\nloss\nhere", lambda e: _loss(e.ours.train_loss), spare=2),
+        TextColumn("there", lambda e: _loss(e.theirs.train_loss), spare=2),
+        TextColumn("validation\nloss\nhere", lambda e: _loss(e.ours.validation_loss), spare=1),
+        TextColumn("there", lambda e: _loss(e.theirs.validation_loss), spare=1),
+        TextColumn("training\naccuracy %\nhere", lambda e: percent(e.ours.train_accuracy), spare=3),
+        TextColumn("there", lambda e: percent(e.theirs.train_accuracy), spare=3),
+        TextColumn("validation\naccuracy %\nhere", lambda e: percent(e.ours.validation_accuracy)),
+        TextColumn("there", lambda e: percent(e.theirs.validation_accuracy)),
+        TextColumn("", lambda e: _word(e.agrees), right=False),
     ]
     shown = _thinned(found.epochs)
     title = "after each epoch"

@@ -1,24 +1,19 @@
-"""What can be exported: a study's ranking, its curves, its final test; whole or in parts."""
+"""A table to be exported: exact for programs, rounded for people; whole or in parts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from coarsefine.search import curve_export, export_columns, final_export
 from coarsefine.search.errors import UsageError
-from coarsefine.search.export_columns import Column, searched
-
-if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
-    from coarsefine.studies.results.ranking import Ranking
+from coarsefine.search.tables.texts import text
+from coarsefine.studies.results.column import Column, read_by
 
 # Columns without whose marks and intervals their legend would say nothing.
 _EXPLAINED: Final = {"tied", "interval_low", "interval_high", "standard_deviation", "reused"}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ExportTable:
     """A table to be written in some format.
 
     Attributes:
@@ -61,16 +56,25 @@ class Table:
         for name in self.named or self.usual:
             column = self.columns[name]
             heading = self.heading(column)
-            texts = [column.cell(row) for row in rows]
+            texts = [_cell(column, row) for row in rows]
             if heading not in found and (self.named or any(texts)):
                 found[heading] = texts
-                if column.type in {"text", "truth"}:
+                if column.stored_type in {"text", "truth"}:
                     words.add(heading)
         return found, words
 
+    def spares(self) -> dict[str, int]:
+        """Return which columns people can do without, by heading: those with the highest number.
+
+        What a terminal never shows, or never leaves out, has 0.
+        """
+        return {
+            self.heading(column): column.face("terminal").spare for column in self.columns.values()
+        }
+
     def heading(self, column: Column) -> str:
         """Return what people read above a column."""
-        return column.heading.format(epoch=self.epoch) or column.name.replace("_", " ")
+        return column.face("paper").heading.format(epoch=self.epoch)
 
     def explained(self) -> tuple[str, ...]:
         """Return the legend, if there is anything it explains."""
@@ -79,6 +83,37 @@ class Table:
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         return zip(*self.cells.values(), strict=True)
+
+
+def _cell(column: Column, row: Mapping[str, Any]) -> str:
+    """Return what people read in a row; nothing of what is not known."""
+    if column.ends is not None:
+        low, high = (row[name] for name in column.ends)
+        return "" if low is None or high is None else text("interval", (low, high))
+    content = row[column.name]
+    if column.mark:
+        return column.mark if content else ""
+    # Four decimals, as docs/tables.md says, however large.
+    if column.kind == "loss" and content is not None:
+        return f"{content:.4f}"
+    return "" if content is None else text(column.kind, content)
+
+
+def usual_columns(
+    columns: Sequence[Column], rows: Sequence[Any], searched: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the names of the columns that people read unless they name others.
+
+    Args:
+        columns: All that there are; ``params`` stands for what was searched.
+        rows: Of the table.
+        searched: The names of what was searched.
+    """
+    named = [
+        searched if column.name == "params" else (column.name,)
+        for column, _ in read_by("paper", columns, rows)
+    ]
+    return tuple(name for names in named for name in names)
 
 
 # ------------------------------------------------------------------------------- whole or in parts
@@ -106,7 +141,7 @@ class Selection:
         if self.descending and self.sort is None:
             raise UsageError("--descending needs --sort COLUMN")
 
-    def of(self, table: Table) -> Table:
+    def of(self, table: ExportTable) -> ExportTable:
         """Return the part of a table.
 
         Raises:
@@ -123,7 +158,7 @@ class Selection:
         return table
 
 
-def _known(table: Table, option: str, word: str) -> str:
+def _known(table: ExportTable, option: str, word: str) -> str:
     """Return the column that is named, in any case and with any dashes."""
     from coarsefine.studies.errors import did_you_mean
 
@@ -136,7 +171,7 @@ def _known(table: Table, option: str, word: str) -> str:
     return name
 
 
-def _sorted(table: Table, name: str, *, descending: bool) -> Table:
+def _sorted(table: ExportTable, name: str, *, descending: bool) -> ExportTable:
     column = table.cells[name]
     known = [place for place, value in enumerate(column) if value is not None]
     # Equal ones stay in the table's own order either way.
@@ -144,85 +179,3 @@ def _sorted(table: Table, name: str, *, descending: bool) -> Table:
     order = known + [place for place, value in enumerate(column) if value is None]
     cells = {other: [values[place] for place in order] for other, values in table.cells.items()}
     return replace(table, cells=cells)
-
-
-# ---------------------------------------------------------------------------------------- tables
-
-
-def of_ranking(ranking: "Ranking", top: int | None = None) -> Table:
-    """Return a ranking: a row a trial, best first."""
-    from coarsefine.search.export import exact
-    from coarsefine.studies.results.notes.marks import legend
-
-    whole = ranking
-    if top is not None:
-        ranking = replace(ranking, trials=_best(ranking, top))
-    cells = exact(ranking)
-    complete = all(state == "complete" for state in cells["state"])
-    return Table(
-        name="ranking",
-        rows="trials",
-        cells=cells,
-        columns=_described(cells, export_columns.RANKING),
-        usual=(
-            *("rank", "stage", *ranking.searched),
-            *(() if complete else ("state",)),
-            *("validation_accuracy", "interval_low", "standard_deviation", "tied"),
-            *("validation_loss", "train_accuracy", "test_accuracy", "reused"),
-        ),
-        legend=partial(legend, whole),
-        epoch="best" if ranking.score == "best" else "last",
-    )
-
-
-def of_curves(database: "Database", ranking: "Ranking", top: int | None = None) -> Table:
-    """Return the curves of a study: a row an epoch of each training run."""
-    if top is not None:
-        ranking = replace(ranking, trials=_best(ranking, top))
-    cells = curve_export.exact(database, ranking)
-    columns = _described(cells, export_columns.CURVES)
-    usual = tuple(name for name in cells if name not in {"study", "seconds", "evaluation_seconds"})
-    return Table("curves", "epochs", cells, columns, usual)
-
-
-def of_test(database: "Database", ranking: "Ranking", top: int | None = None) -> Table:
-    """Return what the final test found: a row a tested trial of each opening of the test set.
-
-    Raises:
-        ExportError: If the test set was not opened yet.
-    """
-    openings = final_export.openings(database, ranking)
-    cells = final_export.exact(database, ranking, openings, top)
-    usual = (
-        *(("opening",) if len(set(cells["opening"])) > 1 else ()),
-        *("rank", "stage", *ranking.searched, "validation_accuracy", "test_accuracy"),
-        *("interval_low", "test_loss", "trained_epochs", "refit"),
-        *(("hand_picked",) if any(cells["hand_picked"]) else ()),
-    )
-    return Table(
-        name="test",
-        rows="test runs",
-        cells=cells,
-        columns=_described(cells, export_columns.FINAL_TEST),
-        usual=tuple(name for name in usual if name in cells),
-        legend=partial(final_export.legend, openings, ranking),
-    )
-
-
-def _best(ranking: "Ranking", n: int) -> tuple[Any, ...]:
-    return tuple(trial for trial in ranking.trials if trial.rank is not None)[:n]
-
-
-def _described(cells: Mapping[str, Sequence[Any]], known: Sequence[Column]) -> dict[str, Column]:
-    described = {column.name: column for column in known}
-    return {
-        name: described[name] if name in described else searched(name, values)
-        for name, values in cells.items()
-    }
-
-
-TABLES: Final[dict[str, Callable[["Database", "Ranking", int | None], Table]]] = {
-    "ranking": lambda _, ranking, top: of_ranking(ranking, top),
-    "curves": of_curves,
-    "test": of_test,
-}

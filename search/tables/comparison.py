@@ -1,61 +1,61 @@
 """Tables of searches that are one grid: time and accuracy, sizes, variants, a lab's figures."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from coarsefine.search.tables import (
-    Column,
-    fitting,
-    parameter_symbol,
-    ranking_title,
-    validation_columns,
-)
+from coarsefine.search.tables.column import TextColumn, fitting, text_columns
+from coarsefine.search.tables.ranking import ranking_title
 from coarsefine.search.words import percent, value
+from coarsefine.studies.results.column import parameter_symbol
+from coarsefine.studies.results.columns import COLUMNS
+from coarsefine.studies.results.comparison import Compared, recommended
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.spaces.searches.grids import added
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
-if TYPE_CHECKING:
-    from coarsefine.studies.results.comparison import Compared
-    from coarsefine.studies.results.ranking import RankedTrial, Ranking
+_EVIDENCE = tuple(column for column in COLUMNS if column.evidence)
 
 
-def comparison_table(console: Console, ranking: "Ranking", rows: "Sequence[Compared]") -> Table:
+def comparison_table(console: Console, ranking: Ranking, rows: Sequence[Compared]) -> Table:
     """Return the trials of a grid in the order of their values, with what each took."""
     names = list(ranking.trials[0].params) if ranking.trials else []
-    columns: list[Column[Compared]] = [
-        *(_parameter(ranking, name) for name in names),
-        Column("rank", lambda r: "–" if r.trial.rank is None else str(r.trial.rank), spare=4),
+    columns: list[TextColumn[Compared]] = [
+        *(_parameter(name) for name in names),
+        TextColumn("rank", lambda r: "–" if r.trial.rank is None else str(r.trial.rank), spare=4),
     ]
     if any(r.trial.state != "complete" for r in rows):
-        columns.append(Column("state", lambda r: r.trial.state, right=False))
+        columns.append(TextColumn("state", lambda r: r.trial.state, right=False))
     columns += [
-        Column("updates", lambda r: _whole(r.updates), spare=3),
-        Column("seconds", lambda r: _seconds(r.seconds)),
-        Column("measuring\nseconds", lambda r: _seconds(r.evaluation_seconds), spare=7),
+        TextColumn("updates", lambda r: _whole(r.updates), spare=3),
+        TextColumn("seconds", lambda r: _seconds(r.seconds)),
+        TextColumn("measuring\nseconds", lambda r: _seconds(r.evaluation_seconds), spare=7),
     ]
     if any(r.running_accuracy is not None for r in rows):
         columns.append(
-            Column("running\ntraining\naccuracy %", lambda r: percent(r.running_accuracy))
+            TextColumn("running\ntraining\naccuracy %", lambda r: percent(r.running_accuracy))
         )
-    columns.append(Column("training\naccuracy %", lambda r: percent(r.trial.train_accuracy)))
-    columns += [_of_trial(column) for column in validation_columns(ranking)]
+    columns.append(TextColumn("training\naccuracy %", lambda r: percent(r.trial.train_accuracy)))
+    columns += map(_of_trial, text_columns(_EVIDENCE, ranking.trials, ranking))
     if any(_stopped_early(r) for r in rows):
         columns += [
-            Column("epochs\ntrained", lambda r: _number(r.epochs), spare=2),
-            Column("best in\nepoch", lambda r: _number(r.best_epoch), spare=5),
-            Column("validation\naccuracy %\nthere", lambda r: percent(r.best_accuracy), spare=6),
+            TextColumn("epochs\ntrained", lambda r: _number(r.epochs), spare=2),
+            TextColumn("best in\nepoch", lambda r: _number(r.best_epoch), spare=5),
+            TextColumn(
+                "validation\naccuracy %\nthere", lambda r: percent(r.best_accuracy), spare=6
+            ),
         ]
     if _timed(ranking):
-        columns.append(Column("front", lambda r: "*" if r.on_front else "", right=False))
+        columns.append(TextColumn("front", lambda r: "*" if r.on_front else "", right=False))
     if any(r.trial.test_accuracy is not None for r in rows):
-        columns.append(Column("test\naccuracy %", lambda r: percent(r.trial.test_accuracy)))
+        columns.append(TextColumn("test\naccuracy %", lambda r: percent(r.trial.test_accuracy)))
     title = ranking_title(ranking)
     return fitting(console, title, columns, rows, lambda r: "bold" if r.trial.rank == 1 else "")
 
 
-def _of_trial(column: "Column[RankedTrial]") -> "Column[Compared]":
-    return Column(
+def _of_trial(column: TextColumn[RankedTrial]) -> TextColumn[Compared]:
+    return TextColumn(
         column.heading,
         lambda row: column.cell(row.trial),
         right=column.right,
@@ -63,11 +63,8 @@ def _of_trial(column: "Column[RankedTrial]") -> "Column[Compared]":
     )
 
 
-def comparison_lines(ranking: "Ranking", rows: "Sequence[Compared]") -> list[str]:
+def comparison_lines(ranking: Ranking, rows: Sequence[Compared]) -> list[str]:
     """Return what the table means: front, recommendation, what not to read out of it."""
-    from coarsefine.studies.results.comparison import recommended
-    from coarsefine.studies.spaces.searches.grids import added
-
     lines = []
     if _timed(ranking):
         machine = ranking.study.machine
@@ -96,7 +93,7 @@ def comparison_lines(ranking: "Ranking", rows: "Sequence[Compared]") -> list[str
 def lab_table(
     console: Console,
     title: str,
-    rows: "Sequence[Compared]",
+    rows: Sequence[Compared],
     figures: Mapping[str, Mapping[str, float]],
     tested: Mapping[str, float],
 ) -> Table:
@@ -118,17 +115,17 @@ def lab_table(
         row = by_value.get(at)
         return "–" if row is None else _shown(name, measured(row, name))
 
-    columns: list[Column[str]] = [Column("", lambda at: at, right=False)]
+    columns: list[TextColumn[str]] = [TextColumn("", lambda at: at, right=False)]
     for name in names:
         heading = _HEADINGS.get(name, name.replace("_", " "))
         columns += [
-            Column(f"{heading}\nlab", _lab_cell(figures, name)),
-            Column(f"{heading}\nhere", lambda at, name=name: here(at, name)),  # type: ignore[misc]
+            TextColumn(f"{heading}\nlab", _lab_cell(figures, name)),
+            TextColumn(f"{heading}\nhere", lambda at, name=name: here(at, name)),  # type: ignore[misc]
         ]
     return fitting(console, title, columns, list(figures))
 
 
-def measured(row: "Compared", name: str) -> float | None:
+def measured(row: Compared, name: str) -> float | None:
     """Return a figure of a trial by the name that lab files give it."""
     own = {
         "validation_accuracy": row.trial.validation_accuracy,
@@ -157,22 +154,20 @@ def _shown(name: str, number: float | None) -> str:
     return percent(number) if "accuracy" in name else f"{number:.4g}"
 
 
-def _parameter(ranking: "Ranking", name: str) -> "Column[Compared]":
-    return Column(
-        parameter_symbol(ranking.study, name),
+def _parameter(name: str) -> TextColumn[Compared]:
+    return TextColumn(
+        parameter_symbol(name),
         lambda r: value(r.trial.params[name]),
         right=name != "variant",
     )
 
 
-def _timed(ranking: "Ranking") -> bool:
-    from coarsefine.studies.spaces.searches.registry import SEARCHES
-
+def _timed(ranking: Ranking) -> bool:
     kind = SEARCHES.get(ranking.study.search)
     return kind is not None and kind.alone
 
 
-def _stopped_early(row: "Compared") -> bool:
+def _stopped_early(row: Compared) -> bool:
     return row.best_epoch is not None and row.epochs is not None and row.best_epoch < row.epochs
 
 

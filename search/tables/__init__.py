@@ -1,0 +1,1 @@
+"""Tables: which columns they have, and what stands in their cells."""

@@ -1,0 +1,29 @@
+"""Curves: in a terminal, and for exports."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rich.console import Console
+from rich.table import Table
+
+from coarsefine.db.engine import Database
+from coarsefine.db.records import EpochRecord
+from coarsefine.search.tables.column import fitting, text_columns
+from coarsefine.search.tables.ranking import best_of
+from coarsefine.search.tables.table import ExportTable, usual_columns
+from coarsefine.studies.results.curve_columns import EPOCHS, curve_cells
+from coarsefine.studies.results.ranking import Ranking
+
+
+def curve_table(console: Console, title: str, curve: Sequence[EpochRecord]) -> Table:
+    """Return some epochs of a training run."""
+    return fitting(console, title, text_columns(EPOCHS, curve), curve)
+
+
+def of_curves(database: Database, ranking: Ranking, top: int | None = None) -> ExportTable:
+    """Return the curves of a study: a row an epoch of each training run."""
+    if top is not None:
+        ranking = replace(ranking, trials=best_of(ranking, top))
+    cells, columns = curve_cells(database, ranking)
+    usual = usual_columns(EPOCHS, (), ranking.searched)
+    return ExportTable("curves", "epochs", cells, columns, usual)

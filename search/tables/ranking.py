@@ -1,0 +1,57 @@
+"""A ranking: in a terminal, and for exports."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from coarsefine.search.tables.column import fitting, text_columns
+from coarsefine.search.tables.table import ExportTable, usual_columns
+from coarsefine.studies.results.column import exact_cells
+from coarsefine.studies.results.columns import COLUMNS
+from coarsefine.studies.results.notes.marks import legend
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
+
+# Nobody reads more in a terminal, and tables of thousands take long to lay out.
+MOST_ROWS = 50
+
+
+def ranking_table(console: Console, ranking: Ranking) -> Table:
+    """Return a study's trials, best first."""
+    columns = text_columns(COLUMNS, ranking.trials, ranking)
+    return fitting(console, ranking_title(ranking), columns, ranking.trials, _style)
+
+
+def _style(trial: RankedTrial) -> str:
+    return "bold" if trial.rank == 1 else "" if trial.rank else "dim"
+
+
+def ranking_title(ranking: Ranking) -> str:
+    """Return what a table of trials is called: study, data, seed, and when scores were measured."""
+    study = ranking.study
+    when = "each trial's best epoch" if ranking.score == "best" else "the last epoch"
+    return f"{study.name}: {study.data_name}, seed {study.seed}; measured after {when}"
+
+
+def of_ranking(ranking: Ranking, top: int | None = None) -> ExportTable:
+    """Return a ranking to be exported: a row a trial, best first."""
+    whole = ranking
+    if top is not None:
+        ranking = replace(ranking, trials=best_of(ranking, top))
+    cells, columns = exact_cells(COLUMNS, ranking.trials, ranking)
+    return ExportTable(
+        name="ranking",
+        rows="trials",
+        cells=cells,
+        columns=columns,
+        usual=usual_columns(COLUMNS, ranking.trials, ranking.searched),
+        legend=partial(legend, whole),
+        epoch="best" if ranking.score == "best" else "last",
+    )
+
+
+def best_of(ranking: Ranking, n: int) -> tuple[Any, ...]:
+    """Return the best complete trials of a ranking, in order."""
+    return tuple(trial for trial in ranking.trials if trial.rank is not None)[:n]

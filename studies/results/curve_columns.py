@@ -1,0 +1,204 @@
+"""Columns of curves: a row an epoch of each training run."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.studies.results.column import Column, Face, Kind, finite, of_one_kind, searched
+from coarsefine.studies.results.ranking import Ranking
+
+
+class CurveOf(NamedTuple):
+    """Whose curve it is: what is the same for all of its epochs."""
+
+    study: str
+    stage: str
+    trial: int
+    params: Mapping[str, Any]
+    replicate: int
+
+
+_TITLE: Final = Face(absent="it is said once, above the table")
+_TIME: Final = Face(absent="the ranking has the time of the whole training")
+_RUNNING: Final = Face(absent="it is measured only where a recipe asks for it")
+_BATCHES: Final = "mean over the epoch's batches, each before its update; empty without `--running`"
+
+_RUN: Final[tuple[tuple[str, Kind, str, Face], ...]] = (
+    ("study", "text", "the study's name", _TITLE),
+    ("stage", "text", "the stage, as in `coarse`", Face()),
+    ("trial", "whole", "Optuna's number of the trial in its stage, from 0", Face()),
+    ("params", "value", "what was searched", Face()),
+    ("replicate", "whole", "of the trial, from 0", Face()),
+)
+
+EPOCHS: Final[tuple[Column, ...]] = (
+    *(
+        Column(
+            name=name,
+            kind=kind,
+            meaning=meaning,
+            of_table=True,
+            terminal=_TITLE,
+            report=_TITLE,
+            paper=paper,
+        )
+        for name, kind, meaning, paper in _RUN
+    ),
+    Column(
+        name="epoch",
+        kind="whole",
+        meaning="epochs trained; 0 is before the first update",
+        unit="epochs",
+        terminal=Face(place=1),
+        report=Face(place=1),
+    ),
+    Column(
+        name="updates",
+        kind="count",
+        meaning="updates made so far",
+        unit="updates",
+        value=attrgetter("step"),
+        terminal=Face(place=2, spare=2),
+        report=Face(place=2),
+    ),
+    Column(
+        name="epoch_eta",
+        kind="value",
+        meaning="η of the epoch's last update; at epoch 0, of the first",
+        value=attrgetter("eta"),
+        heading="η",
+        terminal=Face(place=3),
+        report=Face(place=3),
+    ),
+    Column(
+        name="train_loss",
+        kind="loss",
+        meaning="on training samples after the epoch, without the penalty",
+        heading="training\nloss",
+        terminal=Face(place=4),
+        report=Face(place=4),
+    ),
+    Column(
+        name="train_cost",
+        kind="loss",
+        meaning="on training samples after the epoch, with the penalty λ Σ W²",
+        heading="training\ncost",
+        terminal=Face(place=5, spare=3),
+        report=Face(place=5),
+    ),
+    Column(
+        name="train_accuracy",
+        kind="percent",
+        meaning="on training samples after the epoch, re-evaluated",
+        terminal=Face("training\naccuracy\n%", place=8, spare=1),
+        report=Face("training", place=8),
+        paper=Face("training accuracy (%)"),
+    ),
+    Column(
+        name="validation_loss",
+        kind="loss",
+        meaning="on the validation samples after the epoch, without the penalty",
+        heading="validation\nloss",
+        terminal=Face(place=6),
+        report=Face(place=6),
+    ),
+    Column(
+        name="validation_cost",
+        kind="loss",
+        meaning="on the validation samples after the epoch, with the penalty λ Σ W²",
+        heading="validation\ncost",
+        terminal=Face(place=7, spare=4),
+        report=Face(absent="its penalty is the one of the training cost"),
+    ),
+    Column(
+        name="validation_accuracy",
+        kind="percent",
+        meaning="on the validation samples after the epoch, re-evaluated",
+        terminal=Face("validation\naccuracy\n%", place=9),
+        report=Face("validation", place=9),
+        paper=Face("validation accuracy (%)"),
+    ),
+    Column(
+        name="running_loss",
+        kind="loss",
+        meaning=_BATCHES,
+        terminal=_RUNNING,
+        report=_RUNNING,
+    ),
+    Column(
+        name="running_accuracy",
+        kind="percent",
+        meaning=_BATCHES,
+        terminal=_RUNNING,
+        report=_RUNNING,
+        paper=Face("running accuracy (%)"),
+    ),
+    Column(
+        name="seconds",
+        kind="real",
+        unit="s",
+        meaning="training the epoch: the run's share of its cohort's",
+        terminal=_TIME,
+        report=_TIME,
+        paper=Face("training (s)", absent=_TIME.absent),
+    ),
+    Column(
+        name="evaluation_seconds",
+        kind="real",
+        unit="s",
+        meaning="measuring after the epoch",
+        terminal=_TIME,
+        report=_TIME,
+        paper=Face("measuring (s)", absent=_TIME.absent),
+    ),
+)
+
+
+def curve_cells(
+    database: Database, ranking: Ranking
+) -> tuple[dict[str, list[Any]], dict[str, Column]]:
+    """Return the curves of a ranking's trials by column, and what the columns are.
+
+    A value an epoch, in order of trial, replicate and epoch.
+    """
+    curves = defaultdict(list)
+    for row in repository.epoch_rows(database, study=ranking.study):
+        curves[row.run_id].append(row)
+    # Without a single epoch there are columns, too.
+    names = ranking.searched
+    cells: dict[str, list[Any]] = {name: [] for name in _names(names)}
+    for run_id, of in _runs(database, ranking):
+        curve = curves[run_id]
+        for column in EPOCHS:
+            if column.name == "params":
+                for name in names:
+                    cells[name] += [finite(of.params.get(name))] * len(curve)
+            else:
+                cells[column.name] += column.values(curve, of)
+    known = {column.name: column for column in EPOCHS}
+    for name in names:
+        cells[name] = of_one_kind(cells[name])
+        known[name] = searched(name, cells[name])
+    return cells, known
+
+
+def _names(searched: Sequence[str]) -> list[str]:
+    named = [searched if each.name == "params" else (each.name,) for each in EPOCHS]
+    return [name for names in named for name in names]
+
+
+def _runs(database: Database, ranking: Ranking) -> list[tuple[int, CurveOf]]:
+    """Return the training runs of a ranking's trials, by their keys in the database."""
+    places = {trial.uuid: trial for trial in ranking.trials}
+    rows = repository.trial_rows(database, ranking.study)
+    trials = {row.id: places[row.uuid] for row in rows if row.uuid in places}
+    found = []
+    for run in repository.run_rows(database, ranking.study):
+        trial = trials.get(run.trial_id)
+        if trial is not None:
+            of = CurveOf(ranking.study.name, trial.stage, trial.trial, trial.params, run.replicate)
+            found.append((run.id, of))
+    return found

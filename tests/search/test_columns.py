@@ -1,0 +1,238 @@
+"""Columns of tables: each is shown wherever tables are, or says why not."""
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.font_manager import findfont, get_font
+from rich.console import Console
+
+from coarsefine.search.formats.exports import FORMATS
+from coarsefine.search.formats.latex import escaped as tex
+from coarsefine.search.formats.markdown import escaped as md
+from coarsefine.search.formats.words import clean
+from coarsefine.search.tables.column import text_columns
+from coarsefine.search.tables.comparison import comparison_table
+from coarsefine.search.tables.ranking import of_ranking, ranking_table
+from coarsefine.search.tables.table import Selection
+from coarsefine.studies.reports.tables import columns_and_rows
+from coarsefine.studies.results.columns import COLUMNS
+from coarsefine.studies.results.comparison import Compared
+from coarsefine.studies.results.curve_columns import EPOCHS
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.tested import FINAL_TEST
+from coarsefine.studies.states import STATES
+
+TRIAL = RankedTrial(
+    *("coarse", 0, "complete", {"lambda": 0.5}, 2, 0.9, 0.25, 0.95, 1.5, 0.89, "u", True, 1),
+    *(0.01, (0.8, 1.0), 0.02, 0.0, 0.03, True),
+)
+WAITING = RankedTrial("fine", 0, "planned", {"lambda": 0.25})
+NAMED = [column for column in COLUMNS if column.name != "params"]
+
+
+def ranking_of(*trials, name="digits/lambda", data="digits"):
+    recipe = {"training": {"score": "final"}}
+    study = SimpleNamespace(
+        name=name, data_name=data, seed=0, recipe=recipe, search="lambda", data={"n_validation": 9}
+    )
+    return Ranking(study, (), trials)
+
+
+FULL = ranking_of(TRIAL, WAITING)
+
+
+def test_names_are_given_once():
+    for columns in (COLUMNS, EPOCHS, FINAL_TEST):
+        names = [column.name for column in columns]
+        assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("column", NAMED, ids=lambda column: column.name)
+def test_each_column_is_everywhere_or_says_why_not(column, request):
+    """Of a ranking with all that a ranking may have, read back from where people find it."""
+    table = of_ranking(FULL)
+    reported, _ = columns_and_rows(COLUMNS, FULL.trials, FULL)
+    for name, headings in (
+        ("terminal", [each.heading for each in text_columns(COLUMNS, FULL.trials, FULL)]),
+        ("report", [each.heading for each in reported]),
+        ("paper", list(table.rounded()[0])),
+    ):
+        heading = column.face(name).heading.format(epoch="last")
+        # Both ends of an interval have its heading, and one column.
+        shown = [c for c in COLUMNS if c.face(name).heading.format(epoch="last") == heading]
+        assert headings.count(heading) == sum(not c.face(name).absent for c in shown), name
+        assert headings.count(heading) == 1 or column.face(name).absent
+
+    (row, _) = FULL.to_json()["trials"]
+    assert (column.name in row) is not bool(column.not_in_json)
+    (exported, _) = csv.DictReader(io.StringIO(FORMATS["csv"](table).decode()))
+    (object_, _) = json.loads(FORMATS["json"](table))
+    page = (request.config.rootpath / "docs" / "tables.md").read_text("utf-8")
+    ours = page[page.index("## The ranking") : page.index("## Curves")]
+    for names in (exported, object_, re.findall(r"^\| `(\w+)` \|", ours, re.MULTILINE)):
+        assert (column.name in names) is not bool(column.not_in_tables)
+
+
+@pytest.mark.parametrize("column", [*NAMED, *EPOCHS, *FINAL_TEST], ids=lambda column: column.name)
+def test_what_is_not_shown_somewhere_has_a_reason_in_words(column):
+    reasons = [column.face(name).absent for name in ("terminal", "report", "paper")]
+
+    for reason in filter(None, (*reasons, column.not_in_json, column.not_in_tables)):
+        assert len(reason.split()) >= 3, reason
+    assert len(column.meaning.split()) >= 2
+
+
+def test_a_full_ranking_holds_something_in_each_column():
+    """Or else the tests above would see columns that are left out for being empty."""
+    for column in NAMED:
+        content, _ = column.values(FULL.trials, FULL)
+        assert content not in {None, ""} if not isinstance(content, list) else content, column.name
+
+
+def test_tables_of_grids_show_what_the_score_is_worth():
+    rows = [Compared(trial, *[None] * 8) for trial in FULL.trials]
+    console = Console(width=300, file=io.StringIO())
+
+    headings = [str(column.header) for column in comparison_table(console, FULL, rows).columns]
+
+    evidence = [column.face("terminal").heading for column in COLUMNS if column.evidence]
+    assert len(evidence) >= 4
+    assert set(evidence) <= set(headings)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_state_has_one_name_everywhere(state):
+    ranking = ranking_of(TRIAL._replace(state=state, rank=None))
+    console = Console(width=300, file=io.StringIO())
+    console.print(ranking_table(console, ranking))
+
+    assert [trial["state"] for trial in ranking.to_json()["trials"]] == [state]
+    for kind in ("csv", "json", "md", "tex", "html"):
+        table = Selection(columns="state,rank").of(of_ranking(ranking))
+        assert state in FORMATS[kind](table).decode(), kind
+    assert (state in console.file.getvalue()) is (state != "complete")
+    reported, rows = columns_and_rows(COLUMNS, ranking.trials, ranking)
+    headings = [column.heading for column in reported]
+    assert [row[headings.index("state")] for row in rows if "state" in headings] == (
+        [] if state == "complete" else [state]
+    )
+
+
+HOSTILE = st.text(
+    st.sampled_from([*r"\`*_{}[]()<>#|~$&!+-=.%^'" + '"', "a", " ", "\n", "\u202e", "\x1b", "λ"]),
+    min_size=1,
+    max_size=9,
+)
+
+
+@given(HOSTILE, HOSTILE)
+def test_exports_escape_what_reports_escape(stage, value):
+    table = of_ranking(ranking_of(TRIAL._replace(stage=stage, params={"variant": value})))
+    text, source, page = (FORMATS[kind](table).decode() for kind in ("md", "tex", "html"))
+
+    *_, row = [line for line in text.splitlines() if line.startswith("| ")]
+    for words in (stage, value):
+        # Behind a letter, for no line begins in a cell.
+        assert md(f"x{words}").removeprefix("x").strip() in row
+        assert tex(words) in source
+    for file in (text, source, page):
+        assert not set(file) & set("\u202e\x1b")
+    assert parsed(page) == [" ".join(clean(words).split()) for words in (stage, value)]
+
+
+def parsed(page):
+    """Return the stage and the value that a browser shows, its blanks put together."""
+    found = []
+
+    class Cells(HTMLParser):
+        def handle_starttag(self, tag, attributes):
+            assert tag in {"meta", "table", "thead", "tbody", "tr", "th", "td", "p"}
+            if tag in {"th", "td"}:
+                found.append("")
+
+        def handle_data(self, data):
+            if found:
+                found[-1] += data
+
+    Cells().feed(page.split("<p>")[0])
+    cells = [" ".join(cell.split()) for cell in found]
+    return cells[len(cells) // 2 :][1:3]
+
+
+def test_no_name_is_an_element_or_a_link_in_markdown():
+    table = of_ranking(ranking_of(TRIAL._replace(stage=r"\<img src=x> [a](b) `c` \| d")))
+
+    text = FORMATS["md"](table).decode()
+
+    assert r"\\\<img src=x\> \[a\](b) \`c\` \\\| d" in text
+
+
+def test_latex_sets_options_as_they_are_written():
+    table = of_ranking(ranking_of(TRIAL._replace(stage="--replicates")))
+
+    assert r"-{}-{}replicates" in FORMATS["tex"](table).decode()
+
+
+# Points of a line and a column of LaTeX's article with letters of 10 points.
+LINE, COLUMN = 345, 550
+SIZES = {"": 1.0, r"\small": 0.925, r"\footnotesize": 0.85, r"\scriptsize": 0.797}
+
+
+GREEK = str.maketrans("ληεμ–", "mmmmm")  # rather too wide
+
+
+def points(text):
+    """Return how wide LaTeX's own letters set a text at 10 points."""
+    font = get_font(findfont("cmr10"))
+    font.set_size(10, 72)
+    return sum(font.load_char(ord(c)).linearHoriAdvance / 65536 for c in text.translate(GREEK))
+
+
+@pytest.mark.parametrize("n_seeds", [1, 2])
+@pytest.mark.parametrize("n_searched", [1, 3, 6])
+def test_a_table_for_latex_fits_a_page(n_seeds, n_searched):
+    names = ["lambda", "eta", "momentum", "label_smoothing", "eta_min", "eta_max"][:n_searched]
+    params = {name: 0.01234 + i for i, name in enumerate(names)}
+    trial = TRIAL._replace(params=params, replicates=n_seeds)
+    table = of_ranking(ranking_of(trial, WAITING._replace(params=params)))
+    cells, _ = table.rounded()
+
+    source = FORMATS["tex"](table).decode()
+
+    command, beside = "", 6.0
+    if r"\begingroup" in source:
+        command, beside = re.search(
+            r"\\begingroup(\\\w+)\\setlength{\\tabcolsep}{([\d.]+)pt}", source
+        ).groups()
+    head = re.search(r"\\toprule\n(.*) \\\\\n\\midrule", source)[1].split(" & ")
+    left_out = re.findall(r"^% left out.*: (.*)$", source, re.MULTILINE)
+    names = [name for name in cells if name not in "; ".join(left_out).split("; ")]
+    assert len(head) == len(names)
+    width = 0.0
+    for name, heading in zip(names, head, strict=True):
+        box = re.search(r"parbox\[b\]{(\d+)pt}", heading)
+        widest = float(box[1]) if box else SIZES[command] * points(name)
+        if box:
+            assert max(map(points, name.split())) * SIZES[command] <= widest
+        width += max(widest, *(SIZES[command] * points(cell) for cell in cells[name]))
+        width += 2 * float(beside)
+    assert width <= (COLUMN if r"\rotatebox" in source else LINE)
+    assert n_searched > 3 or r"\rotatebox" not in source
+
+
+def test_columns_that_are_named_are_all_there_however_wide():
+    table = Selection(columns=",".join(of_ranking(FULL).cells)).of(of_ranking(FULL))
+
+    source = FORMATS["tex"](table).decode()
+
+    assert "left out" not in source
+    assert r"\rotatebox{90}" in source
+    assert r"needs \usepackage{graphicx}, too" in source.splitlines()[0]
+    assert source.count(" & ") == 3 * (len(table.rounded()[0]) - 1)
