@@ -12,7 +12,13 @@ from coarsefine.models.arrays import Array
 
 
 class Activation(Protocol):
-    """A function applied to every element of a layer."""
+    """A function applied to every element of a layer.
+
+    Attributes:
+        kink_at: The activation at which its derivative jumps; ``None`` where it is smooth.
+    """
+
+    kink_at: float | None
 
     def forward(self, z: Array) -> None:
         """Turn pre-activations ``z`` of any shape into activations, in place."""
@@ -23,6 +29,8 @@ class Activation(Protocol):
 
 class ReLU:
     """``max(0, z)``; its derivative at 0 is taken as 0."""
+
+    kink_at: float | None = 0.0
 
     def forward(self, z: Array) -> None:
         """Turn ``z`` into ``max(0, z)``."""
@@ -37,6 +45,8 @@ class ReLU:
 
 class Sigmoid:
     """``1 / (1 + exp(-z))``."""
+
+    kink_at: float | None = None
 
     def forward(self, z: Array) -> None:
         """Turn ``z`` into its logistic function."""
@@ -55,6 +65,8 @@ class Sigmoid:
 class Tanh:
     """``tanh(z)``."""
 
+    kink_at: float | None = None
+
     def forward(self, z: Array) -> None:
         """Turn ``z`` into ``tanh(z)``."""
         np.tanh(z, out=z)
@@ -67,6 +79,7 @@ class Tanh:
 class ImprovedSigmoid:
     """``1.7159 tanh(2 z / 3)``, LeCun et al., Efficient BackProp (1998), section 4.4."""
 
+    kink_at: float | None = None
     amplitude = 1.7159
     slope = 2 / 3
 

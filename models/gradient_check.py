@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from coarsefine.models.activations import ACTIVATIONS
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.losses import LOSSES
 from coarsefine.models.network import Network, Parameters, initial_parameters, weight_gradient
@@ -162,6 +163,7 @@ def _check(
 
 def _active(network: Network) -> Iterator[npt.NDArray[np.bool_]]:
     """Yield which units of each hidden layer are active, where the activation has a kink."""
-    if network.spec.activation == "relu":
+    kink_at = ACTIVATIONS[network.spec.activation].kink_at
+    if kink_at is not None:
         for layer in network.layers[:-1]:
-            yield layer > 0
+            yield layer > kink_at

@@ -1,6 +1,7 @@
 """What a training run is made of, as plain values that check themselves."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -15,6 +16,11 @@ ScheduleName = Literal["constant", "step", "cyclical", "geometric"]
 StopRuleName = Literal["best", "window"]
 ScoreName = Literal["final", "best"]
 PrecisionName = Literal["float32", "float64"]
+SplitMethod = Literal["random", "ordered", "canonical"]
+NormalisationName = Literal["none", "scale", "centre", "standardise", "standardise-all"]
+CategoricalName = Literal["one-hot"]
+MissingName = Literal["median", "indicator", "drop"]
+DecimalName = Literal[".", ","]
 
 ACTIVATIONS: tuple[str, ...] = get_args(ActivationName)
 INITIALISATIONS: tuple[str, ...] = get_args(InitialisationName)
@@ -25,6 +31,40 @@ LOSSES: tuple[str, ...] = get_args(LossName)
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
 STOP_RULES: tuple[str, ...] = get_args(StopRuleName)
+PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
+SPLIT_METHODS: tuple[str, ...] = get_args(SplitMethod)
+NORMALISATIONS: tuple[str, ...] = get_args(NormalisationName)
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerFacts:
+    """What recipes and checks must know of an optimizer before it is loaded.
+
+    Attributes:
+        usual_eta: The learning rate where none is stated.
+        stable_factor: Given μ, its largest stable η on a quadratic as a multiple of that of plain
+            descent; ``None`` where it is no such multiple.
+        uses_momentum: Whether μ plays a part.
+    """
+
+    usual_eta: float
+    stable_factor: Callable[[float], float] | None = None
+    uses_momentum: bool = False
+
+
+OPTIMIZER_FACTS: dict[OptimizerName, OptimizerFacts] = {
+    "sgd": OptimizerFacts(0.1, lambda momentum: 1.0),
+    # η has to go down when momentum comes in (NTNU's lab: from 0.1 to 0.02). Polyak (1964).
+    "momentum": OptimizerFacts(0.02, lambda momentum: 1 + momentum, uses_momentum=True),
+    # The root of its recurrence at -1.
+    "nesterov": OptimizerFacts(
+        0.02, lambda momentum: (1 + momentum) / (1 + 2 * momentum), uses_momentum=True
+    ),
+    "adam": OptimizerFacts(0.001),
+}
+MOMENTUM_OPTIMIZERS: tuple[str, ...] = tuple(
+    name for name, facts in OPTIMIZER_FACTS.items() if facts.uses_momentum
+)
 
 
 def named_bias(value: object) -> object:

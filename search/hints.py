@@ -8,6 +8,7 @@ from pathlib import Path
 from coarsefine.hints import SEARCH, SET, Hint, alternatives
 from coarsefine.hints import spelled as spelled_by
 from coarsefine.search.errors import program
+from coarsefine.studies.recipes.keys import KEYS
 
 # Commands that name their study by an option; others by their first argument.
 _BY_OPTION = {SEARCH, "submit"}
@@ -78,11 +79,7 @@ def flag_of(key: str) -> str:
     >>> flag_of("training.batch_size"), flag_of("data.name"), flag_of("final.epochs")
     ('--batch-size', '--data', '--final-epochs')
     """
-    section, _, name = key.rpartition(".")
-    if key == "data.name":
-        return "--data"
-    prefix = "final-" if section == "final" and name not in {"refit", "top"} else ""
-    return f"--{prefix}{name.replace('_', '-')}"
+    return KEYS[key].flag if key in KEYS else f"--{key.rpartition('.')[2].replace('_', '-')}"
 
 
 def without_password(storage: str) -> str:

@@ -8,27 +8,16 @@ from coarsefine.models.data.checksums import FileCheck, verify
 from coarsefine.models.data.download import DatasetStatus, get, status
 from coarsefine.models.data.prepared import PreparedData, TrainingData, prepare
 from coarsefine.models.data.progress import Progress
-from coarsefine.models.data.spec import (
-    NORMALISATIONS,
-    SPLIT_METHODS,
-    DataSpec,
-    NormalisationName,
-    SplitMethod,
-    SplitSpec,
-)
+from coarsefine.models.data.spec import DataSpec, SplitSpec
 
 __all__ = [
     "CATALOGUE",
-    "NORMALISATIONS",
-    "SPLIT_METHODS",
     "DataSpec",
     "DatasetInfo",
     "DatasetStatus",
     "FileCheck",
-    "NormalisationName",
     "PreparedData",
     "Progress",
-    "SplitMethod",
     "SplitSpec",
     "TrainingData",
     "get",

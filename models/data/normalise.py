@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from coarsefine.models.data.spec import NormalisationName
+from coarsefine.models.specs import NormalisationName
 
 Values = NDArray[np.float64]
 # Rows are gathered, computed and written in pieces of about so many bytes in float64.

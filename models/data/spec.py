@@ -1,21 +1,20 @@
 """Which data a training run sees: the data set, its split and its normalisation."""
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 from coarsefine.models.errors import DataError
-from coarsefine.models.specs import PrecisionName
-
-SplitMethod = Literal["random", "ordered", "canonical"]
-NormalisationName = Literal["none", "scale", "centre", "standardise", "standardise-all"]
-
-SPLIT_METHODS: tuple[str, ...] = get_args(SplitMethod)
-CategoricalName = Literal["one-hot"]
-MissingName = Literal["median", "indicator", "drop"]
-DecimalName = Literal[".", ","]
-
-NORMALISATIONS: tuple[str, ...] = get_args(NormalisationName)
-PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
+from coarsefine.models.specs import (
+    NORMALISATIONS,
+    PRECISIONS,
+    SPLIT_METHODS,
+    CategoricalName,
+    DecimalName,
+    MissingName,
+    NormalisationName,
+    PrecisionName,
+    SplitMethod,
+)
 
 
 @dataclass(frozen=True, slots=True)

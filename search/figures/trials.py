@@ -66,7 +66,8 @@ def scale_of(ranking: "Ranking", name: str) -> Scale:
     """Return the axis that suits what was tried of a numeric parameter."""
     from coarsefine.studies.spaces.dimensions import PARAMETERS
 
-    counts = name in PARAMETERS and PARAMETERS[name].kind in {"whole", "size"}
+    known = PARAMETERS.get(name)
+    counts = known is not None and known.numeric and not known.continuous
     return Scale.of(values_of(ranking, name), counts=counts)
 
 

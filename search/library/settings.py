@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict, TypeVar
 
 from coarsefine.studies.errors import did_you_mean
+from coarsefine.studies.recipes.keys import KEYS as RECIPE_KEYS
 
 Size = int | float
 
@@ -66,29 +67,10 @@ class Settings(TypedDict, total=False):
     params: Mapping[str, Any] | None
 
 
-_SECTIONS: Final = {
-    "data": (
-        *("label", "header", "decimal", "categorical", "missing"),
-        *("split", "train", "validation", "stratified", "normalisation"),
-    ),
-    "network": ("hidden", "activation", "initialisation", "sigma", "bias"),
-    "final": ("top", "refit"),
-}
-# What is not here is a key of the training section.
-_KEYS: Final = {
-    "data": "data.name",
-    "final_validation": "final.validation",
-    "final_epochs": "final.epochs",
-    "final_cycles": "final.cycles",
-    **{name: name for name in ("seed", "trainer", "params")},
-    **{name: f"{section}.{name}" for section, names in _SECTIONS.items() for name in names},
-}
-KEYS: Final[dict[str, str]] = {
-    name: _KEYS.get(name, f"training.{name.rstrip('_')}") for name in Settings.__annotations__
-}
-"""The recipe's key of each setting."""
-NAMES: Final = {key: name for name, key in KEYS.items()}
+NAMES: Final = {key.key: key.setting for key in RECIPE_KEYS.values()}
 """The setting of each of the recipe's keys."""
+KEYS: Final = {setting: key for key, setting in NAMES.items()}
+"""The recipe's key of each setting."""
 
 
 def flags(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,10 +97,8 @@ def _guess(name: str) -> str:
     """Return what was meant: a setting written otherwise, or what others call it."""
     from coarsefine.studies.recipes.messages import OTHER_WORDS
 
-    word = OTHER_WORDS.get(name)
-    if word is None or name == "dataset":
-        return did_you_mean("data" if word else name, KEYS)
-    return f"; did you mean {word if word in KEYS else f'{word}_'}?"
+    key = OTHER_WORDS.get(name)
+    return did_you_mean(name, KEYS) if key is None else f"; did you mean {key.setting}?"
 
 
 def settings(flags: Mapping[str, Any]) -> dict[str, Any]:

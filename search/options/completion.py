@@ -9,6 +9,9 @@ from typing import Final
 
 import typer
 
+from coarsefine.studies.recipes.keys import KEYS
+from coarsefine.studies.recipes.keys.kinds import Choice
+
 Completion = Callable[[typer.Context, str], list[tuple[str, str]]]
 # A word, and what it is.
 _Offer = tuple[str, str]
@@ -81,20 +84,10 @@ _OFFERS: Final[dict[str, Callable[[typer.Context], Iterable[_Offer]]]] = {
     "studies": _studies,
     "names": _studies_and_kinds,
     "lab": _labs,
+    **{key.setting: _these(*key.choices) for key in KEYS.values() if type(key.kind) is Choice},
     "data": _words("coarsefine.models.data.catalogue", "CATALOGUE"),
-    "split": _words("coarsefine.models.data.spec", "SPLIT_METHODS"),
-    "normalisation": _words("coarsefine.models.data.spec", "NORMALISATIONS"),
-    "precision": _words("coarsefine.models.data.spec", "PRECISIONS"),
-    "activation": _words("coarsefine.models.specs", "ACTIVATIONS"),
-    "initialisation": _words("coarsefine.models.specs", "INITIALISATIONS"),
-    "loss": _words("coarsefine.models.specs", "LOSSES"),
-    "optimizer": _words("coarsefine.models.specs", "OPTIMIZERS"),
-    "schedule": _words("coarsefine.models.specs", "SCHEDULES"),
-    "stop_rule": _words("coarsefine.models.specs", "STOP_RULES"),
-    "score": _these("final", "best"),
     "sampler": _words("coarsefine.studies.planning.stages", "SAMPLERS"),
     "prune": _words("coarsefine.studies.planning.pruning", "PRUNERS"),
-    "refit": _these("train+validation", "none"),
     "equal": _these("epochs", "updates"),
     "eta_range": _these("auto"),
     "format": _formats,

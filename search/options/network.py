@@ -1,61 +1,19 @@
 """The options that say which network."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
-from coarsefine.hints import option as hint
-from coarsefine.models.specs import ACTIVATIONS, INITIALISATIONS
 from coarsefine.search.errors import UsageError
-from coarsefine.search.options.declaring import NETWORK, number_option, one_of, option, text_option
+from coarsefine.search.options.declaring import NETWORK, option
+from coarsefine.search.options.keys import KeyOptions, with_keys
+from coarsefine.studies.recipes.keys import KEYS
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkOptions:
+@with_keys("network")
+class NetworkOptions(KeyOptions):
     """Which network."""
 
-    hidden: Annotated[
-        str | None,
-        text_option(
-            NETWORK,
-            "--hidden",
-            "WIDTHS",
-            "Units of each hidden layer, as in 50,50, or none (default: 50).",
-        ),
-    ] = None
-    activation: Annotated[
-        str | None,
-        text_option(
-            NETWORK,
-            "--activation",
-            "KIND",
-            f"{one_of(ACTIVATIONS)} (default: relu).",
-        ),
-    ] = None
-    initialisation: Annotated[
-        str | None,
-        text_option(
-            NETWORK,
-            "--initialisation",
-            "KIND",
-            f"First weights: {one_of(INITIALISATIONS)} (default: he).",
-        ),
-    ] = None
-    sigma: Annotated[
-        float | None,
-        number_option(
-            NETWORK,
-            "--sigma",
-            "Standard deviation of normal first weights (default: 0.01), or the largest of "
-            "uniform ones (default: 1), > 0.",
-        ),
-    ] = None
     bias: Annotated[
-        bool | None,
-        option(
-            NETWORK,
-            "--bias/--no-bias",
-            help="Whether all layers add a bias or none (default: all).",
-        ),
+        bool | None, option(NETWORK, "--bias/--no-bias", help=KEYS["network.bias"].help)
     ] = None
     bias_trick: Annotated[
         bool,
@@ -69,17 +27,8 @@ class NetworkOptions:
 
     def flags(self) -> dict[str, Any]:
         """Return what is stated of the recipe's network."""
-        from coarsefine.studies.recipes.layers import parse_hidden
-
         if self.bias_trick and self.bias is not None:
-            given = hint("network.bias", self.bias)
-            raise UsageError(
-                "biases are stated by one option, got ", hint("bias_trick"), " and ", given
-            )
-        return {
-            "network.hidden": None if self.hidden is None else parse_hidden(self.hidden),
-            "network.activation": self.activation,
-            "network.initialisation": self.initialisation,
-            "network.sigma": self.sigma,
-            "network.bias": "input" if self.bias_trick else self.bias,
-        }
+            given = "--bias" if self.bias else "--no-bias"
+            raise UsageError(f"biases are said by one option, got --bias-trick and {given}")
+        bias = "input" if self.bias_trick else self.bias
+        return KeyOptions.flags(self) | {"network.bias": bias}

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from coarsefine.search.options.data import DataOptions
-from coarsefine.search.options.declaring import RECIPE, option, whole_option
+from coarsefine.search.options.declaring import RECIPE, option
 from coarsefine.search.options.final import FinalOptions
+from coarsefine.search.options.keys import KeyOptions, key_option, with_keys
 from coarsefine.search.options.network import NetworkOptions
 from coarsefine.search.options.training import TrainingOptions
 
 
-@dataclass(frozen=True, slots=True)
-class RecipeFile:
+@with_keys("", before={"seed": "recipe"})
+class RecipeFile(KeyOptions):
     """A recipe file, and the seed."""
 
     recipe: Annotated[
@@ -25,14 +26,7 @@ class RecipeFile:
             "(default: none).",
         ),
     ] = None
-    seed: Annotated[
-        int | None,
-        whole_option(
-            RECIPE,
-            "--seed",
-            "Decides the split, the first weights and the order of batches, >= 0 (default: 0).",
-        ),
-    ] = None
+    seed: Annotated[int | None, key_option("seed")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +46,7 @@ class RecipeOptions:
 
     def flags(self) -> dict[str, Any]:
         """Return all that flags state, by the recipe's keys."""
-        sections = (self.data, self.network, self.training, self.final)
-        flags: dict[str, Any] = {"seed": self.file.seed}
-        for section in sections:
+        flags: dict[str, Any] = {}
+        for section in (self.file, self.data, self.network, self.training, self.final):
             flags |= section.flags()
         return {key: value for key, value in flags.items() if value is not None}

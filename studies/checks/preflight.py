@@ -15,7 +15,7 @@ from coarsefine.models.cohort import CohortPlan, initial_state
 from coarsefine.models.data import PreparedData
 from coarsefine.models.evaluation import Evaluator
 from coarsefine.models.least_squares import largest_eigenvalue, stable_learning_rate
-from coarsefine.models.specs import SPREAD_INITIALISATIONS, NetworkSpec
+from coarsefine.models.specs import OPTIMIZER_FACTS, SPREAD_INITIALISATIONS, NetworkSpec
 from coarsefine.studies.errors import RecipeError, StudyError
 from coarsefine.studies.planning.runs import base_updates, recipe_at
 from coarsefine.studies.recipes.cost import cost_line, strengths
@@ -227,19 +227,6 @@ def _half_cycles(
 # ------------------------------------------------------------------------------- the largest η
 
 
-def _stable_factor(optimizer: str, momentum: float) -> float | None:
-    """Return by how much an optimizer's largest stable η on a quadratic exceeds plain steps'.
-
-    Polyak (1964) for momentum; for Nesterov's, the root of its recurrence at -1. ``None`` where
-    it is not a multiple of theirs.
-    """
-    if optimizer == "momentum":
-        return 1 + momentum
-    if optimizer == "nesterov":
-        return (1 + momentum) / (1 + 2 * momentum)
-    return 1.0 if optimizer == "sgd" else None
-
-
 def _too_large_steps(
     variations: Sequence[_Variation], dimensions: Sequence[Dimension], data: PreparedData
 ) -> list[str]:
@@ -255,9 +242,10 @@ def _too_large_steps(
     for variation in variations:
         network, training = variation.recipe.network, variation.recipe.training
         linear = not network.hidden and training.loss == "squared-error"
-        factor = _stable_factor(training.optimizer, training.momentum or 0.0)
-        if not linear or factor is None:
+        stable_factor = OPTIMIZER_FACTS[training.optimizer].stable_factor
+        if not linear or stable_factor is None:
             continue
+        factor = stable_factor(training.momentum or 0.0)
         if eigenvalue is None:
             samples = data.open()
             with limited_blas(1):

@@ -523,7 +523,7 @@ def optuna_range(dimension: Dimension) -> Any:
 
     assert dimension.range is not None  # noqa: S101  # for those that have one
     low, high = dimension.range.low, dimension.range.high
-    if dimension.parameter.kind == "real":
+    if dimension.parameter.continuous:
         return Range(low, high, log=True)
     return Range(max(1, round(low)), max(1, round(high)), log=True)
 
@@ -569,7 +569,7 @@ def _fine_points(
         if all(same_value(point.get(name), value) for name, value in fixed.items())
     ]
     values = fine_grid(ranged.range, n, measured)
-    if ranged.parameter.kind != "real":
+    if not ranged.parameter.continuous:
         rounded = dict.fromkeys(ranged.rounded(value) for value in values)
         return [
             {**fixed, ranged.name: value}

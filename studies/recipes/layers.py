@@ -12,7 +12,6 @@ from typing import Any
 from coarsefine.db.open_files import is_open
 from coarsefine.models.data.catalogue import CATALOGUE
 from coarsefine.studies.errors import RecipeError
-from coarsefine.studies.recipes.messages import checked_size
 from coarsefine.studies.recipes.parts import CHOICES, PARTS, Stated, flat, nested, without_none
 from coarsefine.studies.recipes.recipe import Recipe, to_json, validated
 
@@ -120,35 +119,6 @@ def final_recipe(recipe: Recipe) -> Recipe:
     return with_overrides(recipe, length)
 
 
-def parse_hidden(text: str) -> tuple[int, ...]:
-    """Return the widths of ``50,50``; of ``none`` or nothing, no hidden layer.
-
-    Raises:
-        RecipeError: If they are no whole numbers.
-    """
-    if text.strip().lower() in {"", "none"}:
-        return ()
-    try:
-        return tuple(int(width) for width in text.split(","))
-    except ValueError:
-        rule = "--hidden must be whole numbers separated by commas, as in 50,50, or none"
-        raise RecipeError(f"{rule}; got {text!r}") from None
-
-
-def parse_size(text: str) -> int | float:
-    """Return ``5000`` as a number of samples and ``0.1`` as a fraction of them.
-
-    Raises:
-        RecipeError: If it is neither.
-    """
-    try:
-        return checked_size(float(text) if "." in text or "e" in text.lower() else int(text))
-    except ValueError:
-        raise RecipeError(
-            f"sizes are a number of samples >= 1 or a fraction between 0 and 1, got {text!r}"
-        ) from None
-
-
 def _read(path: Path) -> Stated:
     if path.is_dir():
         raise RecipeError(f"a recipe must be a TOML file, got the folder {path}")
@@ -200,7 +170,7 @@ def _merged_section(base: Stated, said: Stated, section: str) -> Stated:
     choices |= {choice: said[choice] for choice in choices if choice in said}
     for key, part in parts.items():
         inferable = key in said and part.choice not in said
-        if inferable and choices[part.choice] in part.inferred_from:
+        if inferable and choices[part.choice] in part.instead_of:
             choices[part.choice] = part.choices[0]
     kept = {
         key: value

@@ -1,8 +1,6 @@
 """What to say of a recipe that is none: one line, with the key and the reason."""
 
 import difflib
-import math
-import re
 from collections.abc import Callable, Collection
 from string import Formatter
 from typing import Any
@@ -11,6 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from coarsefine.hints import Message, Part, option
 from coarsefine.studies.errors import did_you_mean
+from coarsefine.studies.recipes.keys import KEYS
+from coarsefine.studies.recipes.keys.kinds import shown
 
 _BOUNDS = {
     "greater_than": (">", "gt"),
@@ -31,17 +31,7 @@ _KINDS = {
     "finite_number": "finite",
 }
 # What other programs and our own code call them.
-OTHER_WORDS = {
-    "l2_strength": "lambda",
-    "weight_decay": "lambda",
-    "learning_rate": "eta",
-    "lr": "eta",
-    "n_s": "ns",
-    "half_cycle": "ns",
-    "layers": "hidden",
-    "dataset": "name",
-    "init": "initialisation",
-}
+OTHER_WORDS = {word: key for key in KEYS.values() for word in key.other_names}
 
 
 class ContradictionError(ValueError):
@@ -68,67 +58,6 @@ class ContradictionError(ValueError):
 def literal(value: Any) -> str:
     """Return what a user wrote, to stand in a template as it is."""
     return str(value).replace("{", "{{").replace("}", "}}")
-
-
-def exact(value: Any) -> Any:
-    """Return NumPy's numbers and arrays as Python's own; anything else as it is."""
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, list | tuple):
-        return type(value)(exact(item) for item in value)
-    return value
-
-
-def whole(value: Any) -> Any:
-    """Return a whole number that is written as 1.0 as 1; anything else as it is."""
-    value = exact(value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def checked_size(value: Any) -> int | float:
-    """Return ``value`` if it is a count >= 1 or a fraction in (0, 1), as sizes of splits are."""
-    value = whole(value) if exact(value) != 1.0 else exact(value)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and (value >= 1 if isinstance(value, int) else 0 < value < 1):
-        return value  # type: ignore[no-any-return]  # isinstance above, kept in a variable
-    raise ValueError(
-        f"must be a number of samples >= 1 or a fraction between 0 and 1, got {shown(value)}"
-    )
-
-
-_TRAINER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-def checked_trainer(name: str) -> str:
-    """Return ``name`` if it names a function in a module, as trainers of the user's do."""
-    if not _TRAINER.fullmatch(name):
-        rule = "must be package.module:function, as in my_lab.net:train"
-        raise ValueError(f"{rule}, got {shown(name)}")
-    return name
-
-
-def checked_params(params: dict[str, Any]) -> dict[str, Any]:
-    """Return what a trainer is given if these are names with numbers, texts or lists of them."""
-    for name, value in params.items():
-        if not name.isidentifier():
-            raise ValueError(f"must have names as Python's, got {name!r}")
-        for one in value if isinstance(value, list | tuple) else [value]:
-            number = isinstance(one, int | float) and math.isfinite(one)
-            if not (number or isinstance(one, str)):
-                raise ValueError(f"must be numbers, texts or lists of them, got {name} = {one!r}")
-    return params
-
-
-def shown(value: Any) -> str:
-    """Return a value as it stands in a message: short, and as its author would write it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and math.isfinite(value):
-        return repr(value).removesuffix(".0")
-    if isinstance(value, list | tuple):
-        return ",".join(shown(item) for item in value) or "none"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def explained(error: ValidationError, model: type[BaseModel], flags: Collection[str]) -> Message:
@@ -177,7 +106,7 @@ def _meant_key(key: str, model: type[BaseModel]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {section}{dot}{close[0]}?"
-    name = OTHER_WORDS.get(name, name)
+    name = OTHER_WORDS[name].name if name in OTHER_WORDS else name
     elsewhere = [other for other in keys if other.rpartition(".")[2] == name]
     return f"; did you mean {elsewhere[0]}?" if elsewhere else ""
 

@@ -1,70 +1,28 @@
 """Which key of a recipe goes with which choice, and the defaults that follow from choices."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from coarsefine.models.data.spec import SPLIT_METHODS
-from coarsefine.models.specs import (
-    INITIALISATIONS,
-    OPTIMIZERS,
-    SCHEDULES,
-    SPREAD_INITIALISATIONS,
-)
-from coarsefine.studies.recipes.messages import ContradictionError, exact, literal
+from coarsefine.models.specs import OPTIMIZER_FACTS
+from coarsefine.studies.recipes.keys import KEYS, Needs
+from coarsefine.studies.recipes.keys.kinds import exact
+from coarsefine.studies.recipes.messages import ContradictionError, literal
 
 Stated = dict[str, Any]
 
 
-class Part(NamedTuple):
-    """A key that only plays a part with some choices of another key of its section.
+# The keys that play a part with some choices of another key alone, by section.
+PARTS: dict[str, dict[str, Needs]] = {"data": {}, "network": {}, "training": {}, "final": {}}
+for _key in KEYS.values():
+    if _key.needs is not None:
+        PARTS[_key.section][_key.name] = _key.needs
 
-    Attributes:
-        inferred_from: Choices that stating the key replaces with the first of ``choices``.
-    """
-
-    choice: str
-    choices: tuple[str, ...]
-    inferred_from: tuple[str, ...] = ()
-
-
-PARTS: dict[str, dict[str, Part]] = {
-    "data": {
-        "validation": Part("split", ("random", "ordered")),
-        "stratified": Part("split", ("random",)),
-    },
-    "network": {
-        "sigma": Part(
-            "initialisation", SPREAD_INITIALISATIONS, ("he", "xavier", "glorot-uniform", "zero")
-        )
-    },
-    "training": {
-        "momentum": Part("optimizer", ("momentum", "nesterov"), ("sgd",)),
-        "eta": Part("schedule", ("constant", "step"), ("cyclical", "geometric")),
-        "eta_min": Part("schedule", ("cyclical", "geometric"), ("constant", "step")),
-        "eta_max": Part("schedule", ("cyclical", "geometric"), ("constant", "step")),
-        "ns": Part("schedule", ("cyclical",), ("constant", "step", "geometric")),
-        "cycles": Part("schedule", ("cyclical",), ("constant", "step", "geometric")),
-        "step_factor": Part("schedule", ("step",), ("constant", "cyclical", "geometric")),
-        "step_every": Part("schedule", ("step",), ("constant", "cyclical", "geometric")),
-    },
-    "final": {
-        key: Part("refit", ("train+validation",)) for key in ("validation", "epochs", "cycles")
-    },
-}
-_EXISTING: dict[str, tuple[str, ...]] = {
-    "split": SPLIT_METHODS,
-    "initialisation": INITIALISATIONS,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "refit": ("train+validation", "none"),
-}
 CHOICES: Stated = {
-    "split": "random",
-    "initialisation": "he",
-    "optimizer": "sgd",
-    "schedule": "cyclical",
-    "refit": "train+validation",
+    needs.choice: KEYS[f"{section}.{needs.choice}"].default
+    for section, parts in PARTS.items()
+    for needs in parts.values()
 }
+"""What is chosen where nothing is stated."""
 
 
 def filled(stated: Any, section: str) -> Any:
@@ -75,7 +33,7 @@ def filled(stated: Any, section: str) -> Any:
     for key, part in PARTS[section].items():
         choice = given.get(part.choice, CHOICES[part.choice])
         # A choice that does not exist is an error of its own, and the one to show.
-        exists = choice in _EXISTING[part.choice]
+        exists = choice in KEYS[f"{section}.{part.choice}"].choices
         if key in given and exists and choice not in part.choices:
             raise ContradictionError(
                 "{} needs {} " + " or ".join(part.choices) + f", got {choice}",
@@ -104,9 +62,12 @@ def _defaults(given: Stated, section: str) -> Stated:
         return {"validation": 0.02} if given.get("refit") != "none" else {}
     optimizer = given.get("optimizer", CHOICES["optimizer"])
     schedule = given.get("schedule", CHOICES["schedule"])
-    # η has to go down when momentum comes in (NTNU's lab: from 0.1 to 0.02); 0.001 is Adam's own.
-    eta = {"momentum": 0.02, "nesterov": 0.02, "adam": 0.001}.get(str(optimizer), 0.1)
-    values = {"momentum": 0.9} if str(optimizer) in {"momentum", "nesterov"} else {}
+    facts = next(
+        (known for name, known in OPTIMIZER_FACTS.items() if name == optimizer),
+        OPTIMIZER_FACTS["sgd"],
+    )
+    eta = facts.usual_eta
+    values = {"momentum": 0.9} if facts.uses_momentum else {}
     values |= {"stop_rule": "best"} if "patience" in given else {}
     if schedule == "cyclical":
         length = {} if "epochs" in given else {"cycles": 2}

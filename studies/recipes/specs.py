@@ -2,9 +2,11 @@
 
 import hashlib
 import json
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any, TypeVar
 
+from coarsefine.hints import option
 from coarsefine.models.data.spec import DataSpec, SplitSpec
 from coarsefine.models.specs import (
     SPREAD_INITIALISATIONS,
@@ -13,34 +15,20 @@ from coarsefine.models.specs import (
     TrainingSpec,
 )
 from coarsefine.studies.errors import RecipeError
+from coarsefine.studies.recipes.keys import KEYS
+from coarsefine.studies.recipes.keys.key import ABSENT
 from coarsefine.studies.recipes.lengths import resolve
 from coarsefine.studies.recipes.recipe import Recipe
 
-# What users call a searched number, and what the trainer does.
-SEARCHABLE = {
-    "lambda": "l2_strength",
-    "eta": "learning_rate",
-    "eta_min": "eta_min",
-    "eta_max": "eta_max",
-    "momentum": "momentum",
-}
+# What users call numbers that trials of a cohort may differ in, and what the trainer calls them.
+SEARCHABLE = {key.name: key.field for key in KEYS.values() if key.per_trial}
 
 # Counts up when the same specs and data come to train differently, so that what an older
 # program trained is not taken for what this one would have.
 _TRAINER = 1
 
-_LATER: dict[str, Any] = {
-    "running": False,
-    "evaluations": 1,
-    "stop_rule": "best",
-    "diverged_at": None,
-}
-
-_OF_SCHEDULE = {
-    "constant": {"learning_rate"},
-    "step": {"learning_rate", "step_factor", "step_every"},
-    "cyclical": {"eta_min", "eta_max", "half_cycle"},
-    "geometric": {"eta_min", "eta_max", "half_cycle"},
+_UNNAMED = {
+    key.field or key.attribute: key.unnamed for key in KEYS.values() if key.unnamed is not ABSENT
 }
 
 
@@ -76,48 +64,35 @@ def to_specs(
     Raises:
         RecipeError: If a batch is larger than the training set.
     """
-    network, training, steps = recipe.network, recipe.training, resolve(recipe, n_train)
-    numbers: dict[str, Any] = {
-        "l2_strength": training.l2_strength,
-        "learning_rate": training.eta,
-        "eta_min": training.eta_min,
-        "eta_max": training.eta_max,
-        # η has risen when the training ends: what cycles would be has no part in it.
-        "half_cycle": max(1, steps.n_updates - 1)
-        if training.schedule == "geometric"
-        else steps.half_cycle,
-        "step_factor": training.step_factor,
-        "step_every": steps.step_every,
-        "momentum": training.momentum,
+    steps = resolve(recipe, n_train)
+    stated = {**dict(recipe.network), **dict(recipe.training)}
+    numbers = {
+        key.field: getattr(getattr(recipe, key.section), key.attribute)
+        for key in KEYS.values()
+        if key.field
     }
+    numbers["half_cycle"] = steps.half_cycle
+    numbers["step_every"] = steps.step_every
+    if recipe.training.schedule == "geometric":
+        # η has risen when the training ends: what cycles would be has no part in it.
+        numbers["half_cycle"] = max(1, steps.n_updates - 1)
     return (
-        NetworkSpec(
-            n_features=n_features,
-            hidden=network.hidden,
-            n_classes=n_classes,
-            activation=network.activation,
-            initialisation=network.initialisation,
-            loss=training.loss,
-            bias=network.bias,
-            **({} if network.sigma is None else {"sigma": network.sigma}),
+        _made(NetworkSpec, {**stated, "n_features": n_features, "n_classes": n_classes}),
+        _made(
+            TrainingSpec,
+            {**stated, "n_updates": steps.n_updates, "batch_size": steps.batch_size},
         ),
-        TrainingSpec(
-            batch_size=steps.batch_size,
-            n_updates=steps.n_updates,
-            optimizer=training.optimizer,
-            schedule=training.schedule,
-            shuffle=training.shuffle,
-            drop_last=training.drop_last,
-            evaluations=training.evaluations,
-            patience=training.patience,
-            stop_rule=training.stop_rule or "best",
-            diverged_at=training.diverged_at,
-            score=training.score,
-            running=training.running,
-            precision=training.precision,
-        ),
-        Hyperparameters(**{name: value for name, value in numbers.items() if value is not None}),
+        _made(Hyperparameters, numbers),
     )
+
+
+Spec = TypeVar("Spec", NetworkSpec, TrainingSpec, Hyperparameters)
+
+
+def _made(spec: type[Spec], values: Mapping[str, Any]) -> Spec:
+    """Return a spec of the values that it has fields for; ``None`` leaves its default."""
+    names = {field.name for field in fields(spec)}
+    return spec(**{k: v for k, v in values.items() if k in names and v is not None})
 
 
 def searched_field(recipe: Recipe, parameter: str) -> str:
@@ -127,15 +102,15 @@ def searched_field(recipe: Recipe, parameter: str) -> str:
         RecipeError: If it plays no part in this recipe, so that all its values would train the
             same network.
     """
-    field = SEARCHABLE[parameter]
-    if field in _deciding(recipe.training.optimizer, recipe.training.schedule):
-        return field
-    if parameter == "momentum":
-        rule = f"--optimizer momentum or nesterov, got {recipe.training.optimizer}"
-    else:
-        fitting = [name for name, fields in _OF_SCHEDULE.items() if field in fields]
-        rule = f"--schedule {' or '.join(fitting)}, got {recipe.training.schedule}"
-    raise RecipeError(f"a search over {parameter} needs {rule}")
+    key = next(key for key in KEYS.values() if key.per_trial and key.name == parameter)
+    needs, chosen = key.needs, dict(recipe.training)
+    if needs is None or chosen[needs.choice] in needs.choices:
+        return key.field
+    raise RecipeError(
+        f"a search over {parameter} needs ",
+        option(f"{key.section}.{needs.choice}", needs.choices),
+        f", got {chosen[needs.choice]}",
+    )
 
 
 def recipe_key(
@@ -172,11 +147,12 @@ def recipe_key(
         del layers["sigma"]
     shared = asdict(training)
     # Choices that came later are named where they are made: runs of before keep their names.
-    for key, unless in _LATER.items():
-        if shared[key] == unless:
-            del shared[key]
-    deciding = _deciding(training.optimizer, training.schedule)
+    deciding = _deciding(layers | shared)
     numbers = {k: float(v) for k, v in asdict(hyperparameters).items() if k in deciding}
+    for values in (shared, numbers):
+        for name, unnamed in _UNNAMED.items():
+            if name in values and values[name] == unnamed:
+                del values[name]
     text = json.dumps(
         {
             "trainer": _TRAINER,
@@ -194,6 +170,11 @@ def recipe_key(
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _deciding(optimizer: str, schedule: str) -> set[str]:
-    momentum = {"momentum"} if optimizer in {"momentum", "nesterov"} else set()
-    return {"l2_strength"} | _OF_SCHEDULE[schedule] | momentum
+def _deciding(chosen: Mapping[str, Any]) -> set[str]:
+    """Return the hyperparameters that play a part with what is chosen in network and training."""
+    deciding = {
+        key.field
+        for key in KEYS.values()
+        if key.field and (key.needs is None or chosen[key.needs.choice] in key.needs.choices)
+    }
+    return deciding | {"half_cycle"} if chosen["schedule"] == "geometric" else deciding

@@ -4,33 +4,20 @@ A parameter is such a key; a dimension is a parameter with the range or the valu
 tries. Named variants are a parameter, too: each stands for several keys at once.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from coarsefine.studies.errors import SpaceError, did_you_mean
+from coarsefine.studies.recipes.keys import KEYS, kinds
+from coarsefine.studies.recipes.keys.kinds import Choice, Kind, Real
 from coarsefine.studies.spaces.ranges import LogRange, is_same
 
-Value = float | int | str | bool | tuple[int, ...]
-Kind = Literal["real", "whole", "size", "widths", "choice", "variant"]
+Value = kinds.Value
 
 VARIANT = "variant"
-# What the names of parameters begin with that only a trainer of the user's knows.
+# What the names of parameters begin with that only a custom trainer knows.
 OWN = "params."
-# On a log scale 0 lies infinitely far away, but no penalty and no momentum are worth trying.
-_ZERO_ALLOWED = {"lambda", "momentum"}
-_SYMBOLS = {
-    "lambda": "λ",
-    "eta": "η",
-    "eta_min": "η min",
-    "eta_max": "η max",
-    "momentum": "μ",
-    "sigma": "σ",
-    "ns": "n_s",
-    "train": "training samples",
-    "validation": "validation samples",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +27,32 @@ class Parameter:
     Attributes:
         name: What it is called in trials and tables: the key without its section.
         key: The recipe's key, as in ``training.lambda``; ``variant`` for named variants.
-        kind: What its values are. Sizes are counts or fractions, widths those of hidden layers.
+        kind: What its values are.
+        symbol: Its letter, or its name in words.
     """
 
     name: str
     key: str
     kind: Kind
-
-    @property
-    def symbol(self) -> str:
-        """Return its letter, or its name in words."""
-        return _SYMBOLS.get(self.name, self.name.removeprefix(OWN).replace("_", " "))
+    symbol: str
 
     @property
     def numeric(self) -> bool:
         """Return whether its values have an order."""
-        return self.kind in {"real", "whole", "size"}
+        return self.kind.numeric
+
+    @property
+    def continuous(self) -> bool:
+        """Return whether any number of a range is a value."""
+        return self.kind.continuous
 
     @property
     def zero_allowed(self) -> bool:
         """Return whether 0 is one of its values."""
-        return self.name in _ZERO_ALLOWED or self.name.startswith(OWN)
+        return self.kind.zero_allowed
 
     def parse(self, text: str) -> Value:
-        """Return the value that is written on a command line.
+        """Return the value that stands in a list of values to try.
 
         Raises:
             SpaceError: If it is none.
@@ -71,22 +60,7 @@ class Parameter:
         >>> parameter("hidden").parse("59-59"), parameter("batch_size").parse("100")
         ((59, 59), 100)
         """
-        text = text.strip()
-        try:
-            if self.kind == "real":
-                return self.checked(float(text))
-            if self.kind == "whole":
-                return self.checked(int(text))
-            if self.kind == "size":
-                return self.checked(float(text) if "." in text or "e" in text else int(text))
-            if self.kind == "widths":
-                none = text.lower() in {"", "none"}
-                return () if none else tuple(int(width) for width in text.split("-"))
-        except ValueError as error:
-            if isinstance(error, SpaceError):
-                raise
-            raise SpaceError(f"{self._rule()}, got {text!r}") from None
-        return {"true": True, "false": False}.get(text.lower(), text)
+        return self.kind.parse(text.strip(), self.name)
 
     def checked(self, value: Any) -> Value:
         """Return a value as trials have it.
@@ -94,85 +68,23 @@ class Parameter:
         Raises:
             SpaceError: If it cannot be one; what else the recipe asks of it is for the recipe.
         """
-        if isinstance(value, list):
-            value = tuple(value)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if self.numeric and not number:
-            raise SpaceError(f"{self._rule()}, got {value!r}")
-        if self.kind == "real":
-            value = float(value) + 0.0  # no -0.0
-            least = value >= 0 if self.zero_allowed else value > 0
-            if not (math.isfinite(value) and least):
-                raise SpaceError(f"{self._rule()}, got {value:g}")
-        if self.kind == "size" and not (value >= 1 if isinstance(value, int) else 0 < value < 1):
-            raise SpaceError(f"{self._rule()}, got {value!r}")
-        if self.kind == "whole":
-            if value != int(value) or value < 1:
-                raise SpaceError(f"{self._rule()}, got {value!r}")
-            value = int(value)
-        if self.kind == "widths" and isinstance(value, int):
-            value = (value,)
-        return value  # type: ignore[no-any-return]  # checked above, or by the recipe
-
-    def _rule(self) -> str:
-        zero = ">= 0" if self.zero_allowed else "> 0"
-        rules = {
-            "real": f"values of {self.name} must be finite and {zero}",
-            "whole": f"values of {self.name} must be whole numbers >= 1",
-            "size": f"values of {self.name} must be counts >= 1 or fractions between 0 and 1",
-            "widths": "hidden layers must be widths joined by -, as in 64 or 59-59, or none",
-        }
-        return rules.get(self.kind, f"values of {self.name} must be choices")
+        return self.kind.checked(value, self.name)
 
 
-# By section, so that no start of the program has to make the recipe's models. A data set is
-# another study, and its column of labels comes with it.
-_KEYS: Final[dict[str, dict[str, Kind]]] = {
-    "training": {
-        "lambda": "real",
-        "eta": "real",
-        "eta_min": "real",
-        "eta_max": "real",
-        "momentum": "real",
-        "step_factor": "real",
-        "step_every": "whole",
-        "ns": "whole",
-        "batch_size": "whole",
-        "epochs": "whole",
-        "cycles": "whole",
-        "evaluations": "whole",
-        "patience": "whole",
-        "stop_rule": "choice",
-        "diverged_at": "real",
-        "loss": "choice",
-        "optimizer": "choice",
-        "schedule": "choice",
-        "shuffle": "choice",
-        "drop_last": "choice",
-        "score": "choice",
-        "running": "choice",
-        "precision": "choice",
-    },
-    "network": {
-        "hidden": "widths",
-        "activation": "choice",
-        "initialisation": "choice",
-        "sigma": "real",
-        "bias": "choice",
-    },
-    "data": {
-        "train": "size",
-        "validation": "size",
-        "split": "choice",
-        "stratified": "choice",
-        "normalisation": "choice",
-    },
-}
+def _searched(section: str) -> dict[str, Parameter]:
+    return {
+        key.name: Parameter(key.name, key.key, key.kind, key.symbol or key.name.replace("_", " "))
+        for key in KEYS.values()
+        if key.section == section and not key.not_searched
+    }
+
+
 PARAMETERS: Final[dict[str, Parameter]] = {
-    name: Parameter(name, f"{section}.{name}", kind)
-    for section, keys in _KEYS.items()
-    for name, kind in keys.items()
-} | {VARIANT: Parameter(VARIANT, VARIANT, "variant")}
+    **_searched("training"),
+    **_searched("network"),
+    **_searched("data"),
+    VARIANT: Parameter(VARIANT, VARIANT, Choice(), VARIANT),
+}
 
 
 def parameter(name: str) -> Parameter:
@@ -182,7 +94,7 @@ def parameter(name: str) -> Parameter:
         SpaceError: If there is none; guesses what was meant.
     """
     if name.startswith(OWN):
-        return Parameter(name, name, "real")
+        return Parameter(name, name, Real(least=0), name.removeprefix(OWN).replace("_", " "))
     plain = name.replace("-", "_")
     found = PARAMETERS.get(plain) or next((p for p in PARAMETERS.values() if p.key == plain), None)
     if found is None:
@@ -222,7 +134,7 @@ class Dimension:
 
     def rounded(self, value: float) -> Value:
         """Return a number of the range as the parameter has it."""
-        return value if self.parameter.kind == "real" else max(1, round(value))
+        return value if self.parameter.continuous else max(1, round(value))
 
     def grid(self, n: int) -> tuple[Value, ...]:
         """Return the values given, or ``n`` values evenly spread over the range, each once."""

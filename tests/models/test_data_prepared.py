@@ -17,8 +17,9 @@ from coarsefine.models.data import cache, prepared
 from coarsefine.models.data.normalise import fitted
 from coarsefine.models.data.prepared import PreparedData, TrainingData, prepare
 from coarsefine.models.data.sealed import open_test, prepare_final
-from coarsefine.models.data.spec import NORMALISATIONS, DataSpec, SplitSpec
+from coarsefine.models.data.spec import DataSpec, SplitSpec
 from coarsefine.models.errors import DataError
+from coarsefine.models.specs import NORMALISATIONS
 from tests.models.data_files import npz_arrays
 
 pytestmark = pytest.mark.usefixtures("private_cache")

@@ -11,8 +11,15 @@ import pytest
 from typer.main import get_command
 
 from coarsefine.models.data.catalogue import CATALOGUE
-from coarsefine.models.data.spec import NORMALISATIONS, SPLIT_METHODS
-from coarsefine.models.specs import ACTIVATIONS, INITIALISATIONS, LOSSES, OPTIMIZERS, SCHEDULES
+from coarsefine.models.specs import (
+    ACTIVATIONS,
+    INITIALISATIONS,
+    LOSSES,
+    NORMALISATIONS,
+    OPTIMIZERS,
+    SCHEDULES,
+    SPLIT_METHODS,
+)
 from coarsefine.search import cli
 from coarsefine.search.hints import flag_of
 from coarsefine.search.options import RecipeOptions

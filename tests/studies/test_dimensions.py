@@ -21,8 +21,10 @@ from coarsefine.studies.spaces.dimensions import (
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 
-# A data set is another study, its column of labels comes with it, and the seed is the study's.
-NOT_SEARCHED = {"data.name", "data.label"}
+# A data set is another study; how its file is read comes with it, and the seed is the study's.
+HOW_A_FILE_IS_READ = {"data.label", "data.header", "data.decimal"}
+WHAT_BECOMES_OF_ITS_COLUMNS = {"data.categorical", "data.missing"}
+NOT_SEARCHED = {"data.name"} | HOW_A_FILE_IS_READ | WHAT_BECOMES_OF_ITS_COLUMNS
 
 
 def recipe_keys():

@@ -1,0 +1,141 @@
+"""The keys of a recipe's data."""
+
+from typing import Annotated, Final
+
+from coarsefine.models.specs import (
+    CategoricalName,
+    DecimalName,
+    MissingName,
+    NormalisationName,
+    SplitMethod,
+)
+from coarsefine.studies.recipes.keys.key import Key, Needs
+from coarsefine.studies.recipes.keys.kinds import Choice, Size, Switch, Text
+
+_FILE: Final = "it says how a file is read, and another file is another study"
+_COLUMNS: Final = "other columns or samples are other data, and another study"
+
+
+class DataKeys:
+    """Which samples are trained on and validated with.
+
+    Attributes:
+        name: A data set's name or the path of a file.
+        train: Number or fraction of training samples; ``None`` takes all that are left.
+        validation: Number or fraction of validation samples; ``None`` where the split is canonical.
+        stratified: Keep each class's share; ``None`` where the split is not random.
+        label: The column of labels of a table.
+        header: Whether a table of text has a line of names; ``None`` is yes. These four keys and
+            ``label`` play a part with tables alone.
+        decimal: What stands before decimals; ``None`` is a point.
+        categorical: What becomes of columns of words; ``None`` refuses them.
+        missing: What becomes of missing values; ``None`` refuses them.
+    """
+
+    name: Annotated[
+        str,
+        Key(
+            kind=Text(min_length=1),
+            option="data",
+            metavar="NAME|FILE",
+            other_names=("dataset",),
+            not_searched="another data set is another study",
+            help="digits, mnist, fashion-mnist, cifar10, or an .npz, .csv or .parquet file "
+            "(default: digits).",
+        ),
+    ] = "digits"
+    split: Annotated[
+        SplitMethod,
+        Key(
+            kind=Choice(),
+            help="random, ordered, or canonical: the data set's own (default: random).",
+        ),
+    ] = "random"
+    train: Annotated[
+        int | float | None,
+        Key(
+            kind=Size(),
+            symbol="training samples",
+            help="Training samples: a number, or a fraction below 1 (default: all that are left).",
+        ),
+    ] = None
+    validation: Annotated[
+        int | float | None,
+        Key(
+            kind=Size(),
+            symbol="validation samples",
+            needs=Needs("split", ("random", "ordered")),
+            help="Validation samples: a number, or a fraction below 1 "
+            "(default: 0.1; digits and files 0.25).",
+        ),
+    ] = None
+    stratified: Annotated[
+        bool | None,
+        Key(
+            kind=Switch(),
+            needs=Needs("split", ("random",)),
+            help="Keep each class's share in both parts of a random split (default: stratified).",
+        ),
+    ] = None
+    normalisation: Annotated[
+        NormalisationName,
+        Key(
+            kind=Choice(),
+            help="none, scale, centre, standardise or standardise-all, by the training samples "
+            "(default: standardise).",
+        ),
+    ] = "standardise"
+    label: Annotated[
+        str | None,
+        Key(
+            kind=Text(),
+            metavar="COLUMN",
+            before="split",
+            not_searched=_FILE,
+            help="Column of labels in a table (default: label); without a header its number: 0 is "
+            "the first, -1 the last.",
+        ),
+    ] = None
+    header: Annotated[
+        bool | None,
+        Key(
+            kind=Switch(),
+            before="split",
+            stored_if_used=True,
+            not_searched=_FILE,
+            help="Whether the first line of a .csv file names its columns (default: header).",
+        ),
+    ] = None
+    decimal: Annotated[
+        DecimalName | None,
+        Key(
+            kind=Choice(),
+            metavar="SIGN",
+            before="split",
+            stored_if_used=True,
+            not_searched=_FILE,
+            help="Decimal sign of a .csv file: . or , (default: .).",
+        ),
+    ] = None
+    categorical: Annotated[
+        CategoricalName | None,
+        Key(
+            kind=Choice(),
+            before="split",
+            stored_if_used=True,
+            not_searched=_COLUMNS,
+            help="one-hot: turn columns of words into numbers, by the training samples "
+            "(default: refuse them).",
+        ),
+    ] = None
+    missing: Annotated[
+        MissingName | None,
+        Key(
+            kind=Choice(),
+            before="split",
+            stored_if_used=True,
+            not_searched=_COLUMNS,
+            help="median or indicator: fill missing values by the training samples; drop: leave "
+            "out samples that have some (default: refuse them).",
+        ),
+    ] = None

@@ -1,0 +1,234 @@
+"""The keys of a recipe's training."""
+
+from typing import Annotated, Final
+
+from coarsefine.hints import alternatives
+from coarsefine.models.specs import (
+    LOSSES,
+    MOMENTUM_OPTIMIZERS,
+    OPTIMIZER_FACTS,
+    OPTIMIZERS,
+    LossName,
+    OptimizerName,
+    PrecisionName,
+    ScheduleName,
+    ScoreName,
+    StopRuleName,
+)
+from coarsefine.studies.recipes.keys.key import Key, Needs
+from coarsefine.studies.recipes.keys.kinds import Choice, Real, Switch, Whole
+
+_LEVEL: Final = Needs("schedule", ("constant", "step"), instead_of=("cyclical", "geometric"))
+_RISE: Final = Needs("schedule", ("cyclical", "geometric"), instead_of=("constant", "step"))
+_CYCLE: Final = Needs("schedule", ("cyclical",), instead_of=("constant", "step", "geometric"))
+_STEP: Final = Needs("schedule", ("step",), instead_of=("constant", "cyclical", "geometric"))
+_USUAL_ETA: Final = f"{OPTIMIZER_FACTS['sgd'].usual_eta:g}; " + ", ".join(
+    f"{name} {facts.usual_eta:g}" for name, facts in OPTIMIZER_FACTS.items() if name != "sgd"
+)
+
+
+class TrainingKeys:
+    """How the network is trained, and for how long: either ``epochs`` or ``cycles``.
+
+    Attributes:
+        l2_strength: ``lambda``, unless the study searches it.
+        eta: Learning rate of the constant and step schedules.
+        ns: Half a cycle in updates; ``None`` is ``2 · ⌊N / batch_size⌋``, as in the KTH lab.
+        step_every: Epochs between two steps of the step schedule.
+        evaluations: Times an epoch that the validation split is measured for early stopping.
+        patience: Evaluations that early stopping waits; ``None`` never stops.
+        stop_rule: What it waits for; ``None`` where it never stops.
+        diverged_at: Times its first cost at which a trial counts as diverged; ``None`` where it has
+            to be infinite.
+        score: Whether a trial counts with its last epoch or its best.
+        running: Whether each batch is measured before its update, as Keras does.
+    """
+
+    loss: Annotated[
+        LossName,
+        Key(kind=Choice(), help=f"{alternatives(LOSSES, str)} (default: cross-entropy)."),
+    ] = "cross-entropy"
+    optimizer: Annotated[
+        OptimizerName, Key(kind=Choice(), help=f"{alternatives(OPTIMIZERS, str)} (default: sgd).")
+    ] = "sgd"
+    momentum: Annotated[
+        float | None,
+        Key(
+            kind=Real(least=0, below=1),
+            symbol="μ",
+            field="momentum",
+            per_trial=True,
+            needs=Needs("optimizer", MOMENTUM_OPTIMIZERS, instead_of=("sgd",)),
+            help="Share of the last step that is kept, in [0, 1) "
+            "(default: 0.9 where there is one).",
+        ),
+    ] = None
+    schedule: Annotated[
+        ScheduleName,
+        Key(
+            kind=Choice(),
+            help="How η goes: constant, step, cyclical, or geometric, from lowest to highest over "
+            "the training (default: cyclical).",
+        ),
+    ] = "cyclical"
+    eta: Annotated[
+        float | None,
+        Key(
+            kind=Real(above=0),
+            symbol="η",
+            field="learning_rate",
+            per_trial=True,
+            needs=_LEVEL,
+            other_names=("learning_rate", "lr"),
+            help=f"Learning rate η of a constant or step schedule, > 0 (default: {_USUAL_ETA}).",
+        ),
+    ] = None
+    eta_min: Annotated[
+        float | None,
+        Key(
+            kind=Real(above=0),
+            symbol="η min",
+            field="eta_min",
+            per_trial=True,
+            needs=_RISE,
+            help="Lowest η of a cycle or rise, > 0 (default: 1e-5).",
+        ),
+    ] = None
+    eta_max: Annotated[
+        float | None,
+        Key(
+            kind=Real(above=0),
+            symbol="η max",
+            field="eta_max",
+            per_trial=True,
+            needs=_RISE,
+            help=f"Highest η of a cycle or rise, > 0 (default: {_USUAL_ETA}).",
+        ),
+    ] = None
+    ns: Annotated[
+        int | None,
+        Key(
+            kind=Whole(),
+            symbol="n_s",
+            field="half_cycle",
+            needs=_CYCLE,
+            other_names=("n_s", "half_cycle"),
+            help="Half a cycle, in updates (default: those of two epochs).",
+        ),
+    ] = None
+    step_factor: Annotated[
+        float | None,
+        Key(
+            kind=Real(above=0, most=1),
+            field="step_factor",
+            needs=_STEP,
+            help="What η is multiplied with at a step, in (0, 1] (default: 0.1).",
+        ),
+    ] = None
+    step_every: Annotated[
+        int | None,
+        Key(
+            kind=Whole(),
+            field="step_every",
+            needs=_STEP,
+            help="Epochs between two steps of η (default: 5).",
+        ),
+    ] = None
+    batch_size: Annotated[
+        int, Key(kind=Whole(), help="Samples a batch (default: 100; digits and files 20).")
+    ] = 100
+    epochs: Annotated[
+        int | None,
+        Key(
+            kind=Whole(),
+            help="Length of the training, in epochs (default: 10 where η has no cycle).",
+        ),
+    ] = None
+    cycles: Annotated[
+        int | None,
+        Key(
+            kind=Whole(),
+            needs=_CYCLE,
+            help="Length of the training, in cycles of η (default: 2; digits and files 8).",
+        ),
+    ] = None
+    l2_strength: Annotated[
+        float,
+        Key(
+            kind=Real(least=0),
+            name="lambda",
+            symbol="λ",
+            field="l2_strength",
+            per_trial=True,
+            before="optimizer",
+            other_names=("l2_strength", "weight_decay"),
+            help="Strength of the L2 penalty λ Σ W², >= 0 (default: 0).",
+        ),
+    ] = 0.0
+    shuffle: Annotated[
+        bool,
+        Key(kind=Switch(), help="Another order of the samples each epoch (default: shuffle)."),
+    ] = True
+    drop_last: Annotated[
+        bool,
+        Key(
+            kind=Switch(),
+            help="Leave out an epoch's last batch if it is smaller (default: no-drop-last).",
+        ),
+    ] = False
+    evaluations: Annotated[
+        int,
+        Key(
+            kind=Whole(),
+            unnamed=1,
+            help="Times an epoch that the validation split is measured for early stopping "
+            "(default: 1).",
+        ),
+    ] = 1
+    patience: Annotated[
+        int | None,
+        Key(
+            kind=Whole(),
+            help="Evaluations without a lower validation loss after which a trial stops "
+            "(default: never).",
+        ),
+    ] = None
+    stop_rule: Annotated[
+        StopRuleName | None,
+        Key(
+            kind=Choice(),
+            unnamed="best",
+            help="best counts them from the lowest loss so far; window stops when the oldest of "
+            "the last patience + 1 losses is their lowest (default: best).",
+        ),
+    ] = None
+    diverged_at: Annotated[
+        float | None,
+        Key(
+            kind=Real(above=1),
+            unnamed=None,
+            help="Times its cost before training, > 1, past which a trial counts as diverged "
+            "(default: not finite).",
+        ),
+    ] = None
+    score: Annotated[
+        ScoreName,
+        Key(
+            kind=Choice(),
+            metavar="EPOCH",
+            help="The epoch a trial counts with: final or best (default: final).",
+        ),
+    ] = "final"
+    running: Annotated[
+        bool,
+        Key(
+            kind=Switch(),
+            unnamed=False,
+            help="Measure the training accuracy of each batch before its update, too, whose mean "
+            "is what Keras prints (default: no-running).",
+        ),
+    ] = False
+    precision: Annotated[
+        PrecisionName,
+        Key(kind=Choice(), metavar="TYPE", help="float32 or float64 (default: float32)."),
+    ] = "float32"
