@@ -45,6 +45,8 @@ ACTIONS = {
     "report": 10,
     "enqueue": 20,
 }
+# Of so many starts the service comes to work before it is ended; the others are cut short.
+WHOLE_STARTS = 0.8
 # A burst is of starts that come to no rest.
 STARTS_OF_BURST = 3
 PATIENCE = 300.0
@@ -124,6 +126,15 @@ class Service:
             self._served.wrong.append(f"SIGTERM ended the service with {status}")
         look(self._folder / DATABASE, self._served)
 
+    def wait(self):
+        """Wait until it is at work."""
+        deadline = time.monotonic() + PATIENCE
+        while self.address() is None and self._process.poll() is None:
+            if time.monotonic() > deadline:
+                self._served.wrong.append(f"the service did not start in {PATIENCE:.0f} s")
+                return
+            time.sleep(0.2)
+
     def address(self):
         """Return where its dashboard is, ``None`` before it says so."""
         text = self.log.read_text(errors="replace").rpartition("--- started\n")[2]
@@ -145,6 +156,7 @@ def serve(zygote, folder, *, seed, n_actions=200):
         if done.status:
             served.wrong.append(f"the first submission: {done.err}")
     service.start()
+    service.wait()
     lock, waiting = threading.Lock(), list(enumerate(chosen, 1))
     seeds = {number: rng.random() for number, _ in waiting}
 
@@ -169,6 +181,9 @@ def serve(zygote, folder, *, seed, n_actions=200):
     for thread in (*people, browser):
         thread.start()
     while any(thread.is_alive() for thread in people):
+        # Now and then it is ended while it is starting; else it comes to work first.
+        if rng.random() < WHOLE_STARTS:
+            service.wait()
         time.sleep(rng.choice((rng.uniform(0, 3), rng.uniform(5, 25))))
         for _ in range(rng.choice((1, 1, STARTS_OF_BURST))):
             service.end(rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
