@@ -1,7 +1,10 @@
-"""Files: what those are called that are named after a study, and how any is written."""
+"""Files that are written for users: what they are called, and how they come to be."""
 
 import os
 import re
+import secrets
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +12,8 @@ from coarsefine.search.errors import ExportError
 
 # File systems take 255 bytes, and a letter may be four.
 _LONGEST: Final = 50
+# As many as Linux follows.
+_MOST_LINKS: Final = 40
 
 
 def stem(study: str) -> str:
@@ -20,26 +25,88 @@ def stem(study: str) -> str:
     return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", study)[:_LONGEST].strip(". ") or "study"
 
 
+def check_place(path: Path) -> None:
+    """Raise an ExportError unless ``path`` can be written to."""
+    try:
+        if path.is_dir():
+            raise ExportError(f"the export must be a file, got the folder {path}")
+        if not _is_there(path) and not _target(path).parent.is_dir():
+            folder = path.parent if not path.parent.is_dir() else _target(path).parent
+            raise ExportError(f"the folder {folder} of {path.name} does not exist; create it")
+    except (OSError, ValueError) as error:  # too long, a NUL inside, links in a circle
+        reason = getattr(error, "strerror", None) or error
+        raise ExportError(f"{path} cannot be written: {reason}") from error
+
+
 def write(path: Path, contents: bytes) -> None:
-    """Write a file whole or not at all.
+    """Write a file whole or not at all; links are followed to what they lead to.
+
+    A pipe or device that is there is written to. It is never replaced by a file.
 
     Raises:
         ExportError: If it cannot be written there.
     """
     check_place(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(contents)
-        temporary.replace(path)
+        descriptor = _open_descriptor(path)
+        if descriptor is not None:
+            _write_all(os.dup(descriptor), contents)
+        elif _is_there(path) and not stat.S_ISREG(path.stat().st_mode):
+            _write_all(os.open(path, os.O_WRONLY), contents)
+        else:
+            _replace(_target(path), contents)
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def check_place(path: Path) -> None:
-    """Raise an ExportError unless ``path`` can be a file."""
-    if path.is_dir():
-        raise ExportError(f"the export must be a file, got the folder {path}")
-    if not path.parent.is_dir():
-        raise ExportError(f"the folder {path.parent} of {path.name} does not exist; create it")
+def _is_there(path: Path) -> bool:
+    """Return whether there is something to write to, which ``/dev/stdout`` is without a path."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _target(path: Path) -> Path:
+    """Return what a path leads to by way of symbolic links."""
+    return Path(os.path.realpath(path))
+
+
+def _open_descriptor(path: Path) -> int | None:
+    """Return the open descriptor of this process that a path means, as ``/dev/stdout`` does.
+
+    A shell that sends stdout into a file goes on writing to it, so it must not be replaced.
+    """
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(path.parent)
+        if path.name.isdecimal() and folder == f"/proc/{os.getpid()}/fd":
+            return int(path.name)
+        if not path.is_symlink():
+            return None
+        path = path.parent / path.readlink()
+    return None
+
+
+def _replace(target: Path, contents: bytes) -> None:
+    """Write a file beside its place, and move it there when it is complete."""
+    # Whoever may write into the folder cannot have a link wait under a name nobody knows.
+    temporary = target.with_name(f".coarsefine-{secrets.token_hex(8)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with suppress(OSError):  # a file that is replaced keeps its rights
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        _write_all(descriptor, contents)
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _write_all(descriptor: int, contents: bytes) -> None:
+    """Write to an open descriptor, and close it."""
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        left = memoryview(contents)
+        while left:
+            left = left[file.write(left) :]

@@ -141,9 +141,14 @@ class ExportOptions:
         if len(names) > 2:
             raise UsageError(f"export takes a study and a file, got {' '.join(names)}")
         file = None
-        if len(names) == 2 or (names and (Path(names[-1]).suffix or self.study is not None)):
+        if len(names) == 2 or (names and (_is_file(names[-1]) or self.study is not None)):
             file = Path(names.pop()).expanduser()
         return StudyArgument(names[0] if names else None, self.study), file
+
+
+def _is_file(name: str) -> bool:
+    """Return whether a single name is the file's rather than the study's."""
+    return bool(Path(name).suffix) or Path(name).is_absolute()
 
 
 def export(what: ExportOptions, storage: StorageOptions) -> None:

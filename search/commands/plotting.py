@@ -272,7 +272,7 @@ def _place(study: "StudyRecord", out: Path | None, kinds: list[str], file_format
         place = _Place(Path(f"{name}-{kinds[0]}.{file_format}"), Path(), file_format)
     elif out is None:
         place = _Place(None, Path(f"{name}-figures"), file_format)
-    elif out.suffix and not out.is_dir():
+    elif (out.suffix or out.exists()) and not out.is_dir():
         if len(kinds) != 1:
             raise UsageError(f"--out must be a folder for several figures, got {out}; or name one")
         place = _Place(out, out.parent, file_format)

@@ -49,7 +49,8 @@ def format_of(file: Path | None) -> str:
     Raises:
         UsageError: If it is none of ours.
     """
-    if file is None:
+    # A pipe or a device, as /dev/stdout, has no ending.
+    if file is None or (not file.suffix and file.exists() and not file.is_file()):
         return "html"
     ending = file.suffix.lower().removeprefix(".")
     found = _ENDINGS.get(ending, ending)
