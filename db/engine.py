@@ -278,7 +278,9 @@ def _migrate_sqlite(
 def _check_place(path: Path, *, create: bool) -> bool:
     """Return whether there is a file; refuse places where none can be."""
     try:
-        path.resolve()  # the one that minds a NUL inside
+        whole = str(path.resolve())  # minds a NUL inside
+        if any("\ud800" <= letter <= "\udfff" for letter in whole):
+            raise StorageError(f"storage must have a path in UTF-8, got {whole}; rename it")
         if path.is_file():
             return True
         if path.is_dir():

@@ -35,6 +35,11 @@ def explained(label: str) -> Generator[None]:
         else:
             line = server_errors.reason(cause)
         raise StorageError(f"{label}: {line}") from error
+    except UnicodeEncodeError as error:
+        # Names on the command line may be bytes that are no text.
+        raise StorageError(
+            f"names and paths must be text in UTF-8, got {error.object[:60]!r}"
+        ) from error
 
 
 def _advice(message: str) -> str:

@@ -33,6 +33,7 @@ _ADVICE: Final = {
     "read-only": "name the server that may be written to",
     "No space left": f"make room on the server and {_AGAIN}",
     "invalid connection option": "leave it out of the URL",
+    "bad value for": "look at the URL",
     "too long": "choose a shorter one",
     "NUL": "leave it out",
     "deadlock": _AGAIN,
@@ -62,7 +63,13 @@ def foreseen(error: DBAPIError) -> bool:
     text = str(error.orig)
     return any(
         sign in text
-        for sign in ("permission denied", "too long", "NUL", "invalid connection option")
+        for sign in (
+            "permission denied",
+            "too long",
+            "NUL",
+            "invalid connection option",
+            "bad value for",
+        )
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from coarsefine.db import schema
@@ -71,16 +72,23 @@ def make_engine(url: URL, label: str) -> Engine:
             f"{label} needs {_PACKAGES[kind]}, which comes with this program's extra {kind!r};"
             f" run: pip install '{_PACKAGES[kind]}'"
         ) from error
+    except (ValueError, ArgumentError) as error:
+        raise _refused(label, error) from error
     sa.event.listen(engine, "connect", _settle)
     try:
         engine.connect().close()
-    except (TypeError, ValueError, OSError) as error:  # options of drivers, files of certificates
+    # Options of drivers, files of certificates.
+    except (TypeError, ValueError, OSError, ArgumentError) as error:
         engine.dispose()
-        raise StorageError(f"{label} cannot be connected to: {error}; look at its URL") from error
+        raise _refused(label, error) from error
     except BaseException:
         engine.dispose()
         raise
     return engine
+
+
+def _refused(label: str, error: Exception) -> StorageError:
+    return StorageError(f"{label} cannot be connected to: {error}; look at its URL")
 
 
 def _settle(connection: Any, _: object) -> None:

@@ -2,16 +2,18 @@
 
 import os
 import re
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from coarsefine.db.errors import StorageUrlError
+from coarsefine.paths import expanded
 
 DEFAULT_URL: Final = "sqlite:///search.db"
 ENVIRONMENT_VARIABLE: Final = "SEARCH_STORAGE"
+_SQLITE: Final = ("sqlite", "sqlite+pysqlite")
+_LOGIN: Final = re.compile(r"([^:@]*):.*@")
 _DRIVERS: Final = {
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",  # as others write it
@@ -39,8 +41,11 @@ def storage_url(text: str | None) -> str:
         text = os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
     if not text.strip():
         raise StorageUrlError("storage must be a file or a SQLAlchemy URL, got an empty text")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise StorageUrlError(f"storage must have a path in UTF-8, got {masked(text)}; rename it")
     if "://" not in text:
-        path = str(Path(text).expanduser())
+        path = str(expanded(text))
+        _check_file(path)
         return URL.create("sqlite", database=path).render_as_string(hide_password=False)
     check_quoting(text)
     try:
@@ -53,7 +58,23 @@ def storage_url(text: str | None) -> str:
         ) from None
     if url.get_backend_name() != "sqlite":
         url = with_driver(url)
+    elif url.drivername not in _SQLITE or url.query:
+        wrong = f"?{'&'.join(url.query)}=" if url.query else f"{url.drivername}://"
+        raise StorageUrlError(
+            f"storage of SQLite must be a file or sqlite:///FILE, without {wrong}; its settings are"
+            " made by this program"
+        )
     return url.render_as_string(hide_password=False)
+
+
+def _check_file(path: str) -> None:
+    """Refuse a URL without its beginning, which would be shown with its password as a file."""
+    if _LOGIN.search(path) and not os.path.lexists(path):
+        shown = _LOGIN.sub(r"\1:***@", path)
+        raise StorageUrlError(
+            "storage must be a file or a URL that begins with postgresql:// or mysql://, got"
+            f" {shown}"
+        )
 
 
 def with_driver(url: URL) -> URL:
@@ -109,4 +130,6 @@ def masked(text: str) -> str:
     'postgresql://ann:***@here:port/search?sslpassword=***'
     """
     text = re.sub(r"(://[^:@/?]*):.*@", r"\1:***@", text)
+    if "@" not in text:  # a port is a number, what else stands there may be a password
+        text = re.sub(r"(://[^:@/?]*):(?!\d*(?:[/?]|$))[^?]*", r"\1:***", text)
     return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", text, flags=re.IGNORECASE)

@@ -116,13 +116,20 @@ def written(text: str, stream: TextIO | None = None) -> str:
     What would command a terminal is shown as an escape: names and messages come from files that
     anybody may have written.
     """
-    text = COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    text = COMMANDS.sub(_escape, text)
     try:
         text.encode((stream or sys.stdout).encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
         for letter, words in _PLAIN.items():
             text = text.replace(letter, words)
     return text
+
+
+def _escape(found: re.Match[str]) -> str:
+    """Return a character as an escape; of a path that is no text, the byte that it stands for."""
+    if "\udc80" <= found[0] <= "\udcff":
+        return f"\\x{ord(found[0]) - 0xDC00:02x}"
+    return found[0].encode("unicode_escape").decode()
 
 
 _PLAIN: Final = {

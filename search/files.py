@@ -1,14 +1,19 @@
 """Files that are written for users: what they are called, and how they come to be."""
 
+import hashlib
 import os
 import re
 import secrets
 import stat
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from coarsefine.search.errors import ExportError
+
+if TYPE_CHECKING:
+    from coarsefine.db.engine import Database
 
 # File systems take 255 bytes, and a letter may be four.
 _LONGEST: Final = 50
@@ -23,6 +28,22 @@ def stem(study: str) -> str:
     ('digits-lambda', 'a-b-')
     """
     return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", study)[:_LONGEST].strip(". ") or "study"
+
+
+def file_stem(database: "Database", study: str) -> str:
+    """Return what the files of a study begin with: another name for each study of a database.
+
+    Where a study that was begun before would have the same, as ``a/b`` and ``a-b``, some letters
+    that follow from the name are added.
+    """
+    from coarsefine.db import repository
+
+    plain = stem(study)
+    before = takewhile(lambda name: name != study, repository.study_names(database))
+    # Not all file systems tell capital letters from small ones.
+    if any(stem(name).casefold() == plain.casefold() for name in before):
+        return f"{plain}-{hashlib.sha256(study.encode()).hexdigest()[:6]}"
+    return plain
 
 
 def check_place(path: Path) -> None:

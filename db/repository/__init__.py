@@ -44,6 +44,7 @@ from coarsefine.db.repository.studies import (
     latest_study,
     list_studies,
     set_driver,
+    study_names,
     update_study,
 )
 from coarsefine.db.repository.wishes import wished_stages
@@ -84,6 +85,7 @@ __all__ = [
     "stages",
     "state_to_carry_on",
     "store_segment",
+    "study_names",
     "take_entry",
     "to_be_cancelled",
     "trained_run",

@@ -70,6 +70,12 @@ def find_study(db: Database, name: str) -> StudyRecord | None:
     return None if row is None else StudyRecord(*row)
 
 
+def study_names(db: Database) -> list[str]:
+    """Return the names of all studies, the first that was begun first."""
+    with db.session() as session:
+        return list(session.scalars(sa.select(Study.name).order_by(Study.id)))
+
+
 def latest_study(db: Database) -> StudyRecord | None:
     """Return the study in which something happened last, ``None`` if there are none."""
     statement = sa.select(table(Study)).order_by(Study.updated_at.desc(), Study.id.desc()).limit(1)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from coarsefine.models.data.block_sums import checksum
-from coarsefine.models.data.paths import expanded
 from coarsefine.models.errors import DataError
+from coarsefine.paths import expanded
 
 META = "meta.json"
 _SUMS, _OWN_SUM = "checksums", "checksum"

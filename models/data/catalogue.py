@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from coarsefine.models.data.paths import check_text, expanded
+from coarsefine.models.data.paths import check_text
 from coarsefine.models.errors import DataError
+from coarsefine.paths import expanded
 
 FILE_ENDINGS = (".npz", ".csv", ".parquet")
 # What else tables of text are called; all are read as .csv files are.

@@ -16,6 +16,7 @@ from coarsefine.models.data.locate import (
 )
 from coarsefine.models.data.progress import Progress, Silent
 from coarsefine.models.errors import DataError
+from coarsefine.paths import expanded
 
 # Seconds to connect, and between two pieces of a file.
 _TIMEOUT = (10, 30)
@@ -64,7 +65,7 @@ def get(name: str, data_dir: Path | None = None, progress: Progress | None = Non
     info = named(name)
     if info.layout == "embedded":
         return None
-    into = None if data_dir is None else data_dir.expanduser().absolute() / info.name
+    into = None if data_dir is None else expanded(data_dir).absolute() / info.name
     return find_or_download(info, checked_data_dir(data_dir), progress or Silent(), into).place
 
 

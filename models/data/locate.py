@@ -7,8 +7,8 @@ from pathlib import Path
 from coarsefine.models.data.cache import cache_dir
 from coarsefine.models.data.catalogue import DatasetInfo
 from coarsefine.models.data.cifar import batch_files
-from coarsefine.models.data.paths import expanded
 from coarsefine.models.errors import DataError
+from coarsefine.paths import expanded
 
 DATA_DIR_VARIABLE = "SEARCH_DATA_DIR"
 

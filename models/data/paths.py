@@ -1,23 +1,8 @@
-"""Paths as people type them."""
+"""Paths that a database can hold."""
 
 from pathlib import Path
 
 from coarsefine.models.errors import DataError
-
-
-def expanded(path: str | Path) -> Path:
-    """Return a path with its leading ``~`` replaced by the home that it means, if there is one.
-
-    A file that is called so is meant first; a user who is not known is no error: then the path
-    stays as it is, and whoever opens it says that there is no such file.
-    """
-    plain = Path(path)
-    if not str(plain).startswith("~") or plain.exists():
-        return plain
-    try:
-        return plain.expanduser()
-    except RuntimeError:
-        return plain
 
 
 def check_text(what: str, path: str | Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coarsefine.paths import expanded
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, say_json
 from coarsefine.search.errors import UsageError
@@ -142,7 +143,7 @@ class ExportOptions:
             raise UsageError(f"export takes a study and a file, got {' '.join(names)}")
         file = None
         if len(names) == 2 or (names and (_is_file(names[-1]) or self.study is not None)):
-            file = Path(names.pop()).expanduser()
+            file = expanded(names.pop())
         return StudyArgument(names[0] if names else None, self.study), file
 
 

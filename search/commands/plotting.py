@@ -9,7 +9,7 @@ import typer
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, say, say_json
 from coarsefine.search.errors import ExportError, FigureError, UsageError
-from coarsefine.search.files import check_place, stem, write
+from coarsefine.search.files import check_place, file_stem, write
 from coarsefine.search.options import OUTPUT, StorageOptions, StudyArgument, option, whole
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 FIGURE = "Figure"
+# Endings of pictures: who types one means a file.
+PICTURES = ("png", "svg", "pdf", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "ps", "eps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,13 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
     from coarsefine.search.figures.rendering import format_of, rendered
     from coarsefine.studies.results.reading import read_ranking
 
-    file_format = format_of(what.out, what.format)
     with open_database(storage.url, read_only=True) as database:
         name, kinds = _asked(database, what)
         _check_options(what, kinds)
+        one_file = what.out is not None and _is_file(what.out, kinds)
+        file_format = format_of(what.out if one_file else None, what.format)
         study = chosen(database, StudyArgument(name, what.study), quiet=what.quiet)
-        place = _place(study, what.out, kinds, file_format)
+        place = _place(file_stem(database, study.name), what.out, kinds, file_format)
         ranking = read_ranking(database, study)
         trials = tuple(_trial(ranking, text) for text in what.trial or ())
         subject = Subject(database, ranking, trials, what.best, _against(what.against))
@@ -260,19 +263,35 @@ class _Place:
             write(self.of(kind), contents)
 
 
-def _place(study: "StudyRecord", out: Path | None, kinds: list[str], file_format: str) -> _Place:
+def _is_file(out: Path, kinds: list[str]) -> bool:
+    """Return whether figures go to a file of that name rather than into a folder.
+
+    A folder's name may have a dot, too.
+    """
+    ending = out.suffix.lower().removeprefix(".")
+    if out.is_dir() or not (out.suffix or out.exists()):
+        return False
+    return out.exists() or len(kinds) == 1 or ending in PICTURES
+
+
+def _place(name: str, out: Path | None, kinds: list[str], file_format: str) -> _Place:
     """Return where the figures go.
+
+    Args:
+        name: What files of the study begin with.
+        out: As the user names it.
+        kinds: Of figures.
+        file_format: Theirs.
 
     Raises:
         UsageError: If several are to go to one file.
         ExportError: If they cannot be written there.
     """
-    name = stem(study.name)
     if out is None and len(kinds) == 1:
         place = _Place(Path(f"{name}-{kinds[0]}.{file_format}"), Path(), file_format)
     elif out is None:
         place = _Place(None, Path(f"{name}-figures"), file_format)
-    elif (out.suffix or out.exists()) and not out.is_dir():
+    elif _is_file(out, kinds):
         if len(kinds) != 1:
             raise UsageError(f"--out must be a folder for several figures, got {out}; or name one")
         place = _Place(out, out.parent, file_format)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, say, say_json
 from coarsefine.search.errors import ExportError
-from coarsefine.search.files import check_place, stem, write
+from coarsefine.search.files import check_place, file_stem, write
 from coarsefine.search.options import (
     OUTPUT,
     DataDir,
@@ -111,7 +111,7 @@ def write_report(study: StudyArgument, what: ReportOptions, url: str, *, quiet: 
         check_compiler()
     with open_database(url, read_only=True) as database:
         found = chosen(database, study, quiet=quiet)
-        file = what.out or Path(f"{stem(found.name)}-report.html")
+        file = what.out or Path(f"{file_stem(database, found.name)}-report.html")
         folder = file.with_name(f"{file.stem}-figures")
         check_place(file)
         if folder.exists() and not folder.is_dir():

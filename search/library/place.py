@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coarsefine.paths import expanded
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Place:
         asked = JobsOptions(**workers)
         asked.check()
         url = storage_url(None if storage is None else os.fspath(storage))
-        folder = None if data_dir is None else Path(data_dir).expanduser()
+        folder = None if data_dir is None else expanded(data_dir)
         return cls(url, asked, folder, progress)
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from coarsefine.paths import expanded
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.settings import Settings, flags, naming, settings
 
@@ -43,7 +44,7 @@ class Recipe:
         self, file: "str | os.PathLike[str] | None" = None, /, **settings: Unpack[Settings]
     ) -> None:
         with as_study_errors():
-            self._file = None if file is None else Path(file).expanduser().absolute()
+            self._file = None if file is None else expanded(file).absolute()
             self._flags = flags(settings)
             self._base: WholeRecipe | None = None
             self.whole()

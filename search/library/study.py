@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
+from coarsefine.paths import expanded
 from coarsefine.search.library.asking import (
     Asked,
     GridAsked,
@@ -427,7 +428,7 @@ class Study:
         from coarsefine.search.commands.reporting import ReportOptions, write_report
         from coarsefine.search.options import StudyArgument
 
-        path = Path(file).expanduser()
+        path = expanded(file)
         place = self._kept.place
         what = ReportOptions(
             path, no_figures=not figures, no_gradcheck=not gradcheck, data_dir=place.data_dir

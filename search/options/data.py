@@ -37,7 +37,7 @@ def absolute(data: str) -> str:
     So the study finds it from any folder. What is not here may be in the data folder.
     """
     from coarsefine.models.data.catalogue import CATALOGUE
-    from coarsefine.models.data.paths import expanded
+    from coarsefine.paths import expanded
 
     path = expanded(data)
     if data in CATALOGUE or not data or not path.exists():

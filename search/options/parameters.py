@@ -4,8 +4,10 @@ import copy
 import inspect
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
+from coarsefine.paths import expanded
 from coarsefine.search.errors import Stopped
 from coarsefine.search.options.completion import completion_of
 
@@ -68,6 +70,11 @@ def _declared(hint: Any, name: str, *, hidden: bool) -> Any:
     return Annotated[kind, option]
 
 
+def _expanded(value: Any) -> Any:
+    """Return a value, paths with a home in place of a leading ``~``: shells leave ``-o=~/x``."""
+    return expanded(value) if isinstance(value, Path) else value
+
+
 def _made(group: Any, values: dict[str, Any]) -> Any:
     """Return a dataclass of options with the values that came for its fields."""
     hints = get_type_hints(group, include_extras=True)
@@ -75,7 +82,7 @@ def _made(group: Any, values: dict[str, Any]) -> Any:
         **{
             field.name: _made(hints[field.name], values)
             if is_dataclass(hints[field.name])
-            else values[field.name]
+            else _expanded(values[field.name])
             for field in fields(group)
         }
     )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from coarsefine.db.open_files import is_open
+from coarsefine.paths import expanded
 from coarsefine.studies.errors import RecipeError, SpaceError, did_you_mean
 from coarsefine.studies.planning.stages import StageRequest
 from coarsefine.studies.recipes.layers import recipe_of
@@ -240,7 +241,7 @@ def lab_text(name: str) -> tuple[str, str, str]:
     Raises:
         RecipeError: If there is neither a file nor a preset of that name.
     """
-    path = Path(name)
+    path = expanded(name)
     if path.suffix == ".toml" or path.exists():
         return path.stem, str(path), _text(path)
     known = presets()

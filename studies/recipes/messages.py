@@ -24,6 +24,7 @@ _KINDS = {
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "a text",
+    "string_unicode": "a text in UTF-8",
     "string_too_short": "a text",
     "tuple_type": "a list",
     "model_type": "a section",
