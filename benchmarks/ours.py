@@ -17,9 +17,13 @@ from coarsefine.db.engine import open_database
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.spec import DataSpec
 from coarsefine.models.segment import Segment, SegmentResult
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.stages import COARSE, find_stage
+from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.running.executors import Executor, ProcessExecutor
-from coarsefine.studies.running.search import Means, StageRequest, coarse
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.search import Search as Searched
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 
@@ -106,8 +110,8 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyMeans(Means):
-    """Means whose data is prepared: reading and splitting it is set-up."""
+class ReadyResources(Resources):
+    """Resources whose data is prepared: reading and splitting it is set-up."""
 
     data: PreparedData | None = None
 
@@ -128,29 +132,28 @@ class Ours:
         self._pids = (os.getpid(), *executor.worker_pids())
         self.clock = Clock(executor)
 
-    def search(self, work: Work, **request: Any) -> Search:
+    def search(self, work: Work, **wanted: Any) -> Search:
         """Carry out a coarse search."""
-        asked = request or {"values": work.l2_strengths}
+        asked = wanted or {"values": work.l2_strengths}
         with (
             tempfile.TemporaryDirectory() as folder,
             open_database(str(Path(folder) / "search.db"), create=True) as database,
         ):
-            means = ReadyMeans(database, executor=self.clock, data=work.task.data)
+            resources = ReadyResources(database, executor=self.clock, data=work.task.data)
             self.clock.clear()
             all_before, own_before = processor_seconds(), self._own_seconds()
             started, processor = time.perf_counter(), time.process_time()
-            outcome = coarse(
-                means,
-                SEARCHES["lambda"],
-                StageRequest(**asked),
-                name=work.name.lower(),
-                flags=work.flags,
-            )
+            request = StageRequest(**asked)
+            name, asked_recipe = work.name.lower(), Asked(flags=work.flags)
+            searched = Searched.begin(resources, SEARCHES["lambda"], asked_recipe, request, name)
+            searched.stage(COARSE, request)
             ended, processor_ended = time.perf_counter(), time.process_time()
             all_after, own_after = processor_seconds(), self._own_seconds()
-            rows = repository.epoch_rows(database, study=outcome.study)
-            plan = repository.load_plan(database, outcome.stage)
-            ranking = read_ranking(database, outcome.study)
+            rows = repository.epoch_rows(database, study=searched.study)
+            stage = find_stage(database, searched.study, COARSE)
+            assert stage is not None
+            plan = repository.load_plan(database, stage)
+            ranking = read_ranking(database, searched.study)
         others = 0.0
         if all_before is not None and all_after is not None:
             others = max(0.0, all_after - all_before - (own_after - own_before))

@@ -7,10 +7,12 @@ from benchmarks.common import Options, Table, log, main, percent
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.models.errors import DataError
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.stages import COARSE
+from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.results.reading import read_ranking
-from coarsefine.studies.running.resources import Means
-from coarsefine.studies.running.search import coarse
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.search import Search
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 N_VALUES = 27
@@ -47,12 +49,11 @@ def _compared(options: Options, low: float, high: float, seed: int) -> tuple[str
             tempfile.TemporaryDirectory() as folder,
             open_database(str(Path(folder) / "search.db"), create=True) as database,
         ):
-            done = coarse(
-                Means(database, data_dir=options.data_dir),
-                SEARCHES["lambda"],
-                StageRequest(n_trials=N_VALUES, low=low, high=high, prune=prune),
-                flags={**FLAGS, "seed": seed},
-            )
+            resources = Resources(database, data_dir=options.data_dir)
+            request = StageRequest(n_trials=N_VALUES, low=low, high=high, prune=prune)
+            asked = Asked(flags={**FLAGS, "seed": seed})
+            done = Search.begin(resources, SEARCHES["lambda"], asked, request)
+            done.stage(COARSE, request)
             runs = repository.run_rows(database, done.study)
             epochs[prune] = sum(each.epochs for each in runs)
             seconds[prune] = sum(each.seconds or 0.0 for each in runs)

@@ -30,12 +30,14 @@ from coarsefine.db.engine import open_database
 from coarsefine.models.cohort import CohortState, Finished, initial_state
 from coarsefine.models.segment import Segment, SegmentResult
 from coarsefine.models.training import EpochRow
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.stages import COARSE
+from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.running import loop as running
 from coarsefine.studies.running.dask import executor as dask_executor
 from coarsefine.studies.running.mirror import OptunaMirror
-from coarsefine.studies.running.resources import Means
-from coarsefine.studies.running.search import coarse
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.search import Search
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 WORKERS = (10, 30, 100, 300, 1_000, 3_000, 10_000)
@@ -316,9 +318,11 @@ def driver_cost(shape: Shape) -> DriverCost:
         }
         values = tuple(float(v) for v in np.logspace(-5, -1, N_COHORTS * WIDTH))
         with open_database(str(Path(folder) / "search.db"), create=True) as database:
-            means = Means(database, executor=workers, planned_for=N_COHORTS)
+            resources = Resources(database, executor=workers, planned_for=N_COHORTS)
+            request = StageRequest(values=values)
             with _timed(spent, counted):
-                coarse(means, SEARCHES["lambda"], StageRequest(values=values), flags=flags)
+                search = Search.begin(resources, SEARCHES["lambda"], Asked(flags=flags), request)
+                search.stage(COARSE, request)
     n_segments, n_trials = workers.n_segments, N_COHORTS * WIDTH
     # What is done once a stage, such as to begin trials in Optuna, is no part of a segment's cost.
     loop = spent["segments"] - workers.seconds - spent["start"]

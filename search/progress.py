@@ -12,10 +12,11 @@ from coarsefine.search.words import counted, duration, percent, size
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from coarsefine.db.records import StageRecord, StudyRecord
+    from coarsefine.db.records import StudyRecord
     from coarsefine.models.data import PreparedData
+    from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.recipe import Recipe
-    from coarsefine.studies.running.loop import CohortProgress
+    from coarsefine.studies.running.watching import CohortProgress
 
 # In a log, a cohort has at most one line in so many seconds.
 LOG_SECONDS = 1.0
@@ -42,7 +43,7 @@ class Watch:
         self.stop_requested = True
 
     def begins(
-        self, study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
+        self, study: "StudyRecord", stage: "Stage", recipe: "Recipe", data: "PreparedData"
     ) -> None:
         """Say what is about to be trained."""
         self.training = True
@@ -143,7 +144,7 @@ class Screen(Watch):
         note(line)
 
     def begins(
-        self, study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
+        self, study: "StudyRecord", stage: "Stage", recipe: "Recipe", data: "PreparedData"
     ) -> None:
         """Say what is about to be trained, and show that something happens."""
         super().begins(study, stage, recipe, data)
@@ -207,11 +208,10 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
 
 
 def beforehand(
-    study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
+    study: "StudyRecord", stage: "Stage", recipe: "Recipe", data: "PreparedData"
 ) -> tuple[list[str], list[str]]:
     """Return what is about to be trained, and what the user should know before it is."""
     from coarsefine.studies.checks import preflight as beforehand
-    from coarsefine.studies.planning.stages import dimensions_of
     from coarsefine.studies.recipes.lengths import resolve
 
     network = recipe.network
@@ -222,15 +222,16 @@ def beforehand(
         # What its network and updates are is for it to know.
         return [f"{study.name} {stage.name}: {sizes}, trainer {recipe.trainer}"], [*data.warnings]
     # A final training varies nothing: its trials have been chosen.
-    searches = stage.optuna_name is not None
     found = beforehand.beforehand(
-        *(recipe, data, dimensions_of(stage) if searches else ()),
-        equal_updates=stage.options.get("equal") == "updates",
+        recipe,
+        data,
+        stage.dimensions if stage.searches else (),
+        equal_updates=stage.run_options.equal_updates,
     )
     lines = [
         f"{study.name} {stage.name}: {sizes}, network {widths}{kind}",
         "; ".join(resolve(recipe, data.n_train).lines),
-        *(found.lines if searches else ()),
+        *(found.lines if stage.searches else ()),
     ]
     return lines, [*data.warnings, *found.warnings]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.labs.files import Lab, Part
     from coarsefine.studies.results.ranking import Ranking
     from coarsefine.studies.running.final_test import FinalTest
-    from coarsefine.studies.running.resources import Means
+    from coarsefine.studies.running.resources import Resources
 
 
 Quick = Annotated[
@@ -97,7 +97,7 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.studies.labs.files import read_lab
-    from coarsefine.studies.running.resources import Means
+    from coarsefine.studies.running.resources import Resources
 
     found = read_lab(lab.lab, quick=lab.quick)
     parts = _chosen(found, lab.part)
@@ -111,9 +111,11 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
         jobs.opened(watch.said) as workers,
         open_database(storage.url, create=True) as database,
     ):
-        means = Means(database, data_dir=lab.data_dir, observer=watch, progress=watch, **workers)
+        resources = Resources(
+            database, data_dir=lab.data_dir, observer=watch, progress=watch, **workers
+        )
         for part in parts:
-            found_out = answer(means, found, part, lab, storage, output, watch)
+            found_out = answer(resources, found, part, lab, storage, output, watch)
             answers.append({"part": part.name, "does": part.does, **found_out})
             if found_out.get("passed") is False:
                 status = FAILED
@@ -123,7 +125,7 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
 
 
 def answer(
-    means: "Means",
+    resources: "Resources",
     lab: "Lab",
     part: "Part",
     options: LabOptions,
@@ -133,7 +135,7 @@ def answer(
 ) -> dict[str, Any]:
     """Carry out a part of a lab, and return what ``--json`` says of it."""
     asked = _Asked(lab, part, options, storage, output, watch)
-    found: dict[str, Any] = _DOES[part.does](means, asked)
+    found: dict[str, Any] = _DOES[part.does](resources, asked)
     return found
 
 
@@ -229,10 +231,12 @@ def _print_explanation(asked: _Asked) -> None:
 # ------------------------------------------------------------------------------------- searches
 
 
-def _search(means: "Means", asked: _Asked) -> dict[str, Any]:
+def _search(resources: "Resources", asked: _Asked) -> dict[str, Any]:
     from coarsefine.studies.labs.files import kind_of, request_of
+    from coarsefine.studies.planning.stages import first_name
+    from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.results.reading import read_ranking
-    from coarsefine.studies.running.search import MOST_STAGES, auto, coarse
+    from coarsefine.studies.running.search import Search
 
     lab, part = asked.lab, asked.part
     _print_part(asked)
@@ -243,40 +247,37 @@ def _search(means: "Means", asked: _Asked) -> dict[str, Any]:
     request = replace(request_of(search), fresh=asked.options.fresh)
     name = lab.study_name(part)
     stages = search.stages if search.stages is not None else (2 if kind.refines else 1)
+    searched = Search.begin(resources, kind, Asked.of(recipe), request, name)
     if stages == 1:
-        outcome = coarse(means, kind, request, name=name, recipe=recipe)
+        searched.stage(first_name(kind), request)
+    elif stages == "auto":
+        searched.auto(request)
     else:
-        outcome = auto(
-            *(means, kind, request),
-            name=name,
-            recipe=recipe,
-            most_stages=MOST_STAGES if stages == "auto" else stages,
-            until_resolved=stages == "auto",
-        )
-    final = _tested(means, asked, outcome.study.name) if search.test else None
-    ranking = read_ranking(means.database, outcome.study)
+        searched.auto(request, stages, until_resolved=False)
+    final = _tested(resources, asked, searched.study.name) if search.test else None
+    ranking = read_ranking(resources.database, searched.study)
     if asked.prints:
-        _print_search(means, asked, ranking, final)
+        _print_search(resources, asked, ranking, final)
     _print_explanation(asked)
-    _draw(means, asked, ranking)
+    _draw(resources, asked, ranking)
     from coarsefine.search.commands.testing import to_json
 
     return {
-        "study": outcome.study.name,
+        "study": searched.study.name,
         "ranking": ranking.to_json(),
         "test": None if final is None else to_json(final),
     }
 
 
-def _tested(means: "Means", asked: _Asked, study_name: str) -> "FinalTest":
+def _tested(resources: "Resources", asked: _Asked, study_name: str) -> "FinalTest":
     """Return the final test of a study: the one on record, or one made now."""
     from coarsefine.db import repository
     from coarsefine.studies.results.reading import named_study
     from coarsefine.studies.running.final_test import FinalTest, final_test
 
-    study = named_study(means.database, study_name)
+    study = named_study(resources.database, study_name)
     # One that was killed before anything was measured shows nothing yet: the same look goes on.
-    before = [o for o in repository.openings(means.database, study) if o.runs]
+    before = [o for o in repository.openings(resources.database, study) if o.runs]
     if before:
         when = f"{before[-1].opened_at:%Y-%m-%d %H:%M}"
         note(
@@ -284,11 +285,11 @@ def _tested(means: "Means", asked: _Asked, study_name: str) -> "FinalTest":
             quiet=asked.output.quiet,
         )
         return FinalTest(study, before[-1], len(before) - 1)
-    return final_test(means, study, trainer=asked.lab.recipe(asked.part).trainer)
+    return final_test(resources, study, trainer=asked.lab.recipe(asked.part).trainer)
 
 
 def _print_search(
-    means: "Means", asked: _Asked, ranking: "Ranking", final: "FinalTest | None"
+    resources: "Resources", asked: _Asked, ranking: "Ranking", final: "FinalTest | None"
 ) -> None:
     from coarsefine.search.commands.ranking import print_comparison, print_ranking
     from coarsefine.search.commands.testing import print_test
@@ -298,14 +299,14 @@ def _print_search(
     from coarsefine.studies.results.comparison import compared
 
     console = stdout()
-    rows = compared(means.database, ranking)
+    rows = compared(resources.database, ranking)
     refined = any(stage.low is not None and stage.parent for stage in ranking.stages)
     if refined or (ranking.stages and ranking.stages[0].low is not None and len(rows) > 12):
         print_ranking(console, ranking, None)
     else:
         print_comparison(console, ranking, rows, None)
     if asked.part.curves:
-        _print_curves(means, ranking)
+        _print_curves(resources, ranking)
     tested: dict[str, float] = {}
     if final is not None:
         say("")
@@ -322,7 +323,7 @@ def _print_search(
         print_table(console, lab_table(console, title, rows, figures, tested))
 
 
-def _print_curves(means: "Means", ranking: "Ranking") -> None:
+def _print_curves(resources: "Resources", ranking: "Ranking") -> None:
     """Print a thinned curve of each of the best trials."""
     from coarsefine.search.tables.curves import curve_table
     from coarsefine.studies.results.reading import first_curve
@@ -330,14 +331,14 @@ def _print_curves(means: "Means", ranking: "Ranking") -> None:
 
     console = stdout()
     for trial in ranking.trials[:4]:
-        curve = {row.epoch: row for row in first_curve(means.database, ranking, trial)}
+        curve = {row.epoch: row for row in first_curve(resources.database, ranking, trial)}
         shown = [curve[epoch] for epoch in thinned(list(curve), 10)]
         say("")
         title = f"curve of {ranking.point(trial.params)}"
         print_table(console, curve_table(console, title, shown))
 
 
-def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
+def _draw(resources: "Resources", asked: _Asked, ranking: "Ranking") -> None:
     folder = asked.options.figures
     if folder is None:
         return
@@ -348,7 +349,7 @@ def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
 
     where = folder / (asked.part.name or asked.lab.name)
     where.mkdir(parents=True, exist_ok=True)
-    subject = Subject(means.database, ranking, n_best=4)
+    subject = Subject(resources.database, ranking, n_best=4)
     for kind in asked.part.figures or KINDS:
         try:
             contents = rendered(KINDS[kind].draw(subject), "png")
@@ -363,14 +364,14 @@ def _draw(means: "Means", asked: _Asked, ranking: "Ranking") -> None:
 # --------------------------------------------------------------------------------- checks
 
 
-def _params(means: "Means", asked: _Asked) -> dict[str, Any]:
+def _params(resources: "Resources", asked: _Asked) -> dict[str, Any]:
     from coarsefine.models.parameter_count import count_parameters
     from coarsefine.search.tables.networks import layers_table
     from coarsefine.studies.checks.network import network_of
 
     _print_part(asked)
     recipe = asked.lab.recipe(asked.part)
-    data = means.prepare(recipe)
+    data = resources.prepare(recipe)
     networks = [tuple(widths) for widths in asked.part.networks] or [recipe.network.hidden]
     counted = []
     console = stdout()
@@ -395,7 +396,7 @@ def _params(means: "Means", asked: _Asked) -> dict[str, Any]:
     return {"networks": counted}
 
 
-def _gradcheck(means: "Means", asked: _Asked) -> dict[str, Any]:
+def _gradcheck(resources: "Resources", asked: _Asked) -> dict[str, Any]:
     from coarsefine.search.commands.networks import (
         checked_networks,
         gradcheck_json,
@@ -404,21 +405,21 @@ def _gradcheck(means: "Means", asked: _Asked) -> dict[str, Any]:
 
     _print_part(asked)
     recipe = asked.lab.recipe(asked.part)
-    checks, label = checked_networks(recipe, means.data_dir, asked.watch)
+    checks, label = checked_networks(recipe, resources.data_dir, asked.watch)
     if asked.prints:
         print_gradcheck(checks, label, every=False)
     _print_explanation(asked)
     return gradcheck_json(checks)
 
 
-def _crosscheck(means: "Means", asked: _Asked) -> dict[str, Any]:
+def _crosscheck(resources: "Resources", asked: _Asked) -> dict[str, Any]:
     from coarsefine.search.commands.crosschecking import crosschecked, print_crosscheck
     from coarsefine.studies.checks.crosscheck import FrameworkMissingError
 
     _print_part(asked)
     recipe = asked.lab.recipe(asked.part)
     try:
-        found = crosschecked(recipe, means.prepare(recipe), asked.part.against)
+        found = crosschecked(recipe, resources.prepare(recipe), asked.part.against)
     except FrameworkMissingError as error:
         if asked.prints:
             tell(f"skipped: {error}")
@@ -436,14 +437,14 @@ def _crosscheck(means: "Means", asked: _Asked) -> dict[str, Any]:
     return {"passed": found.agrees}
 
 
-def _optimum(means: "Means", asked: _Asked) -> dict[str, Any]:
+def _optimum(resources: "Resources", asked: _Asked) -> dict[str, Any]:
     """Print the exact least-squares optimum, and how large η may be."""
     from coarsefine.search.words import percent
     from coarsefine.studies.checks.reference_lines import reference_lines
 
     _print_part(asked)
     recipe = asked.lab.recipe(asked.part)
-    found = reference_lines(recipe, means.prepare(recipe))
+    found = reference_lines(recipe, resources.prepare(recipe))
     if asked.prints:
         tell(
             f"exact least-squares optimum: training loss {found.train_loss:.4f}, training accuracy "

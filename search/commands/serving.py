@@ -41,13 +41,14 @@ from coarsefine.search.progress import Log, is_over, standing, title
 
 if TYPE_CHECKING:
     from coarsefine.db.queue_records import QueueRecord
-    from coarsefine.db.records import StageRecord, StudyRecord
+    from coarsefine.db.records import StudyRecord
     from coarsefine.models.data import PreparedData
     from coarsefine.studies.labs.files import Lab, Part
     from coarsefine.studies.labs.queue import Submission
+    from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.recipe import Recipe
-    from coarsefine.studies.running.loop import CohortProgress
-    from coarsefine.studies.running.resources import Means
+    from coarsefine.studies.running.resources import Resources
+    from coarsefine.studies.running.watching import CohortProgress
 
 SERVICE, NETWORK = "Service", "Network"
 # How many entries that have ended `queue` shows.
@@ -184,7 +185,7 @@ def _served(
     from coarsefine.db.engine import open_database
     from coarsefine.models.data.locate import checked_data_dir
     from coarsefine.studies.labs.service import Rules, Service
-    from coarsefine.studies.running.resources import Means
+    from coarsefine.studies.running.resources import Resources
 
     _check_network(service)
     jobs.check()
@@ -201,10 +202,12 @@ def _served(
         ) as database,
         _dashboard(service, storage, watch),
     ):
-        means = Means(database, data_dir=data_dir, observer=watch, progress=watch, **workers)
+        resources = Resources(
+            database, data_dir=data_dir, observer=watch, progress=watch, **workers
+        )
         if only is None:
             watch.log(f"serving {database.label}")
-        done = Service(means, rules, face, only=only).run(once=service.once)
+        done = Service(resources, rules, face, only=only).run(once=service.once)
         if only is None:
             watch.log("ended" if service.once and not ended.is_set() else "ended, as asked to")
     return FAILED if service.once and not done and not ended.is_set() else DONE
@@ -291,7 +294,7 @@ class ServiceLog(Log):
         self._ending = threading.Event()
 
     def begins(
-        self, study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
+        self, study: "StudyRecord", stage: "Stage", recipe: "Recipe", data: "PreparedData"
     ) -> None:
         """Write what is about to be trained."""
         self._written.clear()
@@ -374,16 +377,16 @@ class _Face:
         self.observer.wait(seconds)
 
     def answer(
-        self, means: "Means", lab: "Lab", asked: "Submission", part: "Part"
+        self, resources: "Resources", lab: "Lab", asked: "Submission", part: "Part"
     ) -> dict[str, Any]:
         from coarsefine.search.commands.labs import LabOptions, answer
 
         options = LabOptions(
-            lab=lab.name, quick=asked.quick, fresh=asked.fresh, data_dir=means.data_dir
+            lab=lab.name, quick=asked.quick, fresh=asked.fresh, data_dir=resources.data_dir
         )
         # What is printed by `run` is read from the database here.
         silent = OutputOptions(quiet=True, json=True)
-        found = answer(means, lab, part, options, self.storage, silent, self.observer)
+        found = answer(resources, lab, part, options, self.storage, silent, self.observer)
         return {"study": found["study"]} if "ranking" in found else found
 
 

@@ -109,7 +109,7 @@ def test(
     from coarsefine.search.progress import watching
     from coarsefine.studies.recipes.layers import load_recipe
     from coarsefine.studies.running.final_test import final_test
-    from coarsefine.studies.running.resources import Means
+    from coarsefine.studies.running.resources import Resources
 
     picks = final.picks()
     trainer = None if final.recipe is None else load_recipe(final.recipe).trainer
@@ -120,9 +120,12 @@ def test(
         open_database(storage.url, said=note) as database,
     ):
         found = chosen(database, study, quiet=output.quiet)
-        means = Means(database, data_dir=final.data_dir, observer=watch, progress=watch, **workers)
+        resources = Resources(
+            database, data_dir=final.data_dir, observer=watch, progress=watch, **workers
+        )
         result = final_test(
-            *(means, found),
+            resources,
+            found,
             n_top=final.top,
             refit=final.refit,
             picks=picks,

@@ -134,11 +134,13 @@ def _values(subject: Subject) -> Figure:
 def _ranges(subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
     """Return, by stage and parameter, from where to where was searched."""
     from coarsefine.db import repository
-    from coarsefine.studies.planning.stages import dimensions_of
+    from coarsefine.studies.planning.stages import Stage
 
     return {
         stage.name: {
-            d.name: (d.range.low, d.range.high) for d in dimensions_of(stage) if d.range is not None
+            d.name: (d.range.low, d.range.high)
+            for d in Stage.of(stage).dimensions
+            if d.range is not None
         }
         for stage in repository.stages(subject.database, subject.ranking.study)
         if stage.optuna_name is not None
@@ -151,11 +153,12 @@ def _heatmap(subject: Subject) -> Figure:
 
 def _trade_off(subject: Subject) -> Figure:
     from coarsefine.db import repository
-    from coarsefine.studies.planning.stages import manner_of
+    from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.results.curves import read_runs
 
     stages = repository.stages(subject.database, subject.ranking.study)
-    alone = all(manner_of(stage).alone for stage in stages if stage.optuna_name is not None)
+    searched = [Stage.of(stage) for stage in stages if stage.optuna_name is not None]
+    alone = all(stage.run_options.alone for stage in searched)
     runs = read_runs(subject.database, subject.ranking)
     return trade_off.trade_off(subject.ranking, runs, alone=alone)
 

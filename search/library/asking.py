@@ -7,8 +7,7 @@ from coarsefine.search.library.settings import plain
 from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
 
 if TYPE_CHECKING:
-    from coarsefine.studies.planning.stages import StageRequest
-    from coarsefine.studies.spaces.dimensions import Dimension, Value
+    from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.spaces.search import SearchKind
 
 Values = Sequence[Any] | Mapping[str, Sequence[Any]]
@@ -63,30 +62,43 @@ def stage_request(kind: "SearchKind", asked: Asked) -> "StageRequest":
     Raises:
         SpaceError: If these are no such numbers, values or ends.
     """
-    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.planning.request import Wanted
+    from coarsefine.studies.planning.request import stage_request as request_of
 
-    values, low, high = asked.get("values"), asked.get("low"), asked.get("high")
-    others: dict[str, Any] = {
-        "n_trials": _whole("trials", asked.get("trials")),
-        "replicates": _whole("replicates", asked.get("replicates")),
-        "sampler": asked.get("sampler"),
-        "prune": asked.get("prune"),
-        "fresh": bool(asked.get("fresh")),
-    }
-    if len(kind.dimensions) > 1:
-        return StageRequest(dimensions=_several(kind, values, low, high), **others)
-    (dimension,) = kind.dimensions
-    for name, given in (("values", values), ("low", low), ("high", high)):
+    values = _by_name(kind, "values", asked.get("values"))
+    low, high = (_by_name(kind, name, asked.get(name)) for name in ("low", "high"))
+    return request_of(
+        kind,
+        Wanted(
+            {name: _listed(given) for name, given in values.items()},
+            {name: end("low", given) for name, given in low.items()},
+            {name: end("high", given) for name, given in high.items()},
+        ),
+        n_trials=_whole("trials", asked.get("trials")),
+        replicates=_whole("replicates", asked.get("replicates")),
+        sampler=asked.get("sampler"),
+        prune=asked.get("prune"),
+        fresh=bool(asked.get("fresh")),
+    )
+
+
+def _by_name(kind: "SearchKind", name: str, given: Any) -> Mapping[str, Any]:
+    """Return what is given of each parameter; of a single one it is given without its name."""
+    known = [dimension.name for dimension in kind.dimensions]
+    if given is None:
+        return {}
+    if len(known) == 1:
         if isinstance(given, Mapping):
             raise SpaceError(
                 f"a {kind.name} search is over one parameter: {name} must not be by name"
             )
-    return StageRequest(
-        values=None if values is None else _values(dimension, values),
-        low=None if low is None else end("low", low),
-        high=None if high is None else end("high", high),
-        **others,
-    )
+        return {known[0]: given}
+    if not (isinstance(given, Mapping) and set(given) <= set(known)):
+        example = ", ".join(f"{each!r}: …" for each in known)
+        raise SpaceError(
+            f"{name} of a {kind.name} search must be by name, {{{example}}}; got {given!r}"
+        )
+    return given
 
 
 def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) -> "StageRequest":
@@ -101,7 +113,7 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
         StudyError: If the search has no such keyword.
         SpaceError: If these are no such values.
     """
-    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.planning.request import StageRequest, layers_of
     from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
 
     values, layers = asked.get("values"), plain(asked.get("layers"))
@@ -113,13 +125,13 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
             raise StudyError(f"{name}= is for {its} searches, this one is over {kind.name}")
     if values is not None and (layers is not None or asked.get("one_at_a_time")):
         raise SpaceError("a grid is of values=, or of what layers= or one_at_a_time= say; got both")
-    (dimension,) = kind.dimensions
+    (parameter,) = kind.parameters
     if layers is not None:
         if any(type(number) is not int or number < 0 for number in layers):
             raise SpaceError(f"layers must be whole numbers >= 0, as in [1, 2, 10]; got {layers!r}")
-        values = [tuple((hidden or (50,))[:1]) * number for number in layers]
+        values = layers_of(hidden, layers)
     return StageRequest(
-        values=None if values is None else _values(dimension, values),
+        values=None if values is None else tuple(map(parameter.checked, _listed(values))),
         dimensions=(TRICKS_ONE_AT_A_TIME,) if asked.get("one_at_a_time") else (),
         replicates=_whole("replicates", asked.get("replicates")),
         alone=asked.get("alone"),
@@ -128,39 +140,11 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
     )
 
 
-def _several(
-    kind: "SearchKind", values: Values | None, low: End | None, high: End | None
-) -> "tuple[Dimension, ...]":
-    from coarsefine.studies.spaces.dimensions import Dimension
-    from coarsefine.studies.spaces.ranges import LogRange
-
-    given: dict[str, Mapping[str, Any]] = {}
-    known = [dimension.name for dimension in kind.dimensions]
-    for name, asked in (("values", values), ("low", low), ("high", high)):
-        if asked is not None and not (isinstance(asked, Mapping) and set(asked) <= set(known)):
-            example = ", ".join(f"{each!r}: …" for each in known)
-            raise SpaceError(
-                f"{name} of a {kind.name} search must be by name, {{{example}}}; got {asked!r}"
-            )
-        given[name] = asked if isinstance(asked, Mapping) else {}
-    found = []
-    for dimension in kind.dimensions:
-        name, usual = dimension.name, dimension.range
-        if name in given["values"]:
-            tried = _values(dimension, given["values"][name])
-            found.append(Dimension(dimension.parameter, values=tried))
-        elif name in given["low"] or name in given["high"]:
-            assert usual is not None  # noqa: S101  # searches over several parameters have ranges
-            ends = (given["low"].get(name, usual.low), given["high"].get(name, usual.high))
-            found.append(dimension.with_range(LogRange(end("low", ends[0]), end("high", ends[1]))))
-    return tuple(found)
-
-
-def _values(dimension: "Dimension", values: Any) -> "tuple[Value, ...]":
+def _listed(values: Any) -> "list[Any]":
     values = plain(values)
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise SpaceError(f"values must be a list, as in [1e-4, 1e-2]; got {values!r}")
-    return tuple(dimension.parameter.checked(plain(value)) for value in values)
+    return [plain(value) for value in values]
 
 
 def end(name: str, value: Any) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coarsefine.search.library.place import Place
 from coarsefine.search.library.settings import NAMES
@@ -12,13 +12,13 @@ from coarsefine.studies.errors import StudyError
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
-    from coarsefine.models.data import PreparedData
-    from coarsefine.models.data.spec import DataSpec
     from coarsefine.search.library.recipe import Recipe
     from coarsefine.search.progress import Watch
-    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.planning.request import StageRequest
+    from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.recipes.recipe import Recipe as WholeRecipe
-    from coarsefine.studies.running.resources import Means
+    from coarsefine.studies.running.resources import Resources
+    from coarsefine.studies.running.search import Search
     from coarsefine.studies.spaces.search import SearchKind
 
 
@@ -64,25 +64,25 @@ class Kept:
         with self.reading() as (_, study):
             return from_json(study.recipe, f"the recipe of study {study.name}")
 
-    def stated(self, study: "StudyRecord | None") -> dict[str, Any]:
+    def asked(self, study: "StudyRecord | None") -> "Asked":
         """Return the recipe as searches take it: what is not stated is as it was begun.
 
         Args:
             study: Itself, if it has begun.
         """
-        from coarsefine.studies.recipes.layers import with_overrides
+        from coarsefine.studies.recipes.layers import Asked, with_overrides
         from coarsefine.studies.recipes.recipe import from_json
 
         recipe = self.recipe
         if recipe is None:
-            return {}
+            return Asked()
         if recipe.base is not None:
-            return {"recipe": recipe.whole()}
+            return Asked.of(recipe.whole())
         if recipe.flags.get("trainer") and study is not None:
             # Named by the user, in code as in a file: it may be imported.
             begun = from_json(study.recipe, f"the recipe of study {study.name}")
-            return {"recipe": with_overrides(begun, recipe.flags)}
-        return {"path": recipe.file, "flags": recipe.flags}
+            return Asked.of(with_overrides(begun, recipe.flags))
+        return Asked(recipe.file, recipe.flags)
 
     @contextmanager
     def reading(self) -> "Iterator[tuple[Database, StudyRecord]]":
@@ -93,38 +93,48 @@ class Kept:
             yield database, self._record(database)
 
     @contextmanager
-    def training(self, watch: "Watch") -> "Iterator[tuple[Means, StudyRecord]]":
+    def training(self, watch: "Watch") -> "Iterator[tuple[Resources, StudyRecord]]":
         """Yield with what it is trained, and the study, which must have begun."""
         if self.place.is_new and self.recipe is not None:
             raise self._missing()
         place = self.place
         with place.trained_by(watch) as who, place.writing(watch) as database:
-            yield place.means(database, watch, who), self._record(database)
+            yield place.resources(database, watch, who), self._record(database)
 
     @contextmanager
-    def beginning(
-        self, request: "StageRequest", watch: "Watch"
-    ) -> "Iterator[tuple[Means, StudyRecord | None]]":
-        """Yield the same of a study that may begin.
+    def beginning(self, request: "StageRequest", watch: "Watch") -> "Iterator[Search]":
+        """Yield the search of the study, begun if need be.
 
         The database is made only after everything else has proved to be right.
         """
         from coarsefine.db import repository
-        from coarsefine.studies.running.search import check_new
+        from coarsefine.studies.running.resources import NewDatabase
+        from coarsefine.studies.running.search import Search
 
-        place = self.place
+        place, create = self.place, self.recipe is not None
+        with (
+            place.trained_by(watch) as who,
+            NewDatabase(place.url, watch.line, create=create) as database,
+        ):
+            resources = place.resources(database, watch, who)
+            study = None
+            if resources.has_database:
+                study = repository.find_study(resources.database, self.name)
+            if study is None and self.recipe is None:
+                raise self._missing()  # it was there when it was opened
+            asked = self.asked(study)
+            if study is not None:
+                yield Search.carry_on(resources, self.kind, asked, study)
+            else:
+                yield Search.begin(resources, self.kind, asked, request, self.name)
 
-        def prepare(spec: "DataSpec") -> "PreparedData":
-            return place.prepared(spec, watch)
+    @contextmanager
+    def carrying_on(self, watch: "Watch") -> "Iterator[Search]":
+        """Yield the search of the study, which must have begun."""
+        from coarsefine.studies.running.search import Search
 
-        with place.trained_by(watch) as who:
-            if self.recipe is not None and place.is_new:
-                check_new(self.kind, request, self.recipe.whole(self.kind), prepare)
-            with place.writing(watch, create=self.recipe is not None) as database:
-                study = repository.find_study(database, self.name)
-                if study is None and self.recipe is None:
-                    raise self._missing()  # it was there when it was opened
-                yield place.means(database, watch, who), study
+        with self.training(watch) as (resources, study):
+            yield Search.carry_on(resources, self.kind, self.asked(study), study)
 
     def _record(self, database: "Database") -> "StudyRecord":
         from coarsefine.db import repository

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coarsefine.models.data.spec import DataSpec
     from coarsefine.search.options import JobsOptions
     from coarsefine.search.progress import Watch
-    from coarsefine.studies.running.resources import Means
+    from coarsefine.studies.running.resources import NewDatabase, Resources
 
 PathLike = str | os.PathLike[str]
 
@@ -105,13 +105,17 @@ class Place:
         return prepared(spec, self.data_dir, watch)
 
     def trained_by(self, watch: "Watch") -> "AbstractContextManager[dict[str, Any]]":
-        """Yield who trains, as ``means`` takes it; a cluster is left in the end."""
+        """Yield who trains, as ``resources`` takes it; a cluster is left in the end."""
         from coarsefine.search.options import JobsOptions
 
         return (self.workers or JobsOptions()).opened(watch.said)
 
-    def means(self, database: "Database", watch: "Watch", trained_by: dict[str, Any]) -> "Means":
+    def resources(
+        self, database: "Database | NewDatabase", watch: "Watch", trained_by: dict[str, Any]
+    ) -> "Resources":
         """Return with what searches are carried out."""
-        from coarsefine.studies.running.resources import Means
+        from coarsefine.studies.running.resources import Resources
 
-        return Means(database, data_dir=self.data_dir, observer=watch, progress=watch, **trained_by)
+        return Resources(
+            database, data_dir=self.data_dir, observer=watch, progress=watch, **trained_by
+        )

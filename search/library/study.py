@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.search.figures.kinds import Subject
-    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.results.ranking import RankedTrial
 
     Trials = Collection[RankedTrial | str] | RankedTrial | str
@@ -117,7 +117,7 @@ class Study:
         Raises:
             StudyError: If there is no such search, or the recipe says something impossible.
         """
-        from coarsefine.studies.running.search import study_name
+        from coarsefine.studies.running.studies import study_name
 
         study = cls.__new__(cls)
         with as_study_errors():
@@ -210,21 +210,20 @@ class Study:
 
     def _searched(self, wanted: str, request: "StageRequest") -> Ranking:
         from coarsefine.search.library.watching import watched
-        from coarsefine.studies.running import search as searching
+        from coarsefine.studies.planning.stages import first_name
 
         kept, kind = self._kept, self._kept.kind
         with watched(progress=kept.place.progress) as watch:
             if wanted in {"coarse", "auto"}:
-                search = searching.coarse if wanted == "coarse" else searching.auto
-                with kept.beginning(request, watch) as (means, there):
-                    stated = kept.stated(there)
-                    outcome = search(means, kind, request, name=kept.name, **stated)
-                    return _pictured(means.database, outcome.study)
-            with kept.training(watch) as (means, study):
-                outcome = searching.fine(
-                    *(means, kind, request), study=study, stage_name=wanted, **kept.stated(study)
-                )
-                return _pictured(means.database, outcome.study)
+                with kept.beginning(request, watch) as search:
+                    if wanted == "auto":
+                        search.auto(request)
+                    else:
+                        search.stage(first_name(kind), request)
+                    return _pictured(search.resources.database, search.study)
+            with kept.carrying_on(watch) as search:
+                search.stage(wanted, request)
+                return _pictured(search.resources.database, search.study)
 
     def range_test(self, *, low: float | None = None, high: float | None = None) -> RangeTest:
         """Train once while η rises, and return between which η the network learns.
@@ -284,16 +283,19 @@ class Study:
                 raise StudyError("a test is either of the best, top, or of trials; got both")
             with (
                 watched(progress=kept.place.progress) as watch,
-                kept.training(watch) as (means, study),
+                kept.training(watch) as (resources, study),
             ):
                 found = final_test(
-                    *(means, study),
+                    resources,
+                    study,
                     n_top=top,
                     refit=refit,
                     picks=picks,
                     trainer=None if kept.recipe is None else kept.recipe.trainer,
                 )
-                table = frame_of(of_test(means.database, read_ranking(means.database, study)))
+                table = frame_of(
+                    of_test(resources.database, read_ranking(resources.database, study))
+                )
             return TestResult(found, table[table["opening"] == table["opening"].max()])
 
     def test_results(self) -> "pd.DataFrame":

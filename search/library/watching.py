@@ -17,10 +17,11 @@ from coarsefine.search.progress import Watch, is_over, standing, title, watching
 from coarsefine.search.words import size
 
 if TYPE_CHECKING:
-    from coarsefine.db.records import StageRecord, StudyRecord
+    from coarsefine.db.records import StudyRecord
     from coarsefine.models.data import PreparedData
+    from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.recipe import Recipe
-    from coarsefine.studies.running.loop import CohortProgress
+    from coarsefine.studies.running.watching import CohortProgress
 
 LOGGER = logging.getLogger("coarsefine")
 # Libraries do not print: who wants to read them adds a handler.
@@ -82,7 +83,7 @@ class Page(Watch):
             self._draw(now=True)
 
     def begins(
-        self, study: "StudyRecord", stage: "StageRecord", recipe: "Recipe", data: "PreparedData"
+        self, study: "StudyRecord", stage: "Stage", recipe: "Recipe", data: "PreparedData"
     ) -> None:
         """Say what is about to be trained."""
         self._blocks.append(_Block())
@@ -187,7 +188,7 @@ def watched(*, progress: bool) -> Iterator[Watch]:
 
 @contextmanager
 def _stoppable(watch: Watch) -> Iterator[None]:
-    from coarsefine.studies.running.loop import StoppedByRequest
+    from coarsefine.studies.running.watching import StoppedByRequest
 
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread hears signals

@@ -86,7 +86,7 @@ _OFFERS: Final[dict[str, Callable[[typer.Context], Iterable[_Offer]]]] = {
     "lab": _labs,
     **{key.setting: _these(*key.choices) for key in KEYS.values() if type(key.kind) is Choice},
     "data": _words("coarsefine.models.data.catalogue", "CATALOGUE"),
-    "sampler": _words("coarsefine.studies.planning.stages", "SAMPLERS"),
+    "sampler": _words("coarsefine.studies.planning.request", "SAMPLERS"),
     "prune": _words("coarsefine.studies.planning.pruning", "PRUNERS"),
     "equal": _these("epochs", "updates"),
     "eta_range": _these("auto"),

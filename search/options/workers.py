@@ -95,7 +95,7 @@ class JobsOptions:
 
     @contextmanager
     def opened(self, said: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-        """Yield what ``coarsefine.studies.running.resources.Means`` has to know of who trains.
+        """Yield what ``coarsefine.studies.running.resources.Resources`` has to know of who trains.
 
         A cluster is left in the end.
 
@@ -106,9 +106,9 @@ class JobsOptions:
             UsageError: If the options contradict each other.
             StudyError: If the cluster cannot be reached or used.
         """
-        means: dict[str, Any] = {"n_jobs": self.n_jobs, "processes": self.executor == PROCESSES}
+        resources: dict[str, Any] = {"n_jobs": self.n_jobs, "processes": self.executor == PROCESSES}
         if not self._is_dask:
-            yield means
+            yield resources
             return
         from coarsefine.studies.running.dask.executor import DaskExecutor, scheduler_at
 
@@ -116,7 +116,7 @@ class JobsOptions:
             self._address, self.scheduler_ca, self.scheduler_cert, self.scheduler_key
         )
         with DaskExecutor(where, most=self.jobs, said=said) as executor:
-            yield {**means, "executor": executor, "planned_for": executor.n_processes}
+            yield {**resources, "executor": executor, "planned_for": executor.n_processes}
 
     @property
     def _is_dask(self) -> bool:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from coarsefine.db.open_files import is_open
 from coarsefine.paths import expanded
 from coarsefine.studies.errors import RecipeError, SpaceError, did_you_mean
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.recipes.layers import recipe_of
 from coarsefine.studies.recipes.messages import ContradictionError, explained, literal
 from coarsefine.studies.recipes.parts import flat

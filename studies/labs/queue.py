@@ -21,18 +21,20 @@ from coarsefine.models.data.catalogue import CATALOGUE, FILE_ENDINGS, meaning, u
 from coarsefine.models.errors import DataError
 from coarsefine.studies.errors import RecipeError, StudyError, did_you_mean
 from coarsefine.studies.labs.files import Lab, Part, kind_of, lab_of, lab_text, request_of
+from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.runs import recipe_at
 from coarsefine.studies.planning.stages import (
-    StageRequest,
+    Stage,
     check_same_stage,
-    coarse_spec,
     find_stage,
     first_name,
+    first_stage,
 )
+from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe, differences
 from coarsefine.studies.recipes.specs import SEARCHABLE, searched_field
-from coarsefine.studies.running.search import same_recipe
+from coarsefine.studies.running.studies import same_recipe
 from coarsefine.studies.spaces.dimensions import VARIANT
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.registry import SEARCHES
@@ -171,10 +173,10 @@ def asked_of(lab: Lab, part: Part) -> tuple[SearchKind, StageRequest]:
 
 def check_search(kind: SearchKind, request: StageRequest, recipe: Recipe) -> None:
     """Raise what is wrong with a search, as far as it can be told without the data."""
-    spec = coarse_spec(kind, request)
+    stage = first_stage(kind, request)
     if recipe.trainer is not None:
         return  # what its network is, only the server can tell
-    for dimension in spec.dimensions:
+    for dimension in stage.dimensions:
         if dimension.name in SEARCHABLE:
             searched_field(recipe, dimension.name)
         for value in dimension.values or ():
@@ -281,10 +283,10 @@ def _check_study(database: Database, lab: Lab, part: Part) -> None:
     study = repository.find_study(database, name)
     if study is None or recipe.trainer is not None:
         return  # what a trainer's file says, only the server can see
-    same_recipe(study, kind, None, None, recipe)
+    same_recipe(study, kind, Asked.of(recipe))
     stage = find_stage(database, study, first_name(kind))
     if stage is not None:
-        check_same_stage(stage, request)
+        check_same_stage(Stage.of(stage), request)
 
 
 def _recipes(asked: Submission) -> dict[str, Recipe]:

@@ -12,7 +12,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.queue_records import QueueRecord, QueueState
-from coarsefine.db.records import StageRecord, StudyRecord
+from coarsefine.db.records import StudyRecord
 from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import StudyError
@@ -29,10 +29,11 @@ from coarsefine.studies.labs.queue import (
     taken,
     trainers,
 )
+from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.recipe import Recipe, from_json
-from coarsefine.studies.running.loop import CohortProgress, Observer, StoppedByRequest
-from coarsefine.studies.running.resources import Means
-from coarsefine.studies.running.search import grant
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.search import train_enqueued
+from coarsefine.studies.running.watching import CohortProgress, Observer, StoppedByRequest
 
 # How often an idle service looks for something to do, and a busy one whether it is to end.
 POLL_SECONDS = 1.0
@@ -95,7 +96,7 @@ class ServedLab(Lab):
         return self.rules.applied(recipe, trainers(self, part, recipe), self.data_dir)
 
 
-class Face(Protocol):
+class Display(Protocol):
     """What shows what a service does, and may ask it to end."""
 
     @property
@@ -108,7 +109,9 @@ class Face(Protocol):
     def wait(self, seconds: float) -> None:
         """Return after some time, or when the service is to end."""
 
-    def answer(self, means: Means, lab: Lab, asked: Submission, part: Part) -> dict[str, Any]:
+    def answer(
+        self, resources: Resources, lab: Lab, asked: Submission, part: Part
+    ) -> dict[str, Any]:
         """Carry out a part of a lab, and return what is to be kept of it."""
 
     def apart(self, entry: QueueRecord) -> int:
@@ -116,7 +119,7 @@ class Face(Protocol):
 
 
 class _AtWork:
-    """Watches an entry: tells the face, notes where it stands, hears whether it is cancelled."""
+    """Watches an entry: tells the display, notes where it stands, hears whether it is cancelled."""
 
     def __init__(self, database: Database, entry: QueueRecord, watched: Observer) -> None:
         self._database = database
@@ -136,9 +139,7 @@ class _AtWork:
             self.cancelled = repository.to_be_cancelled(self._database, self._entry)
         return self.cancelled
 
-    def begins(
-        self, study: StudyRecord, stage: StageRecord, recipe: Recipe, data: PreparedData
-    ) -> None:
+    def begins(self, study: StudyRecord, stage: Stage, recipe: Recipe, data: PreparedData) -> None:
         """Note what is about to be trained."""
         self._watched.begins(study, stage, recipe, data)
         self.note(f"{self.part}{study.name} {stage.name}")
@@ -172,9 +173,9 @@ class _AtWork:
 class Service:
     """Takes queued entries in order, one at a time, until it is asked to end."""
 
-    means: Means
+    resources: Resources
     rules: Rules
-    face: Face
+    display: Display
     # When an entry may be tried again, by UUID; of the clock that never goes back.
     _later: dict[str, float] = field(default_factory=dict)
     # The one entry that this process is for, by UUID.
@@ -183,7 +184,7 @@ class Service:
     _deaths: Counter[str] = field(default_factory=Counter)
     _refusals: Counter[str] = field(default_factory=Counter)
     _put_aside: set[str] = field(default_factory=set)
-    _granted: bool = False
+    _accepted: bool = False
     _said: set[str] = field(default_factory=set)
 
     def run(self, *, once: bool = False) -> bool:
@@ -199,7 +200,7 @@ class Service:
             KeyboardInterrupt: If it was asked to end at once.
             StorageError: If the database is not to be had, and it is not to wait for it.
         """
-        while not self.face.observer.stop_requested:
+        while not self.display.observer.stop_requested:
             try:
                 busy = self.next()
             except StoppedByRequest:
@@ -208,20 +209,20 @@ class Service:
                 if once:
                     raise
                 # The disk may be full, or the database restarting: nothing is lost by waiting.
-                self.face.log(f"error: {error}; trying again in {BUSY_SECONDS:.0f} s")
-                self.face.wait(BUSY_SECONDS)
+                self.display.log(f"error: {error}; trying again in {BUSY_SECONDS:.0f} s")
+                self.display.wait(BUSY_SECONDS)
                 continue
             except Exception as error:  # rows that are none of this program's, say
                 if once:
                     raise
                 self._crashed()
-                self.face.log(f"error: {_named(error)}; trying again in {BUSY_SECONDS:.0f} s")
-                self.face.wait(BUSY_SECONDS)
+                self.display.log(f"error: {_named(error)}; trying again in {BUSY_SECONDS:.0f} s")
+                self.display.wait(BUSY_SECONDS)
                 continue
             if not busy and once:
                 break
             if not busy:
-                self.face.wait(POLL_SECONDS)
+                self.display.wait(POLL_SECONDS)
         return not self._put_aside
 
     def next(self) -> bool:
@@ -229,14 +230,14 @@ class Service:
         now = time.monotonic()
         self._later = {uuid: until for uuid, until in self._later.items() if until > now}
         # By turns: whoever goes on enqueuing trials must not keep all entries waiting.
-        before, self._granted = self._granted, self.only is not None
-        if not before and not self._granted and self._grant():
-            self._granted = True
+        before, self._accepted = self._accepted, self.only is not None
+        if not before and not self._accepted and self._train_enqueued():
+            self._accepted = True
             return True
-        found = taken(self.means.database, tuple(self._later), self.only)
+        found = taken(self.resources.database, tuple(self._later), self.only)
         if found is None:
-            self._granted = before and self.only is None and self._grant()
-            return self._granted
+            self._accepted = before and self.only is None and self._train_enqueued()
+            return self._accepted
         entry, lock = found
         self._put_aside.discard(entry.uuid)
         apart = entry.tries > TRIES_HERE and self.only is None
@@ -255,38 +256,38 @@ class Service:
         Services have ended while they were at it, which may be its doing or that of whoever killed
         them: only a process that is watched tells. An entry that ends it again and again fails.
         """
-        database = self.means.database
-        self.face.log(
+        database = self.resources.database
+        self.display.log(
             f"entry {entry.id} ({entry.name}) was under way when the service ended before; it is "
             "carried out in a process of its own"
         )
-        pid = self.face.apart(entry)
-        if not self.face.observer.stop_requested:
+        pid = self.display.apart(entry)
+        if not self.display.observer.stop_requested:
             # Whoever kills all of a service's processes may come to this one last.
-            self.face.wait(POLL_SECONDS)
+            self.display.wait(POLL_SECONDS)
         now = repository.find_entry(database, entry.id)
-        if self.face.observer.stop_requested or now is None:
+        if self.display.observer.stop_requested or now is None:
             return
         if (now.state, now.driver_pid) != ("running", pid):
             del self._deaths[entry.uuid]
             return
         # A try that came further is counted as the first one.
         self._deaths[entry.uuid] = 1 if now.tries == 1 else self._deaths[entry.uuid] + 1
-        self.face.log(f"entry {entry.id} ended its process, time {self._deaths[entry.uuid]}")
+        self.display.log(f"entry {entry.id} ended its process, time {self._deaths[entry.uuid]}")
         if self._deaths[entry.uuid] >= MOST_TRIES:
             fail_killer(database, now)
-            self.face.log(f"entry {entry.id} has failed")
+            self.display.log(f"entry {entry.id} has failed")
 
-    def _grant(self) -> bool:
+    def _train_enqueued(self) -> bool:
         """Train what was enqueued on Optuna's side, and return whether there was anything."""
-        database = self.means.database
+        database = self.resources.database
         for study, stage in repository.wished_stages(database):
             if stage.uuid in self._later:
                 continue
             # Whatever comes of it, others have their turn before it is looked at again.
             self._later[stage.uuid] = time.monotonic() + BUSY_SECONDS
             try:
-                done = grant(self.means, study, stage, self._recipe(study))
+                done = train_enqueued(self.resources, study, stage, self._recipe(study))
             except BusyError:
                 continue
             except (StudyError, ModelError, StorageError) as error:
@@ -314,21 +315,21 @@ class Service:
         """
         recipe = from_json(study.recipe, f"the recipe of study {study.name}")
         named = [recipe.trainer] if recipe.trainer else []
-        return self.rules.applied(recipe, named, self.means.data_dir)
+        return self.rules.applied(recipe, named, self.resources.data_dir)
 
     def _say_once(self, line: str) -> None:
         if line not in self._said:
             self._said.add(line)
-            self.face.log(line)
+            self.display.log(line)
 
     def _carry_out(self, entry: QueueRecord) -> None:
-        watch = _AtWork(self.means.database, entry, self.face.observer)
-        means = replace(self.means, observer=watch)
+        watch = _AtWork(self.resources.database, entry, self.display.observer)
+        resources = replace(self.resources, observer=watch)
         again = "" if entry.tries == 1 else f", try {entry.tries}"
-        self.face.log(f"entry {entry.id} ({entry.name}, by {entry.submitted_by}) begins{again}")
+        self.display.log(f"entry {entry.id} ({entry.name}, by {entry.submitted_by}) begins{again}")
         answers: list[Any] = []
         try:
-            self._parts(entry, means, watch, answers)
+            self._parts(entry, resources, watch, answers)
         except StoppedByRequest:
             self._end(entry, "cancelled" if watch.cancelled else "waiting", answers)
         except KeyboardInterrupt:
@@ -356,15 +357,17 @@ class Service:
     def _crashed(self) -> None:
         """Log a mistake of this program's, while the service goes on."""
         for line in traceback.format_exc().rstrip().splitlines():
-            self.face.log(line)
+            self.display.log(line)
 
-    def _parts(self, entry: QueueRecord, means: Means, watch: _AtWork, answers: list[Any]) -> None:
+    def _parts(
+        self, entry: QueueRecord, resources: Resources, watch: _AtWork, answers: list[Any]
+    ) -> None:
         asked = stored(entry)
         read = asked.lab(f"entry {entry.id}")
         lab = ServedLab(
             **{name: getattr(read, name) for name in type(read).model_fields},
             rules=self.rules,
-            data_dir=means.data_dir,
+            data_dir=resources.data_dir,
         )
         parts = chosen(lab, asked.parts)
         for part in parts:
@@ -374,14 +377,14 @@ class Service:
             watch.note(f"{watch.part}{part.name or lab.name}")
             if watch.stop_requested:
                 raise StoppedByRequest
-            answer = self.face.answer(means, lab, asked, part)
+            answer = self.display.answer(resources, lab, asked, part)
             answers.append({"part": part.name, "does": part.does, **answer})
 
     def _put_back(self, entry: QueueRecord, why: str) -> None:
         self._later[entry.uuid] = time.monotonic() + BUSY_SECONDS
         self._put_aside.add(entry.uuid)
-        self.face.log(f"entry {entry.id} waits for {BUSY_SECONDS:.0f} s: {why}")
-        repository.end_entry(self.means.database, entry, "waiting")
+        self.display.log(f"entry {entry.id} waits for {BUSY_SECONDS:.0f} s: {why}")
+        repository.end_entry(self.resources.database, entry, "waiting")
 
     def _end(
         self,
@@ -392,8 +395,8 @@ class Service:
     ) -> None:
         line = None if error is None else " ".join(error.split())
         what = "is put back in the queue" if state == "waiting" else f"has {_WORDS[state]}"
-        self.face.log(f"entry {entry.id} {what}" + (f": {line}" if line else ""))
-        repository.end_entry(self.means.database, entry, state, error=line, answers=answers)
+        self.display.log(f"entry {entry.id} {what}" + (f": {line}" if line else ""))
+        repository.end_entry(self.resources.database, entry, state, error=line, answers=answers)
 
 
 def _named(error: Exception) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from coarsefine.models.blas_threads import limited_blas, n_cores
 from coarsefine.models.cohort import CohortPlan, initial_state
+from coarsefine.models.plugin import Plugin
 from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 from coarsefine.models.training import train
 
@@ -184,10 +185,9 @@ def epoch_seconds(plan: CohortPlan, n_train: int) -> float:
     return n_updates * update_seconds(plan.network, training.batch_size, len(plan.trials))
 
 
-def estimated_seconds(stored: dict[str, Any], n_train: int) -> float:
-    """Return about how long a core takes for a whole stored plan."""
-    plan = plan_from_json(stored)
-    if stored.get("trainer") is not None:
+def training_seconds(plan: CohortPlan, n_train: int, plugin: Plugin | None = None) -> float:
+    """Return about how long a core takes for a whole plan."""
+    if plugin is not None:
         # A trainer of the user's takes as long as it takes: worth processes of its own.
         return math.inf
     return epoch_seconds(plan, n_train) * plan.training.n_epochs(n_train)

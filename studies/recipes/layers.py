@@ -6,6 +6,7 @@ unsays a cyclical schedule. What no layer states has a default.
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +184,51 @@ def _merged_section(base: Stated, said: Stated, section: str) -> Stated:
     }
     stated = {key for key in choices if key in base or choices[key] != CHOICES[key]}
     return kept | {key: choices[key] for key in stated} | said
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A recipe as a user asks for it: whole, or as a file and values over it.
+
+    Attributes:
+        path: A TOML file; ``None`` for none.
+        flags: Values by key; they overrule the file.
+        whole: A whole recipe, in place of file and values.
+    """
+
+    path: Path | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    whole: Recipe | None = None
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Asked":
+        """Return a whole recipe as one that is asked for."""
+        return cls(whole=recipe)
+
+    @property
+    def states_all(self) -> bool:
+        """Return whether it states a whole recipe, or a file of one."""
+        return self.whole is not None or self.path is not None
+
+    def recipe(self, implied: Mapping[str, Any]) -> Recipe:
+        """Return the recipe, with what is implied where nothing is stated.
+
+        Args:
+            implied: Values by key, of a search.
+
+        Raises:
+            RecipeError: If there is no such recipe.
+        """
+        return self.whole or make_recipe(self.path, self.flags, implied)
+
+    def against(self, stored: Recipe, implied: Mapping[str, Any]) -> Recipe:
+        """Return the recipe where one was begun with: what is not stated is as it was.
+
+        Args:
+            stored: The recipe that was begun with.
+            implied: As for ``recipe``.
+
+        Raises:
+            RecipeError: If there is no such recipe.
+        """
+        return self.recipe(implied) if self.states_all else with_overrides(stored, self.flags)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from coarsefine.db import repository
 from coarsefine.db.records import TestOpeningRecord
+from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.layers import final_recipe
 from coarsefine.studies.recipes.recipe import from_json
 from coarsefine.studies.reports.parts import (
@@ -40,7 +41,7 @@ _CURVE_POINTS, _MOST_FAILURES = 8, 5
 def search_stages(source: Source) -> Iterator[Block]:
     """Yield the stages: where each looked, why there, and what it found."""
     ranking = source.ranking
-    stages = [s for s in repository.stages(source.database, source.study) if s.optuna_name]
+    stages = [Stage.of(record) for record in searched_stages(source.database, source.study)]
     if not stages:
         yield Paragraph("No stage is planned yet.", "warning")
         return
@@ -66,8 +67,8 @@ def search_stages(source: Source) -> Iterator[Block]:
                 sum(states[stage.name].values()),
                 states[stage.name]["complete"],
                 stage.sampler,
-                int(stage.options.get("replicates", 1)),
-                str(stage.options.get("prune", "none")),
+                stage.run_options.replicates,
+                stage.prune,
             )
             for stage, summary in zip(stages, ranking.stages, strict=True)
         ),

@@ -2,15 +2,16 @@
 
 import json
 import shlex
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.db.records import StageRecord, StudyRecord, TestOpeningRecord
+from coarsefine.db.records import StudyRecord, TestOpeningRecord
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.planning.stages import dimensions_of
+from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.recipe import from_json, to_toml
 from coarsefine.studies.results.notes.marks import is_hand_picked
 from coarsefine.studies.spaces.dimensions import Dimension, shown
@@ -41,12 +42,14 @@ def reproduction(
 ) -> Reproduction:
     """Return how a study is made again, from its record alone."""
     recipe = to_toml(from_json(study.recipe, f"the recipe of study {study.name}"))
-    stages = [s for s in repository.stages(database, study) if s.optuna_name is not None]
+    stages = [Stage.of(record) for record in searched_stages(database, study)]
     preset = _preset(study)
     if preset is not None:
         return Reproduction(None, recipe, (*preset, *_looks(database, study, ())))
     kind = SEARCHES.get(study.search)
-    tried = {stage.name: _tried(database, stage) for stage in stages}
+    tried = defaultdict[str, list[Mapping[str, Any]]](list)
+    for row in repository.trial_rows(database, study):
+        tried[row.stage].append(row.params)
     searches = None if kind is None or not stages else _searches(kind, study, stages, tried)
     if searches is not None:
         return Reproduction(RECIPE_FILE, recipe, (*searches, *_looks(database, study, openings)))
@@ -104,13 +107,13 @@ def _preset(study: StudyRecord) -> tuple[str, ...] | None:
 def _searches(
     kind: SearchKind,
     study: StudyRecord,
-    stages: Sequence[StageRecord],
+    stages: Sequence[Stage],
     tried: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> tuple[str, ...] | None:
     """Return a command a stage, ``None`` if no command of the search says it."""
     lines: list[str] = []
     for position, stage in enumerate(stages):
-        dimensions = dimensions_of(stage)
+        dimensions = stage.dimensions
         if [d.name for d in dimensions] != [d.name for d in kind.dimensions]:
             return None
         if not kind.refines:
@@ -124,16 +127,15 @@ def _searches(
         what = _what(kind, stage, dimensions, points, given=given)
         if what is None:
             return None
-        options = stage.options
-        manner = _manner(kind, options) if position == 0 else []
-        if position and options["replicates"] != stages[position - 1].options["replicates"]:
-            manner += ["--replicates", str(options["replicates"])]
-        if kind.refines and options["prune"] != (
-            stages[position - 1].options["prune"] if position else "none"
-        ):
-            manner += ["--prune", str(options["prune"])]
+        before = stages[position - 1] if position else None
+        options = _options(kind, stage) if before is None else []
+        replicates = stage.run_options.replicates
+        if before is not None and replicates != before.run_options.replicates:
+            options += ["--replicates", str(replicates)]
+        if kind.refines and stage.prune != ("none" if before is None else before.prune):
+            options += ["--prune", stage.prune]
         named = ["--study", study.name, "--recipe", RECIPE_FILE]
-        lines += [_line(kind.name, *flag, *each, *manner, *named) for each in what]
+        lines += [_line(kind.name, *flag, *each, *options, *named) for each in what]
     return tuple(lines)
 
 
@@ -141,26 +143,21 @@ _FLAGS = ("--coarse", "--fine", "--finer")
 _GIVEN = "the range given"
 
 
-def _tried(database: Database, stage: StageRecord) -> list[Mapping[str, Any]]:
-    return [trial.params for trial in repository.load_plan(database, stage).trials]
-
-
-def _manner(kind: SearchKind, options: Mapping[str, Any]) -> list[str]:
-    words = []
-    if options["replicates"] != kind.replicates:
-        words += ["--replicates", str(options["replicates"])]
+def _options(kind: SearchKind, stage: Stage) -> list[str]:
+    words, options = [], stage.run_options
+    if options.replicates != kind.replicates:
+        words += ["--replicates", str(options.replicates)]
     if not kind.refines:
-        alone = bool(options.get("alone", False))
-        if alone != kind.alone:
-            words.append("--alone" if alone else "--together")
-        if options.get("equal", "epochs") != "epochs":
-            words += ["--equal", str(options["equal"])]
+        if options.alone != kind.alone:
+            words.append("--alone" if options.alone else "--together")
+        if options.equal_updates:
+            words += ["--equal", stage.equal]
     return words
 
 
 def _what(
     kind: SearchKind,
-    stage: StageRecord,
+    stage: Stage,
     dimensions: Sequence[Dimension],
     points: Sequence[Mapping[str, Any]],
     *,
@@ -184,7 +181,7 @@ def _what(
         ends = [(d.range.low, d.range.high) for d in dimensions if d.range is not None]
         words += ["--low", ",".join(_exact(low) for low, _ in ends)]
         words += ["--high", ",".join(_exact(high) for _, high in ends)]
-    first_n, n = int(stage.options["n_trials"]), len(points)
+    first_n, n = stage.n_trials, len(points)
     counts = [first_n] if len(dimensions) > 1 or n <= first_n else [first_n, n]
     return [[*words, "--trials", str(count)] for count in counts]
 
@@ -219,25 +216,29 @@ def _exact(value: Any) -> str:
 # ------------------------------------------------------------------------------------- by a file
 
 
-def _search_table(study: StudyRecord, stages: Sequence[StageRecord], *, tested: bool) -> str:
+def _search_table(study: StudyRecord, stages: Sequence[Stage], *, tested: bool) -> str:
     """Return the part of a lab file that states the search."""
     if not stages:
         raise StudyError(f"study {study.name} has no stage")
-    first, options = stages[0], stages[0].options
-    dimensions = dimensions_of(first)
+    first = stages[0]
+    dimensions = first.dimensions
     stated: dict[str, Any] = {}
     if study.search in SEARCHES:
         stated["kind"] = study.search
     if any(d.range is not None for d in dimensions):
-        stated |= {"trials": int(options["n_trials"]), "stages": len(stages)}
+        stated |= {"trials": first.n_trials, "stages": len(stages)}
         if first.sampler != "values":
             stated["sampler"] = first.sampler
     if len(stages) > 1:
-        stated["fine_trials"] = int(stages[1].options["n_trials"])
-    stated["replicates"] = int(options["replicates"])
-    for key, usual in (("prune", "none"), ("equal", "epochs"), ("alone", False)):
-        if options.get(key, usual) != usual:
-            stated[key] = options[key]
+        stated["fine_trials"] = stages[1].n_trials
+    stated["replicates"] = first.run_options.replicates
+    for key, value, usual in (
+        ("prune", first.prune, "none"),
+        ("equal", first.equal, "epochs"),
+        ("alone", first.run_options.alone, False),
+    ):
+        if value != usual:
+            stated[key] = value
     stated["test"] = tested
     lines = ["[search]", *(f"{key} = {_toml(value)}" for key, value in stated.items())]
     for d in dimensions:

@@ -11,6 +11,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord, StageRecord, StudyRecord
 from coarsefine.studies.errors import StudyError, did_you_mean
+from coarsefine.studies.planning.stages import stored_dimensions
 from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.marks import looks_unpenalised, notes, on_penalty
 from coarsefine.studies.results.ranking import (
@@ -147,7 +148,7 @@ def stage_range(stage: StageRecord) -> LogRange | None:
 
 def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
     tried = [trial.params[stage.parameter] for trial in trials if trial.stage == stage.name]
-    dimensions = stage.options.get("dimensions")
+    dimensions = stored_dimensions(stage)
     if not parameter(stage.parameter).numeric:
         return StageSummary(
             name=stage.name,

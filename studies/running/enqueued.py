@@ -2,21 +2,19 @@
 
 ``study.enqueue_trial`` leaves a waiting trial in Optuna's study of a stage. Whoever holds the
 study's lock plans all of them together; those that cannot be trained are failed, with the reason
-as an attribute. Before one is planned it is promised a UUID: killed in between, the promise is
-made once more.
+as an attribute. Before one is planned a UUID is reserved for it: killed in between, another one is
+reserved.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from coarsefine.db.records import StageRecord, TrialRecord, new_uuid
-from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
-from coarsefine.studies.planning.runs import Prepare, recipe_at
-from coarsefine.studies.recipes.recipe import Recipe
-from coarsefine.studies.recipes.specs import SEARCHABLE, searched_field, to_data_spec, to_specs
+from coarsefine.studies.planning.points import Point
+from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.running.mirror import OptunaMirror
 from coarsefine.studies.spaces.dimensions import (
     Dimension,
@@ -29,68 +27,65 @@ from coarsefine.studies.spaces.dimensions import (
 from coarsefine.studies.spaces.ranges import is_same
 
 
-class Granted(NamedTuple):
-    """Points that were wished for and can be trained, with the UUIDs they were promised."""
+class Accepted(NamedTuple):
+    """Points that were enqueued and can be trained, with the UUIDs reserved for them."""
 
-    points: list[dict[str, Value]]
+    points: list[Point]
     uuids: list[str]
 
 
-def granted(
+def accepted(
     mirror: OptunaMirror,
-    stage: StageRecord,
-    recipe: Recipe,
-    data: PreparedData,
-    dimensions: Sequence[Dimension],
+    record: StageRecord,
+    stage: Stage,
     trials: Sequence[TrialRecord],
-    prepare: Prepare,
-) -> tuple[Granted, list[str]]:
+    check: Callable[[Point], None],
+) -> tuple[Accepted, list[str]]:
     """Return what is to be planned of the trials that wait, and what is to be said of the others.
 
     Args:
         mirror: Optuna's side of the stage.
-        stage: Whose study is locked.
-        recipe: The study's.
-        data: Its data.
-        dimensions: What the stage varies.
-        trials: All that the stage has.
-        prepare: Returns other data, where a point asks for any.
+        record: The stage, whose study is locked.
+        stage: What it varies.
+        trials: All that it has.
+        check: Raises what keeps a point from being trained.
     """
     numbers = {trial.uuid: trial.number for trial in trials}
     tried = [(f"trial {trial.position}", from_params(trial.params)) for trial in trials]
-    found, said = Granted([], []), []
-    for wish in mirror.wishes():
-        if not wish.waits:
+    found, lines = Accepted([], []), []
+    for waiting in mirror.enqueued():
+        if not waiting.waits:
             continue
-        if wish.uuid in numbers and numbers[wish.uuid] in {None, wish.number}:
+        if waiting.uuid in numbers and numbers[waiting.uuid] in {None, waiting.number}:
             continue  # planned already, by whoever was killed before it was taken up
         try:
-            point = wished_point(wish.params, dimensions)
+            point = enqueued_point(waiting.params, stage.dimensions)
             _check_new(point, tried)
-            _check_trainable(recipe, dimensions, point, data, prepare)
+            check(point)
         except (StudyError, ModelError) as error:
             reason = " ".join(str(error).split())
-            mirror.refuse(wish.number, reason)
-            said.append(f"{stage.optuna_name}: enqueued trial {wish.number} failed: {reason}")
+            mirror.refuse(waiting.number, reason)
+            lines.append(f"{record.optuna_name}: enqueued trial {waiting.number} failed: {reason}")
             continue
         uuid = new_uuid()
-        mirror.promise(wish.number, uuid)
-        tried.append((f"enqueued trial {wish.number}", point))
+        mirror.reserve(waiting.number, uuid)
+        tried.append((f"enqueued trial {waiting.number}", point))
         found.points.append(point)
         found.uuids.append(uuid)
     if found.points:
         n = len(found.points)
-        said.append(f"{stage.optuna_name}: {n} enqueued trial{'' if n == 1 else 's'} to be trained")
-    return found, said
+        plural = "" if n == 1 else "s"
+        lines.append(f"{record.optuna_name}: {n} enqueued trial{plural} to be trained")
+    return found, lines
 
 
 def under_way(mirror: OptunaMirror, trials: Sequence[TrialRecord]) -> bool:
-    """Return whether a stage lacks nothing but what was wished for: nobody else is to finish it."""
-    wished = {wish.uuid for wish in mirror.wishes()}
-    return all(t.uuid in wished for t in trials if t.state in {"planned", "running"})
+    """Return whether a stage lacks nothing but what was enqueued: nobody else is to finish it."""
+    theirs = {trial.uuid for trial in mirror.enqueued()}
+    return all(t.uuid in theirs for t in trials if t.state in {"planned", "running"})
 
 
-def wished_point(params: Mapping[str, Any], dimensions: Sequence[Dimension]) -> dict[str, Value]:
+def enqueued_point(params: Mapping[str, Any], dimensions: Sequence[Dimension]) -> dict[str, Value]:
     """Return the point of a stage that parameters stand for; they may be anything.
 
     Raises:
@@ -152,22 +147,3 @@ def _check_new(
     for name, other in tried:
         if same_point(point, other):
             raise SpaceError(f"{name} of this stage is at the same point")
-
-
-def _check_trainable(
-    recipe: Recipe,
-    dimensions: Sequence[Dimension],
-    point: Mapping[str, Value],
-    data: PreparedData,
-    prepare: Prepare,
-) -> None:
-    """Raise what keeps a point from being trained."""
-    there = recipe_at(recipe, dimensions, point)
-    if recipe.trainer is not None:
-        return
-    for dimension in dimensions:
-        if dimension.name in SEARCHABLE:
-            searched_field(recipe, dimension.name)
-    wanted = to_data_spec(there)
-    n_train = data.n_train if wanted == data.spec else prepare(wanted).n_train
-    to_specs(there, data.n_features, data.n_classes, n_train)

@@ -5,28 +5,21 @@ segment with its checkpoint before the next one counts, a trial's result before 
 and each of these may be done twice without harm.
 """
 
-import dataclasses
-import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
 from coarsefine.db.records import (
     FINAL_STATES,
     CohortRecord,
-    EpochRecord,
     PlanRecord,
     RunRecord,
-    RunUpdate,
     SegmentResult,
     StageRecord,
-    StudyRecord,
     TrialRecord,
-    TrialUpdate,
 )
 from coarsefine.models.cohort import (
     CohortPlan,
@@ -37,16 +30,20 @@ from coarsefine.models.cohort import (
 )
 from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import DataError
+from coarsefine.models.plugin import Plugin
 from coarsefine.models.segment import Segment
 from coarsefine.models.segment import SegmentResult as Trained
 from coarsefine.models.training import EpochRow
 from coarsefine.studies.planning import trainers as plugins
-from coarsefine.studies.planning.cohorts import epoch_seconds, plan_from_json
+from coarsefine.studies.planning.cohorts import epoch_seconds, plan_from_json, training_seconds
 from coarsefine.studies.planning.pruning import HALVING, rungs, to_stop
-from coarsefine.studies.planning.runs import Prepare, spec_from_json, trial_update
-from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.planning.runs import Prepare, spec_from_json
+from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.results.notes.marks import described
 from coarsefine.studies.running.executors import Executor
+from coarsefine.studies.running.ledger import Ledger, epoch_record
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.watching import CohortProgress, StoppedByRequest
 
 # A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
 # no more than this per worker.
@@ -61,69 +58,6 @@ _USUAL_SECONDS = SEGMENT_SECONDS
 _NEWEST = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class CohortProgress:
-    """Where a cohort is, for whoever watches.
-
-    Attributes:
-        cohort: From 1, of ``n_cohorts`` that the stage has yet to train.
-        params: Of its trials, in slot order.
-        epoch: Of ``n_epochs``.
-        best_accuracy: Highest validation accuracy in the last epoch; ``None`` if none is left.
-        seconds_left: Estimate for this cohort; ``None`` before there is one.
-    """
-
-    stage: str
-    cohort: int
-    n_cohorts: int
-    n_trials: int
-    replicate: int
-    epoch: int
-    n_epochs: int
-    best_accuracy: float | None
-    seconds_left: float | None
-
-
-class Observer(Protocol):
-    """Watches a search, and may ask it to stop."""
-
-    @property
-    def stop_requested(self) -> bool:
-        """Return whether the search should end after the segments under way."""
-
-    def begins(
-        self, study: StudyRecord, stage: StageRecord, recipe: Recipe, data: PreparedData
-    ) -> None:
-        """Hear what is about to be trained, if any of it is left."""
-
-    def progressed(self, progress: CohortProgress) -> None:
-        """Hear of a cohort that came further."""
-
-    def said(self, line: str) -> None:
-        """Hear of something worth knowing."""
-
-
-class Quiet:
-    """Watches nothing."""
-
-    stop_requested = False
-
-    def begins(
-        self, study: StudyRecord, stage: StageRecord, recipe: Recipe, data: PreparedData
-    ) -> None:
-        """Look away."""
-
-    def progressed(self, progress: CohortProgress) -> None:
-        """Look away."""
-
-    def said(self, line: str) -> None:
-        """Look away."""
-
-
-class StoppedByRequest(KeyboardInterrupt):
-    """The search was asked to stop; what was trained is stored."""
-
-
 class Mirror(Protocol):
     """Optuna's side of a stage."""
 
@@ -134,6 +68,27 @@ class Mirror(Protocol):
         """Tell the results of finished trials; twice does no harm."""
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A stage and all that is needed to train what is planned of it.
+
+    Attributes:
+        record: The stage as it is stored.
+        stage: What it says.
+        data: What its cohorts are trained on, unless they name data of their own.
+        prepare: Returns the data that a cohort names.
+        trainer: The user's own, as their recipe names it: no other is called.
+        mirror: Optuna's side, if the stage has one.
+    """
+
+    record: StageRecord
+    stage: Stage
+    data: PreparedData
+    prepare: Prepare
+    trainer: str | None = None
+    mirror: Mirror | None = None
+
+
 @dataclass(slots=True)
 class _Cohort:
     """A cohort that is being trained; ``epoch`` and ``seconds`` (by slot) are as stored."""
@@ -141,12 +96,17 @@ class _Cohort:
     record: CohortRecord
     position: int
     plan: CohortPlan
+    plugin: Plugin | None
     runs: list[RunRecord]
     data: PreparedData
     state: CohortState | None
-    epoch: int
-    seconds: list[float]
+    epoch: int = field(init=False)
+    seconds: list[float] = field(init=False)
     seconds_per_epoch: float | None = None
+
+    def __post_init__(self) -> None:
+        self.epoch = self.record.epochs_done
+        self.seconds = [run.seconds or 0.0 for run in self.runs]
 
     @property
     def done(self) -> bool:
@@ -161,76 +121,47 @@ class _Cohort:
         return 0 if self.state is None else self.state.epoch
 
 
-def train_stage(
-    database: Database,
-    stage: StageRecord,
-    data: PreparedData,
-    executor: Executor,
-    mirror: Mirror | None,
-    observer: Observer,
-    prepare: Prepare | None = None,
-    trainer: str | None = None,
-) -> None:
+def train(resources: Resources, work: Work, plan: PlanRecord) -> None:
     """Train all cohorts that are planned and not done, and tell Optuna of all finished trials.
 
     Args:
-        database: Where the plan is, and results go.
-        stage: Which plan.
-        data: What the plan's cohorts are trained on, unless they name data of their own.
-        executor: Where they are trained.
-        mirror: Optuna's side, if the stage has one.
-        observer: Hears of progress; may ask to stop.
-        prepare: Returns the data that a cohort names.
-        trainer: The user's own, as their recipe names it: no other is called.
+        resources: Who trains, where results go, and who watches, and may ask to stop.
+        work: What is trained.
+        plan: All that is stored of the stage.
 
     Raises:
         StoppedByRequest: If the observer asked to stop; the same call carries on.
     """
-    _StageRun(database, stage, data, executor, mirror, observer, prepare, trainer).run()
+    _StageRun(resources, work, plan).run()
 
 
 class _StageRun:
-    """One call of ``train_stage``."""
+    """One call of ``train``."""
 
-    def __init__(
-        self,
-        database: Database,
-        stage: StageRecord,
-        data: PreparedData,
-        executor: Executor,
-        mirror: Mirror | None,
-        observer: Observer,
-        prepare: Prepare | None,
-        trainer: str | None,
-    ) -> None:
-        self.trainer = trainer
-        self.database = database
-        self.stage = stage
-        self.data = data
-        self.executor = executor
-        self.mirror = mirror
-        self.observer = observer
-        self.prepare = prepare
-        self.prepared: dict[str, PreparedData] = {data.key: data}
+    def __init__(self, resources: Resources, work: Work, plan: PlanRecord) -> None:
+        self.resources = resources
+        self.database = resources.database
+        self.observer = resources.observer
+        self.work = work
+        self.executor: Executor
+        self.prepared: dict[str, PreparedData] = {work.data.key: work.data}
         self.started = False
         self.store_seconds = 0.0
-        plan = repository.load_plan(database, stage)
-        self.trials = {trial.id: trial for trial in plan.trials}
-        self.outcomes: dict[int, dict[int, RunRecord | RunUpdate]] = defaultdict(dict)
-        for run in plan.runs:
-            self.outcomes[run.trial_id][run.id] = run
-        # Told when they ended, and not again with each segment of the others.
-        self.finished = {trial.id for trial in plan.trials if trial.state in FINAL_STATES}
+        self.ledger = Ledger(self.database, plan)
+        self.trials = self.ledger.trials
         self.cohorts = {cohort.record.uuid: cohort for cohort in self._unfinished(plan)}
 
     def run(self) -> None:
         cohorts = list(self.cohorts.values())
+        n_train, alone = self.work.data.n_train, self.work.stage.run_options.alone
+        seconds = sum(training_seconds(c.plan, n_train, c.plugin) for c in cohorts)
         n_epochs = max((cohort.n_epochs for cohort in cohorts), default=0)
-        halving = self.stage.options.get("prune") == HALVING
-        for rung in rungs(n_epochs) if halving else ():
-            self._train_until(rung)
-            self._stop_trials(rung)
-        self._train_until(n_epochs)
+        halving = self.work.stage.prune == HALVING
+        with self.resources.workers(seconds, len(cohorts), alone=alone) as self.executor:
+            for rung in rungs(n_epochs) if halving else ():
+                self._train_until(rung)
+                self._stop_trials(rung)
+            self._train_until(n_epochs)
 
     def _train_until(self, epoch: int) -> None:
         """Train all cohorts that are not as far."""
@@ -264,9 +195,9 @@ class _StageRun:
             raise StoppedByRequest
 
     def _start_in_optuna(self) -> None:
-        if self.mirror is not None and not self.started:
+        if self.work.mirror is not None and not self.started:
             self.started = True
-            self.mirror.start(list(self.trials.values()))
+            self.work.mirror.start(list(self.trials.values()))
             self._tell([trial for trial in self.trials.values() if not trial.told])
 
     def _stop_trials(self, rung: int) -> None:
@@ -275,8 +206,8 @@ class _StageRun:
         Decided from what is stored of the rung alone, so that it comes out the same after a kill;
         stored with the next segment, or here where a cohort has no trial left.
         """
-        accuracies = repository.accuracies_at(self.database, self.stage, rung)
-        n_measured = self.data.n_validation * max(
+        accuracies = repository.accuracies_at(self.database, self.work.record, rung)
+        n_measured = self.work.data.n_validation * max(
             trial.replicates for trial in self.trials.values()
         )
         stopped = to_stop(accuracies, rung, n_measured)
@@ -294,35 +225,31 @@ class _StageRun:
         for run in plan.runs:
             runs[run.cohort_id].append(run)
         records = [cohort for cohort in plan.cohorts if cohort.state != "done"]
-        cohorts = []
-        for position, record in enumerate(records, 1):
-            in_order = sorted(runs[record.id], key=lambda run: run.slot or 0)
-            cohorts.append(
-                _Cohort(
-                    record=record,
-                    position=position,
-                    plan=plan_from_json(record.plan),
-                    runs=in_order,
-                    data=self._data(record),
-                    state=self._checkpoint(record),
-                    epoch=record.epochs_done,
-                    seconds=[run.seconds or 0.0 for run in in_order],
-                )
+        return [
+            _Cohort(
+                record=record,
+                position=position,
+                plan=plan_from_json(record.plan),
+                plugin=plugins.of_plan(record.plan, self.work.trainer),
+                runs=sorted(runs[record.id], key=lambda run: run.slot or 0),
+                data=self._data(record),
+                state=self._checkpoint(record),
             )
-        return cohorts
+            for position, record in enumerate(records, 1)
+        ]
 
     def _data(self, record: CohortRecord) -> PreparedData:
         """Return what a cohort is trained on."""
         named = record.plan.get("data")
         if named is None:
-            return self.data
-        if named["key"] not in self.prepared and self.prepare is not None:
-            data = self.prepare(spec_from_json(named))
+            return self.work.data
+        if named["key"] not in self.prepared:
+            data = self.work.prepare(spec_from_json(named))
             self.prepared[data.key] = data
         if named["key"] not in self.prepared:
             raise DataError(
-                f"the data {self.data.name} must be what the search began with; put the old files "
-                "back, or choose another name with --study"
+                f"the data {self.work.data.name} must be what the search began with; put the old "
+                "files back, or choose another name with --study"
             )
         return self.prepared[named["key"]]
 
@@ -345,9 +272,9 @@ class _StageRun:
                 state=cohort.state,
                 n_epochs=n_epochs,
                 blas_threads=cohort.record.blas_threads,
-                plugin=plugins.of_plan(cohort.record.plan, self.trainer),
+                plugin=cohort.plugin,
                 # What has the machine to itself is timed, not what it takes to get going.
-                warm_up=estimated and bool(self.stage.options.get("alone")),
+                warm_up=estimated and self.work.stage.run_options.alone,
             )
         )
 
@@ -360,24 +287,19 @@ class _StageRun:
     def _store(self, cohort: _Cohort, trained: Trained) -> None:
         """Write a segment in one transaction, then tell Optuna which trials it finished."""
         state = trained.state
-        updates = self._run_updates(cohort, trained)
-        for update, run in zip(updates, cohort.runs, strict=True):
-            self.outcomes[run.trial_id][update.run_id] = update
-        finished = {
-            trial_id: trial_update
-            for trial_id in dict.fromkeys(run.trial_id for run in cohort.runs)
-            if trial_id not in self.finished
-            and (trial_update := self._trial_update(trial_id)) is not None
-        }
+        for row in trained.rows:
+            cohort.seconds[row.slot] += row.seconds
+        updates = self.ledger.run_updates(cohort.runs, cohort.seconds, trained)
+        finished = self.ledger.ended(cohort.runs)
         repository.store_segment(
             self.database,
             SegmentResult(
                 cohort_uuid=cohort.record.uuid,
                 from_epoch=cohort.epoch,
                 to_epoch=state.epoch,
-                epochs=[_epoch_record(cohort.runs[row.slot].id, row) for row in trained.rows],
+                epochs=[epoch_record(cohort.runs[row.slot].id, row) for row in trained.rows],
                 runs=updates,
-                trials=list(finished.values()),
+                trials=finished,
                 checkpoint=state_to_bytes(state),
                 done=state.done,
             ),
@@ -389,66 +311,12 @@ class _StageRun:
         if trained.failure is not None:
             params = self.trials[cohort.runs[0].trial_id].params
             self.observer.said(f"the trial at {described(params)} failed: {trained.failure}")
-        self.finished.update(finished)
-        self._tell(
-            [
-                dataclasses.replace(trial, **_fields(finished[trial.id]))
-                for trial in self.trials.values()
-                if trial.id in finished
-            ]
-        )
-
-    def _run_updates(self, cohort: _Cohort, trained: Trained) -> list[RunUpdate]:
-        """Return where each run of the cohort stands, in slot order."""
-        rows = {(row.slot, row.epoch): row for row in trained.rows}
-        last = {row.slot: row for row in trained.rows}
-        for row in trained.rows:
-            cohort.seconds[row.slot] += row.seconds
-        updates = []
-        for slot, run in enumerate(cohort.runs):
-            finished = trained.state.finished.get(slot)
-            if slot not in last:
-                # Finished before this segment: at the end of an earlier one, or at a rung.
-                before = _unchanged(self.outcomes[run.trial_id][run.id])
-                state = before.state if finished is None else finished.outcome
-                updates.append(dataclasses.replace(before, state=state, failure=trained.failure))
-                continue
-            scored: EpochRow | EpochRecord = last[slot]
-            if finished is not None and finished.scored_epoch != scored.epoch:
-                trained_now = rows.get((slot, finished.scored_epoch))
-                scored = trained_now or self._stored_row(run.id, finished.scored_epoch)
-            # One that failed has no score either.
-            diverged = finished is not None and finished.outcome in {"diverged", "failed"}
-            updates.append(
-                RunUpdate(
-                    run_id=run.id,
-                    state="running" if finished is None else finished.outcome,
-                    epochs=last[slot].epoch,
-                    updates=last[slot].step,
-                    validation_accuracy=None if diverged else scored.validation_accuracy,
-                    validation_loss=None if diverged else _known(scored.validation_loss),
-                    train_accuracy=None if diverged else _known(scored.train_accuracy),
-                    train_loss=None if diverged else _known(scored.train_loss),
-                    best_epoch=None if finished is None else finished.scored_epoch,
-                    seconds=cohort.seconds[slot],
-                    failure=trained.failure,
-                )
-            )
-        return updates
-
-    def _stored_row(self, run_id: int, epoch: int) -> EpochRecord:
-        rows = repository.epoch_rows(self.database, run_ids=[run_id])
-        return next(row for row in rows if row.epoch == epoch)
-
-    def _trial_update(self, trial_id: int) -> TrialUpdate | None:
-        """Return a trial's means over its replicates, once the last of them is finished."""
-        trial = self.trials[trial_id]
-        return trial_update(trial.uuid, trial.replicates, list(self.outcomes[trial_id].values()))
+        self._tell(self.ledger.finish(finished))
 
     def _tell(self, trials: Sequence[TrialRecord]) -> None:
         finished = [trial for trial in trials if trial.state in FINAL_STATES]
-        if self.mirror is not None and finished:
-            self.mirror.tell(finished)
+        if self.work.mirror is not None and finished:
+            self.work.mirror.tell(finished)
 
     def _report(self, cohort: _Cohort, rows: Sequence[EpochRow]) -> None:
         n_epochs = cohort.n_epochs
@@ -458,7 +326,7 @@ class _StageRun:
             seconds_left = cohort.seconds_per_epoch * (n_epochs - cohort.epoch)
         self.observer.progressed(
             CohortProgress(
-                stage=self.stage.name,
+                stage=self.work.stage.name,
                 cohort=cohort.position,
                 n_cohorts=len(self.cohorts),
                 n_trials=len(cohort.runs),
@@ -469,41 +337,3 @@ class _StageRun:
                 seconds_left=0.0 if cohort.done else seconds_left,
             )
         )
-
-
-def _fields(update: TrialUpdate) -> dict[str, Any]:
-    return {name: getattr(update, name) for name in _TOLD_FIELDS}
-
-
-_TOLD_FIELDS = ("state", "validation_accuracy", "validation_loss", "train_accuracy", "seconds")
-
-
-def _known(value: float | None) -> float | None:
-    """Return a measure; ``None`` for NaN, which stands for what the user's trainer left out."""
-    return None if value is None or math.isnan(value) else value
-
-
-def _unchanged(run: RunRecord | RunUpdate) -> RunUpdate:
-    if isinstance(run, RunUpdate):
-        return run
-    names = (field.name for field in dataclasses.fields(RunUpdate) if field.name != "run_id")
-    return RunUpdate(run_id=run.id, **{name: getattr(run, name) for name in names})
-
-
-def _epoch_record(run_id: int, row: EpochRow) -> EpochRecord:
-    return EpochRecord(
-        run_id=run_id,
-        epoch=row.epoch,
-        step=row.step,
-        eta=row.eta,
-        train_loss=row.train_loss,
-        train_cost=row.train_cost,
-        train_accuracy=row.train_accuracy,
-        validation_loss=row.validation_loss,
-        validation_cost=row.validation_cost,
-        validation_accuracy=row.validation_accuracy,
-        seconds=row.seconds,
-        evaluation_seconds=row.evaluation_seconds,
-        running_accuracy=getattr(row, "running_accuracy", None),
-        running_loss=getattr(row, "running_loss", None),
-    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StageRecord, StudyRecord, TrialRecord
-from coarsefine.studies.planning.stages import dimensions_of
+from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.spaces.dimensions import Dimension, shown
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class OptunaMirror:
             return
         from coarsefine.db.optuna_studies import OptunaTrial
 
-        space = {d.name: _searched(d, trials) for d in dimensions_of(self._stage)}
+        space = {d.name: _searched(d, trials) for d in Stage.of(self._stage).dimensions}
         self._begun = any(trial.number is not None for trial in trials)
         stage = self._open()
         known = stage.known() if self._begun else set()
@@ -84,12 +84,12 @@ class OptunaMirror:
             )
         repository.mark_told(self._database, [trial.uuid for trial in trials])
 
-    def wishes(self) -> "list[Wish]":
+    def enqueued(self) -> "list[Wish]":
         """Return the trials that somebody enqueued in Optuna's study, by number."""
         self._begun = True
         return self._open().wishes()
 
-    def promise(self, number: int, uuid: str) -> None:
+    def reserve(self, number: int, uuid: str) -> None:
         """Have a trial that was enqueued be the one of ours with that UUID."""
         self._open().promise(number, uuid)
 

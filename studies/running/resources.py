@@ -1,10 +1,12 @@
 """With what a search is carried out."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
-from coarsefine.db.engine import Database
+from coarsefine.db.engine import Database, is_new, open_database
 from coarsefine.db.open_files import is_open
 from coarsefine.models.blas_threads import n_cores
 from coarsefine.models.data import PreparedData, Progress, prepare
@@ -13,31 +15,88 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.specs import to_data_spec
 from coarsefine.studies.running.executors import Executor, ProcessExecutor, make_executor
-from coarsefine.studies.running.loop import Observer, Quiet
+from coarsefine.studies.running.watching import NullObserver, Observer
 
 # Work that is done sooner than a worker process has started is done in this process.
 SMALL_SECONDS = 1.5
 
 
+class NewDatabase:
+    """A database that is made when it is first needed, so that a search can be checked before.
+
+    One that is there is opened at once. A context manager: it is closed in the end.
+
+    Args:
+        url: Where it is to be.
+        said: Hears a line if tables of an older version were brought up to date.
+        create: Whether it may be made: otherwise it must be there.
+    """
+
+    def __init__(
+        self, url: str, said: Callable[[str], None] | None = None, *, create: bool = True
+    ) -> None:
+        self._url = url
+        self._said = said
+        self._create = create
+        self._opened: Database | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Return whether there is something to be read."""
+        return self._opened is not None
+
+    def open(self) -> Database:
+        """Return the database, made if there is none."""
+        if self._opened is None:
+            self._opened = open_database(self._url, create=self._create, said=self._said)
+        return self._opened
+
+    def __enter__(self) -> Self:
+        """Return itself, opened if it is there or has to be.
+
+        Raises:
+            StorageError: If it is not there and may not be made, or cannot be used.
+        """
+        if not self._create or not is_new(self._url):
+            self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        if self._opened is not None:
+            self._opened.close()
+
+
 @dataclass(frozen=True, slots=True)
-class Means:
+class Resources:
     """With what a search is carried out; none of it changes a result.
 
     Attributes:
+        storage: The database, or one that is to be made.
         n_jobs: Worker processes at the most.
         executor: Workers to use, kept open for the next search; ``None`` starts them as needed.
         planned_for: How many cohorts trials are put together for; ``None`` is one a core.
         processes: Whether processes are started even for what is done sooner without.
     """
 
-    database: Database
+    storage: Database | NewDatabase
     n_jobs: int = field(default_factory=n_cores)
     executor: Executor | None = None
     planned_for: int | None = None
     processes: bool = False
     data_dir: Path | None = None
-    observer: Observer = field(default_factory=Quiet)
+    observer: Observer = field(default_factory=NullObserver)
     progress: Progress | None = None
+
+    @property
+    def database(self) -> Database:
+        """Return the database, made if there is none."""
+        return self.storage.open() if isinstance(self.storage, NewDatabase) else self.storage
+
+    @property
+    def has_database(self) -> bool:
+        """Return whether there is one already."""
+        return not isinstance(self.storage, NewDatabase) or self.storage.exists
 
     def prepare(self, recipe: Recipe) -> PreparedData:
         """Return the recipe's data."""

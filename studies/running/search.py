@@ -1,464 +1,300 @@
-"""Searches: a study's stages, from what the user asks for to trained and told trials."""
+"""A search: a study whose stages are planned, trained and told one after the other."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
 from coarsefine.db.lock import StudyLock
-from coarsefine.db.records import StageRecord, StudyRecord, TrialRecord
-from coarsefine.hints import option
+from coarsefine.db.records import PlanRecord, StageRecord, StudyRecord
 from coarsefine.models.data import PreparedData
-from coarsefine.studies import environment
-from coarsefine.studies.errors import StudyError, StudyNameError
+from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
-from coarsefine.studies.planning.cohorts import estimated_seconds
-from coarsefine.studies.planning.runs import Prepare, add_runs, recipe_at
+from coarsefine.studies.planning.points import Point, next_points
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.runs import Plan, plan_runs, reuse, store
 from coarsefine.studies.planning.stages import (
     COARSE,
-    FINE,
-    StageRequest,
+    Stage,
     add_stage,
     check_same_stage,
-    coarse_spec,
-    dimensions_of,
     find_stage,
-    fine_spec,
-    finished_stage,
     first_name,
-    manner_of,
-    new_points,
+    first_stage,
     next_name,
-    window_of,
+    searched_stages,
 )
-from coarsefine.studies.recipes.layers import make_recipe, with_overrides
-from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
-from coarsefine.studies.recipes.specs import SEARCHABLE, searched_field, to_data_spec, to_specs
+from coarsefine.studies.planning.windows import next_stage
+from coarsefine.studies.recipes.layers import Asked
+from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.results.reading import read_ranking
-from coarsefine.studies.running import enqueued as wishes
-from coarsefine.studies.running.loop import train_stage
+from coarsefine.studies.results.resolution import resolution_reached
+from coarsefine.studies.running import enqueued, loop
 from coarsefine.studies.running.mirror import OptunaMirror
-from coarsefine.studies.running.resources import Means
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.studies import (
+    add_study,
+    check_name,
+    checked_data,
+    remember_moved_file,
+    same_recipe,
+    study_name,
+)
 from coarsefine.studies.spaces.search import SearchKind
-
-# As wide as the column of names is.
-_LONGEST_NAME: Final = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A stage that is done."""
-
-    study: StudyRecord
-    stage: StageRecord
-    recipe: Recipe
-    data: PreparedData
-
-
-def study_name(kind: SearchKind, recipe: Recipe) -> str:
-    """Return the name of a study that was given none: data set and search."""
-    name = recipe.data.name
-    return f"{Path(name).stem if Path(name).suffix else name}/{kind.name}"
-
-
-def coarse(
-    means: Means,
-    kind: SearchKind,
-    request: StageRequest,
-    *,
-    name: str | None = None,
-    path: Path | None = None,
-    flags: Mapping[str, Any] | None = None,
-    recipe: Recipe | None = None,
-) -> Outcome:
-    """Search the whole range, or all the values, or carry on with it.
-
-    Args:
-        means: With what.
-        kind: Which search.
-        request: Range and number of trials.
-        name: The study's; ``None`` names it after data set and search.
-        path: A recipe file.
-        flags: Recipe values by key; they overrule the file.
-        recipe: The whole recipe, in place of a file and flags.
-
-    Raises:
-        StudyError: If the study is there and was asked something else.
-    """
-    asked = recipe or asked_recipe(kind, path, flags)
-    name = name or study_name(kind, asked)
-    study = repository.find_study(means.database, name)
-    if study is None:
-        recipe = asked
-        _check_name(name)
-        data = check_new(kind, request, recipe, means.prepared)
-        study = _add_study(means.database, kind, name, recipe, data)
-    else:
-        recipe = same_recipe(study, kind, path, flags, recipe)
-        data = checked_data(means, study, recipe)
-        _remember_moved_file(means.database, study, recipe)
-    with StudyLock(means.database, study.uuid):
-        stage = find_stage(means.database, study, first_name(kind))
-        if stage is None:
-            spec = coarse_spec(kind, request, data.n_train)
-            stage = add_stage(means.database, study, spec)
-        else:
-            check_same_stage(stage, request)
-        stage = _carry_out(means, study, stage, recipe, data, request)
-    return Outcome(study, stage, recipe, data)
-
-
-def fine(
-    means: Means,
-    kind: SearchKind,
-    request: StageRequest,
-    *,
-    study: StudyRecord,
-    path: Path | None = None,
-    flags: Mapping[str, Any] | None = None,
-    recipe: Recipe | None = None,
-    stage_name: str = FINE,
-) -> Outcome:
-    """Search the window that the results before narrow the range to, or carry on with it.
-
-    Args:
-        means: With what.
-        kind: Which search.
-        request: Number of trials; a range in place of the window.
-        study: Whose coarse stage is finished.
-        path: A recipe file, as the study has it.
-        flags: Recipe values by key, as the study has them.
-        recipe: The whole recipe, in place of a file and flags.
-        stage_name: ``fine``, ``finer``, ``finer-2``, …: narrows the stage before it.
-
-    Raises:
-        StudyError: If the stage before is missing or not finished, or flags contradict the recipe.
-    """
-    if not kind.refines:
-        raise StudyError(f"a {kind.name} search has one stage; there is no {stage_name} one")
-    recipe = same_recipe(study, kind, path, flags, recipe)
-    data = checked_data(means, study, recipe)
-    _remember_moved_file(means.database, study, recipe)
-    with StudyLock(means.database, study.uuid):
-        stage = find_stage(means.database, study, stage_name)
-        if stage is None:
-            parent = _parent(means.database, study, kind, stage_name)
-            narrowing = window_of(means.database, study, parent, request)
-            spec = fine_spec(kind, stage_name, parent, narrowing, request)
-            stage = add_stage(means.database, study, spec)
-            for line in narrowing.warnings:
-                means.observer.said(line)
-        else:
-            check_same_stage(stage, request)
-        stage = _carry_out(means, study, stage, recipe, data, request)
-    return Outcome(study, stage, recipe, data)
-
 
 # A range narrowed so often is a thousandth of its decades: what is left is noise in any case.
 MOST_STAGES = 6
 
 
-def auto(
-    means: Means,
-    kind: SearchKind,
-    request: StageRequest,
-    *,
-    name: str | None = None,
-    path: Path | None = None,
-    flags: Mapping[str, Any] | None = None,
-    recipe: Recipe | None = None,
-    most_stages: int = MOST_STAGES,
-    until_resolved: bool = True,
-) -> Outcome:
-    """Search coarsely, finely and on, until the values left differ by less than noise.
+@dataclass(slots=True)
+class Search:
+    """A study at hand, to be searched stage by stage.
+
+    Attributes:
+        resources: With what.
+        kind: What is searched.
+        recipe: All that the search leaves open.
+        data: What the recipe asks for.
+    """
+
+    resources: Resources
+    study: StudyRecord
+    kind: SearchKind
+    recipe: Recipe
+    data: PreparedData
+    # Of a new study's first stage: it was planned before the study was stored.
+    _first: Plan | None = field(default=None, repr=False)
+
+    @classmethod
+    def begin(
+        cls,
+        resources: Resources,
+        kind: SearchKind,
+        asked: Asked,
+        request: StageRequest,
+        name: str | None = None,
+    ) -> Self:
+        """Return a new search, or the one of that name.
+
+        The first stage of a new one is planned before anything is written, a database least of all.
+
+        Args:
+            resources: With what.
+            kind: What is searched.
+            asked: The recipe.
+            request: What is asked of the first stage.
+            name: The study's; ``None`` names it after data set and search.
+
+        Raises:
+            StudyError: If it cannot be searched so, or the study was begun with another recipe.
+        """
+        recipe = asked.recipe(kind.implied)
+        name = name or study_name(kind, recipe)
+        study = repository.find_study(resources.database, name) if resources.has_database else None
+        if study is not None:
+            return cls.carry_on(resources, kind, asked, study)
+        check_name(name)
+        plugins.check_new(recipe, request.prune)
+        data = resources.prepare(recipe)
+        stage = first_stage(kind, request, data.n_train)
+        points = next_points(stage, request, (), recipe.seed)
+        plan = plan_runs(recipe, data, stage, points, resources.prepared)
+        study = add_study(resources.database, kind, name, recipe, data)
+        return cls(resources, study, kind, recipe, data, plan)
+
+    @classmethod
+    def carry_on(
+        cls, resources: Resources, kind: SearchKind, asked: Asked, study: StudyRecord
+    ) -> Self:
+        """Return the search of a study that was begun.
+
+        Raises:
+            StudyError: If another recipe is asked for, or the data are no longer the same.
+        """
+        recipe = same_recipe(study, kind, asked)
+        data = checked_data(resources, study, recipe)
+        remember_moved_file(resources.database, study, recipe)
+        return cls(resources, study, kind, recipe, data)
+
+    def stage(self, name: str, request: StageRequest) -> Stage:
+        """Search a stage, or carry on with it, until nothing of it is left to be trained.
+
+        Args:
+            name: ``coarse`` or, of a search that does not refine, ``grid``; ``fine``, ``finer``, …
+                narrow the stage before.
+            request: What is asked of the stage.
+
+        Raises:
+            StudyError: If the stage before is missing or not finished, or it was begun otherwise.
+        """
+        if not self.kind.refines and name != first_name(self.kind):
+            raise StudyError(f"a {self.kind.name} search has one stage; there is no {name} one")
+        with StudyLock(self.resources.database, self.study.uuid):
+            record = find_stage(self.resources.database, self.study, name)
+            if record is not None:
+                check_same_stage(Stage.of(record), request)
+                self._first = None
+            else:
+                record = self._added(name, request)
+            return self._carry_out(record, request)
+
+    def auto(
+        self,
+        request: StageRequest,
+        most_stages: int = MOST_STAGES,
+        *,
+        until_resolved: bool = True,
+    ) -> Stage:
+        """Search coarsely, finely and on, until the values left differ by less than noise.
+
+        Args:
+            request: Of the coarse stage; those after it take number of trials and replicates from
+                it.
+            most_stages: How many there may be, the coarse one included.
+            until_resolved: Whether it ends sooner where the values left differ by less than noise.
+
+        Returns:
+            The last stage.
+        """
+        database = self.resources.database
+        stage = self.stage(first_name(self.kind), request)
+        following = StageRequest(replicates=request.replicates, fresh=request.fresh)
+        while self.kind.refines:
+            reached = resolution_reached(read_ranking(database, self.study), stage.name)
+            if reached is not None and until_resolved:
+                self.resources.observer.said(reached)
+                break
+            names = [record.name for record in searched_stages(database, self.study)]
+            done = names.index(stage.name) + 1
+            if done >= most_stages:
+                break
+            stage = self.stage(names[done] if done < len(names) else next_name(names), following)
+        return stage
+
+    def enqueued(self, record: StageRecord) -> bool:
+        """Train what was enqueued in a stage, as a higher number of trials would have been.
+
+        Returns:
+            Whether nothing but what was enqueued was left of the stage: otherwise it is left to
+            whoever carries on with its search.
+        """
+        database = self.resources.database
+        with StudyLock(database, self.study.uuid):
+            trials = repository.load_plan(database, record).trials
+            with OptunaMirror(database, self.study, record) as mirror:
+                if not enqueued.under_way(mirror, trials):
+                    return False
+            self._carry_out(record, None)
+        return True
+
+    # ----------------------------------------------------------------------------------- a stage
+
+    def _added(self, name: str, request: StageRequest) -> StageRecord:
+        """Return a stage that is new."""
+        database = self.resources.database
+        if name == first_name(self.kind):
+            new = self._first and self._first.stage
+            stage = new or first_stage(self.kind, request, self.data.n_train)
+            return add_stage(database, self.study, stage)
+        rows = repository.trial_rows(database, self.study)
+        following = next_stage(self.kind, name, self._parent(name), request, rows)
+        record = add_stage(database, self.study, following.stage)
+        for line in following.warnings:
+            self.resources.observer.said(line)
+        return record
+
+    def _parent(self, name: str) -> Stage:
+        """Return the finished stage that a stage of that name narrows.
+
+        Raises:
+            StudyError: If it is missing or not finished.
+        """
+        records = searched_stages(self.resources.database, self.study)
+        names = [record.name for record in records]
+        following = next_name(names)
+        # A stage in between may be missing: name the first of them.
+        parent = names[-1] if names and following == name else COARSE if not names else following
+        command = f"python -m search {self.kind.name} --{parent} --study {self.study.name}"
+        rows = repository.trial_rows(self.resources.database, self.study)
+        states = [row.state for row in rows if row.stage == parent]
+        if not states:
+            raise StudyError(f"study {self.study.name} has no {parent} trials; run\n    {command}")
+        n_left = sum(state in {"planned", "running"} for state in states)
+        if n_left:
+            raise StudyError(
+                f"the {parent} search of {self.study.name} must be finished, {n_left} of its "
+                f"{len(states)} trials are not; run\n    {command}"
+            )
+        return Stage.of(records[names.index(parent)])
+
+    def _carry_out(self, record: StageRecord, request: StageRequest | None) -> Stage:
+        """Plan what the stage lacks and train what is planned, until there is nothing left.
+
+        What was enqueued on Optuna's side comes first; without a request, nothing else is planned.
+        """
+        database, stage = self.resources.database, Stage.of(record)
+        self.resources.observer.begins(self.study, stage, self.recipe, self.data)
+        with OptunaMirror(database, self.study, record) as mirror:
+            work = loop.Work(
+                record, stage, self.data, self.resources.prepared, self.recipe.trainer, mirror
+            )
+            while True:
+                stored = repository.load_plan(database, record)
+                if all(cohort.state == "done" for cohort in stored.cohorts):
+                    plan = self._enqueued(record, stage, stored, mirror)
+                    if plan is None and request is not None:
+                        plan = self._asked(stage, request)
+                    if plan is not None:
+                        fresh = request is not None and request.fresh
+                        self._store(plan if fresh else reuse(plan, database), record)
+                        continue
+                    if all(trial.told for trial in stored.trials):
+                        return stage
+                loop.train(self.resources, work, stored)
+
+    def _enqueued(
+        self, record: StageRecord, stage: Stage, stored: PlanRecord, mirror: OptunaMirror
+    ) -> Plan | None:
+        """Return how to train what was enqueued in a stage; ``None`` if nothing was."""
+        waiting = repository.wished_stages(self.resources.database)
+        if all(record.uuid != other.uuid for _, other in waiting):
+            return None  # without Optuna, which takes a second to be imported
+
+        def check(point: Point) -> None:
+            self._plan(stage, [point])
+
+        accepted, lines = enqueued.accepted(mirror, record, stage, stored.trials, check)
+        for line in lines:
+            self.resources.observer.said(line)
+        return self._plan(stage, accepted.points, accepted.uuids) if accepted.points else None
+
+    def _asked(self, stage: Stage, request: StageRequest) -> Plan | None:
+        """Return how to train the points that are asked for; ``None`` if none is left."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        tried = repository.trial_rows(self.resources.database, self.study)
+        points = next_points(stage, request, tried, self.study.seed)
+        return self._plan(stage, points) if points else None
+
+    def _plan(self, stage: Stage, points: Sequence[Point], uuids: Sequence[str] = ()) -> Plan:
+        return plan_runs(self.recipe, self.data, stage, points, self.resources.prepared, uuids)
+
+    def _store(self, plan: Plan, record: StageRecord) -> None:
+        store(plan, self.resources.database, record, self.resources.planned_for)
+        for line in plan.notes:
+            self.resources.observer.said(line)
+
+
+def train_enqueued(
+    resources: Resources, study: StudyRecord, record: StageRecord, recipe: Recipe
+) -> bool:
+    """Train what was enqueued in a stage, whoever has enqueued it.
 
     Args:
-        means: With what.
-        kind: Which search.
-        request: Of the coarse stage; those after it take number of trials and replicates from it.
-        name: The study's; ``None`` names it after data set and search.
-        path: A recipe file.
-        flags: Recipe values by key; they overrule the file.
-        recipe: The whole recipe, in place of a file and flags.
-        most_stages: How many there may be, the coarse one included.
-        until_resolved: Whether it ends sooner where the values left differ by less than noise.
-
-    Raises:
-        StudyError: As ``coarse`` and ``fine`` do.
-    """
-    from coarsefine.studies.results.resolution import resolution_reached
-
-    outcome = coarse(means, kind, request, name=name, path=path, flags=flags, recipe=recipe)
-    following = StageRequest(replicates=request.replicates, fresh=request.fresh)
-    while kind.refines:
-        reached = resolution_reached(
-            read_ranking(means.database, outcome.study), outcome.stage.name
-        )
-        if reached is not None and until_resolved:
-            means.observer.said(reached)
-            break
-        there = [
-            s for s in repository.stages(means.database, outcome.study) if s.optuna_name is not None
-        ]
-        done = [s.name for s in there].index(outcome.stage.name) + 1
-        if done >= most_stages:
-            break
-        stage_name = there[done].name if done < len(there) else next_name(there)
-        outcome = fine(
-            *(means, kind, following),
-            study=outcome.study,
-            path=path,
-            flags=flags,
-            recipe=recipe,
-            stage_name=stage_name,
-        )
-    return outcome
-
-
-def _parent(
-    database: Database, study: StudyRecord, kind: SearchKind, stage_name: str
-) -> StageRecord:
-    """Return the finished stage that a stage of that name narrows."""
-    there = [s for s in repository.stages(database, study) if s.optuna_name is not None]
-    following = next_name(there)
-    if there and following == stage_name:
-        return finished_stage(database, study, there[-1].name, kind)
-    # A stage in between is missing: name the first of them.
-    missing = COARSE if not there else following
-    return finished_stage(database, study, missing, kind)
-
-
-def asked_recipe(kind: SearchKind, path: Path | None, flags: Mapping[str, Any] | None) -> Recipe:
-    """Return the recipe of a file and flags, with what the search implies where they are silent.
-
-    Raises:
-        RecipeError: Names the file and the key, or the flag.
-    """
-    return make_recipe(path, flags, kind.implied)
-
-
-def same_recipe(
-    study: StudyRecord,
-    kind: SearchKind,
-    path: Path | None,
-    flags: Mapping[str, Any] | None,
-    recipe: Recipe | None = None,
-) -> Recipe:
-    """Return the study's recipe; with another path where its own file of data was moved.
-
-    Raises:
-        StudyError: If a file or flags contradict it, or the study is of another search.
-    """
-    if study.search != kind.name:
-        raise StudyError(
-            f"study {study.name} is a {study.search} search, not a {kind.name} search; "
-            "choose another name with --study"
-        )
-    stored = from_json(study.recipe, f"the recipe of study {study.name}")
-    if recipe is not None:
-        asked = recipe
-    elif path is not None:
-        asked = asked_recipe(kind, path, flags)
-    else:
-        asked = with_overrides(stored, flags or {})
-    found = [d for d in differences(stored, asked) if not _names_a_file(d)]
-    if not found:
-        by_user = recipe is not None or path is not None
-        plugins.check_named(study, stored, by_user=by_user)
-    if found:
-        lines = "".join(f"\n    {d.key}: {d.first} there, {d.second} asked for" for d in found)
-        raise StudyError(
-            f"study {study.name} was begun with another recipe; leave these out, or choose "
-            "another name with ",
-            option("study"),
-            f":{lines}",
-        )
-    return asked
-
-
-def _names_a_file(difference: Difference) -> bool:
-    """Return whether two recipes name two files; whether one is the other, data will tell."""
-    names = (str(difference.first), str(difference.second))
-    return difference.key == "data.name" and all(Path(name).suffix for name in names)
-
-
-def checked_data(means: Means, study: StudyRecord, recipe: Recipe) -> PreparedData:
-    """Return the study's data.
-
-    Raises:
-        StudyError: If the data are no longer what the study began with.
-    """
-    name = recipe.data.name
-    if Path(name).suffix and not Path(name).exists():
-        raise StudyError(
-            f"the data of study {study.name} must be where they were, found no {name}; if the file "
-            f"was moved, run\n    python -m search {study.search} --coarse --study {study.name} "
-            "--data FILE"
-        )
-    data = means.prepare(recipe)
-    if data.fingerprint != study.data_fingerprint:
-        raise StudyError(
-            f"study {study.name} was begun with other data (fingerprint "
-            f"{study.data_fingerprint[:12]}, now {data.fingerprint[:12]}); put the old files back, "
-            "or choose another name with --study"
-        )
-    return data
-
-
-def _remember_moved_file(database: Database, study: StudyRecord, recipe: Recipe) -> None:
-    if to_json(recipe) != study.recipe:
-        repository.update_study(database, study, recipe=to_json(recipe))
-
-
-# ----------------------------------------------------------------------------------- a new study
-
-
-def check_new(
-    kind: SearchKind, request: StageRequest, recipe: Recipe, prepare: Prepare
-) -> PreparedData:
-    """Raise what is wrong with a new study before anything is written, a database least of all.
-
-    Returns:
-        The recipe's data.
-
-    Raises:
-        StudyError: If the recipe cannot be trained on the data, or the range not be searched.
-    """
-    plugins.check_new(recipe, request.prune)
-    data = prepare(to_data_spec(recipe))
-    spec = coarse_spec(kind, request, data.n_train)
-    for dimension in spec.dimensions:
-        if dimension.name in SEARCHABLE and recipe.trainer is None:
-            searched_field(recipe, dimension.name)
-            to_specs(recipe, data.n_features, data.n_classes, data.n_train)
-        if dimension.range is not None:
-            if spec.sampler == "grid":
-                dimension.range.grid(spec.n_trials)
-            continue
-        for value in dimension.values or ():
-            there = recipe_at(recipe, [dimension], {dimension.name: value})
-            wanted = to_data_spec(there)
-            n_train = data.n_train if wanted == data.spec else prepare(wanted).n_train
-            to_specs(there, data.n_features, data.n_classes, n_train)
-    return data
-
-
-def _check_name(name: str) -> None:
-    """Refuse names that a terminal would obey, or a reader could not tell from others."""
-    if not (name.isprintable() and name.strip() and len(name) <= _LONGEST_NAME):
-        shown = repr(name if len(name) <= 60 else f"{name[:60]}…")
-        raise StudyNameError(
-            f"the name of a study must be 1 … {_LONGEST_NAME} characters, all printable, "
-            f"got {shown}; name it with --study"
-        )
-
-
-def _add_study(
-    database: Database, kind: SearchKind, name: str, recipe: Recipe, data: PreparedData
-) -> StudyRecord:
-    return repository.add_study(
-        database,
-        name=name,
-        search=kind.name,
-        recipe=to_json(recipe),
-        seed=recipe.seed,
-        data_name=data.name,
-        data_fingerprint=data.fingerprint,
-        data={
-            "n_train": data.n_train,
-            "n_validation": data.n_validation,
-            "n_test": data.n_test,
-            "n_features": data.n_features,
-            "n_classes": data.n_classes,
-            "sample_shape": list(data.sample_shape),
-            "class_names": list(data.class_names),
-            "split_fingerprint": data.split_fingerprint,
-            "normalisation": data.normalisation,
-            "warnings": list(data.warnings),
-        },
-        versions=environment.versions() | plugins.version(recipe),
-        machine=environment.machine(),
-    )
-
-
-def _carry_out(
-    means: Means,
-    study: StudyRecord,
-    stage: StageRecord,
-    recipe: Recipe,
-    data: PreparedData,
-    request: StageRequest | None,
-) -> StageRecord:
-    """Plan what the stage lacks and train what is planned, until there is nothing left.
-
-    What was enqueued on Optuna's side comes first; without a request, it is all that is planned.
-    """
-    fresh = request is not None and request.fresh
-    dimensions, manner = dimensions_of(stage), manner_of(stage, fresh=fresh)
-    means.observer.begins(study, stage, recipe, data)
-    with OptunaMirror(means.database, study, stage) as mirror:
-        while True:
-            plan = repository.load_plan(means.database, stage)
-            unfinished = [c for c in plan.cohorts if c.state != "done"]
-            untold = any(not trial.told for trial in plan.trials)
-            if not unfinished:
-                points, uuids = _granted(means, stage, recipe, data, mirror, plan.trials)
-                if not points and request is not None:
-                    points = new_points(means.database, study, stage, plan.trials, request)
-                if points:
-                    planned = add_runs(
-                        *(means.database, stage, recipe, data, dimensions, points, manner),
-                        means.prepared,
-                        means.planned_for,
-                        uuids,
-                    )
-                    for line in planned.notes:
-                        means.observer.said(line)
-                    continue
-                if not untold:
-                    return stage
-            seconds = sum(estimated_seconds(c.plan, data.n_train) for c in unfinished)
-            with means.workers(seconds, len(unfinished), alone=manner.alone) as executor:
-                train_stage(
-                    *(means.database, stage, data, executor, mirror, means.observer),
-                    means.prepared,
-                    recipe.trainer,
-                )
-
-
-# ----------------------------------------------------------------------- enqueued on Optuna's side
-
-
-def _granted(
-    means: Means,
-    stage: StageRecord,
-    recipe: Recipe,
-    data: PreparedData,
-    mirror: OptunaMirror,
-    trials: Sequence[TrialRecord],
-) -> wishes.Granted:
-    """Return what was enqueued in a stage and is to be planned now."""
-    if all(stage.uuid != wished.uuid for _, wished in repository.wished_stages(means.database)):
-        return wishes.Granted([], [])  # without Optuna, which takes a second to be imported
-    found, said = wishes.granted(
-        *(mirror, stage, recipe, data, dimensions_of(stage), trials, means.prepared)
-    )
-    for line in said:
-        means.observer.said(line)
-    return found
-
-
-def grant(means: Means, study: StudyRecord, stage: StageRecord, recipe: Recipe) -> bool:
-    """Train what was enqueued in a stage, as a higher number of trials would have been.
-
-    A stage that lacks other trials is left to whoever carries on with its search.
-
-    Args:
-        means: With what.
+        resources: With what.
         study: The stage's.
-        stage: One of ``repository.wished_stages``.
+        record: One of ``repository.wished_stages``.
         recipe: The study's; a trainer that it names is run.
 
     Returns:
@@ -469,11 +305,6 @@ def grant(means: Means, study: StudyRecord, stage: StageRecord, recipe: Recipe) 
         StudyError: If its data or its trainer are not what they were.
     """
     plugins.check_named(study, recipe, by_user=True)
-    data = checked_data(means, study, recipe)
-    with StudyLock(means.database, study.uuid):
-        trials = repository.load_plan(means.database, stage).trials
-        with OptunaMirror(means.database, study, stage) as mirror:
-            if not wishes.under_way(mirror, trials):
-                return False
-        _carry_out(means, study, stage, recipe, data, None)
-    return True
+    data = checked_data(resources, study, recipe)
+    kind = SearchKind(study.search, Stage.of(record).dimensions)
+    return Search(resources, study, kind, recipe, data).enqueued(record)

@@ -22,14 +22,15 @@ from coarsefine.models.data import prepared
 from coarsefine.search.formats.csv_xlsx_parquet import csv_bytes
 from coarsefine.search.tables.ranking import of_ranking
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.running import loop as running
 from coarsefine.studies.running import mirror
 from coarsefine.studies.running.final_test import final_test
-from coarsefine.studies.running.loop import StoppedByRequest
-from coarsefine.studies.running.resources import Means
-from coarsefine.studies.running.search import coarse, fine
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.search import Search
+from coarsefine.studies.running.watching import StoppedByRequest
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.models.samples import made_up
 from tests.studies.conftest import Recorder
@@ -145,7 +146,7 @@ class Life(RuleBasedStateMachine):
 
     def means(self, end):
         stop_after = end[1] if end is not None and end[0] == "stop" else None
-        return Means(self.database, n_jobs=1, observer=Recorder(stop_after=stop_after))
+        return Resources(self.database, n_jobs=1, observer=Recorder(stop_after=stop_after))
 
     def carried_out(self, stage, n_trials, end, work):
         """Carry out a search that may come to an end before its own."""
@@ -166,12 +167,12 @@ class Life(RuleBasedStateMachine):
     def search(self, name, n_trials, end):
         stage = self.stages.setdefault((name, "coarse"), Stage())
         request = StageRequest(n_trials=n_trials, sampler="random")
-        self.carried_out(
-            stage,
-            n_trials,
-            end,
-            lambda means: coarse(means, LAMBDA, request, name=name, flags=self.flags),
-        )
+
+        def work(means):
+            begun = Search.begin(means, LAMBDA, Asked(flags=self.flags), request, name)
+            begun.stage("coarse", request)
+
+        self.carried_out(stage, n_trials, end, work)
 
     @rule(name=NAMES, n_trials=st.integers(1, 3), end=ENDS)
     def refine(self, name, n_trials, end):
@@ -184,7 +185,7 @@ class Life(RuleBasedStateMachine):
         stage = self.stages.setdefault((name, "fine"), Stage())
 
         def work(means):
-            fine(means, LAMBDA, request, study=study, flags={})
+            Search.carry_on(means, LAMBDA, Asked(), study).stage("fine", request)
 
         if "fine" not in there and not (before and self.finished(study, "coarse")):
             with pytest.raises(StudyError):

@@ -7,11 +7,11 @@ import pytest
 
 from coarsefine.db import repository
 from coarsefine.db.errors import StorageError
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running import final_test as final
 from coarsefine.studies.running import loop as running
 from coarsefine.studies.running.final_test import final_test
-from coarsefine.studies.running.loop import StoppedByRequest
+from coarsefine.studies.running.watching import StoppedByRequest
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.faults.tables import rows, tamper
 from tests.studies.conftest import Recorder, bench, comparable, empty, private_cache, samples

@@ -24,7 +24,7 @@ from coarsefine.search import cli
 from coarsefine.search.hints import flag_of
 from coarsefine.search.options import RecipeOptions
 from coarsefine.studies.planning.pruning import PRUNERS
-from coarsefine.studies.planning.stages import SAMPLERS
+from coarsefine.studies.planning.request import SAMPLERS
 from coarsefine.studies.recipes.layers import default_recipe
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe, to_json

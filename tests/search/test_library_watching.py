@@ -9,7 +9,7 @@ import pytest
 from coarsefine import Study
 from coarsefine.search.library import watching
 from coarsefine.search.library.watching import Page, watched
-from coarsefine.studies.running.loop import CohortProgress
+from coarsefine.studies.running.watching import CohortProgress
 from tests.search.test_library import EVIL, HARMLESS, SMALL, Tags
 
 

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from coarsefine.search.progress import Log
-from coarsefine.studies.running.loop import CohortProgress
+from coarsefine.studies.running.watching import CohortProgress
 from tests.search.conftest import COARSE, QUICK
 
 

@@ -234,7 +234,7 @@ def test_enqueued_trials_and_entries_take_turns(search, lab, monkeypatch):
     left, happened = iter([True] * 4 + [False] * 9), []
     carry_out = service.Service._carry_out
 
-    def grant(_):
+    def train_enqueued(_):
         done = next(left)
         happened.append("trials" if done else "nothing")
         return done
@@ -243,7 +243,7 @@ def test_enqueued_trials_and_entries_take_turns(search, lab, monkeypatch):
         happened.append(entry.name)
         carry_out(self, entry)
 
-    monkeypatch.setattr(service.Service, "_grant", grant)
+    monkeypatch.setattr(service.Service, "_train_enqueued", train_enqueued)
     monkeypatch.setattr(service.Service, "_carry_out", carried_out)
     search("submit", lab)
     search("submit", lab, "--study", "second")

@@ -16,7 +16,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.studies.errors import SpaceError
 from coarsefine.studies.running import loop as running
-from coarsefine.studies.running.enqueued import wished_point
+from coarsefine.studies.running.enqueued import enqueued_point
 from coarsefine.studies.spaces.dimensions import Dimension, parameter
 from coarsefine.studies.spaces.ranges import LogRange
 
@@ -148,7 +148,7 @@ LIKELY = {
 )
 def test_whatever_is_enqueued_is_a_point_of_the_space_or_is_refused(known, unknown):
     try:
-        point = wished_point({**known, **unknown}, SPACES)
+        point = enqueued_point({**known, **unknown}, SPACES)
     except SpaceError:
         return
     assert 1e-5 * 0.999 <= point["lambda"] <= 0.1 * 1.001
@@ -252,8 +252,6 @@ def test_other_studies_of_optunas_are_left_alone(search, coarse):
 
 KILLED = """
 import os, signal, sys
-import coarsefine.studies.running.enqueued as wishes
-import coarsefine.studies.running.search as searching
 from coarsefine.db import repository
 from coarsefine.studies.running.mirror import OptunaMirror
 from coarsefine.search.cli import main
@@ -262,13 +260,13 @@ def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 place = sys.argv[1]
-if place == "promised":
-    promise, n = OptunaMirror.promise, []
-    def promised(*arguments):
-        promise(*arguments)
+if place == "reserved":
+    reserve, n = OptunaMirror.reserve, []
+    def reserved(*arguments):
+        reserve(*arguments)
         n.append(1)
         len(n) == 2 and die()
-    OptunaMirror.promise = promised
+    OptunaMirror.reserve = reserved
 elif place == "planned":
     OptunaMirror.start = die
 elif place == "taken up":
@@ -283,7 +281,7 @@ sys.exit(main(["serve", "--once", "--quiet", "--jobs", "1"]))
 @pytest.mark.parametrize(
     "place",
     [
-        pytest.param("promised", marks=pytest.mark.slow),
+        pytest.param("reserved", marks=pytest.mark.slow),
         "planned",
         pytest.param("taken up", marks=pytest.mark.slow),
         "told",

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from optuna.storages import RDBStorage
 
+from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.models.data import prepared
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.stages import FINE, first_name
+from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.results.reading import read_ranking
-from coarsefine.studies.running.resources import Means
-from coarsefine.studies.running.search import coarse, fine
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.search import Search
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.models.samples import made_up
 
@@ -78,17 +81,25 @@ class Bench:
         }
 
     def means(self, **changes):
-        return Means(self.database, **{"n_jobs": 1, **changes})
+        return Resources(self.database, **{"n_jobs": 1, **changes})
 
     def coarse(self, request=None, *, means=None, name=None, kind=LAMBDA, fresh=True, **flags):
         asked = {**self.flags, **{k.replace("__", "."): v for k, v in flags.items()}}
         # Studies that are compared with each other must not take over each other's runs.
         request = replace(request or StageRequest(), fresh=fresh)
-        return coarse(means or self.means(), kind, request, name=name, flags=asked)
+        search = Search.begin(means or self.means(), kind, Asked(flags=asked), request, name)
+        search.stage(first_name(kind), request)
+        return search
 
-    def fine(self, study, request=None, *, means=None, flags=None, kind=LAMBDA, **options):
+    def fine(self, study, request=None, *, means=None, flags=None, kind=LAMBDA, stage_name=FINE):
         request = replace(request or StageRequest(), fresh=True)
-        return fine(means or self.means(), kind, request, study=study, flags=flags, **options)
+        search = Search.carry_on(means or self.means(), kind, Asked(flags=flags or {}), study)
+        search.stage(stage_name, request)
+        return search
+
+    def last_stage(self, search):
+        """Return the last stage of a search, as it is stored."""
+        return repository.stages(self.database, search.study)[-1]
 
     def ranking(self, study):
         return read_ranking(self.database, study)

@@ -13,14 +13,15 @@ from coarsefine.models.data import prepare
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.checks.crosscheck import NotComparableError, crosscheck
 from coarsefine.studies.errors import RecipeError, StudyError
-from coarsefine.studies.planning.stages import StageRequest
-from coarsefine.studies.recipes.layers import load_recipe, make_recipe
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.stages import COARSE, FINE, GRID
+from coarsefine.studies.recipes.layers import Asked, load_recipe, make_recipe
 from coarsefine.studies.recipes.recipe import from_json, to_json, to_toml
 from coarsefine.studies.recipes.specs import to_data_spec
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.running.final_test import final_test
-from coarsefine.studies.running.loop import StoppedByRequest
-from coarsefine.studies.running.search import coarse, fine
+from coarsefine.studies.running.search import Search
+from coarsefine.studies.running.watching import StoppedByRequest
 from coarsefine.studies.spaces.dimensions import parameter
 from tests.studies.conftest import LAMBDA, Recorder, comparable
 
@@ -83,14 +84,17 @@ VALUES = StageRequest(values=(0.001, 0.01, 0.1))
 
 
 def searched(bench, own, request=VALUES, name=None, **means):
-    return coarse(bench.means(**means), LAMBDA, request, name=name, path=own.recipe)
+    search = Search.begin(bench.means(**means), LAMBDA, Asked(own.recipe), request, name)
+    search.stage(COARSE, request)
+    return search
 
 
 def test_trials_are_ranked_stored_and_told_and_a_failure_is_one_trial_s(bench, own):
     observer = Recorder()
     outcome = searched(bench, own, observer=observer)
     ranking = read_ranking(bench.database, outcome.study)
-    plan = repository.load_plan(bench.database, outcome.stage)
+    (stage,) = repository.stages(bench.database, outcome.study)
+    plan = repository.load_plan(bench.database, stage)
 
     states = {trial.params["lambda"]: trial.state for trial in ranking.trials}
     assert states == {0.001: "complete", 0.1: "complete", 0.01: "failed"}
@@ -148,13 +152,10 @@ def test_a_study_goes_on_only_with_the_recipe_file_and_the_same_trainer(bench, o
     outcome = searched(bench, own, StageRequest(values=(0.001, 0.002, 0.1)))
 
     with pytest.raises(StudyError, match=r"imported only if you name it yourself: add --recipe"):
-        fine(bench.means(), LAMBDA, StageRequest(), study=outcome.study)
+        Search.carry_on(bench.means(), LAMBDA, Asked(), outcome.study)
     n_trials = 2
-    fine(
-        *(bench.means(), LAMBDA, StageRequest(n_trials=n_trials)),
-        study=outcome.study,
-        path=own.recipe,
-    )
+    search = Search.carry_on(bench.means(), LAMBDA, Asked(own.recipe), outcome.study)
+    search.stage(FINE, StageRequest(n_trials=n_trials))
     assert own.n_calls == 3 + n_trials
     own.write("{}  # otherwise")
     with pytest.raises(StudyError, match=r"was changed since study .* was begun"):
@@ -231,7 +232,8 @@ def test_values_of_its_own_are_given_and_searched(bench, own, tmp_path):
         dimensions=(replace(LAMBDA.dimensions[0], parameter=dropout, range=None, values=(0, 0.5)),),
         refines=False,
     )
-    outcome = coarse(bench.means(), kind, StageRequest(), path=own.recipe)
+    outcome = Search.begin(bench.means(), kind, Asked(own.recipe), StageRequest())
+    outcome.stage(GRID, StageRequest())
 
     given = [json.loads(line) for line in seen.read_text().splitlines()]
     assert [params["dropout"] for params in given] == [0, 0.5]

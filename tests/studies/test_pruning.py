@@ -10,8 +10,8 @@ from coarsefine.models.cohort import initial_state, pruned, state_to_bytes
 from coarsefine.models.training import train
 from coarsefine.studies.planning import runs
 from coarsefine.studies.planning.pruning import rungs, tie_margin, to_stop
-from coarsefine.studies.planning.stages import StageRequest
-from coarsefine.studies.running.loop import StoppedByRequest
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.running.watching import StoppedByRequest
 from tests.models.samples import made_up
 from tests.models.test_training import plan_of
 from tests.studies.conftest import Recorder, comparable

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from coarsefine.db import repository
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.results.reading import read_ranking
 
 WIDE = StageRequest(values=(1e-5, 1e-3, 0.3))

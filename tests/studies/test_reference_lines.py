@@ -20,7 +20,7 @@ def test_training_comes_close_to_the_optimum_and_never_below_it(bench):
 
     bench.flags = flags
     bench.flags["training.momentum"] = 0.9
-    from coarsefine.studies.planning.stages import StageRequest
+    from coarsefine.studies.planning.request import StageRequest
 
     study = bench.coarse(StageRequest(values=(0.0,))).study
     trial = bench.ranking(study).best

@@ -7,9 +7,9 @@ import pytest
 from coarsefine.db import repository
 from coarsefine.search.hints import spelled
 from coarsefine.studies.errors import RecipeError, StudyError
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running.final_test import final_test
-from coarsefine.studies.running.loop import StoppedByRequest
+from coarsefine.studies.running.watching import StoppedByRequest
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.studies.conftest import Recorder, comparable
 
@@ -69,7 +69,7 @@ def test_two_parameters_are_searched_on_one_grid_and_both_narrowed(bench):
 
 def test_all_trials_of_two_numbers_are_trained_as_one(bench):
     del bench.flags["training.eta"]
-    stage = bench.coarse(StageRequest(n_trials=4), kind=LAMBDA_ETA).stage
+    stage = bench.last_stage(bench.coarse(StageRequest(n_trials=4), kind=LAMBDA_ETA))
 
     cohorts = repository.load_plan(bench.database, stage).cohorts
     assert len(cohorts) <= 2

@@ -6,10 +6,10 @@ import pytest
 
 from coarsefine.db import repository
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running import resources as means
 from coarsefine.studies.running import search as searching
-from coarsefine.studies.running.loop import StoppedByRequest
+from coarsefine.studies.running.watching import StoppedByRequest
 from tests.studies.conftest import Recorder, comparable
 
 FEW = StageRequest(values=(1e-4, 1e-2, 1.0))

@@ -1,6 +1,6 @@
 """How long segments are: short enough to lose little, long enough for the driver to keep up."""
 
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running.executors import InlineExecutor
 from tests.studies.conftest import comparable
 

@@ -19,12 +19,12 @@ from coarsefine.models.cohort import state_to_bytes
 from coarsefine.models.plugin import Plugin
 from coarsefine.search.cli import main
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running.dask import executor as dask_executor
 from coarsefine.studies.running.dask.executor import DaskExecutor, Scheduler, scheduler_at
 from coarsefine.studies.running.dask.worker import facts
 from coarsefine.studies.running.executors import InlineExecutor
-from coarsefine.studies.running.loop import StoppedByRequest
+from coarsefine.studies.running.watching import StoppedByRequest
 from tests.studies.conftest import Recorder, comparable
 from tests.studies.dask.cluster import Cluster
 from tests.studies.test_executors import segment

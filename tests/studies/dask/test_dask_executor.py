@@ -10,7 +10,7 @@ from coarsefine.models.data import DataSpec, prepare
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import runs
-from coarsefine.studies.planning.stages import StageRequest
+from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running import loop as running
 from coarsefine.studies.running.dask import executor as dask_executor
 from coarsefine.studies.running.executors import MAX_TRIES, InlineExecutor

@@ -1,0 +1,126 @@
+"""``eta --range-test``: what one training with a rising η shows; and cycles that follow from it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
+from coarsefine.search.errors import UsageError
+from coarsefine.search.hints import command as typed
+from coarsefine.search.options import OutputOptions, RecipeOptions, StageOptions, StorageOptions
+from coarsefine.search.options.requesting import ends
+
+if TYPE_CHECKING:
+    from coarsefine.search.progress import Watch
+    from coarsefine.studies.checks.range_test import Found
+    from coarsefine.studies.recipes.layers import Asked
+    from coarsefine.studies.spaces.search import SearchKind
+
+CYCLE: Final = ("training.eta_min", "training.eta_max")
+
+
+def eta_range(
+    kind: "SearchKind", wanted: str, asked: "Asked", data_dir: Path | None, watch: "Watch"
+) -> "Found":
+    """Return the range test of the recipe that the ends of its cycle are to come from.
+
+    Raises:
+        UsageError: If the ends are given, or anything but ``auto`` is wanted.
+    """
+    from coarsefine.studies.checks.range_test import ends_of, range_test_of
+    from coarsefine.studies.recipes.layers import Asked
+    from coarsefine.studies.recipes.specs import to_data_spec
+    from coarsefine.studies.running.resources import prepared
+
+    if wanted != "auto":
+        raise UsageError(f"--eta-range must be auto, got {wanted!r}; or state --eta-min, --eta-max")
+    if any(key in asked.flags for key in CYCLE):
+        raise UsageError("--eta-range auto chooses --eta-min and --eta-max; leave them out")
+    cyclical = Asked(asked.path, {**asked.flags, "training.schedule": "cyclical"})
+    recipe = cyclical.recipe(kind.implied)
+    found = range_test_of(None, recipe, prepared(to_data_spec(recipe), data_dir, watch))
+    low, high = ends_of(found)
+    watch.said(f"range test: η from {low:g} to {high:g}")
+    return found
+
+
+def range_test(
+    kind: "SearchKind",
+    stage: StageOptions,
+    file: Path | None,
+    recipe: RecipeOptions,
+    storage: StorageOptions,
+    output: OutputOptions,
+) -> None:
+    """Print what one training with a rising η shows, and what it suggests."""
+    from coarsefine.db.engine import open_database
+    from coarsefine.search.progress import watching
+    from coarsefine.studies.checks.range_test import HIGH, LOW, check_range, range_test_of
+    from coarsefine.studies.recipes.layers import Asked
+    from coarsefine.studies.recipes.specs import to_data_spec
+    from coarsefine.studies.running.resources import prepared
+
+    if file is not None:
+        from coarsefine.search.figures.rendering import check_file
+
+        check_file(file)
+    (name,) = (parameter.name for parameter in kind.parameters)
+    low = ends("--low", stage.low, kind).get(name) or LOW
+    high = ends("--high", stage.high, kind).get(name) or HIGH
+    check_range(low, high)
+    asked = Asked(recipe.path, recipe.flags()).recipe(kind.implied)
+    with watching(quiet=output.quiet) as watch:
+        data = prepared(to_data_spec(asked), recipe.data.data_dir, watch)
+        with open_database(storage.url, create=True, said=note) as database:
+            found = range_test_of(database, asked, data, low, high)
+    if file is not None:
+        from coarsefine.search.figures.range_test import range_test
+        from coarsefine.search.figures.rendering import write_figure
+
+        about = f"{data.name}, seed {asked.seed}; {data.n_train:,} training samples"
+        write_figure(file, range_test(found, data.name, about))
+    if output.json:
+        say_json(found.to_json())
+        return
+    _print(found, f"{data.name}, {len(found.etas):,} updates, seed {asked.seed}")
+    if found.eta_min is None or found.eta_max is None:
+        return
+    limits = ("--eta-min", f"{found.eta_min:g}", "--eta-max", f"{found.eta_max:g}")
+    data_named = () if recipe.data.data is None else ("--data", recipe.data.data)
+    line = typed("lambda", "--coarse", *data_named, *limits, storage=storage.storage)
+    say(f"\nnext: {line}")
+
+
+def _print(found: "Found", what: str) -> None:
+    from coarsefine.search.tables.column import TextColumn, fitting
+    from coarsefine.search.words import percent, value
+
+    # Some three lines a decade.
+    n_lines = 24
+    last = len(found.etas) - 1
+    rows = sorted({round(i * last / (n_lines - 1)) for i in range(n_lines)})
+    near = max(1, last // (2 * n_lines))
+
+    def accuracy(i: int) -> float:
+        around = found.accuracies[max(0, i - near) : i + near + 1]
+        return sum(around) / len(around)
+
+    def loss(i: int) -> str:
+        return "–" if found.smoothed[i] is None else f"{found.smoothed[i]:.4g}"
+
+    columns: list[TextColumn[int]] = [
+        TextColumn("η", lambda i: value(float(f"{found.etas[i]:.3g}"))),
+        TextColumn("training loss\n(smoothed)", loss),
+        TextColumn("training\naccuracy %", lambda i: percent(accuracy(i))),
+    ]
+    console = stdout()
+    print_table(console, fitting(console, f"η range test: {what}", columns, rows))
+    say("")
+    if found.eta_min is None or found.eta_max is None:
+        tell("the loss did not fall at any η: widen the range with --low and --high")
+        return
+    tell(
+        f"a tenth of the fall of the loss is made at η {found.eta_min:g}, nine tenths at "
+        f"{found.eta_max:g}: the ends of a cycle (Smith 2017, section 3.3)"
+    )
+    if found.broke_at is not None:
+        tell(f"training breaks down at η {found.broke_at:g}")

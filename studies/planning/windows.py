@@ -1,0 +1,145 @@
+"""The stage that follows another: its ranges are narrowed to where the best values are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from coarsefine.db.records import TrialRow
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.stages import Stage, sampler_of
+from coarsefine.studies.spaces.dimensions import Dimension, Value, from_params, shown
+from coarsefine.studies.spaces.narrowing import Narrowing, ScoredTrial, narrowed
+from coarsefine.studies.spaces.ranges import LogRange, is_same
+from coarsefine.studies.spaces.search import SearchKind
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A stage that narrows the one before it.
+
+    Attributes:
+        warnings: What the user should know of its ranges, a line each.
+    """
+
+    stage: Stage
+    warnings: tuple[str, ...]
+
+
+def next_stage(
+    kind: SearchKind, name: str, parent: Stage, request: StageRequest, trials: Sequence[TrialRow]
+) -> Following:
+    """Return the stage that looks where the results so far narrow its parent to.
+
+    Args:
+        kind: The search.
+        name: What the stage is called.
+        parent: The stage before it.
+        request: What the user wants otherwise.
+        trials: All trials of the study up to those of the parent.
+
+    Raises:
+        StudyError: If a range or values asked for do not hold the best value, or are no narrower.
+        SpaceError: If they cannot be searched.
+    """
+    narrowing = _window(parent, request, trials)
+    dimensions = narrowing.dimensions
+    if request.values is not None and len(dimensions) == 1:
+        (dimension,) = dimensions
+        values = tuple(dimension.parameter.checked(value) for value in request.values)
+        dimensions = (replace(dimension, values=values, range=None),)
+    options = parent.run_options
+    stage = Stage(
+        name=name,
+        dimensions=dimensions,
+        sampler=sampler_of(dimensions, request),
+        n_trials=request.n_trials or kind.n_fine,
+        run_options=replace(
+            options,
+            replicates=request.replicates or options.replicates,
+            alone=options.alone if request.alone is None else request.alone,
+        ),
+        reason=narrowing.reason,
+        prune=request.prune or parent.prune,
+        parent=parent.name,
+    )
+    return Following(stage, narrowing.warnings)
+
+
+def _window(parent: Stage, request: StageRequest, trials: Sequence[TrialRow]) -> Narrowing:
+    """Return what the results leave to be looked at, or the ranges asked for."""
+    scored = [
+        ScoredTrial(from_params(t.params), t.validation_accuracy, t.validation_loss, t.state)
+        for t in trials
+    ]
+    narrowing = narrowed(parent.dimensions, scored)
+    if not request.names_values:
+        return narrowing
+    asked = tuple(
+        _asked(dimension, request, len(parent.dimensions)) for dimension in narrowing.dimensions
+    )
+    of_parent = [from_params(t.params) for t in trials if t.stage == parent.name]
+    for dimension, before in zip(asked, parent.dimensions, strict=True):
+        tried = [point[dimension.name] for point in of_parent]
+        _check_narrower(dimension, before, tried, narrowing.best[dimension.name])
+    if request.values is not None:
+        return narrowing
+    return Narrowing(asked, narrowing.best, "the range given")
+
+
+def _asked(dimension: Dimension, request: StageRequest, n_dimensions: int) -> Dimension:
+    """Return a narrowed dimension as the user wants it."""
+    given = next((d for d in request.dimensions if d.name == dimension.name), None)
+    if given is not None:
+        return given
+    if request.values is not None:
+        values = tuple(dimension.parameter.checked(value) for value in request.values)
+        return replace(dimension, values=values, range=None)
+    window = dimension.range
+    if window is None or n_dimensions > 1:
+        return dimension
+    return dimension.with_range(
+        LogRange(
+            window.low if request.low is None else request.low,
+            window.high if request.high is None else request.high,
+        )
+    )
+
+
+def _check_narrower(
+    dimension: Dimension, before: Dimension, tried: Sequence[Value], best: Value
+) -> None:
+    """Check that a range, or the values given in its place, hold the best value and are narrower.
+
+    Args:
+        dimension: What is asked for.
+        before: The same parameter, as the stage before had it.
+        tried: What it tried; values may have been named later.
+        best: Of all that was tried so far.
+    """
+    if not dimension.parameter.numeric:
+        return
+    given = _numbers(dimension)
+    low, high, at = min(given), max(given), float(best)  # type: ignore[arg-type]
+    ranged = dimension.range is not None
+    what = "a fine range must" if ranged else "fine values must"
+    if not (low <= at <= high or is_same(low, at) or is_same(high, at)):
+        otherwise = "leave out --low and --high to have it chosen"
+        if not ranged:
+            otherwise = "name it, too: what was trained is not trained again"
+        raise StudyError(
+            f"{what} hold the best coarse value {shown(best)}, got {low:g} … {high:g}; {otherwise}"
+        )
+    coarse = LogRange.spanning([*_numbers(before), *map(float, tried)])  # type: ignore[arg-type]
+    fine = LogRange.spanning(given)
+    if coarse is not None and fine is not None and fine.decades >= coarse.decades:
+        raise StudyError(
+            f"{what} be narrower than the coarse one, {coarse.low:g} … {coarse.high:g}, got "
+            f"{low:g} … {high:g}"
+        )
+
+
+def _numbers(dimension: Dimension) -> list[float]:
+    """Return the ends of a dimension's range, or its values."""
+    if dimension.range is not None:
+        return [dimension.range.low, dimension.range.high]
+    return [float(value) for value in dimension.values or ()]  # type: ignore[arg-type]

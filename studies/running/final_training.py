@@ -1,0 +1,207 @@
+"""The best trials with the weights that the test set is to measure: trained once more, or kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coarsefine.db import repository
+from coarsefine.db.records import (
+    CohortRecord,
+    PlanRecord,
+    RunRecord,
+    StageRecord,
+    StudyRecord,
+    TrialRecord,
+)
+from coarsefine.models.blas_threads import limited_blas
+from coarsefine.models.cohort import state_from_bytes
+from coarsefine.models.data import PreparedData
+from coarsefine.models.network import Parameters
+from coarsefine.models.plugin import Predict, classes_of, trained
+from coarsefine.models.specs import NetworkSpec
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning import trainers as plugins
+from coarsefine.studies.planning.cohorts import plan_from_json
+from coarsefine.studies.planning.runs import Prepare, plan_runs, recipe_at, reuse, store
+from coarsefine.studies.planning.stages import RANKING, Stage, final_stage, searched_stages
+from coarsefine.studies.recipes.layers import final_recipe
+from coarsefine.studies.recipes.recipe import Recipe, to_json
+from coarsefine.studies.recipes.specs import to_data_spec, to_specs
+from coarsefine.studies.results.notes.marks import described
+from coarsefine.studies.results.ranking import RankedTrial
+from coarsefine.studies.running import loop
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.spaces.dimensions import from_params
+
+REFIT, TRAINED = "train+validation", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A trial ready to be tested; without weights if it diverged in the final training.
+
+    What a trainer of the user's has trained, it predicts itself.
+    """
+
+    trial: RankedTrial
+    network: NetworkSpec
+    parameters: Parameters | None
+    validation_accuracy: float | None
+    epochs: int
+    seconds: float
+    predict: Predict | None = None
+
+    @property
+    def diverged(self) -> bool:
+        """Return whether there is nothing to be tested."""
+        return self.parameters is None and self.predict is None
+
+
+def trained_for_it(
+    resources: Resources,
+    study: StudyRecord,
+    recipe: Recipe,
+    chosen: Sequence[RankedTrial],
+    prepare: Prepare,
+    note: str,
+) -> tuple[StageRecord, PreparedData, list[Candidate]]:
+    """Return the chosen trials trained as the recipe's final section says.
+
+    Args:
+        resources: With what.
+        study: Whose trials they are.
+        recipe: The study's.
+        chosen: Which trials, best first.
+        prepare: Returns final data of a search's.
+        note: How they were chosen; empty where the ranking did.
+
+    Returns:
+        The stage that they are trained in, its data, and the trials.
+    """
+    database, longer = resources.database, final_recipe(recipe)
+    data = prepare(to_data_spec(recipe))
+    params = {trial.uuid or "": trial.params for trial in chosen}
+    reason = note or f"the best {len(chosen)} of the ranking"
+    record = final_stage(database, study, params, to_json(recipe)["final"], reason)
+    searched = Stage.of(searched_stages(database, study)[0])
+    stage = Stage(record.name, searched.dimensions, RANKING)
+    stored = repository.load_plan(database, record)
+    if not stored.trials:
+        points = [from_params(trial.params) for trial in chosen]
+        plan = reuse(plan_runs(longer, data, stage, points, prepare), database)
+        stored = store(plan, database, record, resources.planned_for)
+    resources.observer.begins(study, stage, longer, data)
+    loop.train(resources, loop.Work(record, stage, data, prepare), stored)
+    stored = repository.load_plan(database, record)
+    # The stage's trials are the chosen ones, in their order.
+    pairs = zip(chosen, stored.trials, strict=True)
+    candidates = [_candidate(resources, stored, ranked, trial) for ranked, trial in pairs]
+    return record, data, candidates
+
+
+def trained_in_search(
+    resources: Resources, study: StudyRecord, chosen: Sequence[RankedTrial]
+) -> list[Candidate]:
+    """Return the chosen trials with the weights of their first replicate."""
+    candidates = []
+    stages = {stage.name: stage for stage in repository.stages(resources.database, study)}
+    plans: dict[str, PlanRecord] = {}
+    for ranked in chosen:
+        plan = plans.get(ranked.stage) or repository.load_plan(
+            resources.database, stages[ranked.stage]
+        )
+        plans[ranked.stage] = plan
+        trial = next(t for t in plan.trials if t.uuid == ranked.uuid)
+        candidates.append(_candidate(resources, plan, ranked, trial))
+    return candidates
+
+
+def trained_by_user(
+    resources: Resources,
+    study: StudyRecord,
+    recipe: Recipe,
+    chosen: Sequence[RankedTrial],
+    prepare: Prepare | None,
+) -> tuple[PreparedData, list[Candidate]]:
+    """Return the recipe's final data, and the chosen trials as its trainer has trained them on it.
+
+    In this process: what it returns to predict with cannot be stored, nor sent between processes.
+    """
+    if prepare is None:
+        raise StudyError(
+            f"no weights are kept of what {recipe.trainer} has trained; the final test needs "
+            f"--refit {REFIT}"
+        )
+    source = plugins.source_of(recipe)
+    searched = Stage.of(searched_stages(resources.database, study)[0])
+    candidates = []
+    for ranked in chosen:
+        point = from_params(ranked.params)
+        there = recipe_at(final_recipe(recipe), searched.dimensions, point)
+        data = prepare(to_data_spec(there))
+        plugin = plugins.plugin_of(there, source, point)
+        assert plugin is not None  # noqa: S101  # the recipe has a trainer
+        resources.observer.said(f"{recipe.trainer} trains {named(ranked)} once more")
+        arrays = data.open()
+        with limited_blas(1):
+            done = trained(plugin, arrays, data.n_classes, recipe.seed, 0)
+        if done.failure is not None:
+            raise StudyError(
+                f"{named(ranked)} failed in the final training, the test set stays shut: "
+                f"{done.failure}"
+            )
+        if done.predict is None:
+            raise StudyError(
+                f"the final test needs a trainer that returns a dict with predict, a function of "
+                f"samples that returns their classes; {recipe.trainer} returned none, so the test "
+                "set stays shut"
+            )
+        # Before the test set is opened: whoever cannot predict these cannot predict others.
+        classes_of(done.predict, arrays.x_validation, data.n_classes)
+        network, _, _ = to_specs(there, data.n_features, data.n_classes, data.n_train)
+        last = done.rows[-1]
+        candidates.append(
+            Candidate(
+                trial=ranked,
+                network=network,
+                parameters=None,
+                validation_accuracy=last.validation_accuracy,
+                epochs=last.epoch,
+                seconds=sum(row.seconds for row in done.rows),
+                predict=done.predict,
+            )
+        )
+    return prepare(to_data_spec(recipe)), candidates
+
+
+def _candidate(
+    resources: Resources, plan: PlanRecord, ranked: RankedTrial, trial: TrialRecord
+) -> Candidate:
+    """Return a trial with the weights of its first replicate."""
+    run = next(run for run in plan.runs if run.trial_id == trial.id and run.replicate == 0)
+    cohort = next((cohort for cohort in plan.cohorts if cohort.id == run.cohort_id), None)
+    if cohort is None:
+        # Reused: its weights are where they were trained.
+        run, cohort = repository.trained_run(resources.database, run)
+    return Candidate(
+        trial=ranked,
+        network=plan_from_json(cohort.plan).network,
+        parameters=_weights(resources, cohort, run) if run.state == "complete" else None,
+        validation_accuracy=run.validation_accuracy,
+        epochs=run.epochs,
+        seconds=run.seconds or 0.0,
+    )
+
+
+def _weights(resources: Resources, cohort: CohortRecord, run: RunRecord) -> Parameters:
+    stored = repository.load_checkpoint(resources.database, cohort.uuid)
+    if stored is None or run.slot is None:
+        raise StudyError(
+            "the trained weights of this trial are not in the database; test it with "
+            "--refit train+validation"
+        )
+    return state_from_bytes(stored[1]).finished[run.slot].parameters
+
+
+def named(trial: RankedTrial) -> str:
+    """Return a trial in words."""
+    return f"rank {trial.rank} ({described(trial.params)})"

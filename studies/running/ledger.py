@@ -1,0 +1,146 @@
+"""What came of a segment: where its runs and its trials stand, as it is stored."""
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.db.records import (
+    FINAL_STATES,
+    EpochRecord,
+    PlanRecord,
+    RunRecord,
+    RunUpdate,
+    TrialRecord,
+    TrialUpdate,
+)
+from coarsefine.models.segment import SegmentResult as Trained
+from coarsefine.models.training import EpochRow
+from coarsefine.studies.planning.trials import trial_update
+
+
+class Ledger:
+    """A stage's runs and trials as they stand, segment by segment."""
+
+    def __init__(self, database: Database, plan: PlanRecord) -> None:
+        self._database = database
+        self.trials = {trial.id: trial for trial in plan.trials}
+        # Told when they ended, and not again with each segment of the others.
+        self._finished = {trial.id for trial in plan.trials if trial.state in FINAL_STATES}
+        self._runs: dict[int, dict[int, RunRecord | RunUpdate]] = defaultdict(dict)
+        for run in plan.runs:
+            self._runs[run.trial_id][run.id] = run
+
+    def run_updates(
+        self, runs: Sequence[RunRecord], seconds: Sequence[float], trained: Trained
+    ) -> list[RunUpdate]:
+        """Return where each run of a cohort stands after a segment, and remember it.
+
+        Args:
+            runs: The cohort's, in slot order.
+            seconds: That each has taken, this segment included.
+            trained: The segment.
+        """
+        rows = {(row.slot, row.epoch): row for row in trained.rows}
+        last = {row.slot: row for row in trained.rows}
+        updates = []
+        for slot, run in enumerate(runs):
+            finished = trained.state.finished.get(slot)
+            if slot not in last:
+                # Finished before this segment: at the end of an earlier one, or at a rung.
+                before = _unchanged(self._runs[run.trial_id][run.id])
+                state = before.state if finished is None else finished.outcome
+                updates.append(dataclasses.replace(before, state=state, failure=trained.failure))
+                continue
+            scored: EpochRow | EpochRecord = last[slot]
+            if finished is not None and finished.scored_epoch != scored.epoch:
+                trained_now = rows.get((slot, finished.scored_epoch))
+                scored = trained_now or self._stored_row(run.id, finished.scored_epoch)
+            # One that failed has no score either.
+            diverged = finished is not None and finished.outcome in {"diverged", "failed"}
+            updates.append(
+                RunUpdate(
+                    run_id=run.id,
+                    state="running" if finished is None else finished.outcome,
+                    epochs=last[slot].epoch,
+                    updates=last[slot].step,
+                    validation_accuracy=None if diverged else scored.validation_accuracy,
+                    validation_loss=None if diverged else _known(scored.validation_loss),
+                    train_accuracy=None if diverged else _known(scored.train_accuracy),
+                    train_loss=None if diverged else _known(scored.train_loss),
+                    best_epoch=None if finished is None else finished.scored_epoch,
+                    seconds=seconds[slot],
+                    failure=trained.failure,
+                )
+            )
+        for update, run in zip(updates, runs, strict=True):
+            self._runs[run.trial_id][update.run_id] = update
+        return updates
+
+    def ended(self, runs: Sequence[RunRecord]) -> list[TrialUpdate]:
+        """Return the trials of some runs that are finished now and were not before."""
+        updates = []
+        for trial_id in dict.fromkeys(run.trial_id for run in runs):
+            trial = self.trials[trial_id]
+            known = list(self._runs[trial_id].values())
+            update = trial_update(trial.uuid, trial.replicates, known)
+            if trial_id not in self._finished and update is not None:
+                updates.append(update)
+        return updates
+
+    def finish(self, updates: Sequence[TrialUpdate]) -> list[TrialRecord]:
+        """Note that these trials are stored as finished, and return them as they stand."""
+        by_uuid = {update.uuid: update for update in updates}
+        finished = [
+            dataclasses.replace(trial, **_fields(by_uuid[trial.uuid]))
+            for trial in self.trials.values()
+            if trial.uuid in by_uuid
+        ]
+        self._finished.update(trial.id for trial in finished)
+        return finished
+
+    def _stored_row(self, run_id: int, epoch: int) -> EpochRecord:
+        rows = repository.epoch_rows(self._database, run_ids=[run_id])
+        return next(row for row in rows if row.epoch == epoch)
+
+
+def epoch_record(run_id: int, row: EpochRow) -> EpochRecord:
+    """Return a row of a curve as it is stored."""
+    return EpochRecord(
+        run_id=run_id,
+        epoch=row.epoch,
+        step=row.step,
+        eta=row.eta,
+        train_loss=row.train_loss,
+        train_cost=row.train_cost,
+        train_accuracy=row.train_accuracy,
+        validation_loss=row.validation_loss,
+        validation_cost=row.validation_cost,
+        validation_accuracy=row.validation_accuracy,
+        seconds=row.seconds,
+        evaluation_seconds=row.evaluation_seconds,
+        running_accuracy=getattr(row, "running_accuracy", None),
+        running_loss=getattr(row, "running_loss", None),
+    )
+
+
+_TOLD_FIELDS = ("state", "validation_accuracy", "validation_loss", "train_accuracy", "seconds")
+
+
+def _fields(update: TrialUpdate) -> dict[str, Any]:
+    return {name: getattr(update, name) for name in _TOLD_FIELDS}
+
+
+def _known(value: float | None) -> float | None:
+    """Return a measure; ``None`` for NaN, which stands for what the user's trainer left out."""
+    return None if value is None or math.isnan(value) else value
+
+
+def _unchanged(run: RunRecord | RunUpdate) -> RunUpdate:
+    if isinstance(run, RunUpdate):
+        return run
+    names = (field.name for field in dataclasses.fields(RunUpdate) if field.name != "run_id")
+    return RunUpdate(run_id=run.id, **{name: getattr(run, name) for name in names})

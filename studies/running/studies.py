@@ -1,0 +1,126 @@
+"""Studies as they are begun, and held to the recipe and the data that they began with."""
+
+from pathlib import Path
+from typing import Final
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.db.records import StudyRecord
+from coarsefine.hints import option
+from coarsefine.models.data import PreparedData
+from coarsefine.studies import environment
+from coarsefine.studies.errors import StudyError, StudyNameError
+from coarsefine.studies.planning import trainers as plugins
+from coarsefine.studies.recipes.layers import Asked
+from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.spaces.search import SearchKind
+
+# As wide as the column of names is.
+_LONGEST_NAME: Final = 255
+
+
+def study_name(kind: SearchKind, recipe: Recipe) -> str:
+    """Return the name of a study that was given none: data set and search."""
+    name = recipe.data.name
+    return f"{Path(name).stem if Path(name).suffix else name}/{kind.name}"
+
+
+def check_name(name: str) -> None:
+    """Refuse names that a terminal would obey, or a reader could not tell from others."""
+    if not (name.isprintable() and name.strip() and len(name) <= _LONGEST_NAME):
+        shown = repr(name if len(name) <= 60 else f"{name[:60]}…")
+        raise StudyNameError(
+            f"the name of a study must be 1 … {_LONGEST_NAME} characters, all printable, "
+            f"got {shown}; name it with --study"
+        )
+
+
+def add_study(
+    database: Database, kind: SearchKind, name: str, recipe: Recipe, data: PreparedData
+) -> StudyRecord:
+    """Store a study, not yet with any stage."""
+    return repository.add_study(
+        database,
+        name=name,
+        search=kind.name,
+        recipe=to_json(recipe),
+        seed=recipe.seed,
+        data_name=data.name,
+        data_fingerprint=data.fingerprint,
+        data={
+            "n_train": data.n_train,
+            "n_validation": data.n_validation,
+            "n_test": data.n_test,
+            "n_features": data.n_features,
+            "n_classes": data.n_classes,
+            "sample_shape": list(data.sample_shape),
+            "class_names": list(data.class_names),
+            "split_fingerprint": data.split_fingerprint,
+            "normalisation": data.normalisation,
+            "warnings": list(data.warnings),
+        },
+        versions=environment.versions() | plugins.version(recipe),
+        machine=environment.machine(),
+    )
+
+
+def same_recipe(study: StudyRecord, kind: SearchKind, asked: Asked) -> Recipe:
+    """Return the study's recipe; with another path where its own file of data was moved.
+
+    Raises:
+        StudyError: If what is asked for contradicts it, or the study is of another search.
+    """
+    if study.search != kind.name:
+        raise StudyError(
+            f"study {study.name} is a {study.search} search, not a {kind.name} search; "
+            "choose another name with --study"
+        )
+    stored = from_json(study.recipe, f"the recipe of study {study.name}")
+    recipe = asked.against(stored, kind.implied)
+    changed = [d for d in differences(stored, recipe) if not _names_a_file(d)]
+    if changed:
+        lines = "".join(f"\n    {d.key}: {d.first} there, {d.second} asked for" for d in changed)
+        raise StudyError(
+            f"study {study.name} was begun with another recipe; leave these out, or choose "
+            "another name with ",
+            option("study"),
+            f":{lines}",
+        )
+    plugins.check_named(study, stored, by_user=asked.states_all)
+    return recipe
+
+
+def _names_a_file(difference: Difference) -> bool:
+    """Return whether two recipes name two files; whether one is the other, data will tell."""
+    names = (str(difference.first), str(difference.second))
+    return difference.key == "data.name" and all(Path(name).suffix for name in names)
+
+
+def checked_data(resources: Resources, study: StudyRecord, recipe: Recipe) -> PreparedData:
+    """Return the study's data.
+
+    Raises:
+        StudyError: If the data are no longer what the study began with.
+    """
+    name = recipe.data.name
+    if Path(name).suffix and not Path(name).exists():
+        raise StudyError(
+            f"the data of study {study.name} must be where they were, found no {name}; if the file "
+            f"was moved, run\n    python -m search {study.search} --coarse --study {study.name} "
+            "--data FILE"
+        )
+    data = resources.prepare(recipe)
+    if data.fingerprint != study.data_fingerprint:
+        raise StudyError(
+            f"study {study.name} was begun with other data (fingerprint "
+            f"{study.data_fingerprint[:12]}, now {data.fingerprint[:12]}); put the old files back, "
+            "or choose another name with --study"
+        )
+    return data
+
+
+def remember_moved_file(database: Database, study: StudyRecord, recipe: Recipe) -> None:
+    """Store where the study's file of data is now."""
+    if to_json(recipe) != study.recipe:
+        repository.update_study(database, study, recipe=to_json(recipe))

@@ -1,0 +1,68 @@
+"""Who watches a search, and what they are told."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from coarsefine.db.records import StudyRecord
+from coarsefine.models.data import PreparedData
+from coarsefine.studies.planning.stages import Stage
+from coarsefine.studies.recipes.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class CohortProgress:
+    """Where a cohort is, for whoever watches.
+
+    Attributes:
+        cohort: From 1, of ``n_cohorts`` that the stage has yet to train.
+        params: Of its trials, in slot order.
+        epoch: Of ``n_epochs``.
+        best_accuracy: Highest validation accuracy in the last epoch; ``None`` if none is left.
+        seconds_left: Estimate for this cohort; ``None`` before there is one.
+    """
+
+    stage: str
+    cohort: int
+    n_cohorts: int
+    n_trials: int
+    replicate: int
+    epoch: int
+    n_epochs: int
+    best_accuracy: float | None
+    seconds_left: float | None
+
+
+class Observer(Protocol):
+    """Watches a search, and may ask it to stop."""
+
+    @property
+    def stop_requested(self) -> bool:
+        """Return whether the search should end after the segments under way."""
+
+    def begins(self, study: StudyRecord, stage: Stage, recipe: Recipe, data: PreparedData) -> None:
+        """Hear what is about to be trained, if any of it is left."""
+
+    def progressed(self, progress: CohortProgress) -> None:
+        """Hear of a cohort that came further."""
+
+    def said(self, line: str) -> None:
+        """Hear of something worth knowing."""
+
+
+class NullObserver:
+    """Watches nothing."""
+
+    stop_requested = False
+
+    def begins(self, study: StudyRecord, stage: Stage, recipe: Recipe, data: PreparedData) -> None:
+        """Look away."""
+
+    def progressed(self, progress: CohortProgress) -> None:
+        """Look away."""
+
+    def said(self, line: str) -> None:
+        """Look away."""
+
+
+class StoppedByRequest(KeyboardInterrupt):
+    """The search was asked to stop; what was trained is stored."""
