@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from coarsefine.db import schema
 from coarsefine.db.check_file import check_file, check_links, check_schema
 from coarsefine.db.check_optuna import Plain, check_optuna
+from coarsefine.db.check_outcomes import Accuracy, check_outcomes
 from coarsefine.db.check_report import Check, Report
 from coarsefine.db.check_tables import (
     check_checkpoints,
@@ -20,7 +21,9 @@ from coarsefine.db.engine import open_database
 from coarsefine.db.errors import StorageError
 
 
-def check_database(url: str, plain: Plain = lambda value: value) -> Report:
+def check_database(
+    url: str, plain: Plain = lambda value: value, accuracy: Accuracy | None = None
+) -> Report:
     """Return what is in order in a database and what is not, without changing anything.
 
     A search may go on meanwhile.
@@ -28,6 +31,8 @@ def check_database(url: str, plain: Plain = lambda value: value) -> Report:
     Args:
         url: As ``storage_url`` returns it.
         plain: Turns a trial's parameter into what Optuna is told of it.
+        accuracy: Returns the accuracy that packed outcomes have; without it, they are not looked
+            at. What it cannot read is a ``ValueError``.
 
     Raises:
         StorageError: If there is no database of ours that could be looked at.
@@ -41,6 +46,9 @@ def check_database(url: str, plain: Plain = lambda value: value) -> Report:
             try:
                 if look is check_optuna:
                     check_optuna(database, check, plain)
+                elif look is check_outcomes:
+                    with database.session() as session:
+                        check_outcomes(session, check, accuracy)
                 else:
                     with database.session() as session:
                         look(session, check)
@@ -57,6 +65,7 @@ _CHECKS: tuple[tuple[Callable[[], Check], Any], ...] = (
     (lambda: Check("plans", "stage"), check_plans),
     (lambda: Check("curves", "run"), check_curves),
     (lambda: Check("results", "trial"), check_results),
+    (lambda: Check("outcomes", "run"), check_outcomes),
     (lambda: Check("checkpoints", "checkpoint"), check_checkpoints),
     (lambda: Check("test set", "opening"), check_openings),
     (lambda: Check("Optuna", "trial"), check_optuna),

@@ -318,6 +318,7 @@ class SegmentResult:
             the database stands was delivered before.
         to_epoch: Epochs that it has done now.
         epochs: Rows of the curves, of all runs.
+        outcomes: By run, of those that ended: what it predicted for each validation sample, packed.
         checkpoint: State to carry on from; ``None`` keeps the one that is stored.
         done: No segment follows.
     """
@@ -328,6 +329,7 @@ class SegmentResult:
     epochs: Sequence[EpochRecord] = ()
     runs: Sequence[RunUpdate] = ()
     trials: Sequence[TrialUpdate] = ()
+    outcomes: Mapping[int, bytes] = field(default_factory=dict)
     checkpoint: bytes | None = None
     done: bool = False
 
@@ -342,7 +344,7 @@ class SegmentResult:
 
 @dataclass(frozen=True, slots=True)
 class NewTestRun:
-    """A final test run to be recorded."""
+    """A final test run to be recorded; ``outcomes`` as of ``SegmentResult``, of the test set."""
 
     rank: int
     stage: str
@@ -355,6 +357,7 @@ class NewTestRun:
     confusion: Sequence[Sequence[int]] | None = None
     seconds: float | None = None
     epochs: int | None = None
+    outcomes: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

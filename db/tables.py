@@ -302,6 +302,30 @@ class FinalRun(Base):
     epochs: Mapped[int | None]
 
 
+class SampleOutcomes(Base):
+    """What a run predicted for each sample of a split, packed by the trainer.
+
+    Of the validation split, at the epoch that counts, for a training run; of the test set for a
+    final test run.
+    """
+
+    __tablename__ = "training_outcomes"
+    __table_args__ = (
+        CheckConstraint("(run_id IS NULL) <> (test_run_id IS NULL)", name="owner"),
+        CheckConstraint("(split = 'test') = (run_id IS NULL)", name="split"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("training_runs.id", ondelete="CASCADE"), unique=True
+    )
+    test_run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("training_test_runs.id", ondelete="CASCADE"), unique=True
+    )
+    split: Mapped[str] = mapped_column(String(16))
+    payload: Mapped[bytes] = mapped_column(LONG_BYTES)
+
+
 QUEUE_STATES: Final = ("waiting", "running", "finished", "failed", "cancelled")
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from coarsefine.models.arrays import Array
 from coarsefine.models.early_stopping import Watch, new_watch
 from coarsefine.models.errors import ModelError
+from coarsefine.models.evaluation import SampleOutcomes
 from coarsefine.models.network import Parameters, initial_parameters
 from coarsefine.models.optimizers import new_slots
 from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
@@ -112,6 +113,8 @@ class CohortState:
         best_accuracy: (T,), validation accuracy of the best epoch so far.
         best_epoch: (T,), that epoch.
         best: Its parameters, where trials are scored by their best epoch, else ``None``.
+        best_outcomes: Its outcomes on the validation split, likewise; ``None`` before there are
+            any, and where they are not wanted.
         finished: By slot, the trials that are done.
     """
 
@@ -125,6 +128,7 @@ class CohortState:
     best_accuracy: npt.NDArray[np.float64]
     best_epoch: npt.NDArray[np.int64]
     best: Parameters | None = None
+    best_outcomes: SampleOutcomes | None = None
     finished: dict[int, Finished] = field(default_factory=dict)
 
     @property
@@ -145,6 +149,7 @@ class CohortState:
             best_accuracy=self.best_accuracy[index],
             best_epoch=self.best_epoch[index],
             best=None if self.best is None else self.best.rows(which),
+            best_outcomes=None if self.best_outcomes is None else self.best_outcomes.rows(index),
         )
 
     def lowest(self, row: int) -> Lowest | None:
@@ -206,6 +211,9 @@ def state_to_bytes(state: CohortState) -> bytes:
         arrays[f"optimizer/{i}"] = array
     if state.best is not None:
         _put(arrays, "best", state.best)
+    if state.best_outcomes is not None:
+        arrays["best/predicted"] = state.best_outcomes.predicted
+        arrays["best/losses"] = state.best_outcomes.losses
     for slot, done in state.finished.items():
         _put(arrays, f"finished/{slot}", done.parameters)
     header = {
@@ -273,6 +281,12 @@ def state_from_bytes(payload: bytes) -> CohortState:
                 best_accuracy=archive["best_accuracy"],
                 best_epoch=archive["best_epoch"],
                 best=parameters("best") if header["best"] else None,
+                # Older versions did not keep them.
+                best_outcomes=(
+                    SampleOutcomes(archive["best/predicted"], archive["best/losses"])
+                    if "best/predicted" in archive
+                    else None
+                ),
                 finished={
                     int(slot): _finished(stored, parameters(f"finished/{slot}"))
                     for slot, stored in header["finished"].items()

@@ -1,6 +1,8 @@
 """Loss and accuracy of T networks on many samples. Reads parameters, changes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,34 @@ class Evaluation:
     accuracy: Values
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class SampleOutcomes:
+    """What T networks make of each of N samples.
+
+    Attributes:
+        predicted: (T, N), the first class with the highest score.
+        losses: (T, N), without penalty; NaN where the outcomes of a trial are not known.
+    """
+
+    predicted: npt.NDArray[np.uint16]
+    losses: npt.NDArray[np.float32]
+
+    @classmethod
+    def unknown(cls, n_trials: int, n_samples: int) -> "SampleOutcomes":
+        """Return outcomes that are yet to be filled in."""
+        shape = n_trials, n_samples
+        return cls(np.zeros(shape, np.uint16), np.full(shape, np.nan, np.float32))
+
+    def rows(self, which: npt.NDArray[Any] | Sequence[int]) -> "SampleOutcomes":
+        """Return a copy with the trials at the positions ``which``."""
+        return SampleOutcomes(self.predicted[which], self.losses[which])
+
+    def put(self, which: npt.NDArray[np.bool_], others: "SampleOutcomes") -> None:
+        """Take the outcomes of some trials from ``others``."""
+        self.predicted[which] = others.predicted[which]
+        self.losses[which] = others.losses[which]
+
+
 class Evaluator:
     """Evaluates networks of one shape, block by block, in arrays it keeps."""
 
@@ -55,6 +85,7 @@ class Evaluator:
         x: Array,
         labels: Labels,
         rows: npt.NDArray[np.intp] | None = None,
+        outcomes: SampleOutcomes | None = None,
     ) -> Evaluation:
         """Return loss and accuracy of each trial.
 
@@ -63,6 +94,7 @@ class Evaluator:
             x: (N, D).
             labels: (N,), in 0 … K-1.
             rows: The samples to look at; ``None`` for all.
+            outcomes: Filled with what the trials make of each of these samples.
         """
         n_samples = len(labels) if rows is None else len(rows)
         loss = np.zeros(self._n_trials)
@@ -77,7 +109,11 @@ class Evaluator:
                 block_labels = labels[rows[start:stop]]
             scores = self._network(stop - start).forward(parameters, block_x)
             n_right += count_right(scores, block_labels)
-            loss += criterion.total(scores, block_labels)
+            each = None
+            if outcomes is not None:
+                outcomes.predicted[:, start:stop] = first_highest(scores)
+                each = outcomes.losses[:, start:stop]
+            loss += criterion.total(scores, block_labels, each)
         return Evaluation(loss / n_samples, n_right / n_samples)
 
     def _gather(self, x: Array, rows: npt.NDArray[np.intp]) -> Array:
@@ -98,6 +134,19 @@ def count_right(scores: Array, labels: Labels) -> Values:
     if np.count_nonzero(scores == highest[:, None]) != highest.size:
         right = scores.argmax(axis=1) == labels
     return np.asarray(np.count_nonzero(right, axis=1), dtype=np.float64)
+
+
+def first_highest(scores: Array) -> npt.NDArray[np.uint16]:
+    """Return the first class with the highest score, (T, B), where none is NaN.
+
+    A class that has it counts the more the earlier it is: NumPy's argmax over the classes would
+    take several times as long.
+    """
+    n_classes = scores.shape[1]
+    worth = np.arange(n_classes, 0, -1, dtype=np.uint32)
+    highest = scores == scores.max(axis=1, keepdims=True)
+    first = n_classes - (highest * worth[:, None]).max(axis=1)
+    return np.asarray(np.minimum(first, n_classes - 1), dtype=np.uint16)
 
 
 def predictions(spec: NetworkSpec, parameters: Parameters, x: Array) -> Labels:

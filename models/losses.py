@@ -15,8 +15,13 @@ from coarsefine.models.arrays import Array, Labels
 class Loss(Protocol):
     """A loss per sample, summed."""
 
-    def total(self, scores: Array, labels: Labels) -> npt.NDArray[np.float64]:
-        """Return each trial's loss summed over the samples, (T,). Overwrites ``scores``."""
+    def total(
+        self, scores: Array, labels: Labels, each: Array | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Return each trial's loss summed over the samples, (T,). Overwrites ``scores``.
+
+        ``each``, (T, B), is filled with the loss of each sample.
+        """
 
     def backward(self, scores: Array, one_hot: Array) -> None:
         """Turn scores into the derivative of the summed loss by them, in place."""
@@ -30,14 +35,19 @@ class Loss(Protocol):
 class CrossEntropy:
     """``-log softmax(scores)[label]``."""
 
-    def total(self, scores: Array, labels: Labels) -> npt.NDArray[np.float64]:
+    def total(
+        self, scores: Array, labels: Labels, each: Array | None = None
+    ) -> npt.NDArray[np.float64]:
         """Return the summed cross-entropy of each trial."""
         # Shifted by the maximum, so that exp cannot overflow.
         scores -= scores.max(axis=1, keepdims=True)
-        of_label = scores[:, labels, np.arange(labels.size)].sum(axis=1, dtype=np.float64)
+        of_label = scores[:, labels, np.arange(labels.size)]
         np.exp(scores, out=scores)
-        log_sums = np.log(scores.sum(axis=1)).sum(axis=1, dtype=np.float64)
-        return np.asarray(log_sums - of_label)
+        log_sums = np.log(scores.sum(axis=1))
+        if each is not None:
+            np.subtract(log_sums, of_label, out=each, casting="same_kind")
+        sums = log_sums.sum(axis=1, dtype=np.float64)
+        return np.asarray(sums - of_label.sum(axis=1, dtype=np.float64))
 
     def backward(self, scores: Array, one_hot: Array) -> None:
         """Turn scores into ``softmax(scores) - one_hot``."""
@@ -64,10 +74,14 @@ class CrossEntropy:
 class SquaredError:
     """``½ ‖scores - one_hot‖²``."""
 
-    def total(self, scores: Array, labels: Labels) -> npt.NDArray[np.float64]:
+    def total(
+        self, scores: Array, labels: Labels, each: Array | None = None
+    ) -> npt.NDArray[np.float64]:
         """Return the summed squared error of each trial."""
         scores[:, labels, np.arange(labels.size)] -= 1
         np.square(scores, out=scores)
+        if each is not None:
+            np.multiply(scores.sum(axis=1), 0.5, out=each, casting="same_kind")
         return np.asarray(0.5 * scores.sum(axis=(1, 2), dtype=np.float64))
 
     def backward(self, scores: Array, one_hot: Array) -> None:

@@ -38,7 +38,7 @@ import lzma
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,46 @@ class Outcomes:
     predicted: Labels
     losses: Losses | None = None
     mean_loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Which samples a network classified correctly; read without their labels.
+
+    Attributes:
+        right: (N,).
+        labels_crc: Equal for outcomes of the same labels in the same order.
+    """
+
+    right: npt.NDArray[np.bool_]
+    labels_crc: int
+
+
+def read_accuracy(payload: bytes) -> float:
+    """Return the share of samples that were classified correctly, in [0, 1]; read without labels.
+
+    Raises:
+        ModelError: If the payload is damaged or of another version.
+    """
+    _, _, _, _, n_samples, n_errors, *_ = _read_header(payload)
+    return 1 - n_errors / n_samples if n_samples else 0.0
+
+
+def read_rights(payload: bytes, n_most: int = _MOST_SAMPLES) -> Rights:
+    """Return which samples were classified correctly.
+
+    Args:
+        payload: Bytes of any origin.
+        n_most: More samples than so many are refused.
+
+    Raises:
+        ModelError: If the payload is damaged, of another version, or of more samples.
+    """
+    _, how, _, _, n_samples, n_errors, of_labels, *_ = _read_header(payload)
+    if n_samples > n_most:
+        raise ModelError(f"outcomes must be of at most {n_most} samples, got {n_samples}")
+    positions, _ = _unblock_positions(payload, how, n_samples, n_errors)
+    return Rights(~_positions(positions, how, n_samples, n_errors), of_labels)
 
 
 class OutcomeCodec:
@@ -153,10 +193,7 @@ class OutcomeCodec:
         """
         labels, k = self.labels, self.n_classes
         how, step, n_errors, of_classes, mean, scale = self._header(payload)
-        body = payload[_HEADER.size :]
-        # A gap takes one to five bytes.
-        low, high = (n_errors, 5 * n_errors) if how == _GAPS else (-(-len(labels) // 8),) * 2
-        positions, body = _unblock(body, low, high)
+        positions, body = _unblock_positions(payload, how, len(labels), n_errors)
         size = -(-n_errors // 2) if k <= 16 else n_errors * (1 if k <= 256 else 2)
         shifts, body = _unblock(body, size, size)
         wrong = _positions(positions, how, len(labels), n_errors)
@@ -179,12 +216,8 @@ class OutcomeCodec:
 
     def _header(self, payload: bytes) -> tuple[int, int, int, int, float, float]:
         """Return what the header says, if it is of these labels and the bytes are whole."""
-        if len(payload) < _HEADER.size or payload[:3] != _MAGIC[:3]:
-            raise ModelError("outcomes must begin with their header, got other bytes")
-        magic, how, step, k, n_samples, n_errors, *rest = _HEADER.unpack_from(payload)
-        of_labels, of_classes, of_payload, mean, scale = rest
-        if magic != _MAGIC:
-            raise ModelError(f"outcomes must be of format {_MAGIC!r}, got {magic!r}")
+        _, how, step, k, n_samples, n_errors, *rest = _read_header(payload)
+        of_labels, of_classes, _, mean, scale = rest
         if (n_samples, k) != (len(self.labels), self.n_classes % _MOST_CLASSES):
             raise ModelError(
                 f"outcomes must be of {len(self.labels)} samples in {self.n_classes} classes, "
@@ -192,11 +225,30 @@ class OutcomeCodec:
             )
         if of_labels != self._crc:
             raise ModelError("outcomes must be of these labels, got those of other samples")
-        if _sum(payload) != of_payload:
-            raise ModelError("outcomes are damaged: the checksum of their bytes does not agree")
-        if n_errors > n_samples or how > _BITS:
-            raise ModelError("outcomes are damaged: their header contradicts itself")
         return how, step, n_errors, of_classes, mean, scale
+
+
+def _read_header(payload: bytes) -> tuple[Any, ...]:
+    """Return the fields of the header, if the bytes are whole."""
+    if len(payload) < _HEADER.size or payload[:3] != _MAGIC[:3]:
+        raise ModelError("outcomes must begin with their header, got other bytes")
+    fields = _HEADER.unpack_from(payload)
+    magic, how, _, _, n_samples, n_errors, _, _, of_payload, *_ = fields
+    if magic != _MAGIC:
+        raise ModelError(f"outcomes must be of format {_MAGIC!r}, got {magic!r}")
+    if _sum(payload) != of_payload:
+        raise ModelError("outcomes are damaged: the checksum of their bytes does not agree")
+    if n_errors > n_samples or n_samples >= _MOST_SAMPLES or how > _BITS:
+        raise ModelError("outcomes are damaged: their header contradicts itself")
+    return fields
+
+
+def _unblock_positions(
+    payload: bytes, how: int, n_samples: int, n_errors: int
+) -> tuple[bytes, bytes]:
+    # A gap takes one to five bytes.
+    low, high = (n_errors, 5 * n_errors) if how == _GAPS else (-(-n_samples // 8),) * 2
+    return _unblock(payload[_HEADER.size :], low, high)
 
 
 # ---------------------------------------------------------------------------------------- checks

@@ -30,6 +30,8 @@ ACCURACIES = (REQUIRED, "train_accuracy")
 LOSSES = ("validation_loss", "train_loss")
 METRICS = (REQUIRED, "validation_loss", "train_accuracy", "train_loss")
 PREDICT = "predict"
+# Of a sample: an accuracy may be reported in single precision.
+_CLOSE = 0.1
 
 Trainer = Callable[..., Any]
 Predict = Callable[[Array], Any]
@@ -186,6 +188,24 @@ def final_state(plan: CohortPlan, plugin: Plugin, done: Trained) -> CohortState:
     state = initial_state(plan).rows([])
     finished = Finished(done.outcome, last, scored, state.parameters)
     return replace(state, epoch=last, finished={0: finished})
+
+
+def predicted(done: Trained, state: CohortState, data: Samples, n_classes: int) -> Labels | None:
+    """Return the classes that a training of the user's finds for the validation samples.
+
+    Returns:
+        ``None`` without a ``predict`` that works, or where it does not have the accuracy that was
+        reported of the epoch that counts: it may predict with the weights of another one.
+    """
+    if done.predict is None or done.outcome != "complete":
+        return None
+    try:
+        classes = classes_of(done.predict, data.x_validation, n_classes)
+    except (PluginError, SystemExit):
+        return None
+    scored = next(row for row in done.rows if row.epoch == state.finished[0].scored_epoch)
+    difference = float(np.mean(classes == data.y_validation)) - scored.validation_accuracy
+    return classes if abs(difference) * len(classes) < _CLOSE else None
 
 
 class _Reports:

@@ -4,12 +4,17 @@ This is all that a worker process imports: networks, no database and no Optuna.
 """
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
+
+import numpy as np
 
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import CohortPlan, CohortState, initial_state
-from coarsefine.models.plugin import Plugin, final_state, trained
+from coarsefine.models.evaluation import SampleOutcomes
+from coarsefine.models.outcomes import OutcomeCodec
+from coarsefine.models.plugin import Plugin, final_state, predicted, trained
 from coarsefine.models.training import EpochRow, Samples, train
 
 # What is thrown away to warm up: a few updates, and not many samples where batches are large.
@@ -55,6 +60,9 @@ class SegmentResult:
         rows: A row per trial and epoch.
         seconds: Wall time in the worker.
         failure: Why a trainer of the user's failed, in a line.
+        outcomes: By slot, of the trials that ended in it and did not diverge: what each makes of
+            every validation sample, packed by ``OutcomeCodec``. A trainer of the user's may do
+            without.
     """
 
     key: str
@@ -62,6 +70,7 @@ class SegmentResult:
     rows: list[EpochRow]
     seconds: float
     failure: str | None = None
+    outcomes: dict[int, bytes] = field(default_factory=dict)
 
 
 def run_segment(segment: Segment) -> SegmentResult:
@@ -69,21 +78,37 @@ def run_segment(segment: Segment) -> SegmentResult:
     started = time.perf_counter()
     if segment.plugin is not None:
         plan, plugin = segment.plan, segment.plugin
+        n_classes = plan.network.n_classes
         with limited_blas(segment.blas_threads):
-            done = trained(
-                plugin, segment.data.open(), plan.network.n_classes, plan.seed, plan.replicate
-            )
-        seconds = time.perf_counter() - started
-        state = final_state(plan, plugin, done)
-        return SegmentResult(segment.key, state, done.rows, seconds, done.failure)
+            data = segment.data.open()
+            done = trained(plugin, data, n_classes, plan.seed, plan.replicate)
+            seconds = time.perf_counter() - started
+            state = final_state(plan, plugin, done)
+            classes = predicted(done, state, data, n_classes)
+        packed = {} if classes is None else {0: _codec(plan, data).pack(classes)}
+        return SegmentResult(segment.key, state, done.rows, seconds, done.failure, packed)
     with limited_blas(segment.blas_threads):
         data = segment.data.open()
         if segment.warm_up:
             _warm_up(segment.plan, data)
             started = time.perf_counter()
         state = segment.state if segment.state is not None else initial_state(segment.plan)
-        state, rows = train(segment.plan, state, data, segment.n_epochs)
-    return SegmentResult(segment.key, state, rows, time.perf_counter() - started)
+        outcomes: dict[int, SampleOutcomes] = {}
+        state, rows = train(segment.plan, state, data, segment.n_epochs, outcomes)
+    seconds = time.perf_counter() - started
+    packed = _packed(_codec(segment.plan, data), outcomes) if outcomes else {}
+    return SegmentResult(segment.key, state, rows, seconds, outcomes=packed)
+
+
+def _codec(plan: CohortPlan, data: Samples) -> OutcomeCodec:
+    return OutcomeCodec(data.y_validation, plan.network.n_classes)
+
+
+def _packed(codec: OutcomeCodec, outcomes: Mapping[int, SampleOutcomes]) -> dict[int, bytes]:
+    return {
+        slot: codec.pack(each.predicted[0].astype(np.int64), each.losses[0])
+        for slot, each in outcomes.items()
+    }
 
 
 def _warm_up(plan: CohortPlan, data: Samples) -> None:

@@ -14,11 +14,18 @@ import numpy.typing as npt
 
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.cohort import ORDER, CohortPlan, CohortState, Finished
-from coarsefine.models.evaluation import Evaluation, Evaluator, Values, count_right
+from coarsefine.models.evaluation import (
+    Evaluation,
+    Evaluator,
+    SampleOutcomes,
+    Values,
+    count_right,
+)
 from coarsefine.models.losses import LOSSES
-from coarsefine.models.network import Network, Parameters
+from coarsefine.models.network import Network
 from coarsefine.models.optimizers import make_updater
 from coarsefine.models.schedules import learning_rates
+from coarsefine.models.scoring import Measured, finished, with_best
 
 
 class Samples(Protocol):
@@ -102,7 +109,11 @@ class _Running:
 
 
 def train(
-    plan: CohortPlan, state: CohortState, data: Samples, n_epochs: int
+    plan: CohortPlan,
+    state: CohortState,
+    data: Samples,
+    n_epochs: int,
+    outcomes: dict[int, SampleOutcomes] | None = None,
 ) -> tuple[CohortState, list[EpochRow]]:
     """Return the state after at most ``n_epochs`` more epochs, and a row per trial and epoch.
 
@@ -115,6 +126,8 @@ def train(
         state: Where to go on from; ``initial_state(plan)`` at first.
         data: Arrays of the plan's precision.
         n_epochs: Fewer are made where the training ends before.
+        outcomes: Filled, by slot, with what each trial that ends and did not diverge makes of the
+            validation split at the epoch it is scored by (T = 1); ``None`` if not wanted.
 
     Raises:
         ModelError: If the batch size does not fit the data.
@@ -125,41 +138,23 @@ def train(
         for _ in range(n_epochs):
             if state.done:
                 break
-            state = _Trainer(plan, state, data).epoch(rows)
+            state = _Trainer(plan, state, data, outcomes).epoch(rows)
     return state, rows
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """Some trials of a cohort at an evaluation; arrays hold a number for each of them.
-
-    Attributes:
-        rows: Their positions in the cohort.
-        penalty: What their costs are above their losses.
-    """
-
-    rows: Sequence[int]
-    train: Evaluation
-    validation: Evaluation
-    penalty: Values
-
-    @property
-    def train_cost(self) -> Values:
-        """Return loss plus penalty."""
-        return np.asarray(self.train.loss + self.penalty)
-
-    @property
-    def validation_cost(self) -> Values:
-        """Return loss plus penalty."""
-        return np.asarray(self.validation.loss + self.penalty)
 
 
 class _Trainer:
     """One epoch of a cohort, whose trials may leave it on the way."""
 
-    def __init__(self, plan: CohortPlan, state: CohortState, data: Samples) -> None:
+    def __init__(
+        self,
+        plan: CohortPlan,
+        state: CohortState,
+        data: Samples,
+        outcomes: dict[int, SampleOutcomes] | None,
+    ) -> None:
         self.plan = plan
         self.data = data
+        self.outcomes = outcomes
         self.running: _Running | None = None
         # A trial's share of the epoch's time so far.
         self.seconds = self.evaluation_seconds = 0.0
@@ -262,9 +257,13 @@ class _Trainer:
         started = time.perf_counter()
         spec, state = self.plan.training, self.state
         n_trials, last = len(state.slots), state.step == spec.n_updates
-        validation, penalty = self._validation()
+        each = self._unknown() if last or (ends and spec.score == "best") else None
+        validation, penalty = self._validation(each)
         watch = state.watch.seen(validation.loss, validation.accuracy, state.step, spec)
         over = watch.stops(spec) | ~np.isfinite(validation.loss + penalty) | last
+        if each is None and over.any() and (each := self._unknown()) is not None:
+            # That a trial ends here was not known before. The same sums give the same bits.
+            self._validation(each)
         shown = list(range(n_trials)) if ends else np.flatnonzero(over).tolist()
         measured = self._measured(shown, (validation, penalty), last=last) if shown else None
         self.evaluation_seconds += (time.perf_counter() - started) / n_trials
@@ -273,31 +272,53 @@ class _Trainer:
             return []
         rows = self._rows(measured, etas, self.seconds, self.evaluation_seconds)
         diverged = self._diverged(measured)
-        self.state = state = _with_best(state, measured)
+        self.state = state = with_best(state, measured, each)
         ended = {
-            row: _finished(state, row, diverged=failed)
+            row: finished(state, row, diverged=failed)
             for row, failed in zip(shown, diverged, strict=True)
             if failed or over[row]
         }
         if ended:
+            self._keep_outcomes(ended, each)
             kept = [row for row in range(n_trials) if row not in ended]
-            finished = {state.slots[row]: done for row, done in ended.items()}
-            self.state = replace(state.rows(kept), finished=state.finished | finished)
+            over_now = {state.slots[row]: done for row, done in ended.items()}
+            self.state = replace(state.rows(kept), finished=state.finished | over_now)
             if kept:
                 self._take(self.state)
             if self.running is not None:
                 self.running.keep(kept)
         return rows
 
-    def _validation(self) -> tuple[Evaluation, Values]:
-        """Return what all trials make of the validation split, and their penalties."""
+    def _validation(self, each: SampleOutcomes | None = None) -> tuple[Evaluation, Values]:
+        """Return what all trials make of the validation split, and their penalties.
+
+        ``each`` is filled with what they make of each sample.
+        """
         data, parameters = self.data, self.state.parameters
         penalty = np.asarray(self.l2_strength * parameters.squared_weights(), dtype=np.float64)
-        return self.evaluator.evaluate(parameters, data.x_validation, data.y_validation), penalty
+        x, labels = data.x_validation, data.y_validation
+        return self.evaluator.evaluate(parameters, x, labels, outcomes=each), penalty
+
+    def _unknown(self) -> SampleOutcomes | None:
+        """Return outcomes of all trials to be filled in; ``None`` if they are not wanted."""
+        if self.outcomes is None:
+            return None
+        return SampleOutcomes.unknown(len(self.trials), len(self.data.y_validation))
+
+    def _keep_outcomes(self, ended: dict[int, Finished], each: SampleOutcomes | None) -> None:
+        """Hand out the outcomes of trials that end here, by their positions."""
+        scored = each if self.state.best is None else self.state.best_outcomes
+        for row, done in ended.items():
+            if self.outcomes is None or scored is None or done.outcome != "complete":
+                continue
+            outcomes = scored.rows([row])
+            # A best epoch that an older version trained has left none.
+            if np.isfinite(outcomes.losses).all():
+                self.outcomes[self.state.slots[row]] = outcomes
 
     def _measured(
         self, rows: Sequence[int], validated: tuple[Evaluation, Values], *, last: bool
-    ) -> _Measured:
+    ) -> Measured:
         """Return some trials with what they make of the training samples looked at."""
         data, parameters, evaluator = self.data, self.state.parameters, self.evaluator
         if len(rows) < parameters.n_trials:
@@ -308,7 +329,7 @@ class _Trainer:
         validation, penalty = validated
         these = np.asarray(rows, dtype=np.intp)
         validation = Evaluation(validation.loss[these], validation.accuracy[these])
-        return _Measured(rows, train, validation, penalty[these])
+        return Measured(rows, train, validation, penalty[these])
 
     def _looked_at(self, n_train: int) -> npt.NDArray[np.intp] | None:
         limit = self.plan.training.train_samples
@@ -317,7 +338,7 @@ class _Trainer:
         # Spread over the whole split: a file sorted by class gives a sample of all classes.
         return np.linspace(0, n_train - 1, limit).astype(np.intp)
 
-    def _diverged(self, measured: _Measured) -> list[bool]:
+    def _diverged(self, measured: Measured) -> list[bool]:
         """Return which of the trials have costs past all bounds."""
         finite = np.isfinite(measured.train_cost) & np.isfinite(measured.validation_cost)
         factor = self.plan.training.diverged_at
@@ -326,7 +347,7 @@ class _Trainer:
         return [not fine for fine in finite]
 
     def _rows(
-        self, measured: _Measured, etas: Values, seconds: float, evaluation_seconds: float
+        self, measured: Measured, etas: Values, seconds: float, evaluation_seconds: float
     ) -> list[EpochRow]:
         state, running = self.state, self.running
         train, validation = measured.train, measured.validation
@@ -348,37 +369,3 @@ class _Trainer:
             )
             for i, row in enumerate(measured.rows)
         ]
-
-
-def _with_best(state: CohortState, measured: _Measured) -> CohortState:
-    """Return the state with the bests of the trials that have a row kept."""
-    better = np.zeros(len(state.slots), np.bool_)
-    accuracy = state.best_accuracy.copy()
-    rows = np.asarray(measured.rows, dtype=np.intp)
-    better[rows] = measured.validation.accuracy > accuracy[rows]
-    accuracy[rows] = np.maximum(accuracy[rows], measured.validation.accuracy)
-    if state.best is not None:
-        arrays = zip(_arrays(state.best), _arrays(state.parameters), strict=True)
-        for kept, current in arrays:
-            kept[better] = current[better]
-    best_epoch = np.where(better, state.epoch, state.best_epoch)
-    return replace(state, best_accuracy=accuracy, best_epoch=best_epoch)
-
-
-def _finished(state: CohortState, row: int, *, diverged: bool) -> Finished:
-    """Return what becomes of a trial that ends here."""
-    epoch, parameters = state.epoch, state.parameters
-    if state.best is not None and not diverged:
-        epoch, parameters = int(state.best_epoch[row]), state.best
-    return Finished(
-        outcome="diverged" if diverged else "complete",
-        epoch=state.epoch,
-        scored_epoch=epoch,
-        parameters=parameters.rows([row]),
-        step=state.step,
-        lowest=state.lowest(row),
-    )
-
-
-def _arrays(parameters: Parameters) -> list[Array]:
-    return [*parameters.weights, *parameters.biases]

@@ -1,7 +1,9 @@
 """Reading and writing records: functions that take an open database, each one transaction."""
 
+from coarsefine.db.repository.checkpoints import load_checkpoint, state_to_carry_on
 from coarsefine.db.repository.measurements import get_measurement, measurements, set_measurement
 from coarsefine.db.repository.openings import add_test_runs, openings, record_opening
+from coarsefine.db.repository.outcomes import run_outcomes, test_outcomes
 from coarsefine.db.repository.plans import (
     add_plan,
     add_stage,
@@ -25,12 +27,10 @@ from coarsefine.db.repository.queue import (
 from coarsefine.db.repository.results import (
     accuracies_at,
     epoch_rows,
-    load_checkpoint,
     mark_told,
     mean_accuracies,
     replicate_rows,
     run_rows,
-    state_to_carry_on,
     store_segment,
     trial_rows,
     untold_trials,
@@ -78,6 +78,7 @@ __all__ = [
     "queue",
     "record_opening",
     "replicate_rows",
+    "run_outcomes",
     "run_rows",
     "set_driver",
     "set_measurement",
@@ -87,6 +88,7 @@ __all__ = [
     "store_segment",
     "study_names",
     "take_entry",
+    "test_outcomes",
     "to_be_cancelled",
     "trained_run",
     "trial_rows",

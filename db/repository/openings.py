@@ -17,6 +17,7 @@ from coarsefine.db.records import (
     new_uuid,
 )
 from coarsefine.db.repository.common import now, study_id, table, touch
+from coarsefine.db.repository.outcomes import write_test_outcomes
 from coarsefine.db.tables import FinalRun, Opening, Stage, Trial
 
 
@@ -107,6 +108,10 @@ def _add_runs(session: Session, study: int, opening: int, runs: Sequence[NewTest
             for run in runs
         ],
     )
+    ranks = sa.select(FinalRun.rank, FinalRun.id).where(FinalRun.opening_id == opening)
+    ids = {row.rank: row.id for row in session.execute(ranks)}
+    outcomes = {ids[run.rank]: run.outcomes for run in runs if run.outcomes is not None}
+    write_test_outcomes(session, outcomes)
 
 
 def _read(session: Session, *conditions: sa.ColumnElement[bool]) -> list[TestOpeningRecord]:

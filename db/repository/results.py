@@ -1,6 +1,5 @@
-"""Results: segments stored at once or not at all, checkpoints, and the rows rankings read."""
+"""Results: segments stored at once or not at all, and the rows rankings read."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -12,7 +11,6 @@ from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.records import (
     FINAL_STATES,
-    CohortRecord,
     EpochRecord,
     RunRecord,
     RunUpdate,
@@ -23,8 +21,10 @@ from coarsefine.db.records import (
     TrialRow,
     TrialUpdate,
 )
+from coarsefine.db.repository.checkpoints import write_checkpoint
 from coarsefine.db.repository.common import chunks, now, stage_id, study_id, table, touch_stage
-from coarsefine.db.tables import Checkpoint, Cohort, Epoch, FinalRun, Run, Stage, Trial
+from coarsefine.db.repository.outcomes import write_run_outcomes
+from coarsefine.db.tables import Cohort, Epoch, FinalRun, Run, Stage, Trial
 
 
 def store_segment(db: Database, segment: SegmentResult, *, keep: bool = True) -> bool:
@@ -74,7 +74,8 @@ def store_segment(db: Database, segment: SegmentResult, *, keep: bool = True) ->
         _write_epochs(session, segment.epochs)
         _write_run_updates(session, cohort.id, segment.runs)
         write_trial_updates(session, segment.trials)
-        _write_checkpoint(session, cohort.id, segment, keep=keep)
+        write_run_outcomes(session, segment.outcomes)
+        write_checkpoint(session, cohort.id, segment, keep=keep)
         touch_stage(session, cohort.stage_id)
     return True
 
@@ -83,47 +84,6 @@ def update_trials(db: Database, updates: Sequence[TrialUpdate]) -> None:
     """Note where trials stand, outside of a segment."""
     with db.write() as session:
         write_trial_updates(session, updates)
-
-
-def load_checkpoint(db: Database, cohort_uuid: str) -> tuple[int, bytes] | None:
-    """Return epochs done and state of the cohort's checkpoint, ``None`` if there is none.
-
-    Raises:
-        StorageError: If what is stored is not what was stored.
-    """
-    with db.session() as session:
-        row = session.execute(
-            sa.select(Checkpoint.epoch, Checkpoint.sha256, Checkpoint.payload)
-            .join(Cohort, Checkpoint.cohort_id == Cohort.id)
-            .where(Cohort.uuid == cohort_uuid)
-        ).one_or_none()
-    if row is None:
-        return None
-    epoch, digest, payload = row
-    if hashlib.sha256(payload).hexdigest() != digest:
-        raise StorageError(
-            f"the checkpoint of cohort {cohort_uuid} in {db.label} is damaged at epoch {epoch};"
-            " restore a copy of the file, or start the study again under another name"
-        )
-    return epoch, payload
-
-
-def state_to_carry_on(db: Database, cohort: CohortRecord) -> bytes | None:
-    """Return the state that a cohort stands at, ``None`` before its first segment.
-
-    Raises:
-        StorageError: If it is missing, or not what was stored.
-    """
-    if cohort.epochs_done == 0:
-        return None
-    stored = load_checkpoint(db, cohort.uuid)
-    if stored is None or stored[0] != cohort.epochs_done:
-        raise StorageError(
-            f"cohort {cohort.uuid} in {db.label} stands at epoch {cohort.epochs_done}, its "
-            f"checkpoint {'is missing' if stored is None else f'at epoch {stored[0]}'};"
-            " restore a copy of the file, or start the study again under another name"
-        )
-    return stored[1]
 
 
 def untold_trials(db: Database, stage: StageRecord) -> list[TrialRecord]:
@@ -383,19 +343,3 @@ def _write_run_updates(session: Session, cohort: int, updates: Sequence[RunUpdat
             for update in updates
         ],
     )
-
-
-def _write_checkpoint(session: Session, cohort: int, segment: SegmentResult, *, keep: bool) -> None:
-    drop = segment.done and not keep
-    if segment.checkpoint is None and not drop:
-        return
-    session.execute(sa.delete(table(Checkpoint)).where(Checkpoint.cohort_id == cohort))
-    if segment.checkpoint is not None and not drop:
-        session.execute(
-            sa.insert(table(Checkpoint)).values(
-                cohort_id=cohort,
-                epoch=segment.to_epoch,
-                sha256=hashlib.sha256(segment.checkpoint).hexdigest(),
-                payload=segment.checkpoint,
-            )
-        )

@@ -28,8 +28,9 @@ def check(storage: StorageOptions, output: OutputOptions) -> int:
         python -m search check --storage old.db --json
     """
     from coarsefine.db.checking import check_database
+    from coarsefine.models.outcomes import read_accuracy
 
-    report = check_database(storage.url, _plain)
+    report = check_database(storage.url, _plain, read_accuracy)
     if output.json:
         say_json(to_json(report))
     else:

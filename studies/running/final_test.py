@@ -22,7 +22,8 @@ from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.sealed import open_test, prepare_final
 from coarsefine.models.data.spec import DataSpec
-from coarsefine.models.evaluation import Evaluator, predictions
+from coarsefine.models.evaluation import Evaluator, SampleOutcomes
+from coarsefine.models.outcomes import OutcomeCodec
 from coarsefine.models.plugin import classes_of
 from coarsefine.studies import environment
 from coarsefine.studies.errors import StudyError
@@ -240,36 +241,44 @@ def _open(
         cut_short[0] if cut_short else repository.record_opening(resources.database, study, new)
     )
     test = open_test(data, progress=resources.progress)
-    runs = [
-        _test_run(candidate, None, None, None) for candidate in candidates if candidate.diverged
-    ]
+    runs = [_test_run(candidate) for candidate in candidates if candidate.diverged]
+    codec = OutcomeCodec(test.y, data.n_classes)
     with limited_blas(1), np.errstate(all="ignore"):
         for candidate in candidates:
             parameters = candidate.parameters
             if candidate.predict is not None:
                 classes = classes_of(candidate.predict, test.x, data.n_classes)
-                confusion = _confusion(test.y, classes, data.n_classes)
                 runs.append(
-                    _test_run(candidate, float(np.mean(classes == test.y)), None, confusion)
+                    _test_run(
+                        candidate,
+                        test_accuracy=float(np.mean(classes == test.y)),
+                        confusion=_confusion(test.y, classes, data.n_classes),
+                        outcomes=codec.pack(classes),
+                    )
                 )
             if parameters is None:
                 continue
             evaluator = Evaluator(candidate.network, 1, parameters.weights[0].dtype.type)
-            measured = evaluator.evaluate(parameters, test.x, test.y)
-            predicted = predictions(candidate.network, parameters, test.x)[0]
-            confusion = _confusion(test.y, predicted, data.n_classes)
-            accuracy, loss = float(measured.accuracy[0]), float(measured.loss[0])
-            runs.append(_test_run(candidate, accuracy, loss, confusion))
+            each = SampleOutcomes.unknown(1, len(test.y))
+            measured = evaluator.evaluate(parameters, test.x, test.y, outcomes=each)
+            classes = each.predicted[0].astype(np.int64)
+            # On samples unlike those it was trained on, a loss can be past all numbers.
+            losses = each.losses[0] if np.isfinite(each.losses).all() else None
+            runs.append(
+                _test_run(
+                    candidate,
+                    test_accuracy=float(measured.accuracy[0]),
+                    test_loss=float(measured.loss[0]),
+                    confusion=_confusion(test.y, classes, data.n_classes),
+                    outcomes=codec.pack(classes, losses),
+                )
+            )
     runs.sort(key=lambda run: run.rank)
     return repository.add_test_runs(resources.database, opening, runs)
 
 
-def _test_run(
-    candidate: Candidate,
-    accuracy: float | None,
-    loss: float | None,
-    confusion: list[list[int]] | None,
-) -> NewTestRun:
+def _test_run(candidate: Candidate, **measured: Any) -> NewTestRun:
+    """Return what is recorded of a candidate, with what was measured of it, if anything was."""
     return NewTestRun(
         rank=candidate.trial.rank or 0,
         stage=candidate.trial.stage,
@@ -277,11 +286,9 @@ def _test_run(
         trial_uuid=candidate.trial.uuid,
         validation_accuracy=candidate.trial.validation_accuracy,
         final_validation_accuracy=candidate.validation_accuracy,
-        test_accuracy=accuracy,
-        test_loss=loss,
-        confusion=confusion,
         seconds=candidate.seconds,
         epochs=candidate.epochs,
+        **measured,
     )
 
 

@@ -300,6 +300,7 @@ class _StageRun:
                 epochs=[epoch_record(cohort.runs[row.slot].id, row) for row in trained.rows],
                 runs=updates,
                 trials=finished,
+                outcomes={cohort.runs[slot].id: p for slot, p in trained.outcomes.items()},
                 checkpoint=state_to_bytes(state),
                 done=state.done,
             ),

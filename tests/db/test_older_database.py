@@ -236,6 +236,30 @@ def test_its_queue_is_empty_and_can_be_waited_in(older):
 
 
 @of_every_revision
+def test_its_runs_have_no_outcomes_and_new_ones_can_have(older):
+    with open_database(str(older)) as database:
+        study = repository.find_study(database, "half")
+        runs = repository.run_rows(database, study)
+        ids = [run.id for run in runs]
+        assert repository.run_outcomes(database, ids) == {}
+        cohort = next(
+            cohort
+            for stage in repository.stages(database, study)
+            for cohort in repository.load_plan(database, stage).cohorts
+            if cohort.id == runs[0].cohort_id
+        )
+
+        repository.store_segment(
+            database,
+            SegmentResult(
+                cohort.uuid, cohort.epochs_done, 16, outcomes={ids[0]: b"packed"}, done=True
+            ),
+        )
+
+        assert repository.run_outcomes(database, ids) == {ids[0]: b"packed"}
+
+
+@of_every_revision
 def test_it_can_be_written_to_afterwards(older):
     with open_database(str(older)) as database:
         study = repository.find_study(database, "half")
