@@ -60,6 +60,15 @@ class TestOptions:
             "given again. On record as picked by hand (default: the top of the ranking).",
         ),
     ] = None
+    again: Annotated[
+        bool,
+        option(
+            FINAL,
+            "--again",
+            help="Open the test set once more for trials whose result is on record "
+            "(default: show that result).",
+        ),
+    ] = False
     recipe: Annotated[
         Path | None,
         option(
@@ -97,7 +106,8 @@ def test(
 
     They are trained as the recipe's final section says: on training and validation data together,
     less a small part. No search reads the test set; each time it is opened is on record, and shown
-    by `show`: whoever chooses by what it says needs another test set.
+    by `show`: whoever chooses by what it says needs another test set. The same command typed again
+    shows the result on record; --again opens the test set once more.
 
     Examples:
         python -m search test
@@ -108,7 +118,7 @@ def test(
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.studies.recipes.layers import load_recipe
-    from coarsefine.studies.running.final_test import final_test
+    from coarsefine.studies.running.final_test import final_test, result_on_record
     from coarsefine.studies.running.resources import Resources
 
     picks = final.picks()
@@ -120,10 +130,17 @@ def test(
         open_database(storage.url, said=note) as database,
     ):
         found = chosen(database, study, quiet=output.quiet)
+        on_record = (
+            None
+            if final.again
+            else result_on_record(database, found, n_top=final.top, refit=final.refit, picks=picks)
+        )
+        if on_record is not None:
+            note(shown_again(on_record), quiet=output.quiet)
         resources = Resources(
             database, data_dir=final.data_dir, observer=watch, progress=watch, **workers
         )
-        result = final_test(
+        result = on_record or final_test(
             resources,
             found,
             n_top=final.top,
@@ -137,6 +154,15 @@ def test(
     _print(result, storage)
 
 
+def shown_again(result: "FinalTest") -> str:
+    """Return the note that a result is an earlier one."""
+    when = f"{result.opening.opened_at:%Y-%m-%d %H:%M}"
+    return (
+        f"these trials were tested on {when} UTC: this is that result, the test set was not "
+        "opened again (--again opens it once more)"
+    )
+
+
 def to_json(result: "FinalTest") -> dict[str, Any]:
     """Return what ``test --json`` prints: a stable contract, see ``docs/cli.md``."""
     from coarsefine.studies.results.notes.final_training import final_notes
@@ -147,7 +173,7 @@ def to_json(result: "FinalTest") -> dict[str, Any]:
     return {
         "study": result.study.name,
         "data": result.study.data_name,
-        "opened": result.n_before + 1,
+        "opened": result.n_openings,
         "opened_by_others": [{"study": name, "times": n} for name, n in result.others],
         "test_samples": opening.n_test,
         "note": opening.note,
@@ -181,7 +207,7 @@ def print_test(result: "FinalTest") -> None:
     say("")
     tell(
         f"95 % intervals: of {counted(result.opening.n_test, 'test sample')}; opened "
-        f"{counted(result.n_before + 1, 'time')} for this study"
+        f"{counted(result.n_openings, 'time')} for this study"
     )
     for line in final_notes(result.study, result.opening):
         tell(f"note: {line}")

@@ -141,7 +141,7 @@ class TestResult:
     @property
     def times_opened(self) -> int:
         """Return how often the test set was opened for this study, this time included."""
-        return self._found.n_before + 1
+        return self._found.n_openings
 
     @property
     def notes(self) -> tuple[str, ...]:

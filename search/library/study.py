@@ -258,6 +258,7 @@ class Study:
         top: int | None = None,
         refit: Literal["train+validation", "none"] | None = None,
         trials: "Trials" = (),
+        again: bool = False,
     ) -> TestResult:
         """Train the best trials once more and measure them on the test set.
 
@@ -270,12 +271,14 @@ class Study:
                 weights they have; ``None`` as the recipe says.
             trials: Trials to test in place of the best, as ``"coarse:4"`` or from a ranking. On
                 record as picked by hand.
+            again: Open the test set once more for trials whose result is on record; else that
+                result is returned.
         """
         from coarsefine.search.formats.csv_xlsx_parquet import frame_of
         from coarsefine.search.library.watching import watched
         from coarsefine.search.tables.final_test import of_test
         from coarsefine.studies.results.reading import read_ranking
-        from coarsefine.studies.running.final_test import final_test
+        from coarsefine.studies.running.final_test import final_test, result_on_record
 
         with as_study_errors():
             picks, kept = tuple(dict.fromkeys(_places(trials))), self._kept
@@ -285,7 +288,12 @@ class Study:
                 watched(progress=kept.place.progress) as watch,
                 kept.training(watch) as (resources, study),
             ):
-                found = final_test(
+                on_record = None
+                if not again:
+                    on_record = result_on_record(
+                        resources.database, study, n_top=top, refit=refit, picks=picks
+                    )
+                found = on_record or final_test(
                     resources,
                     study,
                     n_top=top,
@@ -296,7 +304,7 @@ class Study:
                 table = frame_of(
                     of_test(resources.database, read_ranking(resources.database, study))
                 )
-            return TestResult(found, table[table["opening"] == table["opening"].max()])
+            return TestResult(found, table[table["opening"] == found.n_before + 1])
 
     def test_results(self) -> "pd.DataFrame":
         """Return a row a tested trial of each opening of the test set, as in ``docs/tables.md``.

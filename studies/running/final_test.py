@@ -3,13 +3,14 @@
 Nothing else in the program opens it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from coarsefine.db import repository
+from coarsefine.db.engine import Database
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import (
     NewTestOpening,
@@ -31,9 +32,8 @@ from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.runs import Prepare
 from coarsefine.studies.recipes.layers import with_overrides
 from coarsefine.studies.recipes.recipe import Recipe, from_json, to_json
-from coarsefine.studies.results.notes.marks import HAND_PICKED, on_test
-from coarsefine.studies.results.ranking import RankedTrial, top
-from coarsefine.studies.results.reading import read_ranking
+from coarsefine.studies.results.notes.marks import is_hand_picked, on_test
+from coarsefine.studies.running.final_choice import chosen_trials, picked_by_hand
 from coarsefine.studies.running.final_training import (
     REFIT,
     Candidate,
@@ -52,13 +52,20 @@ class FinalTest:
 
     Attributes:
         n_before: Earlier openings for this study.
+        n_after: Later openings for this study, where it is not the last one.
         others: Studies of the database for which the same test set was opened, and how often.
     """
 
     study: StudyRecord
     opening: TestOpeningRecord
     n_before: int
+    n_after: int = 0
     others: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def n_openings(self) -> int:
+        """Return how often the test set was opened for this study."""
+        return self.n_before + 1 + self.n_after
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -97,8 +104,8 @@ def final_test(
     plugins.check_named(study, recipe, by_user=trainer == recipe.trainer)
     searched = checked_data(resources, study, recipe)
     with StudyLock(resources.database, study.uuid):
-        chosen = _chosen(resources, study, recipe.final.top, picks)
-        note = _picked_by_hand(chosen) if picks else ""
+        chosen = chosen_trials(resources.database, study, recipe.final.top, picks)
+        note = picked_by_hand(chosen) if picks else ""
         stage: StageRecord | None = None
         data = searched
         prepare = _refitted(resources, recipe) if recipe.final.refit == REFIT else None
@@ -123,71 +130,74 @@ def final_test(
             )
         opening = _open(resources, study, recipe, stage, data, candidates, note)
         n_before = len(repository.openings(resources.database, study)) - 1
-    return FinalTest(study, opening, n_before, _others(resources, study, opening))
+    return FinalTest(study, opening, n_before, others=_others(resources.database, study, opening))
+
+
+def result_on_record(
+    database: Database,
+    study: StudyRecord,
+    *,
+    n_top: int | None = None,
+    refit: str | None = None,
+    picks: Sequence[tuple[str, int]] = (),
+) -> FinalTest | None:
+    """Return the latest result of the same trials, trained in the same way; ``None`` without one.
+
+    Nothing is trained and the test set stays shut. A look that was cut short before anything was
+    stored has no result.
+
+    Args:
+        database: Where the study is.
+        study: Whose trials.
+        n_top: As for ``final_test``.
+        refit: As for ``final_test``.
+        picks: As for ``final_test``.
+
+    Raises:
+        StudyError: As ``final_test`` does.
+    """
+    openings = repository.openings(database, study)
+    if not any(opening.runs for opening in openings):
+        return None
+    recipe = from_json(study.recipe, f"the recipe of study {study.name}")
+    recipe = with_overrides(recipe, {"final.top": n_top, "final.refit": refit})
+    chosen = chosen_trials(database, study, recipe.final.top, picks)
+    training = _final_training(to_json(recipe))
+    for n_before, opening in reversed(list(enumerate(openings))):
+        tested = [(run.stage, run.params) for run in opening.runs]
+        if (
+            len(tested) == len(chosen)
+            and all((trial.stage, dict(trial.params)) in tested for trial in chosen)
+            and _final_training(opening.recipe) == training
+            and is_hand_picked(opening) == bool(picks)
+        ):
+            n_after = len(openings) - 1 - n_before
+            return FinalTest(study, opening, n_before, n_after, _others(database, study, opening))
+    return None
+
+
+def _final_training(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the final section of a stored recipe, without how many trials are tested."""
+    return {key: value for key, value in recipe["final"].items() if key != "top"}
 
 
 def _others(
-    resources: Resources, study: StudyRecord, opening: TestOpeningRecord
+    database: Database, study: StudyRecord, opening: TestOpeningRecord
 ) -> tuple[tuple[str, int], ...]:
     """Return for which other studies the same test set was opened, and how often."""
     times: dict[int, int] = {}
-    same = repository.openings(resources.database, data_fingerprint=opening.data_fingerprint)
+    same = repository.openings(database, data_fingerprint=opening.data_fingerprint)
     for other in same:
         if other.study_id != opening.study_id:
             times[other.study_id] = times.get(other.study_id, 0) + 1
     if not times:
         return ()
     found = []
-    for summary in repository.list_studies(resources.database):
-        other_study = repository.find_study(resources.database, summary.name)
+    for summary in repository.list_studies(database):
+        other_study = repository.find_study(database, summary.name)
         if other_study is not None and other_study.id in times:
             found.append((other_study.name, times[other_study.id]))
     return tuple(found)
-
-
-def _picked_by_hand(chosen: Sequence[RankedTrial]) -> str:
-    """Return what the record says of trials that the ranking did not choose."""
-    return f"{HAND_PICKED}: " + ", ".join(f"{t.stage}:{t.trial} (rank {t.rank})" for t in chosen)
-
-
-def _chosen(
-    resources: Resources, study: StudyRecord, n_top: int, picks: Sequence[tuple[str, int]]
-) -> tuple[RankedTrial, ...]:
-    ranking = read_ranking(resources.database, study)
-    n_left = sum(trial.state in {"planned", "running"} for trial in ranking.trials)
-    if n_left:
-        raise StudyError(
-            f"the test set is opened when the search is over, {n_left} trials of {study.name} are "
-            "not finished; run the search's command again"
-        )
-    if picks:
-        return _picked(study, ranking.trials, picks)
-    chosen = top(ranking.trials, n_top)
-    if not chosen:
-        raise StudyError(f"study {study.name} has no complete trial to test")
-    return chosen
-
-
-def _picked(
-    study: StudyRecord, trials: Sequence[RankedTrial], picks: Sequence[tuple[str, int]]
-) -> tuple[RankedTrial, ...]:
-    """Return the trials of those stages and numbers, best first, each once."""
-    by_place = {(trial.stage, trial.trial): trial for trial in trials}
-    for stage, number in picks:
-        trial = by_place.get((stage, number))
-        if trial is None:
-            stages = ", ".join(dict.fromkeys(t.stage for t in trials))
-            raise StudyError(
-                f"study {study.name} has no trial {stage}:{number} (stages: {stages}); "
-                f"`python -m search rank {study.name}` shows all"
-            )
-        if trial.rank is None:
-            raise StudyError(
-                f"only complete trials are tested, {stage}:{number} is {trial.state}; "
-                f"`python -m search rank {study.name}` shows which are"
-            )
-    chosen = set(picks)
-    return tuple(t for t in trials if t.rank is not None and (t.stage, t.trial) in chosen)
 
 
 def _refitted(resources: Resources, recipe: Recipe) -> Prepare:

@@ -262,6 +262,23 @@ def test_the_final_test_is_recorded_and_repeats_show(search, study):
     assert any("opened 2 times before" in line for line in second["notes"])
 
 
+def test_repeating_test_shows_the_result_that_is_there(search, study):
+    (before,) = search("show", "--json").json["openings"]
+
+    for words in ((), ("--top", "2"), ("digits/lambda", "--top", "2", "--json")):
+        repeated = search("test", *words)
+    once_more = search("test", "--top", "2", "--again", "--json")
+
+    assert repeated.status == 0
+    assert repeated.json["opened"] == 2
+    assert "the test set was not opened again (--again opens it once more)" in repeated.err
+    assert [trial["test_accuracy"] for trial in repeated.json["trials"]] == [
+        trial["test_accuracy"] for trial in before["trials"]
+    ]
+    assert once_more.json["opened"] == 3
+    assert "not opened again" not in once_more.err
+
+
 def test_a_trial_tested_by_hand_is_marked_wherever_it_shows(search, study):
     last = search("rank", "--json").json["trials"][-1]
     place = f"{last['stage']}:{last['trial']}"

@@ -12,7 +12,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.recipes.specs import to_data_spec
 from coarsefine.studies.results.notes.marks import is_hand_picked, on_test
-from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.final_test import final_test, result_on_record
 from coarsefine.studies.running.watching import StoppedByRequest
 from tests.models.reference import forward
 from tests.studies.conftest import Recorder
@@ -234,3 +234,26 @@ def test_a_test_accuracy_equal_to_validation_to_all_digits_is_said(bench, monkey
     lines = on_test(study, replace(tested.opening, runs=(copied,)), 0, ())
 
     assert any("the same to all digits, 81.25 %: suspect a leak" in line for line in lines)
+
+
+def test_the_result_on_record_is_found_for_the_same_trials_and_training_only(bench):
+    study = bench.coarse(StageRequest(n_trials=3)).study
+    best, *_, last = bench.ranking(study).trials
+    assert result_on_record(bench.database, study, n_top=1) is None
+    tested = final_test(bench.means(), study, n_top=1)
+
+    found = result_on_record(bench.database, study, n_top=1)
+
+    assert found is not None
+    assert (found.opening, found.n_openings) == (tested.opening, 1)
+    assert result_on_record(bench.database, study, n_top=2) is None
+    assert result_on_record(bench.database, study, n_top=1, refit="none") is None
+    # What was picked by hand is another claim, though the trial be the same.
+    assert result_on_record(bench.database, study, picks=[(best.stage, best.trial)]) is None
+    final_test(bench.means(), study, picks=[(last.stage, last.trial)])
+    first = result_on_record(bench.database, study, n_top=1)
+    second = result_on_record(bench.database, study, picks=[(last.stage, last.trial)])
+    assert first is not None
+    assert second is not None
+    assert (first.n_before, first.n_after, second.n_before, second.n_after) == (0, 1, 1, 0)
+    assert len(repository.openings(bench.database, study)) == 2
