@@ -32,6 +32,8 @@ METRICS = (REQUIRED, "validation_loss", "train_accuracy", "train_loss")
 PREDICT = "predict"
 # Of a sample: an accuracy may be reported in single precision.
 _CLOSE = 0.1
+# Of an exception: some quote whole arrays, and each trial keeps its own.
+_LONGEST_LINE = 300
 
 Trainer = Callable[..., Any]
 Predict = Callable[[Array], Any]
@@ -258,16 +260,18 @@ class _Reports:
         from_user = dict(before or {})
         for name, value in metrics.items():
             if name not in METRICS:
-                raise PluginError(
-                    f"a trainer's metrics are {', '.join(METRICS)}; {name!r} was {how}"
-                )
+                continue  # the trainer's own business
             # A mean of NumPy's may be an array without a shape.
             plain = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
             if isinstance(value, bool) or not isinstance(plain, numbers.Real):
                 raise PluginError(f"{name} must be a number, got {_short(value)}")
             from_user[name] = float(plain)
         if REQUIRED not in from_user:
-            raise PluginError(f"a trainer must return or report {REQUIRED}, it {how} none")
+            others = ", ".join(_short(name) for name in metrics if name not in METRICS)
+            raise PluginError(
+                f"a trainer must return or report {REQUIRED}, it {how} none"
+                + (f"; {others} was {how}" if others else "")
+            )
         for name in ACCURACIES:
             # NaN is neither.
             if name in from_user and not 0 <= from_user[name] <= 1:
@@ -334,8 +338,9 @@ def _line(error: BaseException) -> str:
     """Return an exception as the last line of its traceback has it."""
     if isinstance(error, PluginError):
         return str(error)
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
+    return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}..."
 
 
 def _short(value: Any) -> str:

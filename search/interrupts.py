@@ -1,14 +1,67 @@
 """Ctrl-C and SIGTERM while a search runs: the first ends it gently, the second at once."""
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from types import FrameType
+from typing import Final
+from weakref import WeakSet
 
 from coarsefine.search.console import note
 from coarsefine.search.errors import INTERRUPTED, TERMINATED, Stopped
 from coarsefine.search.progress import Watch
+
+Handler = Callable[[int, FrameType | None], None]
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# Handlers that act in one process; processes that are forked from it do without.
+_own: WeakSet[Handler] = WeakSet()
+_thread = threading.local()
+
+
+def of_this_process(handler: Handler) -> Handler:
+    """Return a signal handler that acts in the process that it is made in, and nowhere else.
+
+    A process that a trainer forks would inherit it, and tell its parent's search to stop rather
+    than end. There, signals do what they do to any program.
+    """
+    _watch_forks()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        handler(number, frame)
+
+    _own.add(hear)
+    return hear
+
+
+@cache
+def _watch_forks() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_forget)
+
+
+def _hold() -> None:
+    # Python forgets the signals that reach a process before it is fully forked: a pool that ends
+    # its processes at once would wait for them for ever. What is held back here comes later.
+    if _own:
+        _thread.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+def _release() -> None:
+    mask, _thread.mask = getattr(_thread, "mask", None), None
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _forget() -> None:
+    if signal.getsignal(signal.SIGINT) in list(_own):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGTERM) in list(_own):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _release()
 
 
 @contextmanager
@@ -34,7 +87,8 @@ def stoppable(watch: Watch) -> Iterator[None]:
         with suppress(RuntimeError):
             note("stopping after the segments under way; press Ctrl-C again to stop at once")
 
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    own = of_this_process(hear)
+    before = {number: signal.signal(number, own) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except KeyboardInterrupt:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from coarsefine.search.console import note, say
 from coarsefine.search.errors import TERMINATED, ServingError, Stopped, UsageError
+from coarsefine.search.interrupts import of_this_process
 from coarsefine.search.options import OUTPUT, StorageOptions, option, whole
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def _terminable() -> Iterator[None]:
     def hear(_number: int, _frame: FrameType | None) -> None:
         raise Stopped(TERMINATED)
 
-    before = signal.signal(signal.SIGTERM, hear)
+    before = signal.signal(signal.SIGTERM, of_this_process(hear))
     try:
         yield
     finally:

@@ -25,6 +25,7 @@ from coarsefine.search.errors import (
     said,
 )
 from coarsefine.search.hints import command as typed
+from coarsefine.search.interrupts import of_this_process
 from coarsefine.search.options import (
     OUTPUT,
     SEARCH,
@@ -414,7 +415,8 @@ def _ended_by_signals(watch: ServiceLog) -> Iterator[threading.Event]:
         with suppress(RuntimeError):
             watch.log("ending after the segments under way")
 
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    own = of_this_process(hear)
+    before = {number: signal.signal(number, own) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from coarsefine.search.interrupts import of_this_process
 from coarsefine.search.library.pages import escaped
 from coarsefine.search.progress import Watch, is_over, standing, title, watching
 from coarsefine.search.words import size
@@ -202,7 +203,7 @@ def _stoppable(watch: Watch) -> Iterator[None]:
         with suppress(RuntimeError):
             watch.line("stopping after the segments under way; interrupt again to stop at once")
 
-    before = signal.signal(signal.SIGINT, hear)
+    before = signal.signal(signal.SIGINT, of_this_process(hear))
     try:
         yield
     except StoppedByRequest:

@@ -1,8 +1,10 @@
 """Where segments are trained: in this process, or in worker processes that may die."""
 
+import atexit
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import os
 import signal
 import sys
 import threading
@@ -141,7 +143,9 @@ class ProcessExecutor:
             worker.process.terminate()
         for worker in self._workers:
             worker.process.join()
+            _end_children(worker.process)
         self._workers.clear()
+        atexit.unregister(self.close)
         self._queue.clear()
 
     def __enter__(self) -> Self:
@@ -170,9 +174,10 @@ class ProcessExecutor:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=serve, args=(theirs,), name="coarsefine-worker", daemon=True
-        )
+        # No daemon, which may not have children: trainers may use processes of their own. Whoever
+        # leaves without closing must not be waited for.
+        process = self._context.Process(target=serve, args=(theirs,), name="coarsefine-worker")
+        atexit.register(self.close)
         with _deaf_to_interrupts(), _without_main():
             process.start()
         # Ours alone must keep the pipe open, or the death of the worker would go unnoticed.
@@ -185,6 +190,7 @@ class ProcessExecutor:
         self._workers.remove(worker)
         worker.pipe.close()
         worker.process.join()
+        _end_children(worker.process)
         segment, tries = worker.segment, worker.tries
         if segment is None:
             return
@@ -233,8 +239,35 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
+def _end_children(process: SpawnProcess) -> None:
+    """End the processes that a worker, which has ended, has left."""
+    if process.pid is not None and hasattr(os, "killpg"):
+        with contextlib.suppress(OSError):  # none are left
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _end_with_parent() -> None:
+    """Have this process and its children end when its parent does, however that ends."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    # A group of its own, so that its children are known, and nobody else is meant.
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
+    sentinel = parent.sentinel
+
+    def wait() -> None:
+        multiprocessing.connection.wait([sentinel])
+        if hasattr(os, "killpg"):
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
 def serve(pipe: Connection) -> None:
     """Train what comes through the pipe until it closes: the main function of a worker."""
+    _end_with_parent()
     # Ctrl-C reaches every process of the terminal; when to stop is for the driver to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:

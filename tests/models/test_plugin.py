@@ -141,6 +141,7 @@ WRONG = [
     ("report(1, validation_accuracy=1)\nreport(1, validation_accuracy=1)", "got 1 after 1"),
     ("report('1', validation_accuracy=1)", "got '1'"),
     ("raise ValueError('first\\nlast')", "ValueError: last"),
+    ("raise ValueError('x' * 100_000)", "ValueError: xxx"),
     ("raise KeyError('depth')", "KeyError: 'depth'"),
     ("raise RuntimeError", "RuntimeError"),
     ("import sys\nsys.exit(3)", "SystemExit: 3"),

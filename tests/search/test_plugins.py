@@ -67,3 +67,42 @@ def test_without_the_recipe_file_nothing_is_imported(own, search):
         assert answer.status == 1
         assert "add --recipe FILE, the recipe it was begun with" in answer.err
     assert "own" not in sys.modules
+
+
+POOL = """
+import multiprocessing, os
+
+def train(params, data, seed, report):
+    for _ in range(3):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            assert pool.map(abs, [-1, 2]) == [1, 2]
+    report(1, validation_accuracy=0.5, f1=0.25, note="kept")
+    return {"validation_accuracy": 0.75, "f1": 0.5}
+"""
+LOADER = """
+import torch
+
+def train(params, data, seed, report):
+    samples = torch.utils.data.TensorDataset(torch.tensor(data.x_train))
+    batches = torch.utils.data.DataLoader(samples, batch_size=256, num_workers=2)
+    assert sum(len(x) for x, in batches) == len(data.x_train)
+    return {"validation_accuracy": 0.75}
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("text", [POOL, LOADER], ids=["pool", "data-loader"])
+def test_a_trainer_may_have_processes_of_its_own(own, search, text, jobs):
+    if text == LOADER:
+        pytest.importorskip("torch")
+    (own / "own.py").write_text(text, encoding="utf-8")
+
+    answer = search(
+        *["lambda", "--coarse", "--recipe", "own.toml", "--values", "0.1,1", "--jobs"], jobs
+    )
+
+    assert answer.status == 0, answer.err
+    assert "failed" not in answer.err
+    trials = search("rank", "--json").json["trials"]
+    assert [trial["validation_accuracy"] for trial in trials] == [0.75, 0.75]

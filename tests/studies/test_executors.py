@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,3 +177,72 @@ def test_workers_ignore_interrupts_from_their_first_moment():
         assert executor.next_result().key == "a"
         assert executor._workers[0].tries == 1
     assert signal.getsignal(signal.SIGINT) is before
+
+
+FAMILY = """
+import os, subprocess, sys, time
+from pathlib import Path
+
+def train(params, data, seed, report):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(params["folder"], str(child.pid)).touch()
+    Path(params["folder"], str(os.getpid())).touch()
+    time.sleep(600)
+"""
+DRIVER = """
+import sys
+from coarsefine.models.plugin import Plugin, source
+from coarsefine.studies.running.executors import ProcessExecutor
+from tests.studies.test_executors import Handle, segment
+import json
+
+name = "family:train"
+plugin = Plugin(name, source(name), json.dumps({"folder": sys.argv[1]}))
+executor = ProcessExecutor(1)
+executor.submit(segment(plugin=plugin))
+if sys.argv[2] == "next":
+    executor.next_result()
+import time
+from pathlib import Path
+from pathlib import Path
+while len(list(Path(sys.argv[1]).iterdir())) < 2:
+    time.sleep(0.01)
+if sys.argv[2] == "close":
+    executor.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no groups of processes")
+@pytest.mark.parametrize("end", ["killed", "close", "left"])
+def test_a_worker_and_its_children_end_with_their_driver(tmp_path, end):
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    (tmp_path / "family.py").write_text(FAMILY)
+    command = [sys.executable, "-c", DRIVER, str(marks), "next" if end == "killed" else end]
+    root = Path(__file__).parents[2]
+    paths = os.pathsep.join([str(tmp_path), str(root)])
+    driver = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}, cwd=tmp_path)
+    while len(list(marks.iterdir())) < 2:
+        assert driver.poll() is None or end != "killed"
+        time.sleep(0.01)
+    if end == "killed":
+        driver.kill()
+
+    driver.wait(120)
+
+    for mark in marks.iterdir():
+        while is_running(int(mark.name)):
+            time.sleep(0.01)
+
+
+def is_running(pid):
+    """Return whether a process is there and no zombie, for which nobody may wait any more."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()

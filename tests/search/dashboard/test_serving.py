@@ -264,3 +264,12 @@ def patiently(url):
         except urllib.error.URLError:
             time.sleep(0.1)
     raise AssertionError(f"nobody answers at {url}")
+
+
+@pytest.mark.parametrize("path", ["/favicon.ico", "/static/bundle.js", "/dashboard"])
+def test_clients_that_take_no_packed_answers_get_plain_ones(client, path):
+    answer = client.get(path)
+
+    assert answer.status == 200
+    assert "Content-Encoding" not in answer.headers
+    assert answer.body
