@@ -5,7 +5,7 @@ its tables: its ids are reused after a deletion, so a trial carries a UUID of ou
 """
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from coarsefine.db.column_types import LONG_BYTES, LONG_TEXT, FiniteFloat, Json, StrictJson, UtcTime
+from coarsefine.db.records import TrialState
 
 PREFIX: Final = "training_"
 
@@ -53,7 +54,7 @@ def _one_of(column: str, *words: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
-TRIAL_STATES: Final = ("planned", "running", "complete", "diverged", "pruned", "failed")
+TRIAL_STATES: Final = get_args(TrialState)
 
 
 class Study(Base):

@@ -1,14 +1,21 @@
 """States of a trial, and what complete trials are sorted by."""
 
 import math
-from typing import Final, Literal, get_args
+from typing import Final
 
-TrialState = Literal["complete", "diverged", "pruned", "failed", "running", "planned"]
+from coarsefine.db.records import TrialState
 
-STATES: Final[tuple[str, ...]] = get_args(TrialState)
+STATES: Final[tuple[TrialState, ...]] = (
+    "complete",
+    "diverged",
+    "pruned",
+    "failed",
+    "running",
+    "planned",
+)
 """In the order in which rankings list them."""
 
-UNFINISHED: Final = frozenset({"planned", "running"})
+UNFINISHED: Final[frozenset[TrialState]] = frozenset({"planned", "running"})
 
 
 def score_key(accuracy: float | None, loss: float | None) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from coarsefine.search.console import note, print_table, say, say_json, stdout, 
 from coarsefine.search.errors import said
 from coarsefine.search.hints import command as typed
 from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
+from coarsefine.studies.states import UNFINISHED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,7 +122,7 @@ def following(ranking: "Ranking", storage: StorageOptions) -> str:
     study, place = ranking.study, storage.storage
     # A trainer of the user's is imported only where their recipe file names it.
     own = ("--recipe", "FILE") if study.recipe.get("trainer") else ()
-    unfinished = any(trial.state in {"planned", "running"} for trial in ranking.trials)
+    unfinished = any(trial.state in UNFINISHED for trial in ranking.trials)
     if study.search == "run" and (unfinished or ranking.best is None):
         # Searches of a lab are no commands of their own.
         return typed("run", *_lab_of(study.name), storage=place)

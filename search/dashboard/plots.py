@@ -8,11 +8,11 @@ from coarsefine.db import repository
 from coarsefine.search.dashboard.sheets import Sheet
 from coarsefine.search.words import percent, value
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.states import UNFINISHED
 
 MOST_POINTS: Final = 1_000
 """The best of more are drawn: a page with thousands of marks is slow."""
 MOST_CURVES: Final = 8
-_UNDER_WAY: Final = frozenset({"planned", "running"})
 
 # As in our other figures: Okabe and Ito's colours, and a shape a stage.
 _MARKS: Final = (
@@ -170,7 +170,7 @@ def _curves(sheet: Sheet, stage: str) -> dict[str, Any] | None:
     """Return validation accuracy by epoch: of the stage's best trials, or of those under way."""
     own = [trial for trial in sheet.ranking.trials if trial.stage == stage]
     ranked = [trial for trial in own if trial.rank is not None]
-    shown = (ranked or [trial for trial in own if trial.state in _UNDER_WAY])[:MOST_CURVES]
+    shown = (ranked or [trial for trial in own if trial.state in UNFINISHED])[:MOST_CURVES]
     keys = [sheet.ids.get(trial.uuid or "", 0) for trial in shown]
     by_key = repository.mean_accuracies(sheet.database, keys)
     traces: list[dict[str, Any]] = []

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from coarsefine.search.figures.scales import Scale
 from coarsefine.search.figures.style import BLACK, GREY, YELLOW, Mark, mark, plain
 from coarsefine.search.words import counted, percent
+from coarsefine.studies.states import UNFINISHED
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
@@ -37,7 +38,7 @@ def no_complete_trial(figure: str, ranking: "Ranking") -> str | None:
 
 def unfinished_note(ranking: "Ranking") -> str:
     """Return how many trials are not there yet, ``""`` for none."""
-    n_left = sum(trial.state in {"planned", "running"} for trial in ranking.trials)
+    n_left = sum(trial.state in UNFINISHED for trial in ranking.trials)
     return f"{counted(n_left, 'trial')} not finished yet" if n_left else ""
 
 

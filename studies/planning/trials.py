@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from coarsefine.db.records import FINAL_STATES, RunRecord, RunUpdate, TrialUpdate
-from coarsefine.studies.states import TrialState
+from coarsefine.db.records import FINAL_STATES, RunRecord, RunUpdate, TrialState, TrialUpdate
 
 
 def trial_update(

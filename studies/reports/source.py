@@ -11,6 +11,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.lengths import resolve
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.states import UNFINISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Source:
     @property
     def n_left(self) -> int:
         """Return how many trials are still to be trained."""
-        return sum(trial.state in {"planned", "running"} for trial in self.ranking.trials)
+        return sum(trial.state in UNFINISHED for trial in self.ranking.trials)
 
     @property
     def symbols(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from coarsefine.db.records import TrialState
 from coarsefine.studies.results.column import finite
 from coarsefine.studies.results.columns import trial_rows
 from coarsefine.studies.results.statistics import (
@@ -18,7 +19,7 @@ from coarsefine.studies.results.statistics import (
 )
 from coarsefine.studies.spaces.dimensions import PARAMETERS, shown
 from coarsefine.studies.spaces.searches.registry import SEARCHES
-from coarsefine.studies.states import STATES, TrialState, score_key
+from coarsefine.studies.states import STATES, score_key
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord

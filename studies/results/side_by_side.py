@@ -15,6 +15,7 @@ from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.reading import named_study, read_ranking
 from coarsefine.studies.results.statistics import Interval, wilson
 from coarsefine.studies.spaces.dimensions import PARAMETERS
+from coarsefine.studies.states import UNFINISHED
 
 SEARCHED = "searched"
 
@@ -111,7 +112,7 @@ def _side(database: Database, ranking: Ranking, settings: dict[str, Any]) -> Sid
     return Side(
         ranking=ranking,
         settings=settings,
-        n_left=sum(trial.state in {"planned", "running"} for trial in ranking.trials),
+        n_left=sum(trial.state in UNFINISHED for trial in ranking.trials),
         opening=opening,
         tested=tested,
         n_openings=len(openings),

@@ -25,6 +25,7 @@ from coarsefine.studies.spaces.dimensions import (
     shown,
 )
 from coarsefine.studies.spaces.ranges import is_same
+from coarsefine.studies.states import UNFINISHED
 
 
 class Accepted(NamedTuple):
@@ -82,7 +83,7 @@ def accepted(
 def under_way(mirror: OptunaMirror, trials: Sequence[TrialRecord]) -> bool:
     """Return whether a stage lacks nothing but what was enqueued: nobody else is to finish it."""
     theirs = {trial.uuid for trial in mirror.enqueued()}
-    return all(t.uuid in theirs for t in trials if t.state in {"planned", "running"})
+    return all(t.uuid in theirs for t in trials if t.state in UNFINISHED)
 
 
 def enqueued_point(params: Mapping[str, Any], dimensions: Sequence[Dimension]) -> dict[str, Value]:

@@ -8,6 +8,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.results.notes.marks import HAND_PICKED
 from coarsefine.studies.results.ranking import RankedTrial, top
 from coarsefine.studies.results.reading import read_ranking
+from coarsefine.studies.states import UNFINISHED
 
 
 def picked_by_hand(chosen: Sequence[RankedTrial]) -> str:
@@ -30,7 +31,7 @@ def chosen_trials(
         StudyError: If a trial is not finished, none is complete, or one that was picked is not.
     """
     ranking = read_ranking(database, study)
-    n_left = sum(trial.state in {"planned", "running"} for trial in ranking.trials)
+    n_left = sum(trial.state in UNFINISHED for trial in ranking.trials)
     if n_left:
         raise StudyError(
             f"the test set is opened when the search is over, {n_left} trials of {study.name} are "

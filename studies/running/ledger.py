@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from coarsefine.db import repository
@@ -109,24 +110,11 @@ class Ledger:
 
 def epoch_record(run_id: int, row: EpochRow) -> EpochRecord:
     """Return a row of a curve as it is stored."""
-    return EpochRecord(
-        run_id=run_id,
-        epoch=row.epoch,
-        step=row.step,
-        eta=row.eta,
-        train_loss=row.train_loss,
-        train_cost=row.train_cost,
-        train_accuracy=row.train_accuracy,
-        validation_loss=row.validation_loss,
-        validation_cost=row.validation_cost,
-        validation_accuracy=row.validation_accuracy,
-        seconds=row.seconds,
-        evaluation_seconds=row.evaluation_seconds,
-        running_accuracy=getattr(row, "running_accuracy", None),
-        running_loss=getattr(row, "running_loss", None),
-    )
+    return EpochRecord(run_id, *_MEASURES(row))
 
 
+# An epoch's measures have the same names where they are made and where they are stored.
+_MEASURES = attrgetter(*EpochRecord._fields[1:])
 _TOLD_FIELDS = ("state", "validation_accuracy", "validation_loss", "train_accuracy", "seconds")
 
 

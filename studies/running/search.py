@@ -41,6 +41,7 @@ from coarsefine.studies.running.studies import (
     study_name,
 )
 from coarsefine.studies.spaces.search import SearchKind
+from coarsefine.studies.states import UNFINISHED
 
 # A range narrowed so often is a thousandth of its decades: what is left is noise in any case.
 MOST_STAGES = 6
@@ -219,7 +220,7 @@ class Search:
         states = [row.state for row in rows if row.stage == parent]
         if not states:
             raise StudyError(f"study {self.study.name} has no {parent} trials; run\n    {command}")
-        n_left = sum(state in {"planned", "running"} for state in states)
+        n_left = sum(state in UNFINISHED for state in states)
         if n_left:
             raise StudyError(
                 f"the {parent} search of {self.study.name} must be finished, {n_left} of its "

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from coarsefine.db.records import TrialState
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.spaces.dimensions import Dimension, Value, same_value, shown
 from coarsefine.studies.spaces.ranges import LogRange, midpoint, shifted
@@ -18,7 +19,7 @@ from coarsefine.studies.spaces.refinement import (
     ScoredPoint,
     refine,
 )
-from coarsefine.studies.states import TrialState, score_key
+from coarsefine.studies.states import score_key
 
 # Of so many points, one is spanned: of a grid of five by five, the best three.
 _SHARE = 8

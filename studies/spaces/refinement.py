@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from coarsefine.db.records import TrialState
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.spaces.ranges import LogRange, is_same, midpoint, shifted
-from coarsefine.studies.states import TrialState, score_key
+from coarsefine.studies.states import score_key
 
 Side = Literal["low", "high"]
 

@@ -1,6 +1,7 @@
 """Columns of tables: each is shown wherever tables are, or says why not."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 from matplotlib.font_manager import findfont, get_font
 from rich.console import Console
 
+from coarsefine.db.records import EpochRecord
+from coarsefine.db.tables import TRIAL_STATES, Epoch
+from coarsefine.models.training import EpochRow
 from coarsefine.search.formats.exports import FORMATS
 from coarsefine.search.formats.latex import escaped as tex
 from coarsefine.search.formats.markdown import escaped as md
@@ -27,7 +31,7 @@ from coarsefine.studies.results.comparison import Compared
 from coarsefine.studies.results.curve_columns import EPOCHS
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.tested import FINAL_TEST
-from coarsefine.studies.states import STATES
+from coarsefine.studies.states import STATES, UNFINISHED
 
 TRIAL = RankedTrial(
     *("coarse", 0, "complete", {"lambda": 0.5}, 2, 0.9, 0.25, 0.95, 1.5, 0.89, "u", True, 1),
@@ -87,6 +91,21 @@ def test_what_is_not_shown_somewhere_has_a_reason_in_words(column):
     for reason in filter(None, (*reasons, column.not_in_json, column.not_in_tables)):
         assert len(reason.split()) >= 3, reason
     assert len(column.meaning.split()) >= 2
+
+
+def test_an_epoch_has_the_same_measures_on_each_floor():
+    made = [field.name for field in dataclasses.fields(EpochRow) if field.name != "slot"]
+    stored = [column.name for column in Epoch.__table__.columns if column.name != "run_id"]
+    renamed = {"updates": "step", "epoch_eta": "eta"}
+    shown = [renamed.get(column.name, column.name) for column in EPOCHS if not column.of_table]
+
+    assert list(EpochRecord._fields[1:]) == stored
+    assert set(made) == set(stored) == set(shown)
+
+
+def test_states_are_those_that_are_stored():
+    assert set(STATES) == set(TRIAL_STATES)
+    assert set(STATES) > UNFINISHED
 
 
 def test_a_full_ranking_holds_something_in_each_column():
