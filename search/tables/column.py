@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-
-from rich import box
-from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from coarsefine.search.console import written
 from coarsefine.search.tables.texts import UNKNOWN, measured, text
 from coarsefine.search.words import value
 from coarsefine.studies.results.column import Column, Face, parameter_symbol, read_by
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 Row = TypeVar("Row")
 
@@ -39,16 +37,19 @@ class TextColumn(Generic[Row]):
 
 
 def fitting(
-    console: Console,
+    console: "Console",
     title: str,
     columns: Sequence[TextColumn[Row]],
     rows: Iterable[Row],
     style: Callable[[Row], str] = lambda _: "",
-) -> Table:
+) -> "Table":
     """Return a table with as many of its columns as fit the console.
 
     Texts are taken as they are: what looks like markup in a user's name is not.
     """
+    # Exports of these columns do not wait for it.
+    from rich.measure import Measurement
+
     rows = list(rows)
     shown = list(columns)
     while True:
@@ -62,7 +63,11 @@ def fitting(
 
 def _table(
     title: str, columns: Sequence[TextColumn[Row]], rows: Sequence[Row], style: Callable[[Row], str]
-) -> Table:
+) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(
         title=Text(written(title), style="bold") if title else None,
         title_justify="left",

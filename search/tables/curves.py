@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord
@@ -14,8 +12,12 @@ from coarsefine.search.tables.table import ExportTable, usual_columns
 from coarsefine.studies.results.curve_columns import EPOCHS, curve_cells
 from coarsefine.studies.results.ranking import Ranking
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
-def curve_table(console: Console, title: str, curve: Sequence[EpochRecord]) -> Table:
+
+def curve_table(console: "Console", title: str, curve: Sequence[EpochRecord]) -> "Table":
     """Return some epochs of a training run."""
     return fitting(console, title, text_columns(EPOCHS, curve), curve)
 

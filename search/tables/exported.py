@@ -1,17 +1,29 @@
 """Which tables of a study can be exported."""
 
 from collections.abc import Callable
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from coarsefine.db.engine import Database
-from coarsefine.search.tables.curves import of_curves
-from coarsefine.search.tables.final_test import of_test
-from coarsefine.search.tables.ranking import of_ranking
-from coarsefine.search.tables.table import ExportTable
-from coarsefine.studies.results.ranking import Ranking
+if TYPE_CHECKING:
+    from coarsefine.db.engine import Database
+    from coarsefine.search.tables.table import ExportTable
+    from coarsefine.studies.results.ranking import Ranking
 
-TABLES: Final[dict[str, Callable[[Database, Ranking, int | None], ExportTable]]] = {
-    "ranking": lambda _, ranking, top: of_ranking(ranking, top),
-    "curves": of_curves,
-    "test": of_test,
+    Read = Callable[[Database, Ranking, int | None], ExportTable]
+
+
+def _read_by(module: str, name: str) -> "Read":
+    """Return what reads a table; it is imported when one is read, because start-up counts."""
+
+    def table(database: "Database", ranking: "Ranking", top: int | None) -> "ExportTable":
+        read: Read = getattr(import_module(module), name)
+        return read(database, ranking, top)
+
+    return table
+
+
+TABLES: "Final[dict[str, Read]]" = {
+    "ranking": _read_by("coarsefine.search.tables.ranking", "ranking_of"),
+    "curves": _read_by("coarsefine.search.tables.curves", "of_curves"),
+    "test": _read_by("coarsefine.search.tables.final_test", "of_test"),
 }

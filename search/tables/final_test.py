@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
@@ -15,13 +13,16 @@ from coarsefine.search.tables.column import TextColumn, fitting, text_columns
 from coarsefine.search.tables.table import ExportTable, usual_columns
 from coarsefine.search.words import counted
 from coarsefine.studies.results.column import exact_cells
-from coarsefine.studies.results.notes.final_training import final_notes
 from coarsefine.studies.results.notes.marks import HAND_PICKED, is_hand_picked
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.results.tested import FINAL_TEST, of_opening, trials_of_openings
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
-def test_table(console: Console, study: StudyRecord, opening: TestOpeningRecord) -> Table:
+
+def test_table(console: "Console", study: StudyRecord, opening: TestOpeningRecord) -> "Table":
     """Return what the tested trials reached on the test set."""
     rows = of_opening(opening)
     columns = text_columns(FINAL_TEST, rows)
@@ -58,6 +59,8 @@ def of_test(database: Database, ranking: Ranking, top: int | None = None) -> Exp
 
 def _legend(openings: Sequence[TestOpeningRecord], ranking: Ranking) -> tuple[str, ...]:
     """Return what the figures of the final test must not be read without, a sentence each."""
+    from coarsefine.studies.results.notes.final_training import final_notes
+
     sizes = sorted({opening.n_test for opening in openings})
     samples = " or ".join(counted(n, "test sample") for n in sizes)
     notes = [note for opening in openings for note in final_notes(ranking.study, opening)]

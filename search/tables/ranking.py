@@ -2,10 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.tables.column import fitting, text_columns
 from coarsefine.search.tables.table import ExportTable, usual_columns
@@ -14,11 +11,17 @@ from coarsefine.studies.results.columns import COLUMNS
 from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from coarsefine.db.engine import Database
+
 # Nobody reads more in a terminal, and tables of thousands take long to lay out.
 MOST_ROWS = 50
 
 
-def ranking_table(console: Console, ranking: Ranking) -> Table:
+def ranking_table(console: "Console", ranking: Ranking) -> "Table":
     """Return a study's trials, best first."""
     columns = text_columns(COLUMNS, ranking.trials, ranking)
     return fitting(console, ranking_title(ranking), columns, ranking.trials, _style)
@@ -50,6 +53,11 @@ def of_ranking(ranking: Ranking, top: int | None = None) -> ExportTable:
         legend=partial(legend, whole),
         epoch="best" if ranking.score == "best" else "last",
     )
+
+
+def ranking_of(_database: "Database", ranking: Ranking, top: int | None) -> ExportTable:
+    """Return a ranking to be exported, as other tables are read."""
+    return of_ranking(ranking, top)
 
 
 def best_of(ranking: Ranking, n: int) -> tuple[Any, ...]:
