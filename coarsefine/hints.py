@@ -98,7 +98,7 @@ Spelling: TypeAlias = Callable[[Hint], str]
 Part: TypeAlias = "str | Hint | Message"
 
 
-@dataclass(frozen=True, init=False, slots=True)
+@dataclass(frozen=True, init=False)
 class Message:
     """A text with hints in it."""
 

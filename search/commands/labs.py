@@ -1,6 +1,5 @@
 """``run`` and ``presets``: whole labs from one file, part by part."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ import typer
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import DONE, FAILED, UsageError
 from coarsefine.search.hints import command as typed
+from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import (
     SEARCH,
     DataDir,
@@ -18,14 +18,14 @@ from coarsefine.search.options import (
     StorageOptions,
     option,
 )
+from coarsefine.search.words import percent
 
 if TYPE_CHECKING:
-    from coarsefine.search.progress import Watch
+    from coarsefine.studies.checks.reference_lines import ReferenceLines
+    from coarsefine.studies.labs.carrying_out import Answer, Counted, Searched
     from coarsefine.studies.labs.files import Lab, Part
     from coarsefine.studies.results.ranking import Ranking
-    from coarsefine.studies.running.final_test import FinalTest
     from coarsefine.studies.running.resources import Resources
-
 
 Quick = Annotated[
     bool,
@@ -96,6 +96,7 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
     from coarsefine.db.engine import open_database
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
+    from coarsefine.studies.labs.carrying_out import carried_out
     from coarsefine.studies.labs.files import read_lab
     from coarsefine.studies.running.resources import Resources
 
@@ -115,28 +116,32 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
             database, data_dir=lab.data_dir, observer=watch, progress=watch, **workers
         )
         for part in parts:
-            found_out = answer(resources, found, part, lab, storage, output, watch)
-            answers.append({"part": part.name, "does": part.does, **found_out})
-            if found_out.get("passed") is False:
+            if not output.json:
+                _print_title(part)
+            answer = carried_out(resources, found, part, fresh=lab.fresh)
+            if not output.json:
+                _print_answer(resources, part, answer)
+            if lab.figures is not None:
+                _draw(resources, part, answer, lab.figures / (part.name or found.name), output)
+            said = _to_json(answer)
+            answers.append({"part": part.name, "does": part.does, **said})
+            if said.get("passed") is False:
                 status = FAILED
     if output.json:
         say_json({"lab": found.name, "quick": lab.quick, "parts": answers})
     return status
 
 
-def answer(
-    resources: "Resources",
-    lab: "Lab",
-    part: "Part",
-    options: LabOptions,
-    storage: StorageOptions,
-    output: OutputOptions,
-    watch: "Watch",
-) -> dict[str, Any]:
-    """Carry out a part of a lab, and return what ``--json`` says of it."""
-    asked = _Asked(lab, part, options, storage, output, watch)
-    found: dict[str, Any] = _DOES[part.does](resources, asked)
-    return found
+def _to_json(answer: "Answer") -> dict[str, Any]:
+    """Return what ``--json`` says of a part."""
+    from coarsefine.studies.labs.carrying_out import Searched
+
+    if not isinstance(answer, Searched):
+        return answer.to_json()
+    from coarsefine.search.tables.final_test import final_test_json
+
+    test = None if answer.final is None else final_test_json(answer.final)
+    return {**answer.to_json(), "ranking": answer.ranking.to_json(by_hint), "test": test}
 
 
 def presets(output: OutputOptions) -> None:
@@ -170,22 +175,6 @@ def presets(output: OutputOptions) -> None:
     say(f"next: {typed('run', labs[0].name, '--quick')}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A part, and what was asked about it."""
-
-    lab: "Lab"
-    part: "Part"
-    options: LabOptions
-    storage: StorageOptions
-    output: OutputOptions
-    watch: "Watch"
-
-    @property
-    def prints(self) -> bool:
-        return not self.output.json
-
-
 def _chosen(lab: "Lab", names: list[str] | None) -> "list[Part]":
     from coarsefine.studies.errors import did_you_mean
 
@@ -211,10 +200,7 @@ def _print_head(lab: "Lab") -> None:
         tell("a quick look: the figures are not those of the whole lab")
 
 
-def _print_part(asked: _Asked) -> None:
-    if not asked.prints:
-        return
-    part = asked.part
+def _print_title(part: "Part") -> None:
     title = f"{part.name}: {part.title}" if part.title else part.name
     if title:
         say("")
@@ -222,75 +208,32 @@ def _print_part(asked: _Asked) -> None:
         say("─" * min(len(title), 78))
 
 
-def _print_explanation(asked: _Asked) -> None:
-    if asked.prints and asked.part.explains:
+def _print_answer(resources: "Resources", part: "Part", answer: "Answer") -> None:
+    """Print what came of a part, and why its figures differ from the lab's."""
+    from coarsefine.search.commands.crosschecking import print_crosscheck
+    from coarsefine.search.commands.networks import print_gradcheck
+    from coarsefine.studies.labs.carrying_out import Compared, Counted, Gradients, Searched, Skipped
+
+    match answer:
+        case Searched():
+            _print_search(resources, part, answer)
+        case Counted():
+            _print_counted(answer)
+        case Gradients():
+            print_gradcheck(answer.checks, answer.on, every=False)
+        case Compared():
+            print_crosscheck(answer.found)
+        case Skipped():
+            tell(f"skipped: {answer.reason}")
+            return
+        case _:
+            _print_optimum(answer)
+    if part.explains:
         say("")
-        tell(" ".join(asked.part.explains.split()))
+        tell(" ".join(part.explains.split()))
 
 
-# ------------------------------------------------------------------------------------- searches
-
-
-def _search(resources: "Resources", asked: _Asked) -> dict[str, Any]:
-    from coarsefine.studies.labs.files import kind_of, request_of
-    from coarsefine.studies.planning.stages import first_name
-    from coarsefine.studies.recipes.layers import Asked
-    from coarsefine.studies.results.reading import read_ranking
-    from coarsefine.studies.running.search import Search
-
-    lab, part = asked.lab, asked.part
-    _print_part(asked)
-    search, recipe = lab.search(part), lab.recipe(part)
-    kind = kind_of(search)
-    from dataclasses import replace
-
-    request = replace(request_of(search), fresh=asked.options.fresh)
-    name = lab.study_name(part)
-    stages = search.stages if search.stages is not None else (2 if kind.refines else 1)
-    searched = Search.begin(resources, kind, Asked.of(recipe), request, name)
-    if stages == 1:
-        searched.stage(first_name(kind), request)
-    elif stages == "auto":
-        searched.auto(request)
-    else:
-        searched.auto(request, stages, until_resolved=False)
-    final = _tested(resources, asked, searched.study.name) if search.test else None
-    ranking = read_ranking(resources.database, searched.study)
-    if asked.prints:
-        _print_search(resources, asked, ranking, final)
-    _print_explanation(asked)
-    _draw(resources, asked, ranking)
-    from coarsefine.search.commands.testing import to_json
-
-    return {
-        "study": searched.study.name,
-        "ranking": ranking.to_json(),
-        "test": None if final is None else to_json(final),
-    }
-
-
-def _tested(resources: "Resources", asked: _Asked, study_name: str) -> "FinalTest":
-    """Return the final test of a study: the one on record, or one made now."""
-    from coarsefine.db import repository
-    from coarsefine.studies.results.reading import named_study
-    from coarsefine.studies.running.final_test import FinalTest, final_test
-
-    study = named_study(resources.database, study_name)
-    # One that was killed before anything was measured shows nothing yet: the same look goes on.
-    before = [o for o in repository.openings(resources.database, study) if o.runs]
-    if before:
-        when = f"{before[-1].opened_at:%Y-%m-%d %H:%M}"
-        note(
-            f"the test set was opened for {study.name} on {when} UTC: shown, not opened again",
-            quiet=asked.output.quiet,
-        )
-        return FinalTest(study, before[-1], len(before) - 1)
-    return final_test(resources, study, trainer=asked.lab.recipe(asked.part).trainer)
-
-
-def _print_search(
-    resources: "Resources", asked: _Asked, ranking: "Ranking", final: "FinalTest | None"
-) -> None:
+def _print_search(resources: "Resources", part: "Part", answer: "Searched") -> None:
     from coarsefine.search.commands.ranking import print_comparison, print_ranking
     from coarsefine.search.commands.testing import print_test
     from coarsefine.search.tables.comparison import lab_table
@@ -298,14 +241,14 @@ def _print_search(
     from coarsefine.studies.labs.files import lab_figures
     from coarsefine.studies.results.comparison import compared
 
-    console = stdout()
+    console, ranking, final = stdout(), answer.ranking, answer.final
     rows = compared(resources.database, ranking)
     refined = any(stage.low is not None and stage.parent for stage in ranking.stages)
     if refined or (ranking.stages and ranking.stages[0].low is not None and len(rows) > 12):
         print_ranking(console, ranking, None)
     else:
         print_comparison(console, ranking, rows, None)
-    if asked.part.curves:
+    if part.curves:
         _print_curves(resources, ranking)
     tested: dict[str, float] = {}
     if final is not None:
@@ -316,7 +259,7 @@ def _print_search(
             for run in final.opening.runs
             if run.test_accuracy is not None
         }
-    figures = lab_figures(asked.part)
+    figures = lab_figures(part)
     if figures:
         say("")
         title = "the lab's figures and ours"
@@ -338,131 +281,59 @@ def _print_curves(resources: "Resources", ranking: "Ranking") -> None:
         print_table(console, curve_table(console, title, shown))
 
 
-def _draw(resources: "Resources", asked: _Asked, ranking: "Ranking") -> None:
-    folder = asked.options.figures
-    if folder is None:
-        return
+def _print_counted(answer: "Counted") -> None:
+    from coarsefine.search.tables.networks import layers_table
+
+    console = stdout()
+    for spec, layers in answer.networks:
+        print_table(console, layers_table(console, "-".join(map(str, spec.widths)), layers))
+        say("")
+
+
+def _print_optimum(found: "ReferenceLines") -> None:
+    """Print the exact least-squares optimum, and how large η may be."""
+    tell(
+        f"exact least-squares optimum: training loss {found.train_loss:.4f}, training accuracy "
+        f"{percent(found.train_accuracy)} %, validation accuracy "
+        f"{percent(found.validation_accuracy)} %"
+    )
+    tell(
+        f"largest eigenvalue of XᵀX/N, by power iteration: {found.largest_eigenvalue:.4g}; "
+        f"gradient descent on the squared loss is stable up to η = {found.largest_eta:.4g}"
+    )
+
+
+def _draw(
+    resources: "Resources", part: "Part", answer: "Answer", folder: Path, output: OutputOptions
+) -> None:
+    """Draw the figures of a part into a folder."""
+    from coarsefine.studies.labs.carrying_out import Compared, Searched
+
+    if isinstance(answer, Compared):
+        from coarsefine.search.commands.crosschecking import draw_crosscheck
+
+        folder.mkdir(parents=True, exist_ok=True)
+        draw_crosscheck(answer.found, folder / "overlay.png", answer.data)
+    elif isinstance(answer, Searched):
+        _draw_search(resources, part, answer.ranking, folder, output)
+
+
+def _draw_search(
+    resources: "Resources", part: "Part", ranking: "Ranking", folder: Path, output: OutputOptions
+) -> None:
     from coarsefine.search.errors import FigureError
     from coarsefine.search.figures.kinds import KINDS, Subject
     from coarsefine.search.figures.rendering import rendered
     from coarsefine.search.files import write
 
-    where = folder / (asked.part.name or asked.lab.name)
-    where.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     subject = Subject(resources.database, ranking, n_best=4)
-    for kind in asked.part.figures or KINDS:
+    for kind in part.figures or KINDS:
         try:
             contents = rendered(KINDS[kind].draw(subject), "png")
         except FigureError as error:
-            if asked.part.figures:
-                note(f"left out: {error}", quiet=asked.output.quiet)
+            if part.figures:
+                note(f"left out: {error}", quiet=output.quiet)
             continue
-        write(where / f"{kind}.png", contents)
-        note(f"{where / kind}.png", quiet=asked.output.quiet)
-
-
-# --------------------------------------------------------------------------------- checks
-
-
-def _params(resources: "Resources", asked: _Asked) -> dict[str, Any]:
-    from coarsefine.models.parameter_count import count_parameters
-    from coarsefine.search.tables.networks import layers_table
-    from coarsefine.studies.checks.network import network_of
-
-    _print_part(asked)
-    recipe = asked.lab.recipe(asked.part)
-    data = resources.prepare(recipe)
-    networks = [tuple(widths) for widths in asked.part.networks] or [recipe.network.hidden]
-    counted = []
-    console = stdout()
-    for hidden in networks:
-        changed = recipe.model_copy(
-            update={"network": recipe.network.model_copy(update={"hidden": hidden})}
-        )
-        spec = network_of(changed, data.n_features, data.n_classes)
-        layers = count_parameters(spec)
-        title = "-".join(map(str, spec.widths))
-        if asked.prints:
-            print_table(console, layers_table(console, title, layers))
-            say("")
-        counted.append(
-            {
-                "network": title,
-                "parameters": sum(layer.n_parameters for layer in layers),
-                "parameters_bias_trick": sum(layer.n_parameters_bias_trick for layer in layers),
-            }
-        )
-    _print_explanation(asked)
-    return {"networks": counted}
-
-
-def _gradcheck(resources: "Resources", asked: _Asked) -> dict[str, Any]:
-    from coarsefine.search.commands.networks import (
-        checked_networks,
-        gradcheck_json,
-        print_gradcheck,
-    )
-
-    _print_part(asked)
-    recipe = asked.lab.recipe(asked.part)
-    checks, label = checked_networks(recipe, resources.data_dir, asked.watch)
-    if asked.prints:
-        print_gradcheck(checks, label, every=False)
-    _print_explanation(asked)
-    return gradcheck_json(checks)
-
-
-def _crosscheck(resources: "Resources", asked: _Asked) -> dict[str, Any]:
-    from coarsefine.search.commands.crosschecking import crosschecked, print_crosscheck
-    from coarsefine.studies.checks.crosscheck import FrameworkMissingError
-
-    _print_part(asked)
-    recipe = asked.lab.recipe(asked.part)
-    try:
-        found = crosschecked(recipe, resources.prepare(recipe), asked.part.against)
-    except FrameworkMissingError as error:
-        if asked.prints:
-            tell(f"skipped: {error}")
-        return {"skipped": str(error)}
-    if asked.prints:
-        print_crosscheck(found)
-    folder = asked.options.figures
-    if folder is not None:
-        from coarsefine.search.commands.crosschecking import draw_crosscheck
-
-        where = folder / asked.part.name
-        where.mkdir(parents=True, exist_ok=True)
-        draw_crosscheck(found, where / "overlay.png", recipe.data.name)
-    _print_explanation(asked)
-    return {"passed": found.agrees}
-
-
-def _optimum(resources: "Resources", asked: _Asked) -> dict[str, Any]:
-    """Print the exact least-squares optimum, and how large η may be."""
-    from coarsefine.search.words import percent
-    from coarsefine.studies.checks.reference_lines import reference_lines
-
-    _print_part(asked)
-    recipe = asked.lab.recipe(asked.part)
-    found = reference_lines(recipe, resources.prepare(recipe))
-    if asked.prints:
-        tell(
-            f"exact least-squares optimum: training loss {found.train_loss:.4f}, training accuracy "
-            f"{percent(found.train_accuracy)} %, validation accuracy "
-            f"{percent(found.validation_accuracy)} %"
-        )
-        tell(
-            f"largest eigenvalue of XᵀX/N, by power iteration: {found.largest_eigenvalue:.4g}; "
-            f"gradient descent on the squared loss is stable up to η = {found.largest_eta:.4g}"
-        )
-    _print_explanation(asked)
-    return found.to_json()
-
-
-_DOES: Mapping[str, Any] = {
-    "search": _search,
-    "params": _params,
-    "gradcheck": _gradcheck,
-    "crosscheck": _crosscheck,
-    "optimum": _optimum,
-}
+        write(folder / f"{kind}.png", contents)
+        note(f"{folder / kind}.png", quiet=output.quiet)

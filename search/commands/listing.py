@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.commands.ranking import chosen, following
 from coarsefine.search.console import print_table, say, say_json, stdout
+from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
 from coarsefine.search.words import counted, percent
 
@@ -104,7 +105,7 @@ def _study_json(
     curve: "list[EpochRecord]",
 ) -> dict[str, Any]:
     return {
-        **ranking.to_json(),
+        **ranking.to_json(by_hint),
         "search": study.search,
         "recipe": study.recipe,
         "data_fingerprint": study.data_fingerprint,
@@ -152,7 +153,7 @@ def _print(
     from coarsefine.search.tables.stages import stage_lines
     from coarsefine.studies.recipes.cost import strengths
     from coarsefine.studies.recipes.recipe import from_json
-    from coarsefine.studies.results.notes.marks import described
+    from coarsefine.studies.spaces.dimensions import described
 
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
     console = stdout()

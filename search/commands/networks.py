@@ -1,9 +1,9 @@
 """``gradcheck`` and ``params``: is the network right, and how large is it."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from coarsefine.search.console import print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import DONE, FAILED, UsageError
@@ -19,18 +19,16 @@ from coarsefine.search.options import (
     option,
     whole,
 )
+from coarsefine.studies.checks.gradients import checked_networks, gradcheck_json
 from coarsefine.studies.checks.network import (
     FEATURES,
     SAMPLES,
     STRENGTHS,
     NetworkCheck,
-    checked,
     network_of,
 )
 
 if TYPE_CHECKING:
-    from coarsefine.models.data import Progress
-    from coarsefine.models.specs import NetworkSpec
     from coarsefine.studies.recipes.recipe import Recipe
 
 CHECK = "Check"
@@ -149,114 +147,8 @@ def gradcheck(
     return DONE if all(one.passed for one in checks) else FAILED
 
 
-def checked_networks(
-    recipe: "Recipe",
-    data_dir: Path | None,
-    progress: "Progress",
-    *,
-    features: int = FEATURES,
-    samples: int = SAMPLES,
-    every: bool = False,
-    strengths: Sequence[float] = STRENGTHS,
-) -> tuple[list[NetworkCheck], str]:
-    """Return the gradients of a recipe's network checked, and on what.
-
-    Args:
-        recipe: The network and its data.
-        data_dir: Where data files are looked for.
-        progress: Hears of slow data.
-        features: How many inputs are kept.
-        samples: On how many.
-        every: Check every activation, loss and depth, too.
-        strengths: The λ to check with.
-    """
-    x, labels, n_classes, name = _samples(recipe, data_dir, features, samples, progress)
-    spec = network_of(recipe, x.shape[1], n_classes)
-    networks = list(_all_networks(spec)) if every else [spec]
-    checks = checked(networks, x, labels, recipe.seed, strengths)
-    return checks, f"{name}, {len(labels)} samples"
-
-
 def _flags(file: RecipeFile, data: DataOptions, network: NetworkOptions) -> dict[str, Any]:
     return {"seed": file.seed, **data.flags(), **network.flags()}
-
-
-def _samples(
-    recipe: "Recipe", data_dir: Path | None, features: int, samples: int, progress: "Progress"
-) -> tuple[Any, Any, int, str]:
-    """Return some training samples, their labels, the number of classes, and the data's name."""
-    from coarsefine.models.data import prepare
-    from coarsefine.studies.recipes.specs import to_data_spec
-
-    prepared = prepare(to_data_spec(recipe), data_dir=data_dir, progress=progress)
-    opened = prepared.open()
-    return (
-        opened.x_train[:samples, :features],
-        opened.y_train[:samples],
-        prepared.n_classes,
-        prepared.name,
-    )
-
-
-def _all_networks(spec: "NetworkSpec") -> "Iterator[NetworkSpec]":
-    """Yield every activation and loss with none, one and two hidden layers."""
-    from coarsefine.models.specs import ACTIVATIONS, LOSSES, ActivationName, LossName
-
-    losses = cast("tuple[LossName, ...]", LOSSES)
-    activations = cast("tuple[ActivationName, ...]", ACTIVATIONS)
-    for loss in losses:
-        # Without a hidden layer there is no activation.
-        yield replace(spec, hidden=(), loss=loss)
-        for activation in activations:
-            for hidden in ((8,), (8, 6)):
-                yield replace(spec, hidden=hidden, activation=activation, loss=loss)
-
-
-def gradcheck_json(checks: Sequence[NetworkCheck]) -> dict[str, Any]:
-    """Return what ``gradcheck --json`` prints: a stable contract, see ``docs/cli.md``."""
-    worst: dict[str, tuple[float, float]] = {}
-    for one in checks:
-        for parameter in one.parameters:
-            absolute, relative = worst.get(parameter.name, (0.0, 0.0))
-            worst[parameter.name] = (
-                max(absolute, parameter.max_absolute_error),
-                max(relative, parameter.max_relative_error),
-            )
-    return {
-        "parameters": [
-            {
-                "name": name,
-                "max_absolute_error": _finite(absolute),
-                "max_relative_error": _finite(relative),
-            }
-            for name, (absolute, relative) in worst.items()
-        ],
-        "passed": all(one.passed for one in checks),
-        "checks": [
-            {
-                "widths": list(one.network.widths),
-                "activation": one.network.activation if one.network.hidden else None,
-                "loss": one.network.loss,
-                "lambda": one.l2_strength,
-                "passed": one.passed,
-                "parameters": [
-                    {
-                        "name": parameter.name,
-                        "max_absolute_error": _finite(parameter.max_absolute_error),
-                        "max_relative_error": _finite(parameter.max_relative_error),
-                        "checked": parameter.n_checked,
-                        "skipped": parameter.n_skipped,
-                    }
-                    for parameter in one.parameters
-                ],
-            }
-            for one in checks
-        ],
-    }
-
-
-def _finite(error: float) -> float | None:
-    return error if error < float("inf") else None  # NaN too
 
 
 def print_gradcheck(checks: Sequence[NetworkCheck], data: str, *, every: bool) -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
-from coarsefine.search.errors import said
 from coarsefine.search.hints import command as typed
+from coarsefine.search.hints import spelled
+from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
 from coarsefine.studies.states import UNFINISHED
 
@@ -30,13 +31,14 @@ def rank(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
         python -m search rank mnist/lambda --json
     """
     from coarsefine.db.engine import open_database
+    from coarsefine.studies.results.comparison import took
     from coarsefine.studies.results.reading import read_ranking
 
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=output.quiet))
         rows = None if output.json else took(database, ranking)
     if output.json:
-        say_json(ranking.to_json())
+        say_json(ranking.to_json(by_hint))
         return
     print_study(stdout(), ranking, rows, following(ranking, storage))
 
@@ -49,13 +51,6 @@ def chosen(database: "Database", study: StudyArgument, *, quiet: bool) -> "Study
     if study.name is None:
         note(f"the most recent study: {found.name}", quiet=quiet)
     return found
-
-
-def took(database: "Database", ranking: "Ranking") -> "tuple[Compared, ...] | None":
-    """Return what each trial of a grid of values took; ``None`` of other searches."""
-    from coarsefine.studies.results.comparison import compared
-
-    return None if ranking.refines else compared(database, ranking)
 
 
 def print_study(
@@ -104,10 +99,10 @@ def _print_below(ranking: "Ranking", lines: list[str], following: str | None) ->
     from coarsefine.studies.results.notes.marks import legend
 
     for paragraph in (
-        legend(ranking),
+        [spelled(line) for line in legend(ranking)],
         lines,
         stage_lines(ranking),
-        [f"note: {said(line)}" for line in ranking.notes],
+        [f"note: {spelled(line)}" for line in ranking.notes],
     ):
         if paragraph:
             say("")

@@ -8,6 +8,7 @@ from coarsefine.search.commands.range_testing import CYCLE, eta_range, range_tes
 from coarsefine.search.console import note, say_json, stdout
 from coarsefine.search.errors import UsageError, program
 from coarsefine.search.hints import command as typed
+from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import (
     GridOptions,
     JobsOptions,
@@ -189,10 +190,11 @@ def _run(
     stage: StageOptions | GridOptions,
     options: _Options,
 ) -> None:
-    from coarsefine.search.commands.ranking import print_study, took
+    from coarsefine.search.commands.ranking import print_study
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.range_test import ends_of, keep
+    from coarsefine.studies.results.comparison import took
     from coarsefine.studies.results.reading import read_ranking
     from coarsefine.studies.running.resources import NewDatabase, Resources
 
@@ -219,7 +221,7 @@ def _run(
             ranking = read_ranking(resources.database, search.study)
             rows = None if output.json else took(resources.database, ranking)
     if output.json:
-        say_json(ranking.to_json())
+        say_json(ranking.to_json(by_hint))
         return
     print_study(stdout(), ranking, rows, _next(search, last, options))
 

@@ -44,11 +44,8 @@ if TYPE_CHECKING:
     from coarsefine.db.queue_records import QueueRecord
     from coarsefine.db.records import StudyRecord
     from coarsefine.models.data import PreparedData
-    from coarsefine.studies.labs.files import Lab, Part
-    from coarsefine.studies.labs.queue import Submission
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.recipe import Recipe
-    from coarsefine.studies.running.resources import Resources
     from coarsefine.studies.running.watching import CohortProgress
 
 SERVICE, NETWORK = "Service", "Network"
@@ -376,19 +373,6 @@ class _Face:
 
     def wait(self, seconds: float) -> None:
         self.observer.wait(seconds)
-
-    def answer(
-        self, resources: "Resources", lab: "Lab", asked: "Submission", part: "Part"
-    ) -> dict[str, Any]:
-        from coarsefine.search.commands.labs import LabOptions, answer
-
-        options = LabOptions(
-            lab=lab.name, quick=asked.quick, fresh=asked.fresh, data_dir=resources.data_dir
-        )
-        # What is printed by `run` is read from the database here.
-        silent = OutputOptions(quiet=True, json=True)
-        found = answer(resources, lab, part, options, self.storage, silent, self.observer)
-        return {"study": found["study"]} if "ranking" in found else found
 
 
 @contextmanager

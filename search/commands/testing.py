@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import command as typed
+from coarsefine.search.hints import spelled
 from coarsefine.search.options import (
     FINAL,
     DataDir,
@@ -149,7 +150,9 @@ def test(
             trainer=trainer,
         )
     if output.json:
-        say_json(to_json(result))
+        from coarsefine.search.tables.final_test import final_test_json
+
+        say_json(final_test_json(result))
         return
     _print(result, storage)
 
@@ -161,40 +164,6 @@ def shown_again(result: "FinalTest") -> str:
         f"these trials were tested on {when} UTC: this is that result, the test set was not "
         "opened again (--again opens it once more)"
     )
-
-
-def to_json(result: "FinalTest") -> dict[str, Any]:
-    """Return what ``test --json`` prints: a stable contract, see ``docs/cli.md``."""
-    from coarsefine.studies.results.notes.final_training import final_notes
-    from coarsefine.studies.results.notes.marks import is_hand_picked
-    from coarsefine.studies.results.statistics import wilson
-
-    opening = result.opening
-    return {
-        "study": result.study.name,
-        "data": result.study.data_name,
-        "opened": result.n_openings,
-        "opened_by_others": [{"study": name, "times": n} for name, n in result.others],
-        "test_samples": opening.n_test,
-        "note": opening.note,
-        "trials": [
-            {
-                "rank": run.rank,
-                "stage": run.stage,
-                "params": run.params,
-                "validation_accuracy": run.validation_accuracy,
-                "test_accuracy": run.test_accuracy,
-                "test_loss": run.test_loss,
-                "refit": opening.refit,
-                "interval": None
-                if run.test_accuracy is None
-                else list(wilson(run.test_accuracy, opening.n_test)),
-                "hand_picked": is_hand_picked(opening),
-            }
-            for run in opening.runs
-        ],
-        "notes": [*final_notes(result.study, opening), *result.notes],
-    }
 
 
 def print_test(result: "FinalTest") -> None:
@@ -210,9 +179,9 @@ def print_test(result: "FinalTest") -> None:
         f"{counted(result.n_openings, 'time')} for this study"
     )
     for line in final_notes(result.study, result.opening):
-        tell(f"note: {line}")
+        tell(f"note: {spelled(line)}")
     for line in result.notes:
-        tell(f"warning: {line}")
+        tell(f"warning: {spelled(line)}")
 
 
 def _print(result: "FinalTest", storage: StorageOptions) -> None:

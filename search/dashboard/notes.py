@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from coarsefine.search.dashboard.sheets import Sheet
 from coarsefine.search.formats.markdown import escaped, text
+from coarsefine.search.hints import typed
 from coarsefine.search.tables.texts import measured
 from coarsefine.search.words import percent
 from coarsefine.studies.reports.report import read_summary
@@ -18,7 +19,7 @@ def study_note(sheet: Sheet, stage: str, links: Mapping[str, str]) -> str:
         stage: Whose page the note is on.
         links: Pages of the stages, by name.
     """
-    report = text(read_summary(sheet.database, sheet.ranking), {}, "")
+    report = text(read_summary(sheet.database, sheet.ranking, typed), {}, "")
     head, _, rest = report.partition("\n## ")
     names = [
         f"**{escaped(name)}** (this page)"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
+from coarsefine.search.hints import typed
 from coarsefine.search.library.hints import as_study_errors, spelled
 from coarsefine.search.library.pages import html, text
 
@@ -77,7 +78,7 @@ class Ranking(Sequence["RankedTrial"]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``rank --json`` prints, see ``docs/cli.md``."""
-        return self._found.to_json()
+        return self._found.to_json(typed)
 
     def __len__(self) -> int:
         return len(self._found.trials)
@@ -157,9 +158,9 @@ class TestResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``test --json`` prints, see ``docs/cli.md``."""
-        from coarsefine.search.commands.testing import to_json
+        from coarsefine.search.tables.final_test import final_test_json
 
-        return to_json(self._found)
+        return final_test_json(self._found)
 
     def __repr__(self) -> str:
         return text(self._table, ["", *self._below()])

@@ -435,16 +435,23 @@ class Study:
             figures: Whether to draw them; of md and tex they are in a folder beside the file.
             gradcheck: Whether to check the gradients, which needs the data.
         """
-        from coarsefine.search.commands.reporting import ReportOptions, write_report
-        from coarsefine.search.options import StudyArgument
+        from coarsefine.search.library.watching import watched
+        from coarsefine.search.report.writing import check_format, write_report
+        from coarsefine.studies.reports.gradients import checked_gradients, unchecked
 
         path = expanded(file)
-        place = self._kept.place
-        what = ReportOptions(
-            path, no_figures=not figures, no_gradcheck=not gradcheck, data_dir=place.data_dir
-        )
         with as_study_errors():
-            write_report(StudyArgument(self.name), what, place.url, quiet=True)
+            check_format(path)
+            with (
+                self._kept.reading() as (database, study),
+                watched(progress=False) as watch,
+            ):
+                checked = (
+                    checked_gradients(study, self._kept.place.data_dir, watch)
+                    if gradcheck
+                    else unchecked("it was left out")
+                )
+                write_report(database, study, path, checked, figures=figures)
         return path
 
     # ------------------------------------------------------------------------------- how it looks
@@ -466,7 +473,7 @@ class Study:
         from coarsefine.db import repository
         from coarsefine.search.tables.stages import stage_lines
         from coarsefine.search.words import counted, percent
-        from coarsefine.studies.results.notes.marks import described
+        from coarsefine.studies.spaces.dimensions import described
 
         with self._kept.reading() as (database, study):
             ranking = _pictured(database, study)
@@ -508,7 +515,7 @@ def _named(trial: "RankedTrial | str") -> tuple[str, int]:
 
 
 def _pictured(database: "Database", study: "StudyRecord") -> Ranking:
-    from coarsefine.search.commands.ranking import took
+    from coarsefine.studies.results.comparison import took
     from coarsefine.studies.results.reading import read_ranking
 
     found = read_ranking(database, study)

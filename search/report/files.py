@@ -50,7 +50,8 @@ def format_of(file: Path | None) -> str:
         UsageError: If it is none of ours.
     """
     # A pipe or a device, as /dev/stdout, has no ending.
-    if file is None or (not file.suffix and file.exists() and not file.is_file()):
+    other = file is not None and file.exists() and not (file.is_file() or file.is_dir())
+    if file is None or (not file.suffix and other):
         return "html"
     ending = file.suffix.lower().removeprefix(".")
     found = _ENDINGS.get(ending, ending)

@@ -1,9 +1,9 @@
 """A ranking: in a terminal, and for exports."""
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from coarsefine.search.hints import spelled
 from coarsefine.search.tables.column import fitting, text_columns
 from coarsefine.search.tables.table import ExportTable, usual_columns
 from coarsefine.studies.results.column import exact_cells
@@ -50,7 +50,7 @@ def of_ranking(ranking: Ranking, top: int | None = None) -> ExportTable:
         cells=cells,
         columns=columns,
         usual=usual_columns(COLUMNS, ranking.trials, ranking.searched),
-        legend=partial(legend, whole),
+        legend=lambda: tuple(map(spelled, legend(whole))),
         epoch="best" if ranking.score == "best" else "last",
     )
 

@@ -16,10 +16,10 @@ from coarsefine.db.records import StudyRecord
 from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.labs.carrying_out import carried_out
 from coarsefine.studies.labs.files import Lab, Part
 from coarsefine.studies.labs.queue import (
     MOST_TRIES,
-    Submission,
     chosen,
     fail_killer,
     named_data,
@@ -108,11 +108,6 @@ class Display(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Return after some time, or when the service is to end."""
-
-    def answer(
-        self, resources: Resources, lab: Lab, asked: Submission, part: Part
-    ) -> dict[str, Any]:
-        """Carry out a part of a lab, and return what is to be kept of it."""
 
     def apart(self, entry: QueueRecord) -> int:
         """Carry out an entry in another process, which ends with this one; return its id."""
@@ -377,8 +372,8 @@ class Service:
             watch.note(f"{watch.part}{part.name or lab.name}")
             if watch.stop_requested:
                 raise StoppedByRequest
-            answer = self.display.answer(resources, lab, asked, part)
-            answers.append({"part": part.name, "does": part.does, **answer})
+            answer = carried_out(resources, lab, part, fresh=asked.fresh)
+            answers.append({"part": part.name, "does": part.does, **answer.to_json()})
 
     def _put_back(self, entry: QueueRecord, why: str) -> None:
         self._later[entry.uuid] = time.monotonic() + BUSY_SECONDS

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from coarsefine.db import repository
 from coarsefine.db.records import TestOpeningRecord
+from coarsefine.hints import command
 from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.layers import final_recipe
 from coarsefine.studies.recipes.recipe import from_json
@@ -26,7 +27,8 @@ from coarsefine.studies.reports.source import (
 from coarsefine.studies.reports.tables import columns_and_rows
 from coarsefine.studies.results.columns import COLUMNS
 from coarsefine.studies.results.curve_columns import EPOCHS
-from coarsefine.studies.results.notes.marks import is_hand_picked, legend, on_test
+from coarsefine.studies.results.notes.marks import legend
+from coarsefine.studies.results.notes.test_set import is_hand_picked, on_test
 from coarsefine.studies.results.ranking import Ranking, StageSummary
 from coarsefine.studies.results.reading import first_curve
 from coarsefine.studies.results.tested import FINAL_TEST, of_opening
@@ -138,13 +140,13 @@ def ranked(source: Source) -> Iterator[Block]:
     n_more = len(ranking.trials) - len(trials)
     if n_more:
         yield Paragraph(
-            f"And {n_more:,} more: python -m search export {source.study.name} FILE writes them "
-            "all.",
+            f"And {n_more:,} more: {source.spelling(command('export', source.study.name))} FILE "
+            "writes them all.",
             "note",
         )
     marks = legend(ranking)
     if marks:
-        yield Items(tuple(marks))
+        yield Items(tuple(note.spelled(source.spelling) for note in marks))
     for kind in ("values", "heatmap", "sizes", "bars", "trade-off"):
         yield Picture(kind)
 
@@ -173,14 +175,15 @@ def final_tests(source: Source) -> Iterator[Block]:
     openings, study = source.openings, source.study
     if not openings:
         yield Paragraph(
-            "The test set was never opened for this study. When the search is over: python -m "
-            f"search test {study.name}",
+            "The test set was never opened for this study. When the search is over: "
+            f"{source.spelling(command('test', study.name))}",
             "warning",
         )
     others = _elsewhere(source)
     for number, opening in enumerate(openings, start=1):
         yield from _opening(source, opening, number)
-        odd = list(on_test(study, opening, number - 1, others))
+        found = on_test(study, opening, number - 1, others)
+        odd = [note.spelled(source.spelling) for note in found]
         odd += [
             f"rank {run.rank} diverged in the final training and has no result"
             for run in opening.runs

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord, TestOpeningRecord
+from coarsefine.hints import Spelling
 from coarsefine.studies.recipes.recipe import from_json
 from coarsefine.studies.reports.findings import final_tests, ranked, search_stages, training_of_best
 from coarsefine.studies.reports.parts import (
@@ -39,21 +40,27 @@ from coarsefine.studies.reports.source import (
     steps_of,
     times,
 )
-from coarsefine.studies.results.notes.marks import is_hand_picked
+from coarsefine.studies.results.notes.test_set import is_hand_picked
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.statistics import wilson
 
 
-def read_report(database: Database, study: StudyRecord, gradients: GradientCheck | str) -> Report:
+def read_report(
+    database: Database,
+    study: StudyRecord,
+    gradients: GradientCheck | str,
+    spelling: Spelling = str,
+) -> Report:
     """Return the report of a study.
 
     Args:
         database: Where it is.
         study: Which.
         gradients: The check of its network's gradients, or why there is none.
+        spelling: Words hints, such as the command to type.
     """
-    source = _source(database, read_ranking(database, study))
+    source = _source(database, read_ranking(database, study), spelling)
     return _report(
         source,
         (
@@ -72,9 +79,9 @@ def read_report(database: Database, study: StudyRecord, gradients: GradientCheck
     )
 
 
-def read_summary(database: Database, ranking: Ranking) -> Report:
+def read_summary(database: Database, ranking: Ranking, spelling: Spelling = str) -> Report:
     """Return the report of a study in short: what stands beside its trials in a dashboard."""
-    source = _source(database, ranking)
+    source = _source(database, ranking, spelling)
     return _report(
         source,
         (
@@ -88,7 +95,7 @@ def read_summary(database: Database, ranking: Ranking) -> Report:
     )
 
 
-def _source(database: Database, ranking: Ranking) -> Source:
+def _source(database: Database, ranking: Ranking, spelling: Spelling) -> Source:
     study = ranking.study
     return Source(
         database=database,
@@ -96,6 +103,7 @@ def _source(database: Database, ranking: Ranking) -> Source:
         recipe=from_json(study.recipe, f"the recipe of study {study.name}"),
         openings=repository.openings(database, study),
         runs=repository.run_rows(database, study),
+        spelling=spelling,
     )
 
 
@@ -192,7 +200,8 @@ def _of_what(ranking: Ranking, trial: RankedTrial) -> str:
 
 
 def _notes(source: Source) -> Iterator[Block]:
-    found = [*source.ranking.notes, *steps_of(source.recipe, source.study)[1]]
+    notes = [note.spelled(source.spelling) for note in source.ranking.notes]
+    found = [*notes, *steps_of(source.recipe, source.study)[1]]
     if not found:
         yield Paragraph("The program found nothing else to warn of.")
         return

@@ -13,7 +13,7 @@ from coarsefine.db.records import StudyRecord, TestOpeningRecord
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.recipe import from_json, to_toml
-from coarsefine.studies.results.notes.marks import is_hand_picked
+from coarsefine.studies.results.notes.test_set import is_hand_picked
 from coarsefine.studies.spaces.dimensions import Dimension, shown
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME

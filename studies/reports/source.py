@@ -7,6 +7,7 @@ from typing import Any
 
 from coarsefine.db.engine import Database
 from coarsefine.db.records import RunRecord, StudyRecord, TestOpeningRecord, TestRunRecord
+from coarsefine.hints import Spelling
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.lengths import resolve
 from coarsefine.studies.recipes.recipe import Recipe
@@ -16,13 +17,18 @@ from coarsefine.studies.states import UNFINISHED
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """All that the sections are written from."""
+    """All that the sections are written from.
+
+    Attributes:
+        spelling: Words hints, such as the command to type.
+    """
 
     database: Database
     ranking: Ranking
     recipe: Recipe
     openings: Sequence[TestOpeningRecord]
     runs: Sequence[RunRecord]
+    spelling: Spelling = str
 
     @property
     def study(self) -> StudyRecord:

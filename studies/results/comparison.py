@@ -152,3 +152,8 @@ def _best_epoch(curve: Sequence[EpochRecord]) -> float | None:
 def _mean(values: Sequence[float | int | None]) -> float | None:
     known = [value for value in values if value is not None]
     return fmean(known) if known and len(known) == len(values) else None
+
+
+def took(database: Database, ranking: Ranking) -> tuple[Compared, ...] | None:
+    """Return what each trial of a grid of values took; ``None`` of other searches."""
+    return None if ranking.refines else compared(database, ranking)

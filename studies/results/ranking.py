@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coarsefine.db.records import TrialState
+from coarsefine.hints import Message, Spelling
 from coarsefine.studies.results.column import finite
 from coarsefine.studies.results.columns import trial_rows
 from coarsefine.studies.results.statistics import (
@@ -110,14 +111,14 @@ class Ranking:
 
     Attributes:
         comparison: How trials were compared with the best; ``None`` if there is nothing to compare.
-        notes: What the ranking should not be read without, in plain sentences.
+        notes: What the ranking should not be read without.
     """
 
     study: "StudyRecord"
     stages: tuple[StageSummary, ...]
     trials: tuple[RankedTrial, ...]
     comparison: Comparison | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     @property
     def best(self) -> RankedTrial | None:
@@ -179,8 +180,8 @@ class Ranking:
         """Return a parameter's letter, or its name in words."""
         return PARAMETERS[name].symbol if name in PARAMETERS else name
 
-    def to_json(self) -> dict[str, Any]:
-        """Return what ``rank --json`` prints."""
+    def to_json(self, spelling: Spelling = str) -> dict[str, Any]:
+        """Return it for programs; ``spelling`` words the hints of its notes."""
         return ranking_json(
             study=self.study.name,
             data=self.study.data_name,
@@ -189,7 +190,7 @@ class Ranking:
             stages=self.stages,
             trials=self.trials,
             comparison=self.comparison,
-            notes=self.notes,
+            notes=[note.spelled(spelling) for note in self.notes],
         )
 
 
@@ -295,7 +296,7 @@ def ranking_json(
     comparison: Comparison | None = None,
     notes: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Return the object that ``rank --json`` prints: a stable contract, see ``docs/cli.md``.
+    """Return a ranking for programs: a stable contract, see ``docs/cli.md``.
 
     Numbers that are not finite are ``null``; so is what is not known.
     """

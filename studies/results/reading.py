@@ -12,8 +12,9 @@ from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord, StageRecord, StudyRecord
 from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.planning.stages import stored_dimensions
+from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.fairness import unlike
-from coarsefine.studies.results.notes.marks import looks_unpenalised, notes, on_penalty
+from coarsefine.studies.results.notes.penalty import penalty_notes
 from coarsefine.studies.results.ranking import (
     RankedTrial,
     Ranking,
@@ -95,8 +96,12 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
     trials, comparison = judged(ranked, by_place, n_validation)
     summaries = tuple(_summary(stage, trials) for stage in stages)
     ranking = Ranking(study, summaries, trials, comparison)
-    found = (*notes(ranking), *unlike(database, ranking), *_penalty_notes(database, ranking))
-    return replace(ranking, notes=found)
+    notes = (
+        *ranking_notes(ranking),
+        *unlike(database, ranking),
+        *penalty_notes(database, ranking),
+    )
+    return replace(ranking, notes=notes)
 
 
 def first_curve(
@@ -120,23 +125,6 @@ def _sound(params: Mapping[str, Any], stage: str, trial: int) -> Mapping[str, An
                 "changed the database: `python -m search check` tells more"
             )
     return params
-
-
-def _penalty_notes(database: Database, ranking: Ranking) -> tuple[str, ...]:
-    """Return whether a penalty that changes no score was applied at all.
-
-    Costs are stored beside losses: their difference is λ Σ W².
-    """
-    ends = looks_unpenalised(ranking)
-    if ends is None:
-        return ()
-    squared: dict[float, float] = {}
-    for trial in ends:
-        curve = first_curve(database, ranking, trial)
-        if curve and curve[-1].train_cost is not None and curve[-1].train_loss is not None:
-            strength = float(trial.params["lambda"])
-            squared[strength] = (curve[-1].train_cost - curve[-1].train_loss) / strength
-    return on_penalty(ranking, squared)
 
 
 def stage_range(stage: StageRecord) -> LogRange | None:

@@ -9,7 +9,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord, TestOpeningRecord, TestRunRecord
 from coarsefine.studies.results.column import Column, Face
-from coarsefine.studies.results.notes.marks import is_hand_picked
+from coarsefine.studies.results.notes.test_set import is_hand_picked
 from coarsefine.studies.results.statistics import Interval, binomial_error, wilson
 
 

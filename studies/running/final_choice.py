@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.results.notes.marks import HAND_PICKED
+from coarsefine.studies.results.notes.test_set import HAND_PICKED
 from coarsefine.studies.results.ranking import RankedTrial, top
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.states import UNFINISHED

@@ -32,7 +32,8 @@ from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.runs import Prepare
 from coarsefine.studies.recipes.layers import with_overrides
 from coarsefine.studies.recipes.recipe import Recipe, from_json, to_json
-from coarsefine.studies.results.notes.marks import is_hand_picked, on_test
+from coarsefine.studies.results.notes.note import Note
+from coarsefine.studies.results.notes.test_set import is_hand_picked, on_test
 from coarsefine.studies.running.final_choice import chosen_trials, picked_by_hand
 from coarsefine.studies.running.final_training import (
     REFIT,
@@ -68,7 +69,7 @@ class FinalTest:
         return self.n_before + 1 + self.n_after
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """Return what makes the figures worth less than they look."""
         return on_test(self.study, self.opening, self.n_before, self.others)
 

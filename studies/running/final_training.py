@@ -26,11 +26,10 @@ from coarsefine.studies.planning.stages import RANKING, Stage, final_stage, sear
 from coarsefine.studies.recipes.layers import final_recipe
 from coarsefine.studies.recipes.recipe import Recipe, to_json
 from coarsefine.studies.recipes.specs import to_data_spec, to_specs
-from coarsefine.studies.results.notes.marks import described
 from coarsefine.studies.results.ranking import RankedTrial
 from coarsefine.studies.running import loop
 from coarsefine.studies.running.resources import Resources
-from coarsefine.studies.spaces.dimensions import from_params
+from coarsefine.studies.spaces.dimensions import described, from_params
 
 REFIT, TRAINED = "train+validation", "none"
 

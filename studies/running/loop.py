@@ -39,11 +39,11 @@ from coarsefine.studies.planning.cohorts import epoch_seconds, plan_from_json, t
 from coarsefine.studies.planning.pruning import HALVING, rungs, to_stop
 from coarsefine.studies.planning.runs import Prepare, spec_from_json
 from coarsefine.studies.planning.stages import Stage
-from coarsefine.studies.results.notes.marks import described
 from coarsefine.studies.running.executors import Executor
 from coarsefine.studies.running.ledger import Ledger, epoch_record
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.watching import CohortProgress, StoppedByRequest
+from coarsefine.studies.spaces.dimensions import described
 
 # A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
 # no more than this per worker.

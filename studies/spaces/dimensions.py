@@ -185,6 +185,11 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def described(params: Mapping[str, Any]) -> str:
+    """Return a trial's parameters in words."""
+    return ", ".join(f"{name} {shown(value)}" for name, value in params.items())
+
+
 def to_json(dimensions: Sequence[Dimension]) -> list[dict[str, Any]]:
     """Return the dimensions as they are stored with a stage."""
     return [

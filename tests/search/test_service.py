@@ -12,7 +12,7 @@ import pytest
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.db.errors import StorageError
-from coarsefine.search.dashboard import serving
+from coarsefine.search.dashboard import server
 from coarsefine.studies.labs import service
 from coarsefine.studies.running import loop as running
 
@@ -277,9 +277,11 @@ def test_an_entry_that_fails_says_why_and_stops_no_other(search, lab, own_folder
 
 
 def test_a_check_that_is_not_passed_is_a_failure_with_its_figures(search, lab, monkeypatch):
-    from coarsefine.search.commands import labs
+    class Failed:
+        def to_json(self):
+            return {"passed": False, "worst": 0.5}
 
-    monkeypatch.setitem(labs._DOES, "search", lambda *_: {"passed": False, "worst": 0.5})
+    monkeypatch.setattr(service, "carried_out", lambda *_, **__: Failed())
     search("submit", lab)
 
     search(*ONCE)
@@ -290,9 +292,7 @@ def test_a_check_that_is_not_passed_is_a_failure_with_its_figures(search, lab, m
 
 
 def test_a_mistake_of_this_program_is_logged_and_stops_nothing(search, lab, monkeypatch):
-    from coarsefine.search.commands import labs
-
-    monkeypatch.setitem(labs._DOES, "search", lambda *_: {}["nothing"])
+    monkeypatch.setattr(service, "carried_out", lambda *_, **__: {}["nothing"])
     search("submit", lab)
 
     served = search("serve", "--once")
@@ -319,9 +319,9 @@ def test_the_dashboard_is_there_while_it_trains(search, lab, monkeypatch):
             urlopen(delete, timeout=60)
 
     address = {}
-    start = serving.Server.start
+    start = server.Server.start
     monkeypatch.setattr(
-        serving.Server, "start", lambda self: (address.update(url=self.url), start(self))[1]
+        server.Server, "start", lambda self: (address.update(url=self.url), start(self))[1]
     )
     after_segment(monkeypatch, 1, look)
     search("submit", lab)

@@ -23,7 +23,7 @@ def without_a_cluster(monkeypatch, tmp_path):
         (("--executor", "inline", "--scheduler-ca", "ca.pem"), 2, "is for --executor dask"),
         (("--scheduler", "http://a:1"), 2, "must be tcp://HOST:PORT, tls://HOST:PORT"),
         (("--scheduler", "tcp://a:b"), 2, "must be tcp://HOST:PORT, tls://HOST:PORT"),
-        (("--scheduler", "gone.json"), 2, "as `dask scheduler --scheduler-file` writes it"),
+        (("--scheduler", "gone.json"), 2, "as `dask scheduler` writes it"),
         (
             ("--scheduler", "tcp://127.0.0.1:1", "--scheduler-cert", "cert.pem"),
             *(2, "--scheduler-cert is for a scheduler at tls://HOST:PORT"),

@@ -11,7 +11,7 @@ from coarsefine.models.data.sealed import open_test, prepare_final
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.recipes.specs import to_data_spec
-from coarsefine.studies.results.notes.marks import is_hand_picked, on_test
+from coarsefine.studies.results.notes.test_set import is_hand_picked, on_test
 from coarsefine.studies.running.final_test import final_test, result_on_record
 from coarsefine.studies.running.watching import StoppedByRequest
 from tests.models.reference import forward
@@ -170,7 +170,7 @@ def test_trials_picked_by_hand_are_tested_and_on_record_as_picked(bench):
         f"hand-picked: coarse:{third.trial} (rank 3), coarse:{fifth.trial} (rank 5)"
     )
     assert is_hand_picked(opening)
-    assert any(line.startswith("hand-picked, rank 3 and 5") for line in tested.notes)
+    assert any(str(line).startswith("hand-picked, rank 3 and 5") for line in tested.notes)
     final = repository.stages(bench.database, study)[-1]
     assert final.reason == opening.note
 
@@ -190,7 +190,7 @@ def test_a_test_set_opened_again_is_said_to_be_no_longer_unseen(bench):
 
     for times in ("", "1 time", "2 times"):
         tested = final_test(bench.means(), study, n_top=1, refit="none")
-        assert any(f"opened {times} before for this study" in n for n in tested.notes) == bool(
+        assert any(f"opened {times} before for this study" in str(n) for n in tested.notes) == bool(
             times
         )
 
@@ -205,7 +205,7 @@ def test_a_test_set_that_other_studies_opened_is_said_to_be_known(bench):
 
     assert tested.n_before == 0
     assert tested.others == (("first", 2),)
-    assert any("the same test set was opened 2 times for first" in n for n in tested.notes)
+    assert any("the same test set was opened 2 times for first" in str(n) for n in tested.notes)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_test_accuracy_equal_to_validation_to_all_digits_is_said(bench, monkey
 
     lines = on_test(study, replace(tested.opening, runs=(copied,)), 0, ())
 
-    assert any("the same to all digits, 81.25 %: suspect a leak" in line for line in lines)
+    assert any("the same to all digits, 81.25 %: suspect a leak" in str(line) for line in lines)
 
 
 def test_the_result_on_record_is_found_for_the_same_trials_and_training_only(bench):

@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 
-from coarsefine.studies.results.notes.marks import (
-    above_ceiling,
-    legend,
-    notes,
-    on_penalty,
-    same_to_all_digits,
-)
+from coarsefine.studies.results.notes.checks import ranking_notes
+from coarsefine.studies.results.notes.leaks import above_ceiling, same_to_all_digits
+from coarsefine.studies.results.notes.marks import legend
+from coarsefine.studies.results.notes.penalty import on_penalty
 from coarsefine.studies.results.ranking import (
     RankedTrial,
     Ranking,
@@ -43,7 +40,8 @@ def ranking(accuracies, *, parameter="lambda", stage="coarse", train=None, study
 
 def said(found, *parts):
     """Return the notes that hold all of the parts."""
-    return [line for line in notes(found) if all(part in line for part in parts)]
+    lines = [str(note) for note in ranking_notes(found)]
+    return [line for line in lines if all(part in line for part in parts)]
 
 
 EIGHT = tuple(np.geomspace(1e-5, 1e-1, 8).tolist())
@@ -52,7 +50,7 @@ HILL = dict(zip(EIGHT, (0.3, 0.4, 0.5, 0.7, 0.9, 0.6, 0.4, 0.2), strict=True))
 
 
 def test_a_clear_hill_needs_no_note():
-    assert notes(ranking(HILL)) == ()
+    assert ranking_notes(ranking(HILL)) == ()
 
 
 @pytest.mark.parametrize("edge", ["lower", "upper"])
@@ -87,7 +85,7 @@ def test_a_winner_that_is_not_told_from_others_prints_the_tie_set_and_prefers_re
     assert [t.tied for t in found.trials[:3]] == [True, True, False]
     (line,) = said(found, "2 of 8 values are tied, λ 0.0005179 … 0.001931")
     assert "replicates would tell more than further values" in line
-    assert "= cannot be told from the best: on 1,000 validation samples" in legend(found)[0]
+    assert "= cannot be told from the best: on 1,000 validation samples" in str(legend(found)[0])
 
 
 def test_few_validation_samples_ask_for_more_of_them_rather_than_for_repeats():
@@ -100,10 +98,10 @@ def test_few_validation_samples_ask_for_more_of_them_rather_than_for_repeats():
 
 
 def test_seeds_that_were_not_repeated_are_said_not_to_be():
-    assert any("seeds were not repeated" in line for line in legend(ranking(HILL)))
+    assert any("seeds were not repeated" in str(line) for line in legend(ranking(HILL)))
     repeated = ranking({value: [a, a + 0.01] for value, a in HILL.items()})
-    assert not any("not repeated" in line for line in legend(repeated))
-    assert any("of the mean over seeds" in line for line in legend(repeated))
+    assert not any("not repeated" in str(line) for line in legend(repeated))
+    assert any("of the mean over seeds" in str(line) for line in legend(repeated))
 
 
 def test_validation_above_training_by_more_than_three_points_is_suspected_to_be_a_leak():
@@ -141,7 +139,9 @@ def test_a_score_that_is_flat_up_to_strong_penalties_with_stable_weights_tells_o
     flat = ranking(dict.fromkeys(EIGHT, 0.5))
 
     assert on_penalty(flat, {1e-5: 40.0, 1e-1: 39.5})
-    assert "the penalty was probably not applied" in on_penalty(flat, {1e-5: 40.0, 1e-1: 39.5})[0]
+    assert "the penalty was probably not applied" in str(
+        on_penalty(flat, {1e-5: 40.0, 1e-1: 39.5})[0]
+    )
     assert on_penalty(flat, {1e-5: 40.0, 1e-1: 2.5}) == ()
 
 
@@ -161,7 +161,7 @@ def test_values_of_any_kind_are_ranked_and_noted(accuracies):
     found = ranking(listed, parameter="anything")
 
     assert len(found.trials) == len(accuracies)
-    assert all("suspect" not in line for line in notes(found))
+    assert all("suspect" not in str(line) for line in ranking_notes(found))
     assert found.numeric_parameter == ("anything" if 100 in accuracies else None)
 
 
@@ -174,9 +174,9 @@ def test_several_parameters_are_ranked_and_noted():
     ranked, comparison = judged(rank_trials(trials), {}, 1_000)
     summary = StageSummary("coarse", 1e-4, 1e-2, [1e-4, 1e-2])
 
-    (line,) = notes(Ranking(study_record(), (summary,), ranked, comparison))
+    (line,) = ranking_notes(Ranking(study_record(), (summary,), ranked, comparison))
 
-    assert line.startswith("4 of 4 points are tied: ")
+    assert str(line).startswith("4 of 4 points are tied: ")
 
 
 @pytest.mark.parametrize("stages", [1, 2])
@@ -200,9 +200,9 @@ def test_the_best_of_several_parameters_on_the_edge_of_one_suggests_to_go_on_bey
     )
     study = study_record(search="lambda-eta")
 
-    (line,) = notes(Ranking(study, summaries[:stages], ranked, comparison))
+    (line,) = ranking_notes(Ranking(study, summaries[:stages], ranked, comparison))
 
-    assert line == (
+    assert str(line) == (
         "the best value 1 of η lies on the upper edge of 0.001 … 1: a better one may lie beyond"
     )
 
@@ -213,5 +213,5 @@ def test_trials_that_are_reused_are_said_to_be_no_new_evidence():
         found.study, found.stages, tuple(t._replace(reused=True) for t in found.trials), None
     )
 
-    assert any("no new evidence" in line for line in legend(reused))
-    assert not any("no new evidence" in line for line in legend(found))
+    assert any("no new evidence" in str(line) for line in legend(reused))
+    assert not any("no new evidence" in str(line) for line in legend(found))

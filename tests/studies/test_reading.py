@@ -62,7 +62,7 @@ def test_the_sum_of_squared_weights_falls_as_the_penalty_grows(bench):
         sums[strength] = (last.train_cost - last.train_loss) / strength
 
     assert sums[1e-5] > sums[1e-3] > sums[0.3]
-    assert not any("penalty" in line for line in bench.ranking(study).notes)
+    assert not any("penalty" in str(line) for line in bench.ranking(study).notes)
 
 
 def test_a_penalty_that_changes_neither_scores_nor_weights_is_probably_not_applied(bench):
@@ -80,4 +80,4 @@ def test_a_penalty_that_changes_neither_scores_nor_weights_is_probably_not_appli
 
     lines = read_ranking(bench.database, study).notes
 
-    assert any("the penalty was probably not applied" in line for line in lines)
+    assert any("the penalty was probably not applied" in str(line) for line in lines)

@@ -1,6 +1,6 @@
 """In what compared trials differ besides what was searched: updates, lengths, an η not their own.
 
-Sentences for below a ranking, each with what to do.
+Notes for below a ranking, each with what to do.
 """
 
 from collections import defaultdict
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord, RunRecord
+from coarsefine.hints import option, search_command
+from coarsefine.studies.results.notes.note import Note
 from coarsefine.studies.spaces.dimensions import VARIANT
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ _ETAS = ("training.eta", "training.eta_min", "training.eta_max")
 _ALIKE = 1.05
 
 
-def unlike(database: Database, ranking: "Ranking") -> tuple[str, ...]:
+def unlike(database: Database, ranking: "Ranking") -> tuple[Note, ...]:
     """Return what makes the trials of a ranking less comparable than they look."""
     searched = {name for trial in ranking.trials[:1] for name in trial.params}
     sized = bool(searched & _SIZES)
@@ -39,7 +41,7 @@ def unlike(database: Database, ranking: "Ranking") -> tuple[str, ...]:
             found.append(_unlike_updates(runs))
         elif not searched & _LENGTHS:
             found.append(_stopped(database, ranking, runs))
-    return tuple(line for line in found if line is not None)
+    return tuple(note for note in found if note is not None)
 
 
 def _runs(database: Database, ranking: "Ranking") -> dict[str, list[RunRecord]]:
@@ -54,20 +56,21 @@ def _runs(database: Database, ranking: "Ranking") -> dict[str, list[RunRecord]]:
     return runs
 
 
-def _unlike_updates(runs: Mapping[str, Sequence[RunRecord]]) -> str | None:
+def _unlike_updates(runs: Mapping[str, Sequence[RunRecord]]) -> Note | None:
     updates = [fmean(run.updates for run in of_trial) for of_trial in runs.values()]
     if not updates or max(updates) <= _ALIKE * min(updates):
         return None
-    return (
+    line = (
         f"the trials made {min(updates):,.0f} to {max(updates):,.0f} updates: at equal epochs, few "
-        "updates look like a bad value; --equal updates compares them at equal updates, and the "
-        "seconds tell what an equal time would buy"
+        "updates look like a bad value; "
     )
+    advice = " compares them at equal updates, and the seconds tell what an equal time would buy"
+    return Note("updates", line, option("equal", "updates"), advice)
 
 
 def _stopped(
     database: Database, ranking: "Ranking", runs: Mapping[str, Sequence[RunRecord]]
-) -> str | None:
+) -> Note | None:
     """Return where early stopping ended the trials, and the best one's accuracy there and before.
 
     Of several replicates, the first one's.
@@ -91,7 +94,7 @@ def _stopped(
             f"early stopping ended trials after {min(epochs):.4g} to {max(epochs):.4g} epochs, so "
             f"they are compared at unlike lengths: {line}"
         )
-    return line
+    return Note("early-stopping", line)
 
 
 def _first_curve(database: Database, runs: Sequence[RunRecord]) -> list[EpochRecord]:
@@ -105,7 +108,7 @@ def _percent(row: EpochRecord) -> str:
 # ------------------------------------------------------------------------- an η of one's own
 
 
-def _at_one_eta(ranking: "Ranking", searched: set[str]) -> str | None:
+def _at_one_eta(ranking: "Ranking", searched: set[str]) -> Note | None:
     """Return which choices were compared at an η that was tuned for one of them at the most."""
     chosen = {key.partition(".")[2] for key in _NEEDS_ITS_OWN} | {VARIANT}
     if searched & {"eta", "eta_min", "eta_max"} or not searched & chosen:
@@ -135,9 +138,11 @@ def _at_one_eta(ranking: "Ranking", searched: set[str]) -> str | None:
                 _listed(of_eta[key]) + (" hidden layers" if "hidden" in key else "")
                 for key in differ
             )
-            return (
-                f"{listed} are compared at one η, {eta:g}, and each may need its own: "
-                "`python -m search eta --coarse` with the options of each finds it"
+            return Note(
+                "one-eta",
+                f"{listed} are compared at one η, {eta:g}, and each may need its own: `",
+                search_command("eta", "coarse"),
+                "` with the options of each finds it",
             )
     return None
 

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from coarsefine.hints import option
 from coarsefine.models.data.splits import n_samples
 from coarsefine.studies.recipes.layers import final_recipe
 from coarsefine.studies.recipes.lengths import resolve
 from coarsefine.studies.recipes.recipe import from_json
+from coarsefine.studies.results.notes.note import Note
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord, TestOpeningRecord
@@ -15,13 +17,13 @@ if TYPE_CHECKING:
 _ALIKE = 1.5
 
 
-def final_notes(study: "StudyRecord", opening: "TestOpeningRecord") -> tuple[str, ...]:
-    """Return what should be known of an opening of the test set, a sentence each."""
-    line = _unlike_search(study, opening)
-    return () if line is None else (line,)
+def final_notes(study: "StudyRecord", opening: "TestOpeningRecord") -> tuple[Note, ...]:
+    """Return what should be known of an opening of the test set, a note each."""
+    note = _unlike_search(study, opening)
+    return () if note is None else (note,)
 
 
-def _unlike_search(study: "StudyRecord", opening: "TestOpeningRecord") -> str | None:
+def _unlike_search(study: "StudyRecord", opening: "TestOpeningRecord") -> Note | None:
     """Return how the final training differs from the search's in samples and updates, if it does.
 
     Both as the recipe has them: what a trial varied, it varies in both.
@@ -36,8 +38,9 @@ def _unlike_search(study: "StudyRecord", opening: "TestOpeningRecord") -> str | 
     final = resolve(final_recipe(recipe), n_final).n_updates
     if all(max(pair) <= _ALIKE * min(pair) for pair in ((n_train, n_final), (searched, final))):
         return None
-    return (
+    line = (
         f"the final training made {final:,} updates on {n_final:,} samples, the search's "
-        f"{searched:,} on {n_train:,}: the best λ and η depend on both; search on as many samples "
-        "and for as long, or test with --refit none"
+        f"{searched:,} on {n_train:,}: the best λ and η depend on both"
     )
+    advice = "; search on as many samples and for as long, or test with "
+    return Note("unlike-search", line, advice, option("refit", "none"))

@@ -123,7 +123,7 @@ def _of_file(path: Path) -> str:
         address = json.loads(path.read_text(encoding="utf-8"))["address"]
     except (OSError, ValueError, KeyError, TypeError):
         raise SchedulerError(
-            f"a scheduler's file must be as `dask scheduler --scheduler-file` writes it, got {path}"
+            f"a scheduler's file must be as `dask scheduler` writes it, got {path}"
         ) from None
     return str(address)
 

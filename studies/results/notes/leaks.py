@@ -1,0 +1,65 @@
+"""Accuracies that are too good: signs that a split leaked into the training."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from coarsefine.studies.results.notes.note import Note, points
+
+if TYPE_CHECKING:
+    from coarsefine.db.records import StudyRecord
+    from coarsefine.studies.results.ranking import Ranking
+
+# What no network without hidden layers has been seen to reach, and a leak makes it reach.
+LINEAR_CEILINGS: Mapping[str, float] = {"cifar10": 0.44, "mnist": 0.93}
+# By how much a network does better on what it was not trained on only if it was trained on it.
+ABOVE_TRAINING = 0.03
+
+
+def on_leaks(ranking: "Ranking") -> tuple[Note, ...]:
+    """Return what is suspicious about the best trial's accuracies."""
+    best = ranking.best
+    if best is None or best.validation_accuracy is None:
+        return ()
+    found = [
+        *above_ceiling(ranking.study, "validation", best.validation_accuracy, ranking.n_validation)
+    ]
+    validation, training = best.validation_accuracy, best.train_accuracy
+    if training is not None and validation - training > ABOVE_TRAINING:
+        sizes = (ranking.n_validation, int(ranking.study.data.get("n_train", 0)))
+        errors = [
+            accuracy * (1 - accuracy) / n if n else 0.0
+            for accuracy, n in zip((validation, training), sizes, strict=True)
+        ]
+        if validation - training > 2 * math.sqrt(sum(errors)):
+            line = (
+                "the best trial's validation accuracy lies "
+                f"{points(validation - training)} points above its training accuracy"
+            )
+            advice = ": suspect a leak, validation samples that were trained on"
+            found.append(Note("above-training", line, advice))
+    return tuple(found)
+
+
+def above_ceiling(
+    study: "StudyRecord", split: str, accuracy: float, n_samples: int
+) -> tuple[Note, ...]:
+    """Return that a network without hidden layers is better than any honest one, if it is."""
+    ceiling = LINEAR_CEILINGS.get(study.data_name)
+    if ceiling is None or study.recipe.get("network", {}).get("hidden"):
+        return ()
+    error = math.sqrt(accuracy * (1 - accuracy) / n_samples) if n_samples else 0.0
+    if accuracy - 2 * error <= ceiling:
+        return ()
+    line = (
+        f"{split} accuracy {points(accuracy)} % is above what networks without hidden layers "
+        f"reach on {study.data_name}, about {100 * ceiling:.0f} %"
+    )
+    return (Note("above-ceiling", line, ": suspect a leak"),)
+
+
+def same_to_all_digits(validation: float | None, test: float | None) -> bool:
+    """Return whether two accuracies are the same to all digits that are printed, and no limit."""
+    if validation is None or test is None or validation in (0.0, 1.0):
+        return False
+    return f"{validation:.4f}" == f"{test:.4f}"

@@ -1,0 +1,95 @@
+"""Whether the range of a search was right: edges, values badly spread."""
+
+from typing import TYPE_CHECKING
+
+from coarsefine.hints import option, search_command
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.results.notes.note import Note
+from coarsefine.studies.results.resolution import overall_window
+from coarsefine.studies.spaces.dimensions import from_json, from_params
+from coarsefine.studies.spaces.narrowing import ScoredTrial, narrowed
+from coarsefine.studies.spaces.ranges import LogRange, is_same
+
+if TYPE_CHECKING:
+    from coarsefine.studies.results.ranking import Ranking
+
+# Over fewer decades, or of fewer values, it matters little how values are spread.
+_SEVERAL_DECADES, _SEVERAL_VALUES = 2.0, 4
+_EDGE = "range-edge"
+
+
+def on_range(ranking: "Ranking") -> tuple[Note, ...]:
+    """Return what is to be said of the range: edges, few values, values badly spread."""
+    name, best = ranking.numeric_parameter, ranking.best
+    if best is None or not ranking.refines:
+        return ()
+    if name is None:
+        return _on_ranges(ranking)
+    window = overall_window(ranking)
+    found = [] if window is None else [Note(_EDGE, line) for line in window.warnings]
+    own = next((stage for stage in ranking.stages if stage.name == best.stage), None)
+    if own and own.parent and not (window and window.edges):
+        tried = float(best.params[name])
+        found += [
+            Note(
+                "stage-edge",
+                f"the best value {tried:.4g} lies on the {side} edge of the {own.name} range; "
+                "what lies beyond was only tried coarsely",
+            )
+            for side, end in (("lower", own.low), ("upper", own.high))
+            if end is not None and is_same(tried, end)
+        ]
+    if window and window.edges and len(ranking.stages) > 1:
+        # The fine search has been beyond the edge of the coarse one, and that was not enough.
+        ends = window.range.widened(1, 0) if "low" in window.edges else window.range.widened(0, 1)
+        study = ranking.study
+        beyond = search_command(
+            study.search,
+            "coarse",
+            study=f"{study.name}-beyond",
+            data=study.recipe["data"]["name"],
+            low=f"{ends.low:.3g}",
+            high=f"{ends.high:.3g}",
+        )
+        found.append(Note("beyond", "to look there: ", beyond, ", with the options of this study"))
+    return (*found, *_badly_spread(ranking))
+
+
+def _on_ranges(ranking: "Ranking") -> tuple[Note, ...]:
+    """Return on which edges the best point of several parameters lies, all stages together."""
+    dimensions = []
+    for number, stored in enumerate(ranking.stages[-1].dimensions if ranking.stages else ()):
+        (dimension,) = from_json([{"variants": None, **stored}])
+        ranges = [stage.dimensions[number] for stage in ranking.stages]
+        lows = [each["low"] for each in ranges if each["low"] is not None]
+        highs = [each["high"] for each in ranges if each["high"] is not None]
+        if dimension.range is not None:
+            dimension = dimension.with_range(LogRange(min(lows), max(highs)))
+        dimensions.append(dimension)
+    trials = [
+        ScoredTrial(from_params(t.params), t.validation_accuracy, t.validation_loss, t.state)
+        for t in ranking.trials
+    ]
+    try:
+        warnings = narrowed(dimensions, trials).warnings
+    except StudyError:
+        return ()  # no ranges, but values given one by one
+    return tuple(Note(_EDGE, line) for line in warnings)
+
+
+def _badly_spread(ranking: "Ranking") -> tuple[Note, ...]:
+    """Return that values over several decades crowd in the uppermost, as linear steps do."""
+    if not ranking.stages:
+        return ()
+    values = [value for value in ranking.stages[0].values if value > 0]
+    span = LogRange.spanning(values)
+    if span is None or span.decades < _SEVERAL_DECADES or len(values) < _SEVERAL_VALUES:
+        return ()
+    upper = sum(value >= span.high / 10 for value in values)
+    if 3 * upper <= 2 * len(values):
+        return ()
+    line = (
+        f"{upper} of {len(values)} values lie in the uppermost of {span.decades:.2g} decades; "
+        "values that act by factors are spread evenly over the decades, as "
+    )
+    return (Note("badly-spread", line, option("sampler", "grid"), " does"),)
