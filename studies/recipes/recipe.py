@@ -129,7 +129,7 @@ def to_json(recipe: Recipe) -> Stated:
     stated: Stated = recipe.model_dump(mode="json", by_alias=True)
     for key in KEYS.values():
         section = stated[key.section] if key.section else stated
-        if key.stored_if_used and not section[key.name] and section[key.name] is not False:
+        if key.stored_if_used and section[key.name] in (None, {}):
             del section[key.name]
     return stated
 

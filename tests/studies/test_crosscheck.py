@@ -18,7 +18,9 @@ from coarsefine.studies.checks.crosscheck import (
     NotComparableError,
     crosscheck,
 )
-from coarsefine.studies.checks.frameworks import UnknownFrameworkError, begin
+from coarsefine.studies.checks.frameworks import UnknownFrameworkError, begin, sklearn_side
+from coarsefine.studies.checks.frameworks.sklearn_side import SklearnSide
+from coarsefine.studies.checks.frameworks.torch_side import TorchSide
 from coarsefine.studies.recipes.layers import make_recipe
 from coarsefine.studies.recipes.specs import to_data_spec, to_specs
 
@@ -229,6 +231,24 @@ def test_where_rounding_decides_nothing_is_judged(compared, monkeypatch):
 def test_what_scikit_learn_does_otherwise_is_refused_with_the_reason(compared, said, reason):
     with pytest.raises(NotComparableError, match=reason):
         compared("sklearn", **said)
+
+
+def test_an_optimizer_that_scikit_learn_has_not_is_refused(compared, monkeypatch):
+    monkeypatch.delitem(sklearn_side._SOLVERS, "nesterov")
+
+    with pytest.raises(NotComparableError, match="has no nesterov, only sgd, momentum, adam"):
+        compared("sklearn", **CONSTANT, training__optimizer="nesterov")
+
+
+@pytest.mark.parametrize("side", [TorchSide, SklearnSide])
+def test_a_number_that_a_framework_is_not_given_is_refused(compared, monkeypatch, side):
+    monkeypatch.setattr(side, "followed", side.followed - {"momentum"})
+    against = "torch" if side is TorchSide else "sklearn"
+    said = CONSTANT | {"training__optimizer": "momentum"}
+
+    assert compared(against, **said, training__momentum=0.9, training__epochs=1).agrees
+    with pytest.raises(NotComparableError, match=r"not given momentum, which is 0\.8 here"):
+        compared(against, **said, training__momentum=0.8)
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,12 @@ def begin(framework: str, task: Task) -> Side:
     if framework == "torch":
         from coarsefine.studies.checks.frameworks.torch_side import TorchSide
 
+        task.check(TorchSide.followed)
         return TorchSide(task)
     if framework == "sklearn":
         from coarsefine.studies.checks.frameworks.sklearn_side import SklearnSide
 
+        task.check(SklearnSide.followed)
         return SklearnSide(task)
     raise UnknownFrameworkError(
         f"a cross-check must be against {' or '.join(FRAMEWORKS)}, got {framework}"

@@ -1,7 +1,8 @@
 """What a cross-check asks of another framework."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from typing import Final, Protocol
 
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.network import Parameters
@@ -17,6 +18,13 @@ class NotComparableError(StudyError):
     """Something of a recipe that the framework does otherwise, or not at all."""
 
 
+# The hyperparameters that every side follows. A side that follows more says so.
+FOLLOWED: Final = frozenset(
+    {"l2_strength", "learning_rate", "eta_min", "eta_max", "half_cycle"}
+    | {"step_factor", "step_every", "momentum"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What both sides train.
@@ -29,6 +37,15 @@ class Task:
     training: TrainingSpec
     hyperparameters: Hyperparameters
     first: Parameters
+
+    def check(self, followed: Collection[str]) -> None:
+        """Raise a NotComparableError if a hyperparameter counts that is not among ``followed``."""
+        for field in fields(self.hyperparameters):
+            value = getattr(self.hyperparameters, field.name)
+            if field.name not in followed and value != field.default:
+                raise NotComparableError(
+                    f"the other framework is not given {field.name}, which is {value:g} here"
+                )
 
 
 class Side(Protocol):

@@ -6,23 +6,28 @@ that it does not document: the first weights, and a learning rate that changes.
 
 import math
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import log_softmax
 
 from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.specs import MOMENTUM_OPTIMIZERS
 from coarsefine.studies.checks.frameworks.side import (
+    FOLLOWED,
     FrameworkMissingError,
     NotComparableError,
     Task,
 )
 
+_SOLVERS = {"sgd": "sgd", "momentum": "sgd", "nesterov": "sgd", "adam": "adam"}
 _ACTIVATIONS = {"relu": "relu", "sigmoid": "logistic", "tanh": "tanh"}
 
 
 class SklearnSide:
     """``MLPClassifier``, or ``MLPRegressor`` on one-hot targets where the loss is squared."""
+
+    followed: ClassVar = FOLLOWED
 
     def __init__(self, task: Task) -> None:
         try:
@@ -45,7 +50,7 @@ class SklearnSide:
         self._model: Any = kind(
             hidden_layer_sizes=task.network.hidden,
             activation=_ACTIVATIONS.get(task.network.activation, "identity"),
-            solver="adam" if training.optimizer == "adam" else "sgd",
+            solver=_SOLVERS[training.optimizer],
             learning_rate_init=numbers.learning_rate,
             momentum=momentum,
             nesterovs_momentum=training.optimizer == "nesterov",
@@ -137,7 +142,9 @@ def _check(task: Task) -> None:
         reason = f"{kind} has no {network.activation}, only {', '.join(_ACTIVATIONS)}"
     elif network.loss == "cross-entropy" and network.n_classes == 2:
         reason = f"{kind} has one logistic output for two classes where this network has two scores"
-    elif training.optimizer in {"momentum", "nesterov"} and training.schedule != "constant":
+    elif training.optimizer not in _SOLVERS:
+        reason = f"{kind} has no {training.optimizer}, only {', '.join(_SOLVERS)}"
+    elif training.optimizer in MOMENTUM_OPTIMIZERS and training.schedule != "constant":
         reason = (
             f"{kind} multiplies η into the velocity (v ← μ v − η g), which is another training "
             f"as soon as η changes, and the schedule is {training.schedule}; "

@@ -5,11 +5,11 @@ the numbers. This is the only module that imports it.
 """
 
 from collections.abc import Callable
-from typing import Any, assert_never
+from typing import Any, ClassVar, assert_never
 
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.specs import Hyperparameters
-from coarsefine.studies.checks.frameworks.side import FrameworkMissingError, Task
+from coarsefine.studies.checks.frameworks.side import FOLLOWED, FrameworkMissingError, Task
 
 
 def _torch() -> Any:
@@ -25,6 +25,8 @@ def _torch() -> Any:
 
 class TorchSide:
     """The network as ``torch.nn`` layers, trained by ``torch.optim``."""
+
+    followed: ClassVar = FOLLOWED
 
     def __init__(self, task: Task) -> None:
         torch = _torch()
