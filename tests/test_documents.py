@@ -2,12 +2,17 @@
 
 import re
 from pathlib import Path
+from textwrap import indent
+from typing import Annotated
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coarsefine.studies.recipes.keys import KEYS, Key, Needs
+from coarsefine.studies.recipes.keys.key import keys_of
+from coarsefine.studies.recipes.keys.kinds import Real
 from coarsefine.studies.spaces.search import SearchKind
 
 ROOT = Path(__file__).parents[1]
@@ -72,3 +77,28 @@ def test_the_search_that_is_an_example_is_one():
 
     assert isinstance(names["MOMENTUM"], SearchKind)
     assert names["MOMENTUM"].name == "momentum"
+
+
+def test_the_optimizer_that_is_an_example_steps_as_its_paper_says():
+    names = {"np": np, "Array": np.ndarray}
+    exec(examples()[2], names)
+    rule = names["RMSprop"]()
+    parameter, gradients, slot = np.array([1.0, -2.0]), ([0.5, 1.0], [-1.0, 0.25]), np.zeros(2)
+    expected, square = parameter.copy(), np.zeros(2)
+
+    for i, gradient in enumerate(map(np.array, gradients)):
+        rule.update(parameter, gradient.copy(), [slot], np.array(0.01), np.array(0.9), i)
+        square = 0.99 * square + 0.01 * gradient**2
+        expected -= 0.01 * gradient / (np.sqrt(square) + 1e-8)
+
+    assert parameter == pytest.approx(expected)
+
+
+def test_the_key_that_is_an_example_is_one():
+    names = {"Annotated": Annotated, "Key": Key, "Needs": Needs, "Real": Real}
+    exec("class Section:\n" + indent(examples()[3], "    "), names)
+
+    (key,) = keys_of(names["Section"]).values()
+
+    assert (key.flag, key.setting, key.default) == ("--label-smoothing", "label_smoothing", None)
+    assert key.needs.choices[0] in KEYS[f"training.{key.needs.choice}"].choices
