@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from coarsefine.db import backup, schema, sqlite_files, urls
 from coarsefine.db.errors import StorageError
-from coarsefine.db.messages import explained, first_line, no_studies
+from coarsefine.db.messages import explained, first_line, no_file, no_studies
 from coarsefine.db.sqlite_files import SharedFile
 from coarsefine.db.urls import DEFAULT_URL, storage_url
 
@@ -290,7 +290,7 @@ def _check_place(path: Path, *, create: bool) -> bool:
         if not path.parent.is_dir():
             raise StorageError(f"the folder {path.parent} of {path.name} does not exist; create it")
         if not create:
-            raise no_studies(str(path))
+            raise no_file(path)
     except (OSError, ValueError) as error:  # too long, no right to look, …
         raise StorageError(f"{str(path)!r} cannot be a file here: {error}") from error
     return False

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy.exc import (
@@ -15,6 +16,7 @@ from sqlalchemy.exc import (
 
 from coarsefine.db import server_errors
 from coarsefine.db.errors import StorageError
+from coarsefine.hints import option
 
 _FIRST_COMMAND: Final = "python -m search lambda --coarse"
 
@@ -65,3 +67,13 @@ def first_line(error: object) -> str:
 def no_studies(label: str) -> StorageError:
     """Return the error of a place without our tables."""
     return StorageError(f"no studies in {label}; run `{_FIRST_COMMAND}`")
+
+
+def no_file(path: Path) -> StorageError:
+    """Return the error of a file of studies that is not there, as in the wrong folder."""
+    return StorageError(
+        f"no studies in {path}: there is no {path.name} in {path.absolute().parent}; change the "
+        "folder or name it with ",
+        option("storage"),
+        f"; for a first study, run `{_FIRST_COMMAND}`",
+    )

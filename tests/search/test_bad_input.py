@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -213,3 +214,25 @@ def test_a_table_is_searched_and_tested_with_its_setting(search, own_folder, lin
     assert search("test", "--top", "1").status == 0
     if line == "six-rows.csv":
         assert "the default batch size, 20, is larger than the training set" in answer.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("rank", "list", "show", "compare a b", "export x.csv", "plot", "report", "check", "test"),
+        *("dashboard", "queue", "cancel 1", "lambda --fine", "eta --finer", "lambda-eta --fine"),
+    ],
+)
+def test_in_the_wrong_folder_every_command_says_so(search, own_folder, line):
+    for storage, name, folder in (
+        ((), "search.db", own_folder),
+        (("--storage", "../other.db"), "other.db", own_folder.parent),
+    ):
+        answer = search(*line.split(), *storage)
+
+        assert answer.status == 1
+        (place,) = re.findall(r"there is no (\S+) in (.+?); change the folder", answer.err)
+        assert place[0] == name
+        assert Path(place[1]).resolve() == folder.resolve()
+        assert "change the folder or name it with --storage" in answer.err
+    assert list(own_folder.iterdir()) == []
