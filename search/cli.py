@@ -321,9 +321,19 @@ def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kin
         expected = exit_status(error)
         if expected is None:
             raise
-        note(f"error: {said(error)}")
+        note(f"error: {said(error)}{_way_out(error, argv)}")
         return expected
     return status if isinstance(status, int) else DONE
+
+
+def _way_out(error: Exception, argv: Sequence[str]) -> str:
+    """Return the command that begins a search under a free name, where the name is taken."""
+    from coarsefine.search.hints import begun_anew
+    from coarsefine.studies.errors import TakenError
+
+    if not (isinstance(error, TakenError) and error.free and argv[0] in SEARCHES):
+        return ""
+    return f"\nas another study, run\n    {begun_anew(argv, error.free)}"
 
 
 def _check_completion(argv: Sequence[str]) -> None:

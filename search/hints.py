@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from coarsefine.hints import SEARCH, SET, Hint, alternatives
@@ -31,6 +32,29 @@ def command(*words: str, storage: str | None = None, data_dir: Path | None = Non
     return f"{program()} {quoted}"
 
 
+def begun_anew(argv: Sequence[str], free: str) -> str:
+    """Return the command line that begins what was typed as a study of another name.
+
+    Args:
+        argv: A search's command line, as typed.
+        free: The name of no study.
+
+    >>> begun_anew(["eta", "--fine", "--study=a", "--eta-min", "1e-4"], "a-2").split(" search ")[1]
+    'eta --coarse --eta-min 1e-4 --study a-2'
+    """
+    words: list[str] = []
+    named: dict[str, str | None] = {"--study": None, "--storage": None}
+    rest = iter(argv)
+    for word in rest:
+        flag, equals, stated = word.partition("=")
+        if flag in named:
+            named[flag] = stated if equals else next(rest, None)
+        else:
+            # A study's first stage is the coarse one.
+            words.append("--coarse" if word in {"--fine", "--finer"} else word)
+    return command(*words, "--study", free, storage=named["--storage"])
+
+
 def spelled(message: object) -> str:
     """Return a message, a hint or an error of the lower floors, with options and commands."""
     return spelled_by(message, typed)
@@ -52,7 +76,7 @@ def typed(hint: Hint, storage: str | None = None) -> str:
     """
     if hint.action == SET:
         return " ".join(_option(key, value) for key, value in hint.settings)
-    stated = [word for key, value in hint.settings for word in _stated(key, value)]
+    stated = [word for key, value in hint.settings for word in option_words(key, value)]
     words = [hint.search] if hint.action == SEARCH else [hint.action]
     if hint.stage:
         words.append(f"--{hint.stage}")
@@ -62,15 +86,24 @@ def typed(hint: Hint, storage: str | None = None) -> str:
 
 
 def _option(key: str, value: object) -> str:
-    flag, *given = _stated(key, value)
+    flag, *given = option_words(key, value)
     return f"{flag} {alternatives(value, lambda one: shlex.quote(str(one)))}" if given else flag
 
 
-def _stated(key: str, value: object) -> list[str]:
+def option_words(key: str, value: object) -> list[str]:
+    """Return the words that state an option.
+
+    >>> option_words("network.hidden", (50, 20)), option_words("network.bias", False)
+    (['--hidden', '50,20'], ['--no-bias'])
+    """
     flag = flag_of(key)
     if value is None or value is True:
         return [flag]
-    return [flag.replace("--", "--no-", 1)] if value is False else [flag, str(value)]
+    return [flag.replace("--", "--no-", 1)] if value is False else [flag, _word(value)]
+
+
+def _word(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def flag_of(key: str) -> str:

@@ -36,6 +36,16 @@ class StudyNameError(StudyError):
     exit_status = 2
 
 
+class TakenError(StudyError):
+    """A study that was begun otherwise has the name that a search is to have.
+
+    Attributes:
+        free: A name that no study has; empty where nobody has looked for one.
+    """
+
+    free: str = ""
+
+
 def did_you_mean(word: str, words: Collection[str]) -> str:
     """Return ``; did you mean …?`` for the name that is close to ``word``, else nothing.
 

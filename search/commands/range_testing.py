@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import command as typed
+from coarsefine.search.hints import option_words
 from coarsefine.search.options import OutputOptions, RecipeOptions, StageOptions, StorageOptions
 from coarsefine.search.options.requesting import ends
 
@@ -58,6 +59,8 @@ def range_test(
     from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.recipes.specs import to_data_spec
     from coarsefine.studies.running.resources import prepared
+    from coarsefine.studies.running.studies import free_name, study_name
+    from coarsefine.studies.spaces.searches.registry import SEARCHES
 
     if file is not None:
         from coarsefine.search.figures.rendering import check_file
@@ -72,6 +75,9 @@ def range_test(
         data = prepared(to_data_spec(asked), recipe.data.data_dir, watch)
         with open_database(storage.url, create=True, said=note) as database:
             found = range_test_of(database, asked, data, low, high)
+            following = SEARCHES["lambda"]
+            usual = study_name(following, asked)
+            free = free_name(database, usual)
     if file is not None:
         from coarsefine.search.figures.range_test import range_test
         from coarsefine.search.figures.rendering import write_figure
@@ -85,9 +91,23 @@ def range_test(
     if found.eta_min is None or found.eta_max is None:
         return
     limits = ("--eta-min", f"{found.eta_min:g}", "--eta-max", f"{found.eta_max:g}")
-    data_named = () if recipe.data.data is None else ("--data", recipe.data.data)
-    line = typed("lambda", "--coarse", *data_named, *limits, storage=storage.storage)
+    line = typed(
+        *("lambda", "--coarse", *_as_typed(recipe), *limits),
+        *(() if free == usual else ("--study", free)),
+        storage=storage.storage,
+        data_dir=recipe.data.data_dir,
+    )
     say(f"\nnext: {line}")
+
+
+def _as_typed(recipe: RecipeOptions) -> list[str]:
+    """Return the recipe's options again, without those that a cycle of η takes the place of."""
+    replaced = {*CYCLE, "training.eta", "training.schedule", "training.lambda"}
+    words = [] if recipe.path is None else ["--recipe", str(recipe.path)]
+    for key, value in recipe.flags().items():
+        if key not in replaced:
+            words += option_words(key, value)
+    return words
 
 
 def _print(found: "Found", what: str) -> None:

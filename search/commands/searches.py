@@ -95,7 +95,8 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
     ) -> None:
         options = _Options(recipe, storage, jobs, output)
         request = grid_request(kind, stage, options.asked, layers=layers.layers)
-        _run(kind, request, _FIRST, stage, options)
+        variant = "" if layers.layers is None else "layers"
+        _run(kind, request, _FIRST, stage, options, variant)
 
     def tricks(
         stage: GridOptions,
@@ -107,7 +108,8 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
     ) -> None:
         options = _Options(recipe, storage, jobs, output)
         request = grid_request(kind, stage, options.asked, one_at_a_time=how.one_at_a_time)
-        _run(kind, request, _FIRST, stage, options)
+        variant = "one-at-a-time" if how.one_at_a_time else ""
+        _run(kind, request, _FIRST, stage, options, variant)
 
     of_its_own: dict[str, Callable[..., None]] = {"hidden": hidden, "tricks": tricks, "eta": eta}
     usual: Callable[..., None] = refining if kind.refines else grid
@@ -189,6 +191,7 @@ def _run(
     wanted: str,
     stage: StageOptions | GridOptions,
     options: _Options,
+    variant: str = "",
 ) -> None:
     from coarsefine.search.commands.ranking import print_study
     from coarsefine.search.interrupts import stoppable
@@ -214,7 +217,10 @@ def _run(
             resources = Resources(
                 there, data_dir=data_dir, observer=watch, progress=watch, **workers
             )
-            search = _search(resources, kind, asked, request, wanted, stage.study, options)
+            name = stage.study
+            if name is None and variant:
+                name = _variant_name(resources, kind, asked, request, variant)
+            search = _search(resources, kind, asked, request, wanted, name, options)
             if tested is not None:
                 keep(resources.database, tested)
             last = _searched(search, request, wanted)
@@ -244,6 +250,31 @@ def _search(
     return Search.carry_on(resources, kind, asked, study)
 
 
+def _variant_name(
+    resources: "Resources",
+    kind: "SearchKind",
+    asked: "Asked",
+    request: "StageRequest",
+    variant: str,
+) -> str:
+    """Return the name of a search whose values answer another question than the usual ones.
+
+    A study of the usual name that was begun with these very values is carried on with.
+    """
+    from coarsefine.db import repository
+    from coarsefine.studies.planning.stages import Stage, find_stage, first_name, first_stage
+    from coarsefine.studies.running.studies import study_name
+
+    usual = study_name(kind, asked.recipe(kind.implied))
+    study = repository.find_study(resources.database, usual) if resources.has_database else None
+    if study is not None:
+        record = find_stage(resources.database, study, first_name(kind))
+        wanted = first_stage(kind, request).dimensions
+        if record is not None and Stage.of(record).dimensions == wanted:
+            return usual
+    return f"{usual}-{variant}"
+
+
 def _searched(search: "Search", request: "StageRequest", wanted: str) -> "Stage":
     from coarsefine.studies.planning.stages import first_name
 
@@ -269,7 +300,7 @@ def _coarse_study(
         if repository.find_study(database, name) is None:
             raise StudyError(
                 f"study {name} is not in {database.label}; run\n    "
-                + typed(kind.name, "--coarse", "--study", name)
+                + typed(kind.name, "--coarse", "--study", name, storage=options.storage.storage)
             )
         return named_study(database, name)
     recipe = options.recipe
@@ -286,6 +317,8 @@ def _coarse_study(
             "--coarse",
             *(("--data", data) if data else ()),
             *(("--recipe", str(recipe.path)) if recipe.path else ()),
+            storage=options.storage.storage,
+            data_dir=recipe.data.data_dir,
         )
         raise StudyError(f"{database.label} has no study {name}; run\n    {coarse}")
     return found

@@ -11,7 +11,8 @@ from typing import Any, Final
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StageRecord, StudyRecord
-from coarsefine.studies.errors import SpaceError, StudyError
+from coarsefine.hints import option
+from coarsefine.studies.errors import SpaceError, TakenError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.spaces.dimensions import (
     Dimension,
@@ -359,13 +360,16 @@ def check_same_stage(stage: Stage, request: StageRequest) -> None:
         new = [shown(v) for v in values if not any(same_value(v, k) for k in known)]
         if new:
             contradictions.append(
-                f"--values: Optuna keeps the choices it began with, {', '.join(new)} is new"
+                f"{dimensions[0].name}: {', '.join(map(shown, known))} there, "
+                f"{', '.join(new)} asked for, too (Optuna keeps the choices it began with)"
             )
     if contradictions:
         lines = "".join(f"\n    {line}" for line in contradictions)
-        raise StudyError(
+        raise TakenError(
             f"the {stage.name} search was begun otherwise; leave these out, or choose another "
-            f"name with --study:{lines}"
+            "name with ",
+            option("study"),
+            f":{lines}",
         )
 
 

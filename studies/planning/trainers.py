@@ -11,8 +11,9 @@ from dataclasses import asdict
 from typing import Any
 
 from coarsefine.db.records import StudyRecord
+from coarsefine.hints import option
 from coarsefine.models.plugin import Plugin, source
-from coarsefine.studies.errors import StudyError
+from coarsefine.studies.errors import StudyError, TakenError
 from coarsefine.studies.planning.pruning import HALVING
 from coarsefine.studies.recipes.recipe import Recipe, to_json
 from coarsefine.studies.spaces.dimensions import OWN, Value, to_params
@@ -126,7 +127,8 @@ def check_named(study: StudyRecord, recipe: Recipe, *, by_user: bool) -> None:
         )
     now, before = version(recipe)[TRAINER], study.versions.get(TRAINER)
     if before != now:
-        raise StudyError(
+        raise TakenError(
             f"trainer {recipe.trainer} was changed since study {study.name} was begun; put it "
-            "back, or choose another name with --study"
+            "back, or choose another name with ",
+            option("study"),
         )

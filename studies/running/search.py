@@ -36,6 +36,7 @@ from coarsefine.studies.running.studies import (
     add_study,
     check_name,
     checked_data,
+    offering_a_name,
     remember_moved_file,
     same_recipe,
     study_name,
@@ -112,8 +113,9 @@ class Search:
         Raises:
             StudyError: If another recipe is asked for, or the data are no longer the same.
         """
-        recipe = same_recipe(study, kind, asked)
-        data = checked_data(resources, study, recipe)
+        with offering_a_name(resources.database, study):
+            recipe = same_recipe(study, kind, asked)
+            data = checked_data(resources, study, recipe)
         remember_moved_file(resources.database, study, recipe)
         return cls(resources, study, kind, recipe, data)
 
@@ -133,7 +135,8 @@ class Search:
         with StudyLock(self.resources.database, self.study.uuid):
             record = find_stage(self.resources.database, self.study, name)
             if record is not None:
-                check_same_stage(Stage.of(record), request)
+                with offering_a_name(self.resources.database, self.study):
+                    check_same_stage(Stage.of(record), request)
                 self._first = None
             else:
                 record = self._added(name, request)

@@ -1,5 +1,8 @@
 """Studies as they are begun, and held to the recipe and the data that they began with."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +12,7 @@ from coarsefine.db.records import StudyRecord
 from coarsefine.hints import option
 from coarsefine.models.data import PreparedData
 from coarsefine.studies import environment
-from coarsefine.studies.errors import StudyError, StudyNameError
+from coarsefine.studies.errors import StudyError, StudyNameError, TakenError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
@@ -24,6 +27,22 @@ def study_name(kind: SearchKind, recipe: Recipe) -> str:
     """Return the name of a study that was given none: data set and search."""
     name = recipe.data.name
     return f"{Path(name).stem if Path(name).suffix else name}/{kind.name}"
+
+
+def free_name(database: Database, name: str) -> str:
+    """Return a name that no study has: ``name``, or with a number after it."""
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    return next(each for each in names if repository.find_study(database, each) is None)
+
+
+@contextmanager
+def offering_a_name(database: Database, study: StudyRecord) -> Generator[None]:
+    """Add a free name to the error that the study was begun otherwise."""
+    try:
+        yield
+    except TakenError as error:
+        error.free = free_name(database, study.name)
+        raise
 
 
 def check_name(name: str) -> None:
@@ -72,16 +91,17 @@ def same_recipe(study: StudyRecord, kind: SearchKind, asked: Asked) -> Recipe:
         StudyError: If what is asked for contradicts it, or the study is of another search.
     """
     if study.search != kind.name:
-        raise StudyError(
+        raise TakenError(
             f"study {study.name} is a {study.search} search, not a {kind.name} search; "
-            "choose another name with --study"
+            "choose another name with ",
+            option("study"),
         )
     stored = from_json(study.recipe, f"the recipe of study {study.name}")
     recipe = asked.against(stored, kind.implied)
     changed = [d for d in differences(stored, recipe) if not _names_a_file(d)]
     if changed:
         lines = "".join(f"\n    {d.key}: {d.first} there, {d.second} asked for" for d in changed)
-        raise StudyError(
+        raise TakenError(
             f"study {study.name} was begun with another recipe; leave these out, or choose "
             "another name with ",
             option("study"),
@@ -112,10 +132,11 @@ def checked_data(resources: Resources, study: StudyRecord, recipe: Recipe) -> Pr
         )
     data = resources.prepare(recipe)
     if data.fingerprint != study.data_fingerprint:
-        raise StudyError(
+        raise TakenError(
             f"study {study.name} was begun with other data (fingerprint "
             f"{study.data_fingerprint[:12]}, now {data.fingerprint[:12]}); put the old files back, "
-            "or choose another name with --study"
+            "or choose another name with ",
+            option("study"),
         )
     return data
 

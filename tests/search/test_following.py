@@ -1,0 +1,137 @@
+"""What is proposed can be typed: every ``next:`` line, every conflict, and the README in order."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from coarsefine.studies.spaces.searches.registry import SEARCHES
+
+README = Path(__file__).parents[2] / "README.md"
+TYPED = re.compile(r"^ *(?:next: )?python -m search (.+)$", re.MULTILINE)
+# Short trainings: what is searched, and by which command, is what matters here.
+QUICK = ("--epochs", "1")
+
+
+def readme_lines():
+    """Return the README's command lines for the digits, in order."""
+    text = README.read_text(encoding="utf-8")
+    story = re.findall(r"^    \$ python -m search (.+?)(?: {2,}#.*)?$", text, re.MULTILINE)
+    table = text.split("## What can be searched")[1].split("\n## ")[0]
+    lines = []
+    for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE):
+        words = re.findall(r"`(.+?)`", row)
+        names = [word for word in words if not word.startswith("--")]
+        stages = [word for word in words if word.startswith("--")]
+        for name in names:
+            if " --" in name and stages:  # `lambda-eta --coarse`, `--fine`
+                lines += [name]
+                stages = [f"{name.split()[0]} {stage}" for stage in stages]
+                lines += stages
+            else:
+                lines += [f"{name} {stage}" for stage in stages] or [name]
+    return [*story, *lines]
+
+
+# Placeholders, a server, and labs on data that are not part of the program.
+LEFT_OUT = ("compare STUDY STUDY", "dashboard", "presets", "run ")
+
+
+@pytest.mark.slow
+def test_the_readme_works_in_its_own_order_and_so_does_every_next_line(search, own_folder):
+    lines = readme_lines()
+    assert {"lambda --coarse", "test", "report", "hidden --layers 1,2,10", "lambda-eta --fine"} <= {
+        *lines
+    }
+    typed = []
+
+    def type_in(line):
+        words = shlex.split(line)
+        begins = words[0] in SEARCHES and not {"--fine", "--finer", "--study"} & {*words}
+        quick = QUICK if begins and "--epochs" not in words else ()
+        answer = search(*words, *quick)
+        typed.append(line)
+        assert answer.status == 0, (line, answer.err)
+        return TYPED.findall(answer.out)
+
+    for line in lines:
+        if line.startswith(LEFT_OUT):
+            continue
+        waiting = type_in(line)
+        while waiting:
+            following = waiting.pop()
+            if following not in typed:
+                waiting += type_in(following)
+
+    assert len(typed) > len(lines)
+
+
+CONFLICTS = [
+    ("hidden --values 10", "hidden --values 20"),
+    ("tricks", "tricks --one-at-a-time --study digits/tricks"),
+    ("hidden", "hidden --layers 1,2,10 --study digits/hidden"),
+    ("lambda --coarse --trials 3", "lambda --coarse --trials 3 --eta 0.1"),
+    ("lambda --coarse --trials 3", "lambda --coarse --trials 3 --study=digits/lambda --seed 7"),
+    ("lambda --coarse --trials 3", "lambda --coarse --low 1e-3"),
+    ("lambda --coarse --trials 3", "lambda --coarse --sampler random"),
+    ("lambda --coarse --trials 3", "lambda --fine --trials 2 --hidden 7"),
+    ("lambda --coarse --trials 3", "lambda --auto --trials 3 --replicates 2"),
+    ("lambda --coarse --trials 3", "eta --coarse --trials 3 --study digits/lambda"),
+    ("lambda --coarse --values 0.1,0.2", "lambda --coarse --trials 3"),
+    ("batch-size --values 20,50", "batch-size --values 20,50 --equal updates"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), CONFLICTS)
+def test_every_conflict_ends_in_a_command_that_runs(search, own_folder, first, second):
+    storage = ("--storage", "a b.db")
+    assert search(*first.split(), *QUICK, *storage).status == 0
+
+    refused = search(*second.split(), *QUICK, *storage)
+
+    assert refused.status == 1
+    (command,) = TYPED.findall(refused.err)
+    words = shlex.split(command)
+    assert words[words.index("--study") + 1].endswith("-2")
+    answer = search(*words)
+    assert answer.status == 0, answer.err
+    # It has begun that study: typed again, it goes on with it.
+    assert search(*words).status == 0
+
+
+def test_the_free_name_is_one_that_no_study_has(search, own_folder):
+    for seed in ("0", "1", "2"):
+        line = ("lambda", "--coarse", "--trials", "2", *QUICK, "--seed", seed)
+        answer = search(*line)
+        if answer.status:
+            (command,) = TYPED.findall(answer.err)
+            assert search(*shlex.split(command)).status == 0
+
+    assert [one["study"] for one in search("list", "--json").json["studies"]] == [
+        *("digits/lambda-3", "digits/lambda-2", "digits/lambda")
+    ]
+
+
+def test_layers_of_a_study_that_was_begun_so_are_carried_on_with(search, own_folder):
+    # As versions before have named it.
+    line = ("hidden", "--layers", "1,2", *QUICK)
+    assert search(*line, "--study", "digits/hidden").status == 0
+
+    assert search(*line).status == 0
+    assert [one["study"] for one in search("list", "--json").json["studies"]] == ["digits/hidden"]
+
+
+def test_a_range_test_proposes_its_own_recipe(search, own_folder):
+    options = ("--hidden", "20,10", "--no-bias", "--batch-size", "30", "--epochs", "1")
+    assert search("lambda", "--coarse", "--trials", "2", *QUICK).status == 0
+
+    (command,) = TYPED.findall(search("eta", "--range-test", *options).out)
+
+    words = shlex.split(command)
+    assert "--study digits/lambda-2" in command
+    assert " ".join(options[:5]) in command
+    assert search(*words).status == 0
+    network = search("show", "digits/lambda-2", "--json").json["recipe"]["network"]
+    assert network["hidden"] == [20, 10]
+    assert network["bias"] == "none"
