@@ -27,8 +27,9 @@ from coarsefine.models.losses import LOSSES
 from coarsefine.models.segment import Segment, run_segment
 from coarsefine.models.specs import ACTIVATIONS, Hyperparameters, NetworkSpec, TrainingSpec
 from coarsefine.models.training import train
-from coarsefine.search import cli, tables
+from coarsefine.search import cli
 from coarsefine.search.cli import main
+from coarsefine.search.tables import column as tables
 from coarsefine.studies.recipes.layers import make_recipe
 from coarsefine.studies.recipes.lengths import resolve
 from coarsefine.studies.running import final_test
