@@ -6,7 +6,7 @@ finished one stays as it is.
 """
 
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Self
@@ -158,18 +158,26 @@ class OptunaStage:
         with quiet(), explained_by_optuna(self._label):
             return set(self._numbers())
 
-    def start(self, trials: Sequence[OptunaTrial]) -> dict[str, int]:
+    def start(
+        self, trials: Sequence[OptunaTrial], started: Callable[[int], None] | None = None
+    ) -> dict[str, int]:
         """Start those trials that are not there, and return the numbers of all, by UUID.
 
         Each is one transaction: killed at any moment, a trial is there whole or not at all. One
         that waits is somebody's wish, and is taken up as it is.
+
+        Args:
+            trials: Those of the stage.
+            started: Hears after each how many are there; what it raises ends this half-way.
         """
         with quiet(), explained_by_optuna(self._label):
             self._check_still_there()
             numbers = self._numbers()
             waiting = {uuid_of(trial): trial.number for trial in self._trials(TrialState.WAITING)}
             ids: dict[str, int] = {}
-            for trial in trials:
+            for n_there, trial in enumerate(trials):
+                if started is not None:
+                    started(n_there)
                 if trial.uuid in waiting:
                     self._take_up(waiting[trial.uuid], trial)
                 if trial.uuid in numbers or trial.uuid in ids:

@@ -1,12 +1,15 @@
 """``lambda`` and the other searches: one function makes a command of each kind."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import typer
+
 from coarsefine.search.commands.range_testing import CYCLE, eta_range, range_test
 from coarsefine.search.console import note, say_json, stdout
-from coarsefine.search.errors import UsageError, program
+from coarsefine.search.errors import Stopped, UsageError, program
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import (
@@ -21,6 +24,7 @@ from coarsefine.search.options import (
     TricksOptions,
 )
 from coarsefine.search.options.requesting import grid_request, stage_request
+from coarsefine.search.options.searching import MANY_TRIALS
 
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
@@ -158,7 +162,27 @@ _FIRST, _FINE, _FINER, _AUTO = "coarse", "fine", "finer", "auto"
 
 def _refining(kind: "SearchKind", stage: StageOptions, options: _Options) -> None:
     wanted = _wanted(kind, stage)
-    _run(kind, stage_request(kind, stage), wanted, stage, options)
+    request = stage_request(kind, stage)
+    if not stage.yes:
+        _ask(request)
+    _run(kind, request, wanted, stage, options)
+
+
+def _ask(request: "StageRequest") -> None:
+    """Ask before a search that is too long to be started by a slip of the keyboard.
+
+    Raises:
+        UsageError: If nobody can be asked.
+        Stopped: If the answer is no.
+    """
+    n_trials = request.n_trials or len(request.values or ())
+    if n_trials < MANY_TRIALS:
+        return
+    many = f"{n_trials:,} trials take long to plan, train and store"
+    if not sys.stdin.isatty():
+        raise UsageError(f"{many}; add --yes if so many are meant")
+    if not typer.confirm(f"{many}. Go on?", err=True):
+        raise Stopped
 
 
 def _wanted(kind: "SearchKind", stage: StageOptions) -> str:

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from coarsefine.search.options.declaring import SEARCH, TRAINING, option, text_option, whole_option
+
+# So many take an hour or more, and a database of a size to be asked about.
+MANY_TRIALS: Final = 5_000
 
 _TRIALS = Annotated[
     int | None,
@@ -131,6 +134,14 @@ class StageOptions:
     ] = None
     eta_range: _ETA_RANGE = None
     fresh: _FRESH = False
+    yes: Annotated[
+        bool,
+        option(
+            SEARCH,
+            "--yes",
+            help=f"Do not ask before a search of {MANY_TRIALS:,} trials or more (default: ask).",
+        ),
+    ] = False
     study: _STUDY = None
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from coarsefine.hints import option
@@ -137,22 +138,9 @@ def recipe_key(
     Returns:
         A SHA-256 in hexadecimal digits.
     """
-    layers = asdict(network)
-    if not network.hidden:
-        del layers["activation"]
-    # What could be said before there was a choice keeps its name of then.
-    if network.n_biased in {0, len(network.hidden) + 1}:
-        layers["bias"] = network.n_biased > 0
-    if network.initialisation not in SPREAD_INITIALISATIONS:
-        del layers["sigma"]
-    shared = asdict(training)
-    # Choices that came later are named where they are made: runs of before keep their names.
-    deciding = _deciding(layers | shared)
-    numbers = {k: float(v) for k, v in asdict(hyperparameters).items() if k in deciding}
-    for values in (shared, numbers):
-        for name, unnamed in _UNNAMED.items():
-            if name in values and values[name] == unnamed:
-                del values[name]
+    layers, shared, deciding = _parts(network, training)
+    numbers = {name: float(getattr(hyperparameters, name)) for name in deciding}
+    _drop_unnamed(numbers)
     text = json.dumps(
         {
             "trainer": _TRAINER,
@@ -168,6 +156,36 @@ def recipe_key(
         allow_nan=False,
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _parts(
+    network: NetworkSpec, training: TrainingSpec
+) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
+    """Return what a run's name says of them, and which hyperparameters play a part.
+
+    Kept, since the runs of a cohort share them: to write them down takes longer than all the rest.
+    """
+    layers = asdict(network)
+    if not network.hidden:
+        del layers["activation"]
+    # What could be said before there was a choice keeps its name of then.
+    if network.n_biased in {0, len(network.hidden) + 1}:
+        layers["bias"] = network.n_biased > 0
+    if network.initialisation not in SPREAD_INITIALISATIONS:
+        del layers["sigma"]
+    shared = asdict(training)
+    # Choices that came later are named where they are made: runs of before keep their names.
+    deciding = _deciding(layers | shared)
+    _drop_unnamed(shared)
+    names = {field.name for field in fields(Hyperparameters)}
+    return layers, shared, tuple(sorted(names & deciding))
+
+
+def _drop_unnamed(values: dict[str, Any]) -> None:
+    for name, unnamed in _UNNAMED.items():
+        if name in values and values[name] == unnamed:
+            del values[name]
 
 
 def _deciding(chosen: Mapping[str, Any]) -> set[str]:

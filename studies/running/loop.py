@@ -7,7 +7,7 @@ and each of these may be done twice without harm.
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -56,12 +56,16 @@ STORING_SHARE = 0.5
 _USUAL_SECONDS = SEGMENT_SECONDS
 # How much the last segment counts in what storing one takes.
 _NEWEST = 0.1
+# Of so many trials that Optuna hears of, one after the other, there is a line.
+_MANY = 1_000
 
 
 class Mirror(Protocol):
     """Optuna's side of a stage."""
 
-    def start(self, trials: Sequence[TrialRecord]) -> None:
+    def start(
+        self, trials: Sequence[TrialRecord], started: Callable[[int], None] | None = None
+    ) -> None:
         """Have every trial running in Optuna, and its number there in our tables."""
 
     def tell(self, trials: Sequence[TrialRecord]) -> None:
@@ -197,8 +201,15 @@ class _StageRun:
     def _start_in_optuna(self) -> None:
         if self.work.mirror is not None and not self.started:
             self.started = True
-            self.work.mirror.start(list(self.trials.values()))
+            self.work.mirror.start(list(self.trials.values()), self._started)
             self._tell([trial for trial in self.trials.values() if not trial.told])
+
+    def _started(self, n_there: int) -> None:
+        """Hear how many trials Optuna has; long before the first training where there are many."""
+        if self.observer.stop_requested:
+            raise StoppedByRequest
+        if n_there and n_there % _MANY == 0:
+            self.observer.said(f"{n_there:,} of {len(self.trials):,} trials are planned in Optuna")
 
     def _stop_trials(self, rung: int) -> None:
         """End the trials that are too far behind at a rung.

@@ -1,6 +1,6 @@
 """Optuna's side of a stage, kept in step with ours. Optuna is imported when it is needed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from coarsefine.db import repository
@@ -28,10 +28,16 @@ class OptunaMirror:
         self._numbers: dict[str, int] = {}
         self._begun = False
 
-    def start(self, trials: Sequence[TrialRecord]) -> None:
+    def start(
+        self, trials: Sequence[TrialRecord], started: Callable[[int], None] | None = None
+    ) -> None:
         """Have every trial running in Optuna, and its number there in our tables.
 
         If somebody deleted Optuna's study, it is made anew with all that it was told before.
+
+        Args:
+            trials: The stage's.
+            started: Hears after each how many are there; what it raises ends this half-way.
 
         Raises:
             StorageError: If somebody renamed it.
@@ -47,7 +53,9 @@ class OptunaMirror:
         lost = {t.uuid: t for t in trials if t.told and t.uuid not in known}
         repository.forget_told(self._database, list(lost))
         untold = [trial for trial in trials if not trial.told or trial.uuid in lost]
-        numbers = stage.start([OptunaTrial(t.uuid, _plain(t.params), space) for t in untold])
+        numbers = stage.start(
+            [OptunaTrial(t.uuid, _plain(t.params), space) for t in untold], started
+        )
         repository.set_numbers(
             self._database,
             {

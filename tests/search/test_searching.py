@@ -1,5 +1,6 @@
 """Searches from the command line: coarse, fine, tested; stopped and carried on."""
 
+import io
 import json
 import os
 import re
@@ -317,3 +318,21 @@ def test_optuna_opened_from_outside_agrees_with_the_ranking(search, study):
 
     assert len(outside) == 7
     assert json.dumps(sorted(inside.items())) == json.dumps(sorted(outside.items()))
+
+
+def test_many_trials_are_asked_about_and_yes_goes_on_at_once(search, own_folder, monkeypatch):
+    many = ("lambda", "--coarse", "--trials", "5000")
+
+    refused = search(*many)
+
+    assert refused.status == 2
+    assert "5,000 trials take long to plan, train and store; add --yes" in refused.err
+    keyboard = io.StringIO("n\n")
+    monkeypatch.setattr(keyboard, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", keyboard)
+    declined = search(*many)
+    assert declined.status == 130
+    assert "Go on? [y/N]" in declined.err
+    assert list(own_folder.iterdir()) == []
+    # As far as the data, which are not there.
+    assert "nowhere.csv" in search(*many, "--yes", "--data", "nowhere.csv").err

@@ -9,7 +9,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running import resources as means
 from coarsefine.studies.running import search as searching
-from coarsefine.studies.running.watching import StoppedByRequest
+from coarsefine.studies.running.watching import NullObserver, StoppedByRequest
 from tests.studies.conftest import Recorder, comparable
 
 FEW = StageRequest(values=(1e-4, 1e-2, 1.0))
@@ -302,3 +302,29 @@ def test_a_study_goes_on_with_a_file_that_was_moved(bench, samples):
     assert study.recipe["data"]["name"] == str(moved)
     assert len(bench.ranking(study).stages) == 2
     bench.fine(study)
+
+
+class Impatient(NullObserver):
+    """Wants to stop before the first training, while Optuna hears of the trials."""
+
+    def __init__(self):
+        self.asked = 0
+
+    @property
+    def stop_requested(self):
+        self.asked += 1
+        return self.asked > 3
+
+
+def test_a_search_stops_while_its_trials_are_told_to_optuna_and_is_carried_on(bench):
+    request = StageRequest(n_trials=6)
+    with pytest.raises(StoppedByRequest):
+        bench.coarse(request, means=bench.means(observer=Impatient()))
+    study = repository.latest_study(bench.database)
+    assert [trial.state for trial in bench.ranking(study).trials] == ["planned"] * 6
+
+    bench.coarse(request)
+
+    trials = bench.ranking(study).trials
+    assert [trial.state for trial in trials] == ["complete"] * 6
+    assert sorted(trial.trial for trial in trials) == list(range(6))
