@@ -529,7 +529,7 @@ KILLED = """
 import os, signal, sys
 from coarsefine.db import repository
 from coarsefine.search.cli import main
-from coarsefine.studies import running
+from coarsefine.studies.running import loop as running
 running.FIRST_SECONDS = running.SEGMENT_SECONDS = 1e-9
 store, left = repository.store_segment, int(sys.argv[1])
 def stored(*arguments):
