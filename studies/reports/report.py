@@ -134,8 +134,8 @@ def _result(source: Source) -> Iterator[Block]:
             yield Paragraph(
                 f"{comparison.n_tied} of the {comparison.n_points} points tried, it among them, "
                 "are tied: "
-                f"differences of up to {100 * comparison.margin:.2f} percentage points may be "
-                "chance."
+                f"a difference below about {100 * comparison.margin:.2f} percentage points may be "
+                "due to chance."
             )
         elif comparison.n_points > 1:
             yield Paragraph("No other point that was tried is tied with it.")

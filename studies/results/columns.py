@@ -185,7 +185,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         name="interval",
         kind="interval",
-        meaning="95 % interval of the accuracy",
+        meaning="95 % interval of the accuracy, for new seeds and samples",
         evidence=True,
         heading="95 %\ninterval",
         shown_if=_any("interval"),
@@ -214,7 +214,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         Column(
             name=f"interval_{name}",
             kind="percent",
-            meaning=f"{word} end of the 95 % interval of the accuracy",
+            meaning=f"{word} end of the 95 % interval of the accuracy, for new seeds and samples",
             value=_end(place),
             ends=("interval_low", "interval_high"),
             heading="95 %\ninterval",

@@ -1,7 +1,7 @@
 """A ranking: which trial counts as best, and the shape in which it leaves the program."""
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +16,6 @@ from coarsefine.studies.results.statistics import (
     Interval,
     Measured,
     binomial_error,
-    compare,
 )
 from coarsefine.studies.spaces.dimensions import PARAMETERS, shown
 from coarsefine.studies.spaces.searches.registry import SEARCHES
@@ -48,8 +47,8 @@ class RankedTrial(NamedTuple):
         uuid: Names the trial in the database.
         reused: Whether all of its runs were trained before, for another trial.
         standard_error: Of the mean accuracy over several replicates, ``s / √R``; ``None`` for one.
-        interval: 95 % interval of the accuracy: of the mean over seeds, or for one replicate, of
-            the validation sample; see ``docs/statistics.md``.
+        interval: 95 % interval of the accuracy for new seeds and new samples; see
+            ``docs/statistics.md``.
         standard_deviation: Of the accuracy over replicates; ``None`` for one.
         difference: Of its accuracy and the best trial's, over the replicates that both have.
         margin: How large a difference may be by chance.
@@ -245,6 +244,7 @@ def judged(
     ranking: Sequence[RankedTrial],
     accuracies: Mapping[tuple[str, int], Mapping[int, float]],
     n_samples: int,
+    read: Callable[[Sequence[RankedTrial]], Sequence[Mapping[int, bytes]]] | None = None,
 ) -> tuple[tuple[RankedTrial, ...], Comparison | None]:
     """Return a ranking with what can be said of each trial, and how trials were compared.
 
@@ -253,7 +253,11 @@ def judged(
         accuracies: Validation accuracy of each replicate, by stage and trial; of a trial with one
             it need not be there.
         n_samples: Validation samples; 0 if that is not known.
+        read: Returns what the replicates of some trials predicted for each sample, packed, as far
+            as it was kept; called for those alone that are compared sample by sample.
     """
+    from coarsefine.studies.results.judging import compare  # NumPy is not needed before
+
     positions: list[int] = []
     measured: list[Measured] = []
     for position, trial in enumerate(ranking):
@@ -267,7 +271,12 @@ def judged(
         measured.append(Measured(_point(trial.params), known))
     if not measured:
         return tuple(ranking), None
-    verdicts, comparison = compare(measured, 0, n_samples)
+
+    def outcomes(of: Sequence[int]) -> dict[int, Mapping[int, bytes]]:
+        trials = [ranking[positions[i]] for i in of]
+        return {} if read is None else dict(zip(of, read(trials), strict=True))
+
+    verdicts, comparison = compare(measured, n_samples, outcomes)
     found = list(ranking)
     for position, (_, known), verdict in zip(positions, measured, verdicts, strict=True):
         deviation = verdict.standard_deviation

@@ -93,7 +93,12 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
             by_place[row.stage, number] = accuracies[row.id]
     ranked = rank_trials(drafts, [stage.name for stage in stages])
     n_validation = int(study.data.get("n_validation", 0))
-    trials, comparison = judged(ranked, by_place, n_validation)
+    ids = {row.uuid: row.id for row in rows}
+
+    def read(chosen: Sequence[RankedTrial]) -> list[dict[int, bytes]]:
+        return _outcomes(database, [ids[trial.uuid or ""] for trial in chosen])
+
+    trials, comparison = judged(ranked, by_place, n_validation, read)
     summaries = tuple(_summary(stage, trials) for stage in stages)
     ranking = Ranking(study, summaries, trials, comparison)
     notes = (
@@ -102,6 +107,17 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
         *penalty_notes(database, ranking),
     )
     return replace(ranking, notes=notes)
+
+
+def _outcomes(database: Database, trial_ids: Sequence[int]) -> list[dict[int, bytes]]:
+    """Return what the runs of each trial predicted, by replicate, as far as it was kept."""
+    runs = repository.run_rows(database, trial_ids=trial_ids)
+    payloads = repository.run_outcomes(database, [run.id for run in runs])
+    found: dict[int, dict[int, bytes]] = {trial: {} for trial in trial_ids}
+    for run in runs:
+        if run.id in payloads:
+            found[run.trial_id][run.replicate] = payloads[run.id]
+    return [found[trial] for trial in trial_ids]
 
 
 def first_curve(

@@ -75,7 +75,7 @@ def _equal(trials: Sequence[RankedTrial], n_values: int, comparison: Comparison)
     """Return whether trials, the best among them, may all be equal."""
     if all(trial.rank != 1 for trial in trials):
         return False
-    df = math.inf if comparison.df is None else comparison.df
+    df = math.inf if comparison.df is None else max(1.0, comparison.df)
     # Margins are those of the table, of one against the best; here all are compared with all.
     wider = range_quantile(n_values, df) / dunnett_quantile(comparison.n_points - 1, df)
     return all(

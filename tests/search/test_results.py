@@ -316,7 +316,7 @@ def test_a_long_ranking_is_cut_in_the_terminal_and_whole_in_json(search):
 def test_every_table_of_trials_marks_ties_and_says_what_the_mark_means(search, study):
     trials = search("rank", "--json").json["trials"]
     tied = [trial["tied"] for trial in trials]
-    claim = "cannot be told from the best: on 360 validation samples"
+    claim = "tied with the best: with 360 validation samples"
 
     shown = search("rank").out
     exported = [search("export", "--format", kind).out for kind in ("md", "html", "tex")]
@@ -337,16 +337,18 @@ def test_replicates_show_their_spread_and_what_they_are_replicates_of(search):
     shown, ranking = search("rank").out, search("rank", "--json").json
 
     assert "SD over" in shown
-    assert "95 % intervals: of the mean over seeds, on these validation samples" in shown
-    assert "seeds were not repeated" not in shown
-    assert ranking["comparison"]["method"] == "paired"
+    assert "95 % intervals: for new seeds and new samples" in shown
+    assert "trained with one seed" not in shown
+    assert ranking["comparison"]["method"] == "samples"
     assert all(trial["standard_deviation"] is not None for trial in ranking["trials"])
 
 
 def test_one_run_each_is_said_to_tell_nothing_of_other_seeds(search, study):
-    assert "seeds were not repeated, so what another seed would give is not known" in (
-        search("rank").out
-    )
+    shown = search("rank").out
+
+    assert "each value was trained with one seed" in shown
+    assert "for these trained networks alone" in shown
+    assert "0.3 points of standard deviation between seeds are assumed" in shown
 
 
 def test_reused_trials_are_marked_where_there_are_any(search, coarse):

@@ -85,7 +85,7 @@ def test_a_winner_that_is_not_told_from_others_prints_the_tie_set_and_prefers_re
     assert [t.tied for t in found.trials[:3]] == [True, True, False]
     (line,) = said(found, "2 of 8 values are tied, λ 0.0005179 … 0.001931")
     assert "replicates would tell more than further values" in line
-    assert "= cannot be told from the best: on 1,000 validation samples" in str(legend(found)[0])
+    assert "= tied with the best: with 1,000 validation samples" in str(legend(found)[0])
 
 
 def test_few_validation_samples_ask_for_more_of_them_rather_than_for_repeats():
@@ -98,10 +98,10 @@ def test_few_validation_samples_ask_for_more_of_them_rather_than_for_repeats():
 
 
 def test_seeds_that_were_not_repeated_are_said_not_to_be():
-    assert any("seeds were not repeated" in str(line) for line in legend(ranking(HILL)))
+    assert any("trained with one seed" in str(line) for line in legend(ranking(HILL)))
     repeated = ranking({value: [a, a + 0.01] for value, a in HILL.items()})
-    assert not any("not repeated" in str(line) for line in legend(repeated))
-    assert any("of the mean over seeds" in str(line) for line in legend(repeated))
+    assert not any("with one seed" in str(line) for line in legend(repeated))
+    assert any("for new seeds and new samples" in str(line) for line in legend(repeated))
 
 
 def test_validation_above_training_by_more_than_three_points_is_suspected_to_be_a_leak():

@@ -15,7 +15,7 @@ def test_replicates_give_means_intervals_and_paired_differences(bench):
 
     ranking = bench.ranking(study)
 
-    assert ranking.comparison.method == "paired"
+    assert ranking.comparison.method == "samples"
     by_trial = {}
     for run in repository.run_rows(bench.database, study):
         by_trial.setdefault(run.trial_id, []).append(run.validation_accuracy)
@@ -37,7 +37,7 @@ def test_stages_with_other_numbers_of_replicates_are_compared_on_what_they_share
     ranking = bench.ranking(study)
 
     assert {trial.replicates for trial in ranking.trials} == {1, 3}
-    assert ranking.comparison.method == "paired"
+    assert ranking.comparison.method == "samples"
     assert all(trial.tied is not None for trial in ranking.trials)
     assert all((t.standard_deviation is None) == (t.replicates == 1) for t in ranking.trials)
 

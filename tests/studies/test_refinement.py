@@ -410,7 +410,7 @@ def test_on_a_flat_objective_the_search_stops_soon(replicates):
 def test_on_a_hill_the_search_stops_only_around_the_top(replicates, height):
     rng = np.random.default_rng(0)
     lost = []
-    for _ in range(30):
+    for _ in range(12):
         top = rng.uniform(-4.5, -1.5)
         objective = simulations.hill(top, height)
         end = simulations.searched(objective, rng, noise=0.0035, replicates=replicates)

@@ -1,5 +1,8 @@
 """Intervals of one trial's score: for new seeds and samples, and for these samples alone."""
 
+import math
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -61,6 +64,43 @@ def interval(scores: Scores, spread: Spread = ASSUMED_RUN, *, share: bool = True
         half = quantile * np.sqrt(variance)
         return mean - half, mean + half
     return _wilson(mean, variance, n_samples, quantile, spread.extra if n_seeds == 1 else 0.0)
+
+
+def interval_of_accuracies(accuracies: Sequence[float], n_samples: int) -> Interval | None:
+    """Return the 95 % interval for new seeds and samples where accuracies are all that was kept.
+
+    How much of the sample's noise all seeds share is not known: all of it, then, which errs on the
+    long side.
+
+    Args:
+        accuracies: By seed.
+        n_samples: 0 if that is not known: then it is for new seeds on these samples.
+
+    Returns:
+        ``None`` if nothing is known of the noise.
+    """
+    n_seeds = len(accuracies)
+    if not n_seeds or (n_seeds == 1 and not n_samples):
+        return None
+    if n_seeds == 1:
+        return _of_one_run(accuracies[0], n_samples)
+    mean = math.fsum(accuracies) / n_seeds
+    kept = mean * (1 - mean) / n_samples if n_samples else 0.0
+    part = math.fsum((value - mean) ** 2 for value in accuracies) / (n_seeds - 1) / n_seeds
+    if n_samples:
+        part = max(part, 1 / (12 * n_samples**2 * n_seeds))
+    df = float(cautious_share(np.array(part), np.array(kept), np.array(n_seeds - 1.0)))
+    if not n_samples:
+        half = _quantile(df) * math.sqrt(part)
+        return max(0.0, mean - half), min(1.0, mean + half)
+    return _wilson(mean, part + kept, n_samples, _quantile(df), 0.0)
+
+
+@lru_cache(maxsize=4096)
+def _of_one_run(accuracy: float, n_samples: int) -> Interval:
+    extra = ASSUMED_RUN.extra
+    variance = accuracy * (1 - accuracy) / n_samples + extra
+    return _wilson(accuracy, variance, n_samples, _quantile(np.inf), extra)
 
 
 def on_these_samples(scores: Scores, *, share: bool = True) -> Interval | None:

@@ -1,6 +1,5 @@
 """What the marks and intervals of a ranking claim, and which values are tied."""
 
-import math
 from typing import TYPE_CHECKING
 
 from coarsefine.hints import option
@@ -9,6 +8,10 @@ from coarsefine.studies.results.resolution import resolution_reached
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
+    from coarsefine.studies.results.statistics import Comparison
+
+# As ``evidence.spread`` has it, which needs NumPy.
+ASSUMED_POINTS = 0.3
 
 
 def legend(ranking: "Ranking") -> tuple[Note, ...]:
@@ -18,27 +21,35 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
     single = any(trial.interval and trial.replicates == 1 for trial in ranking.trials)
     notes = []
     if comparison is not None and comparison.n_tied:
-        how = f"on {n_samples:,} validation samples" if n_samples else ""
-        if comparison.method == "paired":
-            how = f"paired over {comparison.n_replicates} seeds" + (how and f", {how}")
-        margin = points(min(1.0, comparison.margin))
+        seeds = f"{comparison.n_replicates} seeds" if comparison.n_replicates > 1 else ""
+        samples = f"{n_samples:,} validation samples" if n_samples else ""
+        on = " and ".join(filter(None, (seeds, samples)))
         line = (
-            f"= cannot be told from the best: {how}, up to {margin} points of "
-            f"difference may be chance (95 %, {_values(ranking, comparison.n_points)} compared)"
+            f"= tied with the best: with {on}, a difference below about "
+            f"{points(min(1.0, comparison.margin))} points may be due to chance (95 % confidence, "
+            f"{_values(ranking, comparison.n_points)} compared; each pair by its own noise)"
         )
         notes.append(Note("tied", line))
+    if comparison is not None and comparison.n_replicates == 1:
+        tells = ("use ", option("replicates"), " to measure how much results vary between seeds")
+        notes.append(Note("one-seed", _one_seed(comparison), *tells))
     if replicated:
-        line = "95 % intervals: of the mean over seeds, on these validation samples"
-        if n_samples:
-            line += f"; {n_samples:,} others would shift all accuracies, by {_shift(ranking)} (SE)"
+        whose = " of trials with several seeds" if single else ""
+        line = f"95 % intervals{whose}: for new seeds and new samples, as far as known"
         notes.append(Note("interval-over-seeds", line))
     if single:
-        whose = "those of trials with one replicate" if replicated else "95 % intervals"
+        whose = " of trials with one seed" if replicated else ""
         line = (
-            f"{whose}: of {n_samples:,} validation samples; seeds were not repeated, so what "
-            "another seed would give is not known"
+            f"95 % intervals{whose}: for new samples; {ASSUMED_POINTS} points of standard "
+            "deviation between seeds are assumed"
         )
-        notes.append(Note("interval-over-samples", line, " (", option("replicates"), " tells)"))
+        notes.append(Note("interval-over-samples", line))
+    if comparison is not None and comparison.n_without:
+        line = (
+            f"{counted(comparison.n_without, 'trial')} without stored predictions: compared by "
+            "accuracies only, which needs larger differences"
+        )
+        notes.append(Note("without-outcomes", line))
     if comparison is not None and comparison.n_noisy:
         line = (
             f"{counted(comparison.n_noisy, 'trial')} far noisier than the others: judged by their "
@@ -51,11 +62,16 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def _shift(ranking: "Ranking") -> str:
-    """Return how far other validation samples would move the accuracies."""
-    best = ranking.best
-    accuracy = 0.5 if best is None or best.validation_accuracy is None else best.validation_accuracy
-    return f"{points(math.sqrt(accuracy * (1 - accuracy) / ranking.n_validation))} points"
+def _one_seed(comparison: "Comparison") -> str:
+    """Return what a comparison of single runs claims, and what it assumes."""
+    if comparison.network_margin is None:
+        return "each value was trained with one seed; "
+    alone = points(min(1.0, comparison.network_margin))
+    return (
+        f"each value was trained with one seed: {ASSUMED_POINTS} points of standard deviation "
+        "between seeds are assumed; for these trained networks alone, a difference below about "
+        f"{alone} points may be due to chance; "
+    )
 
 
 def _values(ranking: "Ranking", n: int) -> str:
@@ -79,12 +95,11 @@ def on_ties(ranking: "Ranking") -> tuple[Note, ...]:
         reached = resolution_reached(ranking, ranking.stages[-1].name)
         if reached is not None:
             return (*found, Note("resolution", reached))
-    about = "at least" if comparison.method == "paired" else "up to"
     line = (
         f"{comparison.n_tied:,} of {_values(ranking, comparison.n_points)} are tied"
-        f"{_tied_range(ranking)}: {comparison.lacking} would tell more than further values; the "
-        f"best of {comparison.n_tied:,} equals looks {about} {points(comparison.optimism)} points "
-        "better than it is"
+        f"{_tied_range(ranking)}: {comparison.lacking} would tell more than further values; "
+        "selection bias: the best of them is overestimated by about "
+        f"{points(comparison.optimism)} points"
     )
     return (*found, Note("ties", line))
 
