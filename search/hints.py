@@ -103,7 +103,7 @@ def option_words(key: str, value: object) -> list[str]:
 
 
 def _word(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def flag_of(key: str) -> str:

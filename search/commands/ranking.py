@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
@@ -112,8 +113,20 @@ def _print_below(ranking: "Ranking", lines: list[str], following: str | None) ->
         say(f"\nnext: {following}")
 
 
-def following(ranking: "Ranking", storage: StorageOptions) -> str:
-    """Return the command that comes after looking at this ranking."""
+def following(
+    ranking: "Ranking",
+    storage: StorageOptions,
+    free: str | None = None,
+    data_dir: Path | None = None,
+) -> str:
+    """Return the command that comes after looking at this ranking.
+
+    Args:
+        ranking: Of a study.
+        storage: Where it is.
+        free: The name of no study, where one is known.
+        data_dir: What ``--data-dir`` was given.
+    """
     study, place = ranking.study, storage.storage
     # A trainer of the user's is imported only where their recipe file names it.
     own = ("--recipe", "FILE") if study.recipe.get("trainer") else ()
@@ -126,14 +139,72 @@ def following(ranking: "Ranking", storage: StorageOptions) -> str:
         flag = (f"--{ranking.stages[-1].name.partition('-')[0]}",) if ranking.refines else ()
         return typed(study.search, *flag, "--study", study.name, *own, storage=place)
     if ranking.best is None:
-        flag = ("--coarse",) if ranking.refines else ()
-        again = typed(study.search, *flag, "--study", f"{study.name}-2", *own, storage=place)
-        return f"{again} with a smaller --eta or --eta-max: no trial is complete"
+        return _after_none(ranking, storage, free or f"{study.name}-2", data_dir, own)
     if any(trial.test_accuracy is not None for trial in ranking.trials):
         return typed("report", study.name, storage=place)
     if len(ranking.stages) == 1 and ranking.refines:
         return typed(study.search, "--fine", "--study", study.name, *own, storage=place)
     return typed("test", study.name, *own, storage=place)
+
+
+def _after_none(
+    ranking: "Ranking",
+    storage: StorageOptions,
+    free: str,
+    data_dir: Path | None,
+    own: tuple[str, ...],
+) -> str:
+    """Return what comes after a search without a complete trial."""
+    flag = ("--coarse",) if ranking.refines else ()
+    words, place = (ranking.study.search, *flag, "--study", free), storage.storage
+    smaller = _smaller_eta(ranking)
+    if smaller is not None:
+        return typed(*words, *smaller, storage=place, data_dir=data_dir)
+    again = typed(*words, *own, storage=place)
+    return f"{again} with a smaller --eta or --eta-max: no trial is complete"
+
+
+def _smaller_eta(ranking: "Ranking") -> list[str] | None:
+    """Return the recipe's options with a tenth of its η, where all trials diverged.
+
+    ``None`` where they ended for another reason, or the recipe is one that options cannot state.
+    """
+    from coarsefine.search.hints import option_words
+    from coarsefine.studies.recipes.keys import KEYS
+    from coarsefine.studies.recipes.layers import make_recipe
+    from coarsefine.studies.recipes.recipe import differences, from_json
+    from coarsefine.studies.spaces.searches.registry import SEARCHES
+
+    kind = SEARCHES.get(ranking.study.search)
+    if kind is None or any(trial.state != "diverged" for trial in ranking.trials):
+        return None
+    recipe = from_json(ranking.study.recipe, ranking.study.name)
+    usual = make_recipe(None, {"data.name": recipe.data.name}, kind.implied)
+    stated = {d.key: d.second for d in differences(usual, recipe)}
+    if recipe.trainer is not None or not stated.keys() <= KEYS.keys():
+        return None
+    bias = stated.get("network.bias", True)
+    if bias not in {True, "none"}:
+        return None  # a bias of some layers has no option
+    if bias == "none":
+        stated["network.bias"] = False
+    words: list[str] = []
+    if any(parameter.name == "eta" for parameter in kind.parameters):
+        if len(kind.parameters) > 1:
+            return None
+        lowest = min(float(trial.params["eta"]) for trial in ranking.trials)
+        words = ["--low", f"{lowest / 1000:g}", "--high", f"{lowest / 10:g}"]
+    else:
+        for name in ("eta", "eta_min", "eta_max"):
+            eta = getattr(recipe.training, name)
+            if eta is not None:
+                stated[f"training.{name}"] = float(f"{eta / 10:g}")
+    if recipe.data.name != "digits":
+        stated["data.name"] = recipe.data.name
+    for key, value in stated.items():
+        if value is not None:
+            words += option_words(key, value)
+    return words
 
 
 def _lab_of(study: str) -> tuple[str, ...]:

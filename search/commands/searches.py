@@ -217,13 +217,14 @@ def _run(
     options: _Options,
     variant: str = "",
 ) -> None:
-    from coarsefine.search.commands.ranking import print_study
+    from coarsefine.search.commands.ranking import following, print_study
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.range_test import ends_of, keep
     from coarsefine.studies.results.comparison import took
     from coarsefine.studies.results.reading import read_ranking
     from coarsefine.studies.running.resources import NewDatabase, Resources
+    from coarsefine.studies.running.studies import free_name
 
     asked, output, data_dir = options.asked, options.output, options.recipe.data.data_dir
     _check_free(kind, asked)
@@ -250,10 +251,14 @@ def _run(
             last = _searched(search, request, wanted)
             ranking = read_ranking(resources.database, search.study)
             rows = None if output.json else took(resources.database, ranking)
+            free = free_name(resources.database, search.study.name)
     if output.json:
         say_json(ranking.to_json(by_hint))
         return
-    print_study(stdout(), ranking, rows, _next(search, last, options))
+    proposed = _next(search, last, options)
+    if ranking.best is None:
+        proposed = following(ranking, options.storage, free, data_dir)
+    print_study(stdout(), ranking, rows, proposed)
 
 
 def _search(

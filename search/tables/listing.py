@@ -11,14 +11,19 @@ from coarsefine.models.data import DatasetStatus, FileCheck
 from coarsefine.search.console import written
 from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.search.words import percent, size
+from coarsefine.studies.states import UNFINISHED
 
 
 def studies_table(console: Console, label: str, studies: Sequence[StudySummary]) -> Table:
     """Return a line a study."""
 
     def trials(study: StudySummary) -> str:
-        n_trials, n_complete = sum(study.trials.values()), study.trials.get("complete", 0)
-        return f"{n_trials}" if n_complete == n_trials else f"{n_complete} of {n_trials}"
+        n_trials = sum(study.trials.values())
+        n_left = sum(study.trials.get(state, 0) for state in UNFINISHED)
+        if n_left:
+            return f"{n_trials - n_left} of {n_trials}"
+        ended = [f"{study.trials[s]} {s}" for s in sorted(study.trials) if s != "complete"]
+        return ", ".join([f"{n_trials}", *ended])
 
     columns: list[TextColumn[StudySummary]] = [
         TextColumn("study", lambda s: s.name, right=False, fold=True),

@@ -242,6 +242,7 @@ class Search:
             work = loop.Work(
                 record, stage, self.data, self.resources.prepared, self.recipe.trainer, mirror
             )
+            idle = True
             while True:
                 stored = repository.load_plan(database, record)
                 if all(cohort.state == "done" for cohort in stored.cohorts):
@@ -251,9 +252,16 @@ class Search:
                     if plan is not None:
                         fresh = request is not None and request.fresh
                         self._store(plan if fresh else reuse(plan, database), record)
+                        idle = False
                         continue
                     if all(trial.told for trial in stored.trials):
+                        if idle:
+                            self.resources.observer.said(
+                                f"{stage.name}: all {len(stored.trials)} trials are there; "
+                                "nothing was trained"
+                            )
                         return stage
+                idle = False
                 loop.train(self.resources, work, stored)
 
     def _enqueued(

@@ -135,3 +135,37 @@ def test_a_range_test_proposes_its_own_recipe(search, own_folder):
     network = search("show", "digits/lambda-2", "--json").json["recipe"]["network"]
     assert network["hidden"] == [20, 10]
     assert network["bias"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("line", "smaller"),
+    [
+        ("lambda --coarse --trials 2 --eta 900 --hidden 9,8 --no-bias", "--eta 90"),
+        ("lambda --coarse --trials 2 --eta-min 800 --eta-max 900", "--eta-max 90"),
+        ("eta --coarse --trials 2 --low 500 --high 900", "--high 50"),
+        ("hidden --values 9 --eta 900", "--eta 90"),
+    ],
+)
+def test_after_searches_that_diverged_a_smaller_eta_is_proposed(search, own_folder, line, smaller):
+    answer = search(*line.split(), "--epochs", "2")
+
+    (command,) = TYPED.findall(answer.out)
+    assert smaller in command
+    assert TYPED.findall(search("rank").out) == [command]
+    assert search(*shlex.split(command)).status == 0
+    recipes = [
+        search("show", name, "--json").json["recipe"]
+        for name in (f"digits/{line.split()[0]}", f"digits/{line.split()[0]}-2")
+    ]
+    assert recipes[0]["network"] == recipes[1]["network"]
+    assert recipes[1]["training"]["epochs"] == 2
+    assert re.search(r"digits/\S+ .* [12], [12] diverged", search("list").out)
+
+
+def test_a_finished_stage_that_is_asked_again_says_that_nothing_was_trained(search, own_folder):
+    line = ("lambda", "--coarse", "--trials", "2", *QUICK)
+    said = "coarse: all 2 trials are there; nothing was trained"
+
+    assert said not in search(*line).err
+    assert said in search(*line).err
+    assert said not in search(*line[:3], "3", *QUICK).err
