@@ -74,11 +74,12 @@ def coarse_study(**changes):
             lambda s: s("batch-size").grid(values=[50, 500], equal="updates", alone=False),
         ),
         (
-            ("hidden", "--layers", "1,2"),
+            # Without a name, the command line keeps searches of layers apart from those of widths.
+            ("hidden", "--layers", "1,2", "--study", "digits/hidden"),
             lambda s: Study.search("hidden", epochs=2).grid(layers=[1, 2]),
         ),
         (
-            ("tricks", "--one-at-a-time"),
+            ("tricks", "--one-at-a-time", "--study", "digits/tricks"),
             lambda s: s("tricks").grid(one_at_a_time=True),
         ),
     ],
