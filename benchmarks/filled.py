@@ -14,6 +14,8 @@ from coarsefine.db.records import (
     EpochRecord,
     NewCohort,
     NewRun,
+    NewStage,
+    NewStudy,
     NewTrial,
     RunUpdate,
     SegmentResult,
@@ -43,27 +45,31 @@ def _fill_ours(path: Path, strengths: np.ndarray, accuracies: np.ndarray) -> Non
         recipe = to_json(make_recipe(None, {"data.name": "mnist"}))
         study = repository.add_study(
             database,
-            name=STUDY,
-            search="lambda",
-            recipe=recipe,
-            seed=0,
-            data_name="mnist",
-            data_fingerprint="0" * 64,
-            data={"n_train": 54_000, "n_validation": 6_000, "n_test": 10_000, "n_classes": 10},
-            versions={},
-            machine={},
+            NewStudy(
+                name=STUDY,
+                search="lambda",
+                recipe=recipe,
+                seed=0,
+                data_name="mnist",
+                data_fingerprint="0" * 64,
+                data={"n_train": 54_000, "n_validation": 6_000, "n_test": 10_000, "n_classes": 10},
+                versions={},
+                machine={},
+            ),
         )
         stage = repository.add_stage(
             database,
             study,
-            name="coarse",
-            optuna_name=STAGE,
-            parameter="lambda",
-            sampler="random",
-            reason="made up",
-            low=1e-5,
-            high=1e-1,
-            options={"replicates": 1, "n_trials": n_trials},
+            NewStage(
+                name="coarse",
+                optuna_name=STAGE,
+                parameter="lambda",
+                sampler="random",
+                reason="made up",
+                low=1e-5,
+                high=1e-1,
+                options={"replicates": 1, "n_trials": n_trials},
+            ),
         )
         trials = [NewTrial({"lambda": float(value)}) for value in strengths]
         cohorts = [

@@ -35,6 +35,7 @@ from coarsefine.studies.planning.stages import COARSE
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.running import loop as running
 from coarsefine.studies.running.dask import executor as dask_executor
+from coarsefine.studies.running.dask.address import scheduler_at
 from coarsefine.studies.running.mirror import OptunaMirror
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.search import Search
@@ -408,7 +409,7 @@ def dask_cost(shape: Shape) -> DaskCost:
     with (
         _cluster(2) as (address, pids),
         mock.patch.object(dask_executor, "TRAIN", ECHO),
-        dask_executor.DaskExecutor(dask_executor.scheduler_at(address)) as executor,
+        dask_executor.DaskExecutor(scheduler_at(address)) as executor,
     ):
         workers = tuple(executor.worker_pids())
         _through(executor, segment, 10)
@@ -455,7 +456,7 @@ def _cluster(n_workers: int) -> Iterator[tuple[str, tuple[int, ...]]]:
         while not (file.exists() and file.read_text().rstrip().endswith("}")):
             time.sleep(0.05)
         _process(stack, root, "worker", *each, *common)
-        yield str(dask_executor.scheduler_at(str(file)).address), (scheduler,)
+        yield str(scheduler_at(str(file)).address), (scheduler,)
 
 
 def _process(stack: contextlib.ExitStack, root: Path, kind: str, *words: str) -> int:

@@ -16,7 +16,16 @@ from coarsefine.db.engine import open_database
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
 from coarsefine.db.optuna_values import Range
-from coarsefine.db.records import EpochRecord, NewCohort, NewRun, NewTrial, RunUpdate, SegmentResult
+from coarsefine.db.records import (
+    EpochRecord,
+    NewCohort,
+    NewRun,
+    NewStage,
+    NewStudy,
+    NewTrial,
+    RunUpdate,
+    SegmentResult,
+)
 
 RUNS, EPOCHS, SECONDS, DRIVERS = 8, 3, 3.0, (1, 4)
 STATE = bytes(2**19)  # of 8 networks of 784-20-10
@@ -28,9 +37,9 @@ def rates(url: str, name: str) -> tuple[float, float]:
     of_stage = {"optuna_name": name, "parameter": "lambda", "sampler": "grid", "reason": ""}
     with open_database(url) as db:
         study = repository.add_study(
-            db, name=name, search="lambda", seed=0, data_name="digits", **of_study
+            db, NewStudy(name=name, search="lambda", seed=0, data_name="digits", **of_study)
         )
-        stage = repository.add_stage(db, study, name="coarse", **of_stage)
+        stage = repository.add_stage(db, study, NewStage(name="coarse", **of_stage))
         trials = [NewTrial({"lambda": 0.1}) for _ in range(RUNS)]
         cohort = NewCohort([NewRun(trial.uuid, 0, trial.uuid) for trial in trials])
         ids = [run.id for run in repository.add_plan(db, stage, trials, [cohort]).runs]

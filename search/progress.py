@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from coarsefine.search.console import note, stderr
+from coarsefine.search.hints import spelled
 from coarsefine.search.words import counted, duration, percent, size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from coarsefine.db.records import StudyRecord
+    from coarsefine.hints import Message
     from coarsefine.models.data import PreparedData
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.recipe import Recipe
@@ -56,11 +58,12 @@ class Watch:
         for line in warnings:
             self.said(line)
 
-    def said(self, line: str) -> None:
+    def said(self, line: "str | Message") -> None:
         """Say something worth knowing, once."""
-        if line not in self._said:
-            self._said.add(line)
-            self.line(f"note: {line}")
+        text = spelled(line)
+        if text not in self._said:
+            self._said.add(text)
+            self.line(f"note: {text}")
 
     def progressed(self, progress: "CohortProgress") -> None:
         """Show a cohort that came further."""

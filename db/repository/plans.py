@@ -1,7 +1,6 @@
 """Plans: stages, their trials and cohorts, written before the first of them is trained."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +12,7 @@ from coarsefine.db.records import (
     CohortRecord,
     NewCohort,
     NewRun,
+    NewStage,
     NewTrial,
     PlanRecord,
     RunRecord,
@@ -20,7 +20,6 @@ from coarsefine.db.records import (
     StudyRecord,
     TrialRecord,
     TrialUpdate,
-    new_uuid,
 )
 from coarsefine.db.repository.common import (
     chunks,
@@ -50,28 +49,12 @@ _TAKEN_OVER = (
 )
 
 
-def add_stage(
-    db: Database,
-    study: StudyRecord,
-    *,
-    name: str,
-    optuna_name: str | None,
-    parameter: str,
-    sampler: str,
-    reason: str,
-    parent: str | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    values: Sequence[Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-    uuid: str | None = None,
-) -> StageRecord:
+def add_stage(db: Database, study: StudyRecord, new: NewStage) -> StageRecord:
     """Add a stage after those that the study has, and return it.
 
     Raises:
         StorageError: If the study has a stage of that name.
     """
-    key = uuid or new_uuid()
     try:
         with db.write() as session:
             owner = study_id(session, study)
@@ -80,26 +63,26 @@ def add_stage(
             )
             session.execute(
                 sa.insert(table(Stage)).values(
-                    uuid=key,
+                    uuid=new.uuid,
                     study_id=owner,
-                    name=name,
+                    name=new.name,
                     position=position,
-                    optuna_name=optuna_name,
-                    parent=parent,
-                    parameter=parameter,
-                    low=low,
-                    high=high,
-                    values=None if values is None else list(values),
-                    sampler=sampler,
-                    reason=reason,
-                    options=dict(options or {}),
+                    optuna_name=new.optuna_name,
+                    parent=new.parent,
+                    parameter=new.parameter,
+                    low=new.low,
+                    high=new.high,
+                    values=None if new.values is None else list(new.values),
+                    sampler=new.sampler,
+                    reason=new.reason,
+                    options=dict(new.options),
                     created_at=now(),
                 )
             )
             touch(session, owner)
-            row = session.execute(sa.select(table(Stage)).where(Stage.uuid == key)).one()
+            row = session.execute(sa.select(table(Stage)).where(Stage.uuid == new.uuid)).one()
     except IntegrityError as error:
-        raise StorageError(f"study {study.name!r} has a stage {name!r} already") from error
+        raise StorageError(f"study {study.name!r} has a stage {new.name!r} already") from error
     return StageRecord(*row)
 
 

@@ -1,7 +1,6 @@
 """Studies: add, find, list, delete, and who drives them."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
-from coarsefine.db.records import StudyRecord, StudySummary, new_uuid
+from coarsefine.db.records import NewStudy, StudyRecord, StudySummary
 from coarsefine.db.repository.common import now, study_id, table
 from coarsefine.db.tables import Opening, Stage, Study, Trial
 
@@ -19,20 +18,7 @@ _CHANGEABLE: Final = frozenset(
 )
 
 
-def add_study(
-    db: Database,
-    *,
-    name: str,
-    search: str,
-    recipe: Mapping[str, Any],
-    seed: int,
-    data_name: str,
-    data_fingerprint: str,
-    data: Mapping[str, Any],
-    versions: Mapping[str, Any],
-    machine: Mapping[str, Any],
-    uuid: str | None = None,
-) -> StudyRecord:
+def add_study(db: Database, new: NewStudy) -> StudyRecord:
     """Add a study and return it.
 
     Raises:
@@ -43,23 +29,25 @@ def add_study(
         with db.write() as session:
             session.execute(
                 sa.insert(table(Study)).values(
-                    uuid=uuid or new_uuid(),
-                    name=name,
-                    search=search,
-                    recipe=dict(recipe),
-                    seed=int(seed),
-                    data_name=data_name,
-                    data_fingerprint=data_fingerprint,
-                    data=dict(data),
-                    versions=dict(versions),
-                    machine=dict(machine),
+                    uuid=new.uuid,
+                    name=new.name,
+                    search=new.search,
+                    recipe=dict(new.recipe),
+                    seed=int(new.seed),
+                    data_name=new.data_name,
+                    data_fingerprint=new.data_fingerprint,
+                    data=dict(new.data),
+                    versions=dict(new.versions),
+                    machine=dict(new.machine),
                     created_at=moment,
                     updated_at=moment,
                 )
             )
-            row = session.execute(sa.select(table(Study)).where(Study.name == name)).one()
+            row = session.execute(sa.select(table(Study)).where(Study.name == new.name)).one()
     except IntegrityError as error:
-        raise StorageError(f"study {name!r} is in {db.label} already; name another one") from error
+        raise StorageError(
+            f"study {new.name!r} is in {db.label} already; name another one"
+        ) from error
     return StudyRecord(*row)
 
 

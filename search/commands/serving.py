@@ -43,6 +43,7 @@ from coarsefine.search.progress import Log, is_over, standing, title
 if TYPE_CHECKING:
     from coarsefine.db.queue_records import QueueRecord
     from coarsefine.db.records import StudyRecord
+    from coarsefine.hints import Message
     from coarsefine.models.data import PreparedData
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.recipe import Recipe
@@ -308,9 +309,9 @@ class ServiceLog(Log):
         moment = datetime.now(UTC).isoformat(timespec="seconds")
         note(f"{moment} {one_line(said(line))}")
 
-    def said(self, line: str) -> None:
+    def said(self, line: "str | Message") -> None:
         """Write something worth knowing, each time: it may be about another study."""
-        self.line(f"note: {line}")
+        self.line(f"note: {said(line)}")
 
     def show(self, progress: "CohortProgress", best: float | None) -> None:
         """Write where a cohort is, now and then, and always where it ends."""

@@ -13,12 +13,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.interrupts import of_this_process
+from coarsefine.search.library.hints import spelled
 from coarsefine.search.library.pages import escaped
 from coarsefine.search.progress import Watch, is_over, standing, title, watching
 from coarsefine.search.words import size
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
+    from coarsefine.hints import Message
     from coarsefine.models.data import PreparedData
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.recipe import Recipe
@@ -34,11 +36,12 @@ _SECONDS = 0.2
 class Logged(Watch):
     """Prints nothing; what is worth knowing goes to the logger ``studies``, as warnings."""
 
-    def said(self, line: str) -> None:
+    def said(self, line: "str | Message") -> None:
         """Log something worth knowing, once."""
-        if line not in self._said:
-            self._said.add(line)
-            LOGGER.warning(line)
+        text = spelled(line)
+        if text not in self._said:
+            self._said.add(text)
+            LOGGER.warning(text)
 
     def line(self, line: str) -> None:
         """Log a line."""

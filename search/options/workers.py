@@ -110,7 +110,8 @@ class JobsOptions:
         if not self._is_dask:
             yield resources
             return
-        from coarsefine.studies.running.dask.executor import DaskExecutor, scheduler_at
+        from coarsefine.studies.running.dask.address import scheduler_at
+        from coarsefine.studies.running.dask.executor import DaskExecutor
 
         where = scheduler_at(
             self._address, self.scheduler_ca, self.scheduler_cert, self.scheduler_key

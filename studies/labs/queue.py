@@ -17,6 +17,7 @@ from coarsefine.db.engine import Database
 from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.queue_records import QueueRecord
+from coarsefine.hints import command, option
 from coarsefine.models.data.catalogue import CATALOGUE, FILE_ENDINGS, meaning, unknown_name
 from coarsefine.models.errors import DataError
 from coarsefine.studies.errors import RecipeError, StudyError, did_you_mean
@@ -123,7 +124,8 @@ def submission(
     if not asked.name.isprintable() or not 0 < len(asked.name.strip()) <= LONGEST_NAME:
         raise RecipeError(
             f"what studies are named by must be 1 … {LONGEST_NAME} printable characters, got "
-            f"{asked.name[:60]!r}; name them with --study"
+            f"{asked.name[:60]!r}; name them with ",
+            option("study"),
         )
     lab = asked.lab(where)
     for part in chosen(lab, parts):
@@ -139,15 +141,16 @@ def _with_search(where: str, text: str, search: str) -> str:
     """Return a recipe's text with a search of that kind as its only part."""
     if search not in SEARCHES:
         raise RecipeError(
-            f"--search must be one of {', '.join(SEARCHES)}, got {search!r}"
-            f"{did_you_mean(search, SEARCHES)}"
+            option("search"),
+            f" must be one of {', '.join(SEARCHES)}, got {search!r}",
+            did_you_mean(search, SEARCHES),
         )
     added = f'{text.rstrip()}\n\n[[part]]\nname = "{search}"\nsearch = {{ kind = "{search}" }}\n'
     try:
         lab_of("", where, text)
     except RecipeError:
         return added
-    raise RecipeError(f"{where} states what is searched; leave out --search")
+    raise RecipeError(f"{where} states what is searched; leave out ", option("search"))
 
 
 def chosen(lab: Lab, names: Sequence[str]) -> list[Part]:
@@ -160,7 +163,8 @@ def chosen(lab: Lab, names: Sequence[str]) -> list[Part]:
     for name in names:
         if name not in known:
             raise RecipeError(
-                f"--part must be one of {', '.join(known)}, got {name!r}{did_you_mean(name, known)}"
+                option("part"),
+                f" must be one of {', '.join(known)}, got {name!r}{did_you_mean(name, known)}",
             )
     return [part for name, part in known.items() if not names or name in names]
 
@@ -310,7 +314,8 @@ def _check_others(database: Database, asked: Submission, recipes: dict[str, Reci
             if found:
                 raise StudyError(
                     f"entry {entry.id} of the queue asks something else of study {name} "
-                    f"({', '.join(d.key for d in found)} differ); choose another name with --study"
+                    f"({', '.join(d.key for d in found)} differ); choose another name with ",
+                    option("study"),
                 )
 
 
@@ -323,8 +328,9 @@ def entry_of(database: Database, entry_id: int) -> QueueRecord:
     entry = repository.find_entry(database, entry_id)
     if entry is None:
         raise StudyError(
-            f"the queue of {database.label} has no entry {entry_id}; "
-            "`python -m search queue --all` lists all"
+            f"the queue of {database.label} has no entry {entry_id}; `",
+            command("queue", all=True),
+            "` lists all",
         )
     return entry
 

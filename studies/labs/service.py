@@ -13,6 +13,7 @@ from coarsefine.db.engine import Database
 from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.queue_records import QueueRecord, QueueState
 from coarsefine.db.records import StudyRecord
+from coarsefine.hints import Message, option
 from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import StudyError
@@ -69,7 +70,9 @@ class Rules:
         if named and not self.allow_plugins:
             raise StudyError(
                 f"trainers of submitted recipes are not run here, got {named[0]}; start the server "
-                "with --allow-plugins if you trust all who can submit"
+                "with ",
+                option("allow_plugins", value=True),
+                " if you trust all who can submit",
             )
         if not names_file(recipe.data.name):
             return recipe
@@ -150,7 +153,7 @@ class _AtWork:
                 further=True,
             )
 
-    def said(self, line: str) -> None:
+    def said(self, line: str | Message) -> None:
         """Hand on."""
         self._watched.said(line)
 

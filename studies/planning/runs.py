@@ -14,6 +14,7 @@ from typing import Any
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import NewCohort, NewRun, NewTrial, PlanRecord, RunRecord, StageRecord
+from coarsefine.hints import Message, option
 from coarsefine.models.blas_threads import n_cores
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.data import PreparedData
@@ -85,9 +86,9 @@ class Plan:
         return [run.key for of_replicate in self.runs for run in of_replicate]
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str | Message, ...]:
         """Return what the user should know of it, a sentence each."""
-        lines = [
+        lines: list[str | Message] = [
             f"{' and '.join(points)} are one and the same training: together, they are one piece "
             "of evidence"
             for points in self._same()
@@ -96,8 +97,12 @@ class Plan:
         if n_reused:
             were = "was" if n_reused == 1 else "were"
             lines.append(
-                f"{n_reused:,} of {n_runs:,} training runs {were} trained before and "
-                "taken over: no new evidence; --fresh trains them again"
+                Message(
+                    f"{n_reused:,} of {n_runs:,} training runs {were} trained before and taken "
+                    "over: no new evidence; ",
+                    option("fresh", value=True),
+                    " trains them again",
+                )
             )
         return tuple(lines)
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.db.records import StageRecord, StudyRecord
-from coarsefine.hints import option
+from coarsefine.db.records import NewStage, StageRecord, StudyRecord
+from coarsefine.hints import Message, Part, joined, option
 from coarsefine.studies.errors import SpaceError, TakenError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.spaces.dimensions import (
@@ -154,16 +154,18 @@ def add_stage(database: Database, study: StudyRecord, stage: Stage) -> StageReco
     return repository.add_stage(
         database,
         study,
-        name=stage.name,
-        optuna_name=f"{study.name}/{stage.name}",
-        parameter=first.name,
-        sampler=stage.sampler,
-        reason=stage.reason,
-        parent=stage.parent,
-        low=None if first.range is None else first.range.low,
-        high=None if first.range is None else first.range.high,
-        values=to_json([first])[0]["values"],
-        options=stage.options,
+        NewStage(
+            name=stage.name,
+            optuna_name=f"{study.name}/{stage.name}",
+            parameter=first.name,
+            sampler=stage.sampler,
+            reason=stage.reason,
+            parent=stage.parent,
+            low=None if first.range is None else first.range.low,
+            high=None if first.range is None else first.range.high,
+            values=to_json([first])[0]["values"],
+            options=stage.options,
+        ),
     )
 
 
@@ -195,12 +197,14 @@ def final_stage(
     return repository.add_stage(
         database,
         study,
-        name="final" if not finals else f"final-{len(finals) + 1}",
-        optuna_name=None,
-        parameter=next(iter(next(iter(trials.values())))),
-        sampler=RANKING,
-        reason=reason,
-        options=options,
+        NewStage(
+            name="final" if not finals else f"final-{len(finals) + 1}",
+            optuna_name=None,
+            parameter=next(iter(next(iter(trials.values())))),
+            sampler=RANKING,
+            reason=reason,
+            options=options,
+        ),
     )
 
 
@@ -305,8 +309,11 @@ def sampler_of(dimensions: Sequence[Dimension], request: StageRequest) -> str:
         if request.n_trials is not None or request.sampler is not None:
             names = " and ".join(d.name for d in dimensions)
             raise SpaceError(
-                f"all values of {names} are tried, there is nothing to sample: leave out --trials "
-                "and --sampler, or give a range"
+                f"all values of {names} are tried, there is nothing to sample: leave out ",
+                option("trials"),
+                " and ",
+                option("sampler"),
+                ", or give a range",
             )
         return "values"
     sampler = request.sampler or "grid"
@@ -329,16 +336,16 @@ def check_same_stage(stage: Stage, request: StageRequest) -> None:
     """
     dimensions = stage.dimensions
     searched = dimensions[0].range
-    contradictions = [
-        f"{what}: {there} there, {asked} asked for"
+    contradictions: list[Part] = [
+        Message(option(what), f": {there} there, {asked} asked for")
         for what, there, asked in (
-            ("--low", searched and searched.low, request.low),
-            ("--high", searched and searched.high, request.high),
-            ("--sampler", stage.sampler, request.sampler),
-            ("--replicates", stage.run_options.replicates, request.replicates),
-            ("--prune", stage.prune, request.prune),
-            ("--alone", stage.run_options.alone, request.alone),
-            ("--equal", stage.equal, request.equal),
+            ("low", searched and searched.low, request.low),
+            ("high", searched and searched.high, request.high),
+            ("sampler", stage.sampler, request.sampler),
+            ("replicates", stage.run_options.replicates, request.replicates),
+            ("prune", stage.prune, request.prune),
+            ("alone", stage.run_options.alone, request.alone),
+            ("equal", stage.equal, request.equal),
         )
         if asked is not None and asked != there
     ]
@@ -349,13 +356,16 @@ def check_same_stage(stage: Stage, request: StageRequest) -> None:
         if d.name in there and d != there[d.name]
     ]
     if request.n_trials is not None and stage.sampler == "values":
-        contradictions.append("--trials: its values were given; name more of them with --values")
+        given = ": its values were given; name more of them with "
+        contradictions.append(Message(option("trials"), given, option("values")))
     grid = stage.sampler == "grid" and sum(d.range is not None for d in dimensions) > 1
     if grid and request.n_trials is not None and request.n_trials > stage.n_trials:
-        contradictions.append("--trials: a grid over several parameters cannot be topped up")
+        several = ": a grid over several parameters cannot be topped up"
+        contradictions.append(Message(option("trials"), several))
     values, known = request.values or (), dimensions[0].values or ()
     if 0 in values and 0 not in known:
-        contradictions.append("--values: 0 has no place on the log scale it was begun on")
+        zero = ": 0 has no place on the log scale it was begun on"
+        contradictions.append(Message(option("values"), zero))
     if values and not dimensions[0].parameter.numeric:
         new = [shown(v) for v in values if not any(same_value(v, k) for k in known)]
         if new:
@@ -364,12 +374,12 @@ def check_same_stage(stage: Stage, request: StageRequest) -> None:
                 f"{', '.join(new)} asked for, too (Optuna keeps the choices it began with)"
             )
     if contradictions:
-        lines = "".join(f"\n    {line}" for line in contradictions)
         raise TakenError(
             f"the {stage.name} search was begun otherwise; leave these out, or choose another "
             "name with ",
             option("study"),
-            f":{lines}",
+            ":\n    ",
+            joined("\n    ", contradictions),
         )
 
 

@@ -81,7 +81,8 @@ def of_plan(plan: Mapping[str, Any], trainer: str | None) -> Plugin | None:
     if name != trainer:
         raise StudyError(
             f"a training of this study is planned with trainer {name or 'ours'}, the recipe names "
-            f"{trainer or 'none'}; choose another name with --study"
+            f"{trainer or 'none'}; choose another name with ",
+            option("study"),
         )
     return None if stored is None else Plugin(**stored)
 
@@ -101,8 +102,9 @@ def check_new(recipe: Recipe, prune: str | None) -> None:
     """
     if source_of(recipe) is not None and prune == HALVING:
         raise StudyError(
-            f"--prune {HALVING} stops trainings half-way, and a trainer of your own is called once "
-            "for the whole of one; leave it out"
+            option("prune", HALVING),
+            " stops trainings half-way, and a custom trainer is called once for the whole of one; "
+            "leave it out",
         )
 
 
@@ -123,7 +125,9 @@ def check_named(study: StudyRecord, recipe: Recipe, *, by_user: bool) -> None:
     if not by_user:
         raise StudyError(
             f"study {study.name} is trained by {recipe.trainer}, which is imported only if you "
-            "name it yourself: add --recipe FILE, the recipe it was begun with"
+            "name it yourself: add ",
+            option("recipe", "FILE"),
+            ", the recipe it was begun with",
         )
     now, before = version(recipe)[TRAINER], study.versions.get(TRAINER)
     if before != now:

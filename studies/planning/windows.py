@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from coarsefine.db.records import TrialRow
+from coarsefine.hints import Message, option
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import Stage, sampler_of
@@ -123,11 +124,12 @@ def _check_narrower(
     ranged = dimension.range is not None
     what = "a fine range must" if ranged else "fine values must"
     if not (low <= at <= high or is_same(low, at) or is_same(high, at)):
-        otherwise = "leave out --low and --high to have it chosen"
-        if not ranged:
-            otherwise = "name it, too: what was trained is not trained again"
+        otherwise = Message("name it, too: what was trained is not trained again")
+        if ranged:
+            ends = option("low"), " and ", option("high")
+            otherwise = Message("leave out ", *ends, " to have it chosen")
         raise StudyError(
-            f"{what} hold the best coarse value {shown(best)}, got {low:g} … {high:g}; {otherwise}"
+            f"{what} hold the best coarse value {shown(best)}, got {low:g} … {high:g}; ", otherwise
         )
     coarse = LogRange.spanning([*_numbers(before), *map(float, tried)])  # type: ignore[arg-type]
     fine = LogRange.spanning(given)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord
+from coarsefine.hints import command
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.results.notes.test_set import HAND_PICKED
 from coarsefine.studies.results.ranking import RankedTrial, top
@@ -55,13 +56,15 @@ def _picked(
         if trial is None:
             stages = ", ".join(dict.fromkeys(t.stage for t in trials))
             raise StudyError(
-                f"study {study.name} has no trial {stage}:{number} (stages: {stages}); "
-                f"`python -m search rank {study.name}` shows all"
+                f"study {study.name} has no trial {stage}:{number} (stages: {stages}); `",
+                command("rank", study.name),
+                "` shows all",
             )
         if trial.rank is None:
             raise StudyError(
-                f"only complete trials are tested, {stage}:{number} is {trial.state}; "
-                f"`python -m search rank {study.name}` shows which are"
+                f"only complete trials are tested, {stage}:{number} is {trial.state}; `",
+                command("rank", study.name),
+                "` shows which are",
             )
     chosen = set(picks)
     return tuple(t for t in trials if t.rank is not None and (t.stage, t.trial) in chosen)

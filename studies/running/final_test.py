@@ -19,6 +19,7 @@ from coarsefine.db.records import (
     StudyRecord,
     TestOpeningRecord,
 )
+from coarsefine.hints import command, option
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.sealed import open_test, prepare_final
@@ -122,8 +123,12 @@ def final_test(
         if len(diverged) == len(candidates):
             raise StudyError(
                 f"all {len(candidates)} trials of {study.name} diverged in the final training, so "
-                "the test set stays shut; search again with a smaller --eta or --eta-max, or run\n"
-                f"    python -m search test {study.name} --refit none"
+                "the test set stays shut; search again with a smaller ",
+                option("training.eta"),
+                " or ",
+                option("training.eta_max"),
+                ", or run\n    ",
+                command("test", study.name, refit="none"),
             )
         for trial in diverged:
             resources.observer.said(

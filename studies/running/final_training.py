@@ -12,6 +12,7 @@ from coarsefine.db.records import (
     StudyRecord,
     TrialRecord,
 )
+from coarsefine.hints import option
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import state_from_bytes
 from coarsefine.models.data import PreparedData
@@ -127,8 +128,8 @@ def trained_by_user(
     """
     if prepare is None:
         raise StudyError(
-            f"no weights are kept of what {recipe.trainer} has trained; the final test needs "
-            f"--refit {REFIT}"
+            f"no weights are kept of what {recipe.trainer} has trained; the final test needs ",
+            option("final.refit", REFIT),
         )
     source = plugins.source_of(recipe)
     searched = Stage.of(searched_stages(resources.database, study)[0])
@@ -195,8 +196,8 @@ def _weights(resources: Resources, cohort: CohortRecord, run: RunRecord) -> Para
     stored = repository.load_checkpoint(resources.database, cohort.uuid)
     if stored is None or run.slot is None:
         raise StudyError(
-            "the trained weights of this trial are not in the database; test it with "
-            "--refit train+validation"
+            "the trained weights of this trial are not in the database; test it with ",
+            option("final.refit", REFIT),
         )
     return state_from_bytes(stored[1]).finished[run.slot].parameters
 

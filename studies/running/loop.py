@@ -21,6 +21,7 @@ from coarsefine.db.records import (
     StageRecord,
     TrialRecord,
 )
+from coarsefine.hints import option
 from coarsefine.models.cohort import (
     CohortPlan,
     CohortState,
@@ -260,7 +261,8 @@ class _StageRun:
         if named["key"] not in self.prepared:
             raise DataError(
                 f"the data {self.work.data.name} must be what the search began with; put the old "
-                "files back, or choose another name with --study"
+                "files back, or choose another name with ",
+                option("study"),
             )
         return self.prepared[named["key"]]
 

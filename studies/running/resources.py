@@ -8,6 +8,7 @@ from typing import Self
 
 from coarsefine.db.engine import Database, is_new, open_database
 from coarsefine.db.open_files import is_open
+from coarsefine.hints import Message, option
 from coarsefine.models.blas_threads import n_cores
 from coarsefine.models.data import PreparedData, Progress, prepare
 from coarsefine.models.data.spec import DataSpec
@@ -118,8 +119,12 @@ class Resources:
         """
         if alone and self.executor is not None:
             self.observer.said(
-                "trials that are timed are trained by this process, one after another, so that "
-                "their times can be compared; --together leaves them to the cluster"
+                Message(
+                    "trials that are timed are trained by this process, one after another, so that "
+                    "their times can be compared; ",
+                    option("together", value=True),
+                    " leaves them to the cluster",
+                )
             )
         elif self.executor is not None:
             return nullcontext(self.executor)

@@ -7,6 +7,7 @@ from typing import Self
 from coarsefine.db import repository
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import PlanRecord, StageRecord, StudyRecord
+from coarsefine.hints import Message, search_command
 from coarsefine.models.data import PreparedData
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
@@ -218,16 +219,17 @@ class Search:
         following = next_name(names)
         # A stage in between may be missing: name the first of them.
         parent = names[-1] if names and following == name else COARSE if not names else following
-        command = f"python -m search {self.kind.name} --{parent} --study {self.study.name}"
+        run = Message("; run\n    ", search_command(self.kind.name, parent, study=self.study.name))
         rows = repository.trial_rows(self.resources.database, self.study)
         states = [row.state for row in rows if row.stage == parent]
         if not states:
-            raise StudyError(f"study {self.study.name} has no {parent} trials; run\n    {command}")
+            raise StudyError(f"study {self.study.name} has no {parent} trials", run)
         n_left = sum(state in UNFINISHED for state in states)
         if n_left:
             raise StudyError(
                 f"the {parent} search of {self.study.name} must be finished, {n_left} of its "
-                f"{len(states)} trials are not; run\n    {command}"
+                f"{len(states)} trials are not",
+                run,
             )
         return Stage.of(records[names.index(parent)])
 

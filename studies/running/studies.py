@@ -8,8 +8,8 @@ from typing import Final
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.db.records import StudyRecord
-from coarsefine.hints import option
+from coarsefine.db.records import NewStudy, StudyRecord
+from coarsefine.hints import option, search_command
 from coarsefine.models.data import PreparedData
 from coarsefine.studies import environment
 from coarsefine.studies.errors import StudyError, StudyNameError, TakenError
@@ -51,7 +51,8 @@ def check_name(name: str) -> None:
         shown = repr(name if len(name) <= 60 else f"{name[:60]}…")
         raise StudyNameError(
             f"the name of a study must be 1 … {_LONGEST_NAME} characters, all printable, "
-            f"got {shown}; name it with --study"
+            f"got {shown}; name it with ",
+            option("study"),
         )
 
 
@@ -61,26 +62,28 @@ def add_study(
     """Store a study, not yet with any stage."""
     return repository.add_study(
         database,
-        name=name,
-        search=kind.name,
-        recipe=to_json(recipe),
-        seed=recipe.seed,
-        data_name=data.name,
-        data_fingerprint=data.fingerprint,
-        data={
-            "n_train": data.n_train,
-            "n_validation": data.n_validation,
-            "n_test": data.n_test,
-            "n_features": data.n_features,
-            "n_classes": data.n_classes,
-            "sample_shape": list(data.sample_shape),
-            "class_names": list(data.class_names),
-            "split_fingerprint": data.split_fingerprint,
-            "normalisation": data.normalisation,
-            "warnings": list(data.warnings),
-        },
-        versions=environment.versions() | plugins.version(recipe),
-        machine=environment.machine(),
+        NewStudy(
+            name=name,
+            search=kind.name,
+            recipe=to_json(recipe),
+            seed=recipe.seed,
+            data_name=data.name,
+            data_fingerprint=data.fingerprint,
+            data={
+                "n_train": data.n_train,
+                "n_validation": data.n_validation,
+                "n_test": data.n_test,
+                "n_features": data.n_features,
+                "n_classes": data.n_classes,
+                "sample_shape": list(data.sample_shape),
+                "class_names": list(data.class_names),
+                "split_fingerprint": data.split_fingerprint,
+                "normalisation": data.normalisation,
+                "warnings": list(data.warnings),
+            },
+            versions=environment.versions() | plugins.version(recipe),
+            machine=environment.machine(),
+        ),
     )
 
 
@@ -127,8 +130,8 @@ def checked_data(resources: Resources, study: StudyRecord, recipe: Recipe) -> Pr
     if Path(name).suffix and not Path(name).exists():
         raise StudyError(
             f"the data of study {study.name} must be where they were, found no {name}; if the file "
-            f"was moved, run\n    python -m search {study.search} --coarse --study {study.name} "
-            "--data FILE"
+            "was moved, run\n    ",
+            search_command(study.search, "coarse", study=study.name, data="FILE"),
         )
     data = resources.prepare(recipe)
     if data.fingerprint != study.data_fingerprint:

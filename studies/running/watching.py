@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from coarsefine.db.records import StudyRecord
+from coarsefine.hints import Message
 from coarsefine.models.data import PreparedData
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.recipe import Recipe
@@ -45,7 +46,7 @@ class Observer(Protocol):
     def progressed(self, progress: CohortProgress) -> None:
         """Hear of a cohort that came further."""
 
-    def said(self, line: str) -> None:
+    def said(self, line: str | Message) -> None:
         """Hear of something worth knowing."""
 
 
@@ -60,7 +61,7 @@ class NullObserver:
     def progressed(self, progress: CohortProgress) -> None:
         """Look away."""
 
-    def said(self, line: str) -> None:
+    def said(self, line: str | Message) -> None:
         """Look away."""
 
 

@@ -9,7 +9,16 @@ import pytest
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database, open_database
-from coarsefine.db.records import NewCohort, NewRun, NewTrial, PlanRecord, StageRecord, StudyRecord
+from coarsefine.db.records import (
+    NewCohort,
+    NewRun,
+    NewStage,
+    NewStudy,
+    NewTrial,
+    PlanRecord,
+    StageRecord,
+    StudyRecord,
+)
 
 
 @dataclass(frozen=True)
@@ -43,15 +52,17 @@ def db(path: Path, empty: Path) -> Generator[Database]:
 def add_study(db: Database, name: str = "digits/lambda") -> StudyRecord:
     return repository.add_study(
         db,
-        name=name,
-        search="lambda",
-        recipe={"hidden": [50], "note": "η"},
-        seed=2**62,
-        data_name="digits",
-        data_fingerprint="f" * 64,
-        data={"n_classes": 10},
-        versions={"numpy": "2"},
-        machine={"cores": 2},
+        NewStudy(
+            name=name,
+            search="lambda",
+            recipe={"hidden": [50], "note": "η"},
+            seed=2**62,
+            data_name="digits",
+            data_fingerprint="f" * 64,
+            data={"n_classes": 10},
+            versions={"numpy": "2"},
+            machine={"cores": 2},
+        ),
     )
 
 
@@ -59,13 +70,15 @@ def add_stage(db: Database, study: StudyRecord, name: str = "coarse") -> StageRe
     return repository.add_stage(
         db,
         study,
-        name=name,
-        optuna_name=f"{study.name}/{name}",
-        parameter="lambda",
-        low=1e-5,
-        high=1e-1,
-        sampler="grid",
-        reason="the default window",
+        NewStage(
+            name=name,
+            optuna_name=f"{study.name}/{name}",
+            parameter="lambda",
+            low=1e-5,
+            high=1e-1,
+            sampler="grid",
+            reason="the default window",
+        ),
     )
 
 

@@ -1,6 +1,8 @@
 """Small studies on a small file of samples, in a folder of their own."""
 
+import re
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,6 +12,9 @@ from optuna.storages import RDBStorage
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.models.data import prepared
+from coarsefine.models.errors import ModelError
+from coarsefine.search.hints import spelled
+from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import FINE, first_name
 from coarsefine.studies.recipes.layers import Asked
@@ -20,6 +25,14 @@ from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.models.samples import made_up
 
 LAMBDA = SEARCHES["lambda"]
+
+
+@contextmanager
+def refused(message):
+    """Expect an error of the user's that says this on the command line."""
+    with pytest.raises((StudyError, ModelError)) as caught:
+        yield
+    assert re.search(message, spelled(caught.value)), spelled(caught.value)
 
 
 @pytest.fixture(autouse=True)

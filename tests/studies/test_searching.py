@@ -10,7 +10,7 @@ from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running import resources as means
 from coarsefine.studies.running import search as searching
 from coarsefine.studies.running.watching import NullObserver, StoppedByRequest
-from tests.studies.conftest import Recorder, comparable
+from tests.studies.conftest import Recorder, comparable, refused
 
 FEW = StageRequest(values=(1e-4, 1e-2, 1.0))
 
@@ -196,7 +196,7 @@ def test_a_fine_search_without_a_coarse_one_names_the_command(bench, monkeypatch
             bench.coarse(name="empty")
     study = repository.find_study(bench.database, "empty")
 
-    with pytest.raises(StudyError, match="python -m search lambda --coarse --study empty"):
+    with refused("search lambda --coarse --study empty"):
         bench.fine(study)
 
 
@@ -233,7 +233,7 @@ def test_a_stage_that_was_begun_otherwise_is_left_alone(bench, request_, message
     study = bench.coarse(StageRequest(n_trials=2)).study
     before = comparable(bench.ranking(study))
 
-    with pytest.raises(StudyError, match=message):
+    with refused(message):
         bench.coarse(request_)
 
     assert comparable(bench.ranking(study)) == before
@@ -294,7 +294,7 @@ def test_a_study_goes_on_with_a_file_that_was_moved(bench, samples):
     study = bench.coarse(FEW).study
     moved = samples.rename(samples.with_name("moved.npz"))
 
-    with pytest.raises(StudyError, match=r"(?s)found no .*blobs\.npz.*--data FILE"):
+    with refused(r"(?s)found no .*blobs\.npz.*--data FILE"):
         bench.fine(study)
     bench.fine(study, StageRequest(n_trials=2), flags={"data.name": str(moved)})
 

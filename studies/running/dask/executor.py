@@ -6,38 +6,35 @@ may depend on. Workers see no database: the driver alone writes.
 
 import asyncio
 import contextlib
-import gc
-import json
-import logging
 import os
 import pickle
 import queue
-import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 from coarsefine.hints import option
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.shipping import packed
 from coarsefine.models.segment import Segment, SegmentResult
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.running.dask import connection
+from coarsefine.studies.running.dask.address import Scheduler
+from coarsefine.studies.running.dask.connection import (
+    connected,
+    line,
+    not_installed,
+    quiet,
+    uncollected,
+)
 from coarsefine.studies.running.dask.worker import DataMissing, Facts, Refused, Untrainable, facts
 from coarsefine.studies.running.executors import MAX_TRIES
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Future
 
-SECURE, OPEN = "tls", "tcp"
-_LOOPBACK = ("127.", "::1", "localhost")
-
-# A scheduler that is there answers at once.
-CONNECT_SECONDS = 10.0
 # How long to wait before it is said what for.
 PATIENCE_SECONDS = 3.0
 # How often the number of workers is asked for, and whether the scheduler is still there.
@@ -51,81 +48,6 @@ _FOR_EACH = 2
 _ON_WORKER = "__import__('importlib').import_module('coarsefine.studies.running.dask.worker')."
 FACTS = f"{_ON_WORKER}facts()"
 TRAIN = f"{_ON_WORKER}train_pickled(task, sent)"
-
-# Said in words of our own: Dask's are for those who run the cluster.
-_LOGGERS = ("distributed.client", "distributed.comm", "distributed.core", "distributed.batched")
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduler:
-    """Where a cluster is reached.
-
-    Attributes:
-        address: ``tcp://HOST:PORT`` or ``tls://HOST:PORT``.
-        ca: File of the authority whose certificates are believed; ``None`` is as Dask's own
-            configuration says.
-        cert: File of this side's certificate.
-        key: File of its key; ``None`` where the certificate's file holds it.
-    """
-
-    address: str
-    ca: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether others than this machine's users might reach it, unencrypted."""
-        parts = urlsplit(self.address)
-        return parts.scheme != SECURE and not (parts.hostname or "").startswith(_LOOPBACK)
-
-
-class SchedulerError(StudyError):
-    """An address, or files that go with it, that cannot be meant."""
-
-    exit_status = 2
-
-
-def scheduler_at(
-    text: str, ca: Path | None = None, cert: Path | None = None, key: Path | None = None
-) -> Scheduler:
-    """Return the scheduler of an address, or of the file that ``--scheduler-file`` wrote.
-
-    Raises:
-        SchedulerError: If it is neither, or files are missing or without use.
-    """
-    address = _of_file(Path(text)) if text.endswith(".json") else text
-    address = address if "://" in address else f"{OPEN}://{address}"
-    parts = urlsplit(address)
-    try:
-        complete = parts.hostname is not None and parts.port is not None
-    except ValueError:
-        complete = False
-    if parts.scheme not in {SECURE, OPEN} or not complete:
-        raise SchedulerError(
-            f"a scheduler must be tcp://HOST:PORT, tls://HOST:PORT or the .json file that it "
-            f"wrote, got {text!r}"
-        )
-    files = {"ca": ca, "cert": cert, "key": key}
-    for name, path in files.items():
-        if path is not None and parts.scheme != SECURE:
-            raise SchedulerError(
-                option(f"scheduler_{name}"),
-                f" is for a scheduler at tls://HOST:PORT, got {address}",
-            )
-        if path is not None and not path.is_file():
-            raise SchedulerError(option(f"scheduler_{name}"), f" must be a file, found no {path}")
-    return Scheduler(address, ca, cert, key)
-
-
-def _of_file(path: Path) -> str:
-    try:
-        address = json.loads(path.read_text(encoding="utf-8"))["address"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise SchedulerError(
-            f"a scheduler's file must be as `dask scheduler` writes it, got {path}"
-        ) from None
-    return str(address)
 
 
 @dataclass(slots=True)
@@ -178,7 +100,7 @@ class DaskExecutor:
                 "whoever reaches its ports can run programs on it; tls:// is safe "
                 "(docs/scaling.md)"
             )
-        self._client = _connected(scheduler)
+        self._client = connected(scheduler)
         try:
             self._check_workers()
             self._client.subscribe_topic("all", self._heard)
@@ -236,8 +158,8 @@ class DaskExecutor:
         """Leave the cluster: what is queued there is dropped, what is under way ends unheard."""
         self._tasks.clear()
         self._sent.clear()
-        with _quiet(), _uncollected(), contextlib.suppress(Exception):
-            self._client.close(timeout=CONNECT_SECONDS)
+        with quiet(), uncollected(), contextlib.suppress(Exception):
+            self._client.close(timeout=connection.CONNECT_SECONDS)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -263,8 +185,9 @@ class DaskExecutor:
         self._tasks[key] = task
         with self._asking():
             pickled = pickle.dumps((task.segment, self._facts), protocol=5)
+            sent_along = {"task": pickled, "sent": sent}
             task.future = self._client.submit(
-                *(eval, TRAIN, {"task": pickled, "sent": sent}), key=key, pure=False, retries=0
+                eval, TRAIN, sent_along, key=key, pure=False, retries=0
             )
             self._client.loop.add_callback(self._collect, key, task.future)
 
@@ -320,7 +243,7 @@ class DaskExecutor:
                 "; start it again to carry on",
             ) from None
         if isinstance(error, ImportError):
-            raise StudyError(_not_installed("a worker", error)) from None
+            raise StudyError(not_installed("a worker", error)) from None
         self._check_scheduler()
         # What it needed is gone with the worker that kept it: scattered data, that is.
         if isinstance(task.segment.data, PreparedData):
@@ -329,7 +252,7 @@ class DaskExecutor:
         if task.tries > MAX_TRIES:
             raise StudyError(
                 f"the cluster at {self._scheduler.address} must carry out its tasks, but dropped "
-                f"one {MAX_TRIES} times: {_line(error)}; run the same command again to carry on"
+                f"one {MAX_TRIES} times: {line(error)}; run the same command again to carry on"
             )
         self._send(task)
 
@@ -360,7 +283,7 @@ class DaskExecutor:
     def _asking(self) -> Iterator[None]:
         """Have a question that finds no scheduler any more end the search in a line."""
         try:
-            with _quiet():
+            with quiet():
                 yield
         except StudyError:
             raise
@@ -400,12 +323,12 @@ class DaskExecutor:
                     if not self._threads():
                         self._said(self._waiting())
             if (error := first.exception()) is not None:
-                raise StudyError(_not_installed("a worker", error)) from None
+                raise StudyError(not_installed("a worker", error)) from None
             found: dict[str, Any] = self._client.run(eval, FACTS, on_error="return")
         kernels = {self._facts.kernels}
         for worker, there in sorted(found.items()):
             if not isinstance(there, Facts):
-                raise StudyError(_not_installed(worker, there))
+                raise StudyError(not_installed(worker, there))
             differs = self._facts.against(there)
             if differs is not None:
                 raise StudyError(
@@ -449,95 +372,3 @@ class _Undone:
     """
 
     error: BaseException
-
-
-def _connected(scheduler: Scheduler) -> "Client":
-    """Return a client.
-
-    Raises:
-        StudyError: If Dask is not installed, or there is no scheduler that we understand.
-    """
-    try:
-        from distributed import Client
-        from distributed.security import Security
-    except ImportError:
-        raise StudyError(
-            "a Dask cluster needs Dask; run\n    python -m pip install 'coarsefine[dask]'"
-        ) from None
-    for name in _LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    files = {
-        "tls_ca_file": scheduler.ca,
-        "tls_client_cert": scheduler.cert,
-        "tls_client_key": scheduler.key,
-    }
-    said = {name: str(path) for name, path in files.items() if path is not None}
-    try:
-        with _quiet(), _uncollected():
-            return Client(
-                scheduler.address,
-                timeout=CONNECT_SECONDS,
-                name="coarsefine",
-                set_as_default=False,
-                security=Security(require_encryption=True, **said) if said else None,
-            )
-    except (ImportError, TypeError) as error:
-        if "ssl_context" in str(error):
-            # Dask's way to say that there are no certificates.
-            raise StudyError(
-                f"a scheduler at {scheduler.address} needs ",
-                option("scheduler_ca"),
-                " and ",
-                option("scheduler_cert"),
-                ", or Dask's own configuration of them (docs/scaling.md)",
-            ) from None
-        raise StudyError(
-            f"the Dask scheduler at {scheduler.address} must be of the version that is installed "
-            f"here, it does not understand it: {_line(error)}"
-        ) from None
-    except (OSError, TimeoutError) as error:
-        cause = error.__cause__ or error
-        raise StudyError(
-            f"a Dask scheduler must answer at {scheduler.address} within {CONNECT_SECONDS:g} s, "
-            f"got: {_line(cause)}; is it running there, and reached from here?"
-        ) from None
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Let no garbage be collected meanwhile.
-
-    Dask holds a lock while it starts and stops its loop. A client that failed to connect earlier
-    wants that lock when it is collected; if that is in the same thread then, it waits for ever.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Dask's advice to programmers from the user; what matters is said by us."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # filters are the whole process's
-        return
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"distributed\.|dask\.|tornado\.")
-        warnings.filterwarnings("ignore", message="Sending large graph")
-        yield
-
-
-def _not_installed(where: str, error: Any) -> str:
-    return (
-        "coarsefine and what it needs must be installed on every Dask worker as it is here; "
-        f"{where} says: {_line(error)}"
-    )
-
-
-def _line(error: Any) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__

@@ -17,10 +17,11 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def executor(cluster, monkeypatch):
-    from coarsefine.studies.running.dask import executor as dask_executor
-    from coarsefine.studies.running.dask.executor import DaskExecutor, scheduler_at
+    from coarsefine.studies.running.dask import connection
+    from coarsefine.studies.running.dask.address import scheduler_at
+    from coarsefine.studies.running.dask.executor import DaskExecutor
 
-    monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 60.0)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 60.0)
     said = []
     with DaskExecutor(scheduler_at(cluster.address), said=said.append) as made:
         made.lines = said

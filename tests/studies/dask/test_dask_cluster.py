@@ -20,8 +20,10 @@ from coarsefine.models.plugin import Plugin
 from coarsefine.search.cli import main
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.running.dask import connection
 from coarsefine.studies.running.dask import executor as dask_executor
-from coarsefine.studies.running.dask.executor import DaskExecutor, Scheduler, scheduler_at
+from coarsefine.studies.running.dask.address import Scheduler, scheduler_at
+from coarsefine.studies.running.dask.executor import DaskExecutor
 from coarsefine.studies.running.dask.worker import facts
 from coarsefine.studies.running.executors import InlineExecutor
 from coarsefine.studies.running.watching import StoppedByRequest
@@ -96,7 +98,7 @@ def test_a_scheduler_that_is_not_there_is_said_in_a_line_before_anything_is_writ
     monkeypatch, capsys, tmp_path
 ):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.5)
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.iterdir())
     with socket.socket() as taken:
@@ -219,7 +221,7 @@ def test_a_search_waits_for_workers_and_trains_encrypted_until_the_scheduler_is_
     starting = threading.Thread(
         target=cluster.add_workers, args=(1, "--host", "tls://127.0.0.1", *words)
     )
-    monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 60.0)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 60.0)
     try:
         assert cluster.address.startswith("tls://")
         with pytest.raises(StudyError, match="needs scheduler_ca"):
@@ -240,7 +242,7 @@ def test_a_search_waits_for_workers_and_trains_encrypted_until_the_scheduler_is_
             starting.join()
             executor.submit(segment(n_epochs=3))
             # Nobody is left to take leave of.
-            monkeypatch.setattr(dask_executor, "CONNECT_SECONDS", 2.0)
+            monkeypatch.setattr(connection, "CONNECT_SECONDS", 2.0)
             os.killpg(cluster.processes[0].pid, signal.SIGKILL)
             os.killpg(cluster.processes[1].pid, signal.SIGKILL)
             with pytest.raises(StudyError, match=r"scheduler at tls://.* is gone"):
