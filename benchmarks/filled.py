@@ -10,12 +10,11 @@ import numpy as np
 
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
+from coarsefine.db.new_records import NewStage, NewStudy
 from coarsefine.db.records import (
     EpochRecord,
     NewCohort,
     NewRun,
-    NewStage,
-    NewStudy,
     NewTrial,
     RunUpdate,
     SegmentResult,

@@ -14,14 +14,13 @@ from benchmarks.common import Table, machine_line, short
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.db.lock import StudyLock
+from coarsefine.db.new_records import NewStage, NewStudy
 from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
 from coarsefine.db.optuna_values import Range
 from coarsefine.db.records import (
     EpochRecord,
     NewCohort,
     NewRun,
-    NewStage,
-    NewStudy,
     NewTrial,
     RunUpdate,
     SegmentResult,

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
+from coarsefine.db.new_records import NewStage
 from coarsefine.db.records import (
     CohortRecord,
     NewCohort,
     NewRun,
-    NewStage,
     NewTrial,
     PlanRecord,
     RunRecord,

@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
-from coarsefine.db.records import NewStudy, StudyRecord, StudySummary
+from coarsefine.db.new_records import NewStudy
+from coarsefine.db.records import StudyRecord, StudySummary
 from coarsefine.db.repository.common import now, study_id, table
 from coarsefine.db.tables import Opening, Stage, Study, Trial
 

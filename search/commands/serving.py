@@ -183,7 +183,8 @@ def _served(
     """Serve the queue, or only the entry of that UUID."""
     from coarsefine.db.engine import open_database
     from coarsefine.models.data.locate import checked_data_dir
-    from coarsefine.studies.labs.service import Rules, Service
+    from coarsefine.studies.labs.rules import Rules
+    from coarsefine.studies.labs.service import Service
     from coarsefine.studies.running.resources import Resources
 
     _check_network(service)

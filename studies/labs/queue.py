@@ -9,7 +9,6 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from coarsefine.db import repository
@@ -18,9 +17,8 @@ from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.queue_records import QueueRecord
 from coarsefine.hints import command, option
-from coarsefine.models.data.catalogue import CATALOGUE, FILE_ENDINGS, meaning, unknown_name
-from coarsefine.models.errors import DataError
 from coarsefine.studies.errors import RecipeError, StudyError, did_you_mean
+from coarsefine.studies.labs.data_files import names_file
 from coarsefine.studies.labs.files import Lab, Part, kind_of, lab_of, lab_text, request_of
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.runs import recipe_at
@@ -219,46 +217,6 @@ def of_the_server(asked: Submission) -> list[str]:
         files = [name for name in named_data(lab, part, recipe) if names_file(name)]
         found |= dict.fromkeys([*files, *trainers(lab, part, recipe)])
     return list(found)
-
-
-def names_file(data: str) -> bool:
-    """Return whether data are named by a file, which is the server's.
-
-    Raises:
-        DataError: If they are neither that nor a data set.
-    """
-    if data in CATALOGUE:
-        return False
-    path = Path(data)
-    if path.suffix.lower() in FILE_ENDINGS or len(path.parts) > 1:
-        return True
-    raise DataError(unknown_name(data))
-
-
-def server_file(data: str, folders: Sequence[Path], data_dir: Path | None) -> str:
-    """Return where a file of data lies on this machine.
-
-    Args:
-        data: As a recipe names it; relative to the working folder, or to ``data_dir``.
-        folders: Where files may lie.
-        data_dir: The folder of data files.
-
-    Raises:
-        StudyError: If it lies elsewhere: whoever submits a recipe may not read all that this
-            machine can.
-        DataError: If it is not there.
-    """
-    path = Path(data)
-    places = [Path.cwd() / path, *([] if data_dir is None else [data_dir / path])]
-    roots = [folder.resolve() for folder in folders]
-    inside = [p for p in places if any(p.resolve().is_relative_to(root) for root in roots)]
-    if not inside:
-        raise StudyError(
-            f"data files of submitted recipes must lie in the server's folders "
-            f"({', '.join(map(str, roots))}), got {data}"
-        )
-    found = meaning(str(next((p for p in inside if p.exists()), inside[0])))
-    return str(found)
 
 
 # ------------------------------------------------------------------------- in and out of the line

@@ -5,7 +5,6 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 from coarsefine.db import repository
@@ -13,23 +12,19 @@ from coarsefine.db.engine import Database
 from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.queue_records import QueueRecord, QueueState
 from coarsefine.db.records import StudyRecord
-from coarsefine.hints import Message, option
+from coarsefine.hints import Message
 from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.labs.carrying_out import carried_out
-from coarsefine.studies.labs.files import Lab, Part
 from coarsefine.studies.labs.queue import (
     MOST_TRIES,
     chosen,
     fail_killer,
-    named_data,
-    names_file,
-    server_file,
     stored,
     taken,
-    trainers,
 )
+from coarsefine.studies.labs.rules import Rules, ServedLab
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.recipe import Recipe, from_json
 from coarsefine.studies.running.resources import Resources
@@ -42,61 +37,6 @@ POLL_SECONDS = 1.0
 BUSY_SECONDS = 20.0
 # An entry that was taken so often without coming further is carried out in a process of its own.
 TRIES_HERE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What submitted recipes may name on this machine.
-
-    Attributes:
-        folders: Where their files of data may lie.
-        allow_plugins: Whether they may name trainers: code that is then run.
-    """
-
-    folders: tuple[Path, ...]
-    allow_plugins: bool = False
-
-    def applied(self, recipe: Recipe, named: Sequence[str], data_dir: Path | None) -> Recipe:
-        """Return a recipe with the path that its file of data has here.
-
-        Args:
-            recipe: Somebody else's.
-            named: The trainers that it can come to name.
-            data_dir: The folder of data files.
-
-        Raises:
-            StudyError: If it names a trainer or a file that it may not.
-        """
-        if named and not self.allow_plugins:
-            raise StudyError(
-                f"trainers of submitted recipes are not run here, got {named[0]}; start the server "
-                "with ",
-                option("allow_plugins", value=True),
-                " if you trust all who can submit",
-            )
-        if not names_file(recipe.data.name):
-            return recipe
-        where = server_file(recipe.data.name, self.folders, data_dir)
-        return recipe.model_copy(update={"data": recipe.data.model_copy(update={"name": where})})
-
-
-class ServedLab(Lab):
-    """A lab of somebody else's: its recipes name what this machine allows."""
-
-    rules: Rules
-    data_dir: Path | None = None
-
-    def recipe(self, part: Part) -> Recipe:
-        """Return the recipe of a part.
-
-        Raises:
-            StudyError: If it names a trainer or a file that it may not.
-        """
-        recipe = super().recipe(part)
-        _, *others = named_data(self, part, recipe)
-        if any(names_file(other) for other in others):
-            raise StudyError("variants of submitted recipes may not name files of data")
-        return self.rules.applied(recipe, trainers(self, part, recipe), self.data_dir)
 
 
 class Display(Protocol):

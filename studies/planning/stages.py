@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.db.records import NewStage, StageRecord, StudyRecord
+from coarsefine.db.new_records import NewStage
+from coarsefine.db.records import StageRecord, StudyRecord
 from coarsefine.hints import Message, Part, joined, option
 from coarsefine.studies.errors import SpaceError, TakenError
 from coarsefine.studies.planning.request import StageRequest

@@ -8,7 +8,8 @@ from typing import Final
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.db.records import NewStudy, StudyRecord
+from coarsefine.db.new_records import NewStudy
+from coarsefine.db.records import StudyRecord
 from coarsefine.hints import option, search_command
 from coarsefine.models.data import PreparedData
 from coarsefine.studies import environment

@@ -9,11 +9,10 @@ import pytest
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database, open_database
+from coarsefine.db.new_records import NewStage, NewStudy
 from coarsefine.db.records import (
     NewCohort,
     NewRun,
-    NewStage,
-    NewStudy,
     NewTrial,
     PlanRecord,
     StageRecord,
