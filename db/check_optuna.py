@@ -10,6 +10,7 @@ from coarsefine.db import schema
 from coarsefine.db.check_report import RESTORE, Check, close
 from coarsefine.db.engine import Database
 from coarsefine.db.tables import Stage, Trial
+from coarsefine.hints import Message
 
 Plain = Callable[[Any], Any]
 
@@ -86,7 +87,9 @@ def _compare(
     known: set[str],
     plain: Plain,
 ) -> None:
-    again = f"the dashboard shows something else than the ranking, which is right; {RESTORE}"
+    again = Message(
+        "the dashboard shows something else than the ranking, which is right; ", RESTORE
+    )
     by_uuid: dict[str, list[Any]] = defaultdict(list)
     for trial in theirs:
         if trial.uuid is not None:

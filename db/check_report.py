@@ -4,11 +4,15 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
+from coarsefine.hints import Message, Part, option
+
 # Means of the same numbers in another order.
 _CLOSE: Final = 1e-9
 
 
-RESTORE: Final = "restore a copy of the file, or search again under another name with --study"
+RESTORE: Final = Message(
+    "restore a copy of the file, or search again under another name with ", option("study")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class Problem:
     """Something that is not as it should be, and what to do about it."""
 
     what: str
-    advice: str
+    advice: Part
 
 
 @dataclass(slots=True)
@@ -41,7 +45,7 @@ class Check:
         """Return whether all is as it should be."""
         return not self.problems
 
-    def wrong(self, what: str, advice: str = RESTORE) -> None:
+    def wrong(self, what: str, advice: Part = RESTORE) -> None:
         """Note a problem."""
         self.problems.append(Problem(what, advice))
 

@@ -22,6 +22,7 @@ from coarsefine.db.tables import (
     Study,
     Trial,
 )
+from coarsefine.hints import Message, command
 
 
 def check_plans(session: Session, check: Check) -> None:
@@ -200,11 +201,11 @@ def check_checkpoints(session: Session, check: Check) -> None:
     )
     for cohort in cohorts:
         where = f"{stages[cohort.stage_id]}: cohort {cohort.position}"
-        lost = (
-            "restore a copy of the file; its results stand, `test --refit none` cannot be had"
-            if cohort.state == "done"
-            else RESTORE
-        )
+        lost = RESTORE
+        if cohort.state == "done":
+            untrained = command("test", refit="none")
+            advice = "restore a copy of the file; its results stand, `"
+            lost = Message(advice, untrained, "` cannot be had")
         if cohort.id in damaged:
             check.wrong(f"{where}: its checkpoint is not what was stored", lost)
         elif cohort.id not in there:

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy.exc import (
     DatabaseError,
@@ -16,9 +15,7 @@ from sqlalchemy.exc import (
 
 from coarsefine.db import server_errors
 from coarsefine.db.errors import StorageError
-from coarsefine.hints import option
-
-_FIRST_COMMAND: Final = "python -m search lambda --coarse"
+from coarsefine.hints import option, search_command
 
 
 @contextmanager
@@ -66,7 +63,7 @@ def first_line(error: object) -> str:
 
 def no_studies(label: str) -> StorageError:
     """Return the error of a place without our tables."""
-    return StorageError(f"no studies in {label}; run `{_FIRST_COMMAND}`")
+    return StorageError(f"no studies in {label}; run `", search_command("lambda", "coarse"), "`")
 
 
 def no_file(path: Path) -> StorageError:
@@ -75,5 +72,7 @@ def no_file(path: Path) -> StorageError:
         f"no studies in {path}: there is no {path.name} in {path.absolute().parent}; change the "
         "folder or name it with ",
         option("storage"),
-        f"; for a first study, run `{_FIRST_COMMAND}`",
+        "; for a first study, run `",
+        search_command("lambda", "coarse"),
+        "`",
     )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from coarsefine.db.errors import StorageError
+from coarsefine.hints import command
 
 VERSION_TABLE: Final = "training_alembic_version"
 """Optuna stamps ``alembic_version``: sharing it would break whichever program comes second."""
@@ -41,7 +42,9 @@ def check_revision(revision: str | None, label: str, *, older: bool) -> None:
     if not older:
         raise StorageError(
             f"{label} was written by an older version of this program (schema {revision}, now"
-            f" {HEAD}); run the search or `python -m search test` on it once to bring it up to date"
+            f" {HEAD}); run the search or `",
+            command("test"),
+            "` on it once to bring it up to date",
         )
 
 

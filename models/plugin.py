@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from coarsefine.hints import option
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.cohort import CohortPlan, CohortState, Finished, Outcome, initial_state
 from coarsefine.models.errors import ModelError
@@ -152,7 +153,8 @@ def trained(plugin: Plugin, data: Samples, n_classes: int, seed: int, replicate:
     if source(plugin.name) != plugin.source:
         raise PluginError(
             f"trainer {plugin.name} was changed since this training was planned; put it back, or "
-            "choose another name with --study"
+            "choose another name with ",
+            option("study"),
         )
     reports = _Reports()
     failure, predict, answer = None, None, None

@@ -20,7 +20,6 @@ from coarsefine.search.errors import (
     UsageError,
     exit_status,
     program,
-    said,
 )
 from coarsefine.search.options.parameters import Command, flattened
 from coarsefine.search.paragraphs import paragraphs
@@ -321,7 +320,9 @@ def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kin
         expected = exit_status(error)
         if expected is None:
             raise
-        note(f"error: {said(error)}{_way_out(error, argv)}")
+        from coarsefine.search.hints import spelled
+
+        note(f"error: {spelled(error)}{_way_out(error, argv)}")
         return expected
     return status if isinstance(status, int) else DONE
 

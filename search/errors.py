@@ -63,13 +63,6 @@ def _interpreter() -> str:
     return str(interpreter.relative_to(here))
 
 
-def said(message: object) -> str:
-    """Return a message of the lower floors with options and commands in place of hints."""
-    from coarsefine.search.hints import spelled
-
-    return spelled(message).replace(_MODULE, program())
-
-
 def exit_status(error: Exception) -> int | None:
     """Return what a command should exit with after ``error``; ``None`` if nobody expects it."""
     # Importing these takes no longer than raising one of them has.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from coarsefine.hints import Part
 from coarsefine.search.console import note, stderr
 from coarsefine.search.hints import spelled
 from coarsefine.search.words import counted, duration, percent, size
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from coarsefine.db.records import StudyRecord
-    from coarsefine.hints import Message
     from coarsefine.models.data import PreparedData
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.recipe import Recipe
@@ -55,15 +55,19 @@ class Watch:
         lines, warnings = beforehand(study, stage, recipe, data)
         for line in lines:
             self.line(line)
-        for line in warnings:
-            self.said(line)
+        for warning in warnings:
+            self.said(warning)
 
-    def said(self, line: "str | Message") -> None:
+    def worded(self, message: Part) -> str:
+        """Return a message in the words of whoever watches."""
+        return spelled(message)
+
+    def said(self, message: Part) -> None:
         """Say something worth knowing, once."""
-        text = spelled(line)
-        if text not in self._said:
-            self._said.add(text)
-            self.line(f"note: {text}")
+        line = self.worded(message)
+        if line not in self._said:
+            self._said.add(line)
+            self.line(f"note: {line}")
 
     def progressed(self, progress: "CohortProgress") -> None:
         """Show a cohort that came further."""
@@ -212,7 +216,7 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
 
 def beforehand(
     study: "StudyRecord", stage: "Stage", recipe: "Recipe", data: "PreparedData"
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[str], list[Part]]:
     """Return what is about to be trained, and what the user should know before it is."""
     from coarsefine.studies.checks import preflight as beforehand
     from coarsefine.studies.recipes.lengths import resolve

@@ -43,6 +43,8 @@ def locks_of(path: Path) -> set[tuple[str, str]]:
     for line in Path("/proc/locks").read_text().splitlines():
         # 1: POSIX ADVISORY READ 5664 fe:00:2148532 128 128
         words = line.split()
+        if words[1] == "->":
+            continue  # somebody waits for a lock: nobody has it
         kind, pid, inode = words[1], int(words[4]), int(words[5].rpartition(":")[2])
         if (kind, pid, inode) == ("POSIX", os.getpid(), path.stat().st_ino):
             found.add((words[3], words[6]))

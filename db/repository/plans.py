@@ -33,6 +33,7 @@ from coarsefine.db.repository.common import (
 from coarsefine.db.repository.outcomes import copy_run_outcomes
 from coarsefine.db.repository.results import write_trial_updates
 from coarsefine.db.tables import Cohort, Epoch, Run, Stage, Study, Trial
+from coarsefine.hints import option
 
 _REUSABLE = ("complete", "diverged")
 _TAKEN_OVER = (
@@ -217,7 +218,8 @@ def trained_run(db: Database, run: RunRecord) -> tuple[RunRecord, CohortRecord]:
             if row is None:
                 raise StorageError(
                     f"the trained weights of a reused trial are no longer in {db.label}: the study "
-                    "it was trained in was deleted; test it with --refit train+validation"
+                    "it was trained in was deleted; test it with ",
+                    option("final.refit", "train+validation"),
                 )
             source = RunRecord(*row)
         cohort = session.execute(

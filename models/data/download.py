@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from coarsefine.hints import Message, option
 from coarsefine.models.data.catalogue import CATALOGUE, DatasetInfo, Download, named
 from coarsefine.models.data.locate import (
     Found,
@@ -90,7 +91,7 @@ def find_or_download(
     for file in _lacking(info, folder):
         reasons = _download(file, folder, progress)
         if reasons:
-            raise DataError(f"{_where_to_put(info, data_dir)} (no download: {reasons})")
+            raise DataError(_where_to_put(info, data_dir), f" (no download: {reasons})")
     found = find(info, data_dir)
     if found is None:
         raise DataError(_where_to_put(info, data_dir))
@@ -114,12 +115,11 @@ def _lacking(info: DatasetInfo, folder: Path) -> list[Download]:
     return [file for file in info.downloads if not holds(info, folder, file.name)]
 
 
-def _where_to_put(info: DatasetInfo, data_dir: Path | None) -> str:
+def _where_to_put(info: DatasetInfo, data_dir: Path | None) -> Message:
     names, folder = missing(info, data_dir)
-    flag = "" if data_dir is None else ", or name another folder with --data-dir"
-    if data_dir is None:
-        flag = ", or into any folder and name it with --data-dir"
-    return f"{info.name} is not there: put {', '.join(names)} into {folder}{flag}"
+    other = "name another folder" if data_dir is not None else "into any folder and name it"
+    line = f"{info.name} is not there: put {', '.join(names)} into {folder}, or {other} with "
+    return Message(line, option("data_dir"))
 
 
 def _download(file: Download, folder: Path, progress: Progress) -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.console import note, print_table, say, say_json, stdout
 from coarsefine.search.errors import DONE, FAILED
+from coarsefine.search.hints import spelled
 from coarsefine.search.options import OutputOptions, StorageOptions
 from coarsefine.search.words import counted
 
@@ -50,7 +51,7 @@ def to_json(report: "Report") -> dict[str, Any]:
                 "passed": one.passed,
                 "looked_at": one.looked_at,
                 "thing": one.thing,
-                "problems": [{"what": p.what, "advice": p.advice} for p in one.problems],
+                "problems": [{"what": p.what, "advice": spelled(p.advice)} for p in one.problems],
                 "notes": list(one.notes),
             }
             for one in report.checks
@@ -70,7 +71,7 @@ def _print(report: "Report", *, quiet: bool) -> None:
     print_table(console, _table(console, report))
     for one in report.checks:
         for problem in one.problems[:_MOST_SHOWN]:
-            say(f"\n{one.name}: {problem.what}\n    {problem.advice}")
+            say(f"\n{one.name}: {problem.what}\n    {spelled(problem.advice)}")
         more = len(one.problems) - _MOST_SHOWN
         if more > 0:
             say(f"\n{one.name}: and {counted(more, 'more problem')}; --json has them all")

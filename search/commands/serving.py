@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coarsefine.hints import HintedError, Part
 from coarsefine.search.commands.labs import Fresh, Parts, Quick
 from coarsefine.search.console import note, print_table, say, say_json, stdout
 from coarsefine.search.errors import (
@@ -22,9 +23,9 @@ from coarsefine.search.errors import (
     TERMINATED,
     Stopped,
     UsageError,
-    said,
 )
 from coarsefine.search.hints import command as typed
+from coarsefine.search.hints import spelled
 from coarsefine.search.interrupts import of_this_process
 from coarsefine.search.options import (
     OUTPUT,
@@ -43,7 +44,6 @@ from coarsefine.search.progress import Log, is_over, standing, title
 if TYPE_CHECKING:
     from coarsefine.db.queue_records import QueueRecord
     from coarsefine.db.records import StudyRecord
-    from coarsefine.hints import Message
     from coarsefine.models.data import PreparedData
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.recipe import Recipe
@@ -308,11 +308,11 @@ class ServiceLog(Log):
     def log(self, line: str) -> None:
         """Write a line: one, whatever is in it."""
         moment = datetime.now(UTC).isoformat(timespec="seconds")
-        note(f"{moment} {one_line(said(line))}")
+        note(f"{moment} {one_line(line)}")
 
-    def said(self, line: "str | Message") -> None:
+    def said(self, message: Part) -> None:
         """Write something worth knowing, each time: it may be about another study."""
-        self.line(f"note: {said(line)}")
+        self.line(f"note: {self.worded(message)}")
 
     def show(self, progress: "CohortProgress", best: float | None) -> None:
         """Write where a cohort is, now and then, and always where it ends."""
@@ -372,6 +372,9 @@ class _Face:
 
     def log(self, line: str) -> None:
         self.observer.log(line)
+
+    def worded(self, error: HintedError) -> str:
+        return spelled(error)
 
     def wait(self, seconds: float) -> None:
         self.observer.wait(seconds)
@@ -577,7 +580,7 @@ def queue(shown: QueueOptions, storage: StorageOptions, output: OutputOptions) -
     print_table(console, queue_table(label, entries, places))
     failed = [e for e in entries if e.error]
     for entry in failed:
-        say(f"\n{entry.id} {entry.state}: {one_line(said(entry.error or ''))}")
+        say(f"\n{entry.id} {entry.state}: {one_line(entry.error or '')}")
 
 
 def queue_table(label: str, entries: "list[QueueRecord]", places: dict[int, int]) -> Any:

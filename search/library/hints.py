@@ -52,6 +52,8 @@ def called(hint: Hint) -> str:
 
 
 def _keyword(key: str, value: object) -> str:
+    if key == "together":
+        return "alone=False"
     name = key.rpartition(".")[2]
     written = "" if value is None else alternatives(value, _quoted)
     return f"{NAMES.get(key) or _NAMES.get(name, name)}={written}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from coarsefine.hints import Part
 from coarsefine.search.interrupts import of_this_process
 from coarsefine.search.library.hints import spelled
 from coarsefine.search.library.pages import escaped
@@ -20,7 +21,6 @@ from coarsefine.search.words import size
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
-    from coarsefine.hints import Message
     from coarsefine.models.data import PreparedData
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.recipe import Recipe
@@ -33,15 +33,23 @@ LOGGER.addHandler(logging.NullHandler())
 _SECONDS = 0.2
 
 
-class Logged(Watch):
+class _InPython(Watch):
+    """Words hints as keywords and calls."""
+
+    def worded(self, message: Part) -> str:
+        """Return a message in Python's words."""
+        return spelled(message)
+
+
+class Logged(_InPython):
     """Prints nothing; what is worth knowing goes to the logger ``studies``, as warnings."""
 
-    def said(self, line: "str | Message") -> None:
+    def said(self, message: Part) -> None:
         """Log something worth knowing, once."""
-        text = spelled(line)
-        if text not in self._said:
-            self._said.add(text)
-            LOGGER.warning(text)
+        line = self.worded(message)
+        if line not in self._said:
+            self._said.add(line)
+            LOGGER.warning(line)
 
     def line(self, line: str) -> None:
         """Log a line."""
@@ -68,7 +76,7 @@ class _Block:
         return [*self.lines, *(self.ended[cohort] for cohort in sorted(self.ended))]
 
 
-class Page(Watch):
+class Page(_InPython):
     """Keeps one output of a notebook's cell up to date; needs nothing installed beside IPython."""
 
     silent = False

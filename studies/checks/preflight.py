@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from coarsefine.hints import Message, Part, option, search_command
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import CohortPlan, initial_state
 from coarsefine.models.data import PreparedData
@@ -44,7 +45,7 @@ class Beforehand:
     """
 
     lines: tuple[str, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def _loss_line(
 
 def _loud_weights(
     losses: Sequence[tuple[_Variation, NetworkSpec, float]], n_classes: int
-) -> list[str]:
+) -> list[Part]:
     chance = math.log(n_classes)
     loud = [each for each in losses if not each[2] <= FAR_ABOVE * chance]
     if not loud:
@@ -174,10 +175,10 @@ def _loud_weights(
     weights = network.initialisation + (f", σ {network.sigma:g}" if spread else "")
     line = (
         f"the initial training loss, {named}, is far above ln {n_classes} = {chance:.3f}: the "
-        f"first weights ({weights}) are large for these inputs; --initialisation xavier or he, or "
-        "a smaller --sigma, starts near it"
+        f"first weights ({weights}) are large for these inputs; "
     )
-    return [line]
+    usual = option("network.initialisation", ("xavier", "he"))
+    return [Message(line, usual, ", or a smaller ", option("network.sigma"), ", starts near it")]
 
 
 # ------------------------------------------------------------------------------- whole cycles
@@ -189,7 +190,7 @@ def _half_cycles(
     data: PreparedData,
     *,
     equal_updates: bool,
-) -> list[str]:
+) -> list[Part]:
     """Return which values end a training before η is back at its lowest."""
     updates = base_updates(recipe, data) if equal_updates else None
     unfinished: list[tuple[str, float]] = []
@@ -219,9 +220,9 @@ def _half_cycles(
     named = ", ".join(f"{cycles:.3g} cycles at {words}" for words, cycles in unfinished)
     line = (
         f"some trainings end before η is back at its lowest: {named}; state cycles in place of "
-        "epochs, or a constant --schedule"
+        "epochs, or "
     )
-    return [line]
+    return [Message(line, option("training.schedule", "constant"))]
 
 
 # ------------------------------------------------------------------------------- the largest η
@@ -229,7 +230,7 @@ def _half_cycles(
 
 def _too_large_steps(
     variations: Sequence[_Variation], dimensions: Sequence[Dimension], data: PreparedData
-) -> list[str]:
+) -> list[Part]:
     """Return which η are above what a linear network with squared error can be trained with."""
     searched = [
         (d.range.low, d.range.high) if d.range is not None else tuple(map(float, d.values or ()))  # type: ignore[arg-type]
@@ -265,7 +266,7 @@ def _too_large_steps(
         return []
     line = (
         f"η {', '.join(too_large)} is above {bound:.3g}, 2/λmax of these samples: beyond it a "
-        "linear network with squared error diverges, and batches want less still; lower η "
-        "(`python -m search eta --coarse` finds one), or --loss cross-entropy"
+        "linear network with squared error diverges, and batches want less still; lower η (`"
     )
-    return [line]
+    other = option("training.loss", "cross-entropy")
+    return [Message(line, search_command("eta", "coarse"), "` finds one), or ", other)]

@@ -7,6 +7,7 @@ from typing import Any
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord
+from coarsefine.hints import option
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.data import PreparedData
@@ -190,7 +191,10 @@ def ends_of(found: Found) -> tuple[float, float]:
     if found.eta_min is None or found.eta_max is None or found.eta_min >= found.eta_max:
         raise StudyError(
             f"the range test found no η between {LOW:g} and {HIGH:g} at which the loss falls; "
-            "state --eta-min and --eta-max"
+            "state ",
+            option("training.eta_min"),
+            " and ",
+            option("training.eta_max"),
         )
     return found.eta_min, found.eta_max
 

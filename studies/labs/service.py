@@ -12,7 +12,7 @@ from coarsefine.db.engine import Database
 from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.queue_records import QueueRecord, QueueState
 from coarsefine.db.records import StudyRecord
-from coarsefine.hints import Message
+from coarsefine.hints import HintedError, Message
 from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import StudyError
@@ -48,6 +48,9 @@ class Display(Protocol):
 
     def log(self, line: str) -> None:
         """Hear of what the service does, a line at a time."""
+
+    def worded(self, error: HintedError) -> str:
+        """Return an error in the words of whoever submits."""
 
     def wait(self, seconds: float) -> None:
         """Return after some time, or when the service is to end."""
@@ -147,7 +150,9 @@ class Service:
                 if once:
                     raise
                 # The disk may be full, or the database restarting: nothing is lost by waiting.
-                self.display.log(f"error: {error}; trying again in {BUSY_SECONDS:.0f} s")
+                self.display.log(
+                    f"error: {self.display.worded(error)}; trying again in {BUSY_SECONDS:.0f} s"
+                )
                 self.display.wait(BUSY_SECONDS)
                 continue
             except Exception as error:  # rows that are none of this program's, say
@@ -229,7 +234,9 @@ class Service:
             except BusyError:
                 continue
             except (StudyError, ModelError, StorageError) as error:
-                self._say_once(f"{stage.optuna_name}: enqueued trials wait: {error}")
+                self._say_once(
+                    f"{stage.optuna_name}: enqueued trials wait: {self.display.worded(error)}"
+                )
                 continue
             except Exception as error:  # logged, and no other waits for it
                 self._crashed()
@@ -274,16 +281,16 @@ class Service:
             self._end(entry, "waiting", answers)
             raise
         except BusyError as error:
-            self._put_back(entry, str(error))
+            self._put_back(entry, self.display.worded(error))
         except StorageError as error:
             before = 0 if watch.came_further else self._refusals[entry.uuid]
             self._refusals[entry.uuid] = before + 1
             if self._refusals[entry.uuid] >= MOST_TRIES:
-                self._end(entry, "failed", answers, str(error))
+                self._end(entry, "failed", answers, self.display.worded(error))
             else:
-                self._put_back(entry, str(error))
+                self._put_back(entry, self.display.worded(error))
         except (StudyError, ModelError) as error:
-            self._end(entry, "failed", answers, str(error))
+            self._end(entry, "failed", answers, self.display.worded(error))
         except Exception as error:  # logged, and the next entry's turn
             self._crashed()
             self._end(entry, "failed", answers, _named(error))

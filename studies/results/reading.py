@@ -10,6 +10,7 @@ from typing import Any
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord, StageRecord, StudyRecord
+from coarsefine.hints import command, search_command
 from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.planning.stages import stored_dimensions
 from coarsefine.studies.results.notes.checks import ranking_notes
@@ -42,8 +43,9 @@ def named_study(database: Database, name: str | None, search: str | None = None)
         if found is None:
             names = [summary.name for summary in repository.list_studies(database)]
             raise StudyError(
-                f"{database.label} has no study {name!r}{did_you_mean(name, names)}; "
-                "`python -m search list` shows what there is"
+                f"{database.label} has no study {name!r}{did_you_mean(name, names)}; `",
+                command("list"),
+                "` shows what there is",
             )
         return found
     for summary in repository.list_studies(database):
@@ -53,7 +55,7 @@ def named_study(database: Database, name: str | None, search: str | None = None)
                 return latest
     what = "studies" if search is None else f"{search} studies"
     raise StudyError(
-        f"{database.label} has no {what}; run\n    python -m search {search or 'lambda'} --coarse"
+        f"{database.label} has no {what}; run\n    ", search_command(search or "lambda", "coarse")
     )
 
 
@@ -138,7 +140,9 @@ def _sound(params: Mapping[str, Any], stage: str, trial: int) -> Mapping[str, An
         if name in PARAMETERS and PARAMETERS[name].numeric and type(value) not in {int, float}:
             raise StudyError(
                 f"{name} must be a number, got {value!r} in trial {stage}:{trial}; another program "
-                "changed the database: `python -m search check` tells more"
+                "changed the database: `",
+                command("check"),
+                "` tells more",
             )
     return params
 

@@ -7,6 +7,7 @@ from typing import Any
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import TestOpeningRecord, TestRunRecord
+from coarsefine.hints import command
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import from_json, to_json
@@ -75,8 +76,9 @@ def side_by_side(database: Database, names: Sequence[str]) -> SideBySide:
     """
     if len(names) < 2:
         raise StudyError(
-            f"studies to compare must be two or more, got {len(names)}; "
-            "`python -m search list` shows what there is"
+            f"studies to compare must be two or more, got {len(names)}; `",
+            command("list"),
+            "` shows what there is",
         )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

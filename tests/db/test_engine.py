@@ -114,7 +114,7 @@ def test_a_bad_url_is_refused_in_one_line(
 
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_missing_file_names_the_first_command(path: Path, read_only: bool) -> None:
-    with pytest.raises(StorageError, match=r"no studies in .*search lambda --coarse"):
+    with pytest.raises(StorageError, match=r"no studies in .*search lambda coarse"):
         open_database(str(path), read_only=read_only)
 
     assert not path.exists()

@@ -129,7 +129,7 @@ def test_without_a_network_one_line_says_what_to_put_where(tmp_path, monkeypatch
 
     for caught in (nowhere, in_folder, forbidden):
         assert all(name in str(caught.value) for name in packed)
-        assert "--data-dir" in str(caught.value)
+        assert "data_dir" in str(caught.value)
         assert "\n" not in str(caught.value)
     assert "no connection" in str(nowhere.value)
     assert f"into {tmp_path / 'data' / 'mnist'}" in str(in_folder.value)

@@ -50,6 +50,7 @@ from coarsefine.studies.errors import RecipeError, StudyError
         (option("network.bias", False), "--no-bias", "bias=False"),
         (option("fresh", True), "--fresh", "fresh=True"),
         (option("study"), "--study", "name="),
+        (option("together", True), "--together", "alone=False"),
         (option("data.name"), "--data", "data="),
         (option("training.lambda"), "--lambda", "lambda_="),
         (option("final.epochs"), "--final-epochs", "final_epochs="),

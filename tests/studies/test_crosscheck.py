@@ -225,7 +225,7 @@ def test_where_rounding_decides_nothing_is_judged(compared, monkeypatch):
     [
         ({"network__activation": "improved-sigmoid"}, "has no improved-sigmoid"),
         ({"network__bias": "none"}, "has biases in all layers"),
-        ({"training__optimizer": "momentum"}, "--schedule constant is comparable"),
+        ({"training__optimizer": "momentum"}, "training.schedule = constant is comparable"),
     ],
 )
 def test_what_scikit_learn_does_otherwise_is_refused_with_the_reason(compared, said, reason):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import log_softmax
 
+from coarsefine.hints import Message, option
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.specs import MOMENTUM_OPTIMIZERS
 from coarsefine.studies.checks.frameworks.side import (
@@ -135,7 +136,7 @@ def _check(task: Task) -> None:
     """Refuse what scikit-learn does otherwise."""
     network, training = task.network, task.training
     kind = "MLPRegressor" if network.loss == "squared-error" else "MLPClassifier"
-    reason = None
+    reason: Message | str | None = None
     if network.bias != "all":
         reason = f"{kind} has biases in all layers, and this network has not"
     elif network.hidden and network.activation not in _ACTIVATIONS:
@@ -145,14 +146,15 @@ def _check(task: Task) -> None:
     elif training.optimizer not in _SOLVERS:
         reason = f"{kind} has no {training.optimizer}, only {', '.join(_SOLVERS)}"
     elif training.optimizer in MOMENTUM_OPTIMIZERS and training.schedule != "constant":
-        reason = (
+        reason = Message(
             f"{kind} multiplies η into the velocity (v ← μ v − η g), which is another training "
-            f"as soon as η changes, and the schedule is {training.schedule}; "
-            "--schedule constant is comparable"
+            f"as soon as η changes, and the schedule is {training.schedule}; ",
+            option("training.schedule", "constant"),
+            " is comparable",
         )
     if reason is not None:
         raise NotComparableError(
-            f"scikit-learn cannot do the same: {reason}. Check against torch, which can"
+            "scikit-learn cannot do the same: ", reason, ". Check against torch, which can"
         )
 
 
