@@ -19,6 +19,7 @@ from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.spaces.search import SearchKind
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 # As wide as the column of names is.
 _LONGEST_NAME: Final = 255
@@ -129,10 +130,12 @@ def checked_data(resources: Resources, study: StudyRecord, recipe: Recipe) -> Pr
     """
     name = recipe.data.name
     if Path(name).suffix and not Path(name).exists():
+        kind = SEARCHES.get(study.search)
+        stage = "coarse" if kind is None or kind.refines else ""
         raise StudyError(
             f"the data of study {study.name} must be where they were, found no {name}; if the file "
             "was moved, run\n    ",
-            search_command(study.search, "coarse", study=study.name, data="FILE"),
+            search_command(study.search, stage, study=study.name, data="FILE"),
         )
     data = resources.prepare(recipe)
     if data.fingerprint != study.data_fingerprint:
