@@ -269,8 +269,10 @@ def _is_file(out: Path, kinds: list[str]) -> bool:
     A folder's name may have a dot, too.
     """
     ending = out.suffix.lower().removeprefix(".")
-    if out.is_dir() or not (out.suffix or out.exists()):
+    if out.is_dir():
         return False
+    if not out.suffix:
+        return len(kinds) == 1 and out.exists()
     return out.exists() or len(kinds) == 1 or ending in PICTURES
 
 
