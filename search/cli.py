@@ -149,19 +149,19 @@ _COMMANDS: Final = {
     ),
     "submit": Entry(
         SERVICE,
-        "serving",
+        "queueing",
         "submit",
         "Put a lab in the queue of a service.",
     ),
     "queue": Entry(
         SERVICE,
-        "serving",
+        "queueing",
         "queue",
         "List what is in the queue: what runs, what waits in which place, what has ended and how.",
     ),
     "cancel": Entry(
         SERVICE,
-        "serving",
+        "queueing",
         "cancel",
         "Take an entry out of the queue.",
     ),

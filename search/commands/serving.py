@@ -1,4 +1,4 @@
-"""``serve``, ``submit``, ``queue`` and ``cancel``: searches that are carried out one by one."""
+"""``serve``: carries out what is submitted, one by one."""
 
 import multiprocessing
 import signal
@@ -6,16 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from coarsefine.hints import HintedError, Part
-from coarsefine.search.commands.labs import Fresh, Parts, Quick
-from coarsefine.search.console import note, print_table, say, say_json, stdout
+from coarsefine.hints import HintedError
 from coarsefine.search.errors import (
     DONE,
     FAILED,
@@ -24,41 +19,25 @@ from coarsefine.search.errors import (
     Stopped,
     UsageError,
 )
-from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import spelled
 from coarsefine.search.interrupts import of_this_process
 from coarsefine.search.options import (
     OUTPUT,
-    SEARCH,
     DataDir,
     JobsOptions,
-    OutputOptions,
     StorageOptions,
     option,
     text_option,
-    whole,
     whole_option,
 )
-from coarsefine.search.progress import Log, is_over, standing, title
+from coarsefine.search.service_log import ServiceLog
 
 if TYPE_CHECKING:
     from coarsefine.db.queue_records import QueueRecord
-    from coarsefine.db.records import StudyRecord
-    from coarsefine.models.data import PreparedData
-    from coarsefine.studies.planning.stages import Stage
-    from coarsefine.studies.recipes.recipe import Recipe
-    from coarsefine.studies.running.watching import CohortProgress
 
 SERVICE, NETWORK = "Service", "Network"
-# How many entries that have ended `queue` shows.
-RECENT = 10
 # How often a service looks whether it is to end while another process is at an entry.
 _LOOK_SECONDS = 0.2
-# In a log that is kept for weeks, a cohort has a line in so many seconds.
-LOG_SECONDS = 60.0
-
-
-# ------------------------------------------------------------------------------------- serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,55 +264,6 @@ def _dashboard(
         yield
 
 
-class ServiceLog(Log):
-    """Writes a line with the time for all that happens, few of them while it trains."""
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        super().__init__()
-        self._quiet = quiet
-        self._ending = threading.Event()
-
-    def begins(
-        self, study: "StudyRecord", stage: "Stage", recipe: "Recipe", data: "PreparedData"
-    ) -> None:
-        """Write what is about to be trained."""
-        self._written.clear()
-        super().begins(study, stage, recipe, data)
-
-    def line(self, line: str) -> None:
-        """Write a line about a search."""
-        if not self._quiet:
-            self.log(line)
-
-    def log(self, line: str) -> None:
-        """Write a line: one, whatever is in it."""
-        moment = datetime.now(UTC).isoformat(timespec="seconds")
-        note(f"{moment} {one_line(line)}")
-
-    def said(self, message: Part) -> None:
-        """Write something worth knowing, each time: it may be about another study."""
-        self.line(f"note: {self.worded(message)}")
-
-    def show(self, progress: "CohortProgress", best: float | None) -> None:
-        """Write where a cohort is, now and then, and always where it ends."""
-        import time
-
-        now = time.monotonic()
-        last = self._written.setdefault(progress.cohort, now)
-        if is_over(progress) or now - last >= LOG_SECONDS:
-            self._written[progress.cohort] = now
-            self.line(f"{title(progress)}: {standing(progress, best)}")
-
-    def stop(self) -> None:
-        """End after the segments under way."""
-        super().stop()
-        self._ending.set()
-
-    def wait(self, seconds: float) -> None:
-        """Return after some time, or when it is to end."""
-        self._ending.wait(seconds)
-
-
 @dataclass(frozen=True, slots=True)
 class _Face:
     """What a service shows: lines of a log."""
@@ -413,278 +343,3 @@ def _ended_by_signals(watch: ServiceLog) -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-# ------------------------------------------------------------------------------------- submit
-
-
-@dataclass(frozen=True, slots=True)
-class SubmitOptions:
-    """What is submitted."""
-
-    lab: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FILE|PRESET",
-            help="A lab file (docs/recipes.md) or a preset, as for `run`; or a recipe file, with "
-            "--search (default: none, with --again).",
-            show_default=False,
-        ),
-    ] = None
-    again: Annotated[
-        int | None,
-        whole_option(
-            SEARCH,
-            "--again",
-            "What was submitted as this entry, once more: to carry on with one that was cancelled, "
-            "say (default: a file or preset).",
-            metavar="ENTRY",
-        ),
-    ] = None
-    search: Annotated[
-        str | None,
-        text_option(
-            SEARCH,
-            "--search",
-            "KIND",
-            "The search of a recipe file that states none, as in lambda "
-            "(default: what the file states).",
-        ),
-    ] = None
-    quick: Quick = False
-    part: Parts = None
-    fresh: Fresh = False
-    study: Annotated[
-        str | None,
-        text_option(
-            SEARCH,
-            "--study",
-            "NAME",
-            "What the names of its studies begin with (default: the file's name).",
-        ),
-    ] = None
-
-
-def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -> None:
-    """Put a lab in the queue of a service.
-
-    It is stored whole, so that any machine that reaches the database can submit it, and checked
-    first. Files of data and trainers that it names are the server's.
-
-    Examples:
-        python -m search submit my-lab.toml
-        python -m search submit my-recipe.toml --search lambda
-        python -m search submit cifar-linear --quick --storage course.db
-        python -m search submit --again 3
-    """
-    from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
-    from coarsefine.studies.labs.queue import entry_of, of_the_server, stored, submission
-    from coarsefine.studies.labs.queue import submit as queued
-
-    _check_submitted(lab)
-    asked = None
-    if lab.lab is not None:
-        asked = submission(
-            lab.lab,
-            name=lab.study,
-            search=lab.search,
-            quick=lab.quick,
-            parts=lab.part or (),
-            fresh=lab.fresh,
-        )
-    with open_database(storage.url, create=asked is not None, said=note) as database:
-        if asked is None:
-            asked = stored(entry_of(database, lab.again or 0))
-        entry = queued(database, asked, _whoever())
-        before = [e for e in repository.queue(database, ("waiting", "running")) if e.id < entry.id]
-    for name in of_the_server(asked):
-        note(f"note: {one_line(name)} is for the machine that serves to have", quiet=output.quiet)
-    if output.json:
-        say_json(_to_json(entry, len(before) + 1))
-        return
-    say(f"entry {entry.id}: {one_line(entry.name)}, {len(before)} before it")
-    say(f"\nnext: {typed('queue', storage=storage.storage)}")
-
-
-def _check_submitted(lab: SubmitOptions) -> None:
-    """Refuse a submission of nothing, or of two things at once."""
-    if lab.again is None and lab.lab is None:
-        raise UsageError("what is submitted is a lab file, a preset or --again ENTRY, got neither")
-    others = {
-        lab.lab: lab.lab is not None,
-        "--search": lab.search is not None,
-        "--quick": lab.quick,
-        "--part": bool(lab.part),
-        "--fresh": lab.fresh,
-        "--study": lab.study is not None,
-    }
-    given = [name for name, is_given in others.items() if is_given]
-    if lab.again is not None and given:
-        raise UsageError(f"--again submits an entry as it was, got {given[0]}, too")
-
-
-def _whoever() -> str:
-    """Return who is at this machine, as far as it can tell."""
-    import getpass
-    import socket
-
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a user that has no name
-        name = "somebody"
-    found = f"{name}@{socket.gethostname()}"
-    return found.encode("utf-8", "replace").decode()[:255]
-
-
-# ------------------------------------------------------------------------------- queue and cancel
-
-
-@dataclass(frozen=True, slots=True)
-class QueueOptions:
-    """Which entries."""
-
-    everything: Annotated[
-        bool,
-        option(
-            SERVICE,
-            "--all",
-            help=f"List all that have ended, too (default: the last {RECENT}).",
-        ),
-    ] = False
-
-
-def queue(shown: QueueOptions, storage: StorageOptions, output: OutputOptions) -> None:
-    """List what is in the queue: what runs, what waits in which place, what has ended and how.
-
-    Examples:
-        python -m search queue
-        python -m search queue --all --json
-    """
-    from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
-
-    with open_database(storage.url, read_only=True) as database:
-        entries = repository.queue(database)
-        label = database.label
-    ended = [e for e in entries if e.state not in {"waiting", "running"}]
-    if not shown.everything:
-        left_out = {e.id for e in ended[:-RECENT]}
-        entries = [e for e in entries if e.id not in left_out]
-    waiting = [e.id for e in entries if e.state == "waiting"]
-    places = {entry_id: place for place, entry_id in enumerate(waiting, 1)}
-    if output.json:
-        say_json({"queue": [_to_json(e, places.get(e.id)) for e in entries]})
-        return
-    console = stdout()
-    print_table(console, queue_table(label, entries, places))
-    failed = [e for e in entries if e.error]
-    for entry in failed:
-        say(f"\n{entry.id} {entry.state}: {one_line(entry.error or '')}")
-
-
-def queue_table(label: str, entries: "list[QueueRecord]", places: dict[int, int]) -> Any:
-    """Return a line an entry."""
-    from coarsefine.search.tables.column import TextColumn, fitting
-
-    columns: list[TextColumn[QueueRecord]] = [
-        TextColumn("entry", lambda e: str(e.id)),
-        TextColumn("lab", lambda e: one_line(what(e)), right=False),
-        TextColumn("state", lambda e: state_in_words(e, places.get(e.id)), right=False),
-        TextColumn("progress", lambda e: one_line(e.progress), right=False, spare=1),
-        TextColumn("submitted by", lambda e: one_line(e.submitted_by), right=False, spare=3),
-        TextColumn("at (UTC)", lambda e: f"{e.submitted_at:%Y-%m-%d %H:%M}", right=False, spare=2),
-    ]
-    return fitting(stdout(), label, columns, entries)
-
-
-def what(entry: "QueueRecord") -> str:
-    """Return what was asked, in words."""
-    from coarsefine.studies.labs.queue import stored
-
-    asked = stored(entry)
-    words = [entry.name]
-    words += ["--quick"] if asked.quick else []
-    words += [f"--part {name}" for name in asked.parts]
-    return " ".join(words)
-
-
-def state_in_words(entry: "QueueRecord", place: int | None) -> str:
-    """Return where an entry stands."""
-    if entry.state == "waiting":
-        return f"waiting ({place})"
-    if entry.state == "running" and entry.to_cancel:
-        return "ending"
-    return entry.state
-
-
-@dataclass(frozen=True, slots=True)
-class EntryArgument:
-    """Which entry."""
-
-    entry: Annotated[
-        int,
-        typer.Argument(
-            metavar="ENTRY",
-            help="Its number, as `queue` shows it.",
-            parser=whole,
-            show_default=False,
-        ),
-    ]
-
-
-def cancel(entry: EntryArgument, storage: StorageOptions, output: OutputOptions) -> None:
-    """Take an entry out of the queue.
-
-    One that is being carried out ends after the segments under way; all that was trained is kept,
-    and the same lab submitted again carries on with it.
-
-    Examples:
-        python -m search cancel 3
-    """
-    from coarsefine.db.engine import open_database
-    from coarsefine.studies.labs.queue import cancel as cancelled
-
-    with open_database(storage.url) as database:
-        found = cancelled(database, entry.entry)
-    if output.json:
-        say_json(_to_json(found, None))
-        return
-    if found.state == "cancelled":
-        say(f"entry {found.id} ({one_line(found.name)}) is cancelled")
-    else:
-        say(f"entry {found.id} ({one_line(found.name)}) ends after the segments under way")
-
-
-def _to_json(entry: "QueueRecord", place: int | None) -> dict[str, Any]:
-    from coarsefine.studies.labs.queue import stored
-
-    def moment(at: datetime | None) -> str | None:
-        return None if at is None else at.isoformat(timespec="seconds")
-
-    return {
-        "entry": entry.id,
-        "name": entry.name,
-        **stored(entry).options,
-        "state": entry.state,
-        "place": place,
-        "to_cancel": entry.to_cancel,
-        "submitted_by": entry.submitted_by,
-        "submitted_at": moment(entry.submitted_at),
-        "started_at": moment(entry.started_at),
-        "ended_at": moment(entry.ended_at),
-        "tries": entry.tries,
-        "progress": entry.progress,
-        "error": entry.error,
-        "answers": entry.answers,
-        "driver": None if entry.driver_host is None else f"{entry.driver_host}:{entry.driver_pid}",
-        "content": entry.content,
-    }
-
-
-def one_line(text: str) -> str:
-    """Return a text such that it is one line and commands no terminal, whoever wrote it."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )

@@ -85,7 +85,7 @@ class Column:
         spare: As in ``Face``.
         shown_if: As in ``Face``, for all faces that do not say otherwise.
         paper: How rounded exports show it: md, tex and html.
-        not_in_json: Why the trials of ``--json`` do not have it.
+        not_in_json: Why the trials in JSON do not have it.
         not_in_tables: Why exact exports and data frames have it elsewhere.
     """
 

@@ -1,6 +1,6 @@
 """The columns of rankings: a row each.
 
-The terminal, ``--json``, exports, reports, data frames and ``docs/tables.md`` all read them here;
+The terminal, JSON, exports, reports, data frames and ``docs/tables.md`` all read them here;
 their names, types and units are a contract.
 """
 
@@ -251,7 +251,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
 
 
 def trial_rows(trials: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return the trials of a ranking as ``--json`` has them."""
+    """Return the trials of a ranking as JSON has them."""
     columns = [column for column in COLUMNS if not column.not_in_json]
     names = [column.name for column in columns]
     cells = [column.values(trials) for column in columns]

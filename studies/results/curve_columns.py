@@ -24,7 +24,10 @@ class CurveOf(NamedTuple):
 _TITLE: Final = Face(absent="it is said once, above the table")
 _TIME: Final = Face(absent="the ranking has the time of the whole training")
 _RUNNING: Final = Face(absent="it is measured only where a recipe asks for it")
-_BATCHES: Final = "mean over the epoch's batches, each before its update; empty without `--running`"
+_BATCHES: Final = (
+    "mean over the epoch's batches, each before its update; empty unless running measures were"
+    " asked for"
+)
 
 _RUN: Final[tuple[tuple[str, Kind, str, Face], ...]] = (
     ("study", "text", "the study's name", _TITLE),

@@ -1,0 +1,117 @@
+"""The shape of the source: no circles, short files, few parameters, no flags below the face."""
+
+import ast
+import io
+import re
+import tokenize
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FLOORS = ("search", "studies", "models", "db")
+FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
+BELOW_THE_FACE = [path for path in FILES if path.relative_to(ROOT).parts[0] != "search"]
+
+MOST_LINES = 400
+MOST_ROOMS = 15
+MOST_PARAMETERS = 8
+# One class with all that Python users call: its methods are its documentation.
+LONG = {"search/library/study.py"}
+CROWDED = {"search/library/study.py:search"}
+# Commands are the content of these files.
+HOLD_COMMANDS = {"reproduction.py"}
+FLAG = re.compile(r"(?<![\w-])--[a-z]|python -m search")
+# What other programs are called with, Dask's and PostgreSQL's.
+OF_OTHERS = re.compile(r"--(nthreads|nworkers|scheduler-file|encoding)\b")
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(("coarsefine", *parts)).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imported(path):
+    """Return the modules of ours that a file imports, anywhere in it, but for types alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys()
+            found |= inner or {node.module}
+    return found & MODULES.keys() - {module_of(path)}
+
+
+def test_no_files_import_each_other_in_a_circle():
+    try:
+        TopologicalSorter({name: imported(path) for name, path in MODULES.items()}).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_no_file_is_longer_than_a_sitting():
+    long = {
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        if path.read_text(encoding="utf-8").count("\n") > MOST_LINES
+    }
+
+    assert long == LONG
+
+
+def test_the_floor_of_studies_has_few_rooms():
+    rooms = [path.name for path in (ROOT / "studies").iterdir() if path.name != "__pycache__"]
+
+    assert len(rooms) <= MOST_ROOMS, rooms
+
+
+def n_parameters(function):
+    arguments = function.args
+    given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return sum(argument.arg not in {"self", "cls"} for argument in given)
+
+
+def test_no_function_takes_more_parameters_than_can_be_overseen():
+    crowded = {
+        f"{path.relative_to(ROOT).as_posix()}:{node.name}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and n_parameters(node) > MOST_PARAMETERS
+    }
+
+    assert crowded == CROWDED
+
+
+def strings(path):
+    """Yield the texts of a file, of messages and of docstrings, with their lines."""
+    source = io.StringIO(path.read_text(encoding="utf-8"))
+    for token in tokenize.generate_tokens(source.readline):
+        if token.type == tokenize.STRING:
+            yield token.start[0], token.string
+
+
+def test_nothing_below_the_face_names_a_flag_or_a_command():
+    named = Counter(
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in BELOW_THE_FACE
+        if path.name not in HOLD_COMMANDS
+        for line, text in strings(path)
+        if FLAG.search(text) and not OF_OTHERS.search(text)
+    )
+
+    assert sorted(named) == []
