@@ -7,36 +7,30 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from coarsefine.paths import expanded
 from coarsefine.search.library.asking import (
-    Asked,
-    GridAsked,
-    check_known,
     end,
-    grid_request,
-    stage_request,
 )
 from coarsefine.search.library.displaying import displayed
+from coarsefine.search.library.facts import facts_of, pictured, places
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept, check_free, kind_of
 from coarsefine.search.library.place import PathLike, Place
 from coarsefine.search.library.recipe import Recipe
 from coarsefine.search.library.results import RangeTest, Ranking, TestResult
 from coarsefine.search.library.settings import Settings, naming
+from coarsefine.search.library.stages import Stages
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from coarsefine.db.engine import Database
-    from coarsefine.db.records import StudyRecord
     from coarsefine.search.figures.kinds import Subject
-    from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.results.ranking import RankedTrial
 
     Trials = Collection[RankedTrial | str] | RankedTrial | str
 
 
-class Study:
+class Study(Stages):
     """A question asked of a recipe, in stages, and what they found; all of it is in a database.
 
     ``Study("digits/lambda")`` is a study that is there, ``Study()`` the most recent one;
@@ -132,99 +126,6 @@ class Study:
             study._kept = Kept(called, kind.name, place, stated)
         return study
 
-    # ------------------------------------------------------------------------------- the stages
-
-    @naming(Asked)
-    def coarse(self, **asked: Unpack[Asked]) -> Ranking:
-        """Search the whole range, or carry on with it, and return the ranking.
-
-        Args:
-            trials: Trials the stage has in the end; more of them add to what is there.
-            values: What to try, in place of a number of trials.
-            low: Lower end of the range, > 0.
-            high: Upper end of the range.
-            sampler: How values are chosen, on a log scale: ``grid`` unless named.
-            replicates: Training runs a trial, each with a seed of its own; their mean counts.
-            prune: ``halving`` stops trials that are far behind the best.
-            fresh: Train again what was trained before, in this study or another of the database.
-
-        ``values``, ``low`` and ``high`` of a ``lambda-eta`` search are by name, as in
-        ``low={"lambda": 1e-4}``.
-        """
-        return self._refined("coarse", asked)
-
-    @naming(Asked)
-    def fine(self, **asked: Unpack[Asked]) -> Ranking:
-        """Search the window that the coarse results leave, or carry on; return the ranking.
-
-        Arguments are those of ``coarse``. A range in place of the window has to hold the best value
-        and to be narrower; replicates and pruning are as they were unless said.
-        """
-        return self._refined("fine", asked)
-
-    @naming(Asked)
-    def finer(self, **asked: Unpack[Asked]) -> Ranking:
-        """Search the window that the fine results leave, or carry on; return the ranking.
-
-        Arguments are those of ``fine``.
-        """
-        return self._refined("finer", asked)
-
-    @naming(Asked)
-    def auto(self, **asked: Unpack[Asked]) -> Ranking:
-        """Search coarsely, finely and on, until the values left differ by less than noise.
-
-        Arguments are those of ``coarse``, for the first stage.
-        """
-        return self._refined("auto", asked)
-
-    @naming(GridAsked)
-    def grid(self, **asked: Unpack[GridAsked]) -> Ranking:
-        """Try all values of a search that has no stages, or carry on; return the ranking.
-
-        Args:
-            values: What to try; hidden layers as in ``[(64,), (59, 59)]``.
-            layers: Of ``hidden``: numbers of layers, each as wide as the recipe's first, in place
-                of ``values``.
-            one_at_a_time: Of ``tricks``: add each trick to the base alone.
-            replicates: Training runs a trial, each with a seed of its own; their mean counts.
-            alone: Train trials one after another on all cores, so that times can be compared.
-            equal: ``updates`` has all trials make as many as the recipe itself does.
-            fresh: Train again what was trained before, in this study or another of the database.
-        """
-        check_known("grid", asked, GridAsked)
-        with as_study_errors():
-            kind = self._kept.kind
-            if kind.refines:
-                raise StudyError(f"a {kind.name} search goes in stages: call coarse(), then fine()")
-            request = grid_request(kind, asked, self._kept.whole().network.hidden)
-            return self._searched("coarse", request)
-
-    def _refined(self, wanted: str, asked: Asked) -> Ranking:
-        check_known(wanted, asked, Asked)
-        with as_study_errors():
-            kind = self._kept.kind
-            if not kind.refines:
-                raise StudyError(f"a {kind.name} search has one stage: call grid()")
-            return self._searched(wanted, stage_request(kind, asked))
-
-    def _searched(self, wanted: str, request: "StageRequest") -> Ranking:
-        from coarsefine.search.library.watching import watched
-        from coarsefine.studies.planning.stages import first_name
-
-        kept, kind = self._kept, self._kept.kind
-        with watched(progress=kept.place.progress) as watch:
-            if wanted in {"coarse", "auto"}:
-                with kept.beginning(request, watch) as search:
-                    if wanted == "auto":
-                        search.auto(request)
-                    else:
-                        search.stage(first_name(kind), request)
-                    return _pictured(search.resources.database, search.study)
-            with kept.carrying_on(watch) as search:
-                search.stage(wanted, request)
-                return _pictured(search.resources.database, search.study)
-
     def range_test(self, *, low: float | None = None, high: float | None = None) -> RangeTest:
         """Train once while η rises, and return between which η the network learns.
 
@@ -281,7 +182,7 @@ class Study:
         from coarsefine.studies.running.final_test import final_test, result_on_record
 
         with as_study_errors():
-            picks, kept = tuple(dict.fromkeys(_places(trials))), self._kept
+            picks, kept = tuple(dict.fromkeys(places(trials))), self._kept
             if picks and top is not None:
                 raise StudyError("a test is either of the best, top, or of trials; got both")
             with (
@@ -341,7 +242,7 @@ class Study:
     def ranking(self) -> Ranking:
         """Return its trials as they are in the database now, best first."""
         with as_study_errors(), self._kept.reading() as (database, study):
-            return _pictured(database, study)
+            return pictured(database, study)
 
     @property
     def best_params(self) -> dict[str, Any]:
@@ -421,10 +322,10 @@ class Study:
         from coarsefine.studies.results.curves import find_trial
         from coarsefine.studies.results.reading import read_ranking
 
-        places = _places(trials)
+        wanted = places(trials)
         with self._kept.reading() as (database, study):
             ranking = read_ranking(database, study)
-            named = tuple(find_trial(ranking, *place) for place in places)
+            named = tuple(find_trial(ranking, *place) for place in wanted)
             yield Subject(database, ranking, trials=named, n_best=best, against=against)
 
     def report(self, file: PathLike, *, figures: bool = True, gradcheck: bool = True) -> Path:
@@ -466,57 +367,7 @@ class Study:
 
         found = [("search", [self._kept.search])]
         with as_study_errors():
-            found += self._facts() if self._kept.has_begun else [("trials", ["none: not begun"])]
+            found += (
+                facts_of(self._kept) if self._kept.has_begun else [("trials", ["none: not begun"])]
+            )
         return facts(repr(self), found)
-
-    def _facts(self) -> "list[tuple[str, list[str]]]":
-        from coarsefine.db import repository
-        from coarsefine.search.tables.stages import stage_lines
-        from coarsefine.search.words import counted, percent
-        from coarsefine.studies.spaces.dimensions import described
-
-        with self._kept.reading() as (database, study):
-            ranking = _pictured(database, study)
-            n_openings = len(repository.openings(database, study))
-        states: dict[str, int] = {}
-        for trial in ranking:
-            states[trial.state] = states.get(trial.state, 0) + 1
-        found = [
-            ("data", [study.data_name]),
-            ("stages", stage_lines(ranking.found)),
-            ("trials", [", ".join(f"{n} {state}" for state, n in states.items()) or "none"]),
-        ]
-        best, n_tied = ranking.best, len(ranking.tied)
-        if best is not None:
-            accuracy = f"validation accuracy {percent(best.validation_accuracy)} %"
-            ties = f"; {counted(n_tied, 'trial')} tied" if n_tied else ""
-            found.append(("best", [f"{described(best.params)}: {accuracy}{ties}"]))
-        opened = f"opened {counted(n_openings, 'time')}" if n_openings else "never opened"
-        return [*found, ("test set", [opened])]
-
-
-def _places(trials: "Trials") -> list[tuple[str, int]]:
-    """Return stages and numbers of trials; a single one needs no list."""
-    from coarsefine.studies.results.ranking import RankedTrial
-
-    if isinstance(trials, str | RankedTrial):
-        return [_named(trials)]
-    return [_named(trial) for trial in trials]
-
-
-def _named(trial: "RankedTrial | str") -> tuple[str, int]:
-    """Return stage and number of a trial."""
-    if not isinstance(trial, str):
-        return trial.stage, trial.trial
-    stage, colon, number = trial.rpartition(":")
-    if not (stage and colon and number.isdecimal()):
-        raise StudyError(f"trials must be STAGE:NUMBER, as in 'fine:6'; got {trial!r}")
-    return stage, int(number)
-
-
-def _pictured(database: "Database", study: "StudyRecord") -> Ranking:
-    from coarsefine.studies.results.comparison import took
-    from coarsefine.studies.results.reading import read_ranking
-
-    found = read_ranking(database, study)
-    return Ranking(found, took(database, found))

@@ -1,0 +1,70 @@
+"""What a study of a database is and has found, in lines, and the names of its trials."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from coarsefine.search.library.kept import Kept
+from coarsefine.search.library.results import Ranking
+from coarsefine.studies.errors import StudyError
+
+if TYPE_CHECKING:
+    from coarsefine.db.engine import Database
+    from coarsefine.db.records import StudyRecord
+    from coarsefine.studies.results.ranking import RankedTrial
+
+    Trials = Collection[RankedTrial | str] | RankedTrial | str
+
+
+def facts_of(kept: Kept) -> "list[tuple[str, list[str]]]":
+    """Return what a study is and has found, in lines by name."""
+    from coarsefine.db import repository
+    from coarsefine.search.tables.stages import stage_lines
+    from coarsefine.search.words import counted, percent
+    from coarsefine.studies.spaces.dimensions import described
+
+    with kept.reading() as (database, study):
+        ranking = pictured(database, study)
+        n_openings = len(repository.openings(database, study))
+    states: dict[str, int] = {}
+    for trial in ranking:
+        states[trial.state] = states.get(trial.state, 0) + 1
+    found = [
+        ("data", [study.data_name]),
+        ("stages", stage_lines(ranking.found)),
+        ("trials", [", ".join(f"{n} {state}" for state, n in states.items()) or "none"]),
+    ]
+    best, n_tied = ranking.best, len(ranking.tied)
+    if best is not None:
+        accuracy = f"validation accuracy {percent(best.validation_accuracy)} %"
+        ties = f"; {counted(n_tied, 'trial')} tied" if n_tied else ""
+        found.append(("best", [f"{described(best.params)}: {accuracy}{ties}"]))
+    opened = f"opened {counted(n_openings, 'time')}" if n_openings else "never opened"
+    return [*found, ("test set", [opened])]
+
+
+def places(trials: "Trials") -> list[tuple[str, int]]:
+    """Return stages and numbers of trials; a single one needs no list."""
+    from coarsefine.studies.results.ranking import RankedTrial
+
+    if isinstance(trials, str | RankedTrial):
+        return [named(trials)]
+    return [named(trial) for trial in trials]
+
+
+def named(trial: "RankedTrial | str") -> tuple[str, int]:
+    """Return stage and number of a trial."""
+    if not isinstance(trial, str):
+        return trial.stage, trial.trial
+    stage, colon, number = trial.rpartition(":")
+    if not (stage and colon and number.isdecimal()):
+        raise StudyError(f"trials must be STAGE:NUMBER, as in 'fine:6'; got {trial!r}")
+    return stage, int(number)
+
+
+def pictured(database: "Database", study: "StudyRecord") -> Ranking:
+    """Return the ranking of a study, with what each value of a grid took."""
+    from coarsefine.studies.results.comparison import took
+    from coarsefine.studies.results.reading import read_ranking
+
+    found = read_ranking(database, study)
+    return Ranking(found, took(database, found))

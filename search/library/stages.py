@@ -1,0 +1,117 @@
+"""The stages of a study, called from Python."""
+
+from typing import TYPE_CHECKING, Unpack
+
+from coarsefine.search.library.asking import (
+    Asked,
+    GridAsked,
+    check_known,
+    grid_request,
+    stage_request,
+)
+from coarsefine.search.library.facts import pictured
+from coarsefine.search.library.hints import as_study_errors
+from coarsefine.search.library.kept import Kept
+from coarsefine.search.library.results import Ranking
+from coarsefine.search.library.settings import naming
+from coarsefine.studies.errors import StudyError
+
+if TYPE_CHECKING:
+    from coarsefine.studies.planning.request import StageRequest
+
+
+class Stages:
+    """A study whose stages are called one after another."""
+
+    _kept: Kept
+
+    @naming(Asked)
+    def coarse(self, **asked: Unpack[Asked]) -> Ranking:
+        """Search the whole range, or carry on with it, and return the ranking.
+
+        Args:
+            trials: Trials the stage has in the end; more of them add to what is there.
+            values: What to try, in place of a number of trials.
+            low: Lower end of the range, > 0.
+            high: Upper end of the range.
+            sampler: How values are chosen, on a log scale: ``grid`` unless named.
+            replicates: Training runs a trial, each with a seed of its own; their mean counts.
+            prune: ``halving`` stops trials that are far behind the best.
+            fresh: Train again what was trained before, in this study or another of the database.
+
+        ``values``, ``low`` and ``high`` of a ``lambda-eta`` search are by name, as in
+        ``low={"lambda": 1e-4}``.
+        """
+        return self._refined("coarse", asked)
+
+    @naming(Asked)
+    def fine(self, **asked: Unpack[Asked]) -> Ranking:
+        """Search the window that the coarse results leave, or carry on; return the ranking.
+
+        Arguments are those of ``coarse``. A range in place of the window has to hold the best value
+        and to be narrower; replicates and pruning are as they were unless said.
+        """
+        return self._refined("fine", asked)
+
+    @naming(Asked)
+    def finer(self, **asked: Unpack[Asked]) -> Ranking:
+        """Search the window that the fine results leave, or carry on; return the ranking.
+
+        Arguments are those of ``fine``.
+        """
+        return self._refined("finer", asked)
+
+    @naming(Asked)
+    def auto(self, **asked: Unpack[Asked]) -> Ranking:
+        """Search coarsely, finely and on, until the values left differ by less than noise.
+
+        Arguments are those of ``coarse``, for the first stage.
+        """
+        return self._refined("auto", asked)
+
+    @naming(GridAsked)
+    def grid(self, **asked: Unpack[GridAsked]) -> Ranking:
+        """Try all values of a search that has no stages, or carry on; return the ranking.
+
+        Args:
+            values: What to try; hidden layers as in ``[(64,), (59, 59)]``.
+            layers: Of ``hidden``: numbers of layers, each as wide as the recipe's first, in place
+                of ``values``.
+            one_at_a_time: Of ``tricks``: add each trick to the base alone.
+            replicates: Training runs a trial, each with a seed of its own; their mean counts.
+            alone: Train trials one after another on all cores, so that times can be compared.
+            equal: ``updates`` has all trials make as many as the recipe itself does.
+            fresh: Train again what was trained before, in this study or another of the database.
+        """
+        check_known("grid", asked, GridAsked)
+        with as_study_errors():
+            kind = self._kept.kind
+            if kind.refines:
+                raise StudyError(f"a {kind.name} search goes in stages: call coarse(), then fine()")
+            request = grid_request(kind, asked, self._kept.whole().network.hidden)
+            return self._searched("coarse", request)
+
+    def _refined(self, wanted: str, asked: Asked) -> Ranking:
+        check_known(wanted, asked, Asked)
+        with as_study_errors():
+            kind = self._kept.kind
+            if not kind.refines:
+                raise StudyError(f"a {kind.name} search has one stage: call grid()")
+            return self._searched(wanted, stage_request(kind, asked))
+
+    def _searched(self, wanted: str, request: "StageRequest") -> Ranking:
+        from coarsefine.search.library.watching import watched
+        from coarsefine.studies.planning.stages import first_name
+
+        kept, kind = self._kept, self._kept.kind
+        with watched(progress=kept.place.progress) as watch:
+            if wanted in {"coarse", "auto"}:
+                with kept.beginning(request, watch) as search:
+                    if wanted == "auto":
+                        search.auto(request)
+                    else:
+                        search.stage(first_name(kind), request)
+                    return pictured(search.resources.database, search.study)
+            with kept.carrying_on(watch) as search:
+                search.stage(wanted, request)
+                return pictured(search.resources.database, search.study)
