@@ -125,7 +125,7 @@ def test_hidden_layers_of_any_number_are_compared(bench):
         study_name=f"{study.name}/grid", storage=f"sqlite:///{bench.path}"
     ).trials
     assert sorted(trial.params["hidden"] for trial in seen) == ["4", "4-4", "none"]
-    with pytest.raises(StudyError, match="8 is new"):
+    with pytest.raises(StudyError, match="hidden: 4, 4-4, none there, 8 asked for, too"):
         bench.coarse(StageRequest(values=((8,),)), kind=HIDDEN)
     with pytest.raises(StudyError, match="has one stage"):
         bench.fine(study, kind=HIDDEN)
