@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from coarsefine.models.data.confinement import allowed
 from coarsefine.models.data.paths import check_text
 from coarsefine.models.errors import DataError
 from coarsefine.paths import expanded
@@ -208,19 +209,23 @@ def is_file_name(name: str) -> bool:
 def meaning(name: str, data_dir: Path | None = None) -> DatasetInfo | Path:
     """Return the data set of that name, or the path of the existing file that ``name`` is.
 
-    A relative path is looked for in the current folder, then in ``data_dir``.
+    A relative path is looked for in the current folder, then in ``data_dir``. All files of data
+    are opened by the path that this returns.
 
     Raises:
-        DataError: If it is neither, or a file of a kind that cannot be read.
+        DataError: If it is neither, a file of a kind that cannot be read, or one in a folder that
+            this process is not to read from.
     """
     if name in CATALOGUE:
         return CATALOGUE[name]
     check_text("data", name)
     path = expanded(name)
     try:
-        if not path.exists() and data_dir is not None and (data_dir / path).exists():
-            path = data_dir / path
+        places = allowed(name, [path] if data_dir is None else [path, data_dir / path])
+        path = next((place for place in places if place.exists()), places[0])
         exists, is_folder, is_file = path.exists(), path.is_dir(), path.is_file()
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"data cannot be read: {reason}: {name[:60]}") from None

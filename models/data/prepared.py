@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coarsefine.models.data import cache
+from coarsefine.models.data import cache, confinement
 from coarsefine.models.data.decoded import Decoded, damaged_warnings, decode, mapped
 from coarsefine.models.data.features import collapsed
 from coarsefine.models.data.normalise import pieces
@@ -61,6 +61,7 @@ class PreparedData:
         warnings: What the user should know, a line each.
         refit: What of both splits is kept for validation when the rest is trained on.
         data_dir: The data folder it was prepared from, if one was given.
+        folders: Where files of data may lie, if not anywhere: of workers, too.
     """
 
     key: str
@@ -81,6 +82,7 @@ class PreparedData:
     spec: DataSpec
     refit: int | float | None = None
     data_dir: Path | None = None
+    folders: tuple[Path, ...] | None = None
 
     def open(self) -> TrainingData:
         """Return the arrays, opened once per process.
@@ -120,7 +122,8 @@ class PreparedData:
         return Transform.load(folder, cache.read_meta(folder) or {})
 
     def _prepared_again(self) -> Path:
-        again = prepare_split(self.spec, self.refit, data_dir=self.data_dir)
+        with confinement.confined(self.folders):
+            again = prepare_split(self.spec, self.refit, data_dir=self.data_dir)
         if again.key != self.key:
             raise DataError(
                 f"the data set {self.name} must be the one the search began with "
@@ -212,6 +215,7 @@ def prepare_split(
         spec=spec,
         refit=refit,
         data_dir=data_dir,
+        folders=confinement.folders(),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coarsefine.models.data import cache
+from coarsefine.models.data import cache, confinement
 from coarsefine.models.data.prepared import PreparedData, prepare_split
 from coarsefine.models.errors import DataError
 
@@ -43,7 +43,8 @@ def found_here(data: PreparedData) -> PreparedData | None:
             return dataclasses.replace(data, folder=folder)
     data_dir = data.data_dir if data.data_dir is not None and data.data_dir.is_dir() else None
     try:
-        again = prepare_split(data.spec, data.refit, data_dir=data_dir, download=False)
+        with confinement.confined(data.folders):
+            again = prepare_split(data.spec, data.refit, data_dir=data_dir, download=False)
     except (DataError, OSError):
         return None
     return dataclasses.replace(data, folder=again.folder) if again.key == data.key else None

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coarsefine.models.data.catalogue import CATALOGUE, FILE_ENDINGS, meaning, unknown_name
+from coarsefine.models.data.confinement import confined
 from coarsefine.models.errors import DataError
-from coarsefine.studies.errors import StudyError
 
 
 def names_file(data: str) -> bool:
@@ -31,18 +31,8 @@ def server_file(data: str, folders: Sequence[Path], data_dir: Path | None) -> st
         data_dir: The folder of data files.
 
     Raises:
-        StudyError: If it lies elsewhere: whoever submits a recipe may not read all that this
-            machine can.
-        DataError: If it is not there.
+        DataError: If it is not there, or lies elsewhere: whoever submits a recipe may not read all
+            that this machine can.
     """
-    path = Path(data)
-    places = [Path.cwd() / path, *([] if data_dir is None else [data_dir / path])]
-    roots = [folder.resolve() for folder in folders]
-    inside = [p for p in places if any(p.resolve().is_relative_to(root) for root in roots)]
-    if not inside:
-        raise StudyError(
-            f"data files of submitted recipes must lie in the server's folders "
-            f"({', '.join(map(str, roots))}), got {data}"
-        )
-    found = meaning(str(next((p for p in inside if p.exists()), inside[0])))
-    return str(found)
+    with confined(folders):
+        return str(Path.cwd() / str(meaning(data, data_dir)))

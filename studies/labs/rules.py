@@ -33,7 +33,8 @@ class Rules:
             data_dir: The folder of data files.
 
         Raises:
-            StudyError: If it names a trainer or a file that it may not.
+            StudyError: If it names a trainer that it may not.
+            DataError: If it names a file that it may not.
         """
         if named and not self.allow_plugins:
             raise StudyError(
@@ -58,7 +59,8 @@ class ServedLab(Lab):
         """Return the recipe of a part.
 
         Raises:
-            StudyError: If it names a trainer or a file that it may not.
+            StudyError: If it names a trainer that it may not.
+            DataError: If it names a file that it may not.
         """
         recipe = super().recipe(part)
         _, *others = named_data(self, part, recipe)

@@ -14,6 +14,7 @@ from coarsefine.db.queue_records import QueueRecord, QueueState
 from coarsefine.db.records import StudyRecord
 from coarsefine.hints import HintedError, Message
 from coarsefine.models.data import PreparedData
+from coarsefine.models.data.confinement import confined
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.labs.carrying_out import carried_out
@@ -141,6 +142,11 @@ class Service:
             KeyboardInterrupt: If it was asked to end at once.
             StorageError: If the database is not to be had, and it is not to wait for it.
         """
+        # Rows of the database name files, too: stages, plans and trials that are enqueued.
+        with confined(self.rules.folders):
+            return self._served(once=once)
+
+    def _served(self, *, once: bool) -> bool:
         while not self.display.observer.stop_requested:
             try:
                 busy = self.next()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from coarsefine.models.data import cache, prepared
+from coarsefine.models.data.confinement import confined
 from coarsefine.models.data.normalise import fitted
 from coarsefine.models.data.prepared import PreparedData, TrainingData, prepare
 from coarsefine.models.data.sealed import open_test, prepare_final
@@ -274,3 +275,27 @@ def test_a_class_missing_from_a_split_is_said_in_words(tmp_path):
     one = prepare(spec(tmp_path / "sorted.npz", split=SplitSpec("ordered", validation=10)))
 
     assert one.warnings == ("2 classes have no sample among the 10 of the validation split: 0, 1",)
+
+
+def test_confined_to_folders_nothing_else_is_opened_by_any_name_or_worker(own, tmp_path):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    here = Path(shutil.copy(own, inside / "here.npz"))
+    link = inside / "link.npz"
+    link.symlink_to(own)
+
+    with confined([inside]):
+        data = prepare(spec(here))
+        for name in (own, link, inside / ".." / own.name, tmp_path / "not-there.csv"):
+            with pytest.raises(DataError, match="must lie in the server's folders"):
+                prepare(spec(name))
+        with pytest.raises(DataError, match="must lie in"):
+            prepare(spec(own.name), data_dir=tmp_path)
+
+    # A worker that has to prepare them again is another process.
+    shutil.rmtree(data.folder)
+    here.unlink()
+    here.symlink_to(own)
+    with pytest.raises(DataError, match="must lie in"):
+        pickle.loads(pickle.dumps(data)).open()
+    prepare(spec(own))

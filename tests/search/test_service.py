@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -432,6 +434,85 @@ def test_files_are_looked_for_in_the_data_folder_too(search, samples, own_folder
     search(*ONCE)
 
     assert states(search) == ["finished"]
+
+
+def rewritten(table, column, change):
+    """Change a JSON column as whoever can write to the database can."""
+    with closing(sqlite3.connect("search.db")) as connection, connection:
+        for key, text in connection.execute(f"SELECT id, {column} FROM {table}").fetchall():
+            value = json.loads(text)
+            change(value)
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? WHERE id = ?", (json.dumps(value), key)
+            )
+
+
+VARIANTS = """
+[training]
+schedule = "constant"
+epochs = 2
+[search.variants]
+a = { training.eta = 0.1 }
+b = { training.eta = 0.2 }
+"""
+ELSEWHERE = "secret-column,label\nhunter2,a\nsesame,b\n"
+
+
+@pytest.fixture
+def elsewhere(own_folder, tmp_path_factory):
+    return written(tmp_path_factory.mktemp("elsewhere"), "x.csv", ELSEWHERE)
+
+
+def told_nothing(served):
+    return not any(word in served.err for word in ("secret-column", "hunter2", "sesame"))
+
+
+def test_a_trial_that_is_enqueued_opens_no_file_elsewhere(search, own_folder, elsewhere):
+    import optuna
+
+    search("run", written(own_folder, "lab.toml", VARIANTS), "--quiet")
+
+    def name_it(options):
+        (dimension,) = options["dimensions"]
+        dimension["values"].append("c")
+        dimension["variants"]["c"] = {"data.name": str(elsewhere), "data.label": "label"}
+
+    rewritten("training_stages", "options", name_it)
+    storage = optuna.storages.RDBStorage("sqlite:///search.db")
+    study = optuna.load_study(study_name="lab/grid", storage=storage)
+    study.enqueue_trial({"variant": "c"})
+
+    served = search(*ONCE)
+
+    reason = study.trials[-1].user_attrs["reason"]
+    storage.engine.dispose()
+    assert reason.startswith("data files of submitted recipes must lie in the server's folders")
+    assert told_nothing(served)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["there", "missing"])
+def test_a_plan_and_a_recipe_in_the_database_open_no_file_elsewhere(
+    search, lab, own_folder, elsewhere, restless, monkeypatch, there
+):
+    search("submit", lab)
+    with monkeypatch.context() as during:
+        after_segment(during, 1, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        search("serve", "--jobs", "1", "--quiet", "--no-dashboard")
+    if not there:
+        elsewhere.unlink()
+    spec = {"name": str(elsewhere), "label": "label", "split": {}}
+    rewritten("training_cohorts", "plan", lambda p: p.update(data={"key": "k", "spec": spec}))
+
+    served = search(*ONCE)
+
+    (entry,) = entries(search)
+    assert entry["state"] == "failed"
+    # Whether it is there is not told either.
+    assert entry["error"] == (
+        f"data files of submitted recipes must lie in the server's folders ({own_folder}), got "
+        f"{elsewhere}"
+    )
+    assert told_nothing(served)
 
 
 # --------------------------------------------------------------------------------- ended, and again
