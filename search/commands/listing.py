@@ -104,12 +104,14 @@ def _study_json(
     openings: "list[TestOpeningRecord]",
     curve: "list[EpochRecord]",
 ) -> dict[str, Any]:
+    from coarsefine.studies.results.labels import without_labels
+
     return {
         **ranking.to_json(by_hint),
         "search": study.search,
         "recipe": study.recipe,
         "data_fingerprint": study.data_fingerprint,
-        "data_details": study.data,
+        "data_details": without_labels(study.data),
         "created_at": _moment(study.created_at),
         "updated_at": _moment(study.updated_at),
         "versions": study.versions,

@@ -17,6 +17,7 @@ from coarsefine.studies.errors import StudyError, StudyNameError, TakenError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
+from coarsefine.studies.results.labels import packed_labels
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.registry import SEARCHES
@@ -82,6 +83,7 @@ def add_study(
                 "split_fingerprint": data.split_fingerprint,
                 "normalisation": data.normalisation,
                 "warnings": list(data.warnings),
+                **packed_labels(data.open().y_validation, data.n_classes),
             },
             versions=environment.versions() | plugins.version(recipe),
             machine=environment.machine(),

@@ -17,13 +17,22 @@ Classes = npt.NDArray[np.integer]
 MetricName = Literal["accuracy", "balanced-accuracy", "macro-f1", "loss"]
 METRICS: Final[tuple[str, ...]] = get_args(MetricName)
 
-UNITS: Final[dict[str, float]] = {
-    "accuracy": 1.0,
-    "balanced-accuracy": 1.0,
-    "macro-f1": 1.0,
-    "loss": 0.0,
-}
-"""By how much a sample's score changes where its class flips, squared: what ``judge`` asks for."""
+ACCURACY: Final[MetricName] = "accuracy"
+
+
+def unit(metric: MetricName, labels: Classes, n_classes: int) -> float:
+    """Return by how much a sample's score changes where its class flips, squared, on average.
+
+    That is what ``judge`` asks for. A sample of a rare class counts more where classes count the
+    same.
+    """
+    if metric == "loss":
+        return 0.0
+    if metric == "accuracy" or not len(labels):
+        return 1.0
+    counts = np.bincount(labels, minlength=n_classes)
+    counts = counts[counts > 0]
+    return float(len(labels) / len(counts) ** 2 * (1 / counts).sum())
 
 
 def scores(
@@ -37,7 +46,8 @@ def scores(
         metric: Any but ``loss``.
         predicted: (..., N), in 0 … K-1.
         labels: (N,), in 0 … K-1.
-        n_classes: K. Classes without a sample among the labels do not count.
+        n_classes: K. As in scikit-learn, classes without a sample among the labels do not count,
+            but in the F1 of a run that predicts them: there they count with 0.
     """
     right = np.asarray(predicted == labels)
     if metric == "accuracy":
@@ -54,16 +64,20 @@ def scores(
         raise ValueError(f"metric must be one of {', '.join(METRICS[:3])}, got {metric!r}")
     # F = 2 TP / (predicted + true), a ratio of two means: a sample moves it by (a - F b) / mean b.
     total = np.zeros(predicted.shape)
-    mean = np.zeros(predicted.shape[:-1])
-    for k in there:
+    mean, n_counted = (np.zeros((*predicted.shape[:-1], 1)) for _ in range(2))
+    for k in np.union1d(there, predicted).tolist():
         chosen, is_k = predicted == k, labels == k
         a = 2.0 * (chosen & is_k)
         b = chosen.astype(np.float64) + is_k
         size = b.mean(axis=-1, keepdims=True)
+        # Another run may predict a class that nobody else does, and that there is not.
+        counted = size > 0
+        size = np.where(counted, size, 1.0)
         f1 = a.mean(axis=-1, keepdims=True) / size
         total += (a - f1 * b) / size
-        mean += f1[..., 0]
-    return np.asarray((mean[..., None] + total) / len(there))
+        mean += f1
+        n_counted += counted
+    return np.asarray((mean + total) / n_counted)
 
 
 def confusion(predicted: Classes, labels: Classes, n_classes: int) -> npt.NDArray[np.int64]:

@@ -206,14 +206,16 @@ def test_per_class_figures_are_those_of_scikit_learn(predictions):
     assert table[1, 0] == np.sum((labels == 1) & (predicted == 0))
 
 
-def test_classes_without_samples_do_not_count():
-    labels = np.array([0, 0, 1, 1])
-    predicted = np.array([[0, 2, 1, 1]])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_classes_without_samples_count_as_in_scikit_learn():
+    labels = np.array([0, 0, 1, 1, 1])
+    predicted = np.array([[0, 2, 1, 1, 1], [0, 0, 0, 1, 1], [0, 0, 0, 0, 0]])
 
-    assert metrics.scores("balanced-accuracy", predicted, labels, 4).mean() == pytest.approx(0.75)
-    assert metrics.scores("macro-f1", predicted, labels, 4).mean() == pytest.approx(
-        f1_score(labels, predicted[0], labels=[0, 1], average="macro")
-    )
+    balanced = metrics.scores("balanced-accuracy", predicted, labels, 4).mean(axis=-1)
+    f1 = metrics.scores("macro-f1", predicted, labels, 4).mean(axis=-1)
+
+    assert balanced == pytest.approx([balanced_accuracy_score(labels, p) for p in predicted])
+    assert f1 == pytest.approx([f1_score(labels, p, average="macro") for p in predicted])
 
 
 def test_the_majority_is_the_share_of_the_most_frequent_class():
