@@ -79,7 +79,7 @@ class Stages:
                 of ``values``.
             one_at_a_time: Of ``tricks``: add each trick to the base alone.
             replicates: Training runs a trial, each with a seed of its own; their mean counts.
-            alone: Train trials one after another on all cores, so that times can be compared.
+            alone: Train trials one after another, so that times can be compared.
             equal: ``updates`` has all trials make as many as the recipe itself does.
             fresh: Train again what was trained before, in this study or another of the database.
         """

@@ -175,8 +175,8 @@ class GridOptions:
         option(
             SEARCH,
             "--alone/--together",
-            help="Train trials one after another on all cores, so that their times can be "
-            "compared, or together (default: alone for batch-size, else together).",
+            help="Train trials one after another, nothing beside them, so that their times can "
+            "be compared, or together (default: alone for batch-size, else together).",
         ),
     ] = None
     eta_range: _ETA_RANGE = None

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from coarsefine.models.blas_threads import limited_blas, n_cores
-from coarsefine.models.cohort import CohortPlan, initial_state
+from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.plugin import Plugin
 from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
-from coarsefine.models.training import train
 
 # What an update costs, in seconds, fitted to updates of 3072-50-10, 784-10, 784-64-10 and 64-50-10
 # at batch sizes 1 to 100 with 1 to 64 trials, on a core that multiplies large matrices at 1.6e11
@@ -112,52 +110,28 @@ def _makespan(seconds: Sequence[float], n_workers: int) -> float:
     return max(free)
 
 
-# Products of fewer operations are over before a second core has its part.
-_WORTH_SHARING = 1e6
-# Of so many samples at the most a few updates are timed: of more, they would take seconds.
-_TIMED_SAMPLES = 8192
+# From so many operations in a product on, all cores share it. A core takes some 10 ms for them, and
+# cores that wait for each other lose less than that, even where another program uses one of them.
+_WORTH_SHARING = 1e9
 
 
-def threads_alone(network: NetworkSpec, training: TrainingSpec) -> int:
-    """Return on how many cores a run that has the machine to itself is trained fastest.
+def threads_alone(network: NetworkSpec, batch_size: int, most: int) -> int:
+    """Return on how many cores a run that has the machine to itself is trained.
 
-    Timed, because it hangs on shapes, cores and what else the machine does: products with few
-    columns, as those of a last layer, are often faster on one.
+    It follows from the shapes alone. Results depend on how products are split among threads, so a
+    choice that was timed would give other last digits each time it is made.
+
+    Args:
+        network: What is trained.
+        batch_size: Samples an update.
+        most: Cores that there are.
+
+    >>> digits, wide = NetworkSpec(64, (50,), 10), NetworkSpec(3072, (300,), 10)
+    >>> threads_alone(digits, 1000, most=4), threads_alone(wide, 1000, most=4)
+    (1, 4)
     """
     largest = max(a * b for a, b in pairwise(network.widths))
-    most = n_cores()
-    if most == 1 or 2 * training.batch_size * largest < _WORTH_SHARING:
-        return 1
-    size = min(training.batch_size, _TIMED_SAMPLES)
-    few = dataclasses.replace(
-        training, batch_size=size, n_updates=3, train_samples=1, shuffle=False, patience=None
-    )
-    plan = CohortPlan(network, few, (Hyperparameters(),), seed=0)
-    data = _made_up(network, size, plan.dtype)
-    seconds = {}
-    for threads in (1, most):
-        with limited_blas(threads):
-            rows = [train(plan, initial_state(plan), data, 3)[1] for _ in range(2)]
-        # The first time is for warming up.
-        seconds[threads] = sum(row.seconds for row in rows[-1])
-    # A draw goes to one core: it is the steadier.
-    return most if seconds[most] < 0.9 * seconds[1] else 1
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _MadeUp:
-    """Samples of the right shape."""
-
-    x_train: Any
-    y_train: Any
-    x_validation: Any
-    y_validation: Any
-
-
-def _made_up(network: NetworkSpec, n: int, dtype: Any) -> _MadeUp:
-    x = np.random.default_rng(0).random((n, network.n_features), np.float32).astype(dtype)
-    y = np.arange(n) % network.n_classes
-    return _MadeUp(x, y, x[:1], y[:1])
+    return most if 2 * batch_size * largest >= _WORTH_SHARING else 1
 
 
 def plan_to_json(plan: CohortPlan) -> dict[str, Any]:

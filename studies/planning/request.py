@@ -29,7 +29,7 @@ class StageRequest:
         sampler: One of ``SAMPLERS``.
         replicates: Seeds that each trial is trained with.
         prune: ``halving`` stops trials that are far behind; one of ``PRUNERS``.
-        alone: Whether trials are trained one after another, on all cores.
+        alone: Whether trials are trained one after another, to be timed.
         equal: Whether all trials make equal ``epochs`` or ``updates``.
         fresh: Train what was trained before, too.
     """

@@ -248,14 +248,14 @@ def _cohort(plan: Plan, replicate: int, indices: Sequence[int]) -> NewCohort:
         stored["data"] = data_to_json(first.data)
     if first.plugin is not None:
         stored[plugins.TRAINER] = dataclasses.asdict(first.plugin)
-    alone = plan.stage.run_options.alone
+    alone, batch_size = plan.stage.run_options.alone, first.training.batch_size
     return NewCohort(
         [
             NewRun(plan.trials[i].uuid, plan.seed, run.key, replicate)
             for i, run in zip(indices, runs, strict=True)
         ],
         replicate,
-        blas_threads=threads_alone(first.network, first.training) if alone else 1,
+        blas_threads=threads_alone(first.network, batch_size, n_cores()) if alone else 1,
         plan=stored,
     )
 

@@ -41,7 +41,7 @@ class RunOptions:
     Attributes:
         replicates: Seeds that each is trained with.
         draws: Whether replicates train on other draws of the training samples.
-        alone: Whether each is trained by itself, on all cores, to be timed.
+        alone: Whether each is trained by itself, nothing beside it, to be timed.
         equal_updates: Whether all make as many updates as the recipe itself.
     """
 

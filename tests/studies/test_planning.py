@@ -12,6 +12,7 @@ from coarsefine.studies.planning.cohorts import (
     epoch_seconds,
     plan_from_json,
     plan_to_json,
+    threads_alone,
     update_seconds,
     widest,
 )
@@ -79,3 +80,12 @@ def test_more_work_is_expected_to_take_longer():
 
     assert seconds((50,), 8, 1000) > seconds((50,), 4, 1000) > seconds((50,), 4, 500)
     assert seconds((500,), 4, 1000) > seconds((50,), 4, 1000)
+
+
+@given(network=SHAPES, batch_size=st.integers(1, 100_000), cores=st.integers(1, 64))
+def test_the_threads_of_a_trial_that_is_timed_follow_from_its_shapes(network, batch_size, cores):
+    chosen = {threads_alone(network, batch_size, cores) for _ in range(14)}
+
+    assert chosen in ({1}, {cores})
+    assert threads_alone(network, 100, cores) == 1
+    assert threads_alone(network, 1_000_000, cores) == cores

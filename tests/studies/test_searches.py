@@ -25,6 +25,10 @@ def runs(bench, study):
     return repository.run_rows(bench.database, study)
 
 
+def _trials(bench, study):
+    return comparable(bench.ranking(study))["trials"]
+
+
 def test_an_eta_search_makes_the_schedule_constant_and_refuses_a_cyclical_one(bench):
     del bench.flags["training.eta"]
 
@@ -86,6 +90,17 @@ def test_batch_sizes_are_timed_one_after_another_and_named_too_large(bench):
     with pytest.raises(RecipeError, match="batch size must be <= the training set's 240 samples"):
         bench.coarse(StageRequest(values=(10, 1000)), kind=BATCH_SIZE, name="large")
     assert repository.find_study(bench.database, "large") is None
+
+
+def test_a_timed_grid_that_is_repeated_gives_the_same_bits(bench):
+    request = StageRequest(values=(10, 100), fresh=True)
+
+    first, *others = [
+        _trials(bench, bench.coarse(request, kind=BATCH_SIZE, name=f"again-{i}").study)
+        for i in range(3)
+    ]
+
+    assert all(other == first for other in others)
 
 
 def test_equal_updates_are_equal(bench):
