@@ -15,6 +15,8 @@ def test_imports_point_down(monkeypatch, capsys, tmp_path):
     # In a process that has imported the package, its place is known already.
     for name in [name for name in sys.modules if name.split(".")[0] == "coarsefine"]:
         monkeypatch.delitem(sys.modules, name)
+    # It would switch off every logger there is, for the tests after this one as well.
+    monkeypatch.setattr(cli.logging_config, "dictConfig", lambda config: None)
     # Import-linter looks in the current folder first.
     monkeypatch.chdir(link_tree(tmp_path))
 
