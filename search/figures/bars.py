@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from coarsefine.search.errors import require
+from coarsefine.search.figures.fonts import give_tick_fonts
 from coarsefine.search.figures.style import (
     BLACK,
     GREY,
@@ -113,10 +114,9 @@ def _searched(ranking: "Ranking") -> str:
 def _draw_accuracies(panel: Axes, ranking: "Ranking", trials: "Sequence[RankedTrial]") -> None:
     light_grid(panel, "x")
     rows = {trial.uuid: -position for position, trial in enumerate(trials)}
-    panel.set_yticks(
-        [-position for position in range(len(trials))],
-        [fitted(_name(trial), _NAME_WIDTH, 7.5) for trial in trials],
-    )
+    names = [fitted(_name(trial), _NAME_WIDTH, 7.5) for trial in trials]
+    panel.set_yticks([-position for position in range(len(trials))], names)
+    give_tick_fonts(panel.yaxis, names)
     panel.set_ylim(-len(trials) + 0.4, 0.6)
     panel.set_xlabel("accuracy (%)")
     for stage, mark in stage_marks(ranking).items():

@@ -9,6 +9,7 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
+from coarsefine.search.figures.fonts import give_tick_fonts
 from coarsefine.search.figures.style import width_of
 
 _SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -196,6 +197,7 @@ def set_ticks(panel: Axes, places: Sequence[float], texts: Sequence[str], axis: 
         panel.set_xticks(list(places), list(texts))
     else:
         panel.set_yticks(list(places), list(texts))
+    give_tick_fonts(line, texts)
 
 
 def _break_axis(panel: Axes, scale: Scale, axis: str) -> None:

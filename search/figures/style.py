@@ -7,16 +7,16 @@ whatever the user's own are, and without pyplot, so that none ever needs a displ
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib import font_manager, style
+from matplotlib import style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
+
+from coarsefine.search.figures import fonts
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
@@ -37,7 +37,7 @@ COLOUR_MAP: Final = "cividis"
 TICKS: Final[dict[str, Any]] = {"labelsize": 7.5, "width": 0.7, "length": 3}
 
 _SETTINGS: Final[dict[str, Any]] = {
-    "font.family": ["DejaVu Sans"],
+    "font.family": [fonts.FAMILY],
     "font.size": 8.0,
     "axes.labelsize": 8.0,
     "axes.linewidth": 0.7,
@@ -100,23 +100,12 @@ def house_style() -> Iterator[None]:
 # ---------------------------------------------------------------------------------------- texts
 
 
-@cache
-def _font(weight: str = "normal") -> FT2Font:
-    # The font that comes with matplotlib: it has λ, η, superscripts and most alphabets.
-    name = font_manager.FontProperties(family="DejaVu Sans", weight=weight)
-    return FT2Font(font_manager.findfont(name))
-
-
-@cache
-def _letters() -> frozenset[int]:
-    return frozenset(_font().get_charmap())
-
-
 def width_of(text: str, size: float, weight: str = "normal") -> float:
     """Return how wide a text is when it is drawn, in inches; ``size`` is in points."""
-    font = _font(weight)
+    shown = text.replace(r"\$", "$")
+    font = fonts.font_for(shown, weight)
     font.set_size(size, 72)
-    font.set_text(text.replace(r"\$", "$"))
+    font.set_text(shown)
     width, _ = font.get_width_height()
     return float(width) / 64 / 72
 
@@ -153,31 +142,37 @@ def fitted(text: str, inches: float, size: float) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Return a text that is drawn as it stands: no formula, and no letter that the font lacks.
+    r"""Return a text that is drawn as it stands: no formula, and ``?`` for what no font has.
 
-    >>> plain("λ², 日$")
-    'λ², □\\$'
+    >>> plain("λ², \uffff$")
+    'λ², ?\\$'
     """
-    known = _letters()
-    drawn = "".join(c if ord(c) in known and c.isprintable() else "□" for c in text)
+    drawn = "".join(c if fonts.has(c) else "?" for c in _drawable(text))
     return drawn.replace("$", r"\$")
 
 
 def class_labels(names: Sequence[str]) -> tuple[list[str], str]:
     """Return what classes are called in a figure, and a note if some are called by number.
 
-    Names with letters that the font lacks would be boxes.
+    Names with letters that no font of the system has cannot be shown.
 
-    >>> class_labels(["rose", "日"])
-    (['rose', 'class 1'], 'class 1: the font of figures lacks letters of this name')
+    >>> class_labels(["rose", "\uffff"])
+    (['rose', 'class 1'], 'class 1: no font of this system has all letters of this name')
     """
-    labels = [name if "□" not in plain(name) else f"class {i}" for i, name in enumerate(names)]
+    labels = [
+        name if all(map(fonts.has, _drawable(name))) else f"class {i}"
+        for i, name in enumerate(names)
+    ]
     numbered = [label for label, name in zip(labels, names, strict=True) if label != name]
     if not numbered:
         return labels, ""
     listed = ", ".join(numbered[:6]) + (", …" if len(numbered) > 6 else "")
     whose = "this name" if len(numbered) == 1 else "these names"
-    return labels, f"{listed}: the font of figures lacks letters of {whose}"
+    return labels, f"{listed}: no font of this system has all letters of {whose}"
+
+
+def _drawable(text: str) -> str:
+    return "".join(c for c in text if c not in fonts.IGNORABLE or fonts.has(c))
 
 
 def shortened(text: str, most: int) -> str:
@@ -292,6 +287,7 @@ class Sheet:
                 borderpad=0,
             )
         caption = [f"{self.name}: {self.what}", capitalised(self.about)]
+        fonts.give_fonts(figure)
         figure.set_label(". ".join([*caption, *([capitalised(said)] if said else [])]) + ".")
         return figure
 
