@@ -357,6 +357,8 @@ def _usage(error: Any) -> int:
     if type(error).__name__ == "BadParameter" and parameter is not None:
         line = f"{parameter.opts[0]} {error.message}"
     elif meant is not None:
+        other = _by_other_names(error)
+        meant = meant if other is None else other
         close = f"; did you mean {meant[0]}?" if meant else ""
         line = f"{error.message}{close}"
     else:
@@ -366,6 +368,22 @@ def _usage(error: Any) -> int:
     if context is not None:
         note(f"help: {context.command_path} --help")
     return USAGE
+
+
+def _by_other_names(error: Any) -> list[str] | None:
+    """Return the option, if there is one, that sets what other programs call so, as ``--lr``.
+
+    ``None`` if no other program does.
+    """
+    from coarsefine.studies.recipes.messages import OTHER_WORDS
+
+    word = error.option_name.lstrip("-").replace("-", "_")
+    context = error.ctx
+    if word not in OTHER_WORDS or context is None:
+        return None
+    flag = OTHER_WORDS[word].flag
+    known = {name for parameter in context.command.params for name in parameter.opts}
+    return [flag] if flag in known else []
 
 
 def _reader_gone() -> int:

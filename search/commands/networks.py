@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from coarsefine.search.console import print_table, say, say_json, stdout, tell
+from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import DONE, FAILED, UsageError
 from coarsefine.search.options import (
     NETWORK,
@@ -221,6 +221,8 @@ def params(
     from coarsefine.studies.recipes.layers import make_recipe
 
     recipe = make_recipe(file.recipe, _flags(file, data, network))
+    if recipe.trainer is not None:
+        note(f"counted as the recipe describes the network; {recipe.trainer} may train another")
     n_features, n_classes = _ends(recipe, data, shape, quiet=output.quiet)
     spec = network_of(recipe, n_features, n_classes)
     layers = count_parameters(spec)

@@ -55,6 +55,7 @@ def range_test(
     """Print what one training with a rising η shows, and what it suggests."""
     from coarsefine.db.engine import open_database
     from coarsefine.search.progress import watching
+    from coarsefine.studies.checks.network import check_own_network
     from coarsefine.studies.checks.range_test import HIGH, LOW, check_range, range_test_of
     from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.recipes.specs import to_data_spec
@@ -71,6 +72,7 @@ def range_test(
     high = ends("--high", stage.high, kind).get(name) or HIGH
     check_range(low, high)
     asked = Asked(recipe.path, recipe.flags()).recipe(kind.implied)
+    check_own_network(asked, "a range test")
     with watching(quiet=output.quiet) as watch:
         data = prepared(to_data_spec(asked), recipe.data.data_dir, watch)
         with open_database(storage.url, create=True, said=note) as database:

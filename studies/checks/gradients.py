@@ -10,6 +10,7 @@ from coarsefine.studies.checks.network import (
     SAMPLES,
     STRENGTHS,
     NetworkCheck,
+    check_own_network,
     checked,
     network_of,
 )
@@ -40,7 +41,11 @@ def checked_networks(
         samples: On how many.
         every: Check every activation, loss and depth, too.
         strengths: The λ to check with.
+
+    Raises:
+        StudyError: If the recipe names a custom trainer.
     """
+    check_own_network(recipe, "a gradient check")
     x, labels, n_classes, name = _samples(recipe, data_dir, features, samples, progress)
     spec = network_of(recipe, x.shape[1], n_classes)
     networks = list(_all_networks(spec)) if every else [spec]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from coarsefine.studies.errors import StudyError
+
 if TYPE_CHECKING:
     from coarsefine.models.gradient_check import ParameterCheck
     from coarsefine.models.specs import NetworkSpec
@@ -89,6 +91,23 @@ def checked_without_data(
     found = checked([network_of(recipe, kept, n_classes)], x, labels, recipe.seed)
     of = "" if kept == n_features else f" of {n_features:,}"
     return found, f"{SAMPLES} random samples, {kept}{of} features"
+
+
+def check_own_network(recipe: "Recipe", what: str) -> None:
+    """Check that the recipe's network is trained by this program, whose gradients are known.
+
+    Args:
+        recipe: Perhaps of a custom trainer.
+        what: What cannot be done otherwise, in words.
+
+    Raises:
+        StudyError: If a custom trainer has a network of its own.
+    """
+    if recipe.trainer is not None:
+        raise StudyError(
+            f"{what} is of this program's own network; the recipe names a custom trainer, "
+            f"{recipe.trainer}, whose network is its own; leave the trainer out of the recipe"
+        )
 
 
 def network_of(recipe: "Recipe", n_features: int, n_classes: int) -> "NetworkSpec":

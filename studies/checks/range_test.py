@@ -13,6 +13,7 @@ from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.data import PreparedData
 from coarsefine.models.range_test import judged, range_test
 from coarsefine.models.specs import Hyperparameters, TrainingSpec
+from coarsefine.studies.checks.network import check_own_network
 from coarsefine.studies.errors import SpaceError, StudyError
 from coarsefine.studies.recipes.layers import with_overrides
 from coarsefine.studies.recipes.recipe import Recipe, from_json
@@ -76,9 +77,10 @@ def range_test_of(
         high: Last η.
 
     Raises:
-        StudyError: If the range is none.
+        StudyError: If the range is none, or the recipe names a custom trainer.
     """
     check_range(low, high)
+    check_own_network(recipe, "a range test")
     key = _key(recipe, data, low, high)
     plain = with_overrides(recipe, {"training.schedule": "constant", "training.epochs": 1})
     network, training, numbers = to_specs(plain, data.n_features, data.n_classes, data.n_train)

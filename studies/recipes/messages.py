@@ -1,7 +1,7 @@
 """What to say of a recipe that is none: one line, with the key and the reason."""
 
 import difflib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from string import Formatter
 from typing import Any
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from coarsefine.hints import Message, Part, option
 from coarsefine.studies.errors import did_you_mean
-from coarsefine.studies.recipes.keys import KEYS
+from coarsefine.studies.recipes.keys import KEYS, Key
 from coarsefine.studies.recipes.keys.kinds import shown
 
 _BOUNDS = {
@@ -84,7 +84,8 @@ def _sentence(problem: Any, model: type[BaseModel], flags: Collection[str]) -> M
     if isinstance(cause, ContradictionError):
         return cause.named(name)
     if kind == "extra_forbidden":
-        return Message(f"{key} is no key of a recipe{_meant_key(key, model)}")
+        meant = _meant_key(key, model) if "." in key else _meant_section(key, model)
+        return Message(f"{key} is no key of a recipe{meant}")
     if kind == "literal_error":
         choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         close = did_you_mean(str(value), choices)
@@ -110,6 +111,24 @@ def _meant_key(key: str, model: type[BaseModel]) -> str:
     name = OTHER_WORDS[name].name if name in OTHER_WORDS else name
     elsewhere = [other for other in keys if other.rpartition(".")[2] == name]
     return f"; did you mean {elsewhere[0]}?" if elsewhere else ""
+
+
+def _meant_section(name: str, model: type[BaseModel]) -> str:
+    """Return where a key belongs that stands above all sections of a file."""
+    known = OTHER_WORDS.get(name) or _close(name, [key for key in KEYS.values() if key.section])
+    top = difflib.get_close_matches(name, model.model_fields, n=1, cutoff=0.6)
+    if known is None or (top and known.name != name):
+        return f"; did you mean {top[0]}?" if top else ""
+    if known.name == name:
+        return f" by itself; write it below [{known.section}]"
+    return f"; did you mean {known.name} below [{known.section}]?"
+
+
+def _close(name: str, keys: Sequence[Key]) -> Key | None:
+    """Return the key of the name that is closest; of equal names, that of the training."""
+    close = difflib.get_close_matches(name, [key.name for key in keys], n=1, cutoff=0.6)
+    alike = [key for key in keys if key.name in close]
+    return max(alike, key=lambda key: key.section == "training", default=None)
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

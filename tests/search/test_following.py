@@ -1,5 +1,6 @@
 """What is proposed can be typed: every ``next:`` line, every conflict, and the README in order."""
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -55,8 +56,9 @@ def test_the_readme_works_in_its_own_order_and_so_does_every_next_line(search, o
         assert answer.status == 0, (line, answer.err)
         return TYPED.findall(answer.out)
 
+    without_torch = importlib.util.find_spec("torch") is None
     for line in lines:
-        if line.startswith(LEFT_OUT):
+        if line.startswith(LEFT_OUT) or (without_torch and line == "crosscheck"):
             continue
         waiting = type_in(line)
         while waiting:

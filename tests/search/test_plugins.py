@@ -38,6 +38,29 @@ def test_the_example_runs_from_nothing_to_the_final_test(own, search):
     assert search("check").status == 0
 
 
+def test_the_lab_of_the_page_runs_as_it_is_printed(own, search):
+    (own / "lab.toml").write_text(blocks("toml")[1], encoding="utf-8")
+
+    answer = search("run", "lab.toml", "--jobs", "1")
+
+    assert answer.status == 0, answer.err
+    assert "failed" not in answer.err
+    trials = search("rank", "lab", "--json").json["trials"]
+    assert {trial["state"] for trial in trials} == {"complete"}
+    assert all("params.dropout" in trial["params"] for trial in trials)
+
+
+@pytest.mark.parametrize("line", ["gradcheck", "eta --range-test", "crosscheck"])
+def test_checks_of_our_network_refuse_a_custom_trainer(own, search, line):
+    answer = search(*line.split(), "--recipe", "own.toml")
+
+    assert answer.status == 1
+    assert answer.out == ""
+    assert "this program's own" in answer.err
+    assert "own:train" in answer.err
+    assert not (own / "search.db").exists()
+
+
 def test_a_study_shows_its_trainer_and_why_trials_failed(own, search):
     text = (own / "own.py").read_text(encoding="utf-8")
     first = "    rng = np.random"

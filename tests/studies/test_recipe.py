@@ -195,7 +195,12 @@ def test_a_recipe_cannot_be_changed():
     ("text", "reason"),
     [
         ("[training]\netaa = 1", "training.etaa is no key of a recipe; did you mean training.eta?"),
-        ("eta = 1", "eta is no key of a recipe; did you mean training.eta?"),
+        ("eta = 1", "eta is no key of a recipe by itself; write it below [training]"),
+        ("epochs = 5", "epochs is no key of a recipe by itself; write it below [training]"),
+        ("hidden = [5]", "hidden is no key of a recipe by itself; write it below [network]"),
+        ("lr = 1", "lr is no key of a recipe; did you mean eta below [training]?"),
+        ("batchsize = 1", "did you mean batch_size below [training]?"),
+        ("sed = 1", "sed is no key of a recipe; did you mean seed?"),
         ("[trainin]\neta = 1", "trainin is no key of a recipe; did you mean training?"),
         ("[training]\nl2_strength = 1", "did you mean training.lambda?"),
         ("[training]\nqqq = 1", "training.qqq is no key of a recipe"),

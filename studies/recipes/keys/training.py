@@ -161,7 +161,7 @@ class TrainingKeys:
             field="l2_strength",
             per_trial=True,
             before="optimizer",
-            other_names=("l2_strength", "weight_decay"),
+            other_names=("l2_strength", "weight_decay", "l2", "reg"),
             help="Strength of the L2 penalty λ Σ W², >= 0 (default: 0).",
         ),
     ] = 0.0
