@@ -38,7 +38,8 @@ class Watch:
         self.stop_requested = False
         self.training = False
         self._said: set[str] = set()
-        self._best: dict[int, float] = {}
+        # The best validation accuracy so far, and of which study.
+        self._best: tuple[str, float | None] = ("", None)
 
     def stop(self) -> None:
         """Ask the search to end after the segments under way."""
@@ -49,7 +50,10 @@ class Watch:
     ) -> None:
         """Say what is about to be trained."""
         self.training = True
-        self._best.clear()  # cohorts are counted from 1 again
+        # A final training is measured on other samples.
+        of = study.uuid if stage.searches else ""
+        if not of or of != self._best[0]:
+            self._best = (of, None)
         if self.silent:
             return
         lines, warnings = beforehand(study, stage, recipe, data)
@@ -71,13 +75,13 @@ class Watch:
 
     def progressed(self, progress: "CohortProgress") -> None:
         """Show a cohort that came further."""
-        accuracy = progress.best_accuracy
-        if accuracy is not None:
-            self._best[progress.cohort] = max(accuracy, self._best.get(progress.cohort, 0.0))
-        self.show(progress, self._best.get(progress.cohort))
+        of, best = self._best
+        known = [each for each in (best, progress.best_accuracy) if each is not None]
+        self._best = (of, max(known, default=None))
+        self.show(progress, self._best[1])
 
     def show(self, progress: "CohortProgress", best: float | None) -> None:
-        """Show a cohort and the best validation accuracy it has had."""
+        """Show a cohort, and the best validation accuracy of the search so far."""
 
     def line(self, line: str) -> None:
         """Print a line."""
@@ -245,7 +249,7 @@ def beforehand(
 
 def is_over(progress: "CohortProgress") -> bool:
     """Return whether a cohort is trained to its end."""
-    return progress.seconds_left == 0.0
+    return progress.done
 
 
 def title(progress: "CohortProgress") -> str:
@@ -256,9 +260,14 @@ def title(progress: "CohortProgress") -> str:
 
 
 def standing(progress: "CohortProgress", best: float | None) -> str:
-    """Return how far a cohort is."""
-    accuracy = "no trial is left" if best is None else f"best validation accuracy {percent(best)} %"
+    """Return how far a cohort is, and the search with it."""
+    parts = [f"epoch {progress.epoch} of {progress.n_epochs}"]
     if is_over(progress):
-        return f"{counted(progress.epoch, 'epoch')}, {accuracy}"
-    left = "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
-    return f"epoch {progress.epoch} of {progress.n_epochs}, {accuracy}{left}"
+        parts = [counted(progress.epoch, "epoch")]
+    if progress.empty:
+        parts.append("no trial is left")
+    if best is not None:
+        parts.append(f"best validation accuracy so far {percent(best)} %")
+    if progress.seconds_left and not is_over(progress):
+        parts.append(f"{duration(progress.seconds_left)} left in all")
+    return ", ".join(parts)

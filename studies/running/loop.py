@@ -42,6 +42,7 @@ from coarsefine.studies.planning.runs import Prepare, spec_from_json
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.running.executors import Executor
 from coarsefine.studies.running.ledger import Ledger, epoch_record
+from coarsefine.studies.running.pace import Pace
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.watching import CohortProgress, StoppedByRequest
 from coarsefine.studies.spaces.dimensions import described
@@ -155,6 +156,14 @@ class _StageRun:
         self.ledger = Ledger(self.database, plan)
         self.trials = self.ledger.trials
         self.cohorts = {cohort.record.uuid: cohort for cohort in self._unfinished(plan)}
+        self.pace = Pace(
+            {
+                uuid: (epoch_seconds(c.plan, c.data.n_train), c.n_epochs - c.epoch)
+                for uuid, c in self.cohorts.items()
+            }
+        )
+        known = [run.validation_accuracy for run in plan.runs]
+        self.best = max((each for each in known if each is not None), default=None)
 
     def run(self) -> None:
         cohorts = list(self.cohorts.values())
@@ -320,6 +329,8 @@ class _StageRun:
         )
         if state.epoch > cohort.epoch:
             cohort.seconds_per_epoch = trained.seconds / (state.epoch - cohort.epoch)
+        left = 0 if cohort.done else cohort.n_epochs - state.epoch
+        self.pace.trained(cohort.record.uuid, state.epoch - cohort.epoch, left, trained.seconds)
         cohort.epoch = state.epoch
         self._report(cohort, trained.rows)
         if trained.failure is not None:
@@ -335,9 +346,8 @@ class _StageRun:
     def _report(self, cohort: _Cohort, rows: Sequence[EpochRow]) -> None:
         n_epochs = cohort.n_epochs
         accuracies = [row.validation_accuracy for row in rows if row.epoch == cohort.epoch]
-        seconds_left = None
-        if cohort.seconds_per_epoch is not None:
-            seconds_left = cohort.seconds_per_epoch * (n_epochs - cohort.epoch)
+        if accuracies:
+            self.best = max([*accuracies, *([] if self.best is None else [self.best])])
         self.observer.progressed(
             CohortProgress(
                 stage=self.work.stage.name,
@@ -347,7 +357,9 @@ class _StageRun:
                 replicate=cohort.record.replicate,
                 epoch=cohort.epoch,
                 n_epochs=n_epochs,
-                best_accuracy=max(accuracies, default=None),
-                seconds_left=0.0 if cohort.done else seconds_left,
+                best_accuracy=self.best,
+                seconds_left=self.pace.seconds_left(self.executor.n_workers),
+                done=cohort.done,
+                empty=not accuracies,
             )
         )

@@ -18,8 +18,12 @@ class CohortProgress:
         cohort: From 1, of ``n_cohorts`` that the stage has yet to train.
         params: Of its trials, in slot order.
         epoch: Of ``n_epochs``.
-        best_accuracy: Highest validation accuracy in the last epoch; ``None`` if none is left.
-        seconds_left: Estimate for this cohort; ``None`` before there is one.
+        best_accuracy: Highest validation accuracy that the stage has seen so far; ``None`` if
+            there is none.
+        seconds_left: Estimate for all that the stage has yet to train; ``None`` before there is
+            one.
+        done: Whether the cohort is trained to its end.
+        empty: Whether no trial of the cohort is left, because all diverged or were stopped.
     """
 
     stage: str
@@ -31,6 +35,8 @@ class CohortProgress:
     n_epochs: int
     best_accuracy: float | None
     seconds_left: float | None
+    done: bool = False
+    empty: bool = False
 
 
 class Observer(Protocol):

@@ -38,7 +38,7 @@ def handles(monkeypatch):
 
 
 def progress(cohort=1, epoch=3, left=2.0):
-    return CohortProgress("coarse", cohort, 2, 4, 0, epoch, 10, 0.5, left)
+    return CohortProgress("coarse", cohort, 2, 4, 0, epoch, 10, 0.5, left, done=not left)
 
 
 def test_a_page_is_one_output_with_a_bar_for_what_is_under_way(handles):
@@ -56,8 +56,8 @@ def test_a_page_is_one_output_with_a_bar_for_what_is_under_way(handles):
     assert "<progress" not in after
     assert repr(page).splitlines() == [
         "note: something",
-        "coarse 1/2 (4 trials): 10 epochs, best validation accuracy 50.00 %",
-        "coarse 2/2 (4 trials): 10 epochs, best validation accuracy 50.00 %",
+        "coarse 1/2 (4 trials): 10 epochs, best validation accuracy so far 50.00 %",
+        "coarse 2/2 (4 trials): 10 epochs, best validation accuracy so far 50.00 %",
     ]
 
 

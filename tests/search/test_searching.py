@@ -221,14 +221,16 @@ def test_a_log_has_at_most_a_line_a_second_and_always_the_last(capsys, monkeypat
     for epoch in range(1, 41):
         now[0] += 0.1
         left = 4.0 - epoch / 10 if epoch < 40 else 0.0
-        log.progressed(CohortProgress("coarse", 1, 2, 4, 0, epoch, 40, 0.5, left))
+        done = epoch == 40
+        log.progressed(CohortProgress("coarse", 1, 2, 4, 0, epoch, 40, 0.5, left, done))
 
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) in {5, 6}
     assert lines[0] == (
-        "coarse 1/2 (4 trials): epoch 1 of 40, best validation accuracy 50.00 %, 3.9 s left"
+        "coarse 1/2 (4 trials): epoch 1 of 40, best validation accuracy so far 50.00 %, "
+        "3.9 s left in all"
     )
-    assert lines[-1] == "coarse 1/2 (4 trials): 40 epochs, best validation accuracy 50.00 %"
+    assert lines[-1] == "coarse 1/2 (4 trials): 40 epochs, best validation accuracy so far 50.00 %"
 
 
 def test_the_final_test_is_recorded_and_repeats_show(search, study):
