@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from coarsefine.db.open_files import is_open
+from coarsefine.hints import Message, option
 from coarsefine.models.data.catalogue import CATALOGUE
 from coarsefine.studies.errors import RecipeError
+from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.parts import CHOICES, PARTS, Stated, flat, nested, without_none
 from coarsefine.studies.recipes.recipe import Recipe, to_json, validated
 
@@ -220,6 +222,33 @@ class Asked:
             RecipeError: If there is no such recipe.
         """
         return self.whole or make_recipe(self.path, self.flags, implied)
+
+    def changed_choices(self, implied: Mapping[str, Any]) -> list[Message]:
+        """Return which choices nobody stated and follow from another value, a sentence each.
+
+        Args:
+            implied: As for ``recipe``.
+        """
+        stated = {key: value for key, value in self.flags.items() if value is not None}
+        parted = [KEYS[key] for key in stated if key in KEYS and KEYS[key].needs is not None]
+        if not parted:
+            return []
+        others = {key: value for key, value in stated.items() if KEYS.get(key) not in parted}
+        there = make_recipe(self.path, others, implied)
+        here = self.recipe(implied)
+        changed: dict[str, Message] = {}
+        for key in parted:
+            assert key.needs is not None  # noqa: S101  # those alone are looked at
+            choice = f"{key.section}.{key.needs.choice}"
+            before, now = (
+                str(getattr(getattr(recipe, key.section), key.needs.choice))
+                for recipe in (there, here)
+            )
+            if choice not in stated and before != now and choice not in changed:
+                value = stated[key.key]
+                words = f" changes the {key.needs.choice} from {before} to {now}"
+                changed[choice] = Message(option(key.key, value), words)
+        return list(changed.values())
 
     def against(self, stored: Recipe, implied: Mapping[str, Any]) -> Recipe:
         """Return the recipe where one was begun with: what is not stated is as it was.

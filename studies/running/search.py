@@ -103,6 +103,8 @@ class Search:
         points = next_points(stage, request, (), recipe.seed)
         plan = plan_runs(recipe, data, stage, points, resources.prepared)
         study = add_study(resources.database, kind, name, recipe, data)
+        for line in asked.changed_choices(kind.implied):
+            resources.observer.said(line)
         return cls(resources, study, kind, recipe, data, plan)
 
     @classmethod

@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from coarsefine.search.progress import Log
+from coarsefine.studies.running.pace import Pace
 from coarsefine.studies.running.watching import CohortProgress
 from tests.search.conftest import COARSE, QUICK
 
@@ -231,6 +232,40 @@ def test_a_log_has_at_most_a_line_a_second_and_always_the_last(capsys, monkeypat
         "3.9 s left in all"
     )
     assert lines[-1] == "coarse 1/2 (4 trials): 40 epochs, best validation accuracy so far 50.00 %"
+
+
+def test_the_best_accuracy_in_a_log_is_that_of_the_whole_search(capsys):
+    log = Log()
+    for cohort, accuracy in ((1, 0.9), (2, 0.5), (3, None)):
+        progress = CohortProgress(
+            *("coarse", cohort, 3, 4, 0, 7, 7, accuracy, 0.0), done=True, empty=accuracy is None
+        )
+        log.progressed(progress)
+
+    best = "best validation accuracy so far 90.00 %"
+    assert capsys.readouterr().err.splitlines() == [
+        f"coarse 1/3 (4 trials): 7 epochs, {best}",
+        f"coarse 2/3 (4 trials): 7 epochs, {best}",
+        f"coarse 3/3 (4 trials): 7 epochs, no trial is left, {best}",
+    ]
+
+
+def test_the_time_left_is_that_of_all_cohorts():
+    pace = Pace({"a": (1.0, 10), "b": (1.0, 10), "c": (3.0, 10)})
+    assert pace.seconds_left(2) is None
+    pace.trained("a", 10, 0, 20.0)  # twice as slow as estimated
+    assert pace.seconds_left(1) == 80.0
+    assert pace.seconds_left(2) == 40.0
+    pace.trained("b", 1, 0, 2.0)  # all of its trials diverged
+    assert pace.seconds_left(2) == 60.0  # one cohort is left for two workers
+    pace.trained("c", 10, 0, 60.0)
+    assert pace.seconds_left(2) == 0.0
+
+
+def test_an_option_that_changes_the_optimizer_says_so(search):
+    answer = search(*COARSE[:2], "--trials", "2", "--epochs", "1", "--momentum", "0.9")
+
+    assert "note: --momentum 0.9 changes the optimizer from sgd to momentum" in answer.err
 
 
 def test_the_final_test_is_recorded_and_repeats_show(search, study):

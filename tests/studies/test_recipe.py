@@ -13,6 +13,7 @@ from coarsefine.studies.errors import RecipeError
 from coarsefine.studies.recipes import messages as recipe_errors
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.layers import (
+    Asked,
     default_recipe,
     final_recipe,
     load_recipe,
@@ -533,3 +534,34 @@ def test_recipes_without_settings_of_tables_are_stored_as_they_ever_were():
     assert (
         to_json(recipe)["data"] | {"missing": "median", "header": False} == to_json(recipe)["data"]
     )
+
+
+@pytest.mark.parametrize(
+    ("flags", "implied", "said"),
+    [
+        ({"training.momentum": 0.9}, {}, ["optimizer from sgd to momentum"]),
+        ({"training.eta": 0.1}, {}, ["schedule from cyclical to constant"]),
+        ({"training.eta": 0.1}, {"training.schedule": "constant"}, []),
+        ({"network.sigma": 0.1}, {}, ["initialisation from he to normal"]),
+        ({"training.momentum": 0.9, "training.optimizer": "nesterov"}, {}, []),
+        ({"training.eta_min": 1e-3, "training.eta": None}, {}, []),
+        (
+            {"training.step_every": 3, "training.eta": 0.1, "training.momentum": 0.5},
+            {},
+            ["schedule from cyclical to step", "optimizer from sgd to momentum"],
+        ),
+    ],
+)
+def test_a_value_that_changes_a_choice_is_named(flags, implied, said):
+    lines = [str(line) for line in Asked(None, flags).changed_choices(implied)]
+
+    assert len(lines) == len(said)
+    for line, words in zip(lines, said, strict=True):
+        assert line.endswith(f" changes the {words}")
+
+
+def test_a_file_that_states_the_choice_leaves_nothing_to_be_changed(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text("[training]\noptimizer = 'nesterov'\n", encoding="utf-8")
+
+    assert Asked(path, {"training.momentum": 0.5}).changed_choices({}) == []
