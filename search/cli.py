@@ -79,7 +79,7 @@ _COMMANDS: Final = {
         RESULTS,
         "comparing",
         "compare",
-        "Put studies side by side: what their recipes differ in, and what each found.",
+        "Put studies side by side, and compare each two by a test.",
     ),
     "list": Entry(
         RESULTS,

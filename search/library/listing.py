@@ -8,7 +8,11 @@ from coarsefine.search.library.results import Comparison
 from coarsefine.search.library.study import Study
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
+
+    from coarsefine.studies.results.ranking import RankedTrial
 
 
 def list_studies(storage: PathLike | None = None) -> "pd.DataFrame":
@@ -41,16 +45,26 @@ def list_studies(storage: PathLike | None = None) -> "pd.DataFrame":
     return pd.DataFrame(columns).astype({"best_validation_accuracy": "float64"})
 
 
-def compare_studies(*studies: Study | str, storage: PathLike | None = None) -> Comparison:
-    """Return studies side by side: what their recipes differ in, and what each found.
+def compare_studies(
+    *studies: Study | str,
+    trials: "Sequence[RankedTrial | str | None]" = (),
+    indifference: float = 0.5,
+    storage: PathLike | None = None,
+) -> Comparison:
+    """Return studies side by side, and what a test says of each two of them.
 
     Args:
         studies: Two or more, or their names; all in one database.
+        trials: Which trial stands for each study, as ``"fine:6"`` or from a ranking, ``None`` for
+            its best; nothing for the best of all.
+        indifference: The largest difference of accuracies that does not matter, in percentage
+            points.
         storage: As for ``Study``; ``None`` for where the first of them is kept.
 
     Raises:
         StudyError: If one of them is not there.
     """
+    from coarsefine.search.library.facts import named
     from coarsefine.studies.results.side_by_side import side_by_side
 
     with as_study_errors():
@@ -58,4 +72,5 @@ def compare_studies(*studies: Study | str, storage: PathLike | None = None) -> C
         place = kept if storage is None and kept is not None else Place.of(storage)
         names = [each.name if isinstance(each, Study) else each for each in studies]
         with place.reading() as database:
-            return Comparison(side_by_side(database, names))
+            chosen = [None if each in (None, "best") else named(each) for each in trials]
+            return Comparison(side_by_side(database, names, chosen, indifference / 100))

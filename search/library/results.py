@@ -185,7 +185,7 @@ class TestResult:
 
 
 class Comparison:
-    """Studies side by side: what their recipes differ in, and what each found."""
+    """Studies side by side: what their recipes differ in, what each found, and what a test says."""
 
     def __init__(self, found: "SideBySide") -> None:
         self._found = found
@@ -193,7 +193,29 @@ class Comparison:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the comparison should not be read without, a sentence each."""
-        return tuple(spelled(note) for note in self._found.notes)
+        return tuple(spelled(note) for note in (*self._found.before, *self._found.notes))
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """Return what the test says of each two studies, a sentence each."""
+        return tuple(spelled(line) for line in self._found.verdicts)
+
+    def pairs(self) -> "pd.DataFrame":
+        """Return a row for each two studies, with the verdict on them, see ``docs/library.md``."""
+        import pandas as pd
+
+        from coarsefine.search.tables.comparing import pair_json
+
+        rows = [pair_json(self._found, pair) for pair in self._found.pairs]
+        for row in rows:
+            ends, networks = row.pop("interval") or (None, None), row.pop("mcnemar") or {}
+            row |= dict(zip(("interval_low", "interval_high"), ends, strict=True))
+            row["p_mcnemar"] = networks.get("p")
+        whole = dict.fromkeys(("seeds", "samples", "seeds_needed", "samples_needed"), "Int64")
+        truths = dict.fromkeys(("by_at_least", "seeds_assumed"), "boolean")
+        real = ("difference", "interval_low", "interval_high", "standard_error", "df", "p")
+        more = ("p_holm", "seed_variance", "sample_variance", "p_mcnemar")
+        return pd.DataFrame(rows).astype(whole | truths | dict.fromkeys((*real, *more), "float64"))
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row a study, see ``docs/library.md``."""
@@ -227,7 +249,7 @@ class Comparison:
         """Return what ``compare --json`` prints, see ``docs/cli.md``."""
         from coarsefine.search.tables.comparing import to_json
 
-        return to_json(self._found)
+        return to_json(self._found, typed)
 
     def __repr__(self) -> str:
         return text(self._table, ["", *self._below()])
@@ -241,7 +263,9 @@ class Comparison:
         return comparing_table(on, self._found)
 
     def _below(self) -> list[str]:
-        return [f"note: {note}" for note in self.notes]
+        before = [spelled(line) for line in self._found.before]
+        notes = [f"note: {spelled(line)}" for line in self._found.notes]
+        return [*before, *self.verdicts, *notes]
 
 
 def _ends(prefix: str, intervals: "Sequence[Sequence[float] | None]") -> dict[str, list[Any]]:

@@ -1,5 +1,6 @@
-"""Studies side by side: what their recipes differ in, and what each found."""
+"""Studies side by side: what their recipes differ in, what each found, and what a test says."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,18 +8,37 @@ from typing import Any
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import TestOpeningRecord, TestRunRecord
-from coarsefine.hints import command
+from coarsefine.hints import Message, command
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import from_json, to_json
 from coarsefine.studies.reports.source import first_result
-from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.curves import find_trial
+from coarsefine.studies.results.notes.studies import (
+    on_pair,
+    on_recipes,
+    on_studies,
+    on_tests,
+    on_tuning,
+)
+from coarsefine.studies.results.outcomes import read_outcomes
+from coarsefine.studies.results.ranking import RankedTrial, Ranking, top
 from coarsefine.studies.results.reading import named_study, read_ranking
 from coarsefine.studies.results.statistics import Interval, wilson
+from coarsefine.studies.results.study_pairs import (
+    INDIFFERENCE,
+    MOST_TRIALS,
+    Entry,
+    Pair,
+    compared_pairs,
+)
+from coarsefine.studies.results.tuning import Tuning, tuning_of
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 from coarsefine.studies.states import UNFINISHED
 
 SEARCHED = "searched"
+Place = tuple[str, int]
+"""A trial's stage and number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +46,36 @@ class Side:
     """One of the studies.
 
     Attributes:
+        label: What sentences call it: the study's name, with the trial where a study is there
+            twice.
+        entry: The study and the trial that stands for it.
         settings: What its recipe says where the recipes differ, by key; ``SEARCHED`` for what it
             searched, ``None`` for what plays no part in it.
+        tuning: How much was searched for the trial.
         n_left: Trials that are not trained yet.
         opening: The first opening of the test set with a result.
         tested: What that found for the best trial that it tested.
         n_openings: All openings for this study.
     """
 
-    ranking: Ranking
+    label: str
+    entry: Entry
     settings: dict[str, Any]
+    tuning: Tuning
     n_left: int
     opening: TestOpeningRecord | None
     tested: TestRunRecord | None
     n_openings: int
 
     @property
-    def best(self) -> RankedTrial | None:
-        """Return the best trial."""
-        return self.ranking.best
+    def ranking(self) -> Ranking:
+        """Return the study's ranking."""
+        return self.entry.ranking
+
+    @property
+    def trial(self) -> RankedTrial | None:
+        """Return the trial that is compared: the best one unless named."""
+        return self.entry.trial
 
     @property
     def test_interval(self) -> Interval | None:
@@ -60,19 +91,39 @@ class SideBySide:
 
     Attributes:
         keys: Of the recipes, where these differ.
-        notes: Why figures of different studies may not be comparable.
+        pairs: What a test says of each two studies.
+        indifference: The largest difference that does not matter; accuracies are in [0, 1].
+        before: What differs and how the studies were tuned: to be read before the verdicts.
+        verdicts: A sentence a pair.
+        notes: What the tests are based on, and what figures should not be read without.
     """
 
     sides: tuple[Side, ...]
     keys: tuple[str, ...]
-    notes: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    indifference: float
+    before: tuple[Message, ...]
+    verdicts: tuple[Message, ...]
+    notes: tuple[Message, ...]
 
 
-def side_by_side(database: Database, names: Sequence[str]) -> SideBySide:
+def side_by_side(
+    database: Database,
+    names: Sequence[str],
+    trials: Sequence[Place | None] = (),
+    indifference: float = INDIFFERENCE,
+) -> SideBySide:
     """Return studies side by side, in the order they are named.
 
+    Args:
+        database: Where they are.
+        names: Two or more.
+        trials: Which trial stands for each study, ``None`` for its best; nothing for all best.
+        indifference: The largest difference that does not matter; accuracies are in [0, 1].
+
     Raises:
-        StudyError: If there are fewer than two, one is named twice, or is not there.
+        StudyError: If there are fewer than two, one is there twice with the same trial, a study or
+            a trial is not there, or ``indifference`` is no such difference.
     """
     if len(names) < 2:
         raise StudyError(
@@ -80,18 +131,68 @@ def side_by_side(database: Database, names: Sequence[str]) -> SideBySide:
             command("list"),
             "` shows what there is",
         )
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise StudyError(f"studies to compare must differ, got {twice} twice")
-    rankings = [read_ranking(database, named_study(database, name)) for name in names]
-    stated = [_stated(ranking) for ranking in rankings]
+    if not (math.isfinite(indifference) and 0 < indifference < 1):
+        raise StudyError(
+            "the indifference must be above 0 and below 100 points, got "
+            f"{100 * indifference:g} points"
+        )
+    if trials and len(trials) != len(names):
+        raise StudyError(
+            f"name a trial for each of the {len(names)} studies, in their order, or none: got "
+            f"{len(trials)}; `best` stands for the best trial of a study"
+        )
+    places = list(trials) or [None] * len(names)
+    rankings = {
+        name: read_ranking(database, named_study(database, name)) for name in dict.fromkeys(names)
+    }
+    entries = [
+        _entry(database, rankings[name], place) for name, place in zip(names, places, strict=True)
+    ]
+    _check_twice(entries)
+    stated = [_stated(entry.ranking) for entry in entries]
     every = dict.fromkeys(key for settings in stated for key in settings)
     keys = tuple(key for key in every if len({repr(s.get(key)) for s in stated}) > 1)
     sides = tuple(
-        _side(database, ranking, {key: settings.get(key) for key in keys})
-        for ranking, settings in zip(rankings, stated, strict=True)
+        _side(database, entry, {key: settings.get(key) for key in keys}, names)
+        for entry, settings in zip(entries, stated, strict=True)
     )
-    return SideBySide(sides, keys, tuple(_notes(sides)))
+    pairs = compared_pairs(entries, indifference)
+    n_tested = sum(pair.contrast is not None for pair in pairs)
+    return SideBySide(
+        sides,
+        keys,
+        pairs,
+        indifference,
+        before=(on_recipes(sides, keys), *on_tuning(sides)),
+        verdicts=tuple(on_pair(pair, sides, indifference, n_tested) for pair in pairs),
+        notes=(*on_tests(pairs, sides), *on_studies(sides)),
+    )
+
+
+def _entry(database: Database, ranking: Ranking, place: Place | None) -> Entry:
+    trial = ranking.best if place is None else find_trial(ranking, *place)
+    if trial is None:
+        return Entry(ranking, None, None)
+    if trial.rank is None:
+        raise StudyError(
+            f"trial {trial.stage}:{trial.trial} of study {ranking.study.name} must be complete to "
+            f"be compared, it is {trial.state}"
+        )
+    others: list[RankedTrial] = []
+    if trial.replicates > 1:
+        best = top(ranking.trials, MOST_TRIALS)
+        others = [each for each in best if dict(each.params) != dict(trial.params)]
+    outcomes, *of_others = read_outcomes(database, ranking, [trial, *others[: MOST_TRIALS - 1]])
+    return Entry(ranking, trial, outcomes, tuple(of_others), chosen_by_hand=place is not None)
+
+
+def _check_twice(entries: Sequence[Entry]) -> None:
+    known = [(e.study.name, e.trial and (e.trial.stage, e.trial.trial)) for e in entries]
+    twice = next(((name, trial) for name, trial in known if known.count((name, trial)) > 1), None)
+    if twice is not None:
+        raise StudyError(
+            f"studies to compare must differ, got {twice[0]} twice with the same trial"
+        )
 
 
 def _stated(ranking: Ranking) -> dict[str, Any]:
@@ -108,43 +209,20 @@ def _stated(ranking: Ranking) -> dict[str, Any]:
     return settings
 
 
-def _side(database: Database, ranking: Ranking, settings: dict[str, Any]) -> Side:
+def _side(database: Database, entry: Entry, settings: dict[str, Any], names: Sequence[str]) -> Side:
+    ranking, trial = entry.ranking, entry.trial
+    label = ranking.study.name
+    if names.count(label) > 1 and trial is not None:
+        label += f" {trial.stage}:{trial.trial}"
     openings = repository.openings(database, ranking.study)
     opening, tested = first_result(openings) or (None, None)
     return Side(
-        ranking=ranking,
+        label=label,
+        entry=entry,
         settings=settings,
-        n_left=sum(trial.state in UNFINISHED for trial in ranking.trials),
+        tuning=tuning_of(ranking),
+        n_left=sum(each.state in UNFINISHED for each in ranking.trials),
         opening=opening,
         tested=tested,
         n_openings=len(openings),
     )
-
-
-def _notes(sides: Sequence[Side]) -> list[str]:
-    studies = [side.ranking.study for side in sides]
-    notes = []
-    if len({study.data_fingerprint for study in studies}) > 1:
-        notes.append("the data differ, so accuracies of different studies are of different tasks")
-    elif len({study.data.get("split_fingerprint") for study in studies}) > 1:
-        notes.append(
-            "the splits differ: validation accuracies are on different samples, and differ by "
-            "chance, too"
-        )
-    if len({study.seed for study in studies}) == 1 and len(notes) == 0:
-        notes.append(
-            "same data, split and seed: what differs is due to the settings, as far as one seed "
-            "can tell"
-        )
-    notes += [
-        f"{side.ranking.study.name} is not finished, {side.n_left} trials are not trained yet"
-        for side in sides
-        if side.n_left
-    ]
-    n_tested = sum(side.n_openings for side in sides)
-    if n_tested > 1:
-        notes.append(
-            f"the test set was opened {n_tested} times in all: whoever chooses a study by test "
-            "accuracy has tuned on it"
-        )
-    return notes

@@ -13,7 +13,7 @@ from coarsefine.studies.results.evidence.spread import ASSUMED, Spread
 
 ALPHA: Final = 0.05
 # More of either would not be trained: a figure beyond it says no more than this one.
-_MOST: Final = 1_000_000
+_MOST_SEEDS, _MOST_SAMPLES = 1_000, 1_000_000
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 
@@ -37,6 +37,9 @@ class Contrast:
         verdict: ``better`` or ``worse`` if the difference is not 0 after adjustment; ``equivalent``
             if it is smaller than δ, even where it is not 0.
         by_at_least: Whether the difference is even larger than δ.
+        assumed: Whether the seeds' part is an assumption: one of the trials has one seed.
+        step: What the difference is rounded by: a correction for continuity, as Edwards (1948) has
+            it for McNemar's test.
     """
 
     difference: float
@@ -52,6 +55,8 @@ class Contrast:
     interval: tuple[float, float] = (-np.inf, np.inf)
     verdict: Verdict = "undecided"
     by_at_least: bool = False
+    assumed: bool = False
+    step: float = 0.0
 
 
 def contrast(
@@ -70,7 +75,8 @@ def contrast(
         b: (R', N').
         same_samples: Whether both were measured on the same samples, in the same order.
         same_seeds: Whether the first seeds of both are the same. The rest is not looked at.
-        spread: What is known of seeds where one of them has one.
+        spread: What is known of seeds from elsewhere: where one of the trials has one, and of such
+            pairs where both have the same seeds and samples (``between``).
         unit: By how much a score changes where a sample flips, squared; 0 for losses.
     """
     if same_samples and a.shape[1] != b.shape[1]:
@@ -98,6 +104,8 @@ def contrast(
         flips = float(pairs.rest[0, 1]) / (n_seeds * n_samples)
         sample_part = float(pairs.kept[0, 1]) / n_samples
         df = n_seeds - 1.0
+        if spread is not None and flips > 0:
+            seed_part, df = spread.ratio * flips, spread.df
     else:
         seed_part, flips, df = _apart(a, b)
         sample_part = max(0.0, sample_part - flips)
@@ -109,7 +117,70 @@ def contrast(
         *(difference, float(np.sqrt(variance)), df),
         *(seed_part * n_seeds, min(flips, seed_part) * n_seeds, sample_part * n_samples),
         *(n_seeds, n_samples),
+        assumed=n_seeds == 1,
+        step=float(np.sqrt(unit)) / (n_seeds * n_samples),
     )
+
+
+def contrast_of_accuracies(
+    a: Sequence[float],
+    b: Sequence[float],
+    n_samples: tuple[int, int],
+    *,
+    same_seeds: bool = True,
+    spread: Spread = ASSUMED,
+) -> Contrast:
+    """Return the difference of two trials of which accuracies are all that was kept.
+
+    Which samples they share is not known: each counts as measured on samples of its own, which errs
+    on the side of undecided.
+
+    Args:
+        a: By seed.
+        b: By seed.
+        n_samples: How many samples each was measured on, >= 1.
+        same_seeds: Whether the first seeds of both are the same. The rest is not looked at.
+        spread: What is known of seeds where one of them has one.
+    """
+    n_seeds = min(len(a), len(b))
+    if same_seeds:
+        a, b = a[:n_seeds], b[:n_seeds]
+    one, other = np.array(a, np.float64), np.array(b, np.float64)
+    means = float(one.mean()), float(other.mean())
+    sample_part = sum(
+        max(mean * (1 - mean), 1 / n) / n for mean, n in zip(means, n_samples, strict=True)
+    )
+    # Rounding to whole samples hides a twelfth of a step, squared, of either (Sheppard 1898).
+    hidden = sum(1 / (12 * n**2) for n in n_samples)
+    if n_seeds == 1:
+        seed_part, df = spread.extra, spread.df
+    elif same_seeds:
+        seed_part, df = max(float((one - other).var(ddof=1)), hidden) / n_seeds, n_seeds - 1.0
+    else:
+        parts = [float(each.var(ddof=1)) / len(each) for each in (one, other)]
+        seed_part = max(sum(parts), hidden / n_seeds)
+        df = _welch(parts, (len(one), len(other)))
+    if n_seeds > 1:
+        df = float(cautious_share(np.array(seed_part), np.array(sample_part), np.array(df)))
+    n = min(n_samples)
+    return Contrast(
+        difference=means[0] - means[1],
+        error=float(np.sqrt(seed_part + sample_part)),
+        df=float(df),
+        seed_variance=seed_part * n_seeds,
+        flip_variance=0.0,
+        sample_variance=sample_part * n,
+        n_seeds=n_seeds,
+        n_samples=n,
+        assumed=n_seeds == 1,
+        step=1 / (n_seeds * n),
+    )
+
+
+def _welch(parts: Sequence[float], n_seeds: Sequence[int]) -> float:
+    """Return the degrees of freedom of a sum of variances (Welch 1947)."""
+    shares = sum(part**2 / (n - 1) for part, n in zip(parts, n_seeds, strict=True))
+    return max(1.0, sum(parts) ** 2 / shares) if shares > 0 else min(n_seeds) - 1.0
 
 
 def _apart(a: Scores, b: Scores) -> tuple[float, float, float]:
@@ -117,7 +188,7 @@ def _apart(a: Scores, b: Scores) -> tuple[float, float, float]:
 
     The part of it that is due to flips of samples is in the samples' means, too: it comes second.
     """
-    parts, flips, shares = [], [], []
+    parts, flips = [], []
     for each in (a, b):
         n_seeds, n_samples = each.shape
         by_seed = each.mean(axis=1, dtype=np.float64)
@@ -126,10 +197,7 @@ def _apart(a: Scores, b: Scores) -> tuple[float, float, float]:
         square = float(np.square(rest).sum(dtype=np.float64)) / ((n_seeds - 1) * (n_samples - 1))
         parts.append(float(by_seed.var(ddof=1)) / n_seeds)
         flips.append(square / (n_seeds * n_samples))
-        shares.append(parts[-1] ** 2 / (n_seeds - 1))
-    total = sum(parts)
-    df = total**2 / sum(shares) if total > 0 else float(min(len(a), len(b)) - 1)
-    return total, sum(flips), max(1.0, df)
+    return sum(parts), sum(flips), _welch(parts, (len(a), len(b)))
 
 
 def decided(
@@ -137,8 +205,10 @@ def decided(
 ) -> tuple[Contrast, ...]:
     """Return contrasts with p values, intervals and verdicts, adjusted for how many there are.
 
-    A difference is equivalent if two one-sided tests (Schuirmann 1987) say that it is smaller than
-    ``delta``, each adjusted after Holm like the test for a difference.
+    All follow from one interval: the difference is not 0 if 0 lies outside, it is larger than
+    ``delta`` if all of the interval is, and equivalent (Schuirmann 1987) if all of it is within
+    ``delta`` of 0. So each of the two one-sided tests has half of ``alpha``. Of several contrasts,
+    each of the three questions is adjusted after Holm.
 
     Args:
         contrasts: All that are looked at together.
@@ -147,15 +217,16 @@ def decided(
     """
     if not contrasts:
         return ()
-    d, error, df = (
+    d, error, df, step = (
         np.array([getattr(each, name) for each in contrasts])
-        for name in ("difference", "error", "df")
+        for name in ("difference", "error", "df", "step")
     )
     error = np.where(error > 0, error, np.finfo(float).tiny)
-    p = 2 * _tail(np.abs(d) / error, df)
-    adjusted = holm(p)
-    beyond = holm(_tail((np.abs(d) - delta) / error, df))
-    within = holm(_tail((delta - np.abs(d)) / error, df))
+    p, beyond, within = (
+        np.minimum(1.0, 2 * _tail((distance - step) / error, df))
+        for distance in (np.abs(d), np.abs(d) - delta, delta - np.abs(d))
+    )
+    adjusted, beyond, within = holm(p), holm(beyond), holm(within)
     half = np.where(
         np.isfinite(df),
         special.stdtrit(np.where(np.isfinite(df), df, 1.0), 1 - alpha / 2),
@@ -168,7 +239,8 @@ def decided(
             verdict = "equivalent"
         elif adjusted[i] <= alpha:
             verdict = "better" if d[i] > 0 else "worse"
-        ends = (float(d[i] - half[i] * error[i]), float(d[i] + half[i] * error[i]))
+        width = half[i] * error[i] + step[i]
+        ends = (float(d[i] - width), float(d[i] + width))
         found.append(
             replace(
                 each,
@@ -217,11 +289,10 @@ def needed(each: Contrast, delta: float, n_contrasts: int = 1, alpha: float = AL
         n_contrasts: How many are looked at together.
         alpha: How often any verdict may be wrong.
     """
-    distance = max(abs(each.difference), abs(delta - abs(each.difference)))
+    distance = max(abs(each.difference), abs(delta - abs(each.difference))) - each.step
     if distance <= 0:
         return Needed(None, None)
-    two_sided = abs(each.difference) >= delta - abs(each.difference)
-    level = alpha / n_contrasts / (2 if two_sided else 1)
+    level = alpha / n_contrasts / 2
 
     def decides(n_seeds: int, n_samples: int) -> bool:
         flips = each.flip_variance * each.n_samples / n_samples
@@ -232,18 +303,18 @@ def needed(each: Contrast, delta: float, n_contrasts: int = 1, alpha: float = AL
         df = (n_seeds - 1) * (variance / seed_part) ** 2 if seed_part > 0 else 1e9
         return bool(distance >= -special.stdtrit(df, level) * np.sqrt(variance))
 
-    seeds = _least(lambda n: decides(n, each.n_samples), each.n_seeds)
-    samples = _least(lambda n: decides(each.n_seeds, n), each.n_samples)
+    seeds = _least(lambda n: decides(n, each.n_samples), each.n_seeds, _MOST_SEEDS)
+    samples = _least(lambda n: decides(each.n_seeds, n), each.n_samples, _MOST_SAMPLES)
     return Needed(seeds, samples)
 
 
-def _least(decides: Callable[[int], bool], start: int) -> int | None:
-    """Return the least number from ``start`` on that decides; ``None`` beyond a million."""
+def _least(decides: Callable[[int], bool], start: int, most: int) -> int | None:
+    """Return the least number from ``start`` to ``most`` that decides."""
     high = max(1, start)
     while not decides(high):
-        high *= 2
-        if high > _MOST:
+        if high >= most:
             return None
+        high = min(2 * high, most)
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2

@@ -1,0 +1,86 @@
+"""Which validation samples each run of some trials got right, as far as that was kept."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.db.records import RunRecord
+from coarsefine.models.errors import ModelError
+from coarsefine.models.outcomes import read_rights
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
+
+Rights = NDArray[np.bool_]
+
+# A custom trainer may report its accuracy in single precision.
+_CLOSE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOutcomes:
+    """What was measured of a trial, by replicate.
+
+    Attributes:
+        runs: Those that have an accuracy.
+        rights: (N,) of each run whose outcomes were kept and agree with its accuracy.
+        labels: Checksums of the labels that these are of.
+    """
+
+    runs: Mapping[int, RunRecord]
+    rights: Mapping[int, Rights]
+    labels: frozenset[int]
+
+    @property
+    def accuracies(self) -> dict[int, float]:
+        """Return the validation accuracy of each run."""
+        return {replicate: run.validation_accuracy or 0.0 for replicate, run in self.runs.items()}
+
+    @property
+    def whole(self) -> bool:
+        """Return whether all runs have outcomes, of the same labels."""
+        return bool(self.runs) and self.rights.keys() == self.runs.keys() and len(self.labels) == 1
+
+    def scores(self, replicates: Sequence[int]) -> NDArray[np.float32]:
+        """Return which samples some runs got right, (R, N), as 0 and 1."""
+        return np.stack([self.rights[each] for each in replicates]).astype(np.float32)
+
+
+def read_outcomes(
+    database: Database, ranking: Ranking, trials: Sequence[RankedTrial]
+) -> list[TrialOutcomes]:
+    """Return what was measured of some complete trials of a ranking, in their order."""
+    ids = {row.uuid: row.id for row in repository.trial_rows(database, ranking.study)}
+    wanted = [ids[trial.uuid or ""] for trial in trials]
+    runs = [
+        run
+        for run in repository.run_rows(database, trial_ids=wanted)
+        if run.validation_accuracy is not None
+    ]
+    payloads = repository.run_outcomes(database, [run.id for run in runs])
+    of_trials: dict[int, dict[int, RunRecord]] = {each: {} for each in wanted}
+    for run in runs:
+        of_trials[run.trial_id][run.replicate] = run
+    return [_read(of_trials[each], payloads, ranking.n_validation) for each in wanted]
+
+
+def _read(
+    runs: Mapping[int, RunRecord], payloads: Mapping[int, bytes], n_samples: int
+) -> TrialOutcomes:
+    rights: dict[int, Rights] = {}
+    labels: set[int] = set()
+    for replicate, run in runs.items():
+        payload = payloads.get(run.id)
+        if payload is None:
+            continue
+        # Damaged ones are as good as none: a check of the database tells more.
+        with suppress(ModelError):
+            kept = read_rights(payload, n_samples)
+            agree = abs(float(kept.right.mean()) - (run.validation_accuracy or 0.0)) < _CLOSE
+            if len(kept.right) == n_samples and agree:
+                rights[replicate] = kept.right
+                labels.add(kept.labels_crc)
+    return TrialOutcomes(runs, rights, frozenset(labels))

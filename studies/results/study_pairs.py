@@ -1,0 +1,223 @@
+"""Two studies compared by a test: which trials, on what they are paired, and what follows.
+
+Pure functions of rankings and outcomes; ``evidence.contrasts`` has the arithmetic.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Final, Literal
+
+import numpy as np
+
+from coarsefine.db.records import StudyRecord
+from coarsefine.studies.results.evidence.between import between
+from coarsefine.studies.results.evidence.contrasts import (
+    Contrast,
+    Needed,
+    contrast,
+    contrast_of_accuracies,
+    decided,
+    mcnemar,
+    needed,
+)
+from coarsefine.studies.results.evidence.spread import Spread
+from coarsefine.studies.results.outcomes import TrialOutcomes
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
+
+INDIFFERENCE: Final = 0.005
+"""The largest difference that does not matter, unless the user says otherwise: 0.5 points."""
+
+MOST_TRIALS: Final = 8
+"""Of either study, so many trials at the most show how much seeds move."""
+
+# Scores that are held at a time, a sample of a run each.
+_MOST_SCORES: Final = 1 << 24
+
+Refusal = Literal["no-trial", "data", "samples", "same-runs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A study with the trial that stands for it.
+
+    Attributes:
+        trial: The best one unless named; ``None`` where none is complete.
+        outcomes: What was measured of the trial.
+        others: What was measured of the study's other trials, of the best of them: they show how
+            much seeds move.
+        chosen_by_hand: Whether the trial was named.
+    """
+
+    ranking: Ranking
+    trial: RankedTrial | None
+    outcomes: TrialOutcomes | None
+    others: tuple[TrialOutcomes, ...] = ()
+    chosen_by_hand: bool = False
+
+    @property
+    def study(self) -> StudyRecord:
+        """Return the study."""
+        return self.ranking.study
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Two single networks on the same samples, by McNemar's (1947) exact test.
+
+    Attributes:
+        n_first: Samples that only the first got right.
+        n_second: Samples that only the second did.
+        p: Two-sided.
+    """
+
+    n_first: int
+    n_second: int
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a test says of two studies.
+
+    Attributes:
+        first: Position of the one.
+        second: Position of the other.
+        refused: Why there is no test; ``None`` where there is one.
+        contrast: The difference and the verdict on it; ``None`` if refused.
+        needed: What would decide it, where it is undecided.
+        same_samples: Whether single validation samples are compared.
+        same_seeds: Whether runs of the same seed are compared.
+        without: Positions of those whose runs have not all kept their predictions.
+        networks: Of one seed on the same samples: these networks alone.
+    """
+
+    first: int
+    second: int
+    refused: Refusal | None = None
+    contrast: Contrast | None = None
+    needed: Needed | None = None
+    same_samples: bool = False
+    same_seeds: bool = False
+    without: tuple[int, ...] = ()
+    networks: Networks | None = None
+
+
+def compared_pairs(
+    entries: Sequence[Entry], indifference: float = INDIFFERENCE
+) -> tuple[Pair, ...]:
+    """Return what a test says of each two of some studies, adjusted for how many pairs there are.
+
+    Args:
+        entries: Two or more.
+        indifference: The largest difference that does not matter, > 0; accuracies are in [0, 1].
+    """
+    pairs = [_pair((i, j), entries[i], entries[j]) for i, j in combinations(range(len(entries)), 2)]
+    tested = [pair.contrast for pair in pairs if pair.contrast is not None]
+    verdicts = iter(decided(tested, indifference))
+    found = []
+    for pair in pairs:
+        if pair.contrast is None:
+            found.append(pair)
+            continue
+        verdict = next(verdicts)
+        more = None
+        if verdict.verdict == "undecided":
+            more = needed(verdict, indifference, len(tested))
+        found.append(replace(pair, contrast=verdict, needed=more))
+    return tuple(found)
+
+
+def _pair(places: tuple[int, int], one: Entry, other: Entry) -> Pair:
+    if one.outcomes is None or other.outcomes is None:
+        return Pair(*places, refused="no-trial")
+    if one.study.data_fingerprint != other.study.data_fingerprint:
+        return Pair(*places, refused="data")
+    sizes = one.ranking.n_validation, other.ranking.n_validation
+    if min(sizes) < 2 or not one.outcomes.runs or not other.outcomes.runs:
+        return Pair(*places, refused="samples")
+    a, b = one.outcomes, other.outcomes
+    keys = [sorted(run.recipe_key for run in each.runs.values()) for each in (a, b)]
+    if keys[0] == keys[1]:
+        return Pair(*places, refused="same-runs")
+    without = tuple(place for place, each in zip(places, (a, b), strict=True) if not each.whole)
+    common = sorted(a.runs.keys() & b.runs.keys())
+    same_seeds = one.study.seed == other.study.seed and bool(common)
+    if without:
+        known = [
+            _of_accuracies(each, common if same_seeds else sorted(each.runs)) for each in (a, b)
+        ]
+        found = contrast_of_accuracies(known[0], known[1], sizes, same_seeds=same_seeds)
+        return Pair(*places, contrast=found, same_seeds=same_seeds, without=without)
+    same_samples = same_validation(one, other) and a.labels == b.labels
+    same_seeds = same_seeds and same_samples
+    scores = [each.scores(common if same_seeds else sorted(each.runs)) for each in (a, b)]
+    found = contrast(
+        *(scores[0], scores[1]),
+        same_samples=same_samples,
+        same_seeds=same_seeds,
+        spread=_between(one, other, common) if same_seeds else None,
+    )
+    networks = None
+    if same_samples and len(scores[0]) == len(scores[1]) == 1:
+        first, second = scores[0][0], scores[1][0]
+        networks = Networks(
+            int(np.count_nonzero(first > second)),
+            int(np.count_nonzero(second > first)),
+            mcnemar(first, second),
+        )
+    return Pair(
+        *places,
+        contrast=found,
+        same_samples=same_samples,
+        same_seeds=same_seeds,
+        networks=networks,
+    )
+
+
+def _between(one: Entry, other: Entry, replicates: Sequence[int]) -> Spread | None:
+    """Return what all trials of two studies say of seeds; ``None`` where that is nothing."""
+    if len(replicates) < 2:
+        return None
+    room = max(1, _MOST_SCORES // (2 * len(replicates) * one.ranking.n_validation))
+    families = []
+    for entry in (one, other):
+        own = entry.outcomes
+        assert own is not None  # noqa: S101  # only complete trials are compared
+        like = [
+            each
+            for each in entry.others
+            if each.whole and each.labels == own.labels and each.runs.keys() >= set(replicates)
+        ]
+        families.append(np.stack([each.scores(replicates) for each in (own, *like)[:room]]))
+    return between(families[0], families[1])
+
+
+def _of_accuracies(outcomes: TrialOutcomes, replicates: Sequence[int]) -> list[float]:
+    known = outcomes.accuracies
+    return [known[each] for each in replicates]
+
+
+def same_validation(one: Entry, other: Entry) -> bool:
+    """Return whether two studies of the same data validate on the same samples, in one order.
+
+    Where their training samples differ, the fingerprint of the split does, too.
+    """
+    data = [each.study.data for each in (one, other)]
+    if data[0].get("n_validation") != data[1].get("n_validation"):
+        return False
+    recipes = [each.study.recipe for each in (one, other)]
+    methods = {recipe["data"].get("split") for recipe in recipes}
+    if "ordered" in methods:
+        # Its validation samples follow the training samples, of however many there are.
+        moved = any("train" in (each.trial.params if each.trial else {}) for each in (one, other))
+        return not moved and data[0].get("split_fingerprint") == data[1].get("split_fingerprint")
+    if data[0].get("split_fingerprint") == data[1].get("split_fingerprint"):
+        return True
+    if methods == {"canonical"}:
+        return True
+    drawn = [
+        (one.study.seed, *(recipe["data"].get(key) for key in ("validation", "stratified")))
+        for one, recipe in zip((one, other), recipes, strict=True)
+    ]
+    return methods == {"random"} and drawn[0] == drawn[1]
