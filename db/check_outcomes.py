@@ -7,7 +7,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coarsefine.db.check_report import Check, close
-from coarsefine.db.tables import FinalRun, Opening, Run, SampleOutcomes, Stage, Study, Trial
+from coarsefine.db.tables import (
+    FinalEnsemble,
+    FinalRun,
+    Opening,
+    Run,
+    SampleOutcomes,
+    Stage,
+    Study,
+    Trial,
+)
 
 Accuracy = Callable[[bytes], float]
 
@@ -36,15 +45,36 @@ def check_outcomes(session: Session, check: Check, accuracy: Accuracy | None) ->
     for study, stage, trial, replicate, wanted, payload in _rows(session, trained):
         where = f"{study}/{stage}: trial {trial}, replicate {replicate}"
         _compare(check, where, payload, accuracy, wanted)
+    # A database of an older version may be looked at as it is.
+    several = sa.inspect(session.connection()).has_table(FinalEnsemble.__tablename__)
+    replicate = FinalRun.replicate if several else sa.literal(0)
     tested = (
-        sa.select(Study.name, FinalRun.rank, FinalRun.test_accuracy, SampleOutcomes.payload)
+        sa.select(
+            *(Study.name, FinalRun.rank, replicate),
+            *(FinalRun.test_accuracy, SampleOutcomes.payload),
+        )
         .join(FinalRun, SampleOutcomes.test_run_id == FinalRun.id)
         .join(Opening, FinalRun.opening_id == Opening.id)
         .join(Study, Opening.study_id == Study.id)
         .order_by(FinalRun.id)
     )
-    for study, rank, wanted, payload in _rows(session, tested):
-        _compare(check, f"study {study}: final test of rank {rank}", payload, accuracy, wanted)
+    for study, rank, replicate, wanted, payload in _rows(session, tested):
+        where = f"study {study}: final test of rank {rank}"
+        where += f", replicate {replicate}" if replicate else ""
+        _compare(check, where, payload, accuracy, wanted)
+    if not several:
+        return
+    together = (
+        sa.select(
+            *(Study.name, FinalEnsemble.method),
+            *(FinalEnsemble.test_accuracy, FinalEnsemble.outcomes),
+        )
+        .join(Opening, FinalEnsemble.opening_id == Opening.id)
+        .join(Study, Opening.study_id == Study.id)
+        .order_by(FinalEnsemble.id)
+    )
+    for study, method, wanted, payload in _rows(session, together):
+        _compare(check, f"study {study}: ensemble by {method}", payload, accuracy, wanted)
 
 
 def _rows(session: Session, statement: Any) -> Any:

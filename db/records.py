@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from coarsefine.db.final_records import TestEnsembleRecord
+
 TrialState = Literal["planned", "running", "complete", "diverged", "pruned", "failed"]
 CohortState = Literal["planned", "done"]
 
@@ -182,6 +184,8 @@ class TestOpeningRecord:
 
     Attributes:
         stage: The stage that trained for it; ``None`` where trained weights were taken.
+        runs: A trial each.
+        ensembles: Of all its networks, if any were asked for.
     """
 
     __test__: ClassVar[bool] = False  # pytest: not a test
@@ -199,11 +203,21 @@ class TestOpeningRecord:
     machine: dict[str, Any]
     note: str
     runs: tuple["TestRunRecord", ...]
+    ensembles: tuple[TestEnsembleRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TestRunRecord:
-    """What one trial reached on the test set."""
+    """What one trial reached on the test set: means where it has several seeds.
+
+    Attributes:
+        confusion: Of all seeds together.
+        seconds: Likewise.
+        replicate: Which seed, from 0.
+        selection_bias: By how much its validation accuracy is overestimated on average, for having
+            been chosen by it; ``None`` where that is not known.
+        replicates: A run each seed; empty where there is one.
+    """
 
     __test__: ClassVar[bool] = False  # pytest: not a test
 
@@ -220,6 +234,14 @@ class TestRunRecord:
     confusion: list[Any] | None
     seconds: float | None
     epochs: int | None
+    replicate: int = 0
+    selection_bias: float | None = None
+    replicates: tuple["TestRunRecord", ...] = ()
+
+    @property
+    def seeds(self) -> tuple["TestRunRecord", ...]:
+        """Return a run each seed, itself where there is one."""
+        return self.replicates or (self,)
 
 
 class TrialRow(NamedTuple):
@@ -340,35 +362,3 @@ class SegmentResult:
             )
         if self.from_epoch == self.to_epoch and not self.done:
             raise ValueError("a segment without epochs must be the last one")
-
-
-@dataclass(frozen=True, slots=True)
-class NewTestRun:
-    """A final test run to be recorded; ``outcomes`` as of ``SegmentResult``, of the test set."""
-
-    rank: int
-    stage: str
-    params: Mapping[str, Any]
-    trial_uuid: str | None = None
-    validation_accuracy: float | None = None
-    final_validation_accuracy: float | None = None
-    test_accuracy: float | None = None
-    test_loss: float | None = None
-    confusion: Sequence[Sequence[int]] | None = None
-    seconds: float | None = None
-    epochs: int | None = None
-    outcomes: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewTestOpening:
-    """An opening of the test set to be recorded."""
-
-    data_fingerprint: str
-    refit: str
-    recipe: Mapping[str, Any]
-    n_test: int
-    versions: Mapping[str, Any] = field(default_factory=dict)
-    machine: Mapping[str, Any] = field(default_factory=dict)
-    stage: str | None = None
-    note: str = ""

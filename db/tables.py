@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from coarsefine.db.column_types import LONG_BYTES, LONG_TEXT, FiniteFloat, Json, StrictJson, UtcTime
+from coarsefine.db.final_records import EnsembleMethod
 from coarsefine.db.records import TrialState
 
 PREFIX: Final = "training_"
@@ -273,12 +274,13 @@ class Opening(Base):
 
 
 class FinalRun(Base):
-    """One final test run: what a trial reached on the test set."""
+    """One final test run: what a trial, trained with one seed, reached on the test set."""
 
     __tablename__ = "training_test_runs"
     __table_args__ = (
-        UniqueConstraint("opening_id", "rank"),
+        UniqueConstraint("opening_id", "rank", "replicate"),
         CheckConstraint(column("rank") >= 1, name="rank"),  # a word of MySQL's: to be quoted
+        CheckConstraint("replicate >= 0", name="replicate"),
         _accuracy("validation_accuracy"),
         _accuracy("final_validation_accuracy"),
         _accuracy("test_accuracy"),
@@ -301,6 +303,34 @@ class FinalRun(Base):
     confusion: Mapped[list[Any] | None]
     seconds: Mapped[float | None]
     epochs: Mapped[int | None]
+    replicate: Mapped[int] = mapped_column(server_default="0")
+    selection_bias: Mapped[float | None]
+
+
+ENSEMBLE_METHODS: Final = get_args(EnsembleMethod)
+
+
+class FinalEnsemble(Base):
+    """Several networks of one opening that answer as one, and what they reached on the test set."""
+
+    __tablename__ = "training_test_ensembles"
+    __table_args__ = (
+        UniqueConstraint("opening_id", "method"),
+        _one_of("method", *ENSEMBLE_METHODS),
+        _accuracy("test_accuracy"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    opening_id: Mapped[int] = mapped_column(
+        ForeignKey("training_test_openings.id", ondelete="CASCADE")
+    )
+    method: Mapped[str] = mapped_column(String(16))
+    members: Mapped[list[Any]]
+    n_networks: Mapped[int]
+    test_accuracy: Mapped[float]
+    test_loss: Mapped[float | None]
+    confusion: Mapped[list[Any]]
+    outcomes: Mapped[bytes] = mapped_column(LONG_BYTES)
 
 
 class SampleOutcomes(Base):

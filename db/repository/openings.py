@@ -1,24 +1,28 @@
 """Openings of the test set: each is on record, and repeats show."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
+from statistics import fmean
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
-from coarsefine.db.records import (
+from coarsefine.db.final_records import (
+    NewTestEnsemble,
     NewTestOpening,
     NewTestRun,
-    StudyRecord,
-    TestOpeningRecord,
-    TestRunRecord,
-    new_uuid,
+    TestEnsembleRecord,
 )
+from coarsefine.db.records import StudyRecord, TestOpeningRecord, TestRunRecord, new_uuid
 from coarsefine.db.repository.common import now, study_id, table, touch
 from coarsefine.db.repository.outcomes import write_test_outcomes
-from coarsefine.db.tables import FinalRun, Opening, Stage, Trial
+from coarsefine.db.tables import FinalEnsemble, FinalRun, Opening, Stage, Trial
 
 
 def record_opening(
@@ -52,9 +56,12 @@ def record_opening(
 
 
 def add_test_runs(
-    db: Database, opening: TestOpeningRecord, runs: Sequence[NewTestRun]
+    db: Database,
+    opening: TestOpeningRecord,
+    runs: Sequence[NewTestRun],
+    ensembles: Sequence[NewTestEnsemble] = (),
 ) -> TestOpeningRecord:
-    """Add runs to an opening, and return it."""
+    """Add runs and ensembles of them to an opening, and return it."""
     with db.write() as session:
         found = session.execute(
             sa.select(Opening.id, Opening.study_id).where(Opening.uuid == opening.uuid)
@@ -62,6 +69,7 @@ def add_test_runs(
         if found is None:
             raise StorageError(f"test opening {opening.uuid} is no longer in {db.label}")
         _add_runs(session, found.study_id, found.id, runs)
+        _add_ensembles(session, found.id, ensembles)
         touch(session, found.study_id)
         return _read(session, Opening.id == found.id)[0]
 
@@ -104,14 +112,39 @@ def _add_runs(session: Session, study: int, opening: int, runs: Sequence[NewTest
                 "confusion": None if run.confusion is None else [list(r) for r in run.confusion],
                 "seconds": run.seconds,
                 "epochs": run.epochs,
+                "replicate": run.replicate,
+                "selection_bias": run.selection_bias,
             }
             for run in runs
         ],
     )
-    ranks = sa.select(FinalRun.rank, FinalRun.id).where(FinalRun.opening_id == opening)
-    ids = {row.rank: row.id for row in session.execute(ranks)}
-    outcomes = {ids[run.rank]: run.outcomes for run in runs if run.outcomes is not None}
+    places = sa.select(FinalRun.rank, FinalRun.replicate, FinalRun.id).where(
+        FinalRun.opening_id == opening
+    )
+    ids = {(row.rank, row.replicate): row.id for row in session.execute(places)}
+    outcomes = {
+        ids[run.rank, run.replicate]: run.outcomes for run in runs if run.outcomes is not None
+    }
     write_test_outcomes(session, outcomes)
+
+
+def _add_ensembles(session: Session, opening: int, ensembles: Sequence[NewTestEnsemble]) -> None:
+    if not ensembles:
+        return
+    rows = [
+        {
+            "opening_id": opening,
+            "method": each.method,
+            "members": list(each.members),
+            "n_networks": each.n_networks,
+            "test_accuracy": each.test_accuracy,
+            "test_loss": each.test_loss,
+            "confusion": [list(row) for row in each.confusion],
+            "outcomes": each.outcomes,
+        }
+        for each in ensembles
+    ]
+    session.execute(sa.insert(table(FinalEnsemble)), rows)
 
 
 def _read(session: Session, *conditions: sa.ColumnElement[bool]) -> list[TestOpeningRecord]:
@@ -123,7 +156,51 @@ def _read(session: Session, *conditions: sa.ColumnElement[bool]) -> list[TestOpe
         sa.select(table(FinalRun))
         .join(table(Opening), FinalRun.opening_id == Opening.id)
         .where(*conditions)
-        .order_by(FinalRun.rank)
+        .order_by(FinalRun.rank, FinalRun.replicate)
     ):
         runs[row.opening_id].append(TestRunRecord(*row))
-    return [TestOpeningRecord(**row._asdict(), runs=tuple(runs[row.id])) for row in found]
+    ensembles: dict[int, list[TestEnsembleRecord]] = defaultdict(list)
+    for row in session.execute(
+        sa.select(table(FinalEnsemble))
+        .join(table(Opening), FinalEnsemble.opening_id == Opening.id)
+        .where(*conditions)
+        .order_by(FinalEnsemble.id)
+    ):
+        ensembles[row.opening_id].append(TestEnsembleRecord(*row))
+    return [
+        TestOpeningRecord(
+            **row._asdict(),
+            runs=tuple(
+                _together(list(seeds)) for _, seeds in groupby(runs[row.id], attrgetter("rank"))
+            ),
+            ensembles=tuple(ensembles[row.id]),
+        )
+        for row in found
+    ]
+
+
+def _together(seeds: Sequence[TestRunRecord]) -> TestRunRecord:
+    """Return one run for all seeds of a trial: means, as far as they are known."""
+    if len(seeds) == 1:
+        return seeds[0]
+    confusions = [seed.confusion for seed in seeds if seed.confusion is not None]
+    times = [seed.seconds for seed in seeds if seed.seconds is not None]
+    return replace(
+        seeds[0],
+        final_validation_accuracy=_mean([seed.final_validation_accuracy for seed in seeds]),
+        test_accuracy=_mean([seed.test_accuracy for seed in seeds]),
+        test_loss=_mean([seed.test_loss for seed in seeds]),
+        confusion=[
+            [sum(cells) for cells in zip(*rows, strict=True)]
+            for rows in zip(*confusions, strict=True)
+        ]
+        or None,
+        seconds=math.fsum(times) if times else None,
+        epochs=max((seed.epochs for seed in seeds if seed.epochs is not None), default=None),
+        replicates=tuple(seeds),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -113,10 +113,21 @@ def mark_told(db: Database, uuids: Sequence[str]) -> None:
 def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
     """Return the trials of all stages that search, in order of stage and position."""
     latest = (
-        sa.select(sa.func.max(FinalRun.id))
+        sa.select(sa.func.max(FinalRun.opening_id))
         .where(FinalRun.trial_id == Trial.id)
         .correlate(Trial)
         .scalar_subquery()
+    )
+    # Of one seed, the mean is its accuracy to the bit.
+    tested = (
+        sa.select(
+            FinalRun.trial_id,
+            FinalRun.opening_id,
+            sa.func.avg(FinalRun.test_accuracy).label("test_accuracy"),
+            sa.func.avg(FinalRun.test_loss).label("test_loss"),
+        )
+        .group_by(FinalRun.trial_id, FinalRun.opening_id)
+        .subquery()
     )
     statement = (
         sa.select(
@@ -133,11 +144,11 @@ def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
             Trial.validation_loss,
             Trial.train_accuracy,
             Trial.seconds,
-            FinalRun.test_accuracy,
-            FinalRun.test_loss,
+            tested.c.test_accuracy,
+            tested.c.test_loss,
         )
         .join(Stage, Trial.stage_id == Stage.id)
-        .outerjoin(FinalRun, (FinalRun.trial_id == Trial.id) & (FinalRun.id == latest))
+        .outerjoin(tested, (tested.c.trial_id == Trial.id) & (tested.c.opening_id == latest))
         .order_by(Stage.position, Trial.position)
     )
     with db.session() as session:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
@@ -19,7 +19,6 @@ from coarsefine.search.options import (
     option,
     whole,
 )
-from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
     from coarsefine.studies.running.final_test import FinalTest
@@ -59,6 +58,27 @@ class TestOptions:
             metavar="STAGE:NUMBER",
             help="A trial to test in place of the best, as in coarse:4; several with commas, or "
             "given again. On record as picked by hand (default: the top of the ranking).",
+        ),
+    ] = None
+    replicates: Annotated[
+        int | None,
+        option(
+            FINAL,
+            "--replicates",
+            metavar="R",
+            parser=whole,
+            help="Seeds that each tested trial is trained with: means, and intervals for new seeds "
+            "and new samples (default: the recipe's, 1).",
+        ),
+    ] = None
+    ensemble: Annotated[
+        bool | None,
+        option(
+            FINAL,
+            "--ensemble/--no-ensemble",
+            help="Test the tied trials as one predictor, too: by the vote of their networks, and "
+            "by the mean of their probabilities. All tied trials are trained for it "
+            "(default: the recipe's, no).",
         ),
     ] = None
     again: Annotated[
@@ -106,14 +126,17 @@ def test(
     """Train the best trials once more and measure them on the test set.
 
     They are trained as the recipe's final section says: on training and validation data together,
-    less a small part. No search reads the test set; each time it is opened is on record, and shown
-    by `show`: whoever chooses by what it says needs another test set. The same command typed again
-    shows the result on record; --again opens the test set once more.
+    less a small part. With --replicates, each is trained with several seeds: the table has their
+    mean, and intervals for new seeds and for new samples. No search reads the test set; each time
+    it is opened is on record, and shown by `show`: whoever chooses by what it says needs another
+    test set. The same command typed again shows the result on record; --again opens the test set
+    once more, and so does asking for more seeds than are on record, or for an ensemble that is not.
 
     Examples:
         python -m search test
         python -m search test mnist/lambda --top 1 --refit none
         python -m search test --trial coarse:4,fine:0
+        python -m search test --replicates 3 --ensemble
     """
     from coarsefine.db.engine import open_database
     from coarsefine.search.interrupts import stoppable
@@ -131,24 +154,20 @@ def test(
         open_database(storage.url, said=note) as database,
     ):
         found = chosen(database, study, quiet=output.quiet)
-        on_record = (
-            None
-            if final.again
-            else result_on_record(database, found, n_top=final.top, refit=final.refit, picks=picks)
-        )
+        asked: dict[str, Any] = {
+            "n_top": final.top,
+            "refit": final.refit,
+            "picks": picks,
+            "replicates": final.replicates,
+            "ensemble": final.ensemble,
+        }
+        on_record = None if final.again else result_on_record(database, found, **asked)
         if on_record is not None:
             note(shown_again(on_record), quiet=output.quiet)
         resources = Resources(
             database, data_dir=final.data_dir, observer=watch, progress=watch, **workers
         )
-        result = on_record or final_test(
-            resources,
-            found,
-            n_top=final.top,
-            refit=final.refit,
-            picks=picks,
-            trainer=trainer,
-        )
+        result = on_record or final_test(resources, found, trainer=trainer, **asked)
     if output.json:
         from coarsefine.search.tables.final_test import final_test_json
 
@@ -168,20 +187,29 @@ def shown_again(result: "FinalTest") -> str:
 
 def print_test(result: "FinalTest") -> None:
     """Print what the tested trials reached, and what that should not be read without."""
-    from coarsefine.search.tables.final_test import test_table
+    from coarsefine.search.tables.final_test import (
+        ensemble_lines,
+        ensemble_table,
+        test_lines,
+        test_table,
+    )
     from coarsefine.studies.results.notes.final_training import final_notes
 
     console = stdout()
-    print_table(console, test_table(console, result.study, result.opening))
+    print_table(console, test_table(console, result))
     say("")
-    tell(
-        f"95 % intervals: of {counted(result.opening.n_test, 'test sample')}; opened "
-        f"{counted(result.n_openings, 'time')} for this study"
-    )
-    for line in final_notes(result.study, result.opening):
-        tell(f"note: {spelled(line)}")
-    for line in result.notes:
-        tell(f"warning: {spelled(line)}")
+    for line in test_lines(result):
+        tell(line)
+    if result.evidence.ensembles:
+        say("")
+        print_table(console, ensemble_table(console, result))
+        say("")
+        for line in ensemble_lines(result):
+            tell(line)
+    for note_ in final_notes(result.study, result.opening):
+        tell(f"note: {spelled(note_)}")
+    for warning in result.notes:
+        tell(f"warning: {spelled(warning)}")
 
 
 def _print(result: "FinalTest", storage: StorageOptions) -> None:

@@ -83,10 +83,12 @@ def confusion(
         bar.set_label("share of the true class")
         bar.ax.tick_params(**TICKS)
         params = ", ".join(f"{_symbol(name)} {value(each)}" for name, each in run.params.items())
+        n_seeds = sum(seed.confusion is not None for seed in run.seeds)
+        together = f", of {n_seeds} seeds together" if n_seeds > 1 else ""
         return sheet.finished(
             notes=(
                 f"rank {run.rank} in validation ({params}): {percent(run.test_accuracy)} % right",
-                "numbers are samples" if n_classes <= _MOST_COUNTS else "",
+                f"numbers are samples{together}" if n_classes <= _MOST_COUNTS else "",
                 numbered,
             )
         )

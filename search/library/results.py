@@ -171,17 +171,13 @@ class TestResult:
     def _table(self, on: "Console") -> "Table":
         from coarsefine.search.tables.final_test import test_table
 
-        return test_table(on, self._found.study, self._found.opening)
+        return test_table(on, self._found)
 
     def _below(self) -> list[str]:
-        from coarsefine.search.words import counted
+        from coarsefine.search.tables.final_test import ensemble_lines, ensemble_texts, test_lines
 
-        samples, times = self._found.opening.n_test, self.times_opened
-        line = (
-            f"95 % intervals: of {counted(samples, 'test sample')}; opened "
-            f"{counted(times, 'time')} for this study"
-        )
-        return [line, *(f"note: {note}" for note in self.notes)]
+        ensembles = [*ensemble_texts(self._found), *ensemble_lines(self._found)]
+        return [*test_lines(self._found), *ensembles, *(f"note: {note}" for note in self.notes)]
 
 
 class Comparison:

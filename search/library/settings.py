@@ -63,6 +63,8 @@ class Settings(TypedDict, total=False):
     final_validation: Size | None
     final_epochs: int | None
     final_cycles: int | None
+    final_replicates: int | None
+    final_ensemble: bool | None
     trainer: str | None
     params: Mapping[str, Any] | None
 

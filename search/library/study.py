@@ -159,6 +159,8 @@ class Study(Stages):
         top: int | None = None,
         refit: Literal["train+validation", "none"] | None = None,
         trials: "Trials" = (),
+        replicates: int | None = None,
+        ensemble: bool | None = None,
         again: bool = False,
     ) -> TestResult:
         """Train the best trials once more and measure them on the test set.
@@ -172,6 +174,9 @@ class Study(Stages):
                 weights they have; ``None`` as the recipe says.
             trials: Trials to test in place of the best, as ``"coarse:4"`` or from a ranking. On
                 record as picked by hand.
+            replicates: Seeds that each of them is trained with: the result has their mean, and
+                intervals for new seeds and for new samples; ``None`` as the recipe says, else 1.
+            ensemble: Test the tied trials as one predictor, too; ``None`` as the recipe says.
             again: Open the test set once more for trials whose result is on record; else that
                 result is returned.
         """
@@ -189,19 +194,18 @@ class Study(Stages):
                 watched(progress=kept.place.progress) as watch,
                 kept.training(watch) as (resources, study),
             ):
+                asked: dict[str, Any] = {
+                    "n_top": top,
+                    "refit": refit,
+                    "picks": picks,
+                    "replicates": replicates,
+                    "ensemble": ensemble,
+                }
                 on_record = None
                 if not again:
-                    on_record = result_on_record(
-                        resources.database, study, n_top=top, refit=refit, picks=picks
-                    )
-                found = on_record or final_test(
-                    resources,
-                    study,
-                    n_top=top,
-                    refit=refit,
-                    picks=picks,
-                    trainer=None if kept.recipe is None else kept.recipe.trainer,
-                )
+                    on_record = result_on_record(resources.database, study, **asked)
+                trainer = None if kept.recipe is None else kept.recipe.trainer
+                found = on_record or final_test(resources, study, trainer=trainer, **asked)
                 table = frame_of(
                     of_test(resources.database, read_ranking(resources.database, study))
                 )

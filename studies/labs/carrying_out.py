@@ -17,7 +17,7 @@ from coarsefine.studies.planning.stages import first_name
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.results.reading import named_study, read_ranking
-from coarsefine.studies.running.final_test import FinalTest, final_test
+from coarsefine.studies.running.final_test import FinalTest, final_test, result_of
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.search import Search
 
@@ -139,7 +139,7 @@ def _tested(resources: Resources, name: str, trainer: str | None) -> FinalTest:
     resources.observer.said(
         f"the test set was opened for {study.name} on {when} UTC: shown, not opened again"
     )
-    return FinalTest(study, before[-1], len(before) - 1)
+    return result_of(resources.database, study, before[-1], len(before) - 1)
 
 
 def _counted(resources: Resources, lab: Lab, part: Part) -> Counted:

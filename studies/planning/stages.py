@@ -176,6 +176,7 @@ def final_stage(
     trials: Mapping[str, Mapping[str, Any]],
     final: Mapping[str, Any],
     reason: str,
+    replicates: int = 1,
 ) -> StageRecord:
     """Return the stage that trains some trials once more for the test set, added if need be.
 
@@ -187,8 +188,9 @@ def final_stage(
         trials: Parameters by UUID, best first.
         final: The recipe's final section.
         reason: How the trials were chosen, in words.
+        replicates: Seeds that each is trained with.
     """
-    options = {"trials": list(trials), "final": dict(final), "replicates": 1}
+    options = {"trials": list(trials), "final": dict(final), "replicates": replicates}
     stages = repository.stages(database, study)
     finals = [stage for stage in stages if stage.optuna_name is None]
     opened = {o.stage for o in repository.openings(database, study) if o.runs}

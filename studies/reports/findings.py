@@ -21,17 +21,21 @@ from coarsefine.studies.reports.parts import (
 from coarsefine.studies.reports.source import (
     Source,
     counted,
+    ends,
     moment,
     percent,
 )
 from coarsefine.studies.reports.tables import columns_and_rows
 from coarsefine.studies.results.columns import COLUMNS
 from coarsefine.studies.results.curve_columns import EPOCHS
+from coarsefine.studies.results.final_evidence import OpeningEvidence, evidence_of
 from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.notes.test_set import is_hand_picked, on_test
+from coarsefine.studies.results.notes.tested import ensemble_legend, test_legend
 from coarsefine.studies.results.ranking import Ranking, StageSummary
 from coarsefine.studies.results.reading import first_curve
-from coarsefine.studies.results.tested import FINAL_TEST, of_opening
+from coarsefine.studies.results.tested import FINAL_TEST
+from coarsefine.studies.results.tested_rows import of_opening
 from coarsefine.studies.spaces.dimensions import shown
 
 # Nobody reads more on paper; the export has them all.
@@ -243,11 +247,42 @@ def _opening(source: Source, opening: TestOpeningRecord, number: int) -> Iterato
     if not opening.runs:
         yield Paragraph("It was cut short: no result is on record.", "warning")
         return
+    evidence = evidence_of(source.database, opening)
+    how = ", with their binomial standard error and 95 % (Wilson) interval"
+    if evidence.n_seeds > 1:
+        how = f": means over {evidence.n_seeds} seeds with their standard error and 95 % intervals"
     yield Table(
-        f"Accuracies in percent on {opening.n_test:,} test samples, with their binomial standard "
-        "error and 95 % (Wilson) interval",
-        *columns_and_rows(FINAL_TEST, of_opening(opening)),
+        f"Accuracies in percent on {opening.n_test:,} test samples{how}",
+        *columns_and_rows(FINAL_TEST, of_opening(opening, evidence)),
         strong=frozenset({0}),
     )
+    legend = test_legend(opening, evidence, len(source.openings))
+    yield Paragraph(" ".join(f"{_sentence(n.spelled(source.spelling))}." for n in legend), "note")
+    yield from _together(source, evidence)
     if opening.note:
         yield Paragraph(f"On record with it: {opening.note}.", "note")
+
+
+def _together(source: Source, evidence: OpeningEvidence) -> Iterator[Block]:
+    """Yield what the ensembles reached, beside the best alone."""
+    for each in evidence.ensembles:
+        record = each.record
+        how = "the vote" if record.method == "vote" else "the mean of probabilities"
+        said = (
+            f"By {how} of {counted(record.n_networks, 'network')} of "
+            f"{counted(len(record.members), 'trial')}, {100 * record.test_accuracy:.2f} % of the "
+            f"test samples are classified correctly (95 % interval {ends(*each.interval)} %)"
+        )
+        if each.difference is not None and each.difference_interval is not None:
+            low, high = (f"{100 * end:+.2f}" for end in each.difference_interval)
+            said += (
+                f": {100 * each.difference:+.2f} points to the best alone (95 % interval {low} to "
+                f"{high} points, p {'< 0.001' if (each.p or 0) < 0.001 else f'= {each.p:.3f}'})"
+            )
+        yield Paragraph(f"{said}.")
+    for note in ensemble_legend(evidence):
+        yield Paragraph(f"{_sentence(note.spelled(source.spelling))}.", "note")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -40,10 +40,10 @@ from coarsefine.studies.reports.source import (
     steps_of,
     times,
 )
+from coarsefine.studies.results.final_evidence import evidence_of
 from coarsefine.studies.results.notes.test_set import is_hand_picked
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.reading import read_ranking
-from coarsefine.studies.results.statistics import wilson
 
 
 def read_report(
@@ -143,11 +143,15 @@ def _result(source: Source) -> Iterator[Block]:
     if tested is not None:
         opening, run = tested
         assert run.test_accuracy is not None  # noqa: S101  # that is what makes it a result
-        low, high = wilson(run.test_accuracy, opening.n_test)
+        evidence = evidence_of(source.database, opening).of(run)
+        within = (
+            "" if evidence.interval is None else f"95 % interval {ends(*evidence.interval)} %, "
+        )
+        seeds = f", mean of {evidence.n_seeds} seeds" if evidence.n_seeds > 1 else ""
         yield Paragraph(
             f"On the test set, {source.point(run.params)} (rank {run.rank}) reached "
-            f"{100 * run.test_accuracy:.2f} % (95 % interval {ends(low, high)} %, "
-            f"{opening.n_test:,} samples){_by_whom(opening)}. The test set was opened "
+            f"{100 * run.test_accuracy:.2f} % ({within}"
+            f"{opening.n_test:,} samples{seeds}){_by_whom(opening)}. The test set was opened "
             f"{times(len(source.openings))} for this study."
         )
 

@@ -78,7 +78,11 @@ def _looks(
                 "--trial",
                 ",".join(places[run.trial_id] for run in opening.runs if run.trial_id),
             ]
-        tests[_line("test", study.name, *which, "--refit", opening.refit, *named)] = None
+        final = opening.recipe["final"]
+        seeds = ["--replicates", str(final["replicates"])] if final.get("replicates") else []
+        whole = {True: ["--ensemble"], False: ["--no-ensemble"]}.get(final.get("ensemble"), [])
+        how = ["--refit", opening.refit, *seeds, *whole, *named]
+        tests[_line("test", study.name, *which, *how)] = None
     return (*tests, _line("rank", study.name))
 
 

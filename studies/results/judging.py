@@ -283,4 +283,5 @@ def _comparison(
         optimism=judged.optimism if n_tied else 0.0,
         n_noisy=int(judged.noisy.sum()),
         n_without=family.n_without,
+        optimism_by_place=judged.by_place if n_tied else (),
     )

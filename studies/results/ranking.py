@@ -327,8 +327,11 @@ def ranking_json(
             for stage in stages
         ],
         "trials": trial_rows(list(trials)),
-        "comparison": None
-        if comparison is None
-        else {"confidence": CONFIDENCE, **asdict(comparison)},
+        "comparison": None if comparison is None else _comparison_json(comparison),
         "notes": list(notes),
     }
+
+
+def _comparison_json(comparison: Comparison) -> dict[str, Any]:
+    by_place = list(comparison.optimism_by_place)
+    return {"confidence": CONFIDENCE, **asdict(comparison), "optimism_by_place": by_place}

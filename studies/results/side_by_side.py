@@ -14,6 +14,7 @@ from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import from_json, to_json
 from coarsefine.studies.reports.source import first_result
 from coarsefine.studies.results.curves import find_trial
+from coarsefine.studies.results.final_evidence import evidence_of
 from coarsefine.studies.results.notes.studies import (
     on_pair,
     on_recipes,
@@ -24,7 +25,7 @@ from coarsefine.studies.results.notes.studies import (
 from coarsefine.studies.results.outcomes import read_outcomes
 from coarsefine.studies.results.ranking import RankedTrial, Ranking, top
 from coarsefine.studies.results.reading import named_study, read_ranking
-from coarsefine.studies.results.statistics import Interval, wilson
+from coarsefine.studies.results.statistics import Interval
 from coarsefine.studies.results.study_pairs import (
     INDIFFERENCE,
     MOST_TRIALS,
@@ -55,6 +56,7 @@ class Side:
         n_left: Trials that are not trained yet.
         opening: The first opening of the test set with a result.
         tested: What that found for the best trial that it tested.
+        test_interval: 95 % interval of its test accuracy.
         n_openings: All openings for this study.
     """
 
@@ -65,6 +67,7 @@ class Side:
     n_left: int
     opening: TestOpeningRecord | None
     tested: TestRunRecord | None
+    test_interval: Interval | None
     n_openings: int
 
     @property
@@ -76,13 +79,6 @@ class Side:
     def trial(self) -> RankedTrial | None:
         """Return the trial that is compared: the best one unless named."""
         return self.entry.trial
-
-    @property
-    def test_interval(self) -> Interval | None:
-        """Return the 95 % interval of the test accuracy."""
-        if self.opening is None or self.tested is None or self.tested.test_accuracy is None:
-            return None
-        return wilson(self.tested.test_accuracy, self.opening.n_test)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +212,9 @@ def _side(database: Database, entry: Entry, settings: dict[str, Any], names: Seq
         label += f" {trial.stage}:{trial.trial}"
     openings = repository.openings(database, ranking.study)
     opening, tested = first_result(openings) or (None, None)
+    interval = None
+    if opening is not None and tested is not None:
+        interval = evidence_of(database, opening).of(tested).interval
     return Side(
         label=label,
         entry=entry,
@@ -224,5 +223,6 @@ def _side(database: Database, entry: Entry, settings: dict[str, Any], names: Seq
         n_left=sum(each.state in UNFINISHED for each in ranking.trials),
         opening=opening,
         tested=tested,
+        test_interval=interval,
         n_openings=len(openings),
     )

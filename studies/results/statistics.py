@@ -72,6 +72,8 @@ class Comparison:
         optimism: By how much the best is overestimated for having been chosen, on average.
         n_noisy: Trials judged by their own noise, which is far above that of the others.
         n_without: Trials compared that have runs without outcomes.
+        optimism_by_place: The same as ``optimism`` for each tied value by its place among them,
+            the best first; nothing where none is tied.
     """
 
     method: Literal["samples", "accuracies"]
@@ -86,6 +88,7 @@ class Comparison:
     optimism: float
     n_noisy: int = 0
     n_without: int = 0
+    optimism_by_place: tuple[float, ...] = ()
 
     @property
     def lacking(self) -> str:

@@ -1,85 +1,74 @@
-"""What final tests found: a row a tested trial of each opening of the test set."""
+"""What final tests found, as columns: each shown wherever final tests are, or it says why not."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any, ClassVar, Final
+from typing import Final
 
-from coarsefine.db import repository
-from coarsefine.db.engine import Database
-from coarsefine.db.records import StudyRecord, TestOpeningRecord, TestRunRecord
 from coarsefine.studies.results.column import Column, Face
 from coarsefine.studies.results.notes.test_set import is_hand_picked
-from coarsefine.studies.results.statistics import Interval, binomial_error, wilson
-
-
-@dataclass(frozen=True, slots=True)
-class TestedTrial:
-    """A trial that met the test set.
-
-    Attributes:
-        number: Which opening of the test set it was, from 1.
-        trial: Optuna's number; ``None`` where the trial is no longer known.
-    """
-
-    __test__: ClassVar[bool] = False  # pytest: not a test
-
-    number: int
-    opening: TestOpeningRecord
-    run: TestRunRecord
-    trial: int | None = None
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """Return what was searched."""
-        return self.run.params
-
-    @property
-    def interval(self) -> Interval | None:
-        """Return the 95 % interval of the test accuracy."""
-        accuracy = self.run.test_accuracy
-        return None if accuracy is None else wilson(accuracy, self.opening.n_test)
-
-    @property
-    def error(self) -> float | None:
-        """Return the standard error of the test accuracy."""
-        accuracy = self.run.test_accuracy
-        return None if accuracy is None else binomial_error(accuracy, self.opening.n_test)
-
-
-def trials_of_openings(
-    database: Database,
-    study: StudyRecord,
-    openings: Sequence[TestOpeningRecord],
-    top: int | None,
-) -> list[TestedTrial]:
-    """Return the tested trials of some openings, in order; of each only the ``top`` best."""
-    numbers = {
-        row.id: row.position if row.number is None else row.number
-        for row in repository.trial_rows(database, study)
-    }
-    return [
-        TestedTrial(
-            number, opening, run, None if run.trial_id is None else numbers.get(run.trial_id)
-        )
-        for number, opening in enumerate(openings, 1)
-        for run in opening.runs[:top]
-    ]
-
-
-def of_opening(opening: TestOpeningRecord) -> list[TestedTrial]:
-    """Return the trials that one opening of the test set tested."""
-    return [TestedTrial(1, opening, run) for run in opening.runs]
-
+from coarsefine.studies.results.statistics import Interval
+from coarsefine.studies.results.tested_rows import TestedTrial
 
 _TITLE: Final = Face(absent="it is said once, above the table")
 _BESIDE: Final = Face(absent="it is said beside the table")
 _ASKED: Final = "only programs and those who name it need it"
+_OWN: Final = "ensembles have a table of their own"
 _INTERVAL: Final = "people read both ends in one column"
 
 
-def _end(place: int) -> Callable[[TestedTrial], float | None]:
-    return lambda row: None if row.interval is None else row.interval[place]
+def _end(of: Callable[[TestedTrial], Interval | None], place: int) -> Callable[..., float | None]:
+    def value(row: TestedTrial) -> float | None:
+        ends = of(row)
+        return None if ends is None else ends[place]
+
+    return value
+
+
+def _several_seeds(rows: Sequence[TestedTrial]) -> bool:
+    return any(row.evidence.n_seeds > 1 for row in rows)
+
+
+def _any(what: str) -> Callable[[Sequence[TestedTrial]], bool]:
+    of = attrgetter(what)
+    return lambda rows: any(of(row) is not None for row in rows)
+
+
+def _interval(name: str, heading: str, meaning: str, of: str, place: int) -> tuple[Column, ...]:
+    """Return the columns of an interval: whole for people, and its ends for programs."""
+    value = attrgetter(of)
+    whole = name == "interval"
+    several = None if whole else _several_seeds
+    low, high = f"{name}_low", f"{name}_high"
+    ends = (
+        Column(
+            name=low if end == 0 else high,
+            kind="percent",
+            meaning=f"{('lower', 'upper')[end]} end of the {meaning}",
+            value=_end(value, end),
+            ends=(low, high),
+            heading=heading,
+            shown_if=several,
+            terminal=Face(absent=_INTERVAL),
+            report=Face(absent=_INTERVAL),
+            paper=Face(place=place, absent=_INTERVAL if end else ""),
+        )
+        for end in (0, 1)
+    )
+    return (
+        Column(
+            name=name,
+            kind="interval",
+            meaning=meaning,
+            value=value,
+            heading=heading,
+            shown_if=several,
+            terminal=Face(place=place, spare=0 if whole else 1),
+            report=Face(place=place),
+            paper=Face(absent=f"`{low}` shows it"),
+            not_in_tables=f"its ends are `{low}` and `{high}`",
+        ),
+        *ends,
+    )
 
 
 FINAL_TEST: Final[tuple[Column, ...]] = (
@@ -125,7 +114,7 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         value=attrgetter("opening.refit"),
         terminal=_TITLE,
         report=_TITLE,
-        paper=Face(place=10),
+        paper=Face(place=14),
     ),
     Column(
         name="hand_picked",
@@ -135,13 +124,21 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         heading="picked by hand",
         terminal=_BESIDE,
         report=_BESIDE,
-        paper=Face(place=11, shown_if=lambda rows: any(is_hand_picked(r.opening) for r in rows)),
+        paper=Face(place=15, shown_if=lambda rows: any(is_hand_picked(r.opening) for r in rows)),
+    ),
+    Column(
+        name="predictor",
+        kind="text",
+        meaning="`trial`; or an ensemble: by the `vote` of its networks, or the `mean` of their "
+        "probabilities",
+        terminal=Face(absent=_OWN),
+        report=Face(absent=_OWN),
+        paper=Face(place=1, shown_if=lambda rows: any(row.ensemble for row in rows)),
     ),
     Column(
         name="rank",
         kind="whole",
-        meaning="in the ranking by validation accuracy, from 1",
-        value=attrgetter("run.rank"),
+        meaning="in the ranking by validation accuracy, from 1; empty for an ensemble",
         terminal=Face(place=2),
         report=Face(place=2),
         paper=Face(place=2),
@@ -182,6 +179,17 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         paper=Face("validation accuracy (%)", place=5),
     ),
     Column(
+        name="validation_corrected",
+        kind="percent",
+        meaning="validation accuracy without its selection bias: what a trial of its place is "
+        "worth; empty where it was picked by hand, or the bias is not known",
+        value=attrgetter("corrected"),
+        shown_if=_any("corrected"),
+        terminal=Face("validation\ncorrected\n%", place=5, spare=3),
+        report=Face("validation, corrected", place=5),
+        paper=Face("validation accuracy, corrected (%)", place=5),
+    ),
+    Column(
         name="final_validation_accuracy",
         kind="percent",
         meaning="after the final training, on what that kept for validation; empty where it kept "
@@ -202,28 +210,80 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         paper=Face("test accuracy (%)", place=6),
     ),
     Column(
-        name="interval",
-        kind="interval",
-        meaning="95 % interval of the test accuracy",
-        heading="95 %\ninterval",
+        name="tied",
+        kind="truth",
+        meaning="whether it may be the best of the tested trials on new samples, and on new seeds "
+        "where there are several; empty where one trial was tested",
+        value=attrgetter("evidence.tied"),
+        mark="=",
+        shown_if=_any("evidence.tied"),
         terminal=Face(place=7),
         report=Face(place=7),
-        paper=Face(absent="`interval_low` shows it"),
-        not_in_tables="its ends are `interval_low` and `interval_high`",
+        paper=Face(place=7),
     ),
-    *(
-        Column(
-            name=f"interval_{name}",
-            kind="percent",
-            meaning=f"{word} end of the 95 % interval of the test accuracy",
-            value=_end(place),
-            ends=("interval_low", "interval_high"),
-            heading="95 %\ninterval",
-            terminal=Face(absent=_INTERVAL),
-            report=Face(absent=_INTERVAL),
-            paper=Face(place=7, absent=_INTERVAL if place else ""),
-        )
-        for place, (name, word) in enumerate((("low", "lower"), ("high", "upper")))
+    *_interval(
+        "interval",
+        "95 %\ninterval",
+        "95 % interval of the test accuracy: with several seeds, for new seeds and new samples; "
+        "else for this network on new samples",
+        "interval",
+        8,
+    ),
+    *_interval(
+        "seeds_interval",
+        "95 %\nnew\nseeds",
+        "95 % interval of the test accuracy for new seeds, on these test samples; empty for one "
+        "seed",
+        "evidence.seeds",
+        9,
+    ),
+    *_interval(
+        "samples_interval",
+        "95 %\nnew\nsamples",
+        "95 % interval of the test accuracy for new samples, of these networks",
+        "evidence.samples",
+        10,
+    ),
+    Column(
+        name="test_corrected",
+        kind="percent",
+        meaning="test accuracy without the selection bias of choosing by it, of the best by test "
+        "accuracy; empty for others, and where the ranking had put it first before",
+        value=attrgetter("evidence.corrected"),
+        heading="test\ncorrected\n%",
+        shown_if=_any("evidence.corrected"),
+        terminal=Face(place=11),
+        report=Face(place=11),
+        paper=Face("test accuracy, corrected (%)", place=11),
+    ),
+    Column(
+        name="difference",
+        kind="real",
+        unit="share",
+        meaning="to the highest test accuracy, over the seeds that both have",
+        value=attrgetter("evidence.difference"),
+        terminal=Face(absent=_ASKED),
+        report=Face(absent=_ASKED),
+        paper=Face(absent=_ASKED),
+    ),
+    Column(
+        name="replicates",
+        kind="whole",
+        meaning="seeds it has a result of",
+        unit="seeds",
+        value=lambda row: row.evidence.n_seeds or None,
+        terminal=_TITLE,
+        report=_TITLE,
+        paper=Face("seeds", absent=_ASKED),
+    ),
+    Column(
+        name="standard_deviation",
+        kind="percent",
+        meaning="of the test accuracy over seeds; empty for one",
+        value=attrgetter("evidence.standard_deviation"),
+        terminal=Face(absent=_ASKED),
+        report=Face(absent=_ASKED),
+        paper=Face(absent=_ASKED),
     ),
     Column(
         name="test_loss",
@@ -231,9 +291,10 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         meaning="on the test samples",
         value=attrgetter("run.test_loss"),
         heading="test\nloss",
-        terminal=Face(place=8),
-        report=Face(place=8),
-        paper=Face(place=8),
+        spare=4,
+        terminal=Face(place=12),
+        report=Face(place=12),
+        paper=Face(place=12),
     ),
     Column(
         name="test_samples",
@@ -251,9 +312,9 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         meaning="that the tested weights were trained",
         unit="epochs",
         value=attrgetter("run.epochs"),
-        terminal=Face("epochs", place=9, spare=1),
-        report=Face("epochs", place=9),
-        paper=Face(place=9),
+        terminal=Face("epochs", place=13, spare=5),
+        report=Face("epochs", place=13),
+        paper=Face(place=13),
     ),
     Column(
         name="seconds",

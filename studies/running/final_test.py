@@ -3,39 +3,30 @@
 Nothing else in the program opens it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
+from coarsefine.db.final_records import NewTestOpening
 from coarsefine.db.lock import StudyLock
-from coarsefine.db.records import (
-    NewTestOpening,
-    NewTestRun,
-    StageRecord,
-    StudyRecord,
-    TestOpeningRecord,
-)
+from coarsefine.db.records import StageRecord, StudyRecord, TestOpeningRecord
 from coarsefine.hints import command, option
-from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.sealed import open_test, prepare_final
 from coarsefine.models.data.spec import DataSpec
-from coarsefine.models.evaluation import Evaluator, SampleOutcomes
-from coarsefine.models.outcomes import OutcomeCodec
-from coarsefine.models.plugin import classes_of
 from coarsefine.studies import environment
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.runs import Prepare
 from coarsefine.studies.recipes.layers import with_overrides
-from coarsefine.studies.recipes.recipe import Recipe, from_json, to_json
+from coarsefine.studies.recipes.recipe import FinalRecipe, Recipe, from_json, to_json
+from coarsefine.studies.results.final_evidence import OpeningEvidence, evidence_of
 from coarsefine.studies.results.notes.note import Note
 from coarsefine.studies.results.notes.test_set import is_hand_picked, on_test
-from coarsefine.studies.running.final_choice import chosen_trials, picked_by_hand
+from coarsefine.studies.running.final_choice import Choice, choose
+from coarsefine.studies.running.final_measuring import Measuring
 from coarsefine.studies.running.final_training import (
     REFIT,
     Candidate,
@@ -53,6 +44,7 @@ class FinalTest:
     """An opening of the test set, and how often it had been open before.
 
     Attributes:
+        evidence: What its figures are worth.
         n_before: Earlier openings for this study.
         n_after: Later openings for this study, where it is not the last one.
         others: Studies of the database for which the same test set was opened, and how often.
@@ -60,6 +52,7 @@ class FinalTest:
 
     study: StudyRecord
     opening: TestOpeningRecord
+    evidence: OpeningEvidence
     n_before: int
     n_after: int = 0
     others: tuple[tuple[str, int], ...] = ()
@@ -83,6 +76,8 @@ def final_test(
     refit: str | None = None,
     picks: Sequence[tuple[str, int]] = (),
     trainer: str | None = None,
+    replicates: int | None = None,
+    ensemble: bool | None = None,
 ) -> FinalTest:
     """Train the top of the ranking as the recipe's final section says, and open the test set once.
 
@@ -97,46 +92,125 @@ def final_test(
         picks: Stages and numbers of trials to test in place of the top; that they were picked by
             hand is on record.
         trainer: A trainer that the user names: the study's own is called only then.
+        replicates: Seeds that each trial is trained with; ``None`` as the recipe says.
+        ensemble: Whether the tied trials are tested as one predictor, too; likewise.
 
     Raises:
         StudyError: If a stage is not finished, no trial is complete, or one that was picked is not.
     """
-    recipe = from_json(study.recipe, f"the recipe of study {study.name}")
-    recipe = with_overrides(recipe, {"final.top": n_top, "final.refit": refit})
+    recipe = _as_asked(study, n_top, refit, replicates, ensemble)
     plugins.check_named(study, recipe, by_user=trainer == recipe.trainer)
     searched = checked_data(resources, study, recipe)
     with StudyLock(resources.database, study.uuid):
-        chosen = chosen_trials(resources.database, study, recipe.final.top, picks)
-        note = picked_by_hand(chosen) if picks else ""
+        choice = choose(resources.database, study, recipe, picks)
+        before = repository.openings(resources.database, study)
+        for line in _beforehand(study, before, recipe, choice):
+            resources.observer.said(line)
         stage: StageRecord | None = None
-        data = searched
+        data, chosen = searched, choice.trained
         prepare = _refitted(resources, recipe) if recipe.final.refit == REFIT else None
         if recipe.trainer is not None:
             data, candidates = trained_by_user(resources, study, recipe, chosen, prepare)
         elif prepare is not None:
             stage, data, candidates = trained_for_it(
-                resources, study, recipe, chosen, prepare, note
+                resources, study, recipe, chosen, prepare, choice.reason
             )
         else:
-            candidates = trained_in_search(resources, study, chosen)
-        diverged = [c.trial for c in candidates if c.diverged]
-        if len(diverged) == len(candidates):
+            candidates = trained_in_search(resources, study, chosen, recipe.final.n_seeds)
+        tested = [c for c in candidates if choice.tests(c.trial)]
+        if all(candidate.diverged for candidate in tested):
             raise StudyError(
-                f"all {len(candidates)} trials of {study.name} diverged in the final training, so "
-                "the test set stays shut; search again with a smaller ",
+                f"all {len(choice.tested)} trials of {study.name} diverged in the final training, "
+                "so the test set stays shut; search again with a smaller ",
                 option("training.eta"),
                 " or ",
                 option("training.eta_max"),
                 ", or run\n    ",
                 command("test", study.name, refit="none"),
             )
-        for trial in diverged:
-            resources.observer.said(
-                f"{named(trial)} diverged in the final training: it has no result"
-            )
-        opening = _open(resources, study, recipe, stage, data, candidates, note)
+        for line in _diverged(candidates):
+            resources.observer.said(line)
+        opening = _open(resources, study, recipe, stage, data, candidates, choice)
+        if choice.members and not opening.ensembles:
+            resources.observer.said(_NO_ENSEMBLE)
         n_before = len(repository.openings(resources.database, study)) - 1
-    return FinalTest(study, opening, n_before, others=_others(resources.database, study, opening))
+    return result_of(resources.database, study, opening, n_before)
+
+
+_NO_ENSEMBLE = (
+    "an ensemble needs two networks or more: no trial is tied with the best one, which was trained "
+    "with one seed"
+)
+
+
+def _as_asked(
+    study: StudyRecord,
+    n_top: int | None,
+    refit: str | None,
+    replicates: int | None,
+    ensemble: bool | None,
+) -> Recipe:
+    """Return the study's recipe with its final section as it is asked for."""
+    if replicates is not None and replicates < 1:
+        raise StudyError(option("replicates"), f" must be >= 1, got {replicates}")
+    recipe = from_json(study.recipe, f"the recipe of study {study.name}")
+    asked = {
+        "final.top": n_top,
+        "final.refit": refit,
+        "final.replicates": replicates,
+        "final.ensemble": ensemble,
+    }
+    return with_overrides(recipe, asked)
+
+
+def _beforehand(
+    study: StudyRecord,
+    openings: Sequence[TestOpeningRecord],
+    recipe: Recipe,
+    choice: Choice,
+) -> Iterator[str]:
+    """Yield what will be trained, where that is more than the trials that are tested once."""
+    n_trials, n_seeds = len(choice.trained), recipe.final.n_seeds
+    made = [final for _, _, final in _alike(study, openings, recipe, choice)]
+    most = max((final.n_seeds for final in made), default=n_seeds)
+    lacks_ensemble = bool(recipe.final.ensemble) and not any(final.ensemble for final in made)
+    if made and (most < n_seeds or lacks_ensemble):
+        had = f"{most} seed{'' if most == 1 else 's'}" if most < n_seeds else "no ensemble"
+        yield (
+            f"these trials were tested before, with {had}: what is missing is trained, and the "
+            f"test set is opened once more (opening {len(openings) + 1} for this study)"
+        )
+    if n_trials > len(choice.tested):
+        how = "trained for the test set" if recipe.final.refit == REFIT else "tested"
+        yield (
+            f"the ensemble is of the {len(choice.members)} tied trials of {study.name}: "
+            f"{n_trials} trials are {how}"
+        )
+    if n_seeds > 1 and recipe.final.refit == REFIT:
+        yield f"each trial is trained with {n_seeds} seeds: {n_trials * n_seeds} networks"
+
+
+def _diverged(candidates: Sequence[Candidate]) -> Iterator[str]:
+    """Yield a line for each trial that diverged in the final training, with some seeds or all."""
+    for trial in dict.fromkeys(c.trial.uuid for c in candidates if c.diverged):
+        seeds = [c for c in candidates if c.trial.uuid == trial]
+        n_lost = sum(c.diverged for c in seeds)
+        which = f" with {n_lost} of {len(seeds)} seeds" if len(seeds) > 1 else ""
+        left = "it has no result" if n_lost == len(seeds) else "its result is that of the others"
+        yield f"{named(seeds[0].trial)} diverged in the final training{which}: {left}"
+
+
+def result_of(
+    database: Database,
+    study: StudyRecord,
+    opening: TestOpeningRecord,
+    n_before: int,
+    n_after: int = 0,
+) -> FinalTest:
+    """Return an opening with what its figures are worth."""
+    evidence = evidence_of(database, opening)
+    others = _others(database, study, opening)
+    return FinalTest(study, opening, evidence, n_before, n_after, others)
 
 
 def result_on_record(
@@ -146,11 +220,14 @@ def result_on_record(
     n_top: int | None = None,
     refit: str | None = None,
     picks: Sequence[tuple[str, int]] = (),
+    replicates: int | None = None,
+    ensemble: bool | None = None,
 ) -> FinalTest | None:
     """Return the latest result of the same trials, trained in the same way; ``None`` without one.
 
-    Nothing is trained and the test set stays shut. A look that was cut short before anything was
-    stored has no result.
+    A result with more seeds, or with an ensemble that was not asked for, will do where there is
+    none without. Nothing is trained and the test set stays shut. A look that was cut short before
+    anything was stored has no result.
 
     Args:
         database: Where the study is.
@@ -158,6 +235,8 @@ def result_on_record(
         n_top: As for ``final_test``.
         refit: As for ``final_test``.
         picks: As for ``final_test``.
+        replicates: As for ``final_test``.
+        ensemble: As for ``final_test``.
 
     Raises:
         StudyError: As ``final_test`` does.
@@ -165,26 +244,47 @@ def result_on_record(
     openings = repository.openings(database, study)
     if not any(opening.runs for opening in openings):
         return None
-    recipe = from_json(study.recipe, f"the recipe of study {study.name}")
-    recipe = with_overrides(recipe, {"final.top": n_top, "final.refit": refit})
-    chosen = chosen_trials(database, study, recipe.final.top, picks)
+    recipe = _as_asked(study, n_top, refit, replicates, ensemble)
+    choice = choose(database, study, recipe, picks)
+    will_do = []
+    for n_before, opening, made in _alike(study, openings, recipe, choice):
+        n_more = made.n_seeds - recipe.final.n_seeds
+        extra = bool(made.ensemble) - bool(recipe.final.ensemble)
+        if n_more >= 0 and extra >= 0:
+            will_do.append((-n_more, -extra, n_before, opening))
+    if not will_do:
+        return None
+    *_, n_before, opening = max(will_do, key=lambda each: each[:3])
+    return result_of(database, study, opening, n_before, len(openings) - 1 - n_before)
+
+
+def _alike(
+    study: StudyRecord,
+    openings: Sequence[TestOpeningRecord],
+    recipe: Recipe,
+    choice: Choice,
+) -> Iterator[tuple[int, TestOpeningRecord, FinalRecipe]]:
+    """Yield openings for the same trials, trained in the same way, with how many there were before.
+
+    With each, the final section that it was made by: seeds and ensembles may differ.
+    """
     training = _final_training(to_json(recipe))
-    for n_before, opening in reversed(list(enumerate(openings))):
+    for n_before, opening in enumerate(openings):
         tested = [(run.stage, run.params) for run in opening.runs]
         if (
-            len(tested) == len(chosen)
-            and all((trial.stage, dict(trial.params)) in tested for trial in chosen)
+            len(tested) == len(choice.tested)
+            and all((trial.stage, dict(trial.params)) in tested for trial in choice.tested)
             and _final_training(opening.recipe) == training
-            and is_hand_picked(opening) == bool(picks)
+            and is_hand_picked(opening) == choice.by_hand
         ):
-            n_after = len(openings) - 1 - n_before
-            return FinalTest(study, opening, n_before, n_after, _others(database, study, opening))
-    return None
+            stored = from_json(opening.recipe, f"the recipe of a test of {study.name}")
+            yield n_before, opening, stored.final
 
 
 def _final_training(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the final section of a stored recipe, without how many trials are tested."""
-    return {key: value for key, value in recipe["final"].items() if key != "top"}
+    """Return the final section of a stored recipe, without how much of it is tested."""
+    how_much = {"top", "replicates", "ensemble"}
+    return {key: value for key, value in recipe["final"].items() if key not in how_much}
 
 
 def _others(
@@ -233,7 +333,7 @@ def _open(
     stage: StageRecord | None,
     data: PreparedData,
     candidates: Sequence[Candidate],
-    note: str,
+    choice: Choice,
 ) -> TestOpeningRecord:
     """Record the opening, then measure: whoever looks and is killed has looked all the same."""
     new = NewTestOpening(
@@ -244,7 +344,7 @@ def _open(
         versions=environment.versions(),
         machine=environment.machine(),
         stage=None if stage is None else stage.name,
-        note=note,
+        note=choice.note,
     )
     # Killed before anything measured was stored, and shown: the same look goes on.
     cut_short = [
@@ -257,59 +357,5 @@ def _open(
         cut_short[0] if cut_short else repository.record_opening(resources.database, study, new)
     )
     test = open_test(data, progress=resources.progress)
-    runs = [_test_run(candidate) for candidate in candidates if candidate.diverged]
-    codec = OutcomeCodec(test.y, data.n_classes)
-    with limited_blas(1), np.errstate(all="ignore"):
-        for candidate in candidates:
-            parameters = candidate.parameters
-            if candidate.predict is not None:
-                classes = classes_of(candidate.predict, test.x, data.n_classes)
-                runs.append(
-                    _test_run(
-                        candidate,
-                        test_accuracy=float(np.mean(classes == test.y)),
-                        confusion=_confusion(test.y, classes, data.n_classes),
-                        outcomes=codec.pack(classes),
-                    )
-                )
-            if parameters is None:
-                continue
-            evaluator = Evaluator(candidate.network, 1, parameters.weights[0].dtype.type)
-            each = SampleOutcomes.unknown(1, len(test.y))
-            measured = evaluator.evaluate(parameters, test.x, test.y, outcomes=each)
-            classes = each.predicted[0].astype(np.int64)
-            # On samples unlike those it was trained on, a loss can be past all numbers.
-            losses = each.losses[0] if np.isfinite(each.losses).all() else None
-            runs.append(
-                _test_run(
-                    candidate,
-                    test_accuracy=float(measured.accuracy[0]),
-                    test_loss=float(measured.loss[0]),
-                    confusion=_confusion(test.y, classes, data.n_classes),
-                    outcomes=codec.pack(classes, losses),
-                )
-            )
-    runs.sort(key=lambda run: run.rank)
-    return repository.add_test_runs(resources.database, opening, runs)
-
-
-def _test_run(candidate: Candidate, **measured: Any) -> NewTestRun:
-    """Return what is recorded of a candidate, with what was measured of it, if anything was."""
-    return NewTestRun(
-        rank=candidate.trial.rank or 0,
-        stage=candidate.trial.stage,
-        params=candidate.trial.params,
-        trial_uuid=candidate.trial.uuid,
-        validation_accuracy=candidate.trial.validation_accuracy,
-        final_validation_accuracy=candidate.validation_accuracy,
-        seconds=candidate.seconds,
-        epochs=candidate.epochs,
-        **measured,
-    )
-
-
-def _confusion(labels: Any, predicted: Any, n_classes: int) -> list[list[int]]:
-    """Return how many samples of each class (row) were taken for each class (column)."""
-    counts = np.zeros((n_classes, n_classes), np.int64)
-    np.add.at(counts, (labels, predicted), 1)
-    return [[int(value) for value in row] for row in counts]
+    runs, ensembles = Measuring(test.x, test.y, data.n_classes).all(choice, candidates)
+    return repository.add_test_runs(resources.database, opening, runs, ensembles)

@@ -17,13 +17,19 @@ from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import state_from_bytes
 from coarsefine.models.data import PreparedData
 from coarsefine.models.network import Parameters
-from coarsefine.models.plugin import Predict, classes_of, trained
+from coarsefine.models.plugin import Plugin, Predict, classes_of, trained
 from coarsefine.models.specs import NetworkSpec
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import plan_from_json
 from coarsefine.studies.planning.runs import Prepare, plan_runs, recipe_at, reuse, store
-from coarsefine.studies.planning.stages import RANKING, Stage, final_stage, searched_stages
+from coarsefine.studies.planning.stages import (
+    RANKING,
+    RunOptions,
+    Stage,
+    final_stage,
+    searched_stages,
+)
 from coarsefine.studies.recipes.layers import final_recipe
 from coarsefine.studies.recipes.recipe import Recipe, to_json
 from coarsefine.studies.recipes.specs import to_data_spec, to_specs
@@ -49,6 +55,7 @@ class Candidate:
     epochs: int
     seconds: float
     predict: Predict | None = None
+    replicate: int = 0
 
     @property
     def diverged(self) -> bool:
@@ -62,9 +69,9 @@ def trained_for_it(
     recipe: Recipe,
     chosen: Sequence[RankedTrial],
     prepare: Prepare,
-    note: str,
+    reason: str,
 ) -> tuple[StageRecord, PreparedData, list[Candidate]]:
-    """Return the chosen trials trained as the recipe's final section says.
+    """Return the chosen trials trained as the recipe's final section says, a candidate each seed.
 
     Args:
         resources: With what.
@@ -72,7 +79,7 @@ def trained_for_it(
         recipe: The study's.
         chosen: Which trials, best first.
         prepare: Returns final data of a search's.
-        note: How they were chosen; empty where the ranking did.
+        reason: How they were chosen, in words.
 
     Returns:
         The stage that they are trained in, its data, and the trials.
@@ -80,10 +87,11 @@ def trained_for_it(
     database, longer = resources.database, final_recipe(recipe)
     data = prepare(to_data_spec(recipe))
     params = {trial.uuid or "": trial.params for trial in chosen}
-    reason = note or f"the best {len(chosen)} of the ranking"
-    record = final_stage(database, study, params, to_json(recipe)["final"], reason)
+    options = RunOptions(replicates=recipe.final.n_seeds)
+    final = to_json(recipe)["final"]
+    record = final_stage(database, study, params, final, reason, options.replicates)
     searched = Stage.of(searched_stages(database, study)[0])
-    stage = Stage(record.name, searched.dimensions, RANKING)
+    stage = Stage(record.name, searched.dimensions, RANKING, run_options=options)
     stored = repository.load_plan(database, record)
     if not stored.trials:
         points = [from_params(trial.params) for trial in chosen]
@@ -94,14 +102,29 @@ def trained_for_it(
     stored = repository.load_plan(database, record)
     # The stage's trials are the chosen ones, in their order.
     pairs = zip(chosen, stored.trials, strict=True)
-    candidates = [_candidate(resources, stored, ranked, trial) for ranked, trial in pairs]
+    candidates = [
+        _candidate(resources, stored, ranked, trial, replicate)
+        for ranked, trial in pairs
+        for replicate in range(options.replicates)
+    ]
     return record, data, candidates
 
 
 def trained_in_search(
-    resources: Resources, study: StudyRecord, chosen: Sequence[RankedTrial]
+    resources: Resources, study: StudyRecord, chosen: Sequence[RankedTrial], n_seeds: int
 ) -> list[Candidate]:
-    """Return the chosen trials with the weights of their first replicate."""
+    """Return the chosen trials with the weights of their first replicates, a candidate each seed.
+
+    Raises:
+        StudyError: If the search has not trained them with so many seeds.
+    """
+    fewest = min(chosen, key=lambda trial: trial.replicates)
+    if fewest.replicates < n_seeds:
+        raise StudyError(
+            f"the search trained {named(fewest)} with {fewest.replicates} of the {n_seeds} seeds "
+            "that are to be tested; train the others with ",
+            option("final.refit", REFIT),
+        )
     candidates = []
     stages = {stage.name: stage for stage in repository.stages(resources.database, study)}
     plans: dict[str, PlanRecord] = {}
@@ -111,7 +134,9 @@ def trained_in_search(
         )
         plans[ranked.stage] = plan
         trial = next(t for t in plan.trials if t.uuid == ranked.uuid)
-        candidates.append(_candidate(resources, plan, ranked, trial))
+        candidates += [
+            _candidate(resources, plan, ranked, trial, replicate) for replicate in range(n_seeds)
+        ]
     return candidates
 
 
@@ -140,44 +165,62 @@ def trained_by_user(
         data = prepare(to_data_spec(there))
         plugin = plugins.plugin_of(there, source, point)
         assert plugin is not None  # noqa: S101  # the recipe has a trainer
-        resources.observer.said(f"{recipe.trainer} trains {named(ranked)} once more")
-        arrays = data.open()
-        with limited_blas(1):
-            done = trained(plugin, arrays, data.n_classes, recipe.seed, 0)
-        if done.failure is not None:
-            raise StudyError(
-                f"{named(ranked)} failed in the final training, the test set stays shut: "
-                f"{done.failure}"
-            )
-        if done.predict is None:
-            raise StudyError(
-                f"the final test needs a trainer that returns a dict with predict, a function of "
-                f"samples that returns their classes; {recipe.trainer} returned none, so the test "
-                "set stays shut"
-            )
-        # Before the test set is opened: whoever cannot predict these cannot predict others.
-        classes_of(done.predict, arrays.x_validation, data.n_classes)
         network, _, _ = to_specs(there, data.n_features, data.n_classes, data.n_train)
-        last = done.rows[-1]
-        candidates.append(
-            Candidate(
-                trial=ranked,
-                network=network,
-                parameters=None,
-                validation_accuracy=last.validation_accuracy,
-                epochs=last.epoch,
-                seconds=sum(row.seconds for row in done.rows),
-                predict=done.predict,
-            )
-        )
+        for replicate in range(recipe.final.n_seeds):
+            again = f"trains {named(ranked)} once more"
+            if recipe.final.n_seeds > 1:
+                again += f", seed {replicate + 1} of {recipe.final.n_seeds}"
+            resources.observer.said(f"{recipe.trainer} {again}")
+            candidates.append(_by_user(recipe, ranked, plugin, data, network, replicate))
     return prepare(to_data_spec(recipe)), candidates
 
 
-def _candidate(
-    resources: Resources, plan: PlanRecord, ranked: RankedTrial, trial: TrialRecord
+def _by_user(
+    recipe: Recipe,
+    ranked: RankedTrial,
+    plugin: Plugin,
+    data: PreparedData,
+    network: NetworkSpec,
+    replicate: int,
 ) -> Candidate:
-    """Return a trial with the weights of its first replicate."""
-    run = next(run for run in plan.runs if run.trial_id == trial.id and run.replicate == 0)
+    """Return a trial that the recipe's trainer has trained with one seed."""
+    arrays = data.open()
+    with limited_blas(1):
+        done = trained(plugin, arrays, data.n_classes, recipe.seed, replicate)
+    if done.failure is not None:
+        raise StudyError(
+            f"{named(ranked)} failed in the final training, the test set stays shut: {done.failure}"
+        )
+    if done.predict is None:
+        raise StudyError(
+            f"the final test needs a trainer that returns a dict with predict, a function of "
+            f"samples that returns their classes; {recipe.trainer} returned none, so the test "
+            "set stays shut"
+        )
+    # Before the test set is opened: whoever cannot predict these cannot predict others.
+    classes_of(done.predict, arrays.x_validation, data.n_classes)
+    last = done.rows[-1]
+    return Candidate(
+        trial=ranked,
+        network=network,
+        parameters=None,
+        validation_accuracy=last.validation_accuracy,
+        epochs=last.epoch,
+        seconds=sum(row.seconds for row in done.rows),
+        predict=done.predict,
+        replicate=replicate,
+    )
+
+
+def _candidate(
+    resources: Resources,
+    plan: PlanRecord,
+    ranked: RankedTrial,
+    trial: TrialRecord,
+    replicate: int,
+) -> Candidate:
+    """Return a trial with the weights of one seed."""
+    run = next(run for run in plan.runs if (run.trial_id, run.replicate) == (trial.id, replicate))
     cohort = next((cohort for cohort in plan.cohorts if cohort.id == run.cohort_id), None)
     if cohort is None:
         # Reused: its weights are where they were trained.
@@ -189,6 +232,7 @@ def _candidate(
         validation_accuracy=run.validation_accuracy,
         epochs=run.epochs,
         seconds=run.seconds or 0.0,
+        replicate=replicate,
     )
 
 

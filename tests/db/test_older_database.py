@@ -11,6 +11,7 @@ import pytest
 from coarsefine.db import repository, schema
 from coarsefine.db.engine import open_database
 from coarsefine.db.errors import StorageError
+from coarsefine.db.final_records import NewTestEnsemble, NewTestOpening, NewTestRun
 from coarsefine.db.records import EpochRecord, RunUpdate, SegmentResult
 
 from .conftest import plan_trials
@@ -267,3 +268,31 @@ def test_it_can_be_written_to_afterwards(older):
         plan_trials(database, stage, 2)
 
         assert len(repository.load_plan(database, stage).trials) == 3 + 2
+
+
+def test_final_tests_of_one_seed_keep_their_outcomes_and_later_ones_may_have_several(path):
+    with open_database(str(put_older(path, "0004"))) as database:
+        study = repository.find_study(database, "digits/lambda")
+        _, tested = repository.openings(database, study)
+        assert [(run.rank, run.replicate, len(run.seeds)) for run in tested.runs] == [
+            (1, 0, 1),
+            (2, 0, 1),
+        ]
+        assert len(repository.test_outcomes(database, [run.id for run in tested.runs])) == 2
+        opening = NewTestOpening("f", "none", {}, n_test=4)
+
+        added = repository.add_test_runs(
+            database,
+            repository.record_opening(database, study, opening),
+            [
+                NewTestRun(1, "coarse", {}, test_accuracy=a, replicate=r, outcomes=b"packed")
+                for r, a in enumerate((0.5, 0.75))
+            ],
+            [NewTestEnsemble("vote", [], 2, 0.75, None, [[1]], b"packed")],
+        )
+
+        (together,) = added.runs
+        assert together.test_accuracy == 0.625
+        assert [run.test_accuracy for run in together.seeds] == [0.5, 0.75]
+        assert [each.method for each in added.ensembles] == ["vote"]
+        assert repository.openings(database, study)[-1] == added

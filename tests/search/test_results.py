@@ -372,17 +372,19 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(study, width):
     from coarsefine.search.tables.curves import curve_table
     from coarsefine.search.tables.final_test import test_table
     from coarsefine.search.tables.listing import data_table, studies_table
+    from coarsefine.studies.running.final_test import result_of
 
     with open_database(str(study), read_only=True) as database:
         record = repository.find_study(database, "digits/lambda")
         curve = repository.epoch_rows(database, study=record)
         (opening,) = repository.openings(database, record)
+        tested = result_of(database, record, opening, 0)
         summaries = repository.list_studies(database)
     console = Console(width=width, record=True, file=io.StringIO())
     for table in (
         studies_table(console, "search.db", summaries),
         curve_table(console, "a title", curve),
-        test_table(console, record, opening),
+        test_table(console, tested),
         data_table(console, status(None)),
     ):
         console.print(table)

@@ -3,7 +3,7 @@
 from typing import Annotated, Final, Literal
 
 from coarsefine.studies.recipes.keys.key import Key, Needs
-from coarsefine.studies.recipes.keys.kinds import Choice, Size, Whole
+from coarsefine.studies.recipes.keys.kinds import Choice, Size, Switch, Whole
 
 _REFIT: Final = Needs("refit", ("train+validation",))
 _FINAL = "a search does not open the test set"
@@ -18,6 +18,8 @@ class FinalKeys:
             are the KTH lab's 1,000.
         epochs: Another length than in the search; so does ``cycles``.
         top: How many of the ranking's best trials are tested.
+        replicates: How many seeds each of them is trained with for it; ``None`` is one.
+        ensemble: Whether the tied trials are tested as one predictor, too.
     """
 
     refit: Annotated[
@@ -70,3 +72,29 @@ class FinalKeys:
             help="Best trials of the ranking that are tested (default: 3).",
         ),
     ] = 3
+    replicates: Annotated[
+        int | None,
+        Key(
+            kind=Whole(),
+            option="final_replicates",
+            stored_if_used=True,
+            not_searched=_FINAL,
+            help="Seeds that each tested trial is trained with (default: 1).",
+        ),
+    ] = None
+    ensemble: Annotated[
+        bool | None,
+        Key(
+            kind=Switch(),
+            option="final_ensemble",
+            stored_if_used=True,
+            not_searched=_FINAL,
+            help="Whether the tied trials are tested as one predictor, too: by the vote of their "
+            "networks, and by the mean of their probabilities (default: no).",
+        ),
+    ] = None
+
+    @property
+    def n_seeds(self) -> int:
+        """Return how many seeds each tested trial is trained with."""
+        return self.replicates or 1

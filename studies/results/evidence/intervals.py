@@ -39,31 +39,52 @@ def interval(scores: Scores, spread: Spread = ASSUMED_RUN, *, share: bool = True
     """
     n_seeds, n_samples = scores.shape
     mean = float(scores.mean(dtype=np.float64))
-    by_sample = scores.mean(axis=0, dtype=np.float64)
-    sample = float(by_sample.var(ddof=1)) if n_samples > 1 else 0.0
     df = np.inf
     if n_seeds == 1:
-        variance = spread.ratio * sample / n_samples + spread.extra
+        part = spread.ratio * _sample_variance(scores) / n_samples
+        variance = part + spread.extra
         if np.isfinite(spread.df):
-            part = spread.ratio * sample / n_samples
             df = float(cautious_share(np.array(part), np.array(0.0), np.array(spread.df)))
     else:
-        by_seed = scores.mean(axis=1, dtype=np.float64)
-        residual = scores - by_seed[:, None] - by_sample + mean
-        rest = float(np.square(residual).sum(dtype=np.float64))
-        rest /= (n_seeds - 1) * max(1, n_samples - 1)
-        part = float(by_seed.var(ddof=1)) / n_seeds
-        kept = max(0.0, sample - rest / n_seeds) / n_samples
-        # Equal counts hide what rounding to whole samples does (Sheppard 1898).
-        part = max(part, 1 / (12 * n_samples**2 * n_seeds)) if share else part
+        part, kept = _parts(scores, share=share)
         variance = part + kept
-        if sample > 0:
+        if _sample_variance(scores) > 0:
             df = float(cautious_share(np.array(part), np.array(kept), np.array(n_seeds - 1.0)))
     quantile = _quantile(df)
     if not share:
         half = quantile * np.sqrt(variance)
         return mean - half, mean + half
     return _wilson(mean, variance, n_samples, quantile, spread.extra if n_seeds == 1 else 0.0)
+
+
+def standard_error(scores: Scores, *, share: bool = True) -> float:
+    """Return the standard error of a trial's mean score over new seeds and new samples.
+
+    Args:
+        scores: (R, N), by seed and sample; R > 1.
+        share: Whether scores are 0 and 1.
+    """
+    return math.sqrt(sum(_parts(scores, share=share)))
+
+
+def _sample_variance(scores: Scores) -> float:
+    by_sample = scores.mean(axis=0, dtype=np.float64)
+    return float(by_sample.var(ddof=1)) if len(by_sample) > 1 else 0.0
+
+
+def _parts(scores: Scores, *, share: bool) -> tuple[float, float]:
+    """Return the seeds' part of the variance of the mean, and the samples' beyond it."""
+    n_seeds, n_samples = scores.shape
+    mean = float(scores.mean(dtype=np.float64))
+    by_sample = scores.mean(axis=0, dtype=np.float64)
+    by_seed = scores.mean(axis=1, dtype=np.float64)
+    residual = scores - by_seed[:, None] - by_sample + mean
+    rest = float(np.square(residual).sum(dtype=np.float64))
+    rest /= (n_seeds - 1) * max(1, n_samples - 1)
+    part = float(by_seed.var(ddof=1)) / n_seeds
+    kept = max(0.0, _sample_variance(scores) - rest / n_seeds) / n_samples
+    # Equal counts hide what rounding to whole samples does (Sheppard 1898).
+    return (max(part, 1 / (12 * n_samples**2 * n_seeds)) if share else part), kept
 
 
 def interval_of_accuracies(accuracies: Sequence[float], n_samples: int) -> Interval | None:

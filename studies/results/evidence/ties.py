@@ -70,6 +70,8 @@ class Judged:
         noisy: (T,), trials judged by their own noise, far above that of the others.
         optimism: How far the best is overestimated for having been chosen, on average.
         optimism_if_equal: The same if all tied trials were equal.
+        by_place: How far the tied trial that is second, third, … among them is overestimated for
+            its place; the first is ``optimism``. Nothing where none is tied.
     """
 
     best: int
@@ -82,6 +84,7 @@ class Judged:
     noisy: Present
     optimism: float
     optimism_if_equal: float
+    by_place: tuple[float, ...] = ()
 
 
 def judge(
@@ -208,10 +211,10 @@ def _judged(
     with np.errstate(invalid="ignore"):
         margin = np.maximum(-difference - np.maximum(worst, over[best]), 0.0)
     margin[best] = 0.0
-    optimism, if_equal = _optimism(means, noise.single, tied, best)
+    by_place, if_equal = _optimism(means, noise.single, tied)
     return Judged(
         *(best, tied, difference, margin, found, errors, noise.spread, noise.noisy),
-        *(optimism, if_equal),
+        *(by_place[0] if by_place else 0.0, if_equal, by_place),
     )
 
 
@@ -306,15 +309,17 @@ def _drawn(
 
 
 def _optimism(
-    means: Real, noise: NDArray[np.float64], tied: Present, best: int
-) -> tuple[float, float]:
-    """Return how far the best of the tied trials is overestimated, and if all were equal.
+    means: Real, noise: NDArray[np.float64], tied: Present
+) -> tuple[tuple[float, ...], float]:
+    """Return how far tied trials are overestimated by place, and the best if all were equal.
 
     Their true means lie closer together than the measured ones (James and Stein 1961): noise is
-    added again to means that were drawn together, and the highest taken.
+    added again to means that were drawn together, and they are put in order. Luck among the tied
+    cannot have moved a trial by more than it is away from their mean: where they lie closer
+    together than such noise would have them, it was less.
     """
     if tied.sum() < 2:
-        return 0.0, 0.0
+        return (), 0.0
     noise = noise[:, tied] - noise[:, tied].mean(axis=1, keepdims=True)
     centred = means[tied] - means[tied].mean()
     squares = float(np.square(centred).sum())
@@ -322,6 +327,9 @@ def _optimism(
     n = int(tied.sum())
     shrunk = 1 - (n - 3) / (n - 1) * expected / squares if n > 3 and squares > 0 else 1.0
     again = centred * max(0.0, shrunk) + noise
-    chosen = again.argmax(axis=1)
-    rows = np.arange(len(noise))
-    return float(noise[rows, chosen].mean()), float(noise.max(axis=1).mean())
+    placed = np.take_along_axis(noise, np.argsort(-again, axis=1, kind="stable"), axis=1)
+    expected_bias = placed.mean(axis=0)
+    measured = np.sort(centred)[::-1]
+    bias = np.sign(expected_bias) * np.minimum(np.abs(expected_bias), np.abs(measured))
+    by_place = tuple(np.where(expected_bias * measured > 0, bias, 0.0).tolist())
+    return by_place, float(noise.max(axis=1).mean())

@@ -10,6 +10,21 @@ Outcomes = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What a world drew.
+
+    Attributes:
+        right: Whether each trial was right, (T, R, N).
+        means: True accuracy of each network on new samples, (T, R).
+        ease: What makes a sample hard for a trial, whatever the seed, (T, N).
+    """
+
+    right: Outcomes
+    means: NDArray[np.float64]
+    ease: Outcomes
+
+
+@dataclass(frozen=True)
 class World:
     """Trials that are trained with the same seeds and measured on the same samples.
 
@@ -35,6 +50,23 @@ class World:
 
     def outcomes(self, rng: np.random.Generator) -> Outcomes:
         """Return whether each trial was right, (T, R, N)."""
+        return self.drawn(rng).right
+
+    def on_samples(self, ease: Outcomes) -> float:
+        """Return the accuracy of the first trial on some samples, over all seeds.
+
+        Args:
+            ease: Of that trial, (N,).
+        """
+        nodes, weights = np.polynomial.hermite_e.hermegauss(15)
+        scale = self.deviation * np.sqrt((self.noise[0] if self.noise else 1.0) ** 2 + 0.7**2)
+        means = np.clip(self.accuracies[0] + scale * nodes, 1e-3, 0.9995)
+        flip = np.sqrt(max(1e-12, 1 - self.alike - self.kept))
+        known = special.ndtr((special.ndtri(means)[:, None] - ease) / flip).mean(axis=1)
+        return float(weights @ known / weights.sum())
+
+    def drawn(self, rng: np.random.Generator) -> Drawn:
+        """Return the outcomes of all trials, and what they came from."""
         single = np.float32
         n_trials, n_seeds, n_samples = len(self.accuracies), self.n_seeds, self.n_samples
         moved = rng.standard_normal((n_trials, n_seeds))
@@ -49,10 +81,12 @@ class World:
         hard = single(np.sqrt(self.alike)) * rng.standard_normal(n_samples, dtype=single)
         flip = single(np.sqrt(max(0.0, 1 - self.alike - self.kept)))
         right = np.empty((n_trials, n_seeds, n_samples), single)
+        ease = np.empty((n_trials, n_samples), single)
         luck = rng.standard_normal((n_seeds, n_samples), dtype=single)
         for t in range(n_trials):
             drawn = rng.standard_normal((n_seeds, n_samples), dtype=single)
             luck = single(old) * luck + single(new) * drawn if t and self.shared else drawn
             own = single(np.sqrt(self.kept)) * rng.standard_normal(n_samples, dtype=single)
             right[t] = hard + own + flip * luck < limits[t][:, None]
-        return right
+            ease[t] = hard + own
+        return Drawn(right, means, ease)
