@@ -92,7 +92,7 @@ _MNIST = DatasetInfo(
     n_train=60_000,
     n_test=10_000,
     class_names=tuple("0123456789"),
-    folders=("mnist", "MNIST/raw", "MNIST"),
+    folders=("mnist", "MNIST/raw", "MNIST", "mnist-dataset", "mnist-in-csv"),
     downloads=_idx_downloads(
         (
             "https://ossci-datasets.s3.amazonaws.com/mnist",
@@ -132,7 +132,7 @@ _FASHION_MNIST = DatasetInfo(
         "bag",
         "ankle boot",
     ),
-    folders=("fashion-mnist", "fashion_mnist", "FashionMNIST/raw", "FashionMNIST"),
+    folders=("fashion-mnist", "fashion_mnist", "FashionMNIST/raw", "FashionMNIST", "fashionmnist"),
     downloads=_idx_downloads(
         (
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",

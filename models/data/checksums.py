@@ -8,8 +8,10 @@ from typing import Literal
 from coarsefine.models.data.catalogue import DatasetInfo, named
 from coarsefine.models.data.cifar import read_batches
 from coarsefine.models.data.files import md5_of, opened
+from coarsefine.models.data.idx import idx_md5
 from coarsefine.models.data.locate import Found, checked_data_dir, find, missing
 from coarsefine.models.data.progress import Progress, Silent
+from coarsefine.models.data.repackaged import read_repackaged
 from coarsefine.models.errors import DataError
 
 # The largest published file unpacks to 47 MB.
@@ -57,6 +59,11 @@ def verify(
 
 
 def _check_files(info: DatasetInfo, found: Found, progress: Progress) -> list[FileCheck]:
+    if info.layout == "idx" and not set(found.files) <= set(info.contents):
+        return [
+            _compared(f"{name} in {path.name}", path, info.contents[name], idx_md5(values))
+            for name, (path, values) in read_repackaged(info, found.files).items()
+        ]
     if info.layout == "idx":
         return [_check_idx(info, name, path) for name, path in found.files.items()]
     checks = []

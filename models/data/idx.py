@@ -12,37 +12,42 @@ from coarsefine.models.data.catalogue import CATALOGUE, DatasetInfo
 from coarsefine.models.data.files import looks_like, opened
 from coarsefine.models.data.labels import checked_labels
 from coarsefine.models.data.raw import RawData, differing_files
+from coarsefine.models.data.repackaged import ARRAYS, TEST, TRAIN, read_repackaged
 from coarsefine.models.errors import DataError
 
 _UNSIGNED_BYTES = 8
 
 
 def read_idx_dataset(info: DatasetInfo, files: Mapping[str, Path]) -> RawData:
-    """Return the data set whose four files are named by ``files``.
+    """Return the data set whose files are named by ``files``.
 
     Args:
         info: What the files must hold.
-        files: Paths by their plain names, such as ``train-images-idx3-ubyte``.
+        files: Paths by their plain names, such as ``train-images-idx3-ubyte``, or as
+            ``find_repackaged`` returns them.
 
     Raises:
         DataError: If a file is damaged, or another data set's.
     """
-    height, width = info.sample_shape
-    arrays: dict[str, NDArray[np.uint8]] = {}
+    if {ARRAYS, TRAIN, TEST} & set(files):
+        parts = read_repackaged(info, files)
+        paths = {name: path for name, (path, _) in parts.items()}
+        sums = {name: idx_md5(values) for name, (_, values) in parts.items()}
+        arrays = {name: values for name, (_, values) in parts.items()}
+    else:
+        paths = dict(files)
+        read = {name: read_idx(files[name], shape) for name, shape in _shapes(info).items()}
+        arrays = {name: values for name, (values, _) in read.items()}
+        sums = {name: md5 for name, (_, md5) in read.items()}
     differing: list[str] = []
-    for part, n_samples in (("train", info.n_train), ("t10k", info.n_test)):
-        shapes = {
-            f"{part}-images-idx3-ubyte": (n_samples, height, width),
-            f"{part}-labels-idx1-ubyte": (n_samples,),
-        }
-        for name, shape in shapes.items():
-            arrays[name], md5 = read_idx(files[name], shape)
-            if md5 != info.contents.get(name, md5):
-                _refuse_files_of_another_data_set(files[name], md5)
-                differing.append(files[name].name)
+    for name, md5 in sums.items():
+        if md5 != info.contents.get(name, md5):
+            _refuse_files_of_another_data_set(paths[name], md5)
+            differing.append(paths[name].name)
+    differing = list(dict.fromkeys(differing))
 
     def labels(name: str) -> NDArray[np.int64]:
-        return checked_labels(str(files[name]), arrays[name], info.n_classes)
+        return checked_labels(str(paths[name]), arrays[name], info.n_classes)
 
     return RawData(
         x=arrays["train-images-idx3-ubyte"].reshape(info.n_train, -1),
@@ -53,8 +58,28 @@ def read_idx_dataset(info: DatasetInfo, files: Mapping[str, Path]) -> RawData:
         class_names=info.class_names,
         value_range=info.value_range,
         canonical=info.canonical,
-        warnings=differing_files(info.name, differing, files[name].parent),
+        warnings=differing_files(info.name, differing, next(iter(paths.values())).parent),
     )
+
+
+def _shapes(info: DatasetInfo) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for part, n_samples in (("train", info.n_train), ("t10k", info.n_test)):
+        shapes[f"{part}-images-idx3-ubyte"] = (n_samples, *info.sample_shape)
+        shapes[f"{part}-labels-idx1-ubyte"] = (n_samples,)
+    return shapes
+
+
+def idx_md5(values: NDArray[np.uint8]) -> str:
+    """Return the MD5 of the idx file that would hold some values."""
+    digest = hashlib.md5(_magic(values.ndim), usedforsecurity=False)
+    digest.update(np.array(values.shape, dtype=">u4").tobytes())
+    digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def _magic(n_dimensions: int) -> bytes:
+    return bytes([0, 0, _UNSIGNED_BYTES, n_dimensions])
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], str]:
@@ -67,7 +92,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], str
     n_values = math.prod(shape)
     with opened(path, limit=header_size + n_values) as file:
         header = file.read(header_size)
-        magic = bytes([0, 0, _UNSIGNED_BYTES, len(shape)])
+        magic = _magic(len(shape))
         if header[:4] != magic:
             raise DataError(
                 f"{path}: must be an idx file of {len(shape)} dimensions (starts with "

@@ -7,6 +7,7 @@ from pathlib import Path
 from coarsefine.models.data.cache import cache_dir
 from coarsefine.models.data.catalogue import DatasetInfo
 from coarsefine.models.data.cifar import batch_files
+from coarsefine.models.data.repackaged import find_repackaged
 from coarsefine.models.errors import DataError
 from coarsefine.paths import expanded
 
@@ -107,7 +108,10 @@ def _folders(info: DatasetInfo, data_dir: Path | None) -> list[Path]:
 def _idx_in(info: DatasetInfo, folder: Path) -> Found | None:
     files = {name: _idx_file(folder, name) for name in info.contents}
     there = {name: file for name, file in files.items() if file is not None}
-    return Found(folder, there) if len(there) == len(files) else None
+    if len(there) == len(files):
+        return Found(folder, there)
+    others = find_repackaged(info, folder)
+    return None if others is None else Found(folder, others)
 
 
 def _idx_file(folder: Path, name: str) -> Path | None:

@@ -284,3 +284,70 @@ def test_each_file_in_a_folder_of_its_name_as_kaggle_has_them_is_found(tmp_path,
     one = prepare(DataSpec("mnist"), data_dir=tmp_path / "data", download=False)
 
     assert (one.n_train + one.n_validation, one.n_test) == (60, 20)
+
+
+def written_by_keras(folder, images, labels):
+    parts = (("train", "train"), ("test", "t10k"))
+    arrays = {f"x_{name}": images[part] for name, part in parts}
+    np.savez(folder / "mnist.npz", **arrays, **{f"y_{name}": labels[part] for name, part in parts})
+
+
+def written_by_kaggle(folder, images, labels, header=True, packing=""):
+    for name, part in (("train", "train"), ("test", "t10k")):
+        rows = np.column_stack([labels[part], images[part].reshape(len(labels[part]), -1)])
+        lines = [",".join(map(str, row)) for row in rows]
+        if header:
+            lines.insert(0, "label," + ",".join(f"{i}x1" for i in range(1, rows.shape[1])))
+        text = "\n".join(lines).encode()
+        (folder / f"mnist_{name}.csv{packing}").write_bytes(PACKERS[packing](text))
+
+
+REPACKAGED = {
+    "keras": written_by_keras,
+    "kaggle": written_by_kaggle,
+    "without names": lambda *args: written_by_kaggle(*args, header=False),
+    "packed": lambda *args: written_by_kaggle(*args, packing=".gz"),
+}
+
+
+@pytest.mark.parametrize("write", REPACKAGED.values(), ids=REPACKAGED)
+@pytest.mark.parametrize("within", ["", "mnist"])
+def test_mnist_as_keras_and_kaggle_pack_it_is_found_and_the_same_data(
+    tmp_path, monkeypatch, write, within
+):
+    contents = idx_contents()
+    small_mnist(monkeypatch, contents)
+    write_idx(tmp_path / "published", contents)
+    images = {
+        part: np.frombuffer(contents[f"{part}-images-idx3-ubyte"], np.uint8, offset=16)
+        for part in ("train", "t10k")
+    }
+    labels = {
+        part: np.frombuffer(contents[f"{part}-labels-idx1-ubyte"], np.uint8, offset=8)
+        for part in ("train", "t10k")
+    }
+    images = {part: values.reshape(-1, 4, 4) for part, values in images.items()}
+    folder = tmp_path / "other" / within
+    folder.mkdir(parents=True)
+
+    write(folder, images, labels)
+
+    prepared = prepare(SPEC, data_dir=tmp_path / "other", download=False)
+    assert prepared.key == prepare(SPEC, data_dir=tmp_path / "published").key
+    assert prepared.warnings == ()
+    checks = verify("mnist", data_dir=tmp_path / "other")
+    assert [check.state for check in checks] == ["ok"] * 4
+
+
+def test_a_file_called_as_mnist_that_holds_something_else_is_one_line(tmp_path, monkeypatch):
+    small_mnist(monkeypatch, idx_contents())
+    images = {"train": np.zeros((8, 4, 4)), "t10k": np.zeros((2, 4, 4))}
+    labels = {"train": np.arange(8) % 2, "t10k": np.arange(2)}
+    written_by_keras(tmp_path, images, labels)
+
+    with pytest.raises(DataError, match=r"must hold 60 samples of 16 pixels for mnist, got 8 of"):
+        prepare(SPEC, data_dir=tmp_path)
+    (tmp_path / "mnist.npz").unlink()
+    written_by_kaggle(tmp_path, {part: x + 0.5 for part, x in images.items()}, labels)
+    with pytest.raises(DataError, match="must hold whole numbers from 0 to 255"):
+        prepare(SPEC, data_dir=tmp_path)
