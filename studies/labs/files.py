@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from coarsefine.db.open_files import is_open
-from coarsefine.paths import expanded
+from coarsefine.paths import expanded, text_of
 from coarsefine.studies.errors import RecipeError, SpaceError, did_you_mean
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.recipes.layers import recipe_of
@@ -270,13 +270,13 @@ def _text(path: Path) -> str:
     if is_open(path):
         raise RecipeError(f"a lab must be a TOML file, got the database {path}")
     try:
-        return path.read_text(encoding="utf-8")
+        return text_of(path, "a lab")
     except FileNotFoundError:
         raise RecipeError(f"a lab must be an existing TOML file, found no {path}") from None
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path}: a lab must be a text file in UTF-8") from None
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
 
 
 def lab_of(name: str, where: str, text: str, *, quick: bool = False) -> Lab:

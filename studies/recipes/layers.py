@@ -13,6 +13,7 @@ from typing import Any
 from coarsefine.db.open_files import is_open
 from coarsefine.hints import Message, option
 from coarsefine.models.data.catalogue import CATALOGUE
+from coarsefine.paths import text_of
 from coarsefine.studies.errors import RecipeError
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.parts import CHOICES, PARTS, Stated, flat, nested, without_none
@@ -128,15 +129,15 @@ def _read(path: Path) -> Stated:
     if is_open(path):
         raise RecipeError(f"a recipe must be a TOML file, got the database {path}")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(text_of(path, "a recipe"))
     except FileNotFoundError:
         raise RecipeError(f"a recipe must be an existing TOML file, found no {path}") from None
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path}: a recipe must be a text file in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path} must be TOML: {error}") from None
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
 
 
 def _suited(stated: Stated, implied: Mapping[str, Any] | None = None) -> Stated:

@@ -10,6 +10,7 @@ from coarsefine.models.schedules import learning_rates
 from coarsefine.models.specs import Hyperparameters
 from coarsefine.search.hints import spelled
 from coarsefine.studies.errors import RecipeError
+from coarsefine.studies.labs.files import lab_text
 from coarsefine.studies.recipes import messages as recipe_errors
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.layers import (
@@ -73,6 +74,26 @@ def test_the_default_on_cifar_is_the_labs():
         "n_s 900, 2 cycles = 3,600 updates = 8 epochs",
     )
     assert steps.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
+def test_recipes_and_labs_are_read_as_editors_write_them(encoding, tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes("# λ\r\n[training]\r\nlambda = 0.25\r\n".encode(encoding))
+
+    assert to_json(load_recipe(path))["training"]["lambda"] == 0.25
+    assert "lambda = 0.25" in lab_text(str(path))[2]
+
+
+def test_recipes_in_another_encoding_are_one_line_with_the_line_of_the_file(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes("seed = 1\n# für dich\n".encode("latin-1"))
+
+    for read in (load_recipe, lambda path: lab_text(str(path))):
+        with pytest.raises(RecipeError, match="must be a text file in UTF-8, line 2 is not"):
+            read(path)
 
 
 def test_small_data_sets_have_smaller_batches_unless_stated_otherwise(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from coarsefine.hints import option
+from coarsefine.paths import text_of
 from coarsefine.studies.errors import StudyError
 
 SECURE, OPEN = "tls", "tcp"
@@ -76,7 +77,7 @@ def scheduler_at(
 
 def _of_file(path: Path) -> str:
     try:
-        address = json.loads(path.read_text(encoding="utf-8"))["address"]
+        address = json.loads(text_of(path, "a scheduler's file"))["address"]
     except (OSError, ValueError, KeyError, TypeError):
         raise SchedulerError(
             f"a scheduler's file must be as `dask scheduler` writes it, got {path}"
