@@ -168,5 +168,7 @@ def _like_missing(where: str, names: list[str], counts: NDArray[np.int64]) -> li
     ]
     if not listed:
         return []
-    what = "a class" if len(listed) == 1 else "classes"
-    return [f"{where}: {', '.join(listed)} counts as {what}, not as a missing label"]
+    what = "counts as a class, not as a missing label"
+    if len(listed) > 1:
+        what = "count as classes, not as missing labels"
+    return [f"{where}: {', '.join(listed)} {what}"]

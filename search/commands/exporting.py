@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coarsefine.paths import expanded
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, say_json
 from coarsefine.search.errors import UsageError
@@ -22,6 +21,7 @@ from coarsefine.search.options import (
     text_option,
     whole_option,
 )
+from coarsefine.search.options.output import study_and_file
 
 if TYPE_CHECKING:
     from coarsefine.search.tables.table import Selection
@@ -137,19 +137,8 @@ class ExportOptions:
         return found
 
     def places(self) -> tuple[StudyArgument, Path | None]:
-        """Return study and file. A single name with an ending is the file's."""
-        names = list(self.names or ())
-        if len(names) > 2:
-            raise UsageError(f"export takes a study and a file, got {' '.join(names)}")
-        file = None
-        if len(names) == 2 or (names and (_is_file(names[-1]) or self.study is not None)):
-            file = expanded(names.pop())
-        return StudyArgument(names[0] if names else None, self.study), file
-
-
-def _is_file(name: str) -> bool:
-    """Return whether a single name is the file's rather than the study's."""
-    return bool(Path(name).suffix) or Path(name).is_absolute()
+        """Return study and file."""
+        return study_and_file("export", self.names, self.study)
 
 
 def export(what: ExportOptions, storage: StorageOptions) -> None:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, say, say_json
+from coarsefine.search.errors import UsageError
 from coarsefine.search.options import (
     OUTPUT,
     DataDir,
@@ -14,6 +17,7 @@ from coarsefine.search.options import (
     StudyArgument,
     option,
 )
+from coarsefine.search.options.output import study_and_file
 from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
@@ -24,6 +28,15 @@ if TYPE_CHECKING:
 class ReportOptions:
     """What the report holds, and where it goes."""
 
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[STUDY] [FILE]",
+            help="The study's name (default: the most recent one), and the file to write, with an "
+            "ending (default: STUDY-report.html).",
+            show_default=False,
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         option(
@@ -31,7 +44,7 @@ class ReportOptions:
             "--out",
             "-o",
             metavar="FILE",
-            help="The file to write, .html, .md, .tex or .pdf (default: STUDY-report.html).",
+            help="As FILE: .html, .md, .tex or .pdf (default: STUDY-report.html).",
         ),
     ] = None
     no_figures: Annotated[
@@ -46,11 +59,19 @@ class ReportOptions:
         ),
     ] = False
     data_dir: DataDir = None
+    study: Annotated[
+        str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
+    ] = None
+
+    def places(self) -> tuple[StudyArgument, Path | None]:
+        """Return study and file."""
+        study, file = study_and_file("report", self.names, self.study)
+        if file is not None and self.out is not None:
+            raise UsageError(f"a report is one file, got {file} and -o {self.out}")
+        return study, file or self.out
 
 
-def report(
-    study: StudyArgument, what: ReportOptions, storage: StorageOptions, output: OutputOptions
-) -> None:
+def report(what: ReportOptions, storage: StorageOptions, output: OutputOptions) -> None:
     """Write a report of a study: html, md, tex or pdf.
 
     Question, recipe, data, parameter counts, gradient check, stages and why they looked where they
@@ -61,7 +82,7 @@ def report(
 
     Examples:
         python -m search report
-        python -m search report mnist/lambda -o report.tex
+        python -m search report mnist/lambda report.tex
         python -m search report mnist/lambda -o report.md --no-figures
     """
     from coarsefine.db.engine import open_database
@@ -69,7 +90,8 @@ def report(
     from coarsefine.search.report.writing import check_format, write_report
     from coarsefine.studies.reports.gradients import checked_gradients, unchecked
 
-    check_format(what.out)
+    study, file = what.places()
+    check_format(file)
     with open_database(storage.url, read_only=True) as database:
         found = chosen(database, study, quiet=output.quiet)
         with watching(quiet=output.quiet) as watch:
@@ -78,7 +100,7 @@ def report(
                 if what.no_gradcheck
                 else checked_gradients(found, what.data_dir, watch)
             )
-        made = write_report(database, found, what.out, gradients, figures=not what.no_figures)
+        made = write_report(database, found, file, gradients, figures=not what.no_figures)
     if output.json:
         say_json(_to_json(made))
         return

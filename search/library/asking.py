@@ -1,17 +1,21 @@
 """What is asked of a stage, from Python's values."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
-from coarsefine.search.library.settings import plain
+from coarsefine.search.library.settings import described, plain
 from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
+from coarsefine.studies.recipes.keys.kinds import whole
 
 if TYPE_CHECKING:
     from coarsefine.studies.planning.request import StageRequest
+    from coarsefine.studies.spaces.dimensions import Parameter
     from coarsefine.studies.spaces.search import SearchKind
 
 Values = Sequence[Any] | Mapping[str, Sequence[Any]]
 End = float | Mapping[str, float]
+# Names of variants are texts.
+_VARIANT: Final = "variant"
 
 
 class Asked(TypedDict, total=False):
@@ -64,13 +68,17 @@ def stage_request(kind: "SearchKind", asked: Asked) -> "StageRequest":
     """
     from coarsefine.studies.planning.request import Wanted
     from coarsefine.studies.planning.request import stage_request as request_of
+    from coarsefine.studies.spaces.dimensions import parameter
 
     values = _by_name(kind, "values", asked.get("values"))
     low, high = (_by_name(kind, name, asked.get(name)) for name in ("low", "high"))
     return request_of(
         kind,
         Wanted(
-            {name: _listed(given) for name, given in values.items()},
+            {
+                name: [_read(parameter(name), value) for value in _listed(given)]
+                for name, given in values.items()
+            },
             {name: end("low", given) for name, given in low.items()},
             {name: end("high", given) for name, given in high.items()},
         ),
@@ -131,7 +139,9 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
             raise SpaceError(f"layers must be whole numbers >= 0, as in [1, 2, 10]; got {layers!r}")
         values = layers_of(hidden, layers)
     return StageRequest(
-        values=None if values is None else tuple(map(parameter.checked, _listed(values))),
+        values=None
+        if values is None
+        else tuple(parameter.checked(_read(parameter, value)) for value in _listed(values)),
         dimensions=(TRICKS_ONE_AT_A_TIME,) if asked.get("one_at_a_time") else (),
         replicates=_whole("replicates", asked.get("replicates")),
         alone=asked.get("alone"),
@@ -143,8 +153,14 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
 def _listed(values: Any) -> "list[Any]":
     values = plain(values)
     if isinstance(values, str) or not isinstance(values, Sequence):
-        raise SpaceError(f"values must be a list, as in [1e-4, 1e-2]; got {values!r}")
+        raise SpaceError(f"values must be a list, as in [1e-4, 1e-2]; got {described(values)}")
     return [plain(value) for value in values]
+
+
+def _read(parameter: "Parameter", value: Any) -> Any:
+    """Return a value that may be a text, as those of a file's cells are, as a trial has it."""
+    named = not isinstance(value, str) or parameter.name == _VARIANT
+    return value if named else parameter.parse(value)
 
 
 def end(name: str, value: Any) -> float:
@@ -155,12 +171,12 @@ def end(name: str, value: Any) -> float:
     """
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SpaceError(f"{name} must be a number, got {value!r}")
+        raise SpaceError(f"{name} must be a number, got {described(value)}")
     return float(value)
 
 
 def _whole(name: str, value: Any) -> int | None:
-    value = plain(value)
+    value = whole(value)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise SpaceError(f"{name} must be a whole number, got {value!r}")
+        raise SpaceError(f"{name} must be a whole number, got {described(value)}")
     return value

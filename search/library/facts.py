@@ -1,10 +1,11 @@
 """What a study of a database is and has found, in lines, and the names of its trials."""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.results import Ranking
+from coarsefine.search.library.settings import described, plain
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
     from coarsefine.studies.results.ranking import RankedTrial
 
-    Trials = Collection[RankedTrial | str] | RankedTrial | str
+    Trials = Collection[RankedTrial | str | int] | RankedTrial | str | int
 
 
 def facts_of(kept: Kept) -> "list[tuple[str, list[str]]]":
@@ -20,7 +21,7 @@ def facts_of(kept: Kept) -> "list[tuple[str, list[str]]]":
     from coarsefine.db import repository
     from coarsefine.search.tables.stages import stage_lines
     from coarsefine.search.words import counted, percent
-    from coarsefine.studies.spaces.dimensions import described
+    from coarsefine.studies.spaces.dimensions import described as in_words
 
     with kept.reading() as (database, study):
         ranking = pictured(database, study)
@@ -37,24 +38,40 @@ def facts_of(kept: Kept) -> "list[tuple[str, list[str]]]":
     if best is not None:
         accuracy = f"validation accuracy {percent(best.validation_accuracy)} %"
         ties = f"; {counted(n_tied, 'trial')} tied" if n_tied else ""
-        found.append(("best", [f"{described(best.params)}: {accuracy}{ties}"]))
+        found.append(("best", [f"{in_words(best.params)}: {accuracy}{ties}"]))
     opened = f"opened {counted(n_openings, 'time')}" if n_openings else "never opened"
     return [*found, ("test set", [opened])]
 
 
-def places(trials: "Trials") -> list[tuple[str, int]]:
-    """Return stages and numbers of trials; a single one needs no list."""
+def places(trials: "Trials", stages: Callable[[], Sequence[str]]) -> list[tuple[str, int]]:
+    """Return stages and numbers of trials; a single one needs no list.
+
+    Args:
+        trials: As users name them.
+        stages: Returns the names of the study's stages.
+    """
+    given = plain(trials)
+    if isinstance(given, str) or not isinstance(given, Collection):
+        given = [given]
+    return [named(plain(trial), stages) for trial in given]
+
+
+def named(trial: Any, stages: Callable[[], Sequence[str]]) -> tuple[str, int]:
+    """Return stage and number of a trial; its number is enough where there is one stage."""
     from coarsefine.studies.results.ranking import RankedTrial
 
-    if isinstance(trials, str | RankedTrial):
-        return [named(trials)]
-    return [named(trial) for trial in trials]
-
-
-def named(trial: "RankedTrial | str") -> tuple[str, int]:
-    """Return stage and number of a trial."""
-    if not isinstance(trial, str):
+    if isinstance(trial, RankedTrial):
         return trial.stage, trial.trial
+    if isinstance(trial, int) and not isinstance(trial, bool):
+        names = stages()
+        if len(names) == 1:
+            return names[0], trial
+        raise StudyError(
+            f"trials must be STAGE:NUMBER where a study has {len(names)} stages, as in "
+            f"{' or '.join(repr(f'{name}:{trial}') for name in names)}; got {trial}"
+        )
+    if not isinstance(trial, str):
+        raise StudyError(f"trials must be STAGE:NUMBER, as in 'fine:6'; got {described(trial)}")
     stage, colon, number = trial.rpartition(":")
     if not (stage and colon and number.isdecimal()):
         raise StudyError(f"trials must be STAGE:NUMBER, as in 'fine:6'; got {trial!r}")

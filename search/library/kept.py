@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.library.place import Place
-from coarsefine.search.library.settings import NAMES
+from coarsefine.search.library.settings import NAMES, described
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
@@ -151,6 +151,12 @@ class Kept:
         return StudyError(f"study {self.name} has not begun: call {first} first")
 
 
+def check_name(name: Any) -> None:
+    """Raise a StudyError unless a study can be called so; ``None`` names none."""
+    if name is not None and not isinstance(name, str):
+        raise StudyError(f"a study's name must be a text, got {described(name)}")
+
+
 def kind_of(name: str) -> "SearchKind":
     """Return a search by name.
 
@@ -160,7 +166,7 @@ def kind_of(name: str) -> "SearchKind":
     from coarsefine.studies.errors import did_you_mean
     from coarsefine.studies.spaces.searches.registry import SEARCHES
 
-    plain = name.replace("_", "-")
+    plain = str(name).replace("_", "-")
     if plain in SEARCHES:
         return SEARCHES[plain]
     if name == "run":

@@ -1,29 +1,33 @@
 """A recipe as users state it in Python: a file, keywords, or both."""
 
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 from coarsefine.paths import expanded
 from coarsefine.search.library.hints import as_study_errors
-from coarsefine.search.library.settings import Settings, flags, naming, settings
+from coarsefine.search.library.settings import Settings, described, flags, naming, settings
+from coarsefine.studies.errors import RecipeError
 
 if TYPE_CHECKING:
-    import os
-
     from coarsefine.studies.recipes.recipe import Recipe as WholeRecipe
     from coarsefine.studies.spaces.search import SearchKind
+
+    Source: TypeAlias = "str | PathLike[str] | Mapping[str, Any] | Recipe"
 
 
 class Recipe:
     """All that decides a training but what is searched.
 
-    Stated by a TOML file, by keywords, or both: keywords overrule the file. Each keyword is the
+    Stated by a TOML file, by keywords, or both: keywords overrule the file. A dictionary stands in
+    for a file, as ``to_dict`` returns one, or one of keywords. Each keyword is the
     option of the command line of the same name, with ``lambda_`` for ``--lambda``; what is not
     stated has a default that suits the data set and the search. A recipe never changes.
 
     Args:
-        file: A recipe file, as in ``docs/recipes.md``; it is read whenever the recipe is used.
+        file: A recipe file, as in ``docs/recipes.md``, which is read whenever the recipe is used;
+            a dictionary; or another recipe.
         settings: What overrules it, as in ``hidden=(50, 50)``.
 
     Raises:
@@ -40,13 +44,25 @@ class Recipe:
     __slots__ = ("_base", "_file", "_flags")
 
     @naming(Settings)
-    def __init__(
-        self, file: "str | os.PathLike[str] | None" = None, /, **settings: Unpack[Settings]
-    ) -> None:
+    def __init__(self, file: "Source | None" = None, /, **settings: Unpack[Settings]) -> None:
+        from coarsefine.studies.recipes.layers import overruled
+
         with as_study_errors():
-            self._file = None if file is None else expanded(file).absolute()
-            self._flags = flags(settings)
+            self._file: Path | None = None
             self._base: WholeRecipe | None = None
+            stated: dict[str, Any] = {}
+            if isinstance(file, Recipe):
+                self._file, self._base, stated = file._file, file._base, file._flags
+            elif isinstance(file, Mapping):
+                stated = _of_mapping(file)
+            elif isinstance(file, str | PathLike):
+                self._file = expanded(file).absolute()
+            elif file is not None:
+                raise RecipeError(
+                    f"a recipe must be a TOML file or a dictionary, got {described(file)}"
+                )
+            own = flags(settings)
+            self._flags = overruled(stated, own) if stated else own
             self.whole()
 
     @classmethod
@@ -91,8 +107,6 @@ class Recipe:
 
     def check_named(self) -> None:
         """Raise a RecipeError if only a database names the trainer: importing one runs its code."""
-        from coarsefine.studies.errors import RecipeError
-
         if self._base is not None and self._base.trainer != self.trainer:
             name = self._base.trainer
             raise RecipeError(
@@ -154,3 +168,16 @@ class Recipe:
         found = differences(default_recipe(self._base.data.name), self.whole())
         different = {d.key: d.second for d in found if d.second is not None}
         return {"data.name": self._base.data.name, **different}
+
+
+def _of_mapping(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a dictionary states, by the keys of a recipe file.
+
+    It is one by section, as a recipe file is, or one of keywords.
+    """
+    from coarsefine.studies.recipes.parts import flat, without_none
+
+    sections = [name for name, value in stated.items() if isinstance(value, Mapping)]
+    if set(sections) <= {"params"}:
+        return flags(stated)
+    return flat(without_none(dict(stated)))

@@ -5,10 +5,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict, TypeVar
 
-from coarsefine.studies.errors import did_you_mean
+from coarsefine.studies.errors import RecipeError, did_you_mean
 from coarsefine.studies.recipes.keys import KEYS as RECIPE_KEYS
+from coarsefine.studies.recipes.keys.kinds import whole
 
 Size = int | float
+# Characters of a value in a message.
+_SHORT: Final = 60
 
 
 class Settings(TypedDict, total=False):
@@ -125,17 +128,33 @@ def _said(name: str, value: Any) -> Any:
     if name == "data":
         from coarsefine.search.options.data import absolute
 
+        if not isinstance(value, str | os.PathLike):
+            raise RecipeError(
+                f"data must be a data set's name or the path of a file, got {described(value)}; "
+                "save it as .npz, .csv or .parquet and state the path"
+            )
         return absolute(os.fspath(value))
     if name == "label":
         return str(value)
-    if name == "hidden" and not isinstance(value, str):
-        return (value,) if isinstance(value, int) else tuple(value)
+    if name == "hidden":
+        value = whole(value)
+        return (value,) if isinstance(value, int) else value
     return value
 
 
+def described(value: Any) -> str:
+    """Return a value in a message: as Python writes it, or of which class it is if that is long.
+
+    >>> described(3), described([0] * 99)
+    ('3', 'a list')
+    """
+    text = repr(value)
+    return text if len(text) <= _SHORT and text.isprintable() else f"a {type(value).__name__}"
+
+
 def plain(value: Any) -> Any:
-    """Return NumPy's numbers and arrays as Python's own; anything else as it is."""
-    return value.tolist() if type(value).__module__ == "numpy" else value
+    """Return numbers and arrays of NumPy and pandas as Python's own; anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -1,6 +1,6 @@
 """A study, driven from Python: the same stages, rankings and files as on the command line."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
@@ -12,7 +12,7 @@ from coarsefine.search.library.asking import (
 from coarsefine.search.library.displaying import displayed
 from coarsefine.search.library.facts import facts_of, pictured, places
 from coarsefine.search.library.hints import as_study_errors
-from coarsefine.search.library.kept import Kept, check_free, kind_of
+from coarsefine.search.library.kept import Kept, check_free, check_name, kind_of
 from coarsefine.search.library.place import PathLike, Place
 from coarsefine.search.library.recipe import Recipe
 from coarsefine.search.library.results import RangeTest, Ranking, TestResult
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from coarsefine.search.figures.kinds import Subject
     from coarsefine.studies.results.ranking import RankedTrial
 
-    Trials = Collection[RankedTrial | str] | RankedTrial | str
+    Trials = Collection[RankedTrial | str | int] | RankedTrial | str | int
 
 
 class Study(Stages):
@@ -70,6 +70,7 @@ class Study(Stages):
         from coarsefine.studies.results.reading import named_study
 
         with as_study_errors():
+            check_name(name)
             who = {"jobs": jobs, "executor": executor, "scheduler": scheduler}
             place = Place.of(storage, data_dir, progress=progress, **who)
             with place.reading() as database:
@@ -81,7 +82,7 @@ class Study(Stages):
     def search(
         cls,
         search: str,
-        recipe: Recipe | PathLike | None = None,
+        recipe: Recipe | PathLike | Mapping[str, Any] | None = None,
         *,
         name: str | None = None,
         storage: PathLike | None = None,
@@ -97,7 +98,7 @@ class Study(Stages):
         Args:
             search: ``lambda``, ``eta``, ``lambda-eta``, ``batch-size``, ``dataset-size``,
                 ``hidden`` or ``tricks``.
-            recipe: A recipe, or a recipe file.
+            recipe: A recipe, a recipe file, or a dictionary as ``Recipe`` takes.
             name: The study's; ``None`` names it after data set and search. One that is there is
                 carried on with, if it was begun with the same recipe.
             storage: As for ``Study``.
@@ -115,6 +116,7 @@ class Study(Stages):
 
         study = cls.__new__(cls)
         with as_study_errors():
+            check_name(name)
             who = {"jobs": jobs, "executor": executor, "scheduler": scheduler}
             place = Place.of(storage, data_dir, progress=progress, **who)
             kind = kind_of(search)
@@ -172,8 +174,8 @@ class Study(Stages):
             top: How many of the ranking's best; ``None`` as the recipe says, else 3.
             refit: ``train+validation`` trains them once more on both parts, ``none`` takes the
                 weights they have; ``None`` as the recipe says.
-            trials: Trials to test in place of the best, as ``"coarse:4"`` or from a ranking. On
-                record as picked by hand.
+            trials: Trials to test in place of the best, as ``"coarse:4"``, from a ranking, or by
+                number where there is one stage. On record as picked by hand.
             replicates: Seeds that each of them is trained with: the result has their mean, and
                 intervals for new seeds and for new samples; ``None`` as the recipe says, else 1.
             ensemble: Test the tied trials as one predictor, too; ``None`` as the recipe says.
@@ -187,7 +189,7 @@ class Study(Stages):
         from coarsefine.studies.running.final_test import final_test, result_on_record
 
         with as_study_errors():
-            picks, kept = tuple(dict.fromkeys(places(trials))), self._kept
+            picks, kept = tuple(dict.fromkeys(places(trials, self._stages))), self._kept
             if picks and top is not None:
                 raise StudyError("a test is either of the best, top, or of trials; got both")
             with (
@@ -293,7 +295,7 @@ class Study(Stages):
         from coarsefine.search.figures.kinds import KINDS
         from coarsefine.studies.errors import did_you_mean
 
-        name = kind.lower().replace("_", "-")
+        name = str(kind).lower().replace("_", "-")
         with as_study_errors():
             if name not in KINDS:
                 raise StudyError(
@@ -315,6 +317,9 @@ class Study(Stages):
             figures, _ = drawn(subject)
         return {name: displayed(figure) for name, figure in figures.items()}
 
+    def _stages(self) -> list[str]:
+        return [stage.name for stage in self.ranking.stages]
+
     @contextmanager
     def _subject(
         self,
@@ -326,7 +331,7 @@ class Study(Stages):
         from coarsefine.studies.results.curves import find_trial
         from coarsefine.studies.results.reading import read_ranking
 
-        wanted = places(trials)
+        wanted = places(trials, self._stages)
         with self._kept.reading() as (database, study):
             ranking = read_ranking(database, study)
             named = tuple(find_trial(ranking, *place) for place in wanted)

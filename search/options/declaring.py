@@ -5,6 +5,9 @@ from typing import Any
 
 import typer
 
+from coarsefine.studies.errors import SpaceError
+from coarsefine.studies.recipes.keys.kinds import number_of
+
 RECIPE, DATA, NETWORK, TRAINING = "Recipe", "Data", "Network", "Training"
 SEARCH, FINAL, WORKERS, OUTPUT = "Search", "Final test", "Workers", "Output"
 
@@ -20,7 +23,9 @@ def whole(text: str) -> int:
 def number(text: str) -> float:
     """Return a number; whether it is one that can be used is for others to say."""
     try:
-        return float(text)
+        return number_of(text)
+    except SpaceError as error:
+        raise typer.BadParameter(f"cannot be used: {error}") from None
     except ValueError:
         raise typer.BadParameter(f"must be a number, got {text!r}") from None
 

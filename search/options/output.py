@@ -1,10 +1,13 @@
 """The options that say which study, where it is kept, and what is printed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from coarsefine.paths import expanded
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options.declaring import OUTPUT, option, text_option
 
@@ -72,3 +75,29 @@ class StudyArgument:
         if self.study is not None and self.study_flag is not None:
             raise UsageError(f"one study at a time, got {self.study} and {self.study_flag}")
         return self.study or self.study_flag
+
+
+def study_and_file(
+    command: str, names: Sequence[str] | None, flag: str | None
+) -> tuple[StudyArgument, Path | None]:
+    """Return the study and the file that a command was given. A name with an ending is the file's.
+
+    Args:
+        command: Its name.
+        names: What stands there without an option.
+        flag: The study, where ``--study`` names it.
+
+    Raises:
+        UsageError: If there are more than two names.
+    """
+    left = list(names or ())
+    if len(left) > 2:
+        raise UsageError(f"{command} takes a study and a file, got {' '.join(left)}")
+    file = None
+    if len(left) == 2 or (left and (_is_file(left[-1]) or flag is not None)):
+        file = expanded(left.pop())
+    return StudyArgument(left[0] if left else None, flag), file
+
+
+def _is_file(name: str) -> bool:
+    return bool(Path(name).suffix) or Path(name).is_absolute()

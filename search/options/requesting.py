@@ -1,14 +1,22 @@
 """What the options of a search ask of a stage."""
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options.searching import GridOptions, StageOptions
+from coarsefine.studies.errors import SpaceError
+from coarsefine.studies.recipes.keys.kinds import number_of
 
 if TYPE_CHECKING:
     from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.spaces.search import SearchKind
+
+# Nobody writes the value 1 as 01: these are the decimals of the number before.
+_DECIMAL_COMMA: Final = re.compile(r"(?<![\w.,])\d+,0\d+(?![\w.])")
+# Where 0 is no value, it is the beginning of a number.
+_ZERO_COMMA: Final = re.compile(rf"{_DECIMAL_COMMA.pattern}|(?<![\w.])0,\d+(?![\w.])")
 
 
 def stage_request(kind: "SearchKind", stage: StageOptions) -> "StageRequest":
@@ -23,12 +31,18 @@ def stage_request(kind: "SearchKind", stage: StageOptions) -> "StageRequest":
     from coarsefine.studies.spaces.ranges import parse_values
 
     lists = [] if stage.values is None else stage.values.split(";")
+    if len(kind.dimensions) == 1 and len(lists) > 1:
+        raise UsageError(
+            f"--values must be numbers separated by commas, as in 1e-5,1e-3; got {stage.values!r}"
+        )
     if lists and len(lists) != len(kind.dimensions):
         names = " and ".join(p.name for p in kind.parameters)
         raise UsageError(
             f"--values must be {len(kind.dimensions)} lists separated by ;, for {names}; "
             f"got {stage.values!r}"
         )
+    for text, parameter in zip(lists, kind.parameters, strict=bool(lists)):
+        check_commas("--values", text, zero_allowed=parameter.zero_allowed)
     low, high = ends("--low", stage.low, kind), ends("--high", stage.high, kind)
     values = {
         parameter.name: parse_values(text, zero_allowed=parameter.zero_allowed)
@@ -54,8 +68,11 @@ def ends(flag: str, text: str | None, kind: "SearchKind") -> dict[str, float]:
     if text is None:
         return {}
     n = len(kind.dimensions)
+    check_commas(flag, text, zero_allowed=False)
     try:
-        numbers = [float(part) for part in text.split(",")]
+        numbers = [number_of(part) for part in text.split(",")]
+    except SpaceError:
+        raise
     except ValueError:
         raise UsageError(f"{flag} must be a number, got {text!r}") from None
     if len(numbers) != n:
@@ -66,6 +83,25 @@ def ends(flag: str, text: str | None, kind: "SearchKind") -> dict[str, float]:
             else f"{flag} must be a number, got {text!r}"
         )
     return dict(zip((p.name for p in kind.parameters), numbers, strict=True))
+
+
+def check_commas(flag: str, text: str, *, zero_allowed: bool) -> None:
+    """Ask back where a comma in a list may be a decimal one.
+
+    Args:
+        flag: Of the list.
+        text: The list.
+        zero_allowed: Whether 0 is a value: else ``0,1`` is a decimal number, too.
+
+    Raises:
+        UsageError: If it may.
+    """
+    pattern = _DECIMAL_COMMA if zero_allowed else _ZERO_COMMA
+    if found := pattern.search(text):
+        whole, _, decimals = found[0].partition(",")
+        raise UsageError(
+            f"{flag} {text}: write {whole}.{decimals} for a decimal number; commas separate values"
+        )
 
 
 def grid_request(
@@ -95,6 +131,7 @@ def grid_request(
     (parameter,) = kind.parameters
     values = None
     if stage.values is not None:
+        check_commas("--values", stage.values, zero_allowed=parameter.zero_allowed)
         values = tuple(parameter.parse(part) for part in stage.values.split(","))
     if layers is not None:
         if values is not None:

@@ -4,7 +4,6 @@ A file states a recipe as any recipe file does, and either one ``[search]`` or s
 Each part overrules the recipe with what it needs.
 """
 
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -16,7 +15,7 @@ from coarsefine.db.open_files import is_open
 from coarsefine.paths import expanded, text_of
 from coarsefine.studies.errors import RecipeError, SpaceError, did_you_mean
 from coarsefine.studies.planning.request import StageRequest
-from coarsefine.studies.recipes.layers import recipe_of
+from coarsefine.studies.recipes.layers import recipe_of, toml_of
 from coarsefine.studies.recipes.messages import ContradictionError, explained, literal
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe
@@ -292,9 +291,7 @@ def lab_of(name: str, where: str, text: str, *, quick: bool = False) -> Lab:
         RecipeError: If it states none; names ``where``, key and reason.
     """
     try:
-        table = LabTable.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{where} must be TOML: {error}") from None
+        table = LabTable.model_validate(toml_of(text, where))
     except ValidationError as error:
         raise RecipeError(f"{where}: ", explained(error, LabTable, ())) from None
     return Lab(name=name, source_file=where, table=table, is_quick=quick).checked()

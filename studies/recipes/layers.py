@@ -14,8 +14,9 @@ from coarsefine.db.open_files import is_open
 from coarsefine.hints import Message, option
 from coarsefine.models.data.catalogue import CATALOGUE
 from coarsefine.paths import text_of
-from coarsefine.studies.errors import RecipeError
+from coarsefine.studies.errors import RecipeError, SpaceError
 from coarsefine.studies.recipes.keys import KEYS
+from coarsefine.studies.recipes.keys.kinds import number_of
 from coarsefine.studies.recipes.parts import CHOICES, PARTS, Stated, flat, nested, without_none
 from coarsefine.studies.recipes.recipe import Recipe, to_json, validated
 
@@ -129,15 +130,27 @@ def _read(path: Path) -> Stated:
     if is_open(path):
         raise RecipeError(f"a recipe must be a TOML file, got the database {path}")
     try:
-        return tomllib.loads(text_of(path, "a recipe"))
+        return toml_of(text_of(path, "a recipe"), str(path))
     except FileNotFoundError:
         raise RecipeError(f"a recipe must be an existing TOML file, found no {path}") from None
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path} must be TOML: {error}") from None
     except ValueError as error:
         raise RecipeError(str(error)) from None
+
+
+def toml_of(text: str, where: str) -> Stated:
+    """Return what a text in TOML states.
+
+    Raises:
+        RecipeError: If it is none, or a number in it would become 0; names ``where``.
+    """
+    try:
+        return tomllib.loads(text, parse_float=number_of)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where} must be TOML: {error}") from None
+    except SpaceError as error:
+        raise RecipeError(f"{where}: {error}") from None
 
 
 def _suited(stated: Stated, implied: Mapping[str, Any] | None = None) -> Stated:

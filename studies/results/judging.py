@@ -195,7 +195,7 @@ def _verdicts(family: _Family, judged: Judged) -> dict[int, tuple[float, float, 
     tied = judged.tied.copy()
     tied[0] = True
     return {
-        position: (float(differences[row]), float(judged.margin[row]), bool(tied[row]))
+        position: (float(differences[row]), _capped(judged.margin[row]), bool(tied[row]))
         for row, position in enumerate(family.positions)
         if np.isfinite(differences[row])
     }
@@ -222,9 +222,14 @@ def _others(
         accuracy = mean + difference
         variance = (_binomial(mean) + _binomial(accuracy)) * step
         variance += deviation_of(shared) ** 2 / len(shared) if len(shared) > 1 else ASSUMED.extra
-        margin = max(quantile * math.sqrt(variance), least)
+        margin = _capped(max(quantile * math.sqrt(variance), least))
         found[position] = (difference, margin, -difference <= margin + ROUNDING)
     return found
+
+
+def _capped(margin: float) -> float:
+    """Return a margin of at most 1: accuracies cannot be further apart."""
+    return min(1.0, float(margin))
 
 
 def _binomial(accuracy: float) -> float:
@@ -252,7 +257,7 @@ def _comparison(
     others = np.arange(len(family.positions)) != 0
     like_it = others & (judged.tied if n_tied > 1 else ~judged.noisy)
     like_it = like_it if like_it.any() else others
-    margin = float(np.median(judged.margins[0][like_it]))
+    margin = _capped(np.median(judged.margins[0][like_it]))
     single = family.present.sum(axis=1).max() == 1
     networks = None
     least = fewest_samples(n_points - 1, ALPHA) / n_samples if n_samples else 0.0
@@ -260,7 +265,7 @@ def _comparison(
         # What is assumed of seeds is a part of the variance that stands alone.
         known = np.square(judged.errors[0])
         left = np.sqrt(np.maximum(known - judged.spread.extra, 0.0) / known)
-        networks = float(np.median(np.maximum(judged.margins[0] * left, least)[like_it]))
+        networks = _capped(np.median(np.maximum(judged.margins[0] * left, least)[like_it]))
     shares = []
     if not single:
         for row in np.flatnonzero(like_it):
@@ -279,7 +284,7 @@ def _comparison(
         margin=margin,
         network_margin=networks,
         seed_share=median(shares) if shares else None,
-        sample_margin=least,
+        sample_margin=_capped(least),
         optimism=judged.optimism if n_tied else 0.0,
         n_noisy=int(judged.noisy.sum()),
         n_without=family.n_without,

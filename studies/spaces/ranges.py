@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from coarsefine.studies.errors import SpaceError
+from coarsefine.studies.recipes.keys.kinds import number_of
 
 # Two values closer than this, relatively, are the same value.
 SAME = 1e-9
@@ -178,7 +179,9 @@ def parse_values(text: str, *, zero_allowed: bool = True) -> tuple[float, ...]:
     values: list[float] = []
     for part in text.split(","):
         try:
-            value = float(part)
+            value = number_of(part)
+        except SpaceError:
+            raise
         except ValueError:
             raise SpaceError(f"{rule}; got {part.strip()!r} in {text!r}") from None
         if not math.isfinite(value) or value < 0 or (value == 0 and not zero_allowed):

@@ -13,6 +13,7 @@ from coarsefine.models.data.prepared import prepare
 from coarsefine.models.data.sealed import open_test
 from coarsefine.models.data.spec import DataSpec, SplitSpec
 from coarsefine.models.errors import DataError
+from coarsefine.search.hints import spelled
 
 pytestmark = pytest.mark.usefixtures("private_cache")
 
@@ -508,3 +509,47 @@ def test_names_of_any_length_are_one_short_line(tmp_path, text):
     path = write(tmp_path, text)
 
     assert len(refused(path)) < len(str(path)) + 300
+
+
+# What is said of each file, as a note or in place of the data; nothing of those that are as usual.
+SAID = {
+    "bigger-ints.csv": "column a: 120 different values become 1 as floating-point numbers",
+    "bytes.parquet": "features must be numbers, got 900 bytes in column 'image'",
+    "comment-first.csv": "the first line is a comment and left out",
+    "decimal.parquet": None,
+    "excel-sep-line.csv": None,
+    "gz-named.csv": None,
+    "headerless-pixels.csv": "the first line looks like a sample, not like names of columns",
+    "headerless.csv": "the first line looks like a sample, not like names of columns",
+    "keras-cifar.npz": None,
+    "label-nbsp.csv": "blanks around names of columns are left out: 'label\\xa0'",
+    "label-trailing-space.csv": "blanks around names of columns are left out: 'label '",
+    "labels-None-NA.csv": "'None' (40 samples), 'NA' (40 samples) count as classes",
+    "labels-from-1.csv": "labels are 1 … 3; these are the names of classes 0 … 2",
+    "labels-n-a.csv": "'n/a' (40 samples) counts as a class, not as a missing label",
+    "large-offset.csv": None,
+    "latin1.csv": "was read as Latin-1 (Windows-1252)",
+    "one-hot.npz": "y_train one-hot: the place of the 1 is the class",
+    "semicolon-decimal-comma.csv": "read them with --decimal ,",
+    "semicolon.csv": None,
+    "six-rows.csv": None,
+    "timestamps.csv": None,
+    "unicode-labels.csv": None,
+    "utf16.csv": None,
+    "value-trailing-space.csv": "classes differ only in blanks or capital letters",
+}
+
+
+def test_every_table_is_read_or_said_to_be_what_it_is():
+    assert set(SAID) == {path.name for path in TABLES.iterdir()}
+    for name, said in SAID.items():
+        split = SplitSpec("ordered", validation=1 if name == "six-rows.csv" else 8)
+        try:
+            lines = prepare(
+                as_it_is(TABLES / name, split=split, normalisation="standardise")
+            ).warnings
+        except DataError as error:
+            lines = (spelled(error),)
+        about = [line for line in lines if "have no sample" not in line]
+        assert bool(about) == bool(said), (name, about)
+        assert said is None or any(said in line for line in about), (name, about)

@@ -302,6 +302,16 @@ def test_a_recipe_shows_as_what_makes_it_again(stated):
         (lambda: Study.search("tricks").grid(layers=[1]), StudyError, "layers= is for hidden"),
         (lambda: Study.search("lambda", data="no.npz").coarse(), StudyError, "no.npz"),
         (list_studies, StudyError, "search.db"),
+        (lambda: Recipe(data=pd.DataFrame({"a": [1.0]})), RecipeError, "got a DataFrame; save it"),
+        (lambda: Recipe(data=(1, 2)), RecipeError, "a data set's name or the path of a file"),
+        (lambda: Recipe(3), RecipeError, "must be a TOML file or a dictionary, got 3"),
+        (lambda: Recipe({"trainin": {"eta": 0.1}}), RecipeError, "did you mean training"),
+        (lambda: Study.search(3), StudyError, "searches are lambda"),
+        (lambda: Study.search("eta", name=3), StudyError, "name must be a text, got 3"),
+        (lambda: Study(3), StudyError, "name must be a text, got 3"),
+        (lambda: Study.search("eta").coarse(values=["1e-400"]), SpaceError, "too small a number"),
+        (lambda: Study.search("eta").coarse(values=pd.DataFrame()), SpaceError, "got a DataFrame"),
+        (lambda: Study.search("eta").coarse(trials="2"), SpaceError, "must be a whole number"),
     ],
 )
 def test_what_cannot_be_done_is_one_error_and_nothing_is_written_or_printed(
@@ -477,3 +487,34 @@ def test_whatever_a_recipe_says_is_shown_as_it_is(name, label):
         facts(name, [(name, [label])]),
     ):
         assert set(Tags(html).found) <= HARMLESS
+
+
+def test_values_are_taken_as_pandas_numpy_and_tables_have_them(own_folder):
+    ways = {
+        "texts": ["1e-4", "1e-2"],
+        "array": np.array([1e-4, 1e-2]),
+        "series": pd.Series([1e-4, 1e-2]),
+        "index": pd.Index([1e-4, 1e-2]),
+    }
+
+    for name, values in ways.items():
+        study = Study.search("lambda", name=name, **SMALL)
+        study.coarse(values=values)
+        assert sorted(t.params["lambda"] for t in study.ranking) == [1e-4, 1e-2]
+    # The trials of one stage need no name of it.
+    tested = study.test(trials=[1], refit="none").to_pandas()
+    assert list(tested["lambda"]) == [1e-2]
+
+
+def test_a_recipe_is_a_dictionary_too_by_section_or_by_keyword():
+    recipe = Recipe(eta=0.1, epochs=2, hidden=(8,))
+
+    assert Recipe(recipe.to_dict()) == recipe == Recipe(recipe)
+    assert Recipe({"training": {"eta": 0.1, "epochs": 2}, "network": {"hidden": [8]}}) == recipe
+    assert Recipe({"eta": 0.1, "epochs": 2, "hidden": 8.0}) == recipe
+    assert Recipe(recipe, epochs=3) == recipe.replace(epochs=3)
+
+
+def test_a_trial_by_number_needs_its_stage_where_there_are_two(study):
+    with pytest.raises(StudyError, match="'coarse:1' or 'fine:1'"):
+        study.test(trials=[1])

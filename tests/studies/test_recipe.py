@@ -10,7 +10,7 @@ from coarsefine.models.schedules import learning_rates
 from coarsefine.models.specs import Hyperparameters
 from coarsefine.search.hints import spelled
 from coarsefine.studies.errors import RecipeError
-from coarsefine.studies.labs.files import lab_text
+from coarsefine.studies.labs.files import lab_of, lab_text
 from coarsefine.studies.recipes import messages as recipe_errors
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.layers import (
@@ -94,6 +94,18 @@ def test_recipes_in_another_encoding_are_one_line_with_the_line_of_the_file(tmp_
     for read in (load_recipe, lambda path: lab_text(str(path))):
         with pytest.raises(RecipeError, match="must be a text file in UTF-8, line 2 is not"):
             read(path)
+
+
+def test_a_number_that_would_become_0_is_refused_in_recipes_and_labs(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text("[training]\nlambda = 1e-400\n", encoding="utf-8")
+
+    with pytest.raises(RecipeError, match=r"recipe.toml: 1e-400 is too small a number"):
+        load_recipe(path)
+    with pytest.raises(RecipeError, match=r"here: 1e-400 is too small a number"):
+        lab_of("lab", "here", path.read_text(encoding="utf-8"))
+    path.write_text("[training]\nlambda = 0e-400\n", encoding="utf-8")
+    assert to_json(load_recipe(path))["training"]["lambda"] == 0
 
 
 def test_small_data_sets_have_smaller_batches_unless_stated_otherwise(tmp_path):

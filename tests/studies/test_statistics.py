@@ -48,6 +48,19 @@ def with_outcomes(right, points=None):
     return trials, lambda positions: {p: dict(enumerate(payloads[p])) for p in positions}
 
 
+@given(st.lists(st.integers(0, 6), min_size=2, max_size=6), st.integers(1, 3))
+def test_no_margin_is_above_100_points_and_no_interval_leaves_0_to_1(hits, n_seeds):
+    rows = [[n / 6] * n_seeds for n in hits]
+
+    verdicts, comparison = compare(measured(*rows), 6)
+
+    for verdict in verdicts:
+        assert verdict.margin is None or 0 <= verdict.margin <= 1
+        assert 0 <= verdict.interval[0] <= verdict.interval[1] <= 1
+    assert comparison is None or comparison.margin <= 1
+    assert comparison is None or comparison.sample_margin <= 1
+
+
 # ------------------------------------------------------------------------- other implementations
 
 

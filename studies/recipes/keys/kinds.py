@@ -133,7 +133,9 @@ class Real(Kind):
     def parse(self, text: str, name: str) -> Value:
         """Return the number."""
         try:
-            value = float(text)
+            value = number_of(text)
+        except SpaceError:
+            raise
         except ValueError:
             raise SpaceError(f"{self.rule(name)}, got {text!r}") from None
         return self.checked(value, name)
@@ -292,6 +294,25 @@ class Params(Kind):
         yield AfterValidator(_checked_params)
 
 
+def number_of(text: str) -> float:
+    """Return the number that a text stands for.
+
+    Raises:
+        SpaceError: If it is a number that is not 0, and too small to be anything else here.
+        ValueError: If it is no number.
+
+    >>> number_of("1e-4"), number_of("0e-4")
+    (0.0001, 0.0)
+    """
+    value = float(text)
+    mantissa = text.lower().partition("e")[0]
+    if value == 0 and any(letter.isdigit() and letter != "0" for letter in mantissa):
+        raise SpaceError(
+            f"{text.strip()} is too small a number: it would become 0; write 0 for none"
+        )
+    return value
+
+
 def _number(kind: Kind, value: Any, name: str) -> int | float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
@@ -305,8 +326,8 @@ def _widths(text: str, separator: str) -> tuple[int, ...]:
 
 
 def exact(value: Any) -> Any:
-    """Return NumPy's numbers and arrays as Python's own; anything else as it is."""
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+    """Return numbers and arrays of NumPy and pandas as Python's own; anything else as it is."""
+    if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, list | tuple):
         return type(value)(exact(item) for item in value)
