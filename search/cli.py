@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 from typer.main import get_command
 
-from coarsefine.search.console import note, prepare_streams, say
+from coarsefine.search.console import note, prepare_streams, say, without_secrets
 from coarsefine.search.errors import (
     DONE,
     FAILED,
@@ -322,7 +322,7 @@ def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kin
             raise
         from coarsefine.search.hints import spelled
 
-        note(f"error: {spelled(error)}{_way_out(error, argv)}")
+        note(f"error: {without_secrets(spelled(error))}{_way_out(error, argv)}")
         return expected
     return status if isinstance(status, int) else DONE
 

@@ -22,6 +22,18 @@ COMMANDS: Final = re.compile(
 )
 
 
+_LOGIN: Final = re.compile(r"([\w.+-]+):[^\s/@]+@(?=[\w\[])")
+
+
+def without_secrets(text: str) -> str:
+    """Return a message without the passwords of addresses in it.
+
+    >>> without_secrets("found no https:/ann:PW@host/d.csv")
+    'found no https:/ann:***@host/d.csv'
+    """
+    return _LOGIN.sub(r"\1:***@", text)
+
+
 def prepare_streams() -> None:
     """Let characters that a stream cannot encode be shown as ``?`` rather than end the program."""
     for stream in (sys.stdout, sys.stderr):

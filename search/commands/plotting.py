@@ -127,10 +127,10 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
     with open_database(storage.url, read_only=True) as database:
         name, kinds = _asked(database, what)
         _check_options(what, kinds)
-        one_file = what.out is not None and _is_file(what.out, kinds)
-        file_format = format_of(what.out if one_file else None, what.format)
+        file = what.out if what.out and _is_file(what.out, kinds, what.format) else None
+        file_format = format_of(file, what.format)
         study = chosen(database, StudyArgument(name, what.study), quiet=what.quiet)
-        place = _place(file_stem(database, study.name), what.out, kinds, file_format)
+        place = _place(file_stem(database, study.name), what.out, file, kinds, file_format)
         ranking = read_ranking(database, study)
         trials = tuple(_trial(ranking, text) for text in what.trial or ())
         subject = Subject(database, ranking, trials, what.best, _against(what.against))
@@ -263,25 +263,32 @@ class _Place:
             write(self.of(kind), contents)
 
 
-def _is_file(out: Path, kinds: list[str]) -> bool:
+def _is_file(out: Path, kinds: list[str], named_format: str | None) -> bool:
     """Return whether figures go to a file of that name rather than into a folder.
 
-    A folder's name may have a dot, too.
+    A folder's name may have a dot, too. What looks like the ending of a picture is meant as one.
     """
+    from coarsefine.studies.errors import did_you_mean
+
     ending = out.suffix.lower().removeprefix(".")
     if out.is_dir():
         return False
     if not out.suffix:
         return len(kinds) == 1 and out.exists()
-    return out.exists() or len(kinds) == 1 or ending in PICTURES
+    if out.exists() or ending in PICTURES:
+        return True
+    return len(kinds) == 1 and bool(named_format or did_you_mean(ending, PICTURES))
 
 
-def _place(name: str, out: Path | None, kinds: list[str], file_format: str) -> _Place:
+def _place(
+    name: str, out: Path | None, file: Path | None, kinds: list[str], file_format: str
+) -> _Place:
     """Return where the figures go.
 
     Args:
         name: What files of the study begin with.
         out: As the user names it.
+        file: The same, if it is a file.
         kinds: Of figures.
         file_format: Theirs.
 
@@ -293,10 +300,10 @@ def _place(name: str, out: Path | None, kinds: list[str], file_format: str) -> _
         place = _Place(Path(f"{name}-{kinds[0]}.{file_format}"), Path(), file_format)
     elif out is None:
         place = _Place(None, Path(f"{name}-figures"), file_format)
-    elif _is_file(out, kinds):
+    elif file is not None:
         if len(kinds) != 1:
             raise UsageError(f"--out must be a folder for several figures, got {out}; or name one")
-        place = _Place(out, out.parent, file_format)
+        place = _Place(file, file.parent, file_format)
     else:
         place = _Place(None, out, file_format)
     place.check()

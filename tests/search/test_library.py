@@ -516,5 +516,6 @@ def test_a_recipe_is_a_dictionary_too_by_section_or_by_keyword():
 
 
 def test_a_trial_by_number_needs_its_stage_where_there_are_two(study):
+    found = Study(storage=study)
     with pytest.raises(StudyError, match="'coarse:1' or 'fine:1'"):
-        study.test(trials=[1])
+        found.test(trials=[1])

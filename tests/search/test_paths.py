@@ -165,7 +165,12 @@ def test_several_figures_go_into_a_folder_whose_name_has_a_dot(search, coarse, o
     assert search("plot", "-o", "figures.v1").status == 0
     assert search("plot", "values", "-o", "figures.v1", "--format", "svg").status == 0
     wrong = search("plot", "-o", "figures.jpg")
+    assert search("plot", "values", "-o", "new.folder").status == 0
+    meant = [search("plot", "values", "-o", name) for name in ("x.gif", "x.pgn")]
 
+    assert (own_folder / "new.folder" / "values.png").is_file()
+    assert [each.status for each in meant] == [2, 2]
+    assert "figures must end in .png, .svg, .pdf, got x.pgn" in meant[1].err
     assert (own_folder / "figures.v1" / "values.png").is_file()
     assert (own_folder / "figures.v1" / "values.svg").is_file()
     assert wrong.status == 2

@@ -58,6 +58,10 @@ def scheduler_at(
         complete = parts.hostname is not None and parts.port is not None
     except ValueError:
         complete = False
+    if "@" in parts.netloc:
+        raise SchedulerError(
+            "a scheduler has no login: give its address as tcp://HOST:PORT or tls://HOST:PORT"
+        )
     if parts.scheme not in {SECURE, OPEN} or not complete:
         raise SchedulerError(
             f"a scheduler must be tcp://HOST:PORT, tls://HOST:PORT or the .json file that it "
