@@ -56,7 +56,7 @@ def places(trials: "Trials", stages: Callable[[], Sequence[str]]) -> list[tuple[
     return [named(plain(trial), stages) for trial in given]
 
 
-def named(trial: Any, stages: Callable[[], Sequence[str]]) -> tuple[str, int]:
+def named(trial: Any, stages: Callable[[], Sequence[str]] = tuple) -> tuple[str, int]:
     """Return stage and number of a trial; its number is enough where there is one stage."""
     from coarsefine.studies.results.ranking import RankedTrial
 
@@ -66,10 +66,8 @@ def named(trial: Any, stages: Callable[[], Sequence[str]]) -> tuple[str, int]:
         names = stages()
         if len(names) == 1:
             return names[0], trial
-        raise StudyError(
-            f"trials must be STAGE:NUMBER where a study has {len(names)} stages, as in "
-            f"{' or '.join(repr(f'{name}:{trial}') for name in names)}; got {trial}"
-        )
+        examples = " or ".join(repr(f"{name}:{trial}") for name in names or ("fine",))
+        raise StudyError(f"trials must be STAGE:NUMBER, as in {examples}; got {trial}")
     if not isinstance(trial, str):
         raise StudyError(f"trials must be STAGE:NUMBER, as in 'fine:6'; got {described(trial)}")
     stage, colon, number = trial.rpartition(":")
