@@ -81,6 +81,12 @@ _COMMANDS: Final = {
         "compare",
         "Put studies side by side, and compare each two by a test.",
     ),
+    "replay": Entry(
+        RESULTS,
+        "replaying",
+        "replay",
+        "Rank what is stored under sloppier protocols: what would have been concluded?",
+    ),
     "list": Entry(
         RESULTS,
         "listing",

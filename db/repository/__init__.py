@@ -26,6 +26,7 @@ from coarsefine.db.repository.queue import (
 )
 from coarsefine.db.repository.results import (
     accuracies_at,
+    accuracy_rows,
     epoch_rows,
     mark_told,
     mean_accuracies,
@@ -51,6 +52,7 @@ from coarsefine.db.repository.wishes import wished_stages
 
 __all__ = [
     "accuracies_at",
+    "accuracy_rows",
     "add_entry",
     "add_plan",
     "add_stage",

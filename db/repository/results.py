@@ -229,6 +229,23 @@ def epoch_rows(
         return found
 
 
+def accuracy_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, float]]:
+    """Return run, epoch and validation accuracy after each epoch of a study's runs, in order."""
+    curve = table(Epoch)
+    statement = (
+        sa.select(curve.c.run_id, curve.c.epoch, curve.c.validation_accuracy)
+        .join(table(Run), curve.c.run_id == Run.id)
+        .join(table(Trial), Run.trial_id == Trial.id)
+        .join(table(Stage), Trial.stage_id == Stage.id)
+        .where(curve.c.epoch > 0, curve.c.validation_accuracy.is_not(None))
+        .order_by(curve.c.run_id, curve.c.epoch)
+    )
+    with db.session() as session:
+        owner = study_id(session, study)
+        rows = session.execute(statement.where(Stage.study_id == owner))
+        return [(run, epoch, accuracy) for run, epoch, accuracy in rows]
+
+
 def mean_accuracies(db: Database, trial_ids: Sequence[int]) -> dict[int, dict[int, float]]:
     """Return, by trial and epoch, the mean validation accuracy of its replicates."""
     curve = table(Epoch)

@@ -14,6 +14,7 @@ from coarsefine.search.figures import (
     gradients,
     heatmap,
     range_test,
+    replay,
     sizes,
     trade_off,
     values,
@@ -280,6 +281,20 @@ def _range_test(subject: Subject) -> Figure:
     return range_test.range_test(found, study)
 
 
+# ----------------------------------------------------------------------- figures of replays
+
+
+def _lacks_replay(subject: Subject) -> str | None:
+    return replay.lacks(subject.ranking)
+
+
+def _replay(subject: Subject) -> Figure:
+    from coarsefine.studies.results.replaying import read_replay
+
+    require(_lacks_replay(subject))
+    return replay.replay(read_replay(subject.database, subject.ranking))
+
+
 _NOWHERE: Final = frozenset[str]()
 _EITHER: Final = frozenset({"study", "trial"})
 
@@ -351,6 +366,14 @@ KINDS: Final[dict[str, Kind]] = {
             _lacks_confusion,
             _confusion,
             in_dashboard=_EITHER,
+        ),
+        Kind(
+            "replay",
+            "what sloppier protocols would have concluded",
+            _lacks_replay,
+            _replay,
+            in_report=False,
+            in_dashboard=_NOWHERE,
         ),
     )
 }

@@ -16,6 +16,7 @@ from coarsefine.search.figures.trials import (
     entry,
     measured,
     no_complete_trial,
+    over,
     unfinished_note,
 )
 
@@ -48,7 +49,7 @@ def lacks(ranking: "Ranking") -> str | None:
     if any(set(trial.params) != {_SIZE} for trial in ranking.trials):
         return (
             "sizes needs a search over the number of training samples, this one is over "
-            f"{ranking.study.search}"
+            f"{over(ranking)}"
         )
     return no_complete_trial("sizes", ranking)
 

@@ -6,6 +6,7 @@ reports. ``studies`` hands it on; see ``docs/decisions/0007-python-has-a-face-of
 
 from coarsefine.search.library.listing import compare_studies, list_studies
 from coarsefine.search.library.recipe import Recipe
+from coarsefine.search.library.replays import Replay
 from coarsefine.search.library.results import Comparison, RangeTest, Ranking, TestResult
 from coarsefine.search.library.study import Study
 
@@ -14,6 +15,7 @@ __all__ = [
     "RangeTest",
     "Ranking",
     "Recipe",
+    "Replay",
     "Study",
     "TestResult",
     "compare_studies",

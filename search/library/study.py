@@ -15,6 +15,7 @@ from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept, check_free, check_name, kind_of
 from coarsefine.search.library.place import PathLike, Place
 from coarsefine.search.library.recipe import Recipe
+from coarsefine.search.library.replays import Replay
 from coarsefine.search.library.results import RangeTest, Ranking, TestResult
 from coarsefine.search.library.settings import Settings, naming
 from coarsefine.search.library.stages import Stages
@@ -271,6 +272,14 @@ class Study(Stages):
 
         with as_study_errors(), self._kept.reading() as (database, study):
             return frame_of(of_curves(database, read_ranking(database, study)))
+
+    def replay(self) -> Replay:
+        """Return what sloppier protocols would have concluded of what is stored."""
+        from coarsefine.studies.results.reading import read_ranking
+        from coarsefine.studies.results.replaying import read_replay
+
+        with as_study_errors(), self._kept.reading() as (database, study):
+            return Replay(read_replay(database, read_ranking(database, study)))
 
     def figure(
         self,

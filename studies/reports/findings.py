@@ -30,10 +30,12 @@ from coarsefine.studies.results.columns import COLUMNS
 from coarsefine.studies.results.curve_columns import EPOCHS
 from coarsefine.studies.results.final_evidence import OpeningEvidence, evidence_of
 from coarsefine.studies.results.notes.marks import legend
+from coarsefine.studies.results.notes.replaying import concluded
 from coarsefine.studies.results.notes.test_set import is_hand_picked, on_test
 from coarsefine.studies.results.notes.tested import ensemble_legend, test_legend
 from coarsefine.studies.results.ranking import Ranking, StageSummary
 from coarsefine.studies.results.reading import first_curve
+from coarsefine.studies.results.replaying import read_replay
 from coarsefine.studies.results.tested import FINAL_TEST
 from coarsefine.studies.results.tested_rows import of_opening
 from coarsefine.studies.spaces.dimensions import shown
@@ -42,6 +44,8 @@ from coarsefine.studies.spaces.dimensions import shown
 MOST_ROWS = 50
 # Lines of one curve and reasons of failures: enough to see.
 _CURVE_POINTS, _MOST_FAILURES = 8, 5
+# To replay thousands of trials takes seconds, and says no more.
+_MOST_REPLAYED = 1000
 
 
 def search_stages(source: Source) -> Iterator[Block]:
@@ -153,6 +157,16 @@ def ranked(source: Source) -> Iterator[Block]:
         yield Items(tuple(note.spelled(source.spelling) for note in marks))
     for kind in ("values", "heatmap", "sizes", "bars", "trade-off"):
         yield Picture(kind)
+    yield from _replayed(source)
+
+
+def _replayed(source: Source) -> Iterator[Block]:
+    """Yield a line on what sloppier protocols would have concluded."""
+    if source.ranking.best is None or len(source.ranking.trials) > _MOST_REPLAYED:
+        return
+    found = read_replay(source.database, source.ranking)
+    if found.protocols:
+        yield Paragraph(f"Ranked again under sloppier protocols: {concluded(found)}", "note")
 
 
 def training_of_best(source: Source) -> Iterator[Block]:

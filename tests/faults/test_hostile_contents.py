@@ -66,7 +66,8 @@ FILES = ("out.csv", "out.xlsx", "out.html", "out.md", "out.tex", "out.json", "ou
 WRITING = (
     *(f"export {file}" for file in FILES),
     *(f"export curves-{file} --curves" for file in FILES),
-    *("compare digits/lambda other", "test --quiet --jobs 1", "lambda --fine --quiet --jobs 1"),
+    *("compare digits/lambda other", "replay digits/lambda"),
+    *("test --quiet --jobs 1", "lambda --fine --quiet --jobs 1"),
 )
 
 

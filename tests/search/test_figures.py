@@ -41,7 +41,7 @@ from coarsefine.search.figures.style import (
     width_of,
     wrapped,
 )
-from coarsefine.search.figures.trials import measured
+from coarsefine.search.figures.trials import measured, over
 from coarsefine.search.figures.weights import as_image, weights
 from coarsefine.studies.checks.network import NetworkCheck, checked_without_data
 from coarsefine.studies.checks.range_test import recorded
@@ -89,6 +89,7 @@ KIND_OF = [
     ("range-test", "lambda"),
     ("gradients", "lambda"),
     ("confusion", "lambda"),
+    ("replay", "seeds"),
 ]
 
 
@@ -185,6 +186,14 @@ def spans(figure, gid):
 
 def test_every_kind_is_tested():
     assert {kind for kind, _ in KIND_OF} == set(KINDS)
+
+
+def test_what_a_lab_s_study_searched_is_named_not_its_command():
+    def of(search, *searched):
+        return SimpleNamespace(study=SimpleNamespace(search=search), searched=searched)
+
+    assert over(of("batch-size", "batch_size")) == "batch-size"
+    assert over(of("run", "lambda", "eta")) == "lambda and eta"
 
 
 @pytest.mark.parametrize(("kind", "name"), KIND_OF)
