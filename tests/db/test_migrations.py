@@ -1,6 +1,8 @@
 """Tables, migrations and the list of revisions say the same, with Optuna's tables or without."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,14 @@ Step = Callable[[Path], None]
 
 def ours(path: Path) -> None:
     open_database(str(path), create=True).close()
+
+
+def migrated(path: Path) -> None:
+    """Make our tables by all migrations, as the first version's database would get them."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        schema._upgrade(connection)
+    engine.dispose()
 
 
 def optunas(path: Path) -> None:
@@ -56,10 +66,10 @@ def differences(path: Path) -> list[Any]:
 
 @pytest.mark.parametrize(
     "steps",
-    [(ours,), (ours, optunas), (optunas, ours), (ours, optunas, ours)],
-    ids=["ours", "ours-optuna", "optuna-ours", "ours-optuna-ours"],
+    [(ours,), (migrated,), (ours, optunas), (optunas, ours), (optunas, migrated)],
+    ids=["ours", "migrated", "ours-optuna", "optuna-ours", "optuna-migrated"],
 )
-def test_migrations_make_exactly_the_tables(path: Path, steps: tuple[Step, ...]) -> None:
+def test_a_new_database_and_migrations_have_exactly_the_tables(path: Path, steps: tuple[Step, ...]) -> None:
     for step in steps:
         step(path)
 
@@ -71,14 +81,38 @@ def test_migrations_make_exactly_the_tables(path: Path, steps: tuple[Step, ...])
         assert theirs == set()
 
 
-def test_checks_and_storage_are_as_the_tables_say(path: Path) -> None:
-    ours(path)
+@pytest.mark.parametrize("make", [ours, migrated])
+def test_checks_and_storage_are_as_the_tables_say(path: Path, make: Step) -> None:
+    make(path)
+    assert revision(path) == HEAD
     made = sa.create_engine(f"sqlite:///{path}")
     wanted = sa.create_engine(f"sqlite:///{path.with_name('wanted.db')}")
     Base.metadata.create_all(wanted)
 
+    # The table of the version is Alembic's.
+    assert version_table(path) == version_table(migrated_beside(path))
     # What autogenerate does not compare: checks, cascades, tables without row ids.
     assert layout(made) == layout(wanted)
+
+
+def migrated_beside(path: Path) -> Path:
+    other = path.with_name("migrated.db")
+    migrated(other)
+    return other
+
+
+def revision(path: Path) -> str | None:
+    engine = sa.create_engine(f"sqlite:///{path}")
+    found = schema.read_revision(engine)
+    engine.dispose()
+    return found
+
+
+def version_table(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT sql FROM sqlite_master WHERE name = ?"
+        (sql,) = connection.execute(query, [VERSION_TABLE]).fetchone()
+    return " ".join(sql.split())
 
 
 def layout(engine: sa.Engine) -> dict[str, Any]:
