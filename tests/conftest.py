@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from tests import migration_scripts
+from tests import compiled_statements, migration_scripts
 
 # Far more than any test takes on a busy machine.
 MINUTES, SLOW_MINUTES = 10, 60
@@ -53,9 +53,10 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def migrations_executed_once():
-    """Open databases in half the time."""
+def executed_and_compiled_once():
+    """Open databases in half the time, and read and write them in less."""
     migration_scripts.keep()
+    compiled_statements.keep()
 
 
 def hear_interrupts():
