@@ -5,11 +5,10 @@ step is one transaction and may be repeated: a trial is known by its UUID (a use
 finished one stays as it is.
 """
 
-import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -23,6 +22,8 @@ from coarsefine.db.optuna_storage import close_storage, explained_by_optuna, ope
 from coarsefine.db.optuna_values import (
     UUID,
     Choices,
+    End,
+    FinalState,
     Range,
     distribution_of,
     inside,
@@ -30,11 +31,6 @@ from coarsefine.db.optuna_values import (
     quiet,
     uuid_of,
 )
-
-FinalState = Literal["complete", "diverged", "pruned", "failed"]
-
-STATE: Final = "state"
-"""Attribute of a failed trial: whether it diverged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +42,14 @@ class OptunaTrial:
         params: By the names that users know.
         space: Range or choices of each parameter.
         attributes: Shown by the dashboard; JSON.
+        end: How it ended, if it has ended before Optuna hears of it.
     """
 
     uuid: str
     params: Mapping[str, Any]
     space: Mapping[str, Range | Choices]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    end: End | None = None
 
 
 class Wish(NamedTuple):
@@ -164,7 +162,8 @@ class OptunaStage:
         """Start those trials that are not there, and return the numbers of all, by UUID.
 
         Each is one transaction: killed at any moment, a trial is there whole or not at all. One
-        that waits is somebody's wish, and is taken up as it is.
+        that has ended is written with its end at once, which takes a fifth of the time of telling
+        the end of one that is there. One that waits is somebody's wish, and is taken up as it is.
 
         Args:
             trials: Those of the stage.
@@ -181,20 +180,10 @@ class OptunaStage:
                 if trial.uuid in waiting:
                     self._take_up(waiting[trial.uuid], trial)
                 if trial.uuid in numbers or trial.uuid in ids:
+                    if trial.end is not None and trial.uuid in numbers:
+                        self.end(numbers[trial.uuid], trial.end)
                     continue
-                space = {name: distribution_of(where) for name, where in trial.space.items()}
-                ids[trial.uuid] = self._storage.create_new_trial(
-                    self._study_id,
-                    create_trial(
-                        state=TrialState.RUNNING,
-                        params={
-                            name: inside(plain(trial.params[name]), where)
-                            for name, where in trial.space.items()
-                        },
-                        distributions=space,
-                        user_attrs={**plain(trial.attributes), UUID: trial.uuid},
-                    ),
-                )
+                ids[trial.uuid] = self._storage.create_new_trial(self._study_id, _whole(trial))
             if ids:
                 numbers = self._numbers()
                 self._trial_ids.update({numbers[uuid]: key for uuid, key in ids.items()})
@@ -219,26 +208,19 @@ class OptunaStage:
             curve: Values by step, for the dashboard; not finite ones are left out. Each costs a
                 transaction of most of a millisecond: give few.
         """
-        if state == "complete" and (value is None or not math.isfinite(value)):
-            raise ValueError(f"a complete trial needs a finite value, got {value}")
-        kinds = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
-        points = {int(s): float(v) for s, v in (curve or {}).items() if math.isfinite(v)}
-        shown = dict(attributes or {})
-        if state not in kinds:
-            shown[STATE] = state
-        if state == "pruned":  # Optuna's convention
-            value = points[max(points)] if points else None
-        values = None if value is None or state not in kinds else [float(value)]
+        self.end(number, End.of(state, value, attributes, curve))
+
+    def end(self, number: int, end: End) -> None:
+        """Tell how a trial ended; telling it again changes nothing."""
         with self._trial(number) as trial_id:
             # All before the end is told: a finished trial cannot be changed.
-            for key, attribute in shown.items():
-                self._storage.set_trial_user_attr(trial_id, key, plain(attribute))
-            for step, point in points.items():
+            for key, attribute in end.attributes.items():
+                self._storage.set_trial_user_attr(trial_id, key, attribute)
+            for step, point in end.points.items():
                 self._storage.set_trial_intermediate_value(trial_id, step, point)
             # What Study.tell does after it has read all of the trial, which takes as long again.
-            self._storage.set_trial_state_values(
-                trial_id, kinds.get(state, TrialState.FAIL), values
-            )
+            values = None if end.value is None else [end.value]
+            self._storage.set_trial_state_values(trial_id, end.state, values)
 
     def wishes(self) -> list[Wish]:
         """Return the trials that somebody enqueued and that have not ended, by number."""
@@ -360,6 +342,21 @@ class OptunaStage:
                 return
             except KeyError as error:
                 raise self._gone() from error
+
+
+def _whole(trial: OptunaTrial) -> FrozenTrial:
+    """Return a trial to be written at once."""
+    end = trial.end or End(TrialState.RUNNING)
+    return create_trial(
+        state=end.state,
+        value=end.value,
+        params={
+            name: inside(plain(trial.params[name]), where) for name, where in trial.space.items()
+        },
+        distributions={name: distribution_of(where) for name, where in trial.space.items()},
+        user_attrs={**plain(trial.attributes), **end.attributes, UUID: trial.uuid},
+        intermediate_values=end.points,
+    )
 
 
 def _check_name(storage: RDBStorage, label: str, name: str, uuid: object) -> None:

@@ -4,7 +4,8 @@ import math
 import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple, Self
 
 import numpy as np
 import optuna
@@ -15,10 +16,15 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.exceptions import ExperimentalWarning
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
+
+FinalState = Literal["complete", "diverged", "pruned", "failed"]
 
 UUID: Final = "uuid"
 """Attribute of a study (our stage) and of a trial (our trial): Optuna's ids are reused."""
+
+STATE: Final = "state"
+"""Attribute of a failed trial: whether it diverged."""
 
 _SNAP: Final = 1e-9
 
@@ -66,6 +72,49 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+_STATES: Final = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a trial ended, as Optuna has it.
+
+    Attributes:
+        value: Mean validation accuracy; of a pruned trial the last point of its curve.
+        attributes: JSON.
+        points: Of its curve, by step.
+    """
+
+    state: TrialState
+    value: float | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    points: dict[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        state: FinalState,
+        value: float | None,
+        attributes: Mapping[str, Any] | None = None,
+        curve: Mapping[int, float] | None = None,
+    ) -> Self:
+        """Return the end of a trial of ours: as arguments of ``OptunaStage.finish``.
+
+        Raises:
+            ValueError: If the value of a complete trial is not finite.
+        """
+        if state == "complete" and (value is None or not math.isfinite(value)):
+            raise ValueError(f"a complete trial needs a finite value, got {value}")
+        points = {int(s): float(v) for s, v in (curve or {}).items() if math.isfinite(v)}
+        shown = plain(attributes or {})
+        if state not in _STATES:
+            shown[STATE] = state
+        if state == "pruned":  # Optuna's convention
+            value = points[max(points)] if points else None
+        kept = None if value is None or state not in _STATES else float(value)
+        return cls(_STATES.get(state, TrialState.FAIL), kept, shown, points)
 
 
 @contextmanager

@@ -100,6 +100,7 @@ class Ledger:
             for trial in self.trials.values()
             if trial.uuid in by_uuid
         ]
+        self.trials.update((trial.id, trial) for trial in finished)
         self._finished.update(trial.id for trial in finished)
         return finished
 

@@ -43,7 +43,7 @@ from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.running.executors import Executor
 from coarsefine.studies.running.ledger import Ledger, epoch_record
 from coarsefine.studies.running.pace import Pace
-from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.resources import SMALL_SECONDS, Resources
 from coarsefine.studies.running.watching import CohortProgress, StoppedByRequest
 from coarsefine.studies.spaces.dimensions import described
 
@@ -152,6 +152,7 @@ class _StageRun:
         self.executor: Executor
         self.prepared: dict[str, PreparedData] = {work.data.key: work.data}
         self.started = False
+        self.at_once = False
         self.store_seconds = 0.0
         self.ledger = Ledger(self.database, plan)
         self.trials = self.ledger.trials
@@ -171,11 +172,14 @@ class _StageRun:
         seconds = sum(training_seconds(c.plan, n_train, c.plugin) for c in cohorts)
         n_epochs = max((cohort.n_epochs for cohort in cohorts), default=0)
         halving = self.work.stage.prune == HALVING
+        # Sooner trained than seen running in Optuna: its trials are written once, with their ends.
+        self.at_once = seconds < SMALL_SECONDS
         with self.resources.workers(seconds, len(cohorts), alone=alone) as self.executor:
             for rung in rungs(n_epochs) if halving else ():
                 self._train_until(rung)
                 self._stop_trials(rung)
             self._train_until(n_epochs)
+        self._start_in_optuna()
 
     def _train_until(self, epoch: int) -> None:
         """Train all cohorts that are not as far."""
@@ -184,8 +188,9 @@ class _StageRun:
         while waiting and n_running < self.executor.n_workers and not self.observer.stop_requested:
             self._submit(waiting.pop(0), epoch)
             n_running += 1
-        # Workers are at work by now: they need not wait for Optuna.
-        self._start_in_optuna()
+        if not self.at_once:
+            # Workers are at work by now: they need not wait for Optuna.
+            self._start_in_optuna()
         while n_running:
             trained = self.executor.next_result()
             cohort = self.cohorts[trained.key]
@@ -206,13 +211,16 @@ class _StageRun:
             self._store(cohort, trained)
             self.store_seconds += _NEWEST * (time.perf_counter() - began - self.store_seconds)
         if self.observer.stop_requested and not all(c.done for c in self.cohorts.values()):
+            if self.at_once:
+                # What is stopped can be looked at, and trials be enqueued, until it goes on.
+                self._start_in_optuna()
             raise StoppedByRequest
 
     def _start_in_optuna(self) -> None:
         if self.work.mirror is not None and not self.started:
             self.started = True
-            self.work.mirror.start(list(self.trials.values()), self._started)
-            self._tell([trial for trial in self.trials.values() if not trial.told])
+            started = None if self.at_once else self._started
+            self.work.mirror.start(list(self.trials.values()), started)
 
     def _started(self, n_there: int) -> None:
         """Hear how many trials Optuna has; long before the first training where there are many."""
@@ -340,7 +348,7 @@ class _StageRun:
 
     def _tell(self, trials: Sequence[TrialRecord]) -> None:
         finished = [trial for trial in trials if trial.state in FINAL_STATES]
-        if self.work.mirror is not None and finished:
+        if self.work.mirror is not None and self.started and finished:
             self.work.mirror.tell(finished)
 
     def _report(self, cohort: _Cohort, rows: Sequence[EpochRow]) -> None:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.db.records import StageRecord, StudyRecord, TrialRecord
+from coarsefine.db.records import FINAL_STATES, StageRecord, StudyRecord, TrialRecord
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.spaces.dimensions import Dimension, shown
 
 if TYPE_CHECKING:
     from coarsefine.db.optuna_studies import OptunaStage, Wish
-    from coarsefine.db.optuna_values import Choices, Range
+    from coarsefine.db.optuna_values import Choices, End, Range
 
 # Points of a curve that Optuna's dashboard gets: each is a transaction of a millisecond.
 CURVE_POINTS = 5
@@ -31,7 +31,7 @@ class OptunaMirror:
     def start(
         self, trials: Sequence[TrialRecord], started: Callable[[int], None] | None = None
     ) -> None:
-        """Have every trial running in Optuna, and its number there in our tables.
+        """Have every trial running or ended in Optuna, and its number there in our tables.
 
         If somebody deleted Optuna's study, it is made anew with all that it was told before.
 
@@ -53,8 +53,11 @@ class OptunaMirror:
         lost = {t.uuid: t for t in trials if t.told and t.uuid not in known}
         repository.forget_told(self._database, list(lost))
         untold = [trial for trial in trials if not trial.told or trial.uuid in lost]
+        ended = [trial for trial in untold if trial.state in FINAL_STATES]
+        ends = self._ends(ended)
         numbers = stage.start(
-            [OptunaTrial(t.uuid, _plain(t.params), space) for t in untold], started
+            [OptunaTrial(t.uuid, _plain(t.params), space, end=ends.get(t.uuid)) for t in untold],
+            started,
         )
         repository.set_numbers(
             self._database,
@@ -66,13 +69,22 @@ class OptunaMirror:
         )
         self._numbers.update(numbers)
         stage.fail_strays({trial.uuid for trial in trials})
-        self.tell(list(lost.values()))
+        repository.mark_told(self._database, [trial.uuid for trial in ended])
 
     def tell(self, trials: Sequence[TrialRecord]) -> None:
         """Tell the results of finished trials, with a few points of their curves."""
         if not trials:
             return
         stage = self._open()
+        for uuid, end in self._ends(trials).items():
+            stage.end(self._numbers[uuid], end)
+        repository.mark_told(self._database, [trial.uuid for trial in trials])
+
+    def _ends(self, trials: Sequence[TrialRecord]) -> "dict[str, End]":
+        """Return how finished trials ended, by UUID."""
+        from coarsefine.db.optuna_values import End
+
+        ends = {}
         curves = repository.mean_accuracies(self._database, [trial.id for trial in trials])
         for trial in trials:
             curve = curves.get(trial.id, {})
@@ -83,14 +95,13 @@ class OptunaMirror:
             }
             if trial.replicates > 1:
                 attributes["replicates"] = trial.replicates
-            stage.finish(
-                self._numbers[trial.uuid],
+            ends[trial.uuid] = End.of(
                 trial.state,  # type: ignore[arg-type]  # finished, so neither planned nor running
                 trial.validation_accuracy,
-                attributes=attributes,
-                curve={epoch: curve[epoch] for epoch in thinned(list(curve))},
+                attributes,
+                {epoch: curve[epoch] for epoch in thinned(list(curve))},
             )
-        repository.mark_told(self._database, [trial.uuid for trial in trials])
+        return ends
 
     def enqueued(self) -> "list[Wish]":
         """Return the trials that somebody enqueued in Optuna's study, by number."""

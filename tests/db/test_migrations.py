@@ -69,7 +69,9 @@ def differences(path: Path) -> list[Any]:
     [(ours,), (migrated,), (ours, optunas), (optunas, ours), (optunas, migrated)],
     ids=["ours", "migrated", "ours-optuna", "optuna-ours", "optuna-migrated"],
 )
-def test_a_new_database_and_migrations_have_exactly_the_tables(path: Path, steps: tuple[Step, ...]) -> None:
+def test_a_new_database_and_migrations_have_exactly_the_tables(
+    path: Path, steps: tuple[Step, ...]
+) -> None:
     for step in steps:
         step(path)
 

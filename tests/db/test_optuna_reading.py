@@ -81,7 +81,7 @@ def read(path, name="one"):
             storage.close()
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(made=st.lists(trials(), max_size=4))
 def test_trials_are_read_as_optuna_reads_them(shared, made):
     path, storage = shared

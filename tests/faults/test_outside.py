@@ -212,6 +212,8 @@ def after_a_segment(monkeypatch):
         monkeypatch.setattr(repository, "store_segment", storing)
 
     monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 1e-9)
+    # Optuna hears of it from the beginning, as of what takes longer.
+    monkeypatch.setattr("coarsefine.studies.running.loop.SMALL_SECONDS", 0)
     monkeypatch.setattr("coarsefine.studies.running.loop.FIRST_SECONDS", 1e-9)
     return arrange
 

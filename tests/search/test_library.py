@@ -399,6 +399,7 @@ def test_a_second_interrupt_ends_a_search_at_once(own_folder, monkeypatch):
         Study.search("lambda", jobs=1, **SMALL).coarse(trials=4)
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_is_run_once_by_its_workers(own_folder):
     script = own_folder / "script.py"
     script.write_text(

@@ -21,6 +21,7 @@ def script(monkeypatch):
     return runpy.run_path(str(ROOT / "scripts" / "make_notebook.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
 def test_the_example_notebook_runs_and_shows_what_it_showed(script):
     import nbformat

@@ -114,8 +114,15 @@ def train(params, data, seed, report):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
-@pytest.mark.parametrize("jobs", ["1", "2"])
-@pytest.mark.parametrize("text", [POOL, LOADER], ids=["pool", "data-loader"])
+@pytest.mark.parametrize(
+    ("text", "jobs"),
+    [
+        pytest.param(POOL, "1", id="pool-here"),
+        pytest.param(POOL, "2", id="pool-in-workers", marks=pytest.mark.slow),
+        pytest.param(LOADER, "1", id="data-loader-here", marks=pytest.mark.slow),
+        pytest.param(LOADER, "2", id="data-loader-in-workers", marks=pytest.mark.slow),
+    ],
+)
 def test_a_trainer_may_have_processes_of_its_own(own, search, text, jobs):
     if text == LOADER:
         pytest.importorskip("torch")

@@ -250,7 +250,7 @@ EVERY_KIND = {
 
 
 # The others take seconds together.
-QUICKLY_DONE = {"refined", "two numbers", "lab"}
+QUICKLY_DONE = {"two numbers", "lab"}
 
 
 @pytest.mark.parametrize(

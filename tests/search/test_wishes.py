@@ -230,6 +230,7 @@ def test_those_of_a_search_that_was_stopped_wait_for_it(search, monkeypatch):
     with monkeypatch.context() as during:
         during.setattr(repository, "store_segment", interrupted)
         during.setattr(running, "FIRST_SECONDS", 1e-9)
+        during.setattr(running, "SMALL_SECONDS", 0)
         assert search(*command, "--jobs", "1").status == 130
     enqueue({"lambda": 0.004})
 

@@ -5,8 +5,10 @@ import optuna
 import pytest
 
 from coarsefine.db import repository
+from coarsefine.db.optuna_studies import OptunaStage
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.running import loop as running
 from coarsefine.studies.running import resources as means
 from coarsefine.studies.running import search as searching
 from coarsefine.studies.running.watching import NullObserver, StoppedByRequest
@@ -316,8 +318,9 @@ class Impatient(NullObserver):
         return self.asked > 3
 
 
-def test_a_search_stops_while_its_trials_are_told_to_optuna_and_is_carried_on(bench):
+def test_a_search_stops_while_its_trials_are_told_to_optuna_and_is_carried_on(bench, monkeypatch):
     request = StageRequest(n_trials=6)
+    monkeypatch.setattr(running, "SMALL_SECONDS", 0)
     with pytest.raises(StoppedByRequest):
         bench.coarse(request, means=bench.means(observer=Impatient()))
     study = repository.latest_study(bench.database)
@@ -328,3 +331,24 @@ def test_a_search_stops_while_its_trials_are_told_to_optuna_and_is_carried_on(be
     trials = bench.ranking(study).trials
     assert [trial.state for trial in trials] == ["complete"] * 6
     assert sorted(trial.trial for trial in trials) == list(range(6))
+
+
+def test_what_is_sooner_trained_than_seen_is_written_to_optuna_with_its_end(bench, monkeypatch):
+    told = []
+    finish = OptunaStage.end
+    monkeypatch.setattr(OptunaStage, "end", lambda *args: (told.append(args), finish(*args)))
+
+    search = bench.coarse(StageRequest(n_trials=3))
+
+    assert told == []
+    optunas = optuna.load_study(
+        study_name="blobs/lambda/coarse", storage=f"sqlite:///{bench.path}"
+    ).trials
+    assert [trial.state.name for trial in optunas] == ["COMPLETE"] * 3
+    accuracies = {
+        t.params["lambda"]: t.validation_accuracy for t in bench.ranking(search.study).trials
+    }
+    for trial in optunas:
+        assert trial.value == accuracies[trial.params["lambda"]]
+        assert {"validation_loss", "train_accuracy", "seconds", "uuid"} <= set(trial.user_attrs)
+        assert trial.intermediate_values[max(trial.intermediate_values)] == trial.value

@@ -110,6 +110,7 @@ def test_the_page_can_change_nothing(browser, place):
     browser.wait_for("1. digits/lambda/coarse")
 
 
+@pytest.mark.slow
 def test_studies_are_compared_side_by_side(browser, place):
     browser.go(f"{place.removesuffix('/dashboard')}/dashboard/compare-studies")
 
