@@ -50,8 +50,10 @@ def places(trials: "Trials", stages: Callable[[], Sequence[str]]) -> list[tuple[
         trials: As users name them.
         stages: Returns the names of the study's stages.
     """
+    from coarsefine.studies.results.ranking import RankedTrial
+
     given = plain(trials)
-    if isinstance(given, str) or not isinstance(given, Collection):
+    if isinstance(given, RankedTrial | str) or not isinstance(given, Collection):
         given = [given]
     return [named(plain(trial), stages) for trial in given]
 

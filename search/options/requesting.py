@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.spaces.search import SearchKind
 
 # Nobody writes the value 1 as 01: these are the decimals of the number before.
-_DECIMAL_COMMA: Final = re.compile(r"(?<![\w.,])\d+,0\d+(?![\w.])")
+_DECIMAL_COMMA: Final = re.compile(r"(?<![\w.])\d+,0\d+(?![\w.])")
 # Where 0 is no value, it is the beginning of a number.
 _ZERO_COMMA: Final = re.compile(rf"{_DECIMAL_COMMA.pattern}|(?<![\w.])0,\d+(?![\w.])")
 

@@ -29,6 +29,7 @@ class Answer:
         def refuse(name):
             raise AssertionError(f"{name} is no JSON")
 
+        assert self.out, f"nothing was printed: status {self.status}, {self.err}"
         return json.loads(self.out, parse_constant=refuse)
 
 
