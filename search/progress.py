@@ -28,7 +28,8 @@ class Watch:
     """Hears what a search and slow data do, and says nothing; ``stop`` asks the search to end.
 
     Attributes:
-        training: Whether training has begun: before, there is nothing to be ended gently.
+        training: Whether a segment was trained: before, as long as thousands of trials are
+            planned, there is nothing to be ended gently.
         silent: Whether nothing that it hears is shown.
     """
 
@@ -49,7 +50,7 @@ class Watch:
         self, study: "StudyRecord", stage: "Stage", recipe: "Recipe", data: "PreparedData"
     ) -> None:
         """Say what is about to be trained."""
-        self.training = True
+        self.training = False
         # A final training is measured on other samples.
         of = study.uuid if stage.searches else ""
         if not of or of != self._best[0]:
@@ -75,6 +76,7 @@ class Watch:
 
     def progressed(self, progress: "CohortProgress") -> None:
         """Show a cohort that came further."""
+        self.training = True
         of, best = self._best
         known = [each for each in (best, progress.best_accuracy) if each is not None]
         self._best = (of, max(known, default=None))
@@ -147,7 +149,7 @@ class Screen(Watch):
         if self._live is not None:
             self._live.stop()
             self._live = None
-        if self.training:
+        if self._waiting is not None or self.training:
             note("")
 
     def line(self, line: str) -> None:

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from coarsefine.search.commands.ranking import chosen, following
+from coarsefine.search.commands.following import following
+from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import print_table, say, say_json, stdout
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
@@ -71,6 +72,7 @@ def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
     from coarsefine.db import repository
     from coarsefine.db.engine import open_database
     from coarsefine.studies.results.reading import first_curve, read_ranking
+    from coarsefine.studies.running.studies import free_name
 
     with open_database(storage.url, read_only=True) as database:
         found = chosen(database, study, quiet=output.quiet)
@@ -78,11 +80,14 @@ def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
         openings = repository.openings(database, found)
         curve = first_curve(database, ranking, ranking.best)
         failures = _failures(database, ranking)
+        free = free_name(database, found.name)
     if output.json:
         say_json(_study_json(found, ranking, openings, curve) | {"failures": failures})
         return
     _print(found, ranking, openings, curve, failures)
-    say(f"\nnext: {following(ranking, storage)}")
+    proposed = following(ranking, storage, free)
+    if proposed is not None:
+        say(f"\nnext: {proposed}")
 
 
 def _failures(database: "Database", ranking: "Ranking") -> list[str]:
@@ -162,7 +167,7 @@ def _print(
     dimensions = ranking.stages[0].dimensions if ranking.stages else ()
     searched = strengths(recipe.training.l2_strength, dimensions)
     facts: list[tuple[str, list[str]]] = [
-        ("study", [f"{study.name}, a search over {study.search}"]),
+        ("study", [f"{study.name}, a search over {ranking.over}"]),
         ("made", [f"{_minute(study.created_at)}, last changed {_minute(study.updated_at)} (UTC)"]),
         ("data", _data_lines(study)),
         *_recipe_facts(study.recipe),

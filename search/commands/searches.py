@@ -1,15 +1,13 @@
 """``lambda`` and the other searches: one function makes a command of each kind."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import typer
-
+from coarsefine.search.commands.asking import ask_before
 from coarsefine.search.commands.range_testing import CYCLE, eta_range, range_test
 from coarsefine.search.console import note, say_json, stdout
-from coarsefine.search.errors import Stopped, UsageError, program
+from coarsefine.search.errors import UsageError, program
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import (
@@ -24,7 +22,6 @@ from coarsefine.search.options import (
     TricksOptions,
 )
 from coarsefine.search.options.requesting import grid_request, stage_request
-from coarsefine.search.options.searching import MANY_TRIALS
 
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
@@ -163,26 +160,7 @@ _FIRST, _FINE, _FINER, _AUTO = "coarse", "fine", "finer", "auto"
 def _refining(kind: "SearchKind", stage: StageOptions, options: _Options) -> None:
     wanted = _wanted(kind, stage)
     request = stage_request(kind, stage)
-    if not stage.yes:
-        _ask(request)
     _run(kind, request, wanted, stage, options)
-
-
-def _ask(request: "StageRequest") -> None:
-    """Ask before a search that is too long to be started by a slip of the keyboard.
-
-    Raises:
-        UsageError: If nobody can be asked.
-        Stopped: If the answer is no.
-    """
-    n_trials = request.n_trials or len(request.values or ())
-    if n_trials < MANY_TRIALS:
-        return
-    many = f"{n_trials:,} trials take long to plan, train and store"
-    if not sys.stdin.isatty():
-        raise UsageError(f"{many}; add --yes if so many are meant")
-    if not typer.confirm(f"{many}. Go on?", err=True):
-        raise Stopped
 
 
 def _wanted(kind: "SearchKind", stage: StageOptions) -> str:
@@ -217,17 +195,21 @@ def _run(
     options: _Options,
     variant: str = "",
 ) -> None:
-    from coarsefine.search.commands.ranking import following, print_study
+    from coarsefine.search.commands.following import following
+    from coarsefine.search.commands.ranking import print_study
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.range_test import ends_of, keep
+    from coarsefine.studies.planning.request import n_points
     from coarsefine.studies.results.comparison import took
+    from coarsefine.studies.results.learning import has_learnt
     from coarsefine.studies.results.reading import read_ranking
     from coarsefine.studies.running.resources import NewDatabase, Resources
     from coarsefine.studies.running.studies import free_name
 
     asked, output, data_dir = options.asked, options.output, options.recipe.data.data_dir
     _check_free(kind, asked)
+    ask_before(n_points(kind, request), yes=stage.yes)
     with (
         watching(quiet=output.quiet) as watch,
         stoppable(watch),
@@ -255,8 +237,8 @@ def _run(
     if output.json:
         say_json(ranking.to_json(by_hint))
         return
-    proposed = _next(search, last, options)
-    if ranking.best is None:
+    proposed: str | None = _next(search, last, options)
+    if ranking.best is None or not has_learnt(ranking):
         proposed = following(ranking, options.storage, free, data_dir)
     print_study(stdout(), ranking, rows, proposed)
 

@@ -14,7 +14,8 @@ _TRIALS = Annotated[
     whole_option(
         SEARCH,
         "--trials",
-        "Trials the stage has in the end; running again with more adds some (default: see above).",
+        "Trials the stage has in the end; running again with more adds some (default: see above; "
+        "fine: as many as --coarse was asked for).",
     ),
 ]
 _LOW = Annotated[
@@ -37,7 +38,7 @@ _SAMPLER = Annotated[
         SEARCH,
         "--sampler",
         "KIND",
-        "grid, random, qmc or tpe, on a log scale (default: grid).",
+        "grid, random, qmc or tpe, on a log scale (default: grid; fine: as --coarse).",
     ),
 ]
 _REPLICATES = Annotated[
@@ -66,6 +67,14 @@ _FRESH = Annotated[
         "--fresh",
         help="Train again what was trained before, in this study or another of the file "
         "(default: take it over).",
+    ),
+]
+YES = Annotated[
+    bool,
+    option(
+        SEARCH,
+        "--yes",
+        help=f"Do not ask before a search of {MANY_TRIALS:,} trials or more (default: ask).",
     ),
 ]
 _STUDY = Annotated[
@@ -134,14 +143,7 @@ class StageOptions:
     ] = None
     eta_range: _ETA_RANGE = None
     fresh: _FRESH = False
-    yes: Annotated[
-        bool,
-        option(
-            SEARCH,
-            "--yes",
-            help=f"Do not ask before a search of {MANY_TRIALS:,} trials or more (default: ask).",
-        ),
-    ] = False
+    yes: YES = False
     study: _STUDY = None
 
 
@@ -181,6 +183,7 @@ class GridOptions:
     ] = None
     eta_range: _ETA_RANGE = None
     fresh: _FRESH = False
+    yes: YES = False
     study: _STUDY = None
 
 

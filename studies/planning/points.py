@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from coarsefine.db.records import TrialRow
+from coarsefine.hints import Message, option
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import Stage
@@ -12,14 +13,14 @@ from coarsefine.studies.spaces.dimensions import (
     Dimension,
     Value,
     from_params,
-    same_point,
-    same_value,
 )
-from coarsefine.studies.spaces.ranges import is_same
-from coarsefine.studies.spaces.refinement import fine_grid
+from coarsefine.studies.spaces.gaps import fine_grid
+from coarsefine.studies.spaces.seen import Seen, same_value
 
 Point = dict[str, Value]
 
+# By so many values a range, a grid is made closer before its window counts as searched.
+_CLOSER = 4
 # How many trials TPE proposes before it waits for what comes of them.
 ADAPTIVE_BATCH = 4
 
@@ -55,9 +56,7 @@ def next_points(
         ranges = [d for d in dimensions if d.range is not None]
         if len(ranges) == 1 and all(len(d.values or (0,)) == 1 for d in dimensions):
             return _between(dimensions, ranges[0], missing, [*points, *before])
-        per_range = _per_range(dimensions, stage.n_trials)
-        grids = [d.grid(per_range) for d in dimensions]
-        return _untried(_product(dimensions, grids), before)
+        return _grid(stage, missing, before, begun=bool(own))
     return _proposed(stage, own, missing, seed)
 
 
@@ -104,13 +103,51 @@ def _per_range(dimensions: Sequence[Dimension], n_trials: int) -> int:
     return per_range
 
 
+def fewer_points(stage: Stage) -> Message | None:
+    """Return that a grid over several ranges has fewer points than were asked for, if so."""
+    ranges = [d for d in stage.dimensions if d.range is not None]
+    if stage.sampler != "grid" or len(ranges) < 2:
+        return None
+    counts = [len(d.grid(_per_range(stage.dimensions, stage.n_trials))) for d in stage.dimensions]
+    n_points = math.prod(counts)
+    if n_points >= stage.n_trials:
+        return None
+    names = " and ".join(d.parameter.symbol for d in stage.dimensions)
+    sides = " x ".join(map(str, counts))
+    return Message(
+        f"a grid over {names} has {sides} = {n_points} points, {stage.n_trials} were asked for; ",
+        option("sampler", "qmc"),
+        " tries as many as are asked for",
+    )
+
+
+def _grid(stage: Stage, missing: int, before: Sequence[Point], *, begun: bool) -> list[Point]:
+    """Return the points of a grid over several ranges that were not tried.
+
+    Where all were tried, as the corners of a small window, a closer grid has some; of more than are
+    missing, some from all over it.
+    """
+    dimensions = stage.dimensions
+    per_range = _per_range(dimensions, stage.n_trials)
+    points = _untried(_product(dimensions, [d.grid(per_range) for d in dimensions]), before)
+    if points or begun:
+        return points
+    for closer in range(per_range + 1, per_range + 1 + _CLOSER):
+        points = _untried(_product(dimensions, [d.grid(closer) for d in dimensions]), before)
+        if points:
+            break
+    n = min(missing, len(points))
+    return [points[(2 * i + 1) * len(points) // (2 * n)] for i in range(n)]
+
+
 def _product(dimensions: Sequence[Dimension], grids: Sequence[Sequence[Value]]) -> list[Point]:
     names = [d.name for d in dimensions]
     return [dict(zip(names, values, strict=True)) for values in itertools.product(*grids)]
 
 
 def _untried(points: Sequence[Point], tried: Sequence[Mapping[str, Value]]) -> list[Point]:
-    return [point for point in points if not any(same_point(point, other) for other in tried)]
+    seen = Seen(tried)
+    return [point for point in points if point not in seen]
 
 
 def _between(
@@ -130,9 +167,6 @@ def _between(
     values = fine_grid(ranged.range, n, measured)
     if not ranged.parameter.continuous:
         rounded = dict.fromkeys(ranged.rounded(value) for value in values)
-        return [
-            {**fixed, ranged.name: value}
-            for value in rounded
-            if not any(is_same(float(value), other) for other in measured)  # type: ignore[arg-type]
-        ]
+        known = [{**fixed, ranged.name: value} for value in measured]
+        return _untried([{**fixed, ranged.name: value} for value in rounded], known)
     return [{**fixed, ranged.name: value} for value in values]

@@ -1,5 +1,6 @@
 """What a user asks of a stage, whether on a command line, in Python or in a lab file."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,6 +118,17 @@ def stage_request(kind: SearchKind, wanted: Wanted, **options: Any) -> StageRequ
             low, high = wanted.low.get(name, usual.low), wanted.high.get(name, usual.high)
             dimensions.append(dimension.with_range(LogRange(low, high)))
     return StageRequest(dimensions=tuple(dimensions), **options)
+
+
+def n_points(kind: SearchKind, request: StageRequest) -> int:
+    """Return about how many trials a request has planned at a time."""
+    if request.values is not None:
+        return len(request.values)
+    named = {dimension.name: dimension for dimension in request.dimensions}
+    dimensions = [named.get(dimension.name, dimension) for dimension in kind.dimensions]
+    if all(dimension.values is not None for dimension in dimensions):
+        return math.prod(len(dimension.values or ()) for dimension in dimensions)
+    return request.n_trials or max(kind.n_coarse, kind.n_fine)
 
 
 def layers_of(hidden: Sequence[int], numbers: Sequence[int]) -> tuple[tuple[int, ...], ...]:

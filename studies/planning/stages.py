@@ -19,13 +19,13 @@ from coarsefine.studies.spaces.dimensions import (
     Dimension,
     from_json,
     parameter,
-    same_value,
     shown,
     to_json,
 )
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.registry import SEARCHES
+from coarsefine.studies.spaces.seen import same_value
 
 COARSE, FINE, FINER = "coarse", "fine", "finer"
 # Of searches that have one stage only.

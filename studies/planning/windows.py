@@ -1,12 +1,13 @@
 """The stage that follows another: its ranges are narrowed to where the best values are."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from coarsefine.db.records import TrialRow
 from coarsefine.hints import Message, option
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.request import SAMPLERS, StageRequest
 from coarsefine.studies.planning.stages import Stage, sampler_of
 from coarsefine.studies.spaces.dimensions import Dimension, Value, from_params, shown
 from coarsefine.studies.spaces.narrowing import Narrowing, ScoredTrial, narrowed
@@ -26,8 +27,29 @@ class Following:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What decides where a stage looks, beside the scores of trials.
+
+    Attributes:
+        tied: UUIDs of the trials that are tied with the best one.
+        sizes: The greatest value of parameters that data limit, by name.
+    """
+
+    tied: frozenset[str] = frozenset()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
+_NOTHING: Final = Known()
+
+
 def next_stage(
-    kind: SearchKind, name: str, parent: Stage, request: StageRequest, trials: Sequence[TrialRow]
+    kind: SearchKind,
+    name: str,
+    parent: Stage,
+    request: StageRequest,
+    trials: Sequence[TrialRow],
+    known: Known = _NOTHING,
 ) -> Following:
     """Return the stage that looks where the results so far narrow its parent to.
 
@@ -37,12 +59,13 @@ def next_stage(
         parent: The stage before it.
         request: What the user wants otherwise.
         trials: All trials of the study up to those of the parent.
+        known: What is known of them and of the data.
 
     Raises:
         StudyError: If a range or values asked for do not hold the best value, or are no narrower.
         SpaceError: If they cannot be searched.
     """
-    narrowing = _window(parent, request, trials)
+    narrowing = _window(parent, request, trials, known)
     dimensions = narrowing.dimensions
     if request.values is not None and len(dimensions) == 1:
         (dimension,) = dimensions
@@ -52,8 +75,8 @@ def next_stage(
     stage = Stage(
         name=name,
         dimensions=dimensions,
-        sampler=sampler_of(dimensions, request),
-        n_trials=request.n_trials or kind.n_fine,
+        sampler=_sampler(dimensions, request, parent),
+        n_trials=request.n_trials or _n_trials(kind, parent),
         run_options=replace(
             options,
             replicates=request.replicates or options.replicates,
@@ -66,13 +89,35 @@ def next_stage(
     return Following(stage, narrowing.warnings)
 
 
-def _window(parent: Stage, request: StageRequest, trials: Sequence[TrialRow]) -> Narrowing:
+def _sampler(dimensions: Sequence[Dimension], request: StageRequest, parent: Stage) -> str:
+    """Return how points are chosen: as in the stage before, unless something else is asked for."""
+    ranged = any(dimension.range is not None for dimension in dimensions)
+    if request.sampler is None and ranged and parent.sampler in SAMPLERS:
+        return parent.sampler
+    return sampler_of(dimensions, request)
+
+
+def _n_trials(kind: SearchKind, parent: Stage) -> int:
+    """Return how many trials a stage has: as many as the stage before was asked for, if it was.
+
+    A stage of values has as many as were named, which is no number of trials.
+    """
+    asked = parent.sampler in SAMPLERS and parent.n_trials not in {kind.n_coarse, kind.n_fine}
+    return parent.n_trials if asked else kind.n_fine
+
+
+def _window(
+    parent: Stage, request: StageRequest, trials: Sequence[TrialRow], known: Known
+) -> Narrowing:
     """Return what the results leave to be looked at, or the ranges asked for."""
     scored = [
-        ScoredTrial(from_params(t.params), t.validation_accuracy, t.validation_loss, t.state)
+        ScoredTrial(
+            *(from_params(t.params), t.validation_accuracy, t.validation_loss, t.state),
+            tied=t.uuid in known.tied,
+        )
         for t in trials
     ]
-    narrowing = narrowed(parent.dimensions, scored)
+    narrowing = narrowed(parent.dimensions, scored, known.sizes)
     if not request.names_values:
         return narrowing
     asked = tuple(

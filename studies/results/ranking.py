@@ -17,7 +17,7 @@ from coarsefine.studies.results.statistics import (
     Measured,
     binomial_error,
 )
-from coarsefine.studies.spaces.dimensions import PARAMETERS, shown
+from coarsefine.studies.spaces.dimensions import PARAMETERS, shown, sizes_of
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from coarsefine.studies.states import STATES, score_key
 
@@ -145,6 +145,12 @@ class Ranking:
         return str(self.study.recipe["training"].get("score", "final"))
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Return the greatest values that the data leave to parameters, by name."""
+        n_train = self.study.data.get("n_train")
+        return sizes_of(n_train, self.study.recipe["data"].get("train"))
+
+    @property
     def searched(self) -> tuple[str, ...]:
         """Return the names of what was searched, each once."""
         return tuple(dict.fromkeys(name for trial in self.trials for name in trial.params))
@@ -166,6 +172,15 @@ class Ranking:
         if kind is not None:
             return kind.refines
         return any(each["values"] is None for stage in self.stages for each in stage.dimensions)
+
+    @property
+    def over(self) -> str:
+        """Return what was searched, in words: the search's name, or what a lab's search varied."""
+        kind, names = SEARCHES.get(self.study.search), self.searched
+        usual = kind is not None and {each.name for each in kind.parameters} == {*names}
+        if usual or not names:
+            return self.study.search
+        return " and ".join(self.symbol(name) for name in names)
 
     def point(self, params: Mapping[str, Any]) -> str:
         """Return some parameters in words, as in ``λ 0.001, η 0.1``."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.results.learning import equally_good, has_learnt
 from coarsefine.studies.results.ranking import RankedTrial, Ranking, StageSummary
 from coarsefine.studies.results.statistics import (
     ROUNDING,
@@ -12,6 +13,7 @@ from coarsefine.studies.results.statistics import (
     dunnett_quantile,
     range_quantile,
 )
+from coarsefine.studies.spaces.dimensions import parameter
 from coarsefine.studies.spaces.ranges import LogRange, is_same
 from coarsefine.studies.spaces.refinement import ScoredPoint, Window, refine
 from coarsefine.studies.states import UNFINISHED
@@ -31,6 +33,8 @@ def resolution_reached(ranking: Ranking, stage_name: str) -> str | None:
     stage = next((stage for stage in ranking.stages if stage.name == stage_name), None)
     name, comparison = ranking.numeric_parameter, ranking.comparison
     if stage is None or name is None or comparison is None or not ranking.refines:
+        return None
+    if not has_learnt(ranking):
         return None
     inside = _inside(ranking, stage, name)
     n_values = len({f"{trial.params[name]:.9g}" for trial in inside})
@@ -97,14 +101,15 @@ def overall_window(ranking: Ranking) -> Window | None:
     values = [float(trial.params[name]) for trial in ranking.trials]
     if len(values) > _MANY and min(values) < float(best.params[name]) < max(values):
         return None  # to narrow ranges by thousands of values takes long
+    tied = equally_good(ranking)
     points = [
-        ScoredPoint(value, t.validation_accuracy, t.validation_loss, t.state)
+        ScoredPoint(value, t.validation_accuracy, t.validation_loss, t.state, t.uuid in tied)
         for value, t in zip(values, ranking.trials, strict=True)
     ]
     ends = [(s.low, s.high) for s in ranking.stages if s.low is not None and s.high is not None]
     try:
         searched = LogRange(min(e[0] for e in ends), max(e[1] for e in ends)) if ends else None
-        return refine(points, searched)
+        return refine(points, searched, bounds=parameter(name).bounds(ranking.sizes))
     except StudyError:
         return None  # nothing is complete yet
 

@@ -20,11 +20,10 @@ from coarsefine.studies.spaces.dimensions import (
     Dimension,
     Value,
     from_params,
-    same_point,
-    same_value,
     shown,
 )
 from coarsefine.studies.spaces.ranges import is_same
+from coarsefine.studies.spaces.seen import same_point, same_value
 from coarsefine.studies.states import UNFINISHED
 
 

@@ -11,7 +11,7 @@ from coarsefine.hints import Message, search_command
 from coarsefine.models.data import PreparedData
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
-from coarsefine.studies.planning.points import Point, next_points
+from coarsefine.studies.planning.points import Point, fewer_points, next_points
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.runs import Plan, plan_runs, reuse, store
 from coarsefine.studies.planning.stages import (
@@ -25,9 +25,10 @@ from coarsefine.studies.planning.stages import (
     next_name,
     searched_stages,
 )
-from coarsefine.studies.planning.windows import next_stage
+from coarsefine.studies.planning.windows import Known, next_stage
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.results.learning import equally_good
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.running import enqueued, loop
@@ -42,6 +43,7 @@ from coarsefine.studies.running.studies import (
     same_recipe,
     study_name,
 )
+from coarsefine.studies.spaces.dimensions import sizes_of
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.states import UNFINISHED
 
@@ -167,10 +169,13 @@ class Search:
         stage = self.stage(first_name(self.kind), request)
         following = StageRequest(replicates=request.replicates, fresh=request.fresh)
         while self.kind.refines:
-            reached = resolution_reached(read_ranking(database, self.study), stage.name)
+            ranking = read_ranking(database, self.study)
+            reached = resolution_reached(ranking, stage.name)
             if reached is not None and until_resolved:
                 self.resources.observer.said(reached)
                 break
+            if ranking.best is None:
+                break  # there is nothing to be narrowed; the notes of the ranking say why
             names = [record.name for record in searched_stages(database, self.study)]
             done = names.index(stage.name) + 1
             if done >= most_stages:
@@ -202,12 +207,31 @@ class Search:
         if name == first_name(self.kind):
             new = self._first and self._first.stage
             stage = new or first_stage(self.kind, request, self.data.n_train)
-            return add_stage(database, self.study, stage)
+            return self._add(stage)
         rows = repository.trial_rows(database, self.study)
-        following = next_stage(self.kind, name, self._parent(name), request, rows)
-        record = add_stage(database, self.study, following.stage)
+        ranking = read_ranking(database, self.study)
+        known = Known(equally_good(ranking), self._sizes())
+        following = next_stage(self.kind, name, self._parent(name), request, rows, known)
+        record = self._add(following.stage)
         for line in following.warnings:
             self.resources.observer.said(line)
+        return record
+
+    def _sizes(self) -> dict[str, int]:
+        """Return the greatest values that the data leave to parameters, by name."""
+        stated, n_train = self.recipe.data.train, self.data.n_train
+        if stated is not None and any(p.name == "train" for p in self.kind.parameters):
+            all_samples = self.recipe.data.model_copy(update={"train": None})
+            whole = self.recipe.model_copy(update={"data": all_samples})
+            return sizes_of(self.resources.prepare(whole).n_train, None)
+        return sizes_of(n_train, stated)
+
+    def _add(self, stage: Stage) -> StageRecord:
+        """Store a new stage, and say where a grid has fewer points than were asked for."""
+        record = add_stage(self.resources.database, self.study, stage)
+        fewer = fewer_points(stage)
+        if fewer is not None:
+            self.resources.observer.said(fewer)
         return record
 
     def _parent(self, name: str) -> Stage:

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from coarsefine.studies.errors import SpaceError, did_you_mean
 from coarsefine.studies.recipes.keys import KEYS, kinds
+from coarsefine.studies.recipes.keys.bounds import Bounds
 from coarsefine.studies.recipes.keys.kinds import Choice, Kind, Real
-from coarsefine.studies.spaces.ranges import LogRange, is_same
+from coarsefine.studies.spaces.ranges import LogRange
+from coarsefine.studies.spaces.seen import first_twice
 
 Value = kinds.Value
 
@@ -50,6 +52,14 @@ class Parameter:
     def zero_allowed(self) -> bool:
         """Return whether 0 is one of its values."""
         return self.kind.zero_allowed
+
+    def bounds(self, sizes: Mapping[str, int]) -> Bounds:
+        """Return the natural limits of its values.
+
+        Args:
+            sizes: The greatest value of parameters that data limit, by name.
+        """
+        return self.kind.bounds.capped(sizes.get(self.name))
 
     def parse(self, text: str) -> Value:
         """Return the value that stands in a list of values to try.
@@ -123,9 +133,9 @@ class Dimension:
             raise SpaceError(f"{self.name} has no range, only values: name them")
         if self.values is not None and not self.values:
             raise SpaceError(f"{self.name} needs at least one value, got none")
-        for i, value in enumerate(self.values or ()):
-            if any(same_value(value, other) for other in (self.values or ())[:i]):
-                raise SpaceError(f"values must differ, got {shown(value)} twice for {self.name}")
+        twice = first_twice(self.values or ())
+        if twice is not None:
+            raise SpaceError(f"values must differ, got {shown(twice)} twice for {self.name}")
 
     @property
     def name(self) -> str:
@@ -154,18 +164,16 @@ class Dimension:
         return replace(self, range=searched, values=None)
 
 
-def same_value(a: Any, b: Any) -> bool:
-    """Return whether two values are the same, up to rounding."""
-    if isinstance(a, bool) or isinstance(b, bool):
-        return a is b
-    if isinstance(a, int | float) and isinstance(b, int | float):
-        return a == b or is_same(a, b)
-    return bool(_plain(a) == _plain(b))
+def sizes_of(n_train: int | None, stated: Any) -> dict[str, int]:
+    """Return the greatest values that data leave to parameters, by name.
 
-
-def same_point(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Return whether two points have the same values."""
-    return a.keys() == b.keys() and all(same_value(value, b[name]) for name, value in a.items())
+    Args:
+        n_train: Size of the recipe's training set; ``None`` if it is not known.
+        stated: What the recipe says of it; ``None`` if it is all that there is.
+    """
+    if n_train is None:
+        return {}
+    return {"batch_size": n_train} | ({} if stated is not None else {"train": n_train})
 
 
 def shown(value: Any) -> str:

@@ -7,20 +7,23 @@ grid step to either side of them in each dimension.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from coarsefine.db.records import TrialState
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.spaces.dimensions import Dimension, Value, same_value, shown
+from coarsefine.studies.recipes.keys.bounds import Bounds, Side
+from coarsefine.studies.spaces.dimensions import Dimension, Value, shown
 from coarsefine.studies.spaces.ranges import LogRange, midpoint, shifted
 from coarsefine.studies.spaces.refinement import (
-    BEYOND_DECADES,
     WIDEST,
     WIDEST_OF_SEVERAL,
     ScoredPoint,
     refine,
 )
+from coarsefine.studies.spaces.seen import same_value
 from coarsefine.studies.states import score_key
 
+_NO_SIZES: Final[Mapping[str, int]] = {}
 # Of so many points, one is spanned: of a grid of five by five, the best three.
 _SHARE = 8
 
@@ -33,12 +36,14 @@ class ScoredTrial:
         params: A value of each dimension.
         accuracy: Mean validation accuracy, in [0, 1].
         loss: Mean validation loss.
+        tied: Whether it is tied with the best one.
     """
 
     params: Mapping[str, Value]
     accuracy: float | None
     loss: float | None
     state: TrialState = "complete"
+    tied: bool = False
 
     @property
     def scored(self) -> bool:
@@ -64,12 +69,17 @@ class Narrowing:
     warnings: tuple[str, ...] = ()
 
 
-def narrowed(dimensions: Sequence[Dimension], trials: Sequence[ScoredTrial]) -> Narrowing:
+def narrowed(
+    dimensions: Sequence[Dimension],
+    trials: Sequence[ScoredTrial],
+    sizes: Mapping[str, int] = _NO_SIZES,
+) -> Narrowing:
     """Return the dimensions that the results leave to be looked at more closely.
 
     Args:
         dimensions: What was searched last.
         trials: All points tried so far, of earlier stages too, in the order of their trials.
+        sizes: The greatest value of parameters that data limit, by name.
 
     Raises:
         StudyError: If no trial is complete, or no dimension is a range of numbers.
@@ -95,14 +105,14 @@ def narrowed(dimensions: Sequence[Dimension], trials: Sequence[ScoredTrial]) -> 
     if len(ranges) == 1:
         (dimension,) = ranges
         points = [
-            ScoredPoint(float(t.params[dimension.name]), t.accuracy, t.loss, t.state)  # type: ignore[arg-type]
+            ScoredPoint(float(t.params[dimension.name]), t.accuracy, t.loss, t.state, t.tied)  # type: ignore[arg-type]
             for t in alike
         ]
-        window = refine(points, dimension.range)
+        window = refine(points, dimension.range, bounds=dimension.parameter.bounds(sizes))
         there = {dimension.name: dimension.with_range(window.range)}
         reason, warnings = window.reason, window.warnings
     else:
-        there, reason, warnings = _together(ranges, alike, best)
+        there, reason, warnings = _together(ranges, alike, best, sizes)
     kept = "".join(f"; {name} as in the best trial: {shown(best.params[name])}" for name in fixed)
     return Narrowing(
         tuple({**there, **fixed}[d.name] for d in dimensions), best.params, reason + kept, warnings
@@ -110,14 +120,17 @@ def narrowed(dimensions: Sequence[Dimension], trials: Sequence[ScoredTrial]) -> 
 
 
 def _together(
-    dimensions: Sequence[Dimension], trials: Sequence[ScoredTrial], best: ScoredTrial
+    dimensions: Sequence[Dimension],
+    trials: Sequence[ScoredTrial],
+    best: ScoredTrial,
+    sizes: Mapping[str, int],
 ) -> tuple[dict[str, Dimension], str, tuple[str, ...]]:
     """Return all ranges narrowed around the best points."""
     finished = sorted(
         (trial for trial in trials if trial.scored), key=lambda t: score_key(t.accuracy, t.loss)
     )
     chosen = finished[: max(1, min(3, len(finished) // _SHARE))]
-    axes = [_Axis(d, trials, len(dimensions)) for d in dimensions]
+    axes = [_Axis(d, trials, len(dimensions), d.parameter.bounds(sizes)) for d in dimensions]
     spans = [axis.window(chosen, best) for axis in axes]
     words = " and ".join(
         "(" + ", ".join(f"{d.parameter.symbol} {shown(t.params[d.name])}" for d in dimensions) + ")"
@@ -139,8 +152,12 @@ def _together(
 class _Axis:
     """One dimension of several, and what was tried of it."""
 
-    def __init__(self, dimension: Dimension, trials: Sequence[ScoredTrial], n_axes: int) -> None:
+    def __init__(
+        self, dimension: Dimension, trials: Sequence[ScoredTrial], n_axes: int, bounds: Bounds
+    ) -> None:
         self.dimension = dimension
+        self.trials = [trial for trial in trials if trial.scored]
+        self.bounds = bounds
         values = [self.value(trial) for trial in trials if self.value(trial) > 0]
         around = dimension.range or LogRange.spanning(values)
         if around is None:
@@ -159,11 +176,25 @@ class _Axis:
 
     def edges(self, best: ScoredTrial) -> list[str]:
         """Return on which edges of the range the best value lies."""
+        if best.accuracy == 1.0 or all(trial.tied for trial in self.trials):
+            return []  # nothing better is to be found beyond
         at = self.around.position(self.value(best)) * self.around.decades
         near = 0.25 * self.step
-        lower = ["lower"] if at < near else []
-        beyond = self.limit > self.around.high
-        return lower + (["upper"] if self.around.decades - at < near and beyond else [])
+        lower = at < near and self._beyond("low") is not None and not self._fades(best)
+        upper = self.around.decades - at < near and self._beyond("high") is not None
+        return [
+            *(["lower"] if lower else []),
+            *(["upper"] if upper and self.limit > self.around.high else []),
+        ]
+
+    def _beyond(self, side: Side) -> float | None:
+        end = self.around.low if side == "low" else self.around.high
+        return self.bounds.beyond(end, side)
+
+    def _fades(self, best: ScoredTrial) -> bool:
+        """Return whether values may be 0, and those above are tied: smaller ones are, too."""
+        above = (t for t in self.trials if self.value(t) > self.value(best) * 1.001)
+        return self.bounds.zero and any(trial.tied for trial in above)
 
     def window(self, chosen: Sequence[ScoredTrial], best: ScoredTrial) -> LogRange:
         for points, share in ((chosen, WIDEST_OF_SEVERAL), ([best], WIDEST)):
@@ -177,8 +208,8 @@ class _Axis:
 
     def _reach(self, low: float, high: float, best: ScoredTrial) -> tuple[float, float]:
         edges = self.edges(best)
-        lowest = shifted(self.around.low, -BEYOND_DECADES) if "lower" in edges else self.around.low
-        highest = shifted(self.around.high, BEYOND_DECADES if "upper" in edges else 0)
+        lowest = (self._beyond("low") if "lower" in edges else None) or self.around.low
+        highest = (self._beyond("high") if "upper" in edges else None) or self.around.high
         return (
             max(lowest, shifted(low, -self.step)) if "lower" not in edges else lowest,
             min(

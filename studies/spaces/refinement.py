@@ -5,19 +5,16 @@ range before. Where the best value lies on the edge of what was searched, it rea
 beyond that edge, so that a few stages arrive at an optimum that the first range has missed.
 """
 
-import heapq
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+from typing import Final
 
 from coarsefine.db.records import TrialState
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.recipes.keys.bounds import Bounds, Side
 from coarsefine.studies.spaces.ranges import LogRange, is_same, midpoint, shifted
 from coarsefine.studies.states import score_key
-
-Side = Literal["low", "high"]
 
 # A window is at most this part of the range before, in decades. Less would cut off good values,
 # and let stages that follow an optimum beyond the edge run out of breath before they are there.
@@ -25,10 +22,9 @@ WIDEST = 0.8
 # Several best values are spanned only if that leaves at most this part: best values far apart are
 # a flat curve, and a window as wide as the flat part would be the coarse search over again.
 WIDEST_OF_SEVERAL = 0.7
-# How far a window reaches beyond an edge that has the best value on it.
-BEYOND_DECADES = 1.0
 # Of the finished values, at most one in so many is spanned: the best of three are all of three.
 SHARE = 3
+_UNBOUNDED: Final = Bounds()
 # A range of fewer values than this, over at least so many decades, is easily misread.
 FEW_VALUES, SEVERAL_DECADES = 6, 2.0
 
@@ -43,12 +39,14 @@ class ScoredPoint:
         loss: Mean validation loss.
         state: Only complete points can be best; diverged ones bound the window, pruned ones are
             neighbours, others tell nothing.
+        tied: Whether it is tied with the best one.
     """
 
     value: float
     accuracy: float | None
     loss: float | None
     state: TrialState = "complete"
+    tied: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,21 +76,29 @@ class _Place:
         value: Where it is taken to be: zero, which has no place, one decade below all others.
         tried: What it is.
         key: Its place among the finished values, best first; ``None`` for others.
+        tied: Whether it is tied with the best one.
     """
 
     value: float
     tried: float
     key: tuple[float, float, int] | None
     diverged: bool
+    tied: bool = False
 
 
-def refine(scored: Sequence[ScoredPoint], searched: LogRange | None, n_best: int = 3) -> Window:
+def refine(
+    scored: Sequence[ScoredPoint],
+    searched: LogRange | None,
+    n_best: int = 3,
+    bounds: Bounds = _UNBOUNDED,
+) -> Window:
     """Return the window that the scores narrow the searched range to.
 
     Args:
         scored: All values tried so far, of earlier stages too, in the order of their trials.
         searched: The range to narrow; ``None`` takes what the values span.
         n_best: How many of the best values to span, if the window stays narrow enough.
+        bounds: The natural limits of the values.
 
     Returns:
         A window that holds the best value (where that is 0: the decade below all others), is at
@@ -106,7 +112,7 @@ def refine(scored: Sequence[ScoredPoint], searched: LogRange | None, n_best: int
     if not finished:
         raise StudyError("a range is narrowed around finished trials, got none that is complete")
     around, limit = _searched(places, searched)
-    neighbourhood = _Neighbourhood(places, around)
+    neighbourhood = _Neighbourhood(places, around, bounds)
     ranked = neighbourhood.candidates()
     most = max(1, min(n_best, -(-finished // SHARE)))
     for n in range(min(most, len(ranked)), 0, -1):
@@ -129,76 +135,25 @@ def refine(scored: Sequence[ScoredPoint], searched: LogRange | None, n_best: int
     )
 
 
-def fine_grid(window: LogRange, n: int, measured: Iterable[float] = ()) -> tuple[float, ...]:
-    """Return ``n`` new values that, with those measured, cover the window evenly.
-
-    Without measured values in it, it is the window's grid. Measured values cut the window into
-    gaps; each gap is filled with equal steps, the widest ones first. An end that is measured is
-    left out, one that is not is met.
-
-    Raises:
-        StudyError: If ``n < 1``, or the window is too narrow for so many new values.
-
-    >>> fine_grid(LogRange(1e-4, 1e-2), 3)
-    (0.0001, 0.001, 0.01)
-    >>> fine_grid(LogRange(1e-4, 1e-1), 2, measured=[1e-4, 1e-1])
-    (0.001, 0.01)
-    >>> fine_grid(LogRange(1e-4, 1e-1), 3, measured=[1e-4])
-    (0.001, 0.01, 0.1)
-    """
-    if n < 1:
-        raise StudyError(f"a grid has >= 1 values, got {n}")
-    known = [value for value in _distinct(measured) if _holds(window, value)]
-    if not known:
-        return window.grid(n)
-    ends = [end for end in (window.low, window.high) if not any(is_same(end, k) for k in known)]
-    gaps = [
-        _Gap(LogRange(a, b), free_low=a in ends, free_high=b in ends)
-        for a, b in pairwise(sorted(ends + known))
-    ]
-    queue = [(-gap.step(0), position, 0) for position, gap in enumerate(gaps)]
-    heapq.heapify(queue)
-    for _ in range(n):
-        _, position, count = queue[0]
-        step = gaps[position].step(count + 1)
-        if step < 1e-7:
-            raise StudyError(f"the range {window.low} … {window.high} is too narrow for {n} values")
-        heapq.heapreplace(queue, (-step, position, count + 1))
-    return tuple(sorted(value for _, i, count in queue for value in gaps[i].filled(count)))
-
-
-@dataclass(frozen=True)
-class _Gap:
-    """A stretch between two values, of which the free ones may be taken."""
-
-    range: LogRange
-    free_low: bool
-    free_high: bool
-
-    def step(self, n: int) -> float:
-        """Return the decades between neighbours with ``n`` values in this gap."""
-        # An end without a value is further from one than any inner part can be.
-        intervals = n + (not self.free_low) - self.free_high
-        return self.range.decades / intervals if intervals > 0 else math.inf
-
-    def filled(self, n: int) -> list[float]:
-        intervals = n + (not self.free_low) - self.free_high
-        first = 0 if self.free_low else 1
-        # A digit fewer than the ends have, for 0.001 and not 0.000999999999999 between two of them.
-        rounded = (float(f"{self.range.at(i / intervals):.9g}") for i in range(first, first + n))
-        return [min(max(value, self.range.low), self.range.high) for value in rounded]
-
-
 class _Neighbourhood:
     """What surrounds the best value."""
 
-    def __init__(self, places: list[_Place], around: LogRange) -> None:
+    def __init__(self, places: list[_Place], around: LogRange, bounds: Bounds) -> None:
         self.places = places
         self.around = around
+        self.bounds = bounds
         ranked = [place for place in places if place.key is not None]
         self.best = min(ranked, key=_rank)
         self.at = places.index(self.best)
-        self.edges: tuple[Side, ...] = tuple(side for side in _SIDES if self._on_edge(side))
+        on_edge = [side for side in _SIDES if self._on_edge(side)]
+        self.beyond = {side: bounds.beyond(self._end(side), side) for side in on_edge}
+        self.edges: tuple[Side, ...] = tuple(
+            side
+            for side in on_edge
+            if self.beyond[side] is not None and not self._nothing_beyond(side)
+        )
+        # Edges with the best value on them, beyond which nothing is sought.
+        self.flat = tuple(side for side in on_edge if side not in self.edges)
 
     def candidates(self) -> list[_Place]:
         """Return the finished places, best first, that no diverged one parts from the best."""
@@ -254,6 +209,11 @@ class _Neighbourhood:
             text = f"from one neighbour of the best value {values} to the other"
         else:
             text = f"the {len(chosen)} best values {values} and their neighbours"
+        for side in self.flat:
+            why = "the limit" if self.beyond[side] is None else "tied with others"
+            if self.best.key is not None and self.best.key[0] <= -1.0:
+                why = "100 %"
+            text += f"; nothing is sought beyond {self.best.tried:.4g}: {why}"
         return text + "".join(
             f"; ends short of {place.tried:.4g}, which diverged"
             for place in self._diverged_neighbours(chosen)
@@ -276,6 +236,26 @@ class _Neighbourhood:
         # if no more than half of that is left, there is nothing to be found on the way to the end.
         return left < self.around.decades / (2 * (len(self.places) + 1))
 
+    def _end(self, side: Side) -> float:
+        """Return the end of what was tried and searched, on this side."""
+        ends = (self.best.value, self.around.low, self.around.high)
+        return min(ends) if side == "low" else max(ends)
+
+    def _nothing_beyond(self, side: Side) -> bool:
+        """Return whether nothing better can be expected beyond an edge with the best value.
+
+        The best has 100 %, or all values are tied. Values that may be 0, such as penalties, act
+        less and less below: where the least two are tied, smaller ones are, too.
+        """
+        assert self.best.key is not None  # noqa: S101  # only finished places are ranked
+        if self.best.key[0] <= -1.0:
+            return True
+        finished = [place for place in self.places if place.key is not None]
+        if len(finished) > 1 and all(place.tied for place in finished):
+            return True
+        above = [place for place in finished if place.value > self.best.value]
+        return side == "low" and self.bounds.zero and bool(above) and above[0].tied
+
     def _low_end(self, first: int) -> float:
         place = self.places[first]
         if first > 0:
@@ -284,7 +264,7 @@ class _Neighbourhood:
         if place.tried == 0:
             return place.value
         if place is self.best and "low" in self.edges:
-            return shifted(min(place.value, self.around.low), -BEYOND_DECADES)
+            return self.beyond["low"] or place.value
         return min(place.value, self.around.low)
 
     def _high_end(self, last: int) -> float:
@@ -293,7 +273,7 @@ class _Neighbourhood:
             other = self.places[last + 1]
             return midpoint(place.value, other.value) if other.diverged else other.value
         if place is self.best and "high" in self.edges:
-            return shifted(max(place.value, self.around.high), BEYOND_DECADES)
+            return self.beyond["high"] or place.value
         return max(place.value, self.around.high)
 
 
@@ -336,6 +316,7 @@ def _places(scored: Sequence[ScoredPoint]) -> list[_Place]:
                 tried=tried,
                 key=min(keys, default=None),
                 diverged=not keys and any(point.state == "diverged" for point, _ in group),
+                tied=any(point.tied for point, _ in group),
             )
         )
     return places
@@ -370,19 +351,6 @@ def _warnings(neighbourhood: _Neighbourhood) -> tuple[str, ...]:
         for side in neighbourhood.edges
     ]
     return tuple(warnings)
-
-
-def _distinct(values: Iterable[float]) -> list[float]:
-    """Return the values in ascending order, those that differ by rounding once."""
-    distinct: list[float] = []
-    for value in sorted(values):
-        if not distinct or not is_same(distinct[-1], value):
-            distinct.append(value)
-    return distinct
-
-
-def _holds(window: LogRange, value: float) -> bool:
-    return window.contains(value) or is_same(value, window.low) or is_same(value, window.high)
 
 
 def _listed(values: Sequence[float]) -> str:

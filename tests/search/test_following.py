@@ -102,6 +102,84 @@ def test_every_conflict_ends_in_a_command_that_runs(search, own_folder, first, s
     assert search(*words).status == 0
 
 
+LAB = """
+[training]
+epochs = 1
+[[part]]
+name = "a"
+search = { vary.lambda.values = [0.0, 0.1] }
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "submit"])
+def test_a_lab_whose_studies_were_begun_otherwise_is_offered_a_free_name(
+    search, own_folder, command
+):
+    (own_folder / "lab.toml").write_text(LAB, encoding="utf-8")
+    assert search("run", "lab.toml", "--quiet").status == 0
+    for epochs in ("2", "3"):
+        (own_folder / "lab.toml").write_text(LAB.replace("1\n", f"{epochs}\n", 1), encoding="utf-8")
+
+        refused = search(command, "lab.toml", "--part", "a")
+
+        assert refused.status == 1
+        (line,) = TYPED.findall(refused.err)
+        assert line == f"{command} lab.toml --part a --study lab-{epochs}"
+        assert search(*shlex.split(line), "--quiet").status == 0
+        if command == "submit":
+            # What waits in the queue asks for this name; the next file gets another one.
+            (own_folder / "lab.toml").write_text(LAB.replace("1\n", "9\n", 1), encoding="utf-8")
+            refused = search("submit", "lab.toml", "--study", "lab-2")
+            assert TYPED.findall(refused.err) == ["submit lab.toml --study lab-2-2"]
+            return
+
+
+@pytest.mark.parametrize("line", ["rank", "show"])
+def test_networks_that_have_not_learnt_are_followed_by_the_range_test_of_their_recipe(
+    search, own_folder, line
+):
+    options = ("--eta", "1e-9", "--hidden", "9,8", "--momentum", "0.5", "--no-bias", "--seed", "3")
+    answer = search("lambda", "--coarse", "--trials", "2", *QUICK, *options)
+
+    (command,) = TYPED.findall(answer.out)
+    assert TYPED.findall(search(line).out) == [command]
+    assert command.startswith("eta --range-test ")
+    assert "the networks have learnt little" in answer.out
+    assert "--replicates" not in answer.out
+    (following,) = TYPED.findall(search(*shlex.split(command)).out)
+    assert search(*shlex.split(following), *QUICK).status == 0
+    recipe = search("show", "--json").json["recipe"]
+    assert recipe["seed"] == 3
+    assert recipe["network"]["hidden"] == [9, 8]
+    assert recipe["network"]["bias"] == "none"
+    assert recipe["training"]["momentum"] == 0.5
+
+
+def test_where_no_trial_is_complete_and_no_option_helps_there_is_no_next_command(
+    search, own_folder
+):
+    (own_folder / "lab.toml").write_text(
+        LAB.replace("epochs = 1", 'epochs = 1\nschedule = "constant"\neta = 1e9'), encoding="utf-8"
+    )
+    search("run", "lab.toml", "--quiet")
+
+    for line in ("rank", "show"):
+        answer = search(line)
+        assert answer.status == 0
+        assert "next:" not in answer.out
+    assert "no trial was completed: 2 diverged; try a smaller --eta" in search("rank").out
+
+
+def test_a_study_name_that_is_proposed_is_free(search, own_folder):
+    line = ("lambda", "--coarse", "--trials", "2", *QUICK)
+    assert search(*line, "--study", "digits/lambda-2").status == 0
+    assert search(*line, "--eta", "900").status == 0
+
+    for words in ("rank digits/lambda", "show digits/lambda"):
+        (command,) = TYPED.findall(search(*words.split()).out)
+        assert "--study digits/lambda-3" in command
+
+
 def test_the_free_name_is_one_that_no_study_has(search, own_folder):
     for seed in ("0", "1", "2"):
         line = ("lambda", "--coarse", "--trials", "2", *QUICK, "--seed", seed)
@@ -145,7 +223,9 @@ def test_a_range_test_proposes_its_own_recipe(search, own_folder):
         ("lambda --coarse --trials 2 --eta 900 --hidden 9,8 --no-bias", "--eta 90"),
         ("lambda --coarse --trials 2 --eta-min 800 --eta-max 900", "--eta-max 90"),
         ("eta --coarse --trials 2 --low 500 --high 900", "--high 50"),
-        ("hidden --values 9 --eta 900", "--eta 90"),
+        ("hidden --values 9 --eta 900", "--values 9 --eta 90"),
+        ("lambda-eta --coarse --trials 4 --low 1e-4,500 --high 0.1,900", "--high 0.1,50"),
+        ("lambda --coarse --trials 2 --low 0.01 --high 0.1 --eta 900", "--low 0.01 --high 0.1"),
     ],
 )
 def test_after_searches_that_diverged_a_smaller_eta_is_proposed(search, own_folder, line, smaller):

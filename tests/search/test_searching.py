@@ -262,6 +262,28 @@ def test_the_time_left_is_that_of_all_cohorts():
     assert pace.seconds_left(2) == 0.0
 
 
+def test_fine_stages_keep_sampler_and_number_and_a_grid_says_when_it_has_fewer_points(search):
+    quick = ("--epochs", "1", "--storage", "qmc.db")
+    search("lambda-eta", "--coarse", "--sampler", "qmc", "--trials", "5", *quick)
+    trials = search("lambda-eta", "--fine", "--json", *quick[2:]).json["trials"]
+    fewer = search("lambda-eta", "--finer", "--sampler", "grid", *quick[2:])
+
+    fine = [trial["params"]["eta"] for trial in trials if trial["stage"] == "fine"]
+    assert len(fine) == len(set(fine)) == 5
+    line = "a grid over λ and η has 2 x 2 = 4 points, 5 were asked for; --sampler qmc tries"
+    assert line in fewer.err
+
+
+@pytest.mark.parametrize("line", ["hidden --values", "lambda --coarse --values"])
+def test_thousands_of_values_are_asked_about(search, line):
+    values = ",".join(str(n) for n in range(1, 5001))
+
+    answer = search(*line.split(), values)
+
+    assert answer.status == 2
+    assert "5,000 trials take long to plan" in answer.err
+
+
 def test_an_option_that_changes_the_optimizer_says_so(search):
     answer = search(*COARSE[:2], "--trials", "2", "--epochs", "1", "--momentum", "0.9")
 
@@ -373,3 +395,18 @@ def test_many_trials_are_asked_about_and_yes_goes_on_at_once(search, own_folder,
     assert list(own_folder.iterdir()) == []
     # As far as the data, which are not there.
     assert "nowhere.csv" in search(*many, "--yes", "--data", "nowhere.csv").err
+
+
+def test_ctrl_c_ends_a_search_at_once_while_it_is_planned(search, monkeypatch):
+    def planned(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("still planning")
+
+    # Thousands of trials are stored, and started in Optuna, before the first one is trained.
+    monkeypatch.setattr("coarsefine.studies.running.search.store", planned)
+    answer = search(*COARSE, "--jobs", "1")
+
+    assert answer.status == 130
+    assert answer.err.endswith("stopped; run the same command to carry on\n")
+    monkeypatch.undo()
+    assert search(*COARSE, "--jobs", "1").status == 0

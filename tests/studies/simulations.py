@@ -19,8 +19,10 @@ from coarsefine.studies.results.ranking import (
 )
 from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.results.statistics import wilson
+from coarsefine.studies.spaces.dimensions import parameter
+from coarsefine.studies.spaces.gaps import fine_grid
 from coarsefine.studies.spaces.ranges import LogRange
-from coarsefine.studies.spaces.refinement import ScoredPoint, fine_grid, refine
+from coarsefine.studies.spaces.refinement import ScoredPoint, refine
 from tests.studies.made_up import study_record
 
 # ------------------------------------------------------------------------------------ intervals
@@ -96,11 +98,15 @@ def searched(
         ranking = Ranking(study_record(n_validation=n_samples), tuple(stages), found, comparison)
         if resolution_reached(ranking, name) is not None:
             break
+        tied = {(t.stage, t.trial): bool(t.tied) for t in found}
         points = [
-            ScoredPoint(float(t.params["lambda"]), t.validation_accuracy, t.validation_loss)
+            ScoredPoint(
+                *(float(t.params["lambda"]), t.validation_accuracy, t.validation_loss),
+                tied=tied[t.stage, t.trial],
+            )
             for t in trials
         ]
-        window = refine(points, window).range
+        window = refine(points, window, bounds=parameter("lambda").bounds({})).range
     else:
         number = most
     best = float(found[0].params["lambda"])

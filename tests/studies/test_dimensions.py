@@ -13,13 +13,13 @@ from coarsefine.studies.spaces.dimensions import (
     from_json,
     from_params,
     parameter,
-    same_point,
     shown,
     to_json,
     to_params,
 )
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.searches.registry import SEARCHES
+from coarsefine.studies.spaces.seen import same_point
 
 # A data set is another study; how its file is read comes with it, and the seed is the study's.
 HOW_A_FILE_IS_READ = {"data.label", "data.header", "data.decimal"}

@@ -108,3 +108,109 @@ def test_what_has_no_range_cannot_be_narrowed():
 
     with pytest.raises(StudyError, match="has none"):
         narrowed([activation], [ScoredTrial({"activation": "relu"}, 0.5, 0.1)])
+
+
+def rising(dimension, values, *, down=False, tied=(), best=0.9):
+    """Return trials whose accuracies rise with the values, or fall."""
+    ordered = sorted(values, reverse=down)
+    return [
+        ScoredTrial({dimension.name: value}, best - 0.1 * i, 0.1, tied=value in tied)
+        for i, value in enumerate(reversed(ordered))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "down", "sizes", "end"),
+    [
+        ("momentum", (0.5, 0.7, 0.9), False, {}, 0.99),
+        ("momentum", (0.5, 0.9, 0.99), False, {}, 0.999),
+        ("step_factor", (0.1, 0.3, 0.6), False, {}, 1.0),
+        ("diverged_at", (2.0, 20.0, 200.0), True, {}, 1.1),
+        ("batch_size", (4, 20, 100), True, {}, 1.0),
+        ("batch_size", (4, 20, 100), False, {"batch_size": 300}, 300.0),
+        ("train", (100, 300, 900), False, {"train": 1000}, 1000.0),
+        ("eta", (0.01, 0.1, 1.0), False, {}, 10.0),
+        ("lambda", (0.01, 0.1, 1.0), True, {}, 0.001),
+    ],
+)
+def test_beyond_an_edge_values_stay_inside_their_natural_limits(name, values, down, sizes, end):
+    dimension = Dimension(parameter(name), LogRange(min(values), max(values)))
+    trials = rising(dimension, values, down=down)
+
+    found = narrowed([dimension], trials, sizes)
+
+    window = found.dimensions[0].range
+    assert (window.low if down else window.high) == pytest.approx(end)
+    assert any("may lie beyond" in line for line in found.warnings)
+    # The same where it is one dimension of two.
+    pairs = [
+        ScoredTrial({**t.params, "sigma": sigma}, t.accuracy - abs(sigma - 1), t.loss)
+        for t in trials
+        for sigma in (0.5, 1.0, 2.0)
+    ]
+    both = narrowed([dimension, Dimension(parameter("sigma"), LogRange(0.5, 2.0))], pairs, sizes)
+    window = both.dimensions[0].range
+    bounds = dimension.parameter.bounds(sizes)
+    assert bounds.low <= window.low < window.high <= bounds.high
+    assert not (name == "momentum" and window.high >= 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "down", "sizes"),
+    [
+        ("batch_size", (1, 10, 100), True, {}),
+        ("batch_size", (1, 10, 100), False, {"batch_size": 100}),
+        ("step_factor", (0.1, 0.3, 1.0), False, {}),
+    ],
+)
+def test_nothing_lies_beyond_a_natural_limit(name, values, down, sizes):
+    dimension = Dimension(parameter(name), LogRange(min(values), max(values)))
+
+    found = narrowed([dimension], rising(dimension, values, down=down), sizes)
+
+    assert dimension.range.low <= found.dimensions[0].range.low
+    assert found.dimensions[0].range.high <= dimension.range.high
+    assert "nothing is sought beyond" in found.reason
+    assert not any("may lie beyond" in line for line in found.warnings)
+
+
+VALUES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "down", "tied", "best", "sought"),
+    [
+        ("eta", False, (), 0.9, True),
+        ("eta", False, VALUES, 0.9, False),
+        ("eta", True, VALUES, 0.9, False),
+        ("eta", False, (), 1.0, False),
+        # A better one may lie beyond a plateau of a few values.
+        ("eta", False, (1.0, 10.0), 0.9, True),
+        ("eta", True, (1e-4, 1e-3), 0.9, True),
+        ("lambda", True, (), 0.9, True),
+        # A penalty that does nothing does nothing when it is smaller.
+        ("lambda", True, (1e-4, 1e-3), 0.9, False),
+        ("lambda", False, (1.0, 10.0), 0.9, True),
+    ],
+)
+def test_nothing_is_sought_beyond_an_edge_where_values_are_tied_or_perfect(
+    name, down, tied, best, sought
+):
+    dimension = Dimension(parameter(name), LogRange(min(VALUES), max(VALUES)))
+    trials = rising(dimension, VALUES, down=down, tied=tied, best=best)
+
+    found = narrowed([dimension], trials)
+
+    window = found.dimensions[0].range
+    beyond = window.low < 0.9e-4 or window.high > 11
+    assert beyond is sought
+    assert any("may lie beyond" in line for line in found.warnings) is sought
+    assert ("nothing is sought beyond" in found.reason) is not sought
+    two = [
+        ScoredTrial({**t.params, "sigma": sigma}, t.accuracy, 0.1 * abs(sigma - 1), tied=t.tied)
+        for t in trials
+        for sigma in (0.5, 1.0, 2.0)
+    ]
+    both = narrowed([dimension, Dimension(parameter("sigma"), LogRange(0.5, 2.0))], two)
+    window = both.dimensions[0].range
+    assert (window.low < 0.9e-4 or window.high > 11) is sought

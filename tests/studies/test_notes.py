@@ -1,8 +1,11 @@
 """What a ranking says beside its numbers: each rule of the courses' mistakes, by its sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from coarsefine.studies.results.labels import packed_labels
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.leaks import above_ceiling, same_to_all_digits
 from coarsefine.studies.results.notes.marks import legend
@@ -215,3 +218,40 @@ def test_trials_that_are_reused_are_said_to_be_no_new_evidence():
 
     assert any("no new evidence" in str(line) for line in legend(reused))
     assert not any("no new evidence" in str(line) for line in legend(found))
+
+
+def test_networks_that_have_not_learnt_are_not_told_to_use_more_seeds():
+    untrained = dict(zip(EIGHT, (0.1, 0.11, 0.1, 0.167, 0.12, 0.1, 0.09, 0.1), strict=True))
+    found = ranking(untrained, n_classes=10)
+
+    (line,) = said(found, "have learnt little")
+
+    assert "16.70 %, and the commonest class alone gives 10.00 %" in line
+    assert "training.eta" in line
+    assert not said(found, "replicates")
+    assert not any("replicates" in str(note) for note in legend(found))
+
+
+def test_networks_that_learn_by_heart_have_learnt():
+    found = ranking(dict.fromkeys(EIGHT, 0.12), train=0.99, n_classes=10)
+
+    assert not said(found, "have learnt little")
+    assert said(found, "are tied")
+
+
+def test_always_the_commonest_class_is_no_learning():
+    labels = packed_labels(np.repeat([0, 1], [950, 50]), 2)
+    found = ranking(dict.fromkeys(EIGHT, 0.95), n_classes=2, **labels)
+
+    (line,) = said(found, "have learnt little")
+    assert "the commonest class alone gives 95.00 %" in line
+
+
+@pytest.mark.parametrize("state", ["diverged", "failed"])
+def test_a_search_without_a_complete_trial_says_what_to_change(state):
+    found = ranking(HILL)
+    trials = tuple(t._replace(state=state, rank=None) for t in found.trials)
+
+    (line,) = said(replace(found, trials=trials), f"no trial was completed: 8 {state}")
+
+    assert ("smaller" if state == "diverged" else "lists why") in line

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coarsefine.studies.results.ranking import (
     RankedTrial,
+    Ranking,
     StageSummary,
     rank_trials,
     ranking_json,
@@ -19,6 +21,7 @@ from coarsefine.studies.results.ranking import (
 )
 from coarsefine.studies.results.statistics import Verdict
 from coarsefine.studies.states import STATES
+from tests.studies.made_up import study_record
 
 STAGES = ("coarse", "fine")
 # Few different scores, so that ties are common.
@@ -179,3 +182,19 @@ def test_what_is_judged_comes_last_in_the_order_of_a_verdict():
 
     assert fields[fields.index("standard_error") + 1 :] == Verdict._fields
     assert fields.index("rank") < fields.index("standard_error")
+
+
+@pytest.mark.parametrize(
+    ("search", "params", "words"),
+    [
+        ("lambda", {"lambda": 0.1}, "lambda"),
+        ("run", {"batch_size": 5}, "batch size"),
+        ("run", {"lambda": 0.1, "eta": 0.2}, "λ and η"),
+        ("lambda", {"eta": 0.1}, "η"),
+        ("run", {"params.depth": 2.0}, "params.depth"),
+    ],
+)
+def test_what_a_search_is_over_is_named_where_a_lab_has_no_name_for_it(search, params, words):
+    trials = rank_trials([RankedTrial("grid", 0, "complete", params, 1, 0.5)])
+
+    assert Ranking(study_record(search=search), (), trials).over == words

@@ -21,8 +21,9 @@ from coarsefine.studies.results.ranking import (
 )
 from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.spaces import refinement
+from coarsefine.studies.spaces.gaps import fine_grid
 from coarsefine.studies.spaces.ranges import LogRange, is_same
-from coarsefine.studies.spaces.refinement import WIDEST, ScoredPoint, Window, fine_grid, refine
+from coarsefine.studies.spaces.refinement import WIDEST, ScoredPoint, Window, refine
 from tests.studies import simulations
 from tests.studies.made_up import study_record
 

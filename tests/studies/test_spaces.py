@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from coarsefine.studies.errors import SpaceError
 from coarsefine.studies.spaces import ranges as spaces
 from coarsefine.studies.spaces.ranges import LogRange, is_same, midpoint, parse_values
+from coarsefine.studies.spaces.seen import Seen, same_value
 
 EXPONENTS = st.floats(-12, 6)
 WIDTHS = st.floats(0.01, 8)
@@ -153,3 +154,31 @@ def test_values_that_differ_by_rounding_are_the_same():
     assert is_same(0.0, 0.0)
     assert not is_same(1e-5, 1.00001e-5)
     assert not is_same(0.0, 1e-12)
+
+
+def test_points_that_were_tried_are_found_among_many_in_no_time():
+    points = [{"lambda": 1e-5 * 1.0001**i, "hidden": (i % 7,)} for i in range(50_000)]
+    nearly = [{**p, "lambda": p["lambda"] * (1 + 3e-16)} for p in points[::2]]
+
+    # Each beside each would take a quarter of an hour.
+    seen = Seen(nearly)
+    left = [point for point in points if point not in seen]
+
+    assert left == points[1::2]
+
+
+@given(value=st.floats(1e-12, 1e12), others=st.lists(st.floats(1e-12, 1e12), max_size=5))
+def test_a_value_is_seen_where_one_that_is_the_same_is(value, others):
+    found = {"": value} in Seen({"": other} for other in others)
+
+    assert found == any(same_value(value, other) for other in others)
+
+
+def test_values_are_seen_up_to_rounding_and_by_their_kind():
+    assert {"a": 1} in Seen([{"a": 1.0}])
+    assert {"a": 0.1 * (1 + 5e-10)} in Seen([{"a": 0.1}])
+    assert {"a": 0.1 * (1 + 5e-9)} not in Seen([{"a": 0.1}])
+    assert {"a": True} not in Seen([{"a": 1}])
+    assert {"a": [5, 5]} in Seen([{"a": (5, 5)}])
+    assert {"a": 0} in Seen([{"a": 0.0}])
+    assert {"a": 1} not in Seen([{"b": 1}])

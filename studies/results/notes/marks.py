@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from coarsefine.hints import option
+from coarsefine.hints import Part, option
+from coarsefine.studies.results.learning import has_learnt
 from coarsefine.studies.results.notes.note import Note, counted, points
 from coarsefine.studies.results.resolution import resolution_reached
 
@@ -31,7 +32,10 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
         )
         notes.append(Note("tied", line))
     if comparison is not None and comparison.n_replicates == 1:
-        tells = ("use ", option("replicates"), " to measure how much results vary between seeds")
+        tells: tuple[Part, ...] = ()
+        if has_learnt(ranking):
+            more = (option("replicates"), " to measure how much results vary between seeds")
+            tells = ("; use ", *more)
         notes.append(Note("one-seed", _one_seed(comparison), *tells))
     if replicated:
         whose = " of trials with several seeds" if single else ""
@@ -65,12 +69,12 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
 def _one_seed(comparison: "Comparison") -> str:
     """Return what a comparison of single runs claims, and what it assumes."""
     if comparison.network_margin is None:
-        return "each value was trained with one seed; "
+        return "each value was trained with one seed"
     alone = points(min(1.0, comparison.network_margin))
     return (
         f"each value was trained with one seed: {ASSUMED_POINTS} points of standard deviation "
         "between seeds are assumed; for these trained networks alone, a difference below about "
-        f"{alone} points may be due to chance; "
+        f"{alone} points may be due to chance"
     )
 
 
@@ -82,7 +86,7 @@ def _values(ranking: "Ranking", n: int) -> str:
 def on_ties(ranking: "Ranking") -> tuple[Note, ...]:
     """Return the set of values that are tied, and what would tell them apart."""
     comparison, best = ranking.comparison, ranking.best
-    if comparison is None or best is None or not comparison.n_tied:
+    if comparison is None or best is None or not comparison.n_tied or not has_learnt(ranking):
         return ()
     found = []
     if best.replicates < comparison.n_replicates:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from coarsefine.db import repository
+from coarsefine.studies.results.learning import has_learnt
 from coarsefine.studies.results.notes.note import Note
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def looks_unpenalised(ranking: "Ranking") -> tuple["RankedTrial", "RankedTrial"]
 
     ``None`` if it falls, as it should where λ is strong, or was not tried up to ``STRONG_PENALTY``.
     """
-    if ranking.numeric_parameter != "lambda":
+    if ranking.numeric_parameter != "lambda" or not has_learnt(ranking):
         return None
     tried = [t for t in ranking.trials if t.state == "complete" and t.params["lambda"] > 0]
     if len(tried) < 2:

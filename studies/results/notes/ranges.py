@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 from coarsefine.hints import option, search_command
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.results.learning import equally_good
 from coarsefine.studies.results.notes.note import Note
 from coarsefine.studies.results.resolution import overall_window
 from coarsefine.studies.spaces.dimensions import from_json, from_params
 from coarsefine.studies.spaces.narrowing import ScoredTrial, narrowed
 from coarsefine.studies.spaces.ranges import LogRange, is_same
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
@@ -39,7 +41,8 @@ def on_range(ranking: "Ranking") -> tuple[Note, ...]:
             for side, end in (("lower", own.low), ("upper", own.high))
             if end is not None and is_same(tried, end)
         ]
-    if window and window.edges and len(ranking.stages) > 1:
+    known = ranking.study.search in SEARCHES  # searches of labs are no commands
+    if window and window.edges and len(ranking.stages) > 1 and known:
         # The fine search has been beyond the edge of the coarse one, and that was not enough.
         ends = window.range.widened(1, 0) if "low" in window.edges else window.range.widened(0, 1)
         study = ranking.study
@@ -66,12 +69,16 @@ def _on_ranges(ranking: "Ranking") -> tuple[Note, ...]:
         if dimension.range is not None:
             dimension = dimension.with_range(LogRange(min(lows), max(highs)))
         dimensions.append(dimension)
+    tied = equally_good(ranking)
     trials = [
-        ScoredTrial(from_params(t.params), t.validation_accuracy, t.validation_loss, t.state)
+        ScoredTrial(
+            *(from_params(t.params), t.validation_accuracy, t.validation_loss, t.state),
+            tied=t.uuid in tied,
+        )
         for t in ranking.trials
     ]
     try:
-        warnings = narrowed(dimensions, trials).warnings
+        warnings = narrowed(dimensions, trials, ranking.sizes).warnings
     except StudyError:
         return ()  # no ranges, but values given one by one
     return tuple(Note(_EDGE, line) for line in warnings)

@@ -1,0 +1,193 @@
+"""What to type after looking at a study: a command that runs as it stands."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from coarsefine.search.hints import command as typed
+from coarsefine.search.hints import option_words
+from coarsefine.search.options import StorageOptions
+from coarsefine.studies.states import UNFINISHED
+
+if TYPE_CHECKING:
+    from coarsefine.studies.recipes.recipe import Recipe
+    from coarsefine.studies.results.ranking import Ranking
+    from coarsefine.studies.spaces.search import SearchKind
+
+# What a range test follows of a training; the rest of it plays no part there.
+_TESTED: Final = (
+    "loss",
+    "optimizer",
+    "momentum",
+    "batch_size",
+    "shuffle",
+    "drop_last",
+    "precision",
+)
+_ETAS: Final = ("eta", "eta_min", "eta_max")
+
+
+def following(
+    ranking: "Ranking", storage: StorageOptions, free: str, data_dir: Path | None = None
+) -> str | None:
+    """Return the command that comes after looking at this ranking.
+
+    Args:
+        ranking: Of a study.
+        storage: Where it is.
+        free: The name of no study.
+        data_dir: What ``--data-dir`` was given.
+
+    Returns:
+        ``None`` if nothing but another recipe would help; the notes of the ranking say why.
+    """
+    study, place = ranking.study, storage.storage
+    # A trainer of the user's is imported only where their recipe file names it.
+    own = ("--recipe", "FILE") if study.recipe.get("trainer") else ()
+    unfinished = not ranking.trials or any(trial.state in UNFINISHED for trial in ranking.trials)
+    if study.search == "run" and unfinished:
+        # Searches of a lab are no commands of their own.
+        return typed("run", *_lab_of(study.name), storage=place, data_dir=data_dir)
+    if unfinished:
+        # All stages after the second go on with --finer; grids have one stage and no flag.
+        stage = ranking.stages[-1].name if ranking.stages else "coarse"
+        flag = (f"--{stage.partition('-')[0]}",) if ranking.refines else ()
+        words = [study.search, *flag, "--study", study.name, *own]
+    elif ranking.best is None:
+        return _with_smaller_eta(ranking, storage, free, data_dir)
+    elif any(trial.test_accuracy is not None for trial in ranking.trials):
+        words = ["report", study.name]
+    else:
+        words = _after_training(ranking, own)
+    return typed(*words, storage=place)
+
+
+def _after_training(ranking: "Ranking", own: Sequence[str]) -> list[str]:
+    """Return what comes after a study with complete trials."""
+    from coarsefine.studies.results.learning import has_learnt
+
+    study = ranking.study
+    tested = None if has_learnt(ranking) else _range_test(ranking)
+    if tested is not None:
+        return ["eta", "--range-test", *tested]
+    if len(ranking.stages) == 1 and ranking.refines and study.search != "run":
+        return [study.search, "--fine", "--study", study.name, *own]
+    return ["test", study.name, *own]
+
+
+def _with_smaller_eta(
+    ranking: "Ranking", storage: StorageOptions, free: str, data_dir: Path | None
+) -> str | None:
+    """Return the search again with a tenth of its η, where all trials diverged.
+
+    ``None`` where they ended for another reason, or options cannot state the search.
+    """
+    from coarsefine.studies.spaces.searches.registry import SEARCHES
+
+    kind = SEARCHES.get(ranking.study.search)
+    stated = _stated(ranking, kind)
+    if kind is None or stated is None or any(t.state != "diverged" for t in ranking.trials):
+        return None
+    where: Sequence[str] | None = _where(ranking, kind)
+    if any(parameter.name == "eta" for parameter in kind.parameters):
+        where = _lower_etas(ranking, kind)
+    else:
+        training = ranking.study.recipe["training"]
+        for name in _ETAS:
+            if training.get(name) is not None:
+                stated[f"training.{name}"] = float(f"{training[name] / 10:g}")
+    if where is None:
+        return None
+    flag = ("--coarse",) if kind.refines else ()
+    words = [kind.name, *flag, "--study", free, *where, *_words(stated)]
+    return typed(*words, storage=storage.storage, data_dir=data_dir)
+
+
+def _lower_etas(ranking: "Ranking", kind: "SearchKind") -> list[str] | None:
+    """Return ranges whose η end at a tenth of the least that diverged."""
+    lows, highs = [], []
+    for parameter in kind.parameters:
+        tried = [float(trial.params[parameter.name]) for trial in ranking.trials]
+        low, high = min((value for value in tried if value > 0), default=0.0), max(tried)
+        if parameter.name == "eta":
+            low, high = low / 1000, low / 10
+        if not 0 < low < high:
+            return None
+        lows.append(f"{low:g}")
+        highs.append(f"{high:g}")
+    return ["--low", ",".join(lows), "--high", ",".join(highs)]
+
+
+def _where(ranking: "Ranking", kind: "SearchKind") -> list[str] | None:
+    """Return the options that say what the first stage tried, where that is not the usual."""
+    from coarsefine.studies.spaces.dimensions import shown
+
+    usual, there = kind.dimensions[0], ranking.stages[0].dimensions[0]
+    if usual.variants is not None:
+        one = list(there["values"] or ()) != list(usual.values or ())
+        return ["--one-at-a-time"] if one else []
+    if there["values"] is not None:
+        words = [
+            str(value) if isinstance(value, float) else shown(value) for value in there["values"]
+        ]
+        return ["--values", ",".join(words)]
+    if usual.range is None or (there["low"], there["high"]) == (usual.range.low, usual.range.high):
+        return []
+    return ["--low", f"{there['low']:g}", "--high", f"{there['high']:g}"]
+
+
+def _range_test(ranking: "Ranking") -> list[str] | None:
+    """Return the options of a range test of the study's network and data."""
+    from coarsefine.studies.spaces.searches.registry import SEARCHES
+
+    stated = _stated(ranking, SEARCHES["eta"])
+    if stated is None:
+        return None
+    kept = {f"training.{name}" for name in _TESTED}
+    return _words(
+        {
+            key: value
+            for key, value in stated.items()
+            if key in kept or key.partition(".")[0] in {"seed", "data", "network"}
+        }
+    )
+
+
+def _stated(ranking: "Ranking", kind: "SearchKind | None") -> dict[str, Any] | None:
+    """Return what options have to state for a search to have the study's recipe, by key.
+
+    ``None`` where the recipe is one that options cannot state.
+    """
+    from coarsefine.studies.recipes.keys import KEYS
+    from coarsefine.studies.recipes.layers import make_recipe
+    from coarsefine.studies.recipes.recipe import differences, from_json
+
+    recipe: Recipe = from_json(ranking.study.recipe, ranking.study.name)
+    implied = {} if kind is None else kind.implied
+    usual = make_recipe(None, {"data.name": recipe.data.name}, implied)
+    stated = {d.key: d.second for d in differences(usual, recipe)}
+    if recipe.trainer is not None or not stated.keys() <= KEYS.keys():
+        return None
+    bias = stated.get("network.bias", True)
+    if bias not in {True, "none"}:
+        return None  # a bias of some layers has no option
+    if bias == "none":
+        stated["network.bias"] = False
+    if recipe.data.name != "digits":
+        stated["data.name"] = recipe.data.name
+    return {key: value for key, value in stated.items() if value is not None}
+
+
+def _words(stated: dict[str, Any]) -> list[str]:
+    return [word for key, value in stated.items() for word in option_words(key, value)]
+
+
+def _lab_of(study: str) -> tuple[str, ...]:
+    """Return what is run for a lab's study: ``LAB[-quick]/PART``."""
+    from coarsefine.studies.labs.files import presets
+
+    lab, _, part = study.partition("/")
+    quick = lab.endswith("-quick")
+    lab = lab.removesuffix("-quick")
+    named = lab if lab in presets() else f"{lab}.toml"
+    return (named, *(("--part", part) if part else ()), *(("--quick",) if quick else ()))
