@@ -334,11 +334,12 @@ def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kin
 
 
 def _way_out(error: Exception, argv: Sequence[str]) -> str:
-    """Return the command that begins a search under a free name, where the name is taken."""
+    """Return the command that begins a search or a lab under a free name, where one is taken."""
     from coarsefine.search.hints import begun_anew
     from coarsefine.studies.errors import TakenError
 
-    if not (isinstance(error, TakenError) and error.free and argv[0] in SEARCHES):
+    begins = {*SEARCHES, "run", "submit"}
+    if not (isinstance(error, TakenError) and error.free and argv[0] in begins):
         return ""
     return f"\nas another study, run\n    {begun_anew(argv, error.free)}"
 

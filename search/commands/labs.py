@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coarsefine.search.commands.asking import ask_before
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import DONE, FAILED, UsageError
 from coarsefine.search.hints import command as typed
@@ -18,6 +19,8 @@ from coarsefine.search.options import (
     StorageOptions,
     option,
 )
+from coarsefine.search.options.declaring import text_option
+from coarsefine.search.options.searching import YES
 from coarsefine.search.words import percent
 
 if TYPE_CHECKING:
@@ -45,6 +48,15 @@ Parts = Annotated[
         help="Only this part; may be said several times (default: all parts).",
     ),
 ]
+LabName = Annotated[
+    str | None,
+    text_option(
+        SEARCH,
+        "--study",
+        "NAME",
+        "What the names of its studies begin with (default: the file's name).",
+    ),
+]
 Fresh = Annotated[
     bool,
     option(
@@ -70,6 +82,8 @@ class LabOptions:
     quick: Quick = False
     part: Parts = None
     fresh: Fresh = False
+    yes: YES = False
+    study: LabName = None
     figures: Annotated[
         Path | None,
         option(
@@ -100,9 +114,10 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
     from coarsefine.studies.labs.files import read_lab
     from coarsefine.studies.running.resources import Resources
 
-    found = read_lab(lab.lab, quick=lab.quick)
+    found = read_lab(lab.lab, quick=lab.quick, name=lab.study)
     parts = _chosen(found, lab.part)
     jobs.check()
+    ask_before(max(map(found.n_points, parts), default=0), yes=lab.yes)
     if not output.json:
         _print_head(found)
     status, answers = DONE, []
@@ -117,10 +132,10 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
         )
         for part in parts:
             if not output.json:
-                _print_title(part)
+                _print_title(part, quick=lab.quick)
             answer = carried_out(resources, found, part, fresh=lab.fresh)
             if not output.json:
-                _print_answer(resources, part, answer)
+                _print_answer(resources, part, answer, quick=lab.quick)
             if lab.figures is not None:
                 _draw(resources, part, answer, lab.figures / (part.name or found.name), output)
             said = _to_json(answer)
@@ -200,15 +215,17 @@ def _print_head(lab: "Lab") -> None:
         tell("a quick look: the figures are not those of the whole lab")
 
 
-def _print_title(part: "Part") -> None:
+def _print_title(part: "Part", *, quick: bool) -> None:
     title = f"{part.name}: {part.title}" if part.title else part.name
+    if title and quick:
+        title = f"{title} (a quick look)"
     if title:
         say("")
         say(title)
         say("─" * min(len(title), 78))
 
 
-def _print_answer(resources: "Resources", part: "Part", answer: "Answer") -> None:
+def _print_answer(resources: "Resources", part: "Part", answer: "Answer", *, quick: bool) -> None:
     """Print what came of a part, and why its figures differ from the lab's."""
     from coarsefine.search.commands.crosschecking import print_crosscheck
     from coarsefine.search.commands.networks import print_gradcheck
@@ -216,7 +233,7 @@ def _print_answer(resources: "Resources", part: "Part", answer: "Answer") -> Non
 
     match answer:
         case Searched():
-            _print_search(resources, part, answer)
+            _print_search(resources, part, answer, quick=quick)
         case Counted():
             _print_counted(answer)
         case Gradients():
@@ -230,10 +247,11 @@ def _print_answer(resources: "Resources", part: "Part", answer: "Answer") -> Non
             _print_optimum(answer)
     if part.explains:
         say("")
-        tell(" ".join(part.explains.split()))
+        whole = "of the whole lab, not of this quick look: " if quick else ""
+        tell(whole + " ".join(part.explains.split()))
 
 
-def _print_search(resources: "Resources", part: "Part", answer: "Searched") -> None:
+def _print_search(resources: "Resources", part: "Part", answer: "Searched", *, quick: bool) -> None:
     from coarsefine.search.commands.ranking import print_comparison, print_ranking
     from coarsefine.search.commands.testing import print_test
     from coarsefine.search.tables.comparison import lab_table
@@ -263,6 +281,8 @@ def _print_search(resources: "Resources", part: "Part", answer: "Searched") -> N
     if figures:
         say("")
         title = "the lab's figures and ours"
+        if quick:
+            title = "the lab's figures, and ours of a quick look, which are not to be compared"
         print_table(console, lab_table(console, title, rows, figures, tested))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coarsefine.search.commands.labs import Fresh, Parts, Quick
+from coarsefine.search.commands.labs import Fresh, LabName, Parts, Quick
 from coarsefine.search.console import note, print_table, say, say_json, stdout
 from coarsefine.search.errors import (
     UsageError,
@@ -67,15 +67,7 @@ class SubmitOptions:
     quick: Quick = False
     part: Parts = None
     fresh: Fresh = False
-    study: Annotated[
-        str | None,
-        text_option(
-            SEARCH,
-            "--study",
-            "NAME",
-            "What the names of its studies begin with (default: the file's name).",
-        ),
-    ] = None
+    study: LabName = None
 
 
 def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -> None:

@@ -33,7 +33,6 @@ from coarsefine.search.figures.trials import (
     interval_note,
     measured,
     no_complete_trial,
-    over,
     stage_marks,
     star_entry,
     tie_entries,
@@ -86,7 +85,7 @@ def lacks(ranking: "Ranking") -> str | None:
     """Return why a study has no such figure, if so."""
     trials = ranking.trials
     if not trials or not set(trials[0].params) - _numbers(ranking):
-        return f"bars needs a search over choices, this one is over {over(ranking)}"
+        return f"bars needs a search over choices, this one is over {ranking.over}"
     if len(trials) > MOST:
         return f"bars shows {MOST} trials or fewer, this search has {len(trials):,}"
     return no_complete_trial("bars", ranking)

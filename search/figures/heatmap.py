@@ -38,7 +38,6 @@ from coarsefine.search.figures.trials import (
     measured,
     no_complete_trial,
     numeric_parameters,
-    over,
     scale_of,
     stage_marks,
     star_entry,
@@ -91,7 +90,7 @@ def lacks(ranking: "Ranking") -> str | None:
     """Return why a study has no such figure, if so."""
     two = all(len(trial.params) == 2 for trial in ranking.trials)
     if not two or len(numeric_parameters(ranking)) != 2:
-        return f"heatmap needs a search over two numbers, this one is over {over(ranking)}"
+        return f"heatmap needs a search over two numbers, this one is over {ranking.over}"
     return no_complete_trial("heatmap", ranking)
 
 

@@ -16,7 +16,6 @@ from coarsefine.search.figures.trials import (
     entry,
     measured,
     no_complete_trial,
-    over,
     unfinished_note,
 )
 
@@ -49,7 +48,7 @@ def lacks(ranking: "Ranking") -> str | None:
     if any(set(trial.params) != {_SIZE} for trial in ranking.trials):
         return (
             "sizes needs a search over the number of training samples, this one is over "
-            f"{over(ranking)}"
+            f"{ranking.over}"
         )
     return no_complete_trial("sizes", ranking)
 

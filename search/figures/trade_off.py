@@ -31,7 +31,6 @@ from coarsefine.search.figures.trials import (
     interval_note,
     measured,
     no_complete_trial,
-    over,
     scale_of,
     stage_marks,
     star_entry,
@@ -72,7 +71,7 @@ class _Timed:
 def lacks(ranking: "Ranking") -> str | None:
     """Return why a study has no such figure, if so."""
     if any(set(trial.params) != {_BATCH} for trial in ranking.trials):
-        return f"trade-off needs a search over the batch size, this one is over {over(ranking)}"
+        return f"trade-off needs a search over the batch size, this one is over {ranking.over}"
     return no_complete_trial("trade-off", ranking)
 
 

@@ -36,13 +36,6 @@ def no_complete_trial(figure: str, ranking: "Ranking") -> str | None:
     return None if measured(ranking) else f"{figure} needs a complete trial, there is none"
 
 
-def over(ranking: "Ranking") -> str:
-    """Return what a study searched: its search, or of a lab's the names of the parameters."""
-    if ranking.study.search != "run":
-        return ranking.study.search
-    return " and ".join(ranking.searched) or "nothing yet"
-
-
 def unfinished_note(ranking: "Ranking") -> str:
     """Return how many trials are not there yet, ``""`` for none."""
     n_left = sum(trial.state in UNFINISHED for trial in ranking.trials)

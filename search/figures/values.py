@@ -22,7 +22,6 @@ from coarsefine.search.figures.trials import (
     interval_note,
     measured,
     numeric_parameters,
-    over,
     scale_of,
     stage_marks,
     star_entry,
@@ -45,7 +44,7 @@ def lacks(ranking: "Ranking") -> str | None:
     if not numeric_parameters(ranking):
         return (
             "values needs a search over a number with several values, this one is over "
-            f"{over(ranking)}"
+            f"{ranking.over}"
         )
     return None
 

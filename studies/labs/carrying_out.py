@@ -13,6 +13,7 @@ from coarsefine.studies.checks.gradients import checked_networks, gradcheck_json
 from coarsefine.studies.checks.network import NetworkCheck, network_of
 from coarsefine.studies.checks.reference_lines import ReferenceLines, reference_lines
 from coarsefine.studies.labs.files import Lab, Part, kind_of, request_of
+from coarsefine.studies.labs.names import offering_a_name
 from coarsefine.studies.planning.stages import first_name
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.results.ranking import Ranking
@@ -107,7 +108,8 @@ def carried_out(resources: Resources, lab: Lab, part: Part, *, fresh: bool = Fal
         fresh: Train again what was trained before.
     """
     if part.does == "search":
-        return _searched(resources, lab, part, fresh)
+        with offering_a_name(resources.database, lab):
+            return _searched(resources, lab, part, fresh)
     return _CHECKS[part.does](resources, lab, part)
 
 

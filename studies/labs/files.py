@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from coarsefine.db.open_files import is_open
 from coarsefine.paths import expanded, text_of
 from coarsefine.studies.errors import RecipeError, SpaceError, did_you_mean
-from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.labs.quick import quick_layer
+from coarsefine.studies.planning.request import StageRequest, n_points
 from coarsefine.studies.recipes.layers import recipe_of, toml_of
 from coarsefine.studies.recipes.messages import ContradictionError, explained, literal
 from coarsefine.studies.recipes.parts import flat
@@ -184,7 +185,7 @@ class Lab(BaseModel):
                 stated[section] = getattr(table, section)
         layers = [part.recipe]
         if self.is_quick:
-            layers += [table.quick.recipe, part.quick.recipe]
+            layers += [quick_layer(table.quick.recipe, part.recipe), part.quick.recipe]
         implied = {} if part.search is None else kind_of(part.search, self._where(part)).implied
         return recipe_of(stated, layers, implied, self._where(part))
 
@@ -201,6 +202,13 @@ class Lab(BaseModel):
             raise RecipeError(
                 f"{self._where(part)}quick: ", explained(error, SearchTable, ())
             ) from None
+
+    def n_points(self, part: Part) -> int:
+        """Return about how many trials a part has planned at a time; 0 if it searches nothing."""
+        if part.search is None:
+            return 0
+        search = self.search(part)
+        return n_points(kind_of(search), request_of(search))
 
     def study_name(self, part: Part) -> str:
         """Return the name of a part's study; a quick look has one of its own."""
@@ -225,13 +233,19 @@ class Lab(BaseModel):
         return f"{self.source_file}: " + (f"part {part.name}: " if part.name else "")
 
 
-def read_lab(name: str, *, quick: bool = False) -> Lab:
+def read_lab(source: str, *, quick: bool = False, name: str | None = None) -> Lab:
     """Return the lab of a file, or the preset of that name.
+
+    Args:
+        source: A file or the name of a preset.
+        quick: Whether it is to be a first look.
+        name: What its studies' names begin with; ``None`` takes the file's.
 
     Raises:
         RecipeError: If it is neither, or not a lab; names file, key and reason.
     """
-    return lab_of(*lab_text(name), quick=quick)
+    stem, where, text = lab_text(source)
+    return lab_of(stem if name is None else name, where, text, quick=quick)
 
 
 def lab_text(name: str) -> tuple[str, str, str]:

@@ -17,9 +17,10 @@ from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.queue_records import QueueRecord
 from coarsefine.hints import command, option
-from coarsefine.studies.errors import RecipeError, StudyError, did_you_mean
+from coarsefine.studies.errors import RecipeError, StudyError, TakenError, did_you_mean
 from coarsefine.studies.labs.data_files import names_file
 from coarsefine.studies.labs.files import Lab, Part, kind_of, lab_of, lab_text, request_of
+from coarsefine.studies.labs.names import offering_a_name
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.runs import recipe_at
 from coarsefine.studies.planning.stages import (
@@ -230,10 +231,11 @@ def submit(database: Database, asked: Submission, by: str) -> QueueRecord:
             something else of it.
     """
     lab = asked.lab(asked.name)
-    for part in chosen(lab, asked.parts):
-        if part.does == "search":
-            _check_study(database, lab, part)
-    _check_others(database, asked, _recipes(asked))
+    with offering_a_name(database, lab):
+        for part in chosen(lab, asked.parts):
+            if part.does == "search":
+                _check_study(database, lab, part)
+        _check_others(database, asked, _recipes(asked))
     return repository.add_entry(
         database, name=asked.name, content=asked.content, options=asked.options, submitted_by=by
     )
@@ -270,7 +272,7 @@ def _check_others(database: Database, asked: Submission, recipes: dict[str, Reci
         for name in recipes.keys() & theirs.keys():
             found = differences(theirs[name], recipes[name])
             if found:
-                raise StudyError(
+                raise TakenError(
                     f"entry {entry.id} of the queue asks something else of study {name} "
                     f"({', '.join(d.key for d in found)} differ); choose another name with ",
                     option("study"),

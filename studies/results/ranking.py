@@ -178,9 +178,9 @@ class Ranking:
         """Return what was searched, in words: the search's name, or what a lab's search varied."""
         kind, names = SEARCHES.get(self.study.search), self.searched
         usual = kind is not None and {each.name for each in kind.parameters} == {*names}
-        if usual or not names:
+        if usual or (kind is not None and not names):
             return self.study.search
-        return " and ".join(self.symbol(name) for name in names)
+        return " and ".join(self.symbol(name) for name in names) or "nothing yet"
 
     def point(self, params: Mapping[str, Any]) -> str:
         """Return some parameters in words, as in ``λ 0.001, η 0.1``."""

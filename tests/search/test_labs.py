@@ -3,7 +3,7 @@
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.search.commands.ranking import _lab_of
+from coarsefine.search.commands.following import _lab_of
 from coarsefine.studies.errors import RecipeError
 from coarsefine.studies.labs.files import presets, read_lab
 from coarsefine.studies.recipes.recipe import to_json
@@ -104,6 +104,92 @@ def test_a_quick_look_has_studies_of_its_own(search, lab):
 
     names = {study["study"] for study in search("list", "--json").json["studies"]}
     assert {"lab/eta", "lab-quick/eta"} <= names
+
+
+def test_a_quick_look_is_marked_as_one(search, lab):
+    answer = search("run", lab, "--part", "settings", "--quick", "--quiet")
+
+    assert "settings (a quick look)\n" in answer.out
+    assert "the lab's figures, and ours of a quick look, which are not to be compared" in answer.out
+    assert "of the whole lab, not of this quick look: They differ." in answer.out
+    assert "quick look" not in search("run", lab, "--part", "settings", "--quiet").out
+
+
+def test_parts_keep_their_own_sizes_in_a_quick_look(own_folder):
+    path = own_folder / "sizes.toml"
+    path.write_text(
+        """
+[training]
+epochs = 30
+[[part]]
+name = "heart"
+recipe = { "data.train" = 100, "training.epochs" = 3 }
+search.vary.lambda.values = [0.0]
+[[part]]
+name = "all"
+search.vary.lambda.values = [0.0]
+[[part]]
+name = "own"
+recipe = { "data.train" = 100 }
+quick.recipe = { "data.train" = 50 }
+search.vary.lambda.values = [0.0]
+[quick]
+recipe = { "data.train" = 450, "training.epochs" = 5 }
+""",
+        encoding="utf-8",
+    )
+    lab = read_lab(str(path), quick=True)
+
+    sizes = {part.name: lab.recipe(part) for part in lab.parts}
+    assert [recipe.data.train for recipe in sizes.values()] == [100, 450, 50]
+    assert [recipe.training.epochs for recipe in sizes.values()] == [3, 5, 5]
+    overfit, *_ = (part for part in read_lab("cifar-two-layer").parts if part.name == "overfit")
+    quick = read_lab("cifar-two-layer", quick=True)
+    assert quick.recipe(overfit).data.train == 100
+
+
+def test_a_lab_of_thousands_of_trials_is_asked_about(search, own_folder):
+    path = own_folder / "many.toml"
+    path.write_text(
+        "[search]\nvary.lambda.low = 1e-5\nvary.lambda.high = 1.0\ntrials = 6000\n",
+        encoding="utf-8",
+    )
+
+    answer = search("run", path)
+
+    assert answer.status == 2
+    assert "6,000 trials take long to plan" in answer.err
+    assert "--yes" in answer.err
+    assert not (own_folder / "search.db").exists()
+
+
+def test_a_lab_keeps_sampler_and_number_of_trials_from_coarse_to_fine(search, own_folder):
+    path = own_folder / "three.toml"
+    path.write_text(
+        """
+[training]
+epochs = 1
+schedule = "constant"
+optimizer = "momentum"
+[search]
+sampler = "qmc"
+trials = 4
+fine_trials = 5
+stages = 2
+vary.lambda = { low = 1e-5, high = 1e-1 }
+vary.eta = { low = 1e-3, high = 1e-1 }
+vary.momentum = { low = 0.1, high = 0.9 }
+""",
+        encoding="utf-8",
+    )
+
+    trials = search("run", path, "--json").json["parts"][0]["ranking"]["trials"]
+
+    fine = [trial["params"] for trial in trials if trial["stage"] == "fine"]
+    assert len(fine) == 5
+    for name in ("lambda", "eta", "momentum"):
+        assert len({params[name] for params in fine}) == 5  # a grid has two values of each
+    assert all(0 < params["momentum"] < 1 for params in fine)
 
 
 def test_a_file_with_one_search_needs_no_parts(search, own_folder):
