@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from coarsefine.studies.errors import SpaceError, did_you_mean
 from coarsefine.studies.recipes.keys import KEYS, kinds
-from coarsefine.studies.recipes.keys.bounds import Bounds
+from coarsefine.studies.recipes.keys.bounds import Bounds, bounds_of
 from coarsefine.studies.recipes.keys.kinds import Choice, Kind, Real
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.seen import first_twice
@@ -59,7 +59,7 @@ class Parameter:
         Args:
             sizes: The greatest value of parameters that data limit, by name.
         """
-        return self.kind.bounds.capped(sizes.get(self.name))
+        return bounds_of(self.kind).capped(sizes.get(self.name))
 
     def parse(self, text: str) -> Value:
         """Return the value that stands in a list of values to try.

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from coarsefine.studies.recipes.keys.kinds import Kind, Real, Size, Whole
+
 Side = Literal["low", "high"]
 
 
@@ -50,3 +52,25 @@ class Bounds:
             there = bound + (end - bound) / 10 if is_open else bound
         there = float(f"{there:.12g}")
         return None if math.isclose(there, end, rel_tol=1e-6) else there
+
+
+def bounds_of(kind: Kind) -> Bounds:
+    """Return the natural limits of the values of a kind of key.
+
+    >>> bounds_of(Real(least=0, below=1)).high_open, bounds_of(Whole()).low
+    (True, 1)
+    """
+    if isinstance(kind, Real):
+        low = kind.above if kind.least is None else kind.least
+        high = kind.below if kind.most is None else kind.most
+        return Bounds(
+            low or 0.0,
+            math.inf if high is None else high,
+            low_open=kind.least is None,
+            high_open=kind.most is None,
+            zero=kind.zero_allowed,
+        )
+    if isinstance(kind, Whole):
+        return Bounds(max(1, kind.least), kind.most)
+    # Ranges of sizes are of counts.
+    return Bounds(1.0) if isinstance(kind, Size) else Bounds()

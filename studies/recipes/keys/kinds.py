@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from coarsefine.hints import option
 from coarsefine.models.specs import named_bias
 from coarsefine.studies.errors import RecipeError, SpaceError
-from coarsefine.studies.recipes.keys.bounds import Bounds
 
 Value = float | int | str | bool | tuple[int, ...]
 
@@ -37,11 +36,6 @@ class Kind:
     def zero_allowed(self) -> bool:
         """Return whether 0 is a value."""
         return False
-
-    @property
-    def bounds(self) -> Bounds:
-        """Return the natural limits of its values, where they are numbers."""
-        return Bounds()
 
     def rule(self, name: str) -> str:
         """Return in words what values of a parameter have to be."""
@@ -132,19 +126,6 @@ class Real(Kind):
         # On a log scale 0 lies infinitely far away, but no penalty is worth trying.
         return self.least == 0
 
-    @property
-    def bounds(self) -> Bounds:
-        """Return its least and greatest values."""
-        low = self.above if self.least is None else self.least
-        high = self.below if self.most is None else self.most
-        return Bounds(
-            low or 0.0,
-            math.inf if high is None else high,
-            low_open=self.least is None,
-            high_open=self.most is None,
-            zero=self.zero_allowed,
-        )
-
     def rule(self, name: str) -> str:
         """Return that values are finite, and whether 0 is one."""
         return f"values of {name} must be finite and {'>=' if self.zero_allowed else '>'} 0"
@@ -185,11 +166,6 @@ class Whole(Kind):
     metavar: ClassVar[str] = "N"
     numeric: ClassVar[bool] = True
 
-    @property
-    def bounds(self) -> Bounds:
-        """Return its least and greatest values."""
-        return Bounds(max(1, self.least), self.most)
-
     def rule(self, name: str) -> str:
         """Return that values are counts."""
         return f"values of {name} must be whole numbers >= 1"
@@ -222,11 +198,6 @@ class Size(Kind):
     __slots__ = ()
     metavar: ClassVar[str] = "SIZE"
     numeric: ClassVar[bool] = True
-
-    @property
-    def bounds(self) -> Bounds:
-        """Return that ranges of sizes are of counts."""
-        return Bounds(1.0)
 
     def rule(self, name: str) -> str:
         """Return what a size is."""
