@@ -124,7 +124,9 @@ def compared_pairs(
         more = None
         if verdict.verdict == "undecided":
             more = needed(verdict, indifference, len(tested))
-        found.append(replace(pair, contrast=verdict, needed=more))
+        # Accuracies differ by no more than 100 points.
+        ends = max(-1.0, verdict.interval[0]), min(1.0, verdict.interval[1])
+        found.append(replace(pair, contrast=replace(verdict, interval=ends), needed=more))
     return tuple(found)
 
 
