@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.common import (
     Options,
@@ -48,18 +48,27 @@ RIVALS = ("torch-loop", "torch-vmap", "jax-vmap")
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """What the rounds gave."""
+    """What the rounds gave.
+
+    Attributes:
+        by_reference: Ours once more without a compiled kernel, where there is one.
+    """
 
     work: Work
     searches: list[Search]
     turns: list[tuple[Side, list[Turn]]]
     rates: list[list[float]]
+    by_reference: list[Search] = field(default_factory=list)
 
     @property
     def our_seconds(self) -> list[float]:
         """Return the seconds of one update of one trial, by round."""
+        return self.per_update(self.searches)
+
+    def per_update(self, searches: Sequence[Search]) -> list[float]:
+        """Return the seconds that searches took for one update of one trial."""
         n = len(self.work.l2_strengths) * self.work.task.updates
-        return [search.seconds / n for search in self.searches]
+        return [search.seconds / n for search in searches]
 
 
 def contest(
@@ -71,7 +80,7 @@ def contest(
         gemm = stack.enter_context(GemmRate())
         ours = stack.enter_context(Ours())
         log(f"{work.name}: warming up")
-        ours.search(work.shorter(1))
+        compiles = ours.search(work.shorter(1)).kernel != "numpy"
         sides = []
         for peer in PEERS:
             wanted = options.peers is None or peer.name in options.peers
@@ -88,6 +97,7 @@ def contest(
         log(f"{work.name}: {rounds} rounds")
         rates: list[list[float]] = []
         searches: list[Search] = []
+        by_reference: list[Search] = []
         turns: dict[str, list[Turn]] = {side.peer.name: [] for side in sides}
 
         def measure_ours() -> None:
@@ -100,10 +110,16 @@ def contest(
             part = slice_of(side.peer, work, side.mode)
             turns[side.peer.name].append(side.train(part, work.task.n_epochs))
 
+        def measure_reference() -> None:
+            by_reference.append(ours.search(work, compiled=False))
+
         steps = {"ours": measure_ours}
+        if compiles:
+            steps["reference"] = measure_reference
         steps |= {side.peer.name: lambda side=side: measured(side) for side in sides}  # type: ignore[misc]
         interleaved(steps, rounds, budget=BUDGET if options.rounds is None else math.inf)
-    return Contest(work, searches, [(side, turns[side.peer.name]) for side in sides], rates), notes
+    pairs = [(side, turns[side.peer.name]) for side in sides]
+    return Contest(work, searches, pairs, rates, by_reference), notes
 
 
 def tables(result: Contest, notes: list[str], targets: Targets) -> list[Table]:
@@ -128,11 +144,11 @@ def _peer_table(result: Contest, notes: list[str], targets: Targets) -> Table:
     )
     ours = Spread(tuple(seconds * 1e6 for seconds in result.our_seconds))
     every = result.searches[-1].mean_accuracy(work.l2_strengths)
-    widths = result.searches[-1].widths
+    widths, kernel = result.searches[-1].widths, result.searches[-1].kernel
     table.rows.append(
         (
             "ours",
-            f"{len(widths)} cohorts of {'+'.join(map(str, widths))}, stored",
+            f"{len(widths)} cohorts of {'+'.join(map(str, widths))}, {kernel}, stored",
             str(ours),
             "",
             "",
@@ -140,6 +156,20 @@ def _peer_table(result: Contest, notes: list[str], targets: Targets) -> Table:
             "",
         )
     )
+    if result.by_reference:
+        seconds = result.per_update(result.by_reference)
+        same = result.by_reference[-1].mean_accuracy(work.l2_strengths)
+        table.rows.append(
+            (
+                "ours, reference",
+                "the same cohorts, numpy, stored",
+                str(Spread(tuple(s * 1e6 for s in seconds))),
+                str(ratios(seconds, result.our_seconds)),
+                "",
+                f"{same:.4f}",
+                f"{every:.4f}",
+            )
+        )
     wanted = dict(targets.peers)
     rivals: list[tuple[float, str]] = []
     remarks = []

@@ -1,6 +1,7 @@
 """Our side: a coarse search as the command carries it out, with a clock at each step."""
 
 import gc
+import math
 import os
 import tempfile
 import time
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from unittest.mock import patch
 
 from benchmarks.common import n_cores, processor_seconds, seconds_of
 from benchmarks.work import Work
@@ -17,6 +19,7 @@ from coarsefine.db.engine import open_database
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.spec import DataSpec
 from coarsefine.models.segment import Segment, SegmentResult
+from coarsefine.studies.planning import kernels
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import COARSE, find_stage
 from coarsefine.studies.recipes.layers import Asked
@@ -41,6 +44,8 @@ class Search:
         driver_seconds: Processor time of the process that stores and tells.
         others: Share of the cores that other processes used meanwhile.
         accuracies: By λ.
+        widths: Trials of each cohort.
+        kernel: What made the updates.
         waiting: Worker time without a segment, by reason.
     """
 
@@ -54,6 +59,7 @@ class Search:
     others: float
     accuracies: Mapping[float, float]
     widths: tuple[int, ...] = ()
+    kernel: str = "numpy"
     waiting: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -132,10 +138,19 @@ class Ours:
         self._pids = (os.getpid(), *executor.worker_pids())
         self.clock = Clock(executor)
 
-    def search(self, work: Work, **wanted: Any) -> Search:
-        """Carry out a coarse search."""
+    def search(self, work: Work, *, compiled: bool = True, **wanted: Any) -> Search:
+        """Carry out a coarse search.
+
+        Args:
+            work: What is searched.
+            compiled: Train with the compiled kernel whatever it claims, as the peers' programs are
+                compiled before the clock runs; otherwise with the reference.
+            **wanted: Of the stage's request; all values of the work if there is none.
+        """
         asked = wanted or {"values": work.l2_strengths}
+        start_seconds = -1.0 if compiled else math.inf
         with (
+            patch.object(kernels, "START_SECONDS", start_seconds),
             tempfile.TemporaryDirectory() as folder,
             open_database(str(Path(folder) / "search.db"), create=True) as database,
         ):
@@ -176,6 +191,7 @@ class Ours:
                 for trial in ranking.trials
             },
             widths=tuple(len(cohort.plan["trials"]) for cohort in plan.cohorts),
+            kernel=plan.cohorts[0].plan["kernel"],
             waiting={
                 "before the first segment": first - started,
                 "after the last segment": ended - last,

@@ -99,14 +99,14 @@ def w1(options: Options, n_epochs: int = 8) -> Work:
     return _work("W1", "8 λ, CIFAR-10 shape, 3072-50-10, batch 100", flags, 3072, options)
 
 
-def w2(options: Options, n_epochs: int = 12) -> Work:
+def w2(options: Options, n_epochs: int = 12, normalisation: str = "scale") -> Work:
     """Return λ on MNIST with softmax regression."""
     flags = {
         "data.name": "mnist",
         "data.split": "random",
         "data.train": 50_000,
         "data.validation": 10_000,
-        "data.normalisation": "scale",
+        "data.normalisation": normalisation,
         "network.hidden": (),
         "network.initialisation": "xavier",
         "training.batch_size": 100,
@@ -115,7 +115,9 @@ def w2(options: Options, n_epochs: int = 12) -> Work:
         "training.ns": 1000,
         "training.epochs": n_epochs,
     }
-    return _work("W2", "8 λ, softmax regression on MNIST, batch 100", flags, 784, options)
+    pixels = "standardised" if normalisation == "standardise" else "scaled"
+    title = f"8 λ, softmax regression on MNIST, {pixels}, batch 100"
+    return _work("W2", title, flags, 784, options)
 
 
 def w3(options: Options, n_epochs: int = 4) -> Work:

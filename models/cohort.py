@@ -16,7 +16,13 @@ from coarsefine.models.errors import ModelError
 from coarsefine.models.evaluation import SampleOutcomes
 from coarsefine.models.network import Parameters, initial_parameters
 from coarsefine.models.optimizers import new_slots
-from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models.specs import (
+    KERNELS,
+    Hyperparameters,
+    KernelName,
+    NetworkSpec,
+    TrainingSpec,
+)
 
 Outcome = Literal["complete", "diverged", "pruned", "failed"]
 
@@ -33,6 +39,7 @@ class CohortPlan:
         seed: The study's seed.
         replicate: Which repetition, from 0. Initial weights and batch order follow from seed and
             replicate alone, so that trials differ in their hyperparameters only.
+        kernel: What makes the updates (``coarsefine.models.kernels``): it decides the last bits.
     """
 
     network: NetworkSpec
@@ -40,8 +47,14 @@ class CohortPlan:
     trials: tuple[Hyperparameters, ...]
     seed: int
     replicate: int = 0
+    kernel: KernelName = "numpy"
 
     def __post_init__(self) -> None:
+        if self.kernel not in KERNELS:
+            raise ModelError(
+                f"the study was planned with the kernel {self.kernel!r}, which this version does "
+                "not have: use the version that began the study"
+            )
         if not self.trials:
             raise ModelError("a cohort must have at least one trial, got none")
         if self.seed < 0 or self.replicate < 0:

@@ -21,6 +21,8 @@ NormalisationName = Literal["none", "scale", "centre", "standardise", "standardi
 CategoricalName = Literal["one-hot"]
 MissingName = Literal["median", "indicator", "drop"]
 DecimalName = Literal[".", ","]
+# Stored in plans. A kernel whose bits change gets a new name: plans of the old one are refused.
+KernelName = Literal["numpy", "sparse-1"]
 
 ACTIVATIONS: tuple[str, ...] = get_args(ActivationName)
 INITIALISATIONS: tuple[str, ...] = get_args(InitialisationName)
@@ -34,6 +36,7 @@ STOP_RULES: tuple[str, ...] = get_args(StopRuleName)
 PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
 SPLIT_METHODS: tuple[str, ...] = get_args(SplitMethod)
 NORMALISATIONS: tuple[str, ...] = get_args(NormalisationName)
+KERNELS: tuple[str, ...] = get_args(KernelName)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,9 @@ import numpy.typing as npt
 
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.cohort import ORDER, CohortPlan, CohortState, Finished
-from coarsefine.models.evaluation import (
-    Evaluation,
-    Evaluator,
-    SampleOutcomes,
-    Values,
-    count_right,
-)
-from coarsefine.models.losses import LOSSES
-from coarsefine.models.network import Network
-from coarsefine.models.optimizers import make_updater
+from coarsefine.models.evaluation import Evaluation, Evaluator, SampleOutcomes, Values
+from coarsefine.models.kernels.choice import kernel
+from coarsefine.models.kernels.stretch import Running, Stretch
 from coarsefine.models.schedules import learning_rates
 from coarsefine.models.scoring import Measured, finished, with_best
 
@@ -88,26 +81,6 @@ class EpochRow:
     running_accuracy: float | None = None
 
 
-class _Running:
-    """Sums over the batches of an epoch, each measured before its update."""
-
-    def __init__(self, n_trials: int) -> None:
-        self.n_samples = 0
-        self.loss = np.zeros(n_trials)
-        self.n_right = np.zeros(n_trials)
-
-    def means(self, trial: int) -> dict[str, float]:
-        """Return a trial's means, by the names of ``EpochRow``."""
-        return {
-            "running_loss": float(self.loss[trial] / self.n_samples),
-            "running_accuracy": float(self.n_right[trial] / self.n_samples),
-        }
-
-    def keep(self, trials: Sequence[int]) -> None:
-        """Go on with some of the trials."""
-        self.loss, self.n_right = self.loss[trials], self.n_right[trials]
-
-
 def train(
     plan: CohortPlan,
     state: CohortState,
@@ -155,7 +128,7 @@ class _Trainer:
         self.plan = plan
         self.data = data
         self.outcomes = outcomes
-        self.running: _Running | None = None
+        self.running: Running | None = None
         # A trial's share of the epoch's time so far.
         self.seconds = self.evaluation_seconds = 0.0
         # A copy, since it is trained in place.
@@ -180,7 +153,7 @@ class _Trainer:
         if spec.shuffle:
             plan.generator(ORDER, self.state.epoch).shuffle(order)
         if spec.running:
-            self.running = _Running(len(self.trials))
+            self.running = Running(len(self.trials))
         self.state = replace(self.state, epoch=self.state.epoch + 1)
         for step in steps:
             made = self.state.step
@@ -195,45 +168,19 @@ class _Trainer:
     def _updates(self, order: npt.NDArray[np.intp], etas: Values) -> None:
         """Make one update per row of ``etas``, with batches of the samples in ``order``."""
         started = time.perf_counter()
-        plan, data = self.plan, self.data
-        spec, parameters = plan.training, self.state.parameters
-        batch_size, n_trials = spec.batch_size, parameters.n_trials
-        updater = make_updater(
-            spec.optimizer,
-            parameters,
-            self.state.optimizer,
+        stretch = Stretch(
+            self.plan,
+            self.state,
+            self.data.x_train,
+            self.data.y_train,
+            order,
+            etas,
             self.l2_strength,
             np.array([trial.momentum for trial in self.trials]),
+            self.running,
         )
-        loss, running = LOSSES[plan.network.loss], self.running
-        network = Network(plan.network, n_trials, batch_size, plan.dtype)
-        x = np.empty((batch_size, plan.network.n_features), plan.dtype)
-        classes = np.eye(plan.network.n_classes, dtype=plan.dtype)
-        one_hot = np.empty((plan.network.n_classes, batch_size), plan.dtype)
-        # The last batch of an epoch is smaller where the batch size does not divide the samples.
-        starts = np.arange(len(etas)) * batch_size
-        updater.plan(self.state.step, etas, np.minimum(batch_size, len(order) - starts))
-        for i in range(len(etas)):
-            rows = order[i * batch_size : (i + 1) * batch_size]
-            if len(rows) < batch_size:
-                network = Network(plan.network, n_trials, len(rows), plan.dtype)
-                x, one_hot = x[: len(rows)], np.empty((len(classes), len(rows)), plan.dtype)
-            # With mode "raise" NumPy would gather into a buffer first.
-            np.take(data.x_train, rows, axis=0, out=x, mode="clip")
-            np.take(classes, data.y_train[rows], axis=1, out=one_hot, mode="clip")
-            scores = network.forward(parameters, x, updater.scale)
-            if running is None:
-                loss.backward(scores, one_hot)
-            else:
-                labels = data.y_train[rows]
-                running.n_samples += len(rows)
-                running.n_right += count_right(scores, labels)
-                running.loss += loss.measured_backward(scores, one_hot, labels)
-            scores *= updater.begin(i)
-            for layer, delta, below in network.backward(parameters, x, scores):
-                updater.apply(layer, delta, below)
-        updater.settle()
-        self.seconds += (time.perf_counter() - started) / n_trials
+        kernel(self.plan)(stretch)
+        self.seconds += (time.perf_counter() - started) / len(self.trials)
 
     def _before_the_first_update(self) -> list[EpochRow]:
         """Measure the initial weights; return the rows of epoch 0."""

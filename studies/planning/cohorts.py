@@ -149,6 +149,8 @@ def plan_from_json(stored: dict[str, Any]) -> CohortPlan:
         trials=tuple(Hyperparameters(**trial) for trial in stored["trials"]),
         seed=stored["seed"],
         replicate=stored["replicate"],
+        # Plans of older versions have none: they were trained by the reference.
+        kernel=stored.get("kernel", "numpy"),
     )
 
 

@@ -6,10 +6,11 @@ A plan is made without a database; then it is looked up what was trained before,
 """
 
 import dataclasses
+import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
@@ -20,9 +21,10 @@ from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.spec import DataSpec, SplitSpec
 from coarsefine.models.plugin import Plugin
-from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models.specs import Hyperparameters, KernelName, NetworkSpec, TrainingSpec
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import cohort_widths, plan_to_json, threads_alone
+from coarsefine.studies.planning.kernels import missing_note, planned_kernel, saved_seconds
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.planning.trials import trial_update
 from coarsefine.studies.recipes.layers import with_overrides
@@ -203,21 +205,56 @@ def store(
     )
 
 
-def _cohorts(plan: Plan, n_workers: int) -> list[NewCohort]:
-    """Return the runs that are left to be trained, as cohorts."""
-    cohorts: list[NewCohort] = []
+def kernel_notes(plan: Plan, n_workers: int | None = None) -> list[str]:
+    """Return what the user should know of the kernels that ``store`` gives the plan's runs."""
+    seconds = [group.saved_seconds for group in _groups(plan, n_workers or n_cores())]
+    note = missing_note(max(seconds)) if seconds else None
+    return [] if note is None else [note]
+
+
+class _Group(NamedTuple):
+    """Runs of a replicate that can be trained together.
+
+    Attributes:
+        widths: Of how many each cohort is.
+        saved_seconds: How much sooner a compiled kernel ends with them.
+    """
+
+    replicate: int
+    indices: list[int]
+    widths: list[int]
+    saved_seconds: float
+
+
+def _groups(plan: Plan, n_workers: int) -> Iterator[_Group]:
+    """Yield the runs that are left to be trained."""
+    options = plan.stage.run_options
     for replicate, of_replicate in enumerate(plan.runs):
         groups: dict[Any, list[int]] = defaultdict(list)
         for i, run in enumerate(of_replicate):
             if run.key not in plan.reused:
                 groups[run.group].append(i)
-        n_alike = plan.stage.run_options.replicates * len(groups)
+        n_alike = options.replicates * len(groups)
         for indices in groups.values():
             first = of_replicate[indices[0]]
-            start = 0
-            for width in _widths(plan, first, len(indices), n_alike, n_workers):
-                cohorts.append(_cohort(plan, replicate, indices[start : start + width]))
-                start += width
+            widths = _widths(plan, first, len(indices), n_alike, n_workers)
+            seconds = -math.inf
+            if first.plugin is None:
+                together, at_once = widths * options.replicates, 1 if options.alone else n_workers
+                network, training = first.network, first.training
+                seconds = saved_seconds(network, training, first.data, together, at_once)
+            yield _Group(replicate, indices, widths, seconds)
+
+
+def _cohorts(plan: Plan, n_workers: int) -> list[NewCohort]:
+    """Return the runs that are left to be trained, as cohorts."""
+    cohorts: list[NewCohort] = []
+    for group in _groups(plan, n_workers):
+        kernel, start = planned_kernel(group.saved_seconds), 0
+        for width in group.widths:
+            indices = group.indices[start : start + width]
+            cohorts.append(_cohort(plan, group.replicate, indices, kernel))
+            start += width
     return cohorts
 
 
@@ -231,7 +268,7 @@ def _widths(
     return cohort_widths(first.network, batch_size, n_trials, n_alike, n_workers)
 
 
-def _cohort(plan: Plan, replicate: int, indices: Sequence[int]) -> NewCohort:
+def _cohort(plan: Plan, replicate: int, indices: Sequence[int], kernel: KernelName) -> NewCohort:
     """Return the cohort of some trials."""
     runs = [plan.runs[replicate][i] for i in indices]
     first = runs[0]
@@ -242,20 +279,23 @@ def _cohort(plan: Plan, replicate: int, indices: Sequence[int]) -> NewCohort:
             tuple(run.hyperparameters for run in runs),
             plan.seed,
             replicate,
+            kernel,
         )
     )
     if first.data.key != plan.data_key:
         stored["data"] = data_to_json(first.data)
     if first.plugin is not None:
         stored[plugins.TRAINER] = dataclasses.asdict(first.plugin)
-    alone, batch_size = plan.stage.run_options.alone, first.training.batch_size
+    # A compiled kernel calls no BLAS, whose threads could share the work.
+    shares = plan.stage.run_options.alone and kernel == "numpy"
+    most = n_cores() if shares else 1
     return NewCohort(
         [
             NewRun(plan.trials[i].uuid, plan.seed, run.key, replicate)
             for i, run in zip(indices, runs, strict=True)
         ],
         replicate,
-        blas_threads=threads_alone(first.network, batch_size, n_cores()) if alone else 1,
+        blas_threads=threads_alone(first.network, first.training.batch_size, most),
         plan=stored,
     )
 

@@ -13,7 +13,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.points import Point, fewer_points, next_points
 from coarsefine.studies.planning.request import StageRequest
-from coarsefine.studies.planning.runs import Plan, plan_runs, reuse, store
+from coarsefine.studies.planning.runs import Plan, kernel_notes, plan_runs, reuse, store
 from coarsefine.studies.planning.stages import (
     COARSE,
     Stage,
@@ -322,7 +322,7 @@ class Search:
 
     def _store(self, plan: Plan, record: StageRecord) -> None:
         store(plan, self.resources.database, record, self.resources.planned_for)
-        for line in plan.notes:
+        for line in (*plan.notes, *kernel_notes(plan, self.resources.planned_for)):
             self.resources.observer.said(line)
 
 

@@ -280,3 +280,14 @@ def test_every_command_that_prints_a_table_prints_an_object_on_demand():
 
     # They serve, and say where and what.
     assert without == {"dashboard", "serve"}
+
+
+def test_only_training_with_a_compiled_kernel_imports_numba():
+    code = (
+        "import sys, coarsefine.studies.running.search, coarsefine.models.segment\n"
+        "import coarsefine.studies.results.reading, coarsefine.studies.planning.kernels\n"
+        "print([name for name in ('numba', 'llvmlite') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
+
+    assert done.stdout == "[]\n"

@@ -63,9 +63,19 @@ def test_a_stored_plan_is_the_plan():
         (Hyperparameters(l2_strength=1 / 3), Hyperparameters(momentum=0.1, half_cycle=7)),
         seed=2**62 + 1,
         replicate=2,
+        kernel="sparse-1",
     )
 
     assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
+
+
+def test_a_plan_of_an_older_version_is_carried_out_by_the_reference():
+    plan = CohortPlan(SOFTMAX, TrainingSpec(4, 100), (Hyperparameters(),), seed=1)
+    stored = plan_to_json(plan)
+    del stored["kernel"]
+
+    assert plan_from_json(stored) == plan
+    assert plan.kernel == "numpy"
 
 
 def test_more_work_is_expected_to_take_longer():

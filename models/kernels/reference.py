@@ -1,0 +1,51 @@
+"""The definition of an update, on NumPy: every network, every optimizer."""
+
+import numpy as np
+
+from coarsefine.models.evaluation import count_right
+from coarsefine.models.kernels.stretch import Stretch
+from coarsefine.models.losses import LOSSES
+from coarsefine.models.network import Network
+from coarsefine.models.optimizers import make_updater
+
+
+def make_updates(stretch: Stretch) -> None:
+    """Make one update per row of the learning rates."""
+    plan, running = stretch.plan, stretch.running
+    spec, parameters = plan.training, stretch.state.parameters
+    order, etas, labels = stretch.order, stretch.etas, stretch.labels
+    batch_size, n_trials = spec.batch_size, parameters.n_trials
+    updater = make_updater(
+        spec.optimizer,
+        parameters,
+        stretch.state.optimizer,
+        stretch.l2_strength,
+        stretch.momentum,
+    )
+    loss = LOSSES[plan.network.loss]
+    network = Network(plan.network, n_trials, batch_size, plan.dtype)
+    x = np.empty((batch_size, plan.network.n_features), plan.dtype)
+    classes = np.eye(plan.network.n_classes, dtype=plan.dtype)
+    one_hot = np.empty((plan.network.n_classes, batch_size), plan.dtype)
+    # The last batch of an epoch is smaller where the batch size does not divide the samples.
+    starts = np.arange(len(etas)) * batch_size
+    updater.plan(stretch.state.step, etas, np.minimum(batch_size, len(order) - starts))
+    for i in range(len(etas)):
+        rows = order[i * batch_size : (i + 1) * batch_size]
+        if len(rows) < batch_size:
+            network = Network(plan.network, n_trials, len(rows), plan.dtype)
+            x, one_hot = x[: len(rows)], np.empty((len(classes), len(rows)), plan.dtype)
+        # With mode "raise" NumPy would gather into a buffer first.
+        np.take(stretch.x, rows, axis=0, out=x, mode="clip")
+        np.take(classes, labels[rows], axis=1, out=one_hot, mode="clip")
+        scores = network.forward(parameters, x, updater.scale)
+        if running is None:
+            loss.backward(scores, one_hot)
+        else:
+            running.n_samples += len(rows)
+            running.n_right += count_right(scores, labels[rows])
+            running.loss += loss.measured_backward(scores, one_hot, labels[rows])
+        scores *= updater.begin(i)
+        for layer, delta, below in network.backward(parameters, x, scores):
+            updater.apply(layer, delta, below)
+    updater.settle()

@@ -1,0 +1,65 @@
+"""A stretch of updates: what a kernel is asked to carry out, between two evaluations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.cohort import CohortPlan, CohortState
+
+
+class Running:
+    """Sums over the batches of an epoch, each measured before its update."""
+
+    def __init__(self, n_trials: int) -> None:
+        self.n_samples = 0
+        self.loss = np.zeros(n_trials)
+        self.n_right = np.zeros(n_trials)
+
+    def means(self, trial: int) -> dict[str, float]:
+        """Return a trial's means, by the names of ``EpochRow``."""
+        return {
+            "running_loss": float(self.loss[trial] / self.n_samples),
+            "running_accuracy": float(self.n_right[trial] / self.n_samples),
+        }
+
+    def keep(self, trials: Sequence[int]) -> None:
+        """Go on with some of the trials."""
+        self.loss, self.n_right = self.loss[trials], self.n_right[trials]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Stretch:
+    """Updates of the trials that a cohort still has.
+
+    Attributes:
+        plan: What is trained.
+        state: Its parameters and optimizer's slots are changed in place; ``step`` is not.
+        x: (N, D), all training samples.
+        labels: (N,).
+        order: The samples of the batches, one batch after another; there may be more.
+        etas: (n, T), the learning rates of n updates.
+        l2_strength: (T,).
+        momentum: (T,).
+        running: Added to, if batches are to be measured.
+    """
+
+    plan: CohortPlan
+    state: CohortState
+    x: Array
+    labels: Labels
+    order: npt.NDArray[np.intp]
+    etas: npt.NDArray[np.float64]
+    l2_strength: npt.NDArray[np.float64]
+    momentum: npt.NDArray[np.float64]
+    running: Running | None
+
+
+class MakesUpdates(Protocol):
+    """A kernel."""
+
+    def __call__(self, stretch: Stretch) -> None:
+        """Make the updates."""

@@ -1,0 +1,332 @@
+"""Compiled kernels are held to the reference: whatever they claim ends as it does on NumPy."""
+
+import errno
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from coarsefine.models.cohort import initial_state, pruned, state_from_bytes, state_to_bytes
+from coarsefine.models.errors import ModelError
+from coarsefine.models.evaluation import SampleOutcomes
+from coarsefine.models.kernels import linear
+from coarsefine.models.kernels.choice import claims, kernel, update_seconds, why_unavailable
+from coarsefine.models.kernels.compiling import Compiled
+from coarsefine.models.kernels.rows import sparse_rows, usual_values
+from coarsefine.models.specs import (
+    INITIALISATIONS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    STOP_RULES,
+    Hyperparameters,
+    NetworkSpec,
+    TrainingSpec,
+)
+from coarsefine.models.training import train
+from tests.models.samples import made_up
+from tests.models.test_training import EIGHT, curve, plan_of, trained
+
+# As in test_training: rounding of 1e-16 that grows some thousandfold, and no wrong term.
+TOLERANCE = 1e-9
+COMPILED = "sparse-1"
+N_FEATURES = 12
+# What pixels are before and after they are standardised.
+USUAL = {"zeros": np.zeros(N_FEATURES), "shifted": np.linspace(-1.5, 2, N_FEATURES)}
+
+
+def sparse(usual="zeros", dtype=np.float64):
+    """Return samples in which seven numbers of ten are those of their column."""
+    data, rng = made_up(), np.random.default_rng(1)
+
+    def mostly_usual(x):
+        return np.where(rng.random(x.shape) < 0.7, USUAL[usual], x).astype(dtype)
+
+    return replace(
+        data,
+        x_train=mostly_usual(data.x_train),
+        x_validation=mostly_usual(data.x_validation),
+    )
+
+
+def compiled(trials=EIGHT, **kinds):
+    return replace(plan_of(trials, hidden=(), **kinds), kernel=COMPILED)
+
+
+def on_numpy(plan):
+    return replace(plan, kernel="numpy")
+
+
+def parameters(state, slot):
+    done = state.finished[slot]
+    return [*done.parameters.weights, *done.parameters.biases]
+
+
+def assert_alike(plan, data, tolerance=TOLERANCE):
+    """Check that the plan ends with the reference's weights, curves, outcomes and stops."""
+    ours, theirs = {}, {}
+    state, rows = train(plan, initial_state(plan), data, 10**6, ours)
+    other = on_numpy(plan)
+    expected, expected_rows = train(other, initial_state(other), data, 10**6, theirs)
+
+    assert len(rows) == len(expected_rows)
+    assert sorted(ours) == sorted(theirs)
+    for slot in range(len(plan.trials)):
+        found, wanted = state.finished[slot], expected.finished[slot]
+        assert found.outcome == wanted.outcome
+        assert (found.epoch, found.scored_epoch, found.step) == (
+            wanted.epoch,
+            wanted.scored_epoch,
+            wanted.step,
+        )
+        np.testing.assert_allclose(
+            curve(rows, slot), curve(expected_rows, slot), rtol=tolerance, atol=tolerance
+        )
+        for a, b in zip(parameters(state, slot), parameters(expected, slot), strict=True):
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+    return state
+
+
+KINDS = [
+    *({"loss": name, "bias": bias} for name in LOSSES for bias in ("all", "input", "none")),
+    *({"initialisation": name} for name in INITIALISATIONS),
+    *({"schedule": name} for name in SCHEDULES),
+    *({"score": "best", "stop_rule": rule, "patience": 3} for rule in STOP_RULES),
+    {"shuffle": False},
+    {"drop_last": True},
+    {"evaluations": 3, "patience": 2, "n_updates": 200},
+    {"diverged_at": 1.05},
+]
+
+
+@pytest.mark.parametrize("usual", USUAL)
+@pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: " ".join(map(str, kinds.values())))
+def test_the_compiled_kernel_trains_as_the_reference_does(kinds, usual):
+    assert_alike(compiled(**kinds), sparse(usual))
+
+
+@pytest.mark.parametrize("usual", USUAL)
+@pytest.mark.parametrize("batch_size", [1, 7, 149, 150])
+def test_batches_may_be_of_any_size(batch_size, usual):
+    plan = compiled(n_updates=100)
+    training = replace(plan.training, batch_size=batch_size)
+
+    assert_alike(replace(plan, training=training), sparse(usual))
+
+
+def test_samples_without_usual_values_are_trained_on_too():
+    assert_alike(compiled(), made_up())
+
+
+def test_cohorts_wider_than_the_registers_are_taken_in_parts():
+    trials = [
+        Hyperparameters(l2_strength=0.001 * k, learning_rate=0.01 + 0.001 * k) for k in range(31)
+    ]
+
+    assert_alike(compiled(trials), sparse("shifted"))
+
+
+@pytest.mark.parametrize("l2_strength", [0.0, 3.0, 50.0])
+def test_a_running_scale_is_settled_where_it_gets_small_or_turns_its_sign(l2_strength):
+    # 2 η λ is 0.06 and 1: the scale is settled after a hundred updates, and after each.
+    trials = [Hyperparameters(l2_strength=l2_strength, learning_rate=0.01), *EIGHT[:2]]
+
+    assert_alike(compiled(trials, n_updates=300), sparse("shifted"))
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("usual", USUAL)
+def test_a_trial_has_the_same_bits_in_any_company(usual, precision):
+    data = sparse(usual, precision)
+    plan = compiled(precision=precision, n_updates=300)
+    together = trained(plan, data)[0]
+
+    for slot, trial in enumerate(EIGHT):
+        alone = trained(replace(plan, trials=(trial,)), data)[0]
+
+        for a, b in zip(parameters(together, slot), parameters(alone, 0), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_single_precision_stays_as_near_to_double_precision_as_the_reference_does(loss):
+    data = sparse("shifted")
+    exact = trained(on_numpy(compiled(loss=loss, n_updates=300)), data)[0]
+    plan, single = compiled(loss=loss, n_updates=300, precision="float32"), sparse("shifted", "f4")
+
+    for each in (plan, on_numpy(plan)):
+        state = trained(each, single)[0]
+        for slot in range(8):
+            for a, b in zip(parameters(state, slot), parameters(exact, slot), strict=True):
+                np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_trial_that_diverges_leaves_and_changes_no_bit_of_the_others(loss, precision):
+    wild = Hyperparameters(l2_strength=1e6, learning_rate=1e30)
+    trials = [*EIGHT[:3], wild, *EIGHT[3:]]
+    data, plan = sparse("shifted", precision), compiled(trials, loss=loss, precision=precision)
+
+    state, rows = trained(plan, data)
+    calm = trained(replace(plan, trials=EIGHT), data)[0]
+
+    assert state.finished[3].outcome == "diverged"
+    assert not np.isfinite(curve(rows, 3, "train_cost")[-1, 0])
+    for slot, other in zip([0, 1, 2, 4, 5, 6, 7, 8], range(8), strict=True):
+        for a, b in zip(parameters(state, slot), parameters(calm, other), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_numbers_that_are_none_stay_none():
+    plan, data = compiled(EIGHT[:2]), sparse()
+    state = initial_state(plan)
+    state.parameters.weights[0][0, 2, 5] = np.nan
+
+    done = train(plan, state, data, 1)[0]
+
+    assert done.finished[0].outcome == "diverged"
+    assert np.isfinite(done.parameters.weights[0]).all()
+
+
+@pytest.mark.parametrize("dropped", [set(), {0, 3, 7}])
+def test_a_training_in_segments_that_is_pruned_and_stored_ends_with_the_same_bits(dropped):
+    plan, data = compiled(n_updates=200), sparse("shifted")
+    whole = trained(plan, data)[0]
+
+    state = train(plan, initial_state(plan), data, 2)[0]
+    state = pruned(state_from_bytes(state_to_bytes(state)), dropped)
+    state = trained_on(plan, state, data)
+
+    for slot in set(range(8)) - dropped:
+        for a, b in zip(parameters(state, slot), parameters(whole, slot), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def trained_on(plan, state, data):
+    while not state.done:
+        state = train(plan, state, data, 1)[0]
+    return state
+
+
+def test_what_is_made_of_each_validation_sample_is_handed_out():
+    plan, data = compiled(score="best"), sparse()
+    outcomes: dict[int, SampleOutcomes] = {}
+
+    train(plan, initial_state(plan), data, 10**6, outcomes)
+
+    assert sorted(outcomes) == list(range(8))
+
+
+def test_it_is_compiled_once_for_each_precision():
+    for kinds in ({}, {"schedule": "cyclical"}, {"evaluations": 3}):
+        read_only = sparse()
+        for array in (read_only.x_train, read_only.y_train):
+            array.flags.writeable = False
+        trained(compiled(**kinds), read_only)
+
+    kinds_of_weights = [str(types[0]) for types in linear.descend.dispatcher.signatures]
+    assert len(kinds_of_weights) == len(set(kinds_of_weights))
+
+
+def test_all_that_it_does_not_claim_is_left_to_the_reference():
+    network, training = NetworkSpec(12, (), 4), TrainingSpec(20, 100)
+
+    assert claims(network, training)
+    assert not claims(replace(network, hidden=(9,)), training)
+    assert not claims(replace(network, n_features=2**16), training)
+    assert not claims(network, replace(training, running=True))
+    for optimizer in OPTIMIZERS:
+        assert claims(network, replace(training, optimizer=optimizer)) == (optimizer == "sgd")
+
+
+def test_more_work_is_expected_to_take_longer():
+    network, training = NetworkSpec(784, (), 10), TrainingSpec(100, 1)
+
+    def seconds(n_trials, density, precision="float32"):
+        spec = replace(training, precision=precision)
+        return update_seconds(network, spec, n_trials, density)
+
+    assert seconds(8, 0.2) > seconds(4, 0.2) > seconds(4, 0.1)
+    assert seconds(4, 0.2, "float64") > seconds(4, 0.2)
+
+
+# ------------------------------------------------------------------------------------ sparse rows
+
+
+@pytest.mark.parametrize("usual", USUAL)
+def test_sparse_rows_are_the_samples(usual):
+    x = sparse(usual).x_train
+
+    rows = sparse_rows(x)
+
+    back = np.tile(rows.usual, (len(x), 1))
+    for i, (start, stop) in enumerate(zip(rows.pointers, rows.pointers[1:], strict=False)):
+        back[i, rows.columns[start:stop]] += rows.values[start:stop]
+    np.testing.assert_allclose(back, x, atol=1e-15)
+    np.testing.assert_array_equal(rows.usual, USUAL[usual])
+    np.testing.assert_allclose(rows.crosses, (x - rows.usual) @ rows.usual, atol=1e-12)
+    assert rows.square == pytest.approx(rows.usual @ rows.usual)
+    assert sparse_rows(x) is rows
+
+
+def test_the_share_of_unusual_numbers_is_measured_on_some_rows():
+    x = np.zeros((5000, 40), np.float32)
+    x[:, ::4] = np.random.default_rng(0).random((5000, 10))
+
+    usual, density = usual_values(x)
+
+    assert not usual.any()
+    assert density == 0.25
+
+
+# ---------------------------------------------------------------------------------- without numba
+
+
+def test_without_numba_a_plan_that_needs_it_is_refused_in_a_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+
+    assert kernel(plan_of(hidden=()))
+    with pytest.raises(ModelError, match=r"needs|numba cannot be imported .*pip install numba"):
+        kernel(compiled())
+    assert "\n" not in why_unavailable()
+
+
+def test_a_kernel_of_another_version_is_refused_in_a_line():
+    with pytest.raises(ModelError, match="'sparse-7', which this version does not have"):
+        replace(plan_of(), kernel="sparse-7")
+
+
+# ------------------------------------------------------------------------------- the compiled code
+
+
+def plus_one(x):
+    return x + 1
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """Return a small function that is compiled for a cache folder of its own."""
+    monkeypatch.setenv("SEARCH_CACHE_DIR", str(tmp_path / "cache"))
+    return lambda: Compiled(plus_one)
+
+
+def test_what_is_compiled_is_read_from_the_cache_folder_by_others(cached, tmp_path):
+    assert cached()(1) == 2
+
+    again = cached()
+    assert again(1) == 2
+    assert sum(again.dispatcher.stats.cache_hits.values()) == 1
+    assert list((tmp_path / "cache" / "compiled").glob("*/*/*.nbi"))
+
+
+def test_a_full_disk_costs_the_cache_alone(cached, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    function = cached()
+    monkeypatch.setattr(type(function.dispatcher._cache), "save_overload", full)
+
+    assert function(1) == 2
+    assert function(2) == 3

@@ -1,0 +1,134 @@
+"""Which kernel a search trains with: planned from what it saves, stored, and kept to."""
+
+import os
+import sys
+from dataclasses import replace
+
+import pytest
+
+from coarsefine.db import repository
+from coarsefine.models.specs import NetworkSpec, TrainingSpec
+from coarsefine.studies.planning import kernels
+from coarsefine.studies.planning.cohorts import plan_from_json
+from coarsefine.studies.planning.kernels import missing_note, planned_kernel, saved_seconds
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.running import resources as means
+from coarsefine.studies.running.watching import StoppedByRequest
+from tests.studies.conftest import Recorder, comparable, refused
+
+# Shared by all processes of the tests: what is compiled once is there for all.
+SHARED_CACHE = os.environ.get("SEARCH_CACHE_DIR", "")
+LINEAR = {"network__hidden": (), "training__precision": "float64"}
+FEW = StageRequest(values=(1e-4, 1e-2, 1.0))
+MNIST = NetworkSpec(784, (), 10)
+
+
+class Sparse:
+    """Data of which only the density matters here."""
+
+    n_train = 50_000
+
+    def __hash__(self):
+        return 0
+
+
+@pytest.fixture
+def compiling(monkeypatch):
+    """Have even the smallest search compiled, if a kernel claims it."""
+    monkeypatch.setattr(kernels, "START_SECONDS", -1.0)
+    monkeypatch.setenv("SEARCH_CACHE_DIR", SHARED_CACHE)
+
+
+def stored_kernels(bench, search):
+    plan = repository.load_plan(bench.database, bench.last_stage(search))
+    return {plan_from_json(cohort.plan).kernel for cohort in plan.cohorts}
+
+
+def test_a_short_search_waits_for_no_compiler_and_looks_at_no_data():
+    training = TrainingSpec(100, 6_000)
+
+    # W2: two seconds of updates.
+    assert saved_seconds(MNIST, training, None, [4, 4], 2) < 0
+    assert saved_seconds(replace(MNIST, hidden=(50,)), training, None, [64] * 100, 1) < 0
+
+
+def test_a_long_search_of_sparse_samples_is_compiled_and_one_of_dense_samples_is_not(monkeypatch):
+    batches, single = TrainingSpec(100, 60_000), TrainingSpec(1, 10**6)
+
+    monkeypatch.setattr(kernels, "_density", lambda data: 0.2)
+    assert saved_seconds(MNIST, batches, Sparse(), [4, 4], 2) > 0
+    assert saved_seconds(MNIST, single, Sparse(), [4, 4], 2) > 0
+    monkeypatch.setattr(kernels, "_density", lambda data: 1.0)
+    assert saved_seconds(MNIST, batches, Sparse(), [4, 4], 2) < 0
+    # Sparse rows that no worker should hold beside its samples.
+    large = Sparse()
+    large.n_train = 10**6
+    assert saved_seconds(MNIST, single, large, [4, 4], 2) < 0
+
+
+def test_usual_searches_are_planned_with_the_reference(bench):
+    assert stored_kernels(bench, bench.coarse(FEW)) == {"numpy"}
+    assert stored_kernels(bench, bench.coarse(FEW, name="linear", **LINEAR)) == {"numpy"}
+
+
+def test_a_compiled_search_that_was_stopped_ends_as_one_that_was_not(bench, monkeypatch, compiling):
+    monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 0.0)
+    whole = bench.coarse(FEW, name="whole", **LINEAR)
+    with pytest.raises(StoppedByRequest):
+        bench.coarse(FEW, name="stopped", means=bench.means(observer=Recorder(1)), **LINEAR)
+    # What is planned is trained as it was planned.
+    monkeypatch.setattr(kernels, "START_SECONDS", 1e9)
+
+    resumed = bench.coarse(FEW, name="stopped", **LINEAR)
+
+    assert stored_kernels(bench, whole) == stored_kernels(bench, resumed) == {"sparse-1"}
+    found = comparable(bench.ranking(resumed.study))
+    assert {**found, "study": "whole"} == comparable(bench.ranking(whole.study))
+
+
+def test_two_processes_end_with_the_same_bits_as_one(bench, monkeypatch, compiling):
+    monkeypatch.setattr(means, "SMALL_SECONDS", 0.0)
+    one = bench.coarse(FEW, name="one", means=bench.means(n_jobs=1, planned_for=2), **LINEAR)
+    two = bench.coarse(FEW, name="two", means=bench.means(n_jobs=2, planned_for=2), **LINEAR)
+
+    assert stored_kernels(bench, two) == {"sparse-1"}
+    alone = comparable(bench.ranking(one.study))
+    assert {**comparable(bench.ranking(two.study)), "study": "one"} == alone
+
+
+def test_the_compiled_kernel_and_the_reference_end_with_the_same_ranking(
+    bench, monkeypatch, compiling
+):
+    compiled = bench.coarse(FEW, name="compiled", **LINEAR)
+    monkeypatch.setattr(kernels, "START_SECONDS", 1e9)
+    usual = bench.coarse(FEW, name="usual", **LINEAR)
+
+    pairs = zip(
+        bench.ranking(compiled.study).trials, bench.ranking(usual.study).trials, strict=True
+    )
+    for ours, theirs in pairs:
+        assert ours.params == theirs.params
+        assert ours.validation_accuracy == theirs.validation_accuracy
+
+
+def test_without_numba_the_reference_serves_and_one_line_says_so(bench, monkeypatch, compiling):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    observer = Recorder()
+
+    search = bench.coarse(FEW, means=bench.means(observer=observer), **LINEAR)
+
+    assert stored_kernels(bench, search) == {"numpy"}
+    (line,) = [line for line in observer.lines if "numba" in str(line)]
+    assert "s longer than it needs to: numba cannot be imported (ModuleNotFoundError" in line
+    assert planned_kernel(10.0) == "numpy"
+    assert missing_note(-1.0) is None
+
+
+def test_without_numba_a_study_that_needs_it_is_refused_in_a_line(bench, monkeypatch, compiling):
+    stopping = bench.means(observer=Recorder(0))
+    with pytest.raises(StoppedByRequest):
+        bench.coarse(FEW, name="begun", means=stopping, **LINEAR)
+    monkeypatch.setitem(sys.modules, "numba", None)
+
+    with refused("planned with the compiled kernel sparse-1, and numba cannot be imported"):
+        bench.coarse(FEW, name="begun", **LINEAR)
