@@ -12,7 +12,7 @@ from coarsefine.models.specs import NetworkSpec, TrainingSpec
 
 # Seconds a worker takes to import numba and compile an epoch, the first time on a machine. Later
 # it reads what was compiled, in a fifth of that.
-START_SECONDS = 4.0
+START_SECONDS = 5.0
 # Sparse rows a worker may hold, in bytes: they come on top of the samples, which workers share.
 MOST_BYTES = 2**28
 

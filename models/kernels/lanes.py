@@ -87,18 +87,16 @@ def _over_row(*, adds_to_rows: bool) -> Any:
         start: Any,
         stop: Any,
         dense: Any,
-        offset: Any,
     ) -> Any:
         index = types.intp
-        signature = types.void(matrix, index, values, columns, index, index, dense, index)
+        signature = types.void(matrix, index, values, columns, index, index, dense)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             vectors = _Vectors(context, builder, signature.args[0].dtype)
             matrix, values, columns, dense = (
                 _data(context, builder, signature.args[i], arguments[i]) for i in (0, 2, 3, 6)
             )
-            width, start, stop, offset = (arguments[i] for i in (1, 4, 5, 7))
-            dense = builder.gep(dense, [offset])
+            width, start, stop = (arguments[i] for i in (1, 4, 5))
             most = vectors.number(MOST)
             # As many vectors at a time as registers hold.
             n_vectors = builder.udiv(width, vectors.number(vectors.lanes))
@@ -174,7 +172,7 @@ class _Run(NamedTuple):
 
 
 # Both take: a matrix W as a flat array, the length P of its rows; values and columns (unsigned) of
-# sparse rows, and where one starts and stops in them; a flat array and where a row d of it begins.
+# sparse rows, and where one starts and stops in them; the row d.
 add_dot = _over_row(adds_to_rows=False)  # d += x W for the sparse row x
 add_outer = _over_row(adds_to_rows=True)  # W += xᵀ d
 

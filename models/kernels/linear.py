@@ -87,7 +87,7 @@ def descend(  # noqa: PLR0912, PLR0915
             known = square + crosses[sample]
             for j in range(P):
                 s[j] = z[j] + known * u[j]
-            add_dot(V, P, values, columns, pointers[sample], pointers[sample + 1], s, 0)
+            add_dot(V, P, values, columns, pointers[sample], pointers[sample + 1], s)
             for j in range(P):
                 s[j] = s[j] * scales[j] + bias[j]
             if not squared:
@@ -133,7 +133,7 @@ def descend(  # noqa: PLR0912, PLR0915
                     bias[j] += s[j]
             for j in range(P):
                 s[j] *= over_scales[j]
-            add_outer(V, P, values, columns, pointers[sample], pointers[sample + 1], s, 0)
+            add_outer(V, P, values, columns, pointers[sample], pointers[sample + 1], s)
             if not centred:
                 cross = crosses[sample]
                 for j in range(P):
