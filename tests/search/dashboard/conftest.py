@@ -52,8 +52,8 @@ class Client:
             "wsgi.url_scheme": "http",
         }
         environ |= {f"HTTP_{name.upper().replace('-', '_')}": v for name, v in given.items()}
-        if given["Host"] is None:
-            del environ["HTTP_HOST"]
+        # Headers that are not sent are not there.
+        environ = {name: value for name, value in environ.items() if value is not None}
         heard = {}
 
         def start_response(status, headers, exc_info=None):

@@ -267,9 +267,10 @@ def patiently(url):
 
 
 @pytest.mark.parametrize("path", ["/favicon.ico", "/static/bundle.js", "/dashboard"])
-def test_clients_that_take_no_packed_answers_get_plain_ones(client, path):
-    answer = client.get(path)
+@pytest.mark.parametrize("accepted", [None, "", "identity"], ids=["unsaid", "empty", "identity"])
+def test_clients_that_take_no_packed_answers_get_plain_ones(client, path, accepted):
+    answer = client.get(path, Accept_Encoding=accepted)
 
     assert answer.status == 200
-    assert "Content-Encoding" not in answer.headers
+    assert "content-encoding" not in answer.headers
     assert answer.body
