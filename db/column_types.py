@@ -9,6 +9,10 @@ from typing import Any, Final
 from sqlalchemy import Dialect, Float, LargeBinary, String, Text
 from sqlalchemy.types import TypeDecorator
 
+from coarsefine.db.errors import StorageError
+from coarsefine.db.messages import first_line
+from coarsefine.nesting import is_deeper
+
 # MySQL's texts and bytes end at 65,535, and its floats have 24 bits, unless it is told otherwise.
 _LONGEST: Final = 2**32 - 1
 LONG_TEXT: Final = Text().with_variant(Text(_LONGEST), "mysql")
@@ -16,6 +20,7 @@ LONG_BYTES: Final = LargeBinary(_LONGEST)
 DOUBLE: Final = Float(53)
 
 Json = Any
+_DEEPEST: Final = 32
 
 
 class StrictJson(TypeDecorator[Json]):
@@ -30,7 +35,28 @@ class StrictJson(TypeDecorator[Json]):
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Json:  # noqa: D102
-        return None if value is None else json.loads(value)
+        found = None if value is None else json_of(value)
+        if is_deeper(found, _DEEPEST):
+            raise StorageError(
+                f"a row of the database holds JSON of more than {_DEEPEST} lists inside each other;"
+                " restore a copy of the file"
+            )
+        return found
+
+
+def json_of(text: str) -> Json:
+    """Return what a text of JSON in the database says; it may be anybody's.
+
+    Raises:
+        StorageError: If it is none, or one that would take a parser without bound.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError, TypeError) as error:
+        raise StorageError(
+            f"a row of the database holds no JSON of this program's ({first_line(error)[:48]}); "
+            "restore a copy of the file"
+        ) from error
 
 
 def objects_of(texts: Sequence[str]) -> list[dict[str, Json]]:
@@ -39,13 +65,13 @@ def objects_of(texts: Sequence[str]) -> list[dict[str, Json]]:
     A call for each of tens of thousands would take three times as long.
 
     Raises:
-        ValueError: If one of them is not JSON.
+        StorageError: If one of them is not JSON.
     """
-    found = json.loads(f"[{','.join(texts)}]")
+    found = json_of(f"[{','.join(texts)}]")
     if len(found) == len(texts) and all(type(each) is dict for each in found):
         return list(found)
     # What is no JSON by itself can be some between others.
-    return [json.loads(text) for text in texts]
+    return [json_of(text) for text in texts]
 
 
 class FiniteFloat(TypeDecorator[float]):

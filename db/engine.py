@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from coarsefine.db import backup, schema, sqlite_files, urls
 from coarsefine.db.errors import StorageError
+from coarsefine.db.foreign_parts import check_foreign_parts
 from coarsefine.db.messages import explained, first_line, no_file, no_studies
 from coarsefine.db.sqlite_files import SharedFile
 from coarsefine.db.urls import DEFAULT_URL, storage_url
@@ -325,6 +326,7 @@ def _check_contents(path: Path, label: str) -> str | None:
                 )
                 if not str(name).startswith("sqlite_")
             }
+            check_foreign_parts(connection, tables, label)
             if schema.VERSION_TABLE in tables:
                 row = connection.execute(schema.SELECT_REVISION).fetchone()
                 return None if row is None else str(row[0])

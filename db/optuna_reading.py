@@ -5,7 +5,6 @@ all of them every few seconds. This one reads a trial once it has ended and neve
 nothing unless it is given a storage that does.
 """
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -24,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from coarsefine.db import schema
+from coarsefine.db.column_types import json_of
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
 
@@ -324,8 +324,8 @@ def _made(
     points = by_trial(
         (i, step, _finite(v, kind)) for i, step, v, kind in of(_POINTS, only=curved(values))
     )
-    user = by_trial((i, key, json.loads(text)) for i, key, text in of(_USER))
-    system = by_trial((i, key, json.loads(text)) for i, key, text in of(_SYSTEM))
+    user = by_trial((i, key, json_of(text)) for i, key, text in of(_USER))
+    system = by_trial((i, key, json_of(text)) for i, key, text in of(_SYSTEM))
     return {
         key: FrozenTrial(
             trial_id=key,

@@ -11,15 +11,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from coarsefine.db.open_files import is_open
-from coarsefine.paths import expanded, text_of
+from coarsefine.paths import expanded
 from coarsefine.studies.errors import RecipeError, SpaceError, did_you_mean
 from coarsefine.studies.labs.quick import quick_layer
 from coarsefine.studies.planning.request import StageRequest, n_points
-from coarsefine.studies.recipes.layers import recipe_of, toml_of
+from coarsefine.studies.recipes.layers import recipe_of
 from coarsefine.studies.recipes.messages import ContradictionError, explained, literal
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.recipes.toml_text import parsed, read_text
 from coarsefine.studies.spaces.dimensions import VARIANT, Dimension, parameter
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.search import SearchKind
@@ -256,7 +256,7 @@ def lab_text(name: str) -> tuple[str, str, str]:
     """
     path = expanded(name)
     if path.suffix == ".toml" or path.exists():
-        return path.stem, str(path), _text(path)
+        return path.stem, str(path), read_text(path, "a lab")
     known = presets()
     if name not in known:
         raise RecipeError(
@@ -277,21 +277,6 @@ def _folder() -> Any:
     return resources.files("coarsefine.studies.labs").joinpath("presets")
 
 
-def _text(path: Path) -> str:
-    if path.is_dir():
-        raise RecipeError(f"a lab must be a TOML file, got the folder {path}")
-    if is_open(path):
-        raise RecipeError(f"a lab must be a TOML file, got the database {path}")
-    try:
-        return text_of(path, "a lab")
-    except FileNotFoundError:
-        raise RecipeError(f"a lab must be an existing TOML file, found no {path}") from None
-    except OSError as error:
-        raise RecipeError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise RecipeError(str(error)) from None
-
-
 def lab_of(name: str, where: str, text: str, *, quick: bool = False) -> Lab:
     """Return the lab that a text states.
 
@@ -305,7 +290,7 @@ def lab_of(name: str, where: str, text: str, *, quick: bool = False) -> Lab:
         RecipeError: If it states none; names ``where``, key and reason.
     """
     try:
-        table = LabTable.model_validate(toml_of(text, where))
+        table = LabTable.model_validate(parsed(text, where, "a lab"))
     except ValidationError as error:
         raise RecipeError(f"{where}: ", explained(error, LabTable, ())) from None
     return Lab(name=name, source_file=where, table=table, is_quick=quick).checked()

@@ -4,21 +4,18 @@ A layer overrules those before it, whole: stating ``epochs`` unsays ``cycles``, 
 unsays a cyclical schedule. What no layer states has a default.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from coarsefine.db.open_files import is_open
 from coarsefine.hints import Message, option
 from coarsefine.models.data.catalogue import CATALOGUE
-from coarsefine.paths import text_of
-from coarsefine.studies.errors import RecipeError, SpaceError
+from coarsefine.studies.errors import RecipeError
 from coarsefine.studies.recipes.keys import KEYS
-from coarsefine.studies.recipes.keys.kinds import number_of
 from coarsefine.studies.recipes.parts import CHOICES, PARTS, Stated, flat, nested, without_none
 from coarsefine.studies.recipes.recipe import Recipe, to_json, validated
+from coarsefine.studies.recipes.toml_text import parsed, read_text
 
 # The rest is as in the KTH lab's assignment 2 (two cycles from 1e-5 to 1e-1, batch size 100),
 # which trains on 45,000 images. Small data sets need smaller batches and more cycles to make
@@ -62,7 +59,11 @@ def make_recipe(
         RecipeError: Names the file and the key, or the flag.
     """
     # By itself first: what the file implies, as its eta a constant schedule, counts as stated.
-    stated = {} if path is None else _merged({}, _read(path))
+    stated = (
+        {}
+        if path is None
+        else _merged({}, parsed(read_text(path, "a recipe"), str(path), "a recipe"))
+    )
     if path is not None:
         recipe = validated(_merged(_suited(stated, implied), stated), f"{path}: ")
         if not flags:
@@ -122,35 +123,6 @@ def final_recipe(recipe: Recipe) -> Recipe:
     """Return the recipe with the length of training that its final section asks for."""
     length = {"training.epochs": recipe.final.epochs, "training.cycles": recipe.final.cycles}
     return with_overrides(recipe, length)
-
-
-def _read(path: Path) -> Stated:
-    if path.is_dir():
-        raise RecipeError(f"a recipe must be a TOML file, got the folder {path}")
-    if is_open(path):
-        raise RecipeError(f"a recipe must be a TOML file, got the database {path}")
-    try:
-        return toml_of(text_of(path, "a recipe"), str(path))
-    except FileNotFoundError:
-        raise RecipeError(f"a recipe must be an existing TOML file, found no {path}") from None
-    except OSError as error:
-        raise RecipeError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise RecipeError(str(error)) from None
-
-
-def toml_of(text: str, where: str) -> Stated:
-    """Return what a text in TOML states.
-
-    Raises:
-        RecipeError: If it is none, or a number in it would become 0; names ``where``.
-    """
-    try:
-        return tomllib.loads(text, parse_float=number_of)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{where} must be TOML: {error}") from None
-    except SpaceError as error:
-        raise RecipeError(f"{where}: {error}") from None
 
 
 def _suited(stated: Stated, implied: Mapping[str, Any] | None = None) -> Stated:

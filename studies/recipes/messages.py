@@ -93,6 +93,9 @@ def _sentence(problem: Any, model: type[BaseModel], flags: Collection[str]) -> M
     elif kind in _BOUNDS:
         sign, bound = _BOUNDS[kind]
         rule = f"must be {sign} {shown(context[bound])}, got {shown(value)}"
+    elif kind == "too_long":
+        most, length = context["max_length"], context["actual_length"]
+        rule = f"must have at most {most:,} entries, got {length:,}"
     elif kind in _KINDS:
         rule = f"must be {_KINDS[kind]}, got {shown(value)}"
     else:

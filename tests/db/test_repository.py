@@ -432,5 +432,5 @@ def test_objects_are_read_as_one_like_one_by_one(objects):
 
 @pytest.mark.parametrize("texts", [['{"a":1', '"b":2}'], ["{},{}", "{}"], ["", "{}"], ["1,2"]])
 def test_texts_that_are_objects_only_together_are_none(texts):
-    with pytest.raises(ValueError, match=r"Expecting|Extra data"):
+    with pytest.raises(StorageError, match=r"Expecting|Extra data"):
         objects_of(texts)

@@ -1,6 +1,10 @@
 """Recipe and lab files, whatever is in them, are read or refused in words; never a crash."""
 
 import json
+import os
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -169,3 +173,61 @@ def test_braces_and_lists_where_words_belong_are_refused_in_words(tmp_path, text
 
     with pytest.raises(StudyError, match=r"recipe\.toml"):
         read_lab(str(path)) if "part" in text else load_recipe(path)
+
+
+DEEP, LONG = 5000, "1" * 5000
+COSTLY = {
+    "a large file": ("#" * 1_000_001, "must have at most 1,000,000 bytes, got 1,000,001"),
+    "deep lists": ("x = " + "[" * DEEP + "]" * DEEP, "must have at most 32 tables or lists"),
+    "deep tables": ("x = " + "{a = " * 300 + "1" + "}" * 300, "must have at most 32 tables"),
+    "a deep key": ("a" + ".a" * 20_000 + " = 1", "got a longer key"),
+    "a deep quoted header": ('["a"' + ' . "a"' * 5000 + "]", "got a longer key"),
+    "a seed of 5,000 digits": (f"seed = {LONG}", "must have numbers of usual length"),
+    "many layers": ("[network]\nhidden = [" + "1," * 20_000 + "]", "at most 1,000 entries"),
+    "a long key": ("x" * 900_000 + " = 1", "is no key of a recipe"),
+    "a long name": (f"[data]\nname = '{'x' * 900_000}'", "File name too long"),
+}
+
+
+@pytest.mark.parametrize("what", COSTLY)
+def test_a_small_file_that_would_cost_much_is_one_short_line(search, own_folder, what):
+    text, line = COSTLY[what]
+    (own_folder / "costly.toml").write_text(text)
+    started = time.process_time()
+
+    refused = search("lambda", "--coarse", "--recipe", "costly.toml", "--study", "a")
+
+    assert time.process_time() - started < 3
+    assert refused.status in {1, 2}
+    assert line in refused.err
+    assert refused.err.count("\n") == 1
+    assert len(refused.err) < 2100
+    assert [path.name for path in own_folder.iterdir()] == ["costly.toml"]
+
+
+@pytest.mark.parametrize(
+    "command", [("run",), ("submit",), ("lambda", "--coarse", "--recipe"), ("submit", "--search")]
+)
+def test_a_pipe_is_no_recipe_and_nobody_waits_for_it(search, own_folder, command):
+    os.mkfifo(own_folder / "pipe.toml")
+    option = (*command, "lambda") if command[-1] == "--search" else command
+
+    refused = search(*option, "pipe.toml")
+
+    assert refused.status == 2
+    assert "must be a TOML file, got the pipe or device pipe.toml" in refused.err
+    assert not (own_folder / "search.db").exists()
+
+
+def test_a_stored_lab_that_would_cost_much_fails_in_one_line(search, own_folder):
+    (own_folder / "lab.toml").write_text("[search]\nkind = 'lambda'\n")
+    search("serve", "--once", "--no-dashboard", "--quiet")
+    search("submit", "lab.toml")
+    with closing(sqlite3.connect("search.db")) as connection, connection:
+        connection.execute("UPDATE training_queue SET content = ?", (COSTLY["deep lists"][0],))
+
+    served = search("serve", "--once", "--no-dashboard", "--quiet")
+
+    assert served.status == 0
+    (entry,) = search("queue", "--json").json["queue"]
+    assert (entry["state"], "at most 32 tables" in entry["error"]) == ("failed", True)

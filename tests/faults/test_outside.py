@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -97,6 +98,71 @@ def first_page(path):
 
 def cut_in_half(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+# A query that never ends.
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+
+
+def view(path):
+    tamper(path, "ALTER TABLE training_runs RENAME TO kept")
+    tamper(path, f"CREATE VIEW training_runs AS {ENDLESS} SELECT kept.* FROM kept, n")
+
+
+def view_of_versions(path):
+    tamper(path, f"ALTER TABLE {schema.VERSION_TABLE} RENAME TO kept")
+    tamper(path, f"CREATE VIEW {schema.VERSION_TABLE} AS {ENDLESS} SELECT kept.* FROM kept, n")
+
+
+def trigger(path):
+    inserted = f"INSERT INTO training_measurements {ENDLESS} SELECT i, i, i FROM n"
+    tamper(path, f"CREATE TRIGGER t AFTER UPDATE ON training_studies BEGIN {inserted}; END")
+
+
+def endless_name(path):
+    tamper(path, "UPDATE training_stages SET name = printf('%.*c', 50000000, 'x') WHERE id = 1")
+
+
+def deep_json(path):
+    deep = "[" * 5000 + "]" * 5000
+    tamper(path, f"UPDATE training_stages SET options = '{deep}'")
+    tamper(path, f"UPDATE training_studies SET recipe = '{deep}'")
+
+
+def long_seed(path):
+    tamper(path, f"""UPDATE training_studies SET recipe = '{{"seed": {"1" * 5000}}}'""")
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (view, "holds the view 'training_runs', which this program did not make"),
+        (view_of_versions, "holds the view 'training_alembic_version'"),
+        (trigger, "holds the trigger 't', which this program did not make"),
+        (endless_name, "a name in training_stages has 50,000,000 characters"),
+        (deep_json, "holds no JSON of this program's"),
+        (long_seed, "holds no JSON of this program's"),
+    ],
+)
+def test_a_row_or_a_view_that_would_cost_much_is_one_line(search, study, make, line):
+    make(study)
+    started = time.process_time()
+
+    answers = [search(*command) for command in (("rank",), ("export", "x.csv"), MORE)]
+
+    assert time.process_time() - started < 5
+    for answer in answers:
+        assert answer.status == 1
+        assert line in answer.err
+        assert "Traceback" not in answer.err
+        assert len(answer.err) < 400
+
+
+def test_a_view_of_ones_own_beside_the_tables_is_left_in_peace(search, study):
+    tamper(study, "CREATE VIEW best AS SELECT max(validation_accuracy) FROM training_trials")
+
+    assert search("rank").status == 0
+    assert search("check").status == 0
 
 
 ELSE = {

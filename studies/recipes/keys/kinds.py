@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from coarsefine.hints import option
 from coarsefine.models.specs import named_bias
@@ -234,6 +234,10 @@ class Size(Kind):
         yield PlainValidator(checked_size)
 
 
+# Of a hundred times deeper networks than any of the labs: a list in a file may be of any length.
+MOST_LAYERS: Final = 1000
+
+
 class Widths(Kind):
     """The widths of hidden layers; none is no hidden layer."""
 
@@ -267,9 +271,10 @@ class Widths(Kind):
             ) from None
 
     def __iter__(self) -> Iterator[Any]:
-        from pydantic import Strict
+        from pydantic import Field, Strict
 
         yield Strict(False)
+        yield Field(max_length=MOST_LAYERS)
 
 
 class Trainer(Text):
