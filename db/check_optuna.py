@@ -7,10 +7,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from coarsefine.db import schema
-from coarsefine.db.check_report import RESTORE, Check, close
+from coarsefine.db.check_report import RESTORE, Check, close, shown_numbers
 from coarsefine.db.engine import Database
 from coarsefine.db.tables import Stage, Trial
-from coarsefine.hints import Message
+from coarsefine.hints import Message, command
 
 Plain = Callable[[Any], Any]
 
@@ -20,6 +20,7 @@ _STATES: Final = {
     "diverged": "fail",
     "failed": "fail",
 }
+_OVER: Final = frozenset({"complete", "pruned", "fail"})
 
 
 def check_optuna(database: Database, check: Check, plain: Plain) -> None:
@@ -90,15 +91,11 @@ def _compare(
     again = Message(
         "the dashboard shows something else than the ranking, which is right; ", RESTORE
     )
+    _look_for_strangers(check, name, theirs, known)
     by_uuid: dict[str, list[Any]] = defaultdict(list)
     for trial in theirs:
         if trial.uuid is not None:
             by_uuid[trial.uuid].append(trial)
-        if trial.uuid not in known and trial.state == "running":
-            check.wrong(
-                f"{name}: Optuna's trial {trial.number} is running and none of ours",
-                "run the search's command again: it ends such trials",
-            )
     for mine in ours:
         check.looked_at += 1
         where = f"{name}: trial {mine.position}"
@@ -111,9 +108,16 @@ def _compare(
             check.wrong(f"{where} was told to Optuna and is not there", again)
             continue
         their = found[0]
-        if their.state != _STATES.get(mine.state):
+        value_differs = mine.state == "complete" and their.value != mine.validation_accuracy
+        state_differs = their.state != _STATES.get(mine.state)
+        if their.state in _OVER and not their.ended_by_us and (state_differs or value_differs):
+            check.notes.append(
+                f"{where} is {mine.state}, and ranked as that; somebody else ended it in Optuna as "
+                f"{their.state}, which cannot be changed there"
+            )
+        elif state_differs:
             check.wrong(f"{where} is {mine.state}, Optuna has it {their.state}", again)
-        if mine.state == "complete" and their.value != mine.validation_accuracy:
+        elif value_differs:
             check.wrong(
                 f"{where} reached {mine.validation_accuracy}, Optuna has {their.value}", again
             )
@@ -121,6 +125,23 @@ def _compare(
             check.wrong(f"{where} has number {mine.number}, Optuna's is {their.number}", again)
         if not _same_params(mine.params, their.params, plain):
             check.wrong(f"{where} has {dict(mine.params)}, Optuna has {their.params}", again)
+
+
+def _look_for_strangers(check: Check, name: str, theirs: Sequence[Any], known: set[str]) -> None:
+    """Look for trials that somebody else began in a study of ours."""
+    strangers = [trial for trial in theirs if trial.uuid not in known]
+    for trial in strangers:
+        if trial.state == "running":
+            check.wrong(
+                f"{name}: Optuna's trial {trial.number} is running and none of ours",
+                Message("end it with `", command("check", repair=True), "`"),
+            )
+    added = [t.number for t in strangers if t.state in _OVER and not t.ended_by_us]
+    if added:
+        check.notes.append(
+            f"{name}: Optuna's trials {shown_numbers(added)} were added by somebody else, by "
+            "study.optimize say; the ranking is without them"
+        )
 
 
 def _same_params(ours: Mapping[str, Any], theirs: Mapping[str, Any], plain: Plain) -> bool:

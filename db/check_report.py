@@ -1,7 +1,9 @@
 """What a look at a database has found."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice, pairwise
 from typing import Final
 
 from coarsefine.hints import Message, Part, option
@@ -67,3 +69,16 @@ class Report:
 def close(a: float | None, b: float | None) -> bool:
     """Return whether two numbers are the same to rounding."""
     return a is not None and b is not None and math.isclose(a, b, rel_tol=_CLOSE, abs_tol=1e-12)
+
+
+def shown_numbers(numbers: Sequence[int]) -> str:
+    """Return numbers in order, those in a row as ``2–5``."""
+    if not numbers:
+        return "none"
+    ends = [i for i, (a, b) in enumerate(pairwise(numbers)) if b != a + 1]
+    starts = [0, *(i + 1 for i in ends)]
+    ranges = zip(starts, [*ends, len(numbers) - 1], strict=True)
+    words = [
+        str(numbers[a]) if a == b else f"{numbers[a]}–{numbers[b]}" for a, b in islice(ranges, 9)
+    ]
+    return ", ".join(words) + (", …" if len(starts) > len(words) else "")

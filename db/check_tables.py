@@ -3,13 +3,12 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import islice, pairwise
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from coarsefine.db.check_report import RESTORE, Check, close
+from coarsefine.db.check_report import RESTORE, Check, close, shown_numbers
 from coarsefine.db.records import FINAL_STATES
 from coarsefine.db.tables import (
     Checkpoint,
@@ -32,11 +31,11 @@ def check_plans(session: Session, check: Check) -> None:
     for study, positions in _grouped(session, Stage.study_id, Stage.position).items():
         if not _counts(positions):
             name = session.scalar(sa.select(Study.name).where(Study.id == study))
-            check.wrong(f"study {name}: its stages are numbered {_shown(positions)}")
+            check.wrong(f"study {name}: its stages are numbered {shown_numbers(positions)}")
     for kind, thing in ((Trial, "trials"), (Cohort, "cohorts")):
         for stage, positions in _grouped(session, kind.stage_id, kind.position).items():
             if not _counts(positions):
-                check.wrong(f"{stages[stage]}: its {thing} are numbered {_shown(positions)}")
+                check.wrong(f"{stages[stage]}: its {thing} are numbered {shown_numbers(positions)}")
     replicates = _grouped(session, Run.trial_id, Run.replicate)
     trials = session.execute(
         sa.select(Trial.id, Trial.stage_id, Trial.position, Trial.replicates).order_by(Trial.id)
@@ -45,8 +44,8 @@ def check_plans(session: Session, check: Check) -> None:
         found = replicates.get(trial, [])
         if found != list(range(wanted)):
             check.wrong(
-                f"{stages[stage]}: trial {position} has the training runs {_shown(found)} of "
-                f"{wanted}"
+                f"{stages[stage]}: trial {position} has the training runs "
+                f"{shown_numbers(found)} of {wanted}"
             )
     slots = _grouped(session, Run.cohort_id, Run.slot)
     cohorts = session.execute(
@@ -58,7 +57,8 @@ def check_plans(session: Session, check: Check) -> None:
         wanted = len(planned) if isinstance(planned, list) else len(found)
         if found != list(range(wanted)) or not found:
             check.wrong(
-                f"{stages[stage]}: cohort {position} has the slots {_shown(found)} of {wanted}"
+                f"{stages[stage]}: cohort {position} has the slots {shown_numbers(found)} of "
+                f"{wanted}"
             )
 
 
@@ -254,16 +254,3 @@ def _grouped(session: Session, by: Any, what: Any) -> dict[int, list[int]]:
 
 def _counts(numbers: Sequence[int]) -> bool:
     return list(numbers) == list(range(len(numbers)))
-
-
-def _shown(numbers: Sequence[int]) -> str:
-    """Return numbers in order, those in a row as ``2–5``."""
-    if not numbers:
-        return "none"
-    ends = [i for i, (a, b) in enumerate(pairwise(numbers)) if b != a + 1]
-    starts = [0, *(i + 1 for i in ends)]
-    ranges = zip(starts, [*ends, len(numbers) - 1], strict=True)
-    words = [
-        str(numbers[a]) if a == b else f"{numbers[a]}–{numbers[b]}" for a, b in islice(ranges, 9)
-    ]
-    return ", ".join(words) + (", …" if len(starts) > len(words) else "")

@@ -52,7 +52,8 @@ def check_database(
                 else:
                     with database.session() as session:
                         look(session, check)
-            except StorageError as error:
+            # Optuna reads attributes by itself, however deep they are.
+            except (StorageError, RecursionError) as error:
                 check.wrong(f"could not be read: {error}", "restore a copy of the file")
     return Report(database.label, revision, tuple(checks))
 

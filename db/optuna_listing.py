@@ -6,17 +6,24 @@ from optuna.storages import RDBStorage
 
 from coarsefine.db.engine import Database
 from coarsefine.db.optuna_storage import close_storage, explained_by_optuna
-from coarsefine.db.optuna_values import UUID, quiet, uuid_of
+from coarsefine.db.optuna_values import ENDED, UUID, quiet, uuid_of
 
 
 class OptunaRow(NamedTuple):
-    """A trial as Optuna has it; ``uuid`` is ours, ``state`` in lower case."""
+    """A trial as Optuna has it.
+
+    Attributes:
+        uuid: Ours.
+        state: In lower case.
+        ended_by_us: Whether it has what this program says of a trial before it ends it.
+    """
 
     number: int
     uuid: str | None
     state: str
     value: float | None
     params: dict[str, Any]
+    ended_by_us: bool
 
 
 class OptunaStudy(NamedTuple):
@@ -61,6 +68,7 @@ def _rows(storage: RDBStorage, study_id: int) -> list[OptunaRow]:
             trial.state.name.lower(),
             trial.value,
             trial.params,
+            not ENDED.isdisjoint(trial.user_attrs),
         )
         for trial in storage.get_all_trials(study_id, deepcopy=False)
     ]

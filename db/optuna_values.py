@@ -26,6 +26,9 @@ UUID: Final = "uuid"
 STATE: Final = "state"
 """Attribute of a failed trial: whether it diverged."""
 
+ENDED: Final = frozenset({"seconds", STATE})
+"""Attributes of a trial that this program states before it ends one, for good."""
+
 _SNAP: Final = 1e-9
 
 

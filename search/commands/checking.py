@@ -1,11 +1,12 @@
 """``check``: is everything in the database there, and as it should be?"""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 from coarsefine.search.console import note, print_table, say, say_json, stdout
 from coarsefine.search.errors import DONE, FAILED
 from coarsefine.search.hints import spelled
-from coarsefine.search.options import OutputOptions, StorageOptions
+from coarsefine.search.options import OUTPUT, OutputOptions, StorageOptions, option
 from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
@@ -18,23 +19,47 @@ if TYPE_CHECKING:
 _MOST_SHOWN = 10
 
 
-def check(storage: StorageOptions, output: OutputOptions) -> int:
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """What is done about what is found."""
+
+    repair: Annotated[
+        bool,
+        option(
+            OUTPUT,
+            "--repair",
+            help="First end trials that somebody left running in Optuna's studies, by study.ask() "
+            "say (default: change nothing).",
+        ),
+    ] = False
+
+
+def check(what: CheckOptions, storage: StorageOptions, output: OutputOptions) -> int:
     """Look through a database: is everything there, and as it should be?
 
     Compares plans with training runs, curves, results and checkpoints, and all of them with
-    Optuna's studies. Changes nothing; a search may go on meanwhile. Exits 1 if something is wrong.
+    Optuna's studies. Changes nothing without --repair; a search may go on meanwhile. Exits 1 if
+    something is wrong.
 
     Examples:
         python -m search check
         python -m search check --storage old.db --json
+        python -m search check --repair
     """
     from coarsefine.db.checking import check_database
     from coarsefine.models.outcomes import read_accuracy
 
+    repaired = []
+    if what.repair:
+        from coarsefine.db.repair import end_strays
+
+        repaired = end_strays(storage.url, note)
     report = check_database(storage.url, _plain, read_accuracy)
     if output.json:
-        say_json(to_json(report))
+        say_json(to_json(report) | {"repaired": repaired})
     else:
+        for line in repaired:
+            say(line)
         _print(report, quiet=output.quiet)
     return DONE if report.passed else FAILED
 

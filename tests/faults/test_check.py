@@ -3,12 +3,19 @@
 import shutil
 import sys
 
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.trial import TrialState
 
+from coarsefine.db import optuna_storage, repository
+from coarsefine.db.engine import open_database
+from coarsefine.db.lock import StudyLock
 from coarsefine.search.cli import main
+from coarsefine.studies.running.mirror import OptunaMirror
 from tests.db.older import put_older
+from tests.search.conftest import COARSE
 
 from .scenarios import own_trainer
 from .tables import rows, tamper
@@ -222,3 +229,101 @@ def test_a_damaged_page_is_found_or_the_file_refused_in_one_line(search, study):
     assert "damaged" in answer.out + answer.err
     assert "Traceback" not in answer.err
     assert study.read_bytes() == bytes(content)
+
+
+@pytest.fixture
+def theirs(study):
+    """Optuna's study of a stage, as anybody has it who has the file."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = optuna.storages.RDBStorage("sqlite:///search.db")
+    yield optuna.load_study(study_name="digits/lambda/coarse", storage=storage)
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def test_trials_that_somebody_left_running_are_ended_by_repair(search, theirs):
+    theirs.ask()
+    theirs.ask()
+    found = search("check")
+    assert found.status == 1
+    assert "Optuna's trial 4 is running and none of ours\n    end it with `python" in found.out
+
+    repaired = search("check", "--repair", "--json")
+
+    assert repaired.status == 0
+    assert repaired.json["repaired"] == [
+        "digits/lambda/coarse: ended Optuna's trials 4–5, which were running and none of ours"
+    ]
+    assert [trial.state.name for trial in theirs.trials[4:]] == ["FAIL", "FAIL"]
+    assert search("check", "--repair", "--json").json["repaired"] == []
+
+
+def test_a_study_that_is_driven_is_left_to_its_driver(search, theirs):
+    theirs.ask()
+    with open_database("search.db") as database:
+        study = repository.find_study(database, "digits/lambda")
+        with StudyLock(database, study.uuid):
+            answer = search("check", "--repair")
+
+    assert answer.status == 1
+    assert "left as it is: study 'digits/lambda' is being driven by process" in answer.out
+
+
+def test_trials_that_somebody_added_are_named_and_no_problem(search, theirs):
+    theirs.optimize(lambda trial: 0.5, n_trials=3)
+
+    answer = search("check")
+
+    assert answer.status == 0
+    assert (
+        "digits/lambda/coarse: Optuna's trials 4–6 were added by somebody else, by "
+        "study.optimize say; the ranking is without them"
+    ) in answer.err
+
+
+@pytest.mark.parametrize("state", ["FAIL", "COMPLETE"])
+def test_a_trial_that_somebody_else_ended_is_a_note_for_good(
+    search, own_folder, monkeypatch, state
+):
+    """Ended in Optuna while it was trained here: what is finished there cannot be changed."""
+    tell = OptunaMirror.tell
+
+    def told(mirror, trials):
+        storage = optuna.storages.RDBStorage("sqlite:///search.db")
+        study = optuna.load_study(study_name="digits/lambda/coarse", storage=storage)
+        if study.trials[0].state is TrialState.RUNNING:
+            study.tell(0, 0.25 if state == "COMPLETE" else None, state=TrialState[state])
+        storage.remove_session()
+        storage.engine.dispose()
+        tell(mirror, trials)
+
+    monkeypatch.setattr(OptunaMirror, "tell", told)
+    assert search(*COARSE, "--jobs", "1", "--quiet").status == 0
+
+    answer = search("check")
+
+    assert answer.status == 0, answer.out
+    assert (
+        "digits/lambda/coarse: trial 0 is complete, and ranked as that; somebody else ended it in "
+        f"Optuna as {state.lower()}"
+    ) in answer.err
+
+
+@pytest.mark.parametrize("table", ["alembic_version", "version_info"])
+def test_killed_before_optunas_tables_have_their_versions_it_is_sound(
+    search, own_folder, monkeypatch, table
+):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(OptunaMirror, "start", killed)
+        search(*COARSE, "--jobs", "1", "--quiet")
+    with open_database("search.db") as database:
+        opened = optuna_storage.opened_storage(database)
+        optuna_storage.close_storage(opened)
+    tamper(own_folder / "search.db", f"DELETE FROM {table}")
+
+    assert search("check").status == 0
+    assert search(*COARSE, "--jobs", "1", "--quiet").status == 0
+    assert search("check").status == 0
