@@ -24,22 +24,27 @@ def keep_copy(path: Path, revision: str) -> Path:
             closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source,
             closing(sqlite3.connect(part)) as target,
         ):
-            source.backup(target)
-            # One file that stands by itself, whatever becomes of it.
-            target.execute("PRAGMA journal_mode = DELETE").fetchone()
+            fill(target, source)
         for number in count(1):
             copy = path.with_name(name if number == 1 else f"{name}.{number}")
             if copy.exists():
                 continue
             part.rename(copy)
-            _sync_folder(copy.parent)
+            sync_folder(copy.parent)
             return copy
         raise AssertionError  # pragma: no cover  # numbers do not end
     finally:
         part.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def fill(target: sqlite3.Connection, source: sqlite3.Connection) -> None:
+    """Copy a database as it is at one moment, while others go on writing to it."""
+    source.backup(target)
+    # One file that stands by itself, whatever becomes of it.
+    target.execute("PRAGMA journal_mode = DELETE").fetchone()
+
+
+def sync_folder(folder: Path) -> None:
     """Have the new name on the disk; where folders cannot be opened, the system sees to it."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -1,5 +1,6 @@
 """The command line put together: commands, errors as one line, exit statuses."""
 
+import errno
 import gc
 import importlib
 import os
@@ -21,6 +22,7 @@ from coarsefine.search.errors import (
     exit_status,
     program,
 )
+from coarsefine.search.hints import following
 from coarsefine.search.options.parameters import Command, flattened
 from coarsefine.search.paragraphs import paragraphs
 from coarsefine.studies.spaces.search import SearchKind
@@ -128,6 +130,12 @@ _COMMANDS: Final = {
         "checking",
         "check",
         "Look through a database: is everything there, and as it should be?",
+    ),
+    "backup": Entry(
+        RESULTS,
+        "backing_up",
+        "backup",
+        "Copy all studies to a file, also while a search or a service writes.",
     ),
     "gradcheck": Entry(
         CHECKS,
@@ -298,12 +306,17 @@ def run() -> int:
         gc.freeze()
 
 
-def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kind of end
+def main(argv: Sequence[str]) -> int:
     """Carry out a command line, and return its exit status.
 
     Errors that are to be expected are one line on stderr; bugs keep their traceback.
     """
     prepare_streams()
+    with following(argv):
+        return _carried_out(argv)
+
+
+def _carried_out(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kind of end
     try:
         _check_completion(argv)
         command = get_command(build(argv))
@@ -320,7 +333,8 @@ def main(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kin
         return error.code if isinstance(error.code, int) else FAILED
     except OSError as error:
         # A full disk, a device that is gone: nothing a traceback would help with.
-        note(f"error: {error.filename or 'output'}: {error.strerror or error}")
+        more = "; allow more with `ulimit -n 256`" if error.errno == errno.EMFILE else ""
+        note(f"error: {error.filename or 'output'}: {error.strerror or error}{more}")
         return FAILED
     except Exception as error:
         expected = exit_status(error)

@@ -3,8 +3,12 @@
 import os
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from coarsefine.hints import SEARCH, SET, Hint, alternatives
 from coarsefine.hints import spelled as spelled_by
@@ -55,6 +59,24 @@ def begun_anew(argv: Sequence[str], free: str) -> str:
     return command(*words, "--study", free, storage=named["--storage"])
 
 
+@contextmanager
+def following(argv: Sequence[str]) -> Iterator[None]:
+    """Have all commands that are proposed meanwhile name the database that a command line named."""
+    words = list(argv)
+    named = [after for word, after in pairwise(words) if word == _STORAGE]
+    named += [word.partition("=")[2] for word in words if word.startswith(f"{_STORAGE}=")]
+    before = _named_storage.set(named[-1] if named else None)
+    try:
+        yield
+    finally:
+        _named_storage.reset(before)
+
+
+_STORAGE: Final = "--storage"
+_named_storage: ContextVar[str | None] = ContextVar("storage", default=None)
+_WITHOUT_STORAGE: Final = frozenset({"gradcheck", "crosscheck", "params", "presets", "data"})
+
+
 def spelled(message: object) -> str:
     """Return a message, a hint or an error of the lower floors, with options and commands."""
     return spelled_by(message, typed)
@@ -65,7 +87,7 @@ def typed(hint: Hint, storage: str | None = None) -> str:
 
     Args:
         hint: From the floors below.
-        storage: What ``--storage`` was given.
+        storage: What ``--storage`` was given; otherwise what the whole command line names.
 
     >>> typed(Hint(SET, (("training.schedule", "constant"), ("final.epochs", None))))
     '--schedule constant --final-epochs'
@@ -82,6 +104,8 @@ def typed(hint: Hint, storage: str | None = None) -> str:
         words.append(f"--{hint.stage}")
     if hint.study is not None:
         words += ["--study", hint.study] if hint.action in _BY_OPTION else [hint.study]
+    if storage is None and words[0] not in _WITHOUT_STORAGE:
+        storage = _named_storage.get()
     return command(*words, *stated, storage=storage)
 
 

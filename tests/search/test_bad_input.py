@@ -242,6 +242,7 @@ def test_a_table_is_searched_and_tested_with_its_setting(search, own_folder, lin
     [
         *("rank", "list", "show", "compare a b", "export x.csv", "plot", "report", "check", "test"),
         *("dashboard", "queue", "cancel 1", "lambda --fine", "eta --finer", "lambda-eta --fine"),
+        *("submit cifar-linear", "submit --again 1", "backup copy.db"),
     ],
 )
 def test_in_the_wrong_folder_every_command_says_so(search, own_folder, line):
@@ -257,3 +258,28 @@ def test_in_the_wrong_folder_every_command_says_so(search, own_folder, line):
         assert Path(place[1]).resolve() == folder.resolve()
         assert "change the folder or name it with --storage" in answer.err
     assert list(own_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("lambda --fine --storage a.db", "lambda --coarse --storage a.db"),
+        ("rank --storage=./a.db", "lambda --coarse --storage ./a.db"),
+        ("rank", "lambda --coarse"),
+    ],
+)
+def test_a_command_that_an_error_proposes_names_the_database_that_was_named(
+    search, own_folder, line, command
+):
+    answer = search(*line.split())
+
+    assert answer.status == 1
+    assert answer.err.rstrip().endswith(f"run `python -m search {command}`")
+
+
+def test_a_command_of_a_note_names_the_database_that_was_named(search, study):
+    study.rename("a b.db")
+
+    answer = search("lambda", "--finer", "--study", "missing", "--storage", "a b.db")
+
+    assert answer.err.endswith("--study missing --storage 'a b.db'\n")
