@@ -1,11 +1,14 @@
 """Where lines go: answers to stdout, all else to stderr, neither ever cut nor broken when piped."""
 
 import json
+import os
 import re
 import shutil
 import sys
 import textwrap
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
@@ -14,6 +17,11 @@ if TYPE_CHECKING:
 
 # Wide enough for any table of ours: what is piped is read by programs and pagers.
 PIPED_WIDTH = 240
+# No terminal has fewer columns: COLUMNS=1 is a mistake.
+NARROWEST: Final = 20
+_LAST_STREAM: Final = 2
+# Of words on stderr: names and values in them come from files of anybody's.
+LONGEST: Final = 2000
 # Control characters but line ends and tabs, halves of letters, and what turns the direction of
 # writing around, so that something else is read than is there.
 COMMANDS: Final = re.compile(
@@ -35,26 +43,49 @@ def without_secrets(text: str) -> str:
 
 
 def prepare_streams() -> None:
-    """Let characters that a stream cannot encode be shown as ``?`` rather than end the program."""
+    """Have streams that take whatever is written to them.
+
+    What was closed by whoever started this program is thrown away from now on: the next file that
+    is opened would have the number of the stream, and notes would be written into a database.
+    Characters that a stream cannot encode are shown as ``?`` rather than end the program.
+    """
+    with suppress(OSError):
+        while (number := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
+            os.set_inheritable(number, True)
+        os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, _nowhere())
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+@cache
+def _nowhere() -> TextIO:
+    """Return a stream that throws away what is written to it."""
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def stdout() -> "Console":
     """Return a console for answers."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else PIPED_WIDTH
-    return Console(file=sys.stdout, width=width, highlight=False)
+    return Console(file=sys.stdout, width=_width(sys.stdout), highlight=False)
 
 
 def stderr() -> "Console":
     """Return a console for all that is no answer."""
     from rich.console import Console
 
-    width = None if sys.stderr.isatty() else PIPED_WIDTH
-    return Console(file=sys.stderr, width=width, highlight=False)
+    return Console(file=sys.stderr, width=_width(sys.stderr), highlight=False)
+
+
+def _width(stream: TextIO | None) -> int | None:
+    """Return how wide lines may be; ``None`` is as wide as the terminal."""
+    if stream is None or not stream.isatty():
+        return PIPED_WIDTH
+    return None if shutil.get_terminal_size().columns >= NARROWEST else NARROWEST
 
 
 def print_table(console: "Console", table: "Table") -> None:
@@ -70,7 +101,8 @@ def print_table(console: "Console", table: "Table") -> None:
 
 def say(line: str) -> None:
     """Print a line on stdout as it is: something to be copied, or to be read by programs."""
-    print(written(line), file=sys.stdout)  # noqa: T201
+    if sys.stdout is not None:  # as in a program without a terminal
+        print(written(line), file=sys.stdout)  # noqa: T201
 
 
 def tell(line: str) -> None:
@@ -79,15 +111,21 @@ def tell(line: str) -> None:
 
 
 def note(line: str, *, quiet: bool = False) -> None:
-    """Print words on stderr, unless quiet."""
-    if not quiet:
+    """Print words on stderr, unless quiet; what is in them may be of any length."""
+    if not quiet and sys.stderr is not None:
+        line = "\n".join(map(_cut, line.split("\n")))
         print(written(_folded(line, sys.stderr), sys.stderr), file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _folded(line: str, stream: TextIO) -> str:
-    width = shutil.get_terminal_size().columns
+def _cut(line: str) -> str:
+    """Return a line of usual length: its beginning and its end."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 300]} … {line[-300:]}"
+
+
+def _folded(line: str, stream: TextIO | None) -> str:
+    width = max(NARROWEST, shutil.get_terminal_size().columns)
     # More lines than one are laid out already: they show commands to be copied.
-    if len(line) < width or "\n" in line or not stream.isatty():
+    if len(line) < width or "\n" in line or stream is None or not stream.isatty():
         return line
     return textwrap.fill(
         line, width - 1, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
@@ -100,7 +138,8 @@ def say_json(value: Any) -> None:
     # Other words would be other data: escapes are read by every program.
     if written(text) != text:
         text = json_text(value, ensure_ascii=True)
-    print(text, file=sys.stdout)  # noqa: T201
+    if sys.stdout is not None:
+        print(text, file=sys.stdout)  # noqa: T201
 
 
 def json_text(value: Any, *, ensure_ascii: bool) -> str:
@@ -130,7 +169,7 @@ def written(text: str, stream: TextIO | None = None) -> str:
     """
     text = COMMANDS.sub(_escape, text)
     try:
-        text.encode((stream or sys.stdout).encoding or "utf-8")
+        text.encode(getattr(stream or sys.stdout, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):
         for letter, words in _PLAIN.items():
             text = text.replace(letter, words)

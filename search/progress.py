@@ -216,7 +216,7 @@ class Screen(Watch):
 @contextmanager
 def watching(*, quiet: bool) -> Iterator[Watch]:
     """Yield what fits: nothing, live lines on a terminal, or lines for a log."""
-    with Watch() if quiet else Screen() if sys.stderr.isatty() else Log() as watch:
+    with Watch() if quiet else Screen() if sys.stderr and sys.stderr.isatty() else Log() as watch:
         yield watch
 
 
