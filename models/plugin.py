@@ -33,6 +33,12 @@ METRICS = (REQUIRED, "validation_loss", "train_accuracy", "train_loss")
 PREDICT = "predict"
 # Of a sample: an accuracy may be reported in single precision.
 _CLOSE = 0.1
+# What Python says to a daemon, as Dask's workers under a nanny are.
+_DAEMONS = "daemonic processes are not allowed to have children"
+_NO_CHILDREN = (
+    "the trainer starts processes, and this worker may not have any: start Dask's workers without "
+    "a nanny, or search without Dask"
+)
 # Of an exception: some quote whole arrays, and each trial keeps its own.
 _LONGEST_LINE = 300
 
@@ -338,10 +344,15 @@ def classes_of(predict: Predict, x: Array, n_classes: int) -> Labels:
 
 def _line(error: BaseException) -> str:
     """Return an exception as the last line of its traceback has it."""
-    if isinstance(error, PluginError):
-        return str(error)
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if isinstance(error, AssertionError) and _DAEMONS in str(error):
+        return _NO_CHILDREN
+    try:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    except Exception:  # an exception of theirs may fail to say what it is
+        lines = []
     text = f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
+    if isinstance(error, PluginError):
+        text = " ".join(lines)
     return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}..."
 
 

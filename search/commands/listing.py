@@ -79,7 +79,7 @@ def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
         ranking = read_ranking(database, found)
         openings = repository.openings(database, found)
         curve = first_curve(database, ranking, ranking.best)
-        failures = _failures(database, ranking)
+        failures = failures_of(database, ranking)
         free = free_name(database, found.name)
     if output.json:
         say_json(_study_json(found, ranking, openings, curve) | {"failures": failures})
@@ -90,7 +90,7 @@ def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
         say(f"\nnext: {proposed}")
 
 
-def _failures(database: "Database", ranking: "Ranking") -> list[str]:
+def failures_of(database: "Database", ranking: "Ranking") -> list[str]:
     """Return why trials failed, a line each."""
     from coarsefine.db import repository
 

@@ -196,10 +196,12 @@ def _run(
     variant: str = "",
 ) -> None:
     from coarsefine.search.commands.following import following
+    from coarsefine.search.commands.listing import failures_of
     from coarsefine.search.commands.ranking import print_study
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.range_test import ends_of, keep
+    from coarsefine.studies.errors import TakenError
     from coarsefine.studies.planning.request import n_points
     from coarsefine.studies.results.comparison import took
     from coarsefine.studies.results.learning import has_learnt
@@ -234,13 +236,25 @@ def _run(
             ranking = read_ranking(resources.database, search.study)
             rows = None if output.json else took(resources.database, ranking)
             free = free_name(resources.database, search.study.name)
+            failures = failures_of(resources.database, ranking)
+    all_failed = {trial.state for trial in ranking.trials} == {"failed"}
     if output.json:
         say_json(ranking.to_json(by_hint))
-        return
-    proposed: str | None = _next(search, last, options)
-    if ranking.best is None or not has_learnt(ranking):
-        proposed = following(ranking, options.storage, free, data_dir)
-    print_study(stdout(), ranking, rows, proposed)
+    elif all_failed:
+        print_study(stdout(), ranking, rows, None)
+    else:
+        proposed: str | None = _next(search, last, options)
+        if ranking.best is None or not has_learnt(ranking):
+            proposed = following(ranking, options.storage, free, data_dir)
+        print_study(stdout(), ranking, rows, proposed)
+    if all_failed:
+        reason = failures[0] if failures else "no reason is on record"
+        error = TakenError(
+            f"all {len(ranking.trials)} trials failed, the first for this reason: {reason}; mend "
+            f"the trainer {search.recipe.trainer}, and search again"
+        )
+        error.free = free
+        raise error
 
 
 def _search(

@@ -36,7 +36,10 @@ class Searched:
 
     def to_json(self) -> dict[str, Any]:
         """Return what is kept of it: the rest is in the database."""
-        return {"study": self.ranking.study.name}
+        found: dict[str, Any] = {"study": self.ranking.study.name}
+        if {trial.state for trial in self.ranking.trials} == {"failed"}:
+            found["passed"] = False
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 from coarsefine.hints import Message, option
 from coarsefine.models.data.catalogue import CATALOGUE
-from coarsefine.studies.errors import RecipeError
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.parts import CHOICES, PARTS, Stated, flat, nested, without_none
 from coarsefine.studies.recipes.recipe import Recipe, to_json, validated

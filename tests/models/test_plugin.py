@@ -143,6 +143,14 @@ WRONG = [
     ("raise ValueError('first\\nlast')", "ValueError: last"),
     ("raise ValueError('x' * 100_000)", "ValueError: xxx"),
     ("raise KeyError('depth')", "KeyError: 'depth'"),
+    (
+        "class Odd(Exception):\n    def __str__(self):\n        raise ValueError\nraise Odd",
+        "Odd",
+    ),
+    (
+        "raise AssertionError('daemonic processes are not allowed to have children')",
+        "the trainer starts processes, and this worker may not have any: start Dask's workers",
+    ),
     ("raise RuntimeError", "RuntimeError"),
     ("import sys\nsys.exit(3)", "SystemExit: 3"),
 ]
@@ -155,6 +163,7 @@ def test_what_goes_wrong_is_one_line_and_a_failed_run(write, body, line):
     assert (done.outcome, done.predict) == ("failed", None)
     assert line in done.failure
     assert "\n" not in done.failure
+    assert len(done.failure) <= 300
 
 
 def test_what_was_reported_before_a_failure_is_kept(write):

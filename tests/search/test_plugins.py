@@ -136,3 +136,27 @@ def test_a_trainer_may_have_processes_of_its_own(own, search, text, jobs):
     assert "failed" not in answer.err
     trials = search("rank", "--json").json["trials"]
     assert [trial["validation_accuracy"] for trial in trials] == [0.75, 0.75]
+
+
+@pytest.mark.parametrize("json", [(), ("--json",)], ids=["table", "json"])
+def test_all_trials_of_a_trainer_failed_is_a_failure_with_the_first_reason(own, search, json):
+    (own / "own.py").write_text(
+        "def train(params, data, seed, report):\n"
+        "    raise ValueError(f'no layer at {params[\"lambda\"]}')\n",
+        encoding="utf-8",
+    )
+
+    line = "lambda --coarse --recipe own.toml --values 0.1,1 --jobs 1 --quiet"
+
+    answer = search(*line.split(), *json)
+
+    assert answer.status == 1
+    assert answer.err == (
+        "error: all 2 trials failed, the first for this reason: coarse:0: ValueError: no layer at "
+        "0.1; mend the trainer own:train, and search again\nas another study, run\n"
+        "    python -m search lambda --coarse --recipe own.toml --values 0.1,1 --jobs 1 --quiet"
+        f"{' --json' if json else ''} --study digits/lambda-2\n"
+    )
+    assert "next:" not in answer.out
+    if json:
+        assert {trial["state"] for trial in answer.json["trials"]} == {"failed"}
