@@ -13,3 +13,7 @@ class StorageUrlError(StorageError):
 
 class BusyError(StorageError):
     """A study that another process drives at this moment: waiting helps."""
+
+
+class NameTakenError(StorageError):
+    """A study of that name is there already: another process may have been first."""

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,8 @@ from coarsefine.db.server_locks import ServerLock, locked_beside
 from coarsefine.db.tables import Study
 
 _TABLES_SECONDS: Final = 60.0
+# How long a driver may take from having the lock to saying so in the study's row.
+_NAMING_SECONDS: Final = 2.0
 
 
 class StudyLock:
@@ -113,14 +116,22 @@ class StudyLock:
                 )
 
     def _refusal(self) -> str:
-        with self._database.session() as session:
-            row = session.execute(
-                sa.select(
-                    Study.name, Study.driver_host, Study.driver_pid, Study.driver_since
-                ).where(Study.uuid == self._study_uuid)
-            ).one_or_none()
-        if row is None or row.driver_since is None:  # it is just starting, or just ending
-            return f"study {self._study_uuid} is being driven by another process; wait for it"
+        # Of several that start together, the one that has the lock says so in a moment.
+        deadline = time.monotonic() + _NAMING_SECONDS
+        while True:
+            with self._database.session() as session:
+                row = session.execute(
+                    sa.select(
+                        Study.name, Study.driver_host, Study.driver_pid, Study.driver_since
+                    ).where(Study.uuid == self._study_uuid)
+                ).one_or_none()
+            if row is None:  # an entry of the queue
+                return f"{self._study_uuid} is being worked at by another process; wait for it"
+            if row.driver_since is not None:
+                break
+            if time.monotonic() > deadline:
+                return f"study {row.name!r} is being driven by another process; wait for it"
+            time.sleep(_NAMING_SECONDS / 40)
         since = row.driver_since.astimezone().isoformat(sep=" ", timespec="seconds")
         return (
             f"study {row.name!r} is being driven by process {row.driver_pid}"

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from coarsefine.db.engine import Database
-from coarsefine.db.errors import StorageError
+from coarsefine.db.errors import NameTakenError
 from coarsefine.db.new_records import NewStudy
 from coarsefine.db.records import StudyRecord, StudySummary
 from coarsefine.db.repository.common import now, study_id, table
@@ -23,7 +23,7 @@ def add_study(db: Database, new: NewStudy) -> StudyRecord:
     """Add a study and return it.
 
     Raises:
-        StorageError: If there is one of that name.
+        NameTakenError: If there is one of that name.
     """
     moment = now()
     try:
@@ -46,7 +46,7 @@ def add_study(db: Database, new: NewStudy) -> StudyRecord:
             )
             row = session.execute(sa.select(table(Study)).where(Study.name == new.name)).one()
     except IntegrityError as error:
-        raise StorageError(
+        raise NameTakenError(
             f"study {new.name!r} is in {db.label} already; name another one"
         ) from error
     return StudyRecord(*row)

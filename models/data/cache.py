@@ -22,6 +22,9 @@ _SUMS, _OWN_SUM = "checksums", "checksum"
 _TEMPORARY = ".tmp-"
 _ABANDONED_SECONDS = 24 * 3600
 _DEFAULT_LIMIT_GB = 8.0
+_NO_ROOM = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
+)
 
 # Made when no cache folder can be written; one a process, removed when it ends.
 _fallback: Path | None = None
@@ -172,11 +175,12 @@ def store(kind: str, key: str, write: Callable[[Path], dict[str, Any]]) -> Path:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO):
+        # NumPy says of a full disk only how much of an array was written, without a number.
+        if error.errno is not None and error.errno not in _NO_ROOM:
             raise
         raise DataError(
-            f"the cache folder {parent} cannot be written: {error.strerror}; free some space or "
-            "name another with SEARCH_CACHE_DIR"
+            f"the cache folder {parent} cannot be written: {error.strerror or 'no room is left'}; "
+            "free some space or name another with SEARCH_CACHE_DIR"
         ) from error
     return final
 

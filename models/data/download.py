@@ -148,7 +148,8 @@ def _download(file: Download, folder: Path, progress: Progress) -> str:
             reasons.append(f"{_host(url)}: its file does not match the published checksum")
         except OSError as error:
             raise DataError(
-                f"cannot write {file.name} to {folder}: {error.strerror or error}"
+                f"cannot write {file.name} to {folder}: {error.strerror or error}; free some "
+                "space there, or name another folder"
             ) from error
         else:
             return ""

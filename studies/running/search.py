@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from coarsefine.db import repository
+from coarsefine.db.errors import NameTakenError
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import PlanRecord, StageRecord, StudyRecord
 from coarsefine.hints import Message, search_command
@@ -104,7 +105,14 @@ class Search:
         stage = first_stage(kind, request, data.n_train)
         points = next_points(stage, request, (), recipe.seed)
         plan = plan_runs(recipe, data, stage, points, resources.prepared)
-        study = add_study(resources.database, kind, name, recipe, data)
+        try:
+            study = add_study(resources.database, kind, name, recipe, data)
+        except NameTakenError:
+            # Another process began it since this one looked: one of the two drives it.
+            there = repository.find_study(resources.database, name)
+            if there is None:
+                raise
+            return cls.carry_on(resources, kind, asked, there)
         for line in asked.changed_choices(kind.implied):
             resources.observer.said(line)
         return cls(resources, study, kind, recipe, data, plan)

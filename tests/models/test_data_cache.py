@@ -12,6 +12,7 @@ from coarsefine.models.data.block_sums import checksum
 from coarsefine.models.data.prepared import prepare
 from coarsefine.models.data.sealed import open_test
 from coarsefine.models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.errors import DataError
 from tests.models.data_files import npz_arrays
 
 pytestmark = pytest.mark.usefixtures("private_cache")
@@ -175,3 +176,20 @@ def test_without_a_home_a_temporary_folder_serves(own, tmp_path, monkeypatch, ho
 
     assert any("no home folder to keep a cache in" in line for line in one.warnings)
     assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("most_bytes", [100, 5_000, 100_000])
+def test_a_cache_without_room_is_named_with_what_to_do(private_cache, most_bytes):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        with pytest.raises(DataError) as refused:
+            prepare(DataSpec("digits"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    line = str(refused.value)
+    assert line.startswith(f"the cache folder {cache.cache_dir()}/")
+    assert line.endswith("free some space or name another with SEARCH_CACHE_DIR")
+    assert prepare(DataSpec("digits")).n_train

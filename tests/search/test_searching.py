@@ -5,10 +5,17 @@ import json
 import os
 import re
 import signal
+import threading
+from datetime import UTC, datetime
 
 import pytest
 
+from coarsefine.db import lock, repository
+from coarsefine.db.engine import open_database
+from coarsefine.db.errors import BusyError
+from coarsefine.db.lock import StudyLock
 from coarsefine.search.progress import Log
+from coarsefine.studies.running import search as running_search
 from coarsefine.studies.running.pace import Pace
 from coarsefine.studies.running.watching import CohortProgress
 from tests.search.conftest import COARSE, QUICK
@@ -413,3 +420,47 @@ def test_ctrl_c_ends_a_search_at_once_while_it_is_planned(search, monkeypatch):
     assert answer.err.endswith("stopped; run the same command to carry on\n")
     monkeypatch.undo()
     assert search(*COARSE, "--jobs", "1").status == 0
+
+
+def test_of_drivers_that_begin_a_study_together_the_losers_are_told_who_drives(
+    search, own_folder, monkeypatch
+):
+    add, held = running_search.add_study, []
+
+    def beaten(database, *rest):
+        """Have another driver be first, after this one has looked for the study."""
+        study = add(database, *rest)
+        held.append(StudyLock(database, study.uuid))
+        held[0].acquire()
+        return add(database, *rest)
+
+    with monkeypatch.context() as during:
+        during.setattr(running_search, "add_study", beaten)
+        lost = search(*COARSE, "--jobs", "1", "--quiet")
+    held[0].release()
+
+    assert lost.status == 1
+    assert f"study 'digits/lambda' is being driven by process {os.getpid()} on " in lost.err
+    assert search(*COARSE, "--jobs", "1", "--quiet").status == 0
+
+
+def test_a_driver_that_has_just_taken_the_lock_is_waited_for_to_say_who_it_is(
+    coarse, own_folder, monkeypatch
+):
+    with open_database("search.db") as database:
+        study = repository.find_study(database, "digits/lambda")
+        first, second = StudyLock(database, study.uuid), StudyLock(database, study.uuid)
+        first.acquire()
+        repository.clear_driver(database, study.uuid)  # it has the lock and is not known yet
+        now = datetime.now(UTC)
+        later = threading.Timer(
+            0.2,
+            lambda: lock.set_driver(database, study.uuid, host="here", pid=7, since=now),
+        )
+        later.start()
+
+        with pytest.raises(BusyError, match="'digits/lambda' is being driven by process 7 on here"):
+            second.acquire()
+
+        later.join()
+        first.release()
