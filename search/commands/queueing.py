@@ -74,7 +74,8 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
     """Put a lab in the queue of a service.
 
     It is stored whole, so that any machine that reaches the database can submit it, and checked
-    first. Files of data and trainers that it names are the server's.
+    first. Files of data and trainers that it names are the server's. A file of studies must be
+    there: the service makes it.
 
     Examples:
         python -m search submit my-lab.toml
@@ -83,7 +84,7 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
         python -m search submit --again 3
     """
     from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.engine import is_new, open_database
     from coarsefine.studies.labs.queue import entry_of, of_the_server, stored, submission
     from coarsefine.studies.labs.queue import submit as queued
 
@@ -98,7 +99,10 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
             parts=lab.part or (),
             fresh=lab.fresh,
         )
-    with open_database(storage.url, create=asked is not None, said=note) as database:
+    # In the wrong folder, nobody would ever look at what is submitted.
+    lost = storage.url.startswith("sqlite") and is_new(storage.url)
+    create = asked is not None and not lost
+    with open_database(storage.url, create=create, said=note) as database:
         if asked is None:
             asked = stored(entry_of(database, lab.again or 0))
         entry = queued(database, asked, _whoever())

@@ -150,7 +150,8 @@ def serve(zygote, folder, *, seed, n_actions=200):
     chosen = rng.choices(list(ACTIONS), list(ACTIONS.values()), k=n_actions)
     service, over, accepted = Service(folder, served, rng), threading.Event(), set()
     with zygote.line() as line:
-        done = line.run(folder, "submit lab-0.toml --study e0")  # there is a file to look at
+        line.run(folder, "serve --once --no-dashboard --quiet")  # there is a file to look at
+        done = line.run(folder, "submit lab-0.toml --study e0")
         served.submitted += 1
         accepted.add("e0")
         if done.status:

@@ -33,6 +33,12 @@ search = { vary.eta = { low = 1e-3, high = 1 }, trials = 3, fine_trials = 2 }
 ONCE = ("serve", "--once", "--quiet", "--jobs", "1")
 
 
+@pytest.fixture(autouse=True)
+def served_before(own_folder):
+    """A file that a service has made: nothing is submitted to one that is not there."""
+    open_database("search.db", create=True).close()
+
+
 @pytest.fixture
 def lab(own_folder):
     return written(own_folder, "lab.toml", LAB)
@@ -125,7 +131,7 @@ def test_a_recipe_without_a_search_is_given_one(search, own_folder):
         (("no-toml.toml",), 2, "must be TOML"),
         ((), 2, "got neither"),
         (("lab.toml", "--again", "1"), 2, "submits an entry as it was, got lab.toml, too"),
-        (("--again", "1"), 1, "no studies in search.db"),
+        (("--again", "1"), 1, "the queue of search.db has no entry 1"),
         (
             ("no-momentum.toml",),
             2,
@@ -161,7 +167,7 @@ def test_what_cannot_be_carried_out_is_refused_before_anything_is_written(
     assert answer.status == status
     assert answer.err.count("\n") == 1
     assert reason in answer.err
-    assert not (own_folder / "search.db").exists()
+    assert entries(search) == []
 
 
 def test_a_study_that_was_begun_otherwise_is_not_waited_for(search, lab, own_folder):
@@ -350,6 +356,8 @@ def test_the_dashboard_is_there_while_it_trains(search, lab, monkeypatch):
 def test_a_service_that_cannot_be_meant_is_refused_before_anything_is_written(
     search, own_folder, words, reason
 ):
+    (own_folder / "search.db").unlink()
+
     answer = search("serve", *words)
 
     assert answer.status == 2
