@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy.exc import (
     DatabaseError,
@@ -43,8 +42,6 @@ def explained(label: str) -> Generator[None]:
 
 
 def _advice(message: str) -> str:
-    if "unable to open" in message and (most := _few_files()):
-        return f"; a process may have only {most} files open here: allow more with `ulimit -n 256`"
     for sign, advice in (
         ("locked", "; another program keeps it busy: close that and run the same command again"),
         ("full", "; free some space and run the same command again"),
@@ -57,19 +54,6 @@ def _advice(message: str) -> str:
         if sign in message:
             return advice
     return ""
-
-
-def _few_files() -> int | None:
-    """Return how many files a process may have open, if that is too few for a database."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most if 0 < most < _FEW_FILES else None
-
-
-_FEW_FILES: Final = 64
 
 
 def first_line(error: object) -> str:

@@ -1,9 +1,7 @@
 """The command line put together: commands, errors as one line, exit statuses."""
 
-import errno
 import gc
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, NamedTuple
@@ -11,18 +9,24 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 from typer.main import get_command
 
-from coarsefine.search.console import note, prepare_streams, say, without_secrets
+from coarsefine.search.console import (
+    few_files,
+    note,
+    prepare_streams,
+    reader_gone,
+    say,
+    without_secrets,
+)
 from coarsefine.search.errors import (
     DONE,
     FAILED,
-    INSTALLED,
     USAGE,
     Stopped,
-    UsageError,
     exit_status,
     program,
 )
 from coarsefine.search.hints import following
+from coarsefine.search.options.completion import COMPLETION, check_completion
 from coarsefine.search.options.parameters import Command, flattened
 from coarsefine.search.paragraphs import paragraphs
 from coarsefine.studies.spaces.search import SearchKind
@@ -192,7 +196,7 @@ def build(argv: Sequence[str] = ()) -> typer.Typer:
             put together. Else all are; of those that are only listed, the summaries alone.
     """
     known = {*SEARCHES, *_COMMANDS, "data"}
-    listed = bool(argv) and not known & set(argv[:1]) and argv[0] not in _COMPLETION
+    listed = bool(argv) and not known & set(argv[:1]) and argv[0] not in COMPLETION
     app = typer.Typer(
         no_args_is_help=True,
         # Its options stand before any command, and a shell asks without one.
@@ -225,9 +229,6 @@ def build(argv: Sequence[str] = ()) -> typer.Typer:
             _add(data, name, flattened(_function("datasets", function)))
         app.add_typer(data, name="data", rich_help_panel=CHECKS)
     return app
-
-
-_COMPLETION: Final = frozenset({"--install-completion", "--show-completion"})
 
 
 def _list(app: typer.Typer, name: str, panel: str, summary: str) -> None:
@@ -312,13 +313,16 @@ def main(argv: Sequence[str]) -> int:
     Errors that are to be expected are one line on stderr; bugs keep their traceback.
     """
     prepare_streams()
+    if (lack := few_files()) is not None:
+        note(f"error: {lack}")
+        return FAILED
     with following(argv):
         return _carried_out(argv)
 
 
 def _carried_out(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kind of end
     try:
-        _check_completion(argv)
+        check_completion(argv)
         command = get_command(build(argv))
         status = command(args=list(argv), prog_name=program(), standalone_mode=False)
         sys.stdout.flush()
@@ -328,25 +332,26 @@ def _carried_out(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for 
     except _TyperUsageError as error:
         return _usage(error)
     except BrokenPipeError:
-        return _reader_gone()
+        reader_gone()
+        return FAILED
     except SystemExit as error:  # Typer's, when the reader of a pipe is gone
         return error.code if isinstance(error.code, int) else FAILED
     except OSError as error:
         # A full disk, a device that is gone: nothing a traceback would help with.
-        more = "; allow more with `ulimit -n 256`" if error.errno == errno.EMFILE else ""
-        note(f"error: {error.filename or 'output'}: {error.strerror or error}{more}")
+        note(f"error: {error.filename or 'output'}: {error.strerror or error}")
         return FAILED
     except Exception as error:
         expected = exit_status(error)
         if expected is None:
             raise
-        from coarsefine.search.hints import spelled
+        from coarsefine.search.hints import spelled, way_out
 
-        note(f"error: {without_secrets(spelled(error))}{_way_out(error, argv)}")
+        note(f"error: {without_secrets(spelled(error))}{way_out(error, argv)}")
         return expected
     return status if isinstance(status, int) else DONE
 
 
+<<<<<<< HEAD
 def _way_out(error: Exception, argv: Sequence[str]) -> str:
     """Return the command that begins a search or a lab under a free name, where one is taken."""
     from coarsefine.search.hints import begun_anew
@@ -368,6 +373,8 @@ def _check_completion(argv: Sequence[str]) -> None:
         )
 
 
+=======
+>>>>>>> 9a52d37 (Say at once where a process may have too few files open)
 def _usage(error: Any) -> int:
     """Print what is wrong with a command line as such."""
     parameter = getattr(error, "param", None)
@@ -405,10 +412,3 @@ def _by_other_names(error: Any) -> list[str] | None:
     flag = OTHER_WORDS[word].flag
     known = {name for parameter in context.command.params for name in parameter.opts}
     return [flag] if flag in known else []
-
-
-def _reader_gone() -> int:
-    """End quietly when whoever read stdout has had enough."""
-    # Python would complain about it once more when it flushes at the end.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILED

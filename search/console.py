@@ -20,6 +20,7 @@ PIPED_WIDTH = 240
 # No terminal has fewer columns: COLUMNS=1 is a mistake.
 NARROWEST: Final = 20
 _LAST_STREAM: Final = 2
+_FEWEST_FILES: Final = 64
 # Of words on stderr: names and values in them come from files of anybody's.
 LONGEST: Final = 2000
 # Control characters but line ends and tabs, halves of letters, and what turns the direction of
@@ -59,6 +60,31 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def reader_gone() -> None:
+    """Have nothing said when whoever read stdout has had enough."""
+    # Python would complain about it once more when it flushes at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def few_files() -> str | None:
+    """Return what to say where a process may have too few files open; ``None`` if it may.
+
+    The libraries that this program uses do not all say so: a folder that cannot be listed is an
+    empty one to some.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if not 0 < most < _FEWEST_FILES:
+        return None
+    return (
+        f"a process may have only {most} files open here, and this program needs {_FEWEST_FILES}; "
+        "allow more with `ulimit -n 256`"
+    )
 
 
 @cache

@@ -14,6 +14,7 @@ from coarsefine.hints import SEARCH, SET, Hint, alternatives
 from coarsefine.hints import spelled as spelled_by
 from coarsefine.search.errors import program
 from coarsefine.studies.recipes.keys import KEYS
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 # Commands that name their study by an option; others by their first argument.
 _BY_OPTION = {SEARCH, "submit"}
@@ -75,6 +76,15 @@ def following(argv: Sequence[str]) -> Iterator[None]:
 _STORAGE: Final = "--storage"
 _named_storage: ContextVar[str | None] = ContextVar("storage", default=None)
 _WITHOUT_STORAGE: Final = frozenset({"gradcheck", "crosscheck", "params", "presets", "data"})
+
+
+def way_out(error: Exception, argv: Sequence[str]) -> str:
+    """Return the command that begins a search under a free name, where the name is taken."""
+    from coarsefine.studies.errors import TakenError
+
+    if not (isinstance(error, TakenError) and error.free and argv[0] in SEARCHES):
+        return ""
+    return f"\nas another study, run\n    {begun_anew(argv, error.free)}"
 
 
 def spelled(message: object) -> str:

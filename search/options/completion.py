@@ -3,12 +3,13 @@
 A completion must not fail, write or wait: whatever goes wrong, there is nothing to offer.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import Final
 
 import typer
 
+from coarsefine.search.errors import INSTALLED, UsageError, program
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.keys.kinds import Choice
 
@@ -94,3 +95,16 @@ _OFFERS: Final[dict[str, Callable[[typer.Context], Iterable[_Offer]]]] = {
     "what": _words("coarsefine.search.tables.exported", "TABLES"),
     "against": _these("epochs", "updates"),
 }
+
+
+COMPLETION: Final = frozenset({"--install-completion", "--show-completion"})
+
+
+def check_completion(argv: Sequence[str]) -> None:
+    """Raise a UsageError where completion is asked for what no shell can complete."""
+    asked = set(argv[:1]) & COMPLETION
+    if asked and program() != INSTALLED:
+        raise UsageError(
+            f"shells complete the installed command: run {INSTALLED} {asked.pop()} "
+            "(`pip install .` brings it)"
+        )
