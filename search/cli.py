@@ -351,30 +351,6 @@ def _carried_out(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for 
     return status if isinstance(status, int) else DONE
 
 
-<<<<<<< HEAD
-def _way_out(error: Exception, argv: Sequence[str]) -> str:
-    """Return the command that begins a search or a lab under a free name, where one is taken."""
-    from coarsefine.search.hints import begun_anew
-    from coarsefine.studies.errors import TakenError
-
-    begins = {*SEARCHES, "run", "submit"}
-    if not (isinstance(error, TakenError) and error.free and argv[0] in begins):
-        return ""
-    return f"\nas another study, run\n    {begun_anew(argv, error.free)}"
-
-
-def _check_completion(argv: Sequence[str]) -> None:
-    """Raise a UsageError where completion is asked for what no shell can complete."""
-    asked = set(argv[:1]) & _COMPLETION
-    if asked and program() != INSTALLED:
-        raise UsageError(
-            f"shells complete the installed command: run {INSTALLED} {asked.pop()} "
-            "(`pip install .` brings it)"
-        )
-
-
-=======
->>>>>>> 9a52d37 (Say at once where a process may have too few files open)
 def _usage(error: Any) -> int:
     """Print what is wrong with a command line as such."""
     parameter = getattr(error, "param", None)

@@ -79,10 +79,11 @@ _WITHOUT_STORAGE: Final = frozenset({"gradcheck", "crosscheck", "params", "prese
 
 
 def way_out(error: Exception, argv: Sequence[str]) -> str:
-    """Return the command that begins a search under a free name, where the name is taken."""
+    """Return the command that begins a search or a lab under a free name, where one is taken."""
     from coarsefine.studies.errors import TakenError
 
-    if not (isinstance(error, TakenError) and error.free and argv[0] in SEARCHES):
+    begins = {*SEARCHES, "run", "submit"}
+    if not (isinstance(error, TakenError) and error.free and argv[0] in begins):
         return ""
     return f"\nas another study, run\n    {begun_anew(argv, error.free)}"
 
