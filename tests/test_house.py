@@ -23,8 +23,11 @@ CROWDED = {"search/library/study.py:search"}
 # Commands are the content of these files.
 HOLD_COMMANDS = {"reproduction.py"}
 FLAG = re.compile(r"(?<![\w-])--[a-z]|python -m search")
-# What other programs are called with, Dask's and PostgreSQL's.
-OF_OTHERS = re.compile(r"--(nthreads|nworkers|scheduler-file|encoding)\b")
+# What other programs are called with, Dask's, PostgreSQL's and MariaDB's.
+OF_OTHERS = re.compile(
+    r"--(nthreads|nworkers|scheduler-file|encoding|format=custom|file=|username|user|host|port"
+    r"|single-transaction|result-file=|password)"
+)
 
 
 def module_of(path):
