@@ -9,6 +9,7 @@ from typing import Any
 PAGE = Path(__file__).parent.parent / "docs" / "tables.md"
 sys.path.insert(0, str(PAGE.parent.parent))  # run from a clone, installed or not
 
+from coarsefine.studies.results.classes import CLASSES  # noqa: E402
 from coarsefine.studies.results.columns import COLUMNS  # noqa: E402
 from coarsefine.studies.results.curve_columns import EPOCHS  # noqa: E402
 from coarsefine.studies.results.tested import FINAL_TEST  # noqa: E402
@@ -22,6 +23,11 @@ TABLES = (
         "Curves",
         "`--what curves`: a row an epoch of each training run, by trial, replicate, epoch.",
         EPOCHS,
+    ),
+    (
+        "Classes",
+        "`--what classes`: a row a class of each complete trial, on the validation samples.",
+        CLASSES,
     ),
     (
         "The final test",

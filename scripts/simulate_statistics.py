@@ -3,7 +3,7 @@
 ``python -m scripts.simulate_statistics [RANKINGS] [SEED] [PART …]`` prints a row for each world:
 how often the truly best trial (the first) lost its mark, how often a good trial did on average, how
 often the last did, and how often the interval of the first held its true accuracy, in percent.
-Parts: one-seed, known, equal, noisy, power, large.
+Parts: one-seed, known, equal, noisy, power, large, thirty, metrics.
 """
 
 import sys
@@ -12,10 +12,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from coarsefine.studies.results.evidence.intervals import NETWORK, interval
+from coarsefine.studies.metric import MetricName
+from coarsefine.studies.results.evidence import metrics
+from coarsefine.studies.results.evidence.intervals import ASSUMED_RUN, NETWORK, estimate, interval
 from coarsefine.studies.results.evidence.spread import NETWORKS, Spread
 from coarsefine.studies.results.evidence.ties import judge
-from tests.studies.evidence.worlds import World
+from coarsefine.studies.results.known_seeds import of_scores
+from tests.studies.evidence.worlds import ClassWorld, World
 
 Row = tuple[str, World, str]
 
@@ -96,6 +99,55 @@ def large() -> Iterator[Row]:
             yield f"{seeds} seeds, 50,000 samples, SD {points}", world, ""
 
 
+def thirty() -> Iterator[Row]:
+    """Yield thirty seeds, and large validation sets with few."""
+    for samples, seeds in ((5000, 30), (50_000, 3), (50_000, 10)):
+        for points in (0.0, 0.35):
+            world = World(same(0.9), seeds, samples, points / 100)
+            yield f"{seeds} seeds, {samples:,} samples, SD {points}", world, ""
+
+
+def metrics_of_classes() -> Iterator[tuple[str, ClassWorld, MetricName, bool]]:
+    """Yield equal trials that are judged by other metrics, of classes of different sizes."""
+    worlds = {
+        "ten equal classes": ((0.1,) * 10, (0.9,) * 10),
+        "90 : 10": ((0.9, 0.1), (0.97, 0.6)),
+        "75 : 20 : 5": ((0.75, 0.2, 0.05), (0.95, 0.8, 0.5)),
+        "98 : 2": ((0.98, 0.02), (0.99, 0.5)),
+    }
+    metrics: tuple[MetricName, ...] = ("balanced-accuracy", "macro-f1")
+    for name, (shares, recalls) in worlds.items():
+        for samples in (360, 5000):
+            for seeds in (1, 3):
+                for metric in metrics:
+                    world = ClassWorld(shares, recalls, 8, seeds, samples)
+                    title = f"{name}, {metric}, {samples:,} samples, {counted_seeds(seeds)}"
+                    yield title, world, metric, seeds == 1
+
+
+def counted_seeds(n: int) -> str:
+    """Return a number of seeds."""
+    return f"{n} seed" if n == 1 else f"{n} seeds"
+
+
+def counted_by_metric(
+    world: ClassWorld, metric: MetricName, n: int, seed: int, *, networks: bool
+) -> tuple[list[float], float]:
+    """Return the same counts where trials are judged by another metric than the accuracy."""
+    rng = np.random.default_rng(seed)
+    lost, held = np.zeros(world.n_trials), 0
+    n_classes, true = len(world.shares), world.true(metric)
+    for _ in range(n):
+        classes, labels = world.predicted(rng)
+        scores = metrics.scores(metric, classes, labels, n_classes)
+        unit = metrics.unit(metric, labels, n_classes)
+        lost += ~judge(scores, spread=NETWORKS if networks else None, unit=unit).tied
+        spread = NETWORK if networks else ASSUMED_RUN
+        low, high = estimate(scores[0], spread, unit=unit).interval
+        held += low <= true <= high
+    return (100 * lost / n).tolist(), 100 * held / n
+
+
 PARTS = {
     "one-seed": one_seed,
     "known": known,
@@ -103,7 +155,9 @@ PARTS = {
     "noisy": noisy,
     "power": power,
     "large": large,
+    "thirty": thirty,
 }
+METRICS = "metrics"
 
 
 def counted(world: World, claim: str, n: int, seed: int) -> tuple[list[float], float]:
@@ -113,12 +167,15 @@ def counted(world: World, claim: str, n: int, seed: int) -> tuple[list[float], f
     held = 0
     for _ in range(n):
         spread: Spread | None = NETWORKS if claim == "networks" else None
+        of_run = NETWORK if claim == "networks" else ASSUMED_RUN
         if claim == "known":
             pilot = World(world.accuracies, 3, world.n_samples, world.deviation, world.alike)
-            spread = judge(pilot.outcomes(rng)).spread
+            known = of_scores(pilot.outcomes(rng).astype(np.float64), 1.0, "the pilot")
+            if known is not None:
+                spread, of_run = known.pair, known.run
         outcomes = world.outcomes(rng)
         lost += ~judge(outcomes, spread=spread).tied
-        ends = interval(outcomes[0], NETWORK) if claim == "networks" else interval(outcomes[0])
+        ends = interval(outcomes[0], of_run)
         held += ends[0] <= world.accuracies[0] <= ends[1]
     return (100 * lost / n).tolist(), 100 * held / n
 
@@ -130,13 +187,18 @@ def main() -> None:
     n, seed = ([*numbers, 400, 0] if not numbers else [*numbers, 0])[:2]
     say = sys.stdout.write
     say(f"{n} rankings each, seed {seed}: first, good, last lost their mark; interval holds (%)\n")
-    for part in [word for word in words if word in PARTS] or PARTS:
+    for part in [word for word in words if word in {*PARTS, METRICS}] or [*PARTS, METRICS]:
         say(f"{part}\n")
-        for name, world, claim in PARTS[part]():
+        rows = metrics_of_classes() if part == METRICS else PARTS[part]()
+        for name, world, *how in rows:
             started = time.perf_counter()
-            lost, held = counted(world, claim, n, seed)
+            if isinstance(world, ClassWorld):
+                metric, networks = how
+                lost, held = counted_by_metric(world, metric, n, seed, networks=networks)
+            else:
+                lost, held = counted(world, how[0], n, seed)
             say(
-                f"  {name:52}{lost[0]:6.1f}{np.mean(lost[:-1]):6.1f}{lost[-1]:6.1f}{held:7.1f}"
+                f"  {name:60}{lost[0]:6.1f}{np.mean(lost[:-1]):6.1f}{lost[-1]:6.1f}{held:7.1f}"
                 f"  {time.perf_counter() - started:5.0f} s\n"
             )
             sys.stdout.flush()

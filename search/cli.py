@@ -79,7 +79,7 @@ _COMMANDS: Final = {
         RESULTS,
         "ranking",
         "rank",
-        "Rank a study's trials by their validation accuracy.",
+        "Rank a study's trials by their validation accuracy, or another metric.",
     ),
     "compare": Entry(
         RESULTS,
@@ -109,7 +109,7 @@ _COMMANDS: Final = {
         RESULTS,
         "exporting",
         "export",
-        "Write a study's ranking, curves or final test: csv, md, tex, html, json, parquet or xlsx.",
+        "Write a study's ranking, curves, classes or final test in a file.",
     ),
     "plot": Entry(
         RESULTS,

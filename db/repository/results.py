@@ -271,16 +271,25 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def accuracies_at(db: Database, stage: StageRecord, epoch: int) -> dict[str, float]:
+def accuracies_at(
+    db: Database, stage: StageRecord, epoch: int, *, losses: bool = False
+) -> dict[str, float]:
     """Return the mean validation accuracy at ``epoch`` of the trials all of whose runs came to it.
+
+    Args:
+        db: Where they are.
+        stage: Whose trials.
+        epoch: From 1.
+        losses: Whether the mean validation loss is wanted instead.
 
     Returns:
         By trial UUID, in the order of the trials.
     """
     curve = table(Epoch)
+    wanted = curve.c.validation_loss if losses else curve.c.validation_accuracy
     with db.session() as session:
         rows = session.execute(
-            sa.select(Trial.uuid, Trial.replicates, curve.c.validation_accuracy)
+            sa.select(Trial.uuid, Trial.replicates, wanted)
             .join(Run, Run.trial_id == Trial.id)
             .join(curve, curve.c.run_id == Run.id)
             .where(

@@ -73,6 +73,28 @@ def latest_study(db: Database) -> StudyRecord | None:
     return None if row is None else StudyRecord(*row)
 
 
+def replicated_studies(db: Database, data_name: str) -> list[StudyRecord]:
+    """Return studies on a data set in which a trial has several replicates, the latest first."""
+    several = (
+        sa.select(Trial.id)
+        .join(Stage, Trial.stage_id == Stage.id)
+        .where(
+            Stage.study_id == Study.id,
+            Stage.optuna_name.is_not(None),
+            Trial.replicates > 1,
+            Trial.state == "complete",
+        )
+        .exists()
+    )
+    statement = (
+        sa.select(table(Study))
+        .where(Study.data_name == data_name, several)
+        .order_by(Study.updated_at.desc(), Study.id.desc())
+    )
+    with db.session() as session:
+        return [StudyRecord(*row) for row in session.execute(statement)]
+
+
 def list_studies(db: Database) -> list[StudySummary]:
     """Return all studies, the most recent first, with their trials counted."""
     by_state: dict[int, dict[str, int]] = defaultdict(dict)

@@ -1,4 +1,4 @@
-"""``export``: a ranking, curves or a final test in a file, or on stdout."""
+"""``export``: a ranking, curves, classes or a final test in a file, or on stdout."""
 
 import sys
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from coarsefine.search.files import check_place, write
 from coarsefine.search.formats.exports import BINARY, FORMATS, format_of
 from coarsefine.search.options import (
     OUTPUT,
+    RankedBy,
     StorageOptions,
     StudyArgument,
     one_of,
@@ -57,8 +58,9 @@ class ExportOptions:
             TABLE,
             "--what",
             "TABLE",
-            "ranking: a row a trial; curves: a row an epoch of each training run; or test: a row a "
-            "trial that met the test set (default: ranking).",
+            "ranking: a row a trial; curves: a row an epoch of each training run; classes: a row a "
+            "class of each trial, with recall and precision on the validation samples; or test: a "
+            "row a trial that met the test set (default: ranking).",
         ),
     ] = None
     curves: Annotated[bool, option(TABLE, "--curves", help="As --what curves.", hidden=True)] = (
@@ -141,8 +143,10 @@ class ExportOptions:
         return study_and_file("export", self.names, self.study)
 
 
-def export(what: ExportOptions, storage: StorageOptions) -> None:
-    """Write a study's ranking, curves or final test: csv, md, tex, html, json, parquet or xlsx.
+def export(what: ExportOptions, by: RankedBy, storage: StorageOptions) -> None:
+    """Write a study's ranking, curves, classes or final test in a file.
+
+    Formats are csv, md, tex, html, json, parquet and xlsx.
 
     Numbers are exact in csv, json, parquet and xlsx, and rounded in md, tex and html. A file that
     is there is replaced. Without one, text goes to stdout. docs/tables.md says what the columns
@@ -152,7 +156,9 @@ def export(what: ExportOptions, storage: StorageOptions) -> None:
         python -m search export ranking.csv
         python -m search export mnist/lambda table.tex --top 5
         python -m search export --format md --columns rank,lambda,validation_accuracy
+        python -m search export ranking.csv --by macro-f1
         python -m search export curves.csv --what curves
+        python -m search export classes.csv --what classes --top 1
         python -m search export test.xlsx --what test --sort test_loss
     """
     from coarsefine.db.engine import open_database
@@ -169,7 +175,7 @@ def export(what: ExportOptions, storage: StorageOptions) -> None:
     elif kind in BINARY:
         raise UsageError(f"{kind} is no text: name a file, as in {table_name}.{kind}")
     with open_database(storage.url, read_only=True) as database:
-        ranking = read_ranking(database, chosen(database, study, quiet=what.quiet))
+        ranking = read_ranking(database, chosen(database, study, quiet=what.quiet), by.metric)
         table = selection.of(TABLES[table_name](database, ranking, selection.top))
     contents = FORMATS[kind](table)
     if file is None:

@@ -1,12 +1,20 @@
 """``list`` and ``show``: which studies there are, and all that is known of one."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 from coarsefine.search.commands.following import following
-from coarsefine.search.commands.ranking import chosen
-from coarsefine.search.console import print_table, say, say_json, stdout
+from coarsefine.search.commands.ranking import chosen, named_trial
+from coarsefine.search.console import print_table, say, say_json, stdout, tell
 from coarsefine.search.hints import typed as by_hint
-from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
+from coarsefine.search.options import (
+    OUTPUT,
+    OutputOptions,
+    RankedBy,
+    StorageOptions,
+    StudyArgument,
+    text_option,
+)
 from coarsefine.search.words import counted, percent
 
 if TYPE_CHECKING:
@@ -15,7 +23,8 @@ if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import EpochRecord, StudyRecord, StudySummary, TestOpeningRecord
     from coarsefine.studies.recipes.recipe import Recipe
-    from coarsefine.studies.results.ranking import Ranking
+    from coarsefine.studies.results.classes import Confusion
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 CURVE_POINTS = 6
 
@@ -59,14 +68,36 @@ def _moment(moment: "datetime") -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -> None:
+@dataclass(frozen=True, slots=True)
+class ShowOptions:
+    """Which trial is shown."""
+
+    trial: Annotated[
+        str | None,
+        text_option(
+            OUTPUT,
+            "--trial",
+            "STAGE:NUMBER",
+            "The trial whose curve and classes are shown, as in fine:6 (default: the best).",
+        ),
+    ] = None
+
+
+def show(
+    study: StudyArgument,
+    what: ShowOptions,
+    by: RankedBy,
+    storage: StorageOptions,
+    output: OutputOptions,
+) -> None:
     """Show all that is known of a study.
 
-    Its data and split, recipe, stages, the best trial's curve, each time the test set was opened,
-    and what it was made with.
+    Its data and split, recipe, stages, each time the test set was opened, what it was made with,
+    and of one trial the curve, and recall and precision of each class on the validation samples.
 
     Examples:
         python -m search show
+        python -m search show --trial fine:6
         python -m search show mnist/lambda --json
     """
     from coarsefine.db import repository
@@ -76,18 +107,69 @@ def show(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
 
     with open_database(storage.url, read_only=True) as database:
         found = chosen(database, study, quiet=output.quiet)
-        ranking = read_ranking(database, found)
+        ranking = read_ranking(database, found, by.metric)
+        trial = ranking.best if what.trial is None else named_trial(ranking, what.trial)
         openings = repository.openings(database, found)
-        curve = first_curve(database, ranking, ranking.best)
+        curve = first_curve(database, ranking, trial)
+        classes = _classes(database, ranking, trial, named=what.trial is not None)
         failures = failures_of(database, ranking)
         free = free_name(database, found.name)
     if output.json:
-        say_json(_study_json(found, ranking, openings, curve) | {"failures": failures})
+        shown = _study_json(found, ranking, openings, curve) | {"failures": failures}
+        say_json(shown | _classes_json(classes))
         return
-    _print(found, ranking, openings, curve, failures)
+    _print(found, ranking, openings, trial, curve, failures)
+    _print_classes(classes)
     proposed = following(ranking, storage, free)
     if proposed is not None:
         say(f"\nnext: {proposed}")
+
+
+def _classes(
+    database: "Database", ranking: "Ranking", trial: "RankedTrial | None", *, named: bool
+) -> "Confusion | None":
+    """Return what a trial made of each class; of one that was not named, if it is known."""
+    from coarsefine.studies.errors import StudyError
+    from coarsefine.studies.results.classes import confusion_of
+
+    if trial is None:
+        return None
+    try:
+        return confusion_of(database, ranking, trial)
+    except StudyError:
+        if named and trial.state == "complete":
+            raise
+        return None
+
+
+def _classes_json(found: "Confusion | None") -> dict[str, Any]:
+    if found is None:
+        return {"classes": None, "confusion": None}
+    names = ("samples", "predicted", "recall", "precision", "f1")
+    rows = [{name: getattr(row, name) for name in names} for row in found.rows]
+    return {
+        "classes": [
+            {"class": row.name, **figures} for row, figures in zip(found.rows, rows, strict=True)
+        ],
+        "confusion": found.counts.tolist(),
+    }
+
+
+def _print_classes(found: "Confusion | None") -> None:
+    from coarsefine.search.tables.classes import MOST_CLASSES, classes_table, confusion_lines
+
+    if found is None:
+        return
+    console = stdout()
+    print_table(console, classes_table(console, found))
+    n_more = len(found.names) - MOST_CLASSES
+    if n_more > 0:
+        say(f"and {n_more:,} more classes: --json and `export --what classes` have them all")
+    lines = confusion_lines(found)
+    if lines:
+        say("")
+    for line in lines:
+        tell(line)
 
 
 def failures_of(database: "Database", ranking: "Ranking") -> list[str]:
@@ -152,6 +234,7 @@ def _print(
     study: "StudyRecord",
     ranking: "Ranking",
     openings: "list[TestOpeningRecord]",
+    trial: "RankedTrial | None",
     curve: "list[EpochRecord]",
     failures: list[str],
 ) -> None:
@@ -180,9 +263,9 @@ def _print(
         ("machine", [", ".join(f"{name} {text}" for name, text in study.machine.items())]),
     ]
     print_table(console, facts_table(facts))
-    if ranking.best is not None and curve:
-        best = ranking.best
-        title = f"\nThe best trial, {best.stage} {best.trial}: {described(best.params)}"
+    if trial is not None and curve:
+        what = "The best trial" if trial is ranking.best else "Trial"
+        title = f"\n{what}, {trial.stage} {trial.trial}: {described(trial.params)}"
         print_table(console, curve_table(console, title, _thinned(curve)))
 
 

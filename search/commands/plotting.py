@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coarsefine.search.commands.ranking import chosen
+from coarsefine.search.commands.ranking import chosen, named_trial
 from coarsefine.search.console import note, say, say_json
 from coarsefine.search.errors import ExportError, FigureError, UsageError
 from coarsefine.search.files import check_place, file_stem, write
-from coarsefine.search.options import OUTPUT, StorageOptions, StudyArgument, option, whole
+from coarsefine.search.options import (
+    OUTPUT,
+    StorageOptions,
+    StudyArgument,
+    one_of,
+    option,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +27,7 @@ if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.search.figures.along import Against
-    from coarsefine.search.figures.kinds import Subject
-    from coarsefine.studies.results.ranking import RankedTrial, Ranking
+    from coarsefine.search.figures.kinds import On, Subject
 
 FIGURE = "Figure"
 # Endings of pictures: who types one means a file.
@@ -92,6 +98,16 @@ class PlotOptions:
             help="What curves are drawn against: epochs or updates (default: epochs).",
         ),
     ] = None
+    on: Annotated[
+        str | None,
+        option(
+            FIGURE,
+            "--on",
+            metavar="SAMPLES",
+            help="Which samples confusion is of: validation or test (default: test where it was "
+            "opened).",
+        ),
+    ] = None
     study: Annotated[
         str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
     ] = None
@@ -119,6 +135,7 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
         python -m search plot
         python -m search plot mnist/lambda values -o lambda.pdf
         python -m search plot mnist/lambda curves --trial fine:6 --trial coarse:0
+        python -m search plot mnist/lambda confusion --trial fine:6 --on validation
     """
     from coarsefine.db.engine import open_database
     from coarsefine.search.figures.kinds import KINDS, Subject
@@ -133,8 +150,10 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
         study = chosen(database, StudyArgument(name, what.study), quiet=what.quiet)
         place = _place(file_stem(database, study.name), what.out, file, kinds, file_format)
         ranking = read_ranking(database, study)
-        trials = tuple(_trial(ranking, text) for text in what.trial or ())
-        subject = Subject(database, ranking, trials, what.best, _against(what.against))
+        trials = tuple(named_trial(ranking, text) for text in what.trial or ())
+        subject = Subject(
+            database, ranking, trials, what.best, _against(what.against), _on(what.on)
+        )
         figures, left_out = _drawn(subject, kinds or list(KINDS), optional=not kinds)
     # All are drawn before the first is written.
     files = {kind: rendered(figure, file_format) for kind, figure in figures.items()}
@@ -177,6 +196,7 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
         ("--trial", what.trial, ("curves", "weights", "confusion")),
         ("--best", what.best, ("curves", "weights")),
         ("--against", what.against, ("curves",)),
+        ("--on", what.on, ("confusion",)),
     ):
         if given and kinds and not set(kinds) & set(users):
             raise UsageError(f"{flag} is for {' and '.join(users)}, got {', '.join(kinds)}")
@@ -195,13 +215,16 @@ def _against(text: str | None) -> "Against":
     )
 
 
-def _trial(ranking: "Ranking", text: str) -> "RankedTrial":
-    from coarsefine.studies.results.curves import find_trial
+def _on(text: str | None) -> "On | None":
+    from coarsefine.search.figures.kinds import ON
+    from coarsefine.studies.errors import did_you_mean
 
-    stage, _, number = text.rpartition(":")
-    if not stage or not number.isdecimal():
-        raise UsageError(f"--trial must be STAGE:NUMBER, as in fine:6; got {text!r}")
-    return find_trial(ranking, stage, int(number))
+    for on in ON:
+        if text == on:
+            return on
+    if text is None:
+        return None
+    raise UsageError(f"--on must be {one_of(ON)}, got {text!r}{did_you_mean(text, ON)}")
 
 
 def _drawn(

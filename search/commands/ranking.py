@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from coarsefine.search.commands.following import following
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
+from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import spelled
 from coarsefine.search.hints import typed as by_hint
-from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
+from coarsefine.search.options import OutputOptions, RankedBy, StorageOptions, StudyArgument
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,17 +18,21 @@ if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.studies.results.comparison import Compared
-    from coarsefine.studies.results.ranking import Ranking
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
-def rank(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -> None:
-    """Rank a study's trials by their validation accuracy.
+def rank(
+    study: StudyArgument, by: RankedBy, storage: StorageOptions, output: OutputOptions
+) -> None:
+    """Rank a study's trials by their validation accuracy, or another metric.
 
     Then by validation loss, then by stage and trial number. Diverged, pruned and unfinished trials
-    come last, with their state. Trains nothing and changes nothing.
+    come last, with their state. Trains nothing and changes nothing: metrics follow from what each
+    run predicted for each validation sample, and have intervals and ties of their own.
 
     Examples:
         python -m search rank
+        python -m search rank --by macro-f1
         python -m search rank mnist/lambda --json
     """
     from coarsefine.db.engine import open_database
@@ -36,7 +41,7 @@ def rank(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -
     from coarsefine.studies.running.studies import free_name
 
     with open_database(storage.url, read_only=True) as database:
-        ranking = read_ranking(database, chosen(database, study, quiet=output.quiet))
+        ranking = read_ranking(database, chosen(database, study, quiet=output.quiet), by.metric)
         rows = None if output.json else took(database, ranking)
         free = free_name(database, ranking.study.name)
     if output.json:
@@ -53,6 +58,21 @@ def chosen(database: "Database", study: StudyArgument, *, quiet: bool) -> "Study
     if study.name is None:
         note(f"the most recent study: {found.name}", quiet=quiet)
     return found
+
+
+def named_trial(ranking: "Ranking", text: str) -> "RankedTrial":
+    """Return the trial that ``--trial`` names, as in ``fine:6``.
+
+    Raises:
+        UsageError: If it is no name.
+        StudyError: If there is no such trial.
+    """
+    from coarsefine.studies.results.curves import find_trial
+
+    stage, _, number = text.rpartition(":")
+    if not stage or not number.isdecimal():
+        raise UsageError(f"--trial must be STAGE:NUMBER, as in fine:6; got {text!r}")
+    return find_trial(ranking, stage, int(number))
 
 
 def print_study(

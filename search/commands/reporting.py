@@ -13,6 +13,7 @@ from coarsefine.search.options import (
     OUTPUT,
     DataDir,
     OutputOptions,
+    RankedBy,
     StorageOptions,
     StudyArgument,
     option,
@@ -71,7 +72,9 @@ class ReportOptions:
         return study, file or self.out
 
 
-def report(what: ReportOptions, storage: StorageOptions, output: OutputOptions) -> None:
+def report(
+    what: ReportOptions, by: RankedBy, storage: StorageOptions, output: OutputOptions
+) -> None:
     """Write a report of a study: html, md, tex or pdf.
 
     Question, recipe, data, parameter counts, gradient check, stages and why they looked where they
@@ -100,7 +103,9 @@ def report(what: ReportOptions, storage: StorageOptions, output: OutputOptions) 
                 if what.no_gradcheck
                 else checked_gradients(found, what.data_dir, watch)
             )
-        made = write_report(database, found, file, gradients, figures=not what.no_figures)
+        made = write_report(
+            *(database, found, file, gradients), figures=not what.no_figures, by=by.metric
+        )
     if output.json:
         say_json(_to_json(made))
         return

@@ -108,7 +108,7 @@ def _read(database: Database, name: str, stamp: str) -> Sheet | None:
     stages = repository.stages(database, study)
     return Sheet(
         database=database,
-        ranking=read_ranking(database, study),
+        ranking=read_ranking(database, study, "accuracy"),
         stages=tuple(stage for stage in stages if stage.optuna_name is not None),
         openings=tuple(repository.openings(database, study)),
         stamp=stamp,

@@ -1,7 +1,7 @@
-"""Which classes the tested network takes for which others."""
+"""Which classes a network takes for which others: on the test set, or on validation samples."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from coarsefine.search.words import counted, percent, value
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord, TestOpeningRecord, TestRunRecord
+    from coarsefine.studies.results.classes import Confusion
 
 # More classes than these get no counts in their cells, and not all of their names.
 _MOST_COUNTS: Final = 20
@@ -59,18 +60,43 @@ def confusion(
         run = next((each for each in opening.runs if each.confusion is not None), None)
     if run is None or run.confusion is None:
         raise FigureError("confusion needs a final test with a result, there is none")
+    about = f"{counted(opening.n_test, 'test sample')}; refit {opening.refit}"
+    right = (
+        f"rank {run.rank} in validation ({_in_words(run.params)}): {percent(run.test_accuracy)} % "
+        "right"
+    )
     counts = np.array(run.confusion, dtype=np.int64)
+    n_seeds = sum(seed.confusion is not None for seed in run.seeds)
+    return _drawn(study, counts, "confusion matrix on the test set", about, right, n_seeds)
+
+
+def validation_confusion(study: "StudyRecord", found: "Confusion") -> Figure:
+    """Return the confusion matrix of a trial on the validation samples, likewise."""
+    trial, n = found.trial, int(found.counts.sum()) // max(1, found.trial.replicates)
+    about = counted(n, "validation sample")
+    rank = "" if trial.rank is None else f", rank {trial.rank}"
+    right = (
+        f"{trial.stage} {trial.trial}{rank} ({_in_words(trial.params)}): "
+        f"{percent(trial.validation_accuracy)} % right"
+    )
+    what = "confusion matrix on the validation samples"
+    return _drawn(study, found.counts, what, about, right, trial.replicates)
+
+
+def _in_words(params: Mapping[str, Any]) -> str:
+    return ", ".join(f"{_symbol(name)} {value(each)}" for name, each in params.items())
+
+
+def _drawn(
+    study: "StudyRecord", counts: Counts, what: str, about: str, right: str, n_seeds: int
+) -> Figure:
     n_classes = len(counts)
     named = [str(name) for name in study.data.get("class_names", range(n_classes))]
     labels, numbered = class_labels(named)
     names = [fitted(label, _NAME_WIDTH, 7.5) for label in labels]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     with house_style():
-        about = (
-            f"{origin(study, sizes=False)}; {counted(opening.n_test, 'test sample')}; "
-            f"refit {opening.refit}"
-        )
-        what = "confusion matrix on the test set"
+        about = f"{origin(study, sizes=False)}; {about}"
         sheet = new_sheet(study, what, heights=[4.0], about=about)
         panel = sheet.first
         image = panel.imshow(shares, cmap=_COLOURS, vmin=0, vmax=1, gid="shares")
@@ -82,16 +108,9 @@ def confusion(
         bar = sheet.figure.colorbar(image, ax=panel, pad=0.02, fraction=0.045)
         bar.set_label("share of the true class")
         bar.ax.tick_params(**TICKS)
-        params = ", ".join(f"{_symbol(name)} {value(each)}" for name, each in run.params.items())
-        n_seeds = sum(seed.confusion is not None for seed in run.seeds)
         together = f", of {n_seeds} seeds together" if n_seeds > 1 else ""
-        return sheet.finished(
-            notes=(
-                f"rank {run.rank} in validation ({params}): {percent(run.test_accuracy)} % right",
-                f"numbers are samples{together}" if n_classes <= _MOST_COUNTS else "",
-                numbered,
-            )
-        )
+        numbers = f"numbers are samples{together}" if n_classes <= _MOST_COUNTS else ""
+        return sheet.finished(notes=(right, numbers, numbered))
 
 
 def _symbol(name: str) -> str:

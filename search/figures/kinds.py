@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from matplotlib.figure import Figure
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
+On = Literal["validation", "test"]
+ON: Final[tuple[On, ...]] = get_args(On)
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What figures are drawn of.
@@ -38,6 +42,7 @@ class Subject:
         trials: Those that figures of single trials show; the best ones unless named.
         n_best: How many of the best; as many as suits the figure unless named.
         against: What curves are drawn against.
+        on: Which samples confusions are of; ``None`` for the test set where it was opened.
         known_openings: Final tests of the study, if they were read already.
     """
 
@@ -46,6 +51,7 @@ class Subject:
     trials: "tuple[RankedTrial, ...]" = ()
     n_best: int | None = None
     against: "Against" = "epochs"
+    on: "On | None" = None
     known_openings: "tuple[TestOpeningRecord, ...] | None" = None
 
     def chosen(self, usual: int) -> "tuple[RankedTrial, ...]":
@@ -124,12 +130,21 @@ def _curves(subject: Subject) -> Figure:
 # --------------------------------------------------------------------- figures of the whole study
 
 
+def _by_accuracy(subject: Subject) -> "Ranking":
+    """Return the ranking that figures of accuracies show, with the intervals of these."""
+    from coarsefine.studies.results.reading import read_ranking
+
+    if subject.ranking.by == "accuracy":
+        return subject.ranking
+    return read_ranking(subject.database, subject.ranking.study, "accuracy")
+
+
 def _of_ranking(lacks: "Callable[[Ranking], str | None]") -> Callable[[Subject], str | None]:
     return lambda subject: lacks(subject.ranking)
 
 
 def _values(subject: Subject) -> Figure:
-    return values.values(subject.ranking, windows=_ranges(subject))
+    return values.values(_by_accuracy(subject), windows=_ranges(subject))
 
 
 def _ranges(subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
@@ -149,7 +164,7 @@ def _ranges(subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
 
 
 def _heatmap(subject: Subject) -> Figure:
-    return heatmap.heatmap(subject.ranking)
+    return heatmap.heatmap(_by_accuracy(subject))
 
 
 def _trade_off(subject: Subject) -> Figure:
@@ -161,19 +176,19 @@ def _trade_off(subject: Subject) -> Figure:
     searched = [Stage.of(stage) for stage in stages if stage.optuna_name is not None]
     alone = all(stage.run_options.alone for stage in searched)
     runs = read_runs(subject.database, subject.ranking)
-    return trade_off.trade_off(subject.ranking, runs, alone=alone)
+    return trade_off.trade_off(_by_accuracy(subject), runs, alone=alone)
 
 
 def _sizes(subject: Subject) -> Figure:
     from coarsefine.studies.results.curves import read_runs
 
-    return sizes.sizes(subject.ranking, read_runs(subject.database, subject.ranking))
+    return sizes.sizes(_by_accuracy(subject), read_runs(subject.database, subject.ranking))
 
 
 def _bars(subject: Subject) -> Figure:
     from coarsefine.studies.results.curves import read_runs
 
-    return bars.bars(subject.ranking, read_runs(subject.database, subject.ranking))
+    return bars.bars(_by_accuracy(subject), read_runs(subject.database, subject.ranking))
 
 
 # ------------------------------------------------------------------------- figures of trials
@@ -210,33 +225,51 @@ def _lacks_confusion(subject: Subject) -> str | None:
 
 
 def _confusion(subject: Subject) -> Figure:
+    from coarsefine.studies.errors import StudyError
+    from coarsefine.studies.results.classes import confusion_of
+
     found = _confusion_of(subject)
     if isinstance(found, str):
         raise FigureError(found)
-    return confusion.confusion(subject.ranking.study, *found)
+    if isinstance(found, tuple):
+        return confusion.confusion(subject.ranking.study, *found)
+    try:
+        counted = confusion_of(subject.database, subject.ranking, found.trial)
+    except StudyError as error:
+        raise FigureError(f"confusion: {error}") from error
+    return confusion.validation_confusion(subject.ranking.study, counted)
 
 
-def _confusion_of(subject: Subject) -> "tuple[TestOpeningRecord, TestRunRecord] | str":
-    """Return the test run to show and its opening, or what the study lacks."""
-    latest = subject.latest_opening()
-    if latest is None:
-        tested = typed("test", subject.ranking.study.name)
-        return f"confusion needs a final test, there was none: {tested}"
+@dataclass(frozen=True, slots=True)
+class _OnValidation:
+    """The trial whose confusions on the validation samples are shown."""
+
+    trial: "RankedTrial"
+
+
+def _confusion_of(
+    subject: Subject,
+) -> "tuple[TestOpeningRecord, TestRunRecord] | _OnValidation | str":
+    """Return the test run to show and its opening, or a trial, or what the study lacks.
+
+    What is shown is the latest final test, unless there was none of the trial.
+    """
     if len(subject.trials) > 1:
         return f"confusion shows one trial, got {len(subject.trials)}"
-    for run in latest.runs:
+    latest = None if subject.on == "validation" else subject.latest_opening()
+    for run in () if latest is None else latest.runs:
         own = not subject.trials or any(
             (run.stage, run.params) == (trial.stage, dict(trial.params)) for trial in subject.trials
         )
-        if own and run.confusion is not None:
+        if own and run.confusion is not None and latest is not None:
             return latest, run
-    if not subject.trials:
-        return "confusion needs a final test with a result, there is none"
-    (trial,) = subject.trials
-    return (
-        "confusion needs a trial that was tested, the latest final test has no "
-        f"{trial.stage}:{trial.trial}"
-    )
+    if subject.on == "test":
+        tested = typed("test", subject.ranking.study.name)
+        return f"confusion on the test set needs a final test with a result: {tested}"
+    chosen = subject.chosen(1)
+    if not chosen or chosen[0].state != "complete":
+        return "confusion needs a complete trial, or the name of another one"
+    return _OnValidation(chosen[0])
 
 
 # --------------------------------------------------------------------------- figures of checks
@@ -362,7 +395,7 @@ KINDS: Final[dict[str, Kind]] = {
         ),
         Kind(
             "confusion",
-            "the confusion matrix of the latest final test",
+            "the confusion matrix of the latest final test, or on the validation samples",
             _lacks_confusion,
             _confusion,
             in_dashboard=_EITHER,

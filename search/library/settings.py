@@ -59,6 +59,7 @@ class Settings(TypedDict, total=False):
     stop_rule: str | None
     diverged_at: float | None
     score: str | None
+    metric: str | None
     running: bool | None
     precision: str | None
     top: int | None

@@ -14,6 +14,7 @@ from coarsefine.search.library.facts import facts_of, pictured, places
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept, check_free, check_name, kind_of
 from coarsefine.search.library.place import PathLike, Place
+from coarsefine.search.library.predictions import Predictions
 from coarsefine.search.library.recipe import Recipe
 from coarsefine.search.library.replays import Replay
 from coarsefine.search.library.results import RangeTest, Ranking, TestResult
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     Trials = Collection[RankedTrial | str | int] | RankedTrial | str | int
 
 
-class Study(Stages):
+class Study(Predictions, Stages):
     """A question asked of a recipe, in stages, and what they found; all of it is in a database.
 
     ``Study("digits/lambda")`` is a study that is there, ``Study()`` the most recent one;
@@ -288,6 +289,7 @@ class Study(Stages):
         trials: "Trials" = (),
         best: int | None = None,
         against: Literal["epochs", "updates"] = "epochs",
+        on: Literal["validation", "test"] | None = None,
     ) -> "Figure":
         """Return a figure of the study; a notebook shows it, ``savefig`` writes it.
 
@@ -296,12 +298,13 @@ class Study(Stages):
             trials: Those that figures of single trials show, as ``"fine:6"`` or from a ranking.
             best: How many of the best trials they show, in place of ``trials``.
             against: What curves are drawn against.
+            on: Which samples ``confusion`` is of; ``None`` for the test set where it was opened.
 
         Raises:
             StudyError: If there is no such kind, or the study has nothing to show in it.
         """
         from coarsefine.search.figures.along import AGAINST
-        from coarsefine.search.figures.kinds import KINDS
+        from coarsefine.search.figures.kinds import KINDS, ON
         from coarsefine.studies.errors import did_you_mean
 
         name = str(kind).lower().replace("_", "-")
@@ -313,9 +316,11 @@ class Study(Stages):
                 )
             if against not in AGAINST:
                 raise StudyError(f"against must be one of {', '.join(AGAINST)}, got {against!r}")
+            if on not in {None, *ON}:
+                raise StudyError(f"on must be one of {', '.join(ON)}, got {on!r}")
             if best is not None and (best < 1 or trials):
                 raise StudyError("figures show the best >= 1 trials, or those of trials")
-            with self._subject(trials, best, against) as subject:
+            with self._subject(trials, best, against, on) as subject:
                 return displayed(KINDS[name].draw(subject))
 
     def figures(self) -> "dict[str, Figure]":
@@ -335,6 +340,7 @@ class Study(Stages):
         trials: "Trials" = (),
         best: int | None = None,
         against: Literal["epochs", "updates"] = "epochs",
+        on: Literal["validation", "test"] | None = None,
     ) -> "Iterator[Subject]":
         from coarsefine.search.figures.kinds import Subject
         from coarsefine.studies.results.curves import find_trial
@@ -344,7 +350,7 @@ class Study(Stages):
         with self._kept.reading() as (database, study):
             ranking = read_ranking(database, study)
             named = tuple(find_trial(ranking, *place) for place in wanted)
-            yield Subject(database, ranking, trials=named, n_best=best, against=against)
+            yield Subject(database, ranking, trials=named, n_best=best, against=against, on=on)
 
     def report(self, file: PathLike, *, figures: bool = True, gradcheck: bool = True) -> Path:
         """Write a report of the study, and return its file: html, md, tex or pdf by its ending.

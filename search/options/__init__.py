@@ -23,7 +23,7 @@ from coarsefine.search.options.declaring import (
 )
 from coarsefine.search.options.final import FinalOptions
 from coarsefine.search.options.network import NetworkOptions
-from coarsefine.search.options.output import OutputOptions, StorageOptions, StudyArgument
+from coarsefine.search.options.output import OutputOptions, RankedBy, StorageOptions, StudyArgument
 from coarsefine.search.options.recipe import RecipeFile, RecipeOptions
 from coarsefine.search.options.searching import (
     GridOptions,
@@ -53,6 +53,7 @@ __all__ = [
     "NetworkOptions",
     "OutputOptions",
     "RangeTestOptions",
+    "RankedBy",
     "RecipeFile",
     "RecipeOptions",
     "StageOptions",

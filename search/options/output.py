@@ -9,7 +9,8 @@ import typer
 
 from coarsefine.paths import expanded
 from coarsefine.search.errors import UsageError
-from coarsefine.search.options.declaring import OUTPUT, option, text_option
+from coarsefine.search.options.declaring import OUTPUT, one_of, option, text_option
+from coarsefine.studies.metric import METRICS, MetricName
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,42 @@ class OutputOptions:
             help="Print one JSON object in place of a table, see docs/cli.md (default: a table).",
         ),
     ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class RankedBy:
+    """What trials are ranked by."""
+
+    by: Annotated[
+        str | None,
+        text_option(
+            OUTPUT,
+            "--by",
+            "METRIC",
+            f"Rank trials by {one_of(tuple(METRICS))} on the validation samples (default: as the "
+            "recipe says, else accuracy).",
+        ),
+    ] = None
+
+    @property
+    def metric(self) -> MetricName | None:
+        """Return the metric; ``None`` for what the recipe says.
+
+        Raises:
+            UsageError: If there is none of that name.
+        """
+        from coarsefine.studies.errors import did_you_mean
+
+        if self.by is None:
+            return None
+        name = self.by.strip().lower().replace("_", "-")
+        found = next((metric for metric in METRICS if metric == name), None)
+        if found is None:
+            raise UsageError(
+                f"--by must be {one_of(tuple(METRICS))}, got {self.by!r}"
+                f"{did_you_mean(name, METRICS)}"
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)

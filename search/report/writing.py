@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.search.report.files import Rendered
+    from coarsefine.studies.metric import MetricName
     from coarsefine.studies.reports.parts import Report
     from coarsefine.studies.reports.setup import GradientCheck
 
@@ -47,6 +48,7 @@ def write_report(
     gradients: "GradientCheck | Message",
     *,
     figures: bool,
+    by: "MetricName | None" = None,
 ) -> Made:
     """Write a study's report, and return what was written where.
 
@@ -56,6 +58,7 @@ def write_report(
         file: What to write; ``None`` names it after the study.
         gradients: As they were checked, or why they were not.
         figures: Whether to draw them.
+        by: What trials are ranked by; ``None`` as the recipe says.
     """
     from coarsefine.studies.reports.report import read_report
 
@@ -66,19 +69,21 @@ def write_report(
     if folder.exists() and not folder.is_dir():
         raise ExportError(f"figures are written into a folder, got the file {folder}")
     checked = spelled(gradients) if isinstance(gradients, Message) else gradients
-    contents = read_report(database, study, checked, typed)
-    drawn = _figures(database, study) if figures else {}
+    contents = read_report(database, study, checked, typed, by)
+    drawn = _figures(database, study, by) if figures else {}
     files = rendered(contents, format_of(file), drawn, folder.name)
     _write(path, folder, files)
     return Made(contents, path, folder, files, drawn)
 
 
-def _figures(database: "Database", study: "StudyRecord") -> "dict[str, Figure]":
+def _figures(
+    database: "Database", study: "StudyRecord", by: "MetricName | None"
+) -> "dict[str, Figure]":
     """Return the figures that suit the study, by kind."""
     from coarsefine.search.figures.kinds import KINDS, Subject, drawn
     from coarsefine.studies.results.reading import read_ranking
 
-    subject = Subject(database, read_ranking(database, study))
+    subject = Subject(database, read_ranking(database, study, by))
     figures, _ = drawn(subject, [kind for kind in KINDS.values() if kind.in_report])
     return figures
 

@@ -114,7 +114,7 @@ def _text_column(column: Column, face: Face, table: Any) -> TextColumn[Any]:
         if column.mark:
             return column.mark if content else ""
         if column.error is not None:
-            return measured(content, column.error(row, table))
+            return measured(content, column.error(row, table), column.kind)
         commas = column.kind == "count"
         return UNKNOWN if content is None else text(column.kind, content, commas=commas)
 

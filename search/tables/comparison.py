@@ -9,13 +9,11 @@ from coarsefine.search.tables.column import TextColumn, fitting, text_columns
 from coarsefine.search.tables.ranking import ranking_title
 from coarsefine.search.words import percent, value
 from coarsefine.studies.results.column import parameter_symbol
-from coarsefine.studies.results.columns import COLUMNS
+from coarsefine.studies.results.columns import columns_of
 from coarsefine.studies.results.comparison import Compared, recommended
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.spaces.searches.grids import added
 from coarsefine.studies.spaces.searches.registry import SEARCHES
-
-_EVIDENCE = tuple(column for column in COLUMNS if column.evidence)
 
 
 def comparison_table(console: Console, ranking: Ranking, rows: Sequence[Compared]) -> Table:
@@ -37,7 +35,8 @@ def comparison_table(console: Console, ranking: Ranking, rows: Sequence[Compared
             TextColumn("running\ntraining\naccuracy %", lambda r: percent(r.running_accuracy))
         )
     columns.append(TextColumn("training\naccuracy %", lambda r: percent(r.trial.train_accuracy)))
-    columns += map(_of_trial, text_columns(_EVIDENCE, ranking.trials, ranking))
+    evidence = [column for column in columns_of(ranking) if column.evidence]
+    columns += map(_of_trial, text_columns(evidence, ranking.trials, ranking))
     if any(_stopped_early(r) for r in rows):
         columns += [
             TextColumn("epochs\ntrained", lambda r: _number(r.epochs), spare=2),

@@ -25,5 +25,6 @@ def _read_by(module: str, name: str) -> "Read":
 TABLES: "Final[dict[str, Read]]" = {
     "ranking": _read_by("coarsefine.search.tables.ranking", "ranking_of"),
     "curves": _read_by("coarsefine.search.tables.curves", "of_curves"),
+    "classes": _read_by("coarsefine.search.tables.classes", "of_classes"),
     "test": _read_by("coarsefine.search.tables.final_test", "of_test"),
 }

@@ -7,7 +7,7 @@ from coarsefine.search.hints import spelled
 from coarsefine.search.tables.column import fitting, text_columns
 from coarsefine.search.tables.table import ExportTable, usual_columns
 from coarsefine.studies.results.column import exact_cells
-from coarsefine.studies.results.columns import COLUMNS
+from coarsefine.studies.results.columns import columns_of
 from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
@@ -23,7 +23,7 @@ MOST_ROWS = 50
 
 def ranking_table(console: "Console", ranking: Ranking) -> "Table":
     """Return a study's trials, best first."""
-    columns = text_columns(COLUMNS, ranking.trials, ranking)
+    columns = text_columns(columns_of(ranking), ranking.trials, ranking)
     return fitting(console, ranking_title(ranking), columns, ranking.trials, _style)
 
 
@@ -35,7 +35,8 @@ def ranking_title(ranking: Ranking) -> str:
     """Return what a table of trials is called: study, data, seed, and when scores were measured."""
     study = ranking.study
     when = "each trial's best epoch" if ranking.score == "best" else "the last epoch"
-    return f"{study.name}: {study.data_name}, seed {study.seed}; measured after {when}"
+    by = "" if ranking.by == "accuracy" else f"; ranked by {ranking.metric.words}"
+    return f"{study.name}: {study.data_name}, seed {study.seed}; measured after {when}{by}"
 
 
 def of_ranking(ranking: Ranking, top: int | None = None) -> ExportTable:
@@ -43,13 +44,14 @@ def of_ranking(ranking: Ranking, top: int | None = None) -> ExportTable:
     whole = ranking
     if top is not None:
         ranking = replace(ranking, trials=best_of(ranking, top))
-    cells, columns = exact_cells(COLUMNS, ranking.trials, ranking)
+    fit = columns_of(ranking)
+    cells, columns = exact_cells(fit, ranking.trials, ranking)
     return ExportTable(
         name="ranking",
         rows="trials",
         cells=cells,
         columns=columns,
-        usual=usual_columns(COLUMNS, ranking.trials, ranking.searched),
+        usual=usual_columns(fit, ranking.trials, ranking.searched),
         legend=lambda: tuple(map(spelled, legend(whole))),
         epoch="best" if ranking.score == "best" else "last",
     )

@@ -89,7 +89,9 @@ def _cell(column: Column, row: Mapping[str, Any]) -> str:
     """Return what people read in a row; nothing of what is not known."""
     if column.ends is not None:
         low, high = (row[name] for name in column.ends)
-        return "" if low is None or high is None else text("interval", (low, high))
+        if low is None or high is None:
+            return ""
+        return text("losses" if column.kind == "loss" else "interval", (low, high))
     content = row[column.name]
     if column.mark:
         return column.mark if content else ""

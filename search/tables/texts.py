@@ -31,6 +31,11 @@ def _interval(ends: Sequence[float]) -> str:
     return f"{percent(low, 1)}–{percent(high, 1)}"
 
 
+def _losses(ends: Sequence[float]) -> str:
+    low, high = ends
+    return f"{low:.3f}–{high:.3f}"
+
+
 _TEXTS: Final[dict[Kind, Callable[[Any], str]]] = {
     "text": str,
     "whole": str,
@@ -42,6 +47,7 @@ _TEXTS: Final[dict[Kind, Callable[[Any], str]]] = {
     "real": "{:.4g}".format,
     "truth": lambda content: "yes" if content else "no",
     "interval": _interval,
+    "losses": _losses,
 }
 _WITH_COMMAS: Final[dict[Kind, Callable[[Any], str]]] = {
     "whole": "{:,}".format,
@@ -50,13 +56,17 @@ _WITH_COMMAS: Final[dict[Kind, Callable[[Any], str]]] = {
 }
 
 
-def measured(accuracy: float | None, error: float | None) -> str:
-    """Return an accuracy in percent with its standard error, where that is known.
+def measured(score: float | None, error: float | None, kind: Kind = "percent") -> str:
+    """Return an accuracy in percent, or a loss, with its standard error, where that is known.
 
     >>> measured(0.97083, 0.0042), measured(0.5, None), measured(None, None)
     ('97.08 ± 0.42', '50.00', '–')
+    >>> measured(0.97083, 0.0042, "loss")
+    '0.9708 ± 0.0042'
     """
-    return percent(accuracy) + ("" if error is None else f" ± {percent(error)}")
+    if score is None:
+        return UNKNOWN
+    return text(kind, score) + ("" if error is None else f" ± {text(kind, error)}")
 
 
 def interval(ends: tuple[float, float] | None) -> str:

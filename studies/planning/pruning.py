@@ -8,6 +8,10 @@ chance. So a trial that is tied with the leader is spared: what is stopped is wo
 import math
 from collections.abc import Mapping
 
+from coarsefine.hints import option
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.metric import MetricName
+
 HALVING = "halving"
 PRUNERS = ("none", HALVING)
 
@@ -26,22 +30,46 @@ def rungs(n_epochs: int) -> tuple[int, ...]:
     return tuple(sorted({n_epochs // part for part in (8, 4, 2)} - {0, n_epochs}))
 
 
-def to_stop(accuracies: Mapping[str, float], epoch: int, n_measured: int) -> set[str]:
+def check_metric(metric: MetricName | None, prune: str) -> None:
+    """Refuse to prune by what is known at the end of a training only.
+
+    Raises:
+        StudyError: If curves do not hold the metric.
+    """
+    if prune == HALVING and metric not in {None, "accuracy", "loss"}:
+        raise StudyError(
+            f"pruning goes by accuracy or loss, which curves hold; got {metric}, which is known at "
+            "the end of each training only: leave out ",
+            option("prune"),
+        )
+
+
+def to_stop(
+    accuracies: Mapping[str, float],
+    epoch: int,
+    n_measured: int,
+    losses: Mapping[str, float] | None = None,
+) -> set[str]:
     """Return the trials to stop: in the worse half by Optuna's pruner, and not tied with the best.
 
     Args:
         accuracies: Mean validation accuracy at the rung, by trial UUID, in [0, 1].
         epoch: The rung.
         n_measured: Validation samples that an accuracy is the share of, over all replicates.
+        losses: Mean validation loss there, if that is what trials are ranked by. Trials are then
+            tied with the lowest loss by their accuracies: curves do not hold what a loss varies by.
     """
     if len(accuracies) < 2:
         return set()
     from coarsefine.db.optuna_sampling import worse_half
 
-    best = max(accuracies.values())
+    scores, best = accuracies, max(accuracies.values())
+    if losses is not None:
+        scores = {trial: -loss for trial, loss in losses.items()}
+        best = accuracies[max(scores, key=lambda trial: scores[trial])]
     return {
         trial
-        for trial in worse_half(accuracies, epoch)
+        for trial in worse_half(scores, epoch)
         if best - accuracies[trial] > tie_margin(best, accuracies[trial], n_measured)
     }
 

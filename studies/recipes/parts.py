@@ -29,7 +29,11 @@ def filled(stated: Any, section: str) -> Any:
     """Return what is stated and the defaults that depend on it; refuse what goes not together."""
     if not isinstance(stated, Mapping):
         return stated
-    given = {key: exact(value) for key, value in stated.items() if value is not None}
+    given = {
+        key: exact(value)
+        for key, value in stated.items()
+        if value is not None and not _says_nothing(f"{section}.{key}", value)
+    }
     for key, part in PARTS[section].items():
         choice = given.get(part.choice, CHOICES[part.choice])
         # A choice that does not exist is an error of its own, and the one to show.
@@ -48,6 +52,11 @@ def filled(stated: Any, section: str) -> Any:
             f"{section}.cycles",
         )
     return _defaults(given, section) | given
+
+
+def _says_nothing(name: str, value: Any) -> bool:
+    key = KEYS.get(name)
+    return key is not None and key.stored_if_used and value == key.unnamed
 
 
 def _defaults(given: Stated, section: str) -> Stated:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from coarsefine.db import repository
 from coarsefine.db.records import TestOpeningRecord
 from coarsefine.hints import command
+from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.layers import final_recipe
 from coarsefine.studies.recipes.recipe import from_json
@@ -23,10 +24,10 @@ from coarsefine.studies.reports.source import (
     counted,
     ends,
     moment,
-    percent,
 )
 from coarsefine.studies.reports.tables import columns_and_rows
-from coarsefine.studies.results.columns import COLUMNS
+from coarsefine.studies.results.classes import CLASSES, confusions_of
+from coarsefine.studies.results.columns import columns_of
 from coarsefine.studies.results.curve_columns import EPOCHS
 from coarsefine.studies.results.final_evidence import OpeningEvidence, evidence_of
 from coarsefine.studies.results.notes.marks import legend
@@ -126,10 +127,14 @@ def _story(ranking: Ranking, stage: StageSummary) -> str:
     why = f"{stage.name} searched {_searched(ranking, stage)}"
     why += f" after {stage.parent}" if stage.parent else ""
     why += f": {stage.reason}." if stage.reason else "."
-    if best is None or best.validation_accuracy is None:
+    score = None if best is None else ranking.metric.of(best)
+    if best is None or score is None:
         return f"{why} No trial of it is complete."
-    point = ranking.point(best.params)
-    return f"{why} Its best is {point} with {percent(best)} on validation, rank {best.rank} of all."
+    what = "" if ranking.by == "accuracy" else f"a {ranking.metric.words} of "
+    return (
+        f"{why} Its best is {ranking.point(best.params)} with {what}{ranking.metric.shown(score)} "
+        f"on validation, rank {best.rank} of all."
+    )
 
 
 def ranked(source: Source) -> Iterator[Block]:
@@ -140,9 +145,9 @@ def ranked(source: Source) -> Iterator[Block]:
         yield Paragraph("There are no trials yet.", "warning")
         return
     yield Table(
-        f"Trials, best first: accuracies in percent, on {ranking.n_validation:,} validation "
-        f"samples, after the {'best' if ranking.score == 'best' else 'last'} epoch",
-        *columns_and_rows(COLUMNS, trials, ranking, ranking.trials),
+        f"Trials, best first{_by(ranking)}: accuracies in percent, on {ranking.n_validation:,} "
+        f"validation samples, after the {'best' if ranking.score == 'best' else 'last'} epoch",
+        *columns_and_rows(columns_of(ranking), trials, ranking, ranking.trials),
         strong=frozenset(i for i, t in enumerate(trials) if t.rank == 1),
     )
     n_more = len(ranking.trials) - len(trials)
@@ -169,6 +174,10 @@ def _replayed(source: Source) -> Iterator[Block]:
         yield Paragraph(f"Ranked again under sloppier protocols: {concluded(found)}", "note")
 
 
+def _by(ranking: Ranking) -> str:
+    return "" if ranking.by == "accuracy" else f" by {ranking.metric.words}"
+
+
 def training_of_best(source: Source) -> Iterator[Block]:
     """Yield the curve of the best trial."""
     best = source.ranking.best
@@ -186,6 +195,25 @@ def training_of_best(source: Source) -> Iterator[Block]:
     )
     yield Picture("curves")
     yield Picture("weights")
+    yield from _classes(source)
+
+
+def _classes(source: Source) -> Iterator[Block]:
+    """Yield what the best trial makes of each class, where it kept what it predicted."""
+    best = source.ranking.best
+    try:
+        found = confusions_of(source.database, source.ranking, [] if best is None else [best])
+    except StudyError:
+        return  # of an older study, whose data are not there
+    for each in found:
+        trial, rows = each.trial, each.rows[:MOST_ROWS]
+        yield Table(
+            f"{trial.stage} {trial.trial} by class, on {source.ranking.n_validation:,} validation "
+            "samples; in percent",
+            *columns_and_rows(CLASSES, rows),
+        )
+        if not source.openings:
+            yield Picture("confusion")
 
 
 def final_tests(source: Source) -> Iterator[Block]:

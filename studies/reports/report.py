@@ -9,6 +9,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord, TestOpeningRecord
 from coarsefine.hints import Spelling
+from coarsefine.studies.metric import MetricName
 from coarsefine.studies.recipes.recipe import from_json
 from coarsefine.studies.reports.findings import final_tests, ranked, search_stages, training_of_best
 from coarsefine.studies.reports.parts import (
@@ -35,7 +36,6 @@ from coarsefine.studies.reports.source import (
     ends,
     first_result,
     moment,
-    percent,
     plural,
     steps_of,
     times,
@@ -51,6 +51,7 @@ def read_report(
     study: StudyRecord,
     gradients: GradientCheck | str,
     spelling: Spelling = str,
+    by: MetricName | None = None,
 ) -> Report:
     """Return the report of a study.
 
@@ -59,8 +60,9 @@ def read_report(
         study: Which.
         gradients: The check of its network's gradients, or why there is none.
         spelling: Words hints, such as the command to type.
+        by: What trials are ranked by; ``None`` as the recipe says.
     """
-    source = _source(database, read_ranking(database, study), spelling)
+    source = _source(database, read_ranking(database, study, by), spelling)
     return _report(
         source,
         (
@@ -70,7 +72,7 @@ def read_report(
             Section("network", "Network", tuple(network(source))),
             Section("gradients", "Gradient check", tuple(gradient_check(gradients))),
             Section("search", "Search", tuple(search_stages(source))),
-            Section("ranking", "Ranking by validation accuracy", tuple(ranked(source))),
+            Section("ranking", _ranking_by(source), tuple(ranked(source))),
             Section("training", "Training of the best", tuple(training_of_best(source))),
             Section("test", "Final test", tuple(final_tests(source))),
             Section("notes", "What to keep in mind", tuple(_notes(source))),
@@ -88,11 +90,15 @@ def read_summary(database: Database, ranking: Ranking, spelling: Spelling = str)
             Section("result", "Result", tuple(_result(source))),
             Section("question", "Question and recipe", tuple(question(source))),
             Section("search", "Search", tuple(search_stages(source))),
-            Section("ranking", "Ranking by validation accuracy", tuple(ranked(source))),
+            Section("ranking", _ranking_by(source), tuple(ranked(source))),
             Section("test", "Final test", tuple(final_tests(source))),
             Section("notes", "What to keep in mind", tuple(_notes(source))),
         ),
     )
+
+
+def _ranking_by(source: Source) -> str:
+    return f"Ranking by {source.ranking.metric.words}"
 
 
 def _source(database: Database, ranking: Ranking, spelling: Spelling) -> Source:
@@ -124,8 +130,8 @@ def _result(source: Source) -> Iterator[Block]:
         return
     n_complete = sum(trial.state == "complete" for trial in ranking.trials)
     yield Paragraph(
-        f"The best of {counted(n_complete, 'complete trial')} by validation accuracy is "
-        f"{best.stage} {best.trial} with {source.point(best.params)}: {percent(best)}"
+        f"The best of {counted(n_complete, 'complete trial')} by {ranking.metric.words} is "
+        f"{best.stage} {best.trial} with {source.point(best.params)}: {_score(ranking, best)}"
         f"{_of_what(ranking, best)}."
     )
     comparison = ranking.comparison
@@ -134,8 +140,8 @@ def _result(source: Source) -> Iterator[Block]:
             yield Paragraph(
                 f"{comparison.n_tied} of the {comparison.n_points} points tried, it among them, "
                 "are tied: "
-                f"a difference below about {100 * comparison.margin:.2f} percentage points may be "
-                "due to chance."
+                f"a difference below about {ranking.metric.amount(comparison.margin)} may be due "
+                "to chance."
             )
         elif comparison.n_points > 1:
             yield Paragraph("No other point that was tried is tied with it.")
@@ -191,11 +197,18 @@ def _warnings(source: Source) -> Iterator[Paragraph]:
         )
 
 
+def _score(ranking: Ranking, trial: RankedTrial) -> str:
+    value = ranking.metric.of(trial)
+    return "–" if value is None else ranking.metric.shown(value)
+
+
 def _of_what(ranking: Ranking, trial: RankedTrial) -> str:
     """Return an accuracy's interval and what it is of, in brackets."""
     parts = []
     if trial.interval is not None:
-        parts.append(f"95 % interval {ends(*trial.interval)} %")
+        low, high = trial.interval
+        shown = f"{ends(low, high)} %" if ranking.metric.share else f"{low:.3f}–{high:.3f}"
+        parts.append(f"95 % interval {shown}")
     if trial.replicates > 1:
         parts.append(f"mean over {trial.replicates} seeds")
     if ranking.n_validation:

@@ -39,6 +39,6 @@ def _cells(column: AnyColumn, rows: Sequence[Any], table: Any) -> tuple[Kind, li
     if column.mark:
         return "text", [column.mark if column.of(row) else "" for row in rows]
     if column.error is not None:
-        known = [(column.of(row), column.error(row, table)) for row in rows]
+        known = [(column.of(row), column.error(row, table), column.kind) for row in rows]
         return "measured", [None if each[0] is None else each for each in known]
     return column.kind, [column.of(row) for row in rows]

@@ -9,13 +9,14 @@ from typing import Any, Final, Literal
 from coarsefine.studies.spaces.dimensions import PARAMETERS, shown
 
 Type = Literal["text", "whole", "real", "truth"]
-Kind = Literal[
-    "text", "whole", "count", "percent", "loss", "seconds", "value", "real", "truth", "interval"
-]
+Kind = (
+    Literal["text", "whole", "count", "percent", "loss", "seconds", "value", "real", "truth"]
+    | Literal["interval", "losses"]
+)
 """What a column holds, which decides its type, its unit and how people read it.
 
 ``count`` is a whole number that people read with commas; ``percent`` a share in [0, 1]; ``value``
-a searched value; ``interval`` two shares.
+a searched value; ``interval`` two shares, ``losses`` two losses.
 """
 
 LOSS: Final = "nats or squared error"  # of a cross-entropy, or of half the mean squared error
@@ -30,6 +31,7 @@ _TYPES: Final[dict[Kind, tuple[Type, str]]] = {
     "real": ("real", ""),
     "truth": ("truth", ""),
     "interval": ("real", "share"),
+    "losses": ("real", LOSS),
 }
 
 
@@ -78,6 +80,7 @@ class Column:
         unit: Unless ``kind`` says it.
         error: Returns its standard error, which people read with it, from a row and what the table
             is of.
+        of_score: It is in the unit of what trials are ranked by.
         evidence: It says what the score is worth: tables of grids show it, too.
         mark: What people read where it is true; nothing where it is not.
         ends: The two columns of an interval, of which people read the whole.
@@ -97,6 +100,7 @@ class Column:
     type: Type | None = None
     unit: str | None = None
     error: Callable[[Row, Any], float | None] | None = None
+    of_score: bool = False
     evidence: bool = False
     mark: str = ""
     ends: tuple[str, str] | None = None
@@ -140,7 +144,7 @@ class Column:
         if self.of_table:
             return [self.of(table)] * len(rows)
         found = list(map(self.of, rows))
-        return list(map(finite, found)) if self.stored_type == "real" else found
+        return all_finite(found) if self.stored_type == "real" else found
 
 
 # What JSON takes as it is.
@@ -155,6 +159,18 @@ def finite(value: Any) -> Any:
         return list(value)
     # NumPy's scalars are no numbers of JSON's.
     return float(value) if math.isfinite(value) else None
+
+
+def all_finite(values: list[Any]) -> list[Any]:
+    """Return values as ``finite`` does, all at once where that is sure to change none of them."""
+    kinds = set(map(type, values))
+    if kinds <= _AS_THEY_ARE and math.isfinite(sum(value for value in values if value)):
+        return values
+    return list(map(finite, values))
+
+
+# A sum that is finite has finite terms.
+_AS_THEY_ARE: Final = {float, int, bool, type(None)}
 
 
 def searched(name: str, values: Iterable[Any]) -> Column:

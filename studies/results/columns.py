@@ -5,9 +5,11 @@ their names, types and units are a contract.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final
 
+from coarsefine.studies.metric import Metric
 from coarsefine.studies.results.column import Column, Condition, Face, Row, finite
 
 
@@ -16,8 +18,12 @@ def _any(name: str) -> Condition:
     return lambda trials: any(value(trial) not in {None, False} for trial in trials)
 
 
-def _end(place: int) -> Callable[[Row], float | None]:
-    return lambda trial: None if trial.interval is None else trial.interval[place]
+def _end(name: str, place: int) -> Callable[[Row], float | None]:
+    def end(trial: Row) -> float | None:
+        ends = getattr(trial, name)
+        return None if ends is None else ends[place]
+
+    return end
 
 
 def _params(trial: Row) -> dict[str, Any]:
@@ -27,6 +33,7 @@ def _params(trial: Row) -> dict[str, Any]:
 _TITLE: Final = Face(absent="it is said once, above the table")
 _ASKED: Final = "only programs and those who name it need it"
 _INTERVAL: Final = "people read both ends in one column"
+_SEEDS: Final = "tables show the interval for new samples, too"
 
 COLUMNS: Final[tuple[Column, ...]] = (
     Column(
@@ -107,6 +114,17 @@ COLUMNS: Final[tuple[Column, ...]] = (
         not_in_json="it is said once, beside the trials",
     ),
     Column(
+        name="ranked_by",
+        kind="text",
+        meaning="what trials are ranked by: `accuracy`, `balanced-accuracy`, `macro-f1` or `loss`",
+        value=attrgetter("by"),
+        of_table=True,
+        terminal=_TITLE,
+        report=_TITLE,
+        paper=_TITLE,
+        not_in_json="it is said once, beside the trials, as `by`",
+    ),
+    Column(
         name="params",
         kind="value",
         meaning="what was searched",
@@ -130,12 +148,34 @@ COLUMNS: Final[tuple[Column, ...]] = (
         name="validation_accuracy",
         kind="percent",
         meaning="on the validation samples, as the study's `score` says: after the last epoch, or "
-        "after the trial's best",
+        "after the trial's best; trials are ranked by it unless `ranked_by` says otherwise",
         error=lambda trial, ranking: ranking.error(trial),
         evidence=True,
         terminal=Face("validation\naccuracy\n% ± SE", place=6),
         report=Face("validation ± SE", place=6),
         paper=Face("validation accuracy, {epoch} epoch (%)", place=6),
+    ),
+    Column(
+        name="validation_balanced_accuracy",
+        kind="percent",
+        meaning="mean of the classes' recalls on the validation samples; empty unless trials are "
+        "ranked by it",
+        shown_if=_any("validation_balanced_accuracy"),
+        heading="validation balanced accuracy",
+        terminal=Face("validation\nbalanced\naccuracy\n%", place=6),
+        report=Face(place=6),
+        paper=Face("validation balanced accuracy, {epoch} epoch (%)", place=6),
+    ),
+    Column(
+        name="validation_macro_f1",
+        kind="percent",
+        meaning="mean of the classes' F1 on the validation samples; empty unless trials are ranked "
+        "by it",
+        heading="validation macro F1",
+        shown_if=_any("validation_macro_f1"),
+        terminal=Face("validation\nmacro F1\n%", place=6),
+        report=Face(place=6),
+        paper=Face("validation macro F1, {epoch} epoch (%)", place=6),
     ),
     Column(
         name="validation_loss",
@@ -172,9 +212,20 @@ COLUMNS: Final[tuple[Column, ...]] = (
         paper=Face("test accuracy (%)", place=13),
     ),
     Column(
+        name="standard_error",
+        kind="percent",
+        meaning="of the score that trials are ranked by, over new seeds and samples: what "
+        "`interval` follows from",
+        of_score=True,
+        terminal=Face(absent="it stands beside the score"),
+        report=Face(absent="it stands beside the score"),
+        paper=Face("SE (points)", absent=_ASKED),
+    ),
+    Column(
         name="standard_deviation",
         kind="percent",
-        meaning="of the accuracy over replicates; empty for one",
+        meaning="of the score that trials are ranked by, over replicates; empty for one",
+        of_score=True,
         evidence=True,
         heading="SD over\nseeds",
         shown_if=_any("standard_deviation"),
@@ -185,7 +236,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         name="interval",
         kind="interval",
-        meaning="95 % interval of the accuracy, for new seeds and samples",
+        meaning="95 % interval of the score that trials are ranked by, for new seeds and samples",
+        of_score=True,
         evidence=True,
         heading="95 %\ninterval",
         shown_if=_any("interval"),
@@ -197,7 +249,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         name="difference",
         kind="percent",
-        meaning="to the best trial's accuracy, over the replicates that both have",
+        meaning="to the best trial's score, over the replicates that both have",
+        of_score=True,
         terminal=Face(absent="it follows from the accuracies"),
         report=Face(absent="it follows from the accuracies"),
         paper=Face("difference to the best (points)", absent=_ASKED),
@@ -206,6 +259,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         name="margin",
         kind="percent",
         meaning="how large that difference may be by chance",
+        of_score=True,
         terminal=Face(absent="the legend says it for all"),
         report=Face(absent="the legend says it for all"),
         paper=Face("may be chance (points)", absent=_ASKED),
@@ -214,14 +268,41 @@ COLUMNS: Final[tuple[Column, ...]] = (
         Column(
             name=f"interval_{name}",
             kind="percent",
-            meaning=f"{word} end of the 95 % interval of the accuracy, for new seeds and samples",
-            value=_end(place),
+            meaning=f"{word} end of `interval`, for new seeds and samples",
+            value=_end("interval", place),
+            of_score=True,
             ends=("interval_low", "interval_high"),
             heading="95 %\ninterval",
             terminal=Face(absent=_INTERVAL),
             report=Face(absent=_INTERVAL),
             paper=Face(place=7, absent=_INTERVAL if place else ""),
             not_in_json="`interval` is a list of both ends",
+        )
+        for place, (name, word) in enumerate((("low", "lower"), ("high", "upper")))
+    ),
+    Column(
+        name="seed_interval",
+        kind="interval",
+        meaning="95 % interval of the score for new seeds on these samples alone; empty for one "
+        "replicate",
+        of_score=True,
+        terminal=Face(absent=_SEEDS),
+        report=Face(absent=_SEEDS),
+        paper=Face(absent="`seed_interval_low` shows it"),
+        not_in_tables="its ends are `seed_interval_low` and `seed_interval_high`",
+    ),
+    *(
+        Column(
+            name=f"seed_interval_{name}",
+            kind="percent",
+            meaning=f"{word} end of `seed_interval`, for new seeds on these samples",
+            value=_end("seed_interval", place),
+            of_score=True,
+            ends=("seed_interval_low", "seed_interval_high"),
+            terminal=Face(absent=_SEEDS),
+            report=Face(absent=_SEEDS),
+            paper=Face("95 % interval, these samples", absent=_ASKED),
+            not_in_json="`seed_interval` is a list of both ends",
         )
         for place, (name, word) in enumerate((("low", "lower"), ("high", "upper")))
     ),
@@ -248,6 +329,38 @@ COLUMNS: Final[tuple[Column, ...]] = (
         paper=Face(place=14),
     ),
 )
+
+
+def columns_of(ranking: Any) -> tuple[Column, ...]:
+    """Return the columns of a ranking, fit for what its trials are ranked by."""
+    metric: Metric = ranking.metric
+    return COLUMNS if metric.name == "accuracy" else tuple(_fit(each, metric) for each in COLUMNS)
+
+
+def _fit(column: Column, metric: Metric) -> Column:
+    """Return a column as it is where trials are ranked by another metric than accuracy."""
+    if column.name == metric.column:
+        shown = column.face("terminal").heading
+        return replace(
+            column,
+            error=lambda trial, ranking: ranking.error(trial),
+            evidence=True,
+            terminal=Face(f"{shown} ± SE", place=6),
+            report=Face(f"{metric.words} ± SE", place=6),
+        )
+    if column.name == "validation_accuracy":
+        without = replace(column.terminal, heading="validation\naccuracy\n%", place=10)
+        return replace(
+            column,
+            error=None,
+            evidence=False,
+            terminal=without,
+            report=Face("validation accuracy", place=10),
+            paper=replace(column.paper, place=10),
+        )
+    if column.of_score and not metric.share:
+        return replace(column, kind="losses" if column.kind == "interval" else "loss")
+    return column
 
 
 def trial_rows(trials: Sequence[Row]) -> list[dict[str, Any]]:

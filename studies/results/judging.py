@@ -2,28 +2,32 @@
 
 The best points are judged by what their runs predicted for each sample, each pair by its own noise
 (``evidence.ties``). Of a ranking of thousands, outcomes are read for these alone: the rest is
-compared by accuracies, as if each trial had had samples of its own, which errs on the side of ties.
+compared by scores, as if each trial had had samples of its own, which errs on the side of ties.
 """
 
-import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coarsefine.models.errors import ModelError
-from coarsefine.models.outcomes import Rights, read_rights
-from coarsefine.studies.results.evidence.intervals import interval, interval_of_accuracies
+from coarsefine.studies.results.evidence.intervals import (
+    Estimate,
+    estimate,
+    estimate_of_accuracies,
+    over_seeds,
+)
 from coarsefine.studies.results.evidence.quantiles import fewest_samples
-from coarsefine.studies.results.evidence.spread import ASSUMED
 from coarsefine.studies.results.evidence.ties import ALPHA, Judged, judge, judge_accuracies
+from coarsefine.studies.results.scorer import Scored, Scorer
+from coarsefine.studies.results.seeds import ASSUMED_SEEDS, SeedNoise
 from coarsefine.studies.results.statistics import (
     ROUNDING,
     Comparison,
+    Interval,
     Measured,
     Verdict,
     deviation_of,
@@ -36,8 +40,6 @@ Outcomes = Mapping[int, Mapping[int, bytes]]
 # So many points at the most are judged sample by sample, and so many scores.
 _MOST_POINTS: Final = 32
 _MOST_SCORES: Final = 1 << 24
-# A trainer of the user's may report its accuracy in single precision.
-_CLOSE: Final = 1e-6
 # In place of a number of samples that is not known: seeds are all that noise is seen in.
 _ANY_SAMPLES: Final = 10**9
 
@@ -50,23 +52,32 @@ class _Family:
         positions: Of their trials, the best first.
         replicates: That any of them has.
         present: (T, S), which runs there are.
-        accuracies: (T, S).
-        scores: (T, S, N), which samples were right; ``None`` where not all runs have outcomes.
-        n_without: Trials some of whose runs have none.
+        values: (T, S).
+        scores: (T, S, N), of each sample; ``None`` where not all runs have outcomes.
+        without: Positions of trials some of whose runs have none.
+        accuracy: Of the first, where all runs have outcomes.
     """
 
     positions: Sequence[int]
     replicates: Sequence[int]
     present: NDArray[np.bool_]
-    accuracies: NDArray[np.float64]
-    scores: NDArray[np.bool_] | None
-    n_without: int
+    values: NDArray[np.float64]
+    scores: NDArray[Any] | None
+    without: tuple[int, ...]
+    accuracy: float = 0.0
+
+    @property
+    def single(self) -> bool:
+        """Return whether no seed was repeated."""
+        return int(self.present.sum(axis=1).max(initial=0)) <= 1
 
 
 def compare(
     measured: Sequence[Measured],
     n_samples: int,
     read: Callable[[Sequence[int]], Outcomes] | None = None,
+    scorer: Scorer | None = None,
+    seeds: Callable[[], SeedNoise | None] | None = None,
 ) -> tuple[list[Verdict], Comparison | None]:
     """Return what can be said of each trial, and how it was compared with the best.
 
@@ -74,61 +85,114 @@ def compare(
         measured: Complete trials, the best first.
         n_samples: Validation samples; 0 if that is not known.
         read: Returns the outcomes of trials by their positions, as far as they were kept.
+        scorer: Makes scores of outcomes; ``None`` for those of the accuracy.
+        seeds: Returns what other studies say of the spread over seeds; called only where no seed
+            was repeated.
 
     Returns:
         A verdict a trial, and ``None`` in place of the comparison if there is nothing to compare,
         or nothing is known of the noise.
     """
+    scorer = scorer or Scorer()
+    # A loss has no noise that follows from it and the number of samples.
+    n_known = n_samples if scorer.share else 0
+    # Shares cannot be further apart.
+    most = 1.0 if scorer.share else math.inf
     points = _representatives(measured)
     n_points, chosen = len(points), list(points.values())
-    n_seeds = max((len(trial.accuracies) for trial in measured), default=0)
-    known = [p for p in chosen if measured[p].accuracies]
+    n_seeds = max((len(trial.values) for trial in measured), default=0)
+    known = [p for p in chosen if measured[p].values]
     room = _MOST_SCORES // max(1, n_samples * n_seeds)
-    family = _family(measured, known[: max(2, min(_MOST_POINTS, room))], n_samples, read)
+    family = _family(measured, known[: max(2, min(_MOST_POINTS, room))], n_samples, read, scorer)
+    noise = _seed_noise(family, scorer, seeds)
+    least = 0.0
+    if n_known:
+        least = fewest_samples(n_points - 1, ALPHA) * math.sqrt(scorer.unit) / n_known
     compared: dict[int, tuple[float, float, bool]] = {}
     judged = None
     if len(family.positions) > 1 and 0 in family.positions:
-        judged = _judged(family, n_samples, n_points)
+        judged = _judged(family, n_known, n_points, scorer, noise)
     if judged is not None:
         compared = _verdicts(family, judged)
-        compared |= _others(measured, known[len(family.positions) :], n_points, n_samples)
+        rest = known[len(family.positions) :]
+        compared |= _others(measured, rest, n_points, n_known, least, noise.pair.extra)
     tied = {measured[p].point for p, (_, _, tie) in compared.items() if tie}
     alone = len(tied) < 2
-    first = measured[0].accuracies if measured else {}
+    first = measured[0].values if measured else {}
     verdicts = []
-    intervals = _intervals(family)
-    for position, (point, accuracies) in enumerate(measured):
+    estimates = _estimates(family, scorer, noise)
+    for position, (point, by_seed, _) in enumerate(measured):
         difference, margin, tie = None, None, None
         found = compared.get(points[point])
         if found is not None:
             difference, margin, _ = found
+            margin = min(most, margin)
             tie = point in tied and not alone
             if position != points[point]:
-                difference = _difference(accuracies, first)
+                difference = _difference(by_seed, first)
         elif judged is None and n_points == 1 and n_samples:
             difference, margin, tie = 0.0, 0.0, False
-        values = list(accuracies.values())
+        values = list(by_seed.values())
+        own = estimates.get(position) or estimate_of_accuracies(
+            values, n_known, noise.run, share=scorer.share
+        )
+        several = len(values) > 1
         verdicts.append(
             Verdict(
-                intervals.get(position) or interval_of_accuracies(values, n_samples),
-                deviation_of(values) if len(values) > 1 else None,
+                own and own.error,
+                own and own.interval,
+                deviation_of(values) if several else None,
                 difference,
                 margin,
                 tie,
+                over_seeds(values, n_known, share=scorer.share) if several else None,
             )
         )
+    if not scorer.share:
+        verdicts = [_turned(verdict) for verdict in verdicts]
     if judged is None:
         return verdicts, None
     n_tied = 0 if alone else len(tied)
-    return verdicts, _comparison(family, judged, n_points, n_tied, n_samples)
+    return verdicts, _comparison(family, judged, n_points, n_tied, (least, most), noise)
+
+
+def _turned(verdict: Verdict) -> Verdict:
+    """Return a verdict on negated losses as one on losses."""
+    return verdict._replace(
+        interval=_negated(verdict.interval),
+        difference=verdict.difference and -verdict.difference,
+        seed_interval=_negated(verdict.seed_interval),
+    )
+
+
+def _negated(interval: Interval | None) -> Interval | None:
+    return None if interval is None else (max(0.0, -interval[1]), -interval[0])
+
+
+def _seed_noise(
+    family: _Family, scorer: Scorer, seeds: Callable[[], SeedNoise | None] | None
+) -> SeedNoise:
+    """Return what is taken for granted of seeds where none was repeated."""
+    if not family.positions:
+        return ASSUMED_SEEDS
+    if seeds is not None and family.single:
+        known = seeds()
+        if known is not None:
+            return known
+    if scorer.share or family.scores is None:
+        return ASSUMED_SEEDS
+    # Seeds are to samples as they are assumed to be for the accuracy.
+    binomial = max(_binomial(family.accuracy), 1 / family.scores.shape[2])
+    noise = float(family.scores[0, family.present[0]].var(dtype=np.float64))
+    return ASSUMED_SEEDS.times(noise / binomial)
 
 
 def _representatives(measured: Sequence[Measured]) -> dict[object, int]:
     """Return a trial of each point: the best one, or the first with more replicates than it."""
     found: dict[object, int] = {}
-    for position, (point, accuracies) in enumerate(measured):
+    for position, (point, values, _) in enumerate(measured):
         before = found.setdefault(point, position)
-        if before and len(accuracies) > len(measured[before].accuracies):
+        if before and len(values) > len(measured[before].values):
             found[point] = position
     return found
 
@@ -138,54 +202,57 @@ def _family(
     positions: Sequence[int],
     n_samples: int,
     read: Callable[[Sequence[int]], Outcomes] | None,
+    scorer: Scorer,
 ) -> _Family:
-    replicates = sorted({r for p in positions for r in measured[p].accuracies})
+    replicates = sorted({r for p in positions for r in measured[p].values})
     shape = len(positions), len(replicates)
-    present, accuracies = np.zeros(shape, np.bool_), np.zeros(shape)
+    present, values = np.zeros(shape, np.bool_), np.zeros(shape)
     for row, position in enumerate(positions):
         for column, replicate in enumerate(replicates):
-            if replicate in measured[position].accuracies:
+            if replicate in measured[position].values:
                 present[row, column] = True
-                accuracies[row, column] = measured[position].accuracies[replicate]
+                values[row, column] = measured[position].values[replicate]
     outcomes = {} if read is None or not n_samples or not positions else read(positions)
-    scores = np.zeros((*shape, n_samples if outcomes else 0), np.bool_)
+    runs: dict[tuple[int, int], Scored] = {}
     labels: set[int] = set()
-    n_without = 0
+    without: list[int] = []
     for row, position in enumerate(positions):
         whole = True
         for place in np.flatnonzero(present[row]).tolist():
             payload = outcomes.get(position, {}).get(replicates[place])
-            rights = None
-            if payload is not None:
-                # Damaged ones are as good as none: a check of the database tells more.
-                with contextlib.suppress(ModelError):
-                    rights = read_rights(payload, n_samples)
-            if rights is None or not _agree(rights, n_samples, accuracies[row, place]):
+            scored = scorer.scored(payload, n_samples, value=values[row, place])
+            if scored is None:
                 whole = False
                 continue
-            scores[row, place] = rights.right
-            labels.add(rights.labels_crc)
-        n_without += 0 if whole else 1
-    usable = not n_without and len(labels) == 1
-    kept = scores if usable else None
-    return _Family(positions, replicates, present, accuracies, kept, n_without)
+            runs[row, place] = scored
+            labels.add(scored.labels_crc)
+        if not whole:
+            without.append(position)
+    lacking = tuple(without)
+    if lacking or len(labels) != 1:
+        return _Family(positions, replicates, present, values, None, lacking)
+    kind = next(iter(runs.values())).scores.dtype
+    scores = np.zeros((*shape, n_samples), kind)
+    for at, scored in runs.items():
+        scores[at] = scored.scores
+    accuracy = fmean(scored.accuracy for (row, _), scored in runs.items() if row == 0)
+    return _Family(positions, replicates, present, values, scores, lacking, accuracy)
 
 
-def _agree(rights: Rights, n_samples: int, accuracy: float) -> bool:
-    """Return whether outcomes are those of the run: changed ones are as good as none."""
-    found = rights.right
-    return len(found) == n_samples and abs(found.mean() - accuracy) < _CLOSE
-
-
-def _judged(family: _Family, n_samples: int, n_points: int) -> Judged | None:
+def _judged(
+    family: _Family, n_samples: int, n_points: int, scorer: Scorer, noise: SeedNoise
+) -> Judged | None:
+    spread = noise.pair if family.single else None
     if family.scores is not None:
-        return judge(family.scores, family.present, n_family=n_points)
+        return judge(
+            family.scores, family.present, spread=spread, n_family=n_points, unit=scorer.unit
+        )
     common = family.present.astype(int) @ family.present.T.astype(int)
     several = (common > 1)[~np.eye(len(common), dtype=bool)].any()
     if not n_samples and not several:
         return None
     n_samples = n_samples or _ANY_SAMPLES
-    return judge_accuracies(family.accuracies, family.present, n_samples, n_family=n_points)
+    return judge_accuracies(family.values, family.present, n_samples, n_family=n_points)
 
 
 def _verdicts(family: _Family, judged: Judged) -> dict[int, tuple[float, float, bool]]:
@@ -195,41 +262,44 @@ def _verdicts(family: _Family, judged: Judged) -> dict[int, tuple[float, float, 
     tied = judged.tied.copy()
     tied[0] = True
     return {
-        position: (float(differences[row]), _capped(judged.margin[row]), bool(tied[row]))
+        position: (float(differences[row]), float(judged.margin[row]), bool(tied[row]))
         for row, position in enumerate(family.positions)
         if np.isfinite(differences[row])
     }
 
 
 def _others(
-    measured: Sequence[Measured], positions: Sequence[int], n_points: int, n_samples: int
+    measured: Sequence[Measured],
+    positions: Sequence[int],
+    n_points: int,
+    n_samples: int,
+    least: float,
+    extra: float,
 ) -> dict[int, tuple[float, float, bool]]:
-    """Compare trials far down the ranking with the best by their accuracies alone."""
+    """Compare trials far down the ranking with the best by their scores alone."""
     if not positions:
         return {}
-    first = measured[0].accuracies
+    first = measured[0].values
     mean = fmean(first.values())
     quantile = dunnett_quantile(n_points - 1)
     step = 1 / n_samples if n_samples else 0.0
-    least = fewest_samples(n_points - 1, ALPHA) * step
+    best_noise = measured[0].noise
     found = {}
     for position in positions:
-        own = measured[position].accuracies
+        _, own, own_noise = measured[position]
         shared = [own[r] - first[r] for r in own if r in first]
         if not shared:
             continue
         difference = fmean(shared)
-        accuracy = mean + difference
-        variance = (_binomial(mean) + _binomial(accuracy)) * step
-        variance += deviation_of(shared) ** 2 / len(shared) if len(shared) > 1 else ASSUMED.extra
-        margin = _capped(max(quantile * math.sqrt(variance), least))
+        if best_noise is None or own_noise is None:
+            variance = (_binomial(mean) + _binomial(mean + difference)) * step
+        else:
+            variance = best_noise + own_noise
+        several = len(shared) > 1
+        variance += deviation_of(shared) ** 2 / len(shared) if several else extra
+        margin = max(quantile * math.sqrt(variance), least)
         found[position] = (difference, margin, -difference <= margin + ROUNDING)
     return found
-
-
-def _capped(margin: float) -> float:
-    """Return a margin of at most 1: accuracies cannot be further apart."""
-    return min(1.0, float(margin))
 
 
 def _binomial(accuracy: float) -> float:
@@ -241,37 +311,50 @@ def _difference(own: Mapping[int, float], first: Mapping[int, float]) -> float |
     return fmean(shared) if shared else None
 
 
-def _intervals(family: _Family) -> dict[int, tuple[float, float]]:
-    """Return the intervals of trials whose outcomes were read."""
+def _estimates(family: _Family, scorer: Scorer, noise: SeedNoise) -> dict[int, Estimate]:
+    """Return the intervals of trials whose outcomes were read, with their errors."""
     if family.scores is None:
         return {}
+    kind = np.float32 if family.scores.dtype == np.bool_ else np.float64
     return {
-        position: interval(family.scores[row, family.present[row]].astype(np.float32))
+        position: estimate(
+            family.scores[row, family.present[row]].astype(kind, copy=False),
+            noise.run,
+            share=scorer.share,
+            unit=scorer.unit,
+        )
         for row, position in enumerate(family.positions)
     }
 
 
 def _comparison(
-    family: _Family, judged: Judged, n_points: int, n_tied: int, n_samples: int
+    family: _Family,
+    judged: Judged,
+    n_points: int,
+    n_tied: int,
+    ends: tuple[float, float],
+    noise: SeedNoise,
 ) -> Comparison:
+    """Return how trials were compared; ``ends`` are the least and the largest margin."""
+    least, most = ends
     others = np.arange(len(family.positions)) != 0
     like_it = others & (judged.tied if n_tied > 1 else ~judged.noisy)
     like_it = like_it if like_it.any() else others
-    margin = _capped(np.median(judged.margins[0][like_it]))
-    single = family.present.sum(axis=1).max() == 1
+    margin = min(most, float(np.median(judged.margins[0][like_it])))
+    single = family.single
     networks = None
-    least = fewest_samples(n_points - 1, ALPHA) / n_samples if n_samples else 0.0
     if single and family.scores is not None:
         # What is assumed of seeds is a part of the variance that stands alone.
         known = np.square(judged.errors[0])
         left = np.sqrt(np.maximum(known - judged.spread.extra, 0.0) / known)
-        networks = _capped(np.median(np.maximum(judged.margins[0] * left, least)[like_it]))
+        networks = float(np.median(np.maximum(judged.margins[0] * left, least)[like_it]))
+        networks = min(most, networks)
     shares = []
     if not single:
         for row in np.flatnonzero(like_it):
             shared = family.present[0] & family.present[row]
             if shared.sum() > 1 and judged.errors[0, row] > 0:
-                by_seed = (family.accuracies[0] - family.accuracies[row])[shared]
+                by_seed = (family.values[0] - family.values[row])[shared]
                 part = float(by_seed.var(ddof=1)) / shared.sum()
                 shares.append(min(1.0, part / float(judged.errors[0, row]) ** 2))
     df = judged.spread.df
@@ -284,9 +367,11 @@ def _comparison(
         margin=margin,
         network_margin=networks,
         seed_share=median(shares) if shares else None,
-        sample_margin=_capped(least),
+        sample_margin=min(most, least),
         optimism=judged.optimism if n_tied else 0.0,
         n_noisy=int(judged.noisy.sum()),
-        n_without=family.n_without,
+        without=family.without,
+        seed_deviation=math.sqrt(noise.pair.extra) if single else None,
+        seeds_from=noise.source if single else None,
         optimism_by_place=judged.by_place if n_tied else (),
     )

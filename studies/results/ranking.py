@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coarsefine.db.records import TrialState
 from coarsefine.hints import Message, Spelling
+from coarsefine.studies.metric import METRICS, Metric, MetricName
 from coarsefine.studies.results.column import finite
 from coarsefine.studies.results.columns import trial_rows
 from coarsefine.studies.results.statistics import (
@@ -23,6 +24,8 @@ from coarsefine.studies.states import STATES, score_key
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
+    from coarsefine.studies.results.scorer import Scorer
+    from coarsefine.studies.results.seeds import SeedNoise
 
 _STATE = {state: place for place, state in enumerate(STATES)}
 
@@ -33,7 +36,8 @@ class RankedTrial(NamedTuple):
     A tuple, because there are tens of thousands: dataclasses take five times as long to make.
 
     Attributes:
-        rank: From 1; ``None`` for a trial that is not complete, or not ranked yet.
+        rank: From 1; ``None`` for a trial that is not complete, has no score, or is not ranked
+            yet.
         stage: The stage it belongs to, such as ``coarse``.
         trial: Optuna's number, from 0 in each stage.
         params: What was searched, by the names users give: ``{"lambda": 0.001}``; numbers, texts,
@@ -46,14 +50,19 @@ class RankedTrial(NamedTuple):
         test_accuracy: ``None`` until the test set was opened for it.
         uuid: Names the trial in the database.
         reused: Whether all of its runs were trained before, for another trial.
-        standard_error: Of the mean accuracy over several replicates, ``s / √R``; ``None`` for one.
-        interval: 95 % interval of the accuracy for new seeds and new samples; see
+        validation_balanced_accuracy: Mean over the replicates; ``None`` unless trials are ranked by
+            it.
+        validation_macro_f1: Likewise.
+        standard_error: Of its score, over new seeds and new samples.
+        interval: 95 % interval of its score for new seeds and new samples; see
             ``docs/statistics.md``.
-        standard_deviation: Of the accuracy over replicates; ``None`` for one.
-        difference: Of its accuracy and the best trial's, over the replicates that both have.
+        standard_deviation: Of its score over replicates; ``None`` for one.
+        difference: Of its score and the best trial's, over the replicates that both have.
         margin: How large a difference may be by chance.
         tied: Whether it cannot be told from the best; of the best, whether there are others that
             cannot. ``None`` if it is not complete, or nothing is known of the noise.
+        seed_interval: 95 % interval of its score for new seeds on these samples; ``None`` for one
+            replicate.
     """
 
     stage: str
@@ -68,6 +77,8 @@ class RankedTrial(NamedTuple):
     test_accuracy: float | None = None
     uuid: str | None = None
     reused: bool = False
+    validation_balanced_accuracy: float | None = None
+    validation_macro_f1: float | None = None
     rank: int | None = None
     # From here on what ``judged`` finds, in the order of a ``Verdict``.
     standard_error: float | None = None
@@ -76,6 +87,7 @@ class RankedTrial(NamedTuple):
     difference: float | None = None
     margin: float | None = None
     tied: bool | None = None
+    seed_interval: Interval | None = None
 
 
 _RANK = RankedTrial._fields.index("rank")
@@ -111,6 +123,7 @@ class Ranking:
     Attributes:
         comparison: How trials were compared with the best; ``None`` if there is nothing to compare.
         notes: What the ranking should not be read without.
+        by: What trials are ranked by, and intervals and ties are of.
     """
 
     study: "StudyRecord"
@@ -118,6 +131,12 @@ class Ranking:
     trials: tuple[RankedTrial, ...]
     comparison: Comparison | None = None
     notes: tuple[Message, ...] = ()
+    by: MetricName = "accuracy"
+
+    @property
+    def metric(self) -> Metric:
+        """Return what trials are ranked by."""
+        return METRICS[self.by]
 
     @property
     def best(self) -> RankedTrial | None:
@@ -129,15 +148,21 @@ class Ranking:
         """Return how many validation samples accuracies were measured on; 0 if not known."""
         return int(self.study.data.get("n_validation", 0))
 
-    def error(self, trial: RankedTrial) -> float | None:
-        """Return the standard error of a trial's validation accuracy.
+    def score_of(self, trial: RankedTrial) -> float | None:
+        """Return the score of a trial, of which more is better; ``None`` if it is not known."""
+        value = self.metric.of(trial)
+        return None if value is None else self.metric.sign * value
 
-        Over seeds where there are several, or else of the validation sample; ``None`` where neither
-        is known.
+    def error(self, trial: RankedTrial) -> float | None:
+        """Return the standard error of a trial's score; of the samples' if no more is known.
+
+        ``None`` where neither is known.
         """
-        if trial.replicates == 1 and self.n_validation and trial.validation_accuracy is not None:
-            return binomial_error(trial.validation_accuracy, self.n_validation)
-        return trial.standard_error
+        if trial.standard_error is not None or self.by != "accuracy":
+            return trial.standard_error
+        if trial.replicates > 1 or not self.n_validation or trial.validation_accuracy is None:
+            return None
+        return binomial_error(trial.validation_accuracy, self.n_validation)
 
     @property
     def score(self) -> str:
@@ -201,6 +226,7 @@ class Ranking:
             data=self.study.data_name,
             seed=self.study.seed,
             score=self.score,
+            by=self.by,
             stages=self.stages,
             trials=self.trials,
             comparison=self.comparison,
@@ -209,23 +235,29 @@ class Ranking:
 
 
 def rank_trials(
-    trials: Iterable[RankedTrial], stages: Sequence[str] = ()
+    trials: Iterable[RankedTrial], stages: Sequence[str] = (), by: MetricName = "accuracy"
 ) -> tuple[RankedTrial, ...]:
     """Return the trials, best first, with their ranks.
 
-    Complete trials come by mean validation accuracy, then lower validation loss, then stage,
-    then number. The others have no rank and follow by state, stage and number.
+    Complete trials come by mean validation accuracy, or another metric, then lower validation loss,
+    then stage, then number. The others have no rank and follow by state, stage and number. Nor have
+    those whose metric is not known.
 
     Args:
         trials: In any order; ranks they have are forgotten.
         stages: Stages in the order they were searched; others follow by name.
+        by: The metric.
     """
     place = {name: position for position, name in enumerate(stages)}
+    value, sign = METRICS[by].of, METRICS[by].sign
+    trials = list(trials)
+    lacking = set() if by == "accuracy" else {id(t) for t in trials if value(t) is None}
 
     def key(trial: RankedTrial) -> tuple[Any, ...]:
         score = (0.0, 0.0)
         if trial.state == "complete":
-            score = score_key(trial.validation_accuracy, trial.validation_loss)
+            known = value(trial)
+            score = score_key(known and sign * known, trial.validation_loss)
         stage = (place.get(trial.stage, len(place)), trial.stage)
         return (_STATE[trial.state], *score, *stage, trial.trial)
 
@@ -234,7 +266,7 @@ def rank_trials(
         RankedTrial._make(
             (
                 *trial[:_RANK],
-                position if trial.state == "complete" else None,
+                position if trial.state == "complete" and id(trial) not in lacking else None,
                 *trial[_RANK + 1 :],
             )
         )
@@ -257,33 +289,39 @@ def top(ranking: Iterable[RankedTrial], k: int) -> tuple[RankedTrial, ...]:
 
 def judged(
     ranking: Sequence[RankedTrial],
-    accuracies: Mapping[tuple[str, int], Mapping[int, float]],
+    values: Mapping[tuple[str, int], Mapping[int, float]],
     n_samples: int,
     read: Callable[[Sequence[RankedTrial]], Sequence[Mapping[int, bytes]]] | None = None,
+    how: "How | None" = None,
 ) -> tuple[tuple[RankedTrial, ...], Comparison | None]:
     """Return a ranking with what can be said of each trial, and how trials were compared.
 
     Args:
         ranking: Best first.
-        accuracies: Validation accuracy of each replicate, by stage and trial; of a trial with one
-            it need not be there.
+        values: Validation accuracy of each replicate, by stage and trial; of a trial with one
+            it need not be there. Or another score of which more is better.
         n_samples: Validation samples; 0 if that is not known.
         read: Returns what the replicates of some trials predicted for each sample, packed, as far
             as it was kept; called for those alone that are compared sample by sample.
+        how: By which metric; ``None`` for the accuracy.
     """
     from coarsefine.studies.results.judging import compare  # NumPy is not needed before
 
+    how = how or How()
+    metric = METRICS["accuracy" if how.scorer is None else how.scorer.metric]
+    score = metric.of
     positions: list[int] = []
     measured: list[Measured] = []
     for position, trial in enumerate(ranking):
-        accuracy = trial.validation_accuracy
-        if trial.state != "complete" or accuracy is None or math.isnan(accuracy):
+        value = score(trial)
+        if trial.state != "complete" or value is None or math.isnan(value):
             continue
-        known = accuracies.get((trial.stage, trial.trial))
+        place = (trial.stage, trial.trial)
+        known = values.get(place)
         if known is None:
-            known = {0: accuracy} if trial.replicates == 1 else {}
+            known = {0: metric.sign * value} if trial.replicates == 1 else {}
         positions.append(position)
-        measured.append(Measured(_point(trial.params), known))
+        measured.append(Measured(_point(trial.params), known, how.noise.get(place)))
     if not measured:
         return tuple(ranking), None
 
@@ -291,13 +329,31 @@ def judged(
         trials = [ranking[positions[i]] for i in of]
         return {} if read is None else dict(zip(of, read(trials), strict=True))
 
-    verdicts, comparison = compare(measured, n_samples, outcomes)
+    verdicts, comparison = compare(measured, n_samples, outcomes, how.scorer, how.seeds)
+    if comparison is not None:
+        without = (ranking[positions[i]] for i in comparison.without)
+        names = tuple(f"{trial.stage}:{trial.trial}" for trial in without)
+        comparison = replace(comparison, without=names)
     found = list(ranking)
-    for position, (_, known), verdict in zip(positions, measured, verdicts, strict=True):
-        deviation = verdict.standard_deviation
-        error = None if deviation is None else deviation / math.sqrt(len(known))
-        found[position] = RankedTrial._make((*found[position][:_JUDGED], error, *verdict))
+    for position, verdict in zip(positions, verdicts, strict=True):
+        found[position] = RankedTrial._make((*found[position][:_JUDGED], *verdict))
     return tuple(found), comparison
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """By what trials are judged.
+
+    Attributes:
+        scorer: Makes scores of what runs predicted; ``None`` for those of the accuracy.
+        noise: Variance of a run's score for its samples, by stage and trial; of the accuracy it
+            need not be there.
+        seeds: Returns what other studies say of the spread over seeds.
+    """
+
+    scorer: "Scorer | None" = None
+    noise: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    seeds: "Callable[[], SeedNoise | None] | None" = None
 
 
 def _point(params: Mapping[str, Any]) -> Hashable:
@@ -315,6 +371,7 @@ def ranking_json(
     data: str,
     seed: int,
     score: str = "final",
+    by: str = "accuracy",
     stages: Iterable[StageSummary],
     trials: Iterable[RankedTrial],
     comparison: Comparison | None = None,
@@ -329,6 +386,7 @@ def ranking_json(
         "data": data,
         "seed": seed,
         "score": score,
+        "by": by,
         "stages": [
             {
                 "name": stage.name,

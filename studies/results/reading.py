@@ -12,11 +12,20 @@ from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord, StageRecord, StudyRecord
 from coarsefine.hints import command, search_command
 from coarsefine.studies.errors import StudyError, did_you_mean
+from coarsefine.studies.metric import MetricName
 from coarsefine.studies.planning.stages import stored_dimensions
+from coarsefine.studies.results.notes.baseline import baseline_notes
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.penalty import penalty_notes
+from coarsefine.studies.results.predictions import (
+    outcomes_of,
+    ranked_by,
+    seeds_known,
+    with_metric,
+)
 from coarsefine.studies.results.ranking import (
+    How,
     RankedTrial,
     Ranking,
     StageSummary,
@@ -48,8 +57,12 @@ def named_study(database: Database, name: str | None, search: str | None = None)
                 "` shows what there is",
             )
         return found
-    for summary in repository.list_studies(database):
-        if search is None or summary.search == search:
+    if search is None:
+        latest = repository.latest_study(database)
+        if latest is not None:
+            return latest
+    for summary in repository.list_studies(database) if search is not None else ():
+        if summary.search == search:
             latest = repository.find_study(database, summary.name)
             if latest is not None:
                 return latest
@@ -59,8 +72,18 @@ def named_study(database: Database, name: str | None, search: str | None = None)
     )
 
 
-def read_ranking(database: Database, study: StudyRecord) -> Ranking:
-    """Return the ranking over all stages that search."""
+def read_ranking(database: Database, study: StudyRecord, by: MetricName | None = None) -> Ranking:
+    """Return the ranking over all stages that search.
+
+    Args:
+        database: Where the study is.
+        study: Whose trials.
+        by: What they are ranked by; ``None`` for what the recipe says.
+
+    Raises:
+        StudyError: If no trial has what it takes.
+    """
+    by = by or ranked_by(study)
     stages = [s for s in repository.stages(database, study) if s.optuna_name is not None]
     rows = repository.trial_rows(database, study)
     accuracies: dict[int, dict[int, float]] = {}
@@ -93,33 +116,26 @@ def read_ranking(database: Database, study: StudyRecord) -> Ranking:
         )
         if row.id in accuracies:
             by_place[row.stage, number] = accuracies[row.id]
-    ranked = rank_trials(drafts, [stage.name for stage in stages])
-    n_validation = int(study.data.get("n_validation", 0))
     ids = {row.uuid: row.id for row in rows}
+    how = How(seeds=seeds_known(database, study, by))
+    if by != "accuracy":
+        drafts, by_place, how = with_metric(database, study, by, drafts, ids)
+    ranked = rank_trials(drafts, [stage.name for stage in stages], by)
+    n_validation = int(study.data.get("n_validation", 0))
 
     def read(chosen: Sequence[RankedTrial]) -> list[dict[int, bytes]]:
-        return _outcomes(database, [ids[trial.uuid or ""] for trial in chosen])
+        return outcomes_of(database, [ids[trial.uuid or ""] for trial in chosen])
 
-    trials, comparison = judged(ranked, by_place, n_validation, read)
+    trials, comparison = judged(ranked, by_place, n_validation, read, how)
     summaries = tuple(_summary(stage, trials) for stage in stages)
-    ranking = Ranking(study, summaries, trials, comparison)
+    ranking = Ranking(study, summaries, trials, comparison, by=by)
     notes = (
         *ranking_notes(ranking),
+        *baseline_notes(database, ranking),
         *unlike(database, ranking),
         *penalty_notes(database, ranking),
     )
     return replace(ranking, notes=notes)
-
-
-def _outcomes(database: Database, trial_ids: Sequence[int]) -> list[dict[int, bytes]]:
-    """Return what the runs of each trial predicted, by replicate, as far as it was kept."""
-    runs = repository.run_rows(database, trial_ids=trial_ids)
-    payloads = repository.run_outcomes(database, [run.id for run in runs])
-    found: dict[int, dict[int, bytes]] = {trial: {} for trial in trial_ids}
-    for run in runs:
-        if run.id in payloads:
-            found[run.trial_id][run.replicate] = payloads[run.id]
-    return [found[trial] for trial in trial_ids]
 
 
 def first_curve(

@@ -38,16 +38,16 @@ def resolution_reached(ranking: Ranking, stage_name: str) -> str | None:
         return None
     inside = _inside(ranking, stage, name)
     n_values = len({f"{trial.params[name]:.9g}" for trial in inside})
-    if n_values < _FEWEST_EQUAL or not _equal(inside, n_values, comparison):
+    if n_values < _FEWEST_EQUAL or not _equal(ranking, inside, n_values, comparison):
         return None
     window = overall_window(ranking)
     if window is not None and window.edges:
         return None
-    accuracies = [t.validation_accuracy for t in inside if t.validation_accuracy is not None]
-    spread = 100 * (max(accuracies) - min(accuracies))
+    scores = [value for value in map(ranking.metric.of, inside) if value is not None]
+    spread = ranking.metric.amount(max(scores) - min(scores))
     return (
         f"resolution reached: the {n_values} values of {ranking.symbol(name)} from {stage.low:.4g} "
-        f"to {stage.high:.4g} differ by {spread:.2f} points, no more than equal ones do by chance; "
+        f"to {stage.high:.4g} differ by {spread}, no more than equal ones do by chance; "
         f"{comparison.lacking}, not more values, would tell them apart"
     )
 
@@ -75,7 +75,9 @@ def _inside(ranking: Ranking, stage: StageSummary, name: str) -> list[RankedTria
     ]
 
 
-def _equal(trials: Sequence[RankedTrial], n_values: int, comparison: Comparison) -> bool:
+def _equal(
+    ranking: Ranking, trials: Sequence[RankedTrial], n_values: int, comparison: Comparison
+) -> bool:
     """Return whether trials, the best among them, may all be equal."""
     if all(trial.rank != 1 for trial in trials):
         return False
@@ -85,7 +87,7 @@ def _equal(trials: Sequence[RankedTrial], n_values: int, comparison: Comparison)
     return all(
         trial.difference is not None
         and trial.margin is not None
-        and -trial.difference <= max(1.0, wider) * trial.margin + ROUNDING
+        and -ranking.metric.sign * trial.difference <= max(1.0, wider) * trial.margin + ROUNDING
         for trial in trials
     )
 
@@ -103,7 +105,7 @@ def overall_window(ranking: Ranking) -> Window | None:
         return None  # to narrow ranges by thousands of values takes long
     tied = equally_good(ranking)
     points = [
-        ScoredPoint(value, t.validation_accuracy, t.validation_loss, t.state, t.uuid in tied)
+        ScoredPoint(value, ranking.score_of(t), t.validation_loss, t.state, t.uuid in tied)
         for value, t in zip(values, ranking.trials, strict=True)
     ]
     ends = [(s.low, s.high) for s in ranking.stages if s.low is not None and s.high is not None]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from coarsefine.models.errors import ModelError
 from coarsefine.models.outcomes import OutcomeCodec, read_rights
+from coarsefine.studies.metric import MetricName
 from coarsefine.studies.results.evidence import metrics
-from coarsefine.studies.results.evidence.metrics import MetricName
 from coarsefine.studies.results.labels import Labels, labels_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Scorer:
         unit: By how much a score changes where a sample flips, squared, on average.
     """
 
-    metric: MetricName = metrics.ACCURACY
+    metric: MetricName = "accuracy"
     labels: Labels | None = None
     unit: float = 1.0
     _codec: OutcomeCodec | None = field(default=None, repr=False)
@@ -72,7 +72,7 @@ class Scorer:
         Raises:
             StudyError: If the labels of its validation samples are not known.
         """
-        return cls() if metric == metrics.ACCURACY else cls.by(metric, labels_of(study))
+        return cls() if metric == "accuracy" else cls.by(metric, labels_of(study))
 
     @classmethod
     def by(cls, metric: MetricName, labels: Labels) -> "Scorer":
@@ -87,7 +87,12 @@ class Scorer:
         return self.metric != "loss"
 
     def scored(
-        self, payload: bytes | None, n_samples: int, accuracy: float | None = None
+        self,
+        payload: bytes | None,
+        n_samples: int,
+        *,
+        accuracy: float | None = None,
+        value: float | None = None,
     ) -> Scored | None:
         """Return what a run made of each sample.
 
@@ -95,6 +100,7 @@ class Scorer:
             payload: What it predicted, packed; ``None`` where it was not kept.
             n_samples: Of the validation split.
             accuracy: Of the run, if it is known.
+            value: Its mean score, likewise.
 
         Returns:
             ``None`` if it was not kept, is damaged, or is not of this run: changed predictions are
@@ -110,6 +116,8 @@ class Scorer:
             return None
         if accuracy is not None and abs(found.accuracy - accuracy) >= _CLOSE:
             return None
+        if value is not None and abs(found.mean - value) >= _CLOSE * max(1.0, abs(value)):
+            return None
         return found
 
     def _read(self, payload: bytes, n_samples: int) -> Scored | None:
@@ -119,16 +127,27 @@ class Scorer:
             return Scored(right, float(right.mean()) if len(right) else 0.0, rights.labels_crc)
         by_loss = self.metric == "loss"
         outcomes = self._codec.unpack(payload, losses=by_loss)
-        labels = self.labels.classes
-        accuracy = float((outcomes.predicted == labels).mean()) if len(labels) else 0.0
         if not by_loss:
-            scores = metrics.scores(self.metric, outcomes.predicted, labels, self.labels.n_classes)
-            return Scored(scores, accuracy, 0)
+            return self.of_classes(outcomes.predicted)
         if outcomes.losses is None or outcomes.mean_loss is None:
             return None
         # Half precision is for single losses: their mean is known better.
         losses = outcomes.losses.astype(np.float64)
+        accuracy = float((outcomes.predicted == self.labels.classes).mean())
         return Scored(-(losses + (outcomes.mean_loss - losses.mean())), accuracy, 0)
+
+    def of_classes(self, classes: NDArray[np.integer]) -> Scored:
+        """Return the scores of predicted classes, (N,); not of the loss.
+
+        Raises:
+            ValueError: If that is the metric, or the labels are not known.
+        """
+        if self.labels is None:
+            raise ValueError("labels must be known")
+        labels = self.labels.classes
+        accuracy = float((classes == labels).mean()) if len(labels) else 0.0
+        scores = metrics.scores(self.metric, classes, labels, self.labels.n_classes)
+        return Scored(scores, accuracy, 0)
 
 
 def predicted(payload: bytes, labels: Labels) -> NDArray[np.int64] | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist, fmean
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 Interval = tuple[float, float]
 
@@ -25,31 +25,39 @@ class Measured(NamedTuple):
 
     Attributes:
         point: Its parameters; trials of the same point are one value that was tried.
-        accuracies: Validation accuracy by replicate, in [0, 1]; runs of the same replicate share
-            first weights and batches.
+        values: Validation accuracy by replicate, in [0, 1], or another score of which more is
+            better; runs of the same replicate share first weights and batches.
+        noise: Variance of a run's value for having been measured on these samples; ``None`` for
+            that of an accuracy.
     """
 
     point: Hashable
-    accuracies: Mapping[int, float]
+    values: Mapping[int, float]
+    noise: float | None = None
 
 
 class Verdict(NamedTuple):
     """What can be said of a trial.
 
     Attributes:
-        interval: 95 % interval of its accuracy; ``None`` if nothing is known of its noise.
+        standard_error: Of its score over new seeds and samples, which the interval follows from;
+            ``None`` if nothing is known of its noise.
+        interval: 95 % interval of its score for new seeds and samples; ``None`` likewise.
         standard_deviation: Over replicates; ``None`` for one.
         difference: To the best trial, over the replicates that both have.
         margin: How large a difference may be by chance.
         tied: Whether it cannot be told from the best, or is the best and others are not told
             from it; ``None`` if nothing is known.
+        seed_interval: 95 % interval for new seeds on these samples; ``None`` for one replicate.
     """
 
+    standard_error: float | None = None
     interval: Interval | None = None
     standard_deviation: float | None = None
     difference: float | None = None
     margin: float | None = None
     tied: bool | None = None
+    seed_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +79,13 @@ class Comparison:
         sample_margin: What the margin would be at the least.
         optimism: By how much the best is overestimated for having been chosen, on average.
         n_noisy: Trials judged by their own noise, which is far above that of the others.
-        n_without: Trials compared that have runs without outcomes.
         optimism_by_place: The same as ``optimism`` for each tied value by its place among them,
             the best first; nothing where none is tied.
+        without: Trials compared that have runs without outcomes, by stage and number, or by their
+            place among those that were compared.
+        seed_deviation: Where seeds were not repeated, the standard deviation between seeds, beyond
+            what the samples show, that was taken for granted.
+        seeds_from: The study that it was measured in; ``None`` where it is assumed.
     """
 
     method: Literal["samples", "accuracies"]
@@ -87,8 +99,15 @@ class Comparison:
     sample_margin: float
     optimism: float
     n_noisy: int = 0
-    n_without: int = 0
     optimism_by_place: tuple[float, ...] = ()
+    without: tuple[Any, ...] = ()
+    seed_deviation: float | None = None
+    seeds_from: str | None = None
+
+    @property
+    def n_without(self) -> int:
+        """Return how many these are."""
+        return len(self.without)
 
     @property
     def lacking(self) -> str:

@@ -104,7 +104,8 @@ def _biases(
 ) -> dict[str | None, float]:
     """Return the expected selection bias of chosen trials: that of their place among the tied."""
     comparison = ranking.comparison
-    if comparison is None:
+    # It is of what trials are ranked by, and the test is of accuracies.
+    if comparison is None or ranking.by != "accuracy":
         return {}
     by_place = zip(tied, comparison.optimism_by_place, strict=False)
     found = {trial.uuid: bias for trial, bias in by_place}

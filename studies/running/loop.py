@@ -85,6 +85,7 @@ class Work:
         prepare: Returns the data that a cohort names.
         trainer: The user's own, as their recipe names it: no other is called.
         mirror: Optuna's side, if the stage has one.
+        by_loss: Whether trials are ranked by their loss.
     """
 
     record: StageRecord
@@ -93,6 +94,7 @@ class Work:
     prepare: Prepare
     trainer: str | None = None
     mirror: Mirror | None = None
+    by_loss: bool = False
 
 
 @dataclass(slots=True)
@@ -239,7 +241,10 @@ class _StageRun:
         n_measured = self.work.data.n_validation * max(
             trial.replicates for trial in self.trials.values()
         )
-        stopped = to_stop(accuracies, rung, n_measured)
+        losses = None
+        if self.work.by_loss:
+            losses = repository.accuracies_at(self.database, self.work.record, rung, losses=True)
+        stopped = to_stop(accuracies, rung, n_measured, losses)
         ids = {trial.id for trial in self.trials.values() if trial.uuid in stopped}
         for cohort in self.cohorts.values():
             if cohort.state is None or cohort.done:

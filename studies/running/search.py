@@ -13,6 +13,7 @@ from coarsefine.models.data import PreparedData
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.points import Point, fewer_points, next_points
+from coarsefine.studies.planning.pruning import check_metric
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.runs import Plan, kernel_notes, plan_runs, reuse, store
 from coarsefine.studies.planning.stages import (
@@ -30,6 +31,7 @@ from coarsefine.studies.planning.windows import Known, next_stage
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.results.learning import equally_good
+from coarsefine.studies.results.predictions import rows_by_score
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.running import enqueued, loop
@@ -101,6 +103,7 @@ class Search:
             return cls.carry_on(resources, kind, asked, study)
         check_name(name)
         plugins.check_new(recipe, request.prune)
+        check_metric(recipe.training.metric, request.prune or "none")
         data = resources.prepare(recipe)
         stage = first_stage(kind, request, data.n_train)
         points = next_points(stage, request, (), recipe.seed)
@@ -216,10 +219,11 @@ class Search:
             new = self._first and self._first.stage
             stage = new or first_stage(self.kind, request, self.data.n_train)
             return self._add(stage)
-        rows = repository.trial_rows(database, self.study)
+        rows = rows_by_score(database, self.study)
         ranking = read_ranking(database, self.study)
         known = Known(equally_good(ranking), self._sizes())
         following = next_stage(self.kind, name, self._parent(name), request, rows, known)
+        check_metric(self.recipe.training.metric, following.stage.prune)
         record = self._add(following.stage)
         for line in following.warnings:
             self.resources.observer.said(line)
@@ -276,7 +280,8 @@ class Search:
         self.resources.observer.begins(self.study, stage, self.recipe, self.data)
         with OptunaMirror(database, self.study, record) as mirror:
             work = loop.Work(
-                record, stage, self.data, self.resources.prepared, self.recipe.trainer, mirror
+                *(record, stage, self.data, self.resources.prepared, self.recipe.trainer, mirror),
+                by_loss=self.recipe.training.metric == "loss",
             )
             idle = True
             while True:
@@ -321,7 +326,7 @@ class Search:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        tried = repository.trial_rows(self.resources.database, self.study)
+        tried = rows_by_score(self.resources.database, self.study)
         points = next_points(stage, request, tried, self.study.seed)
         return self._plan(stage, points) if points else None
 

@@ -34,7 +34,7 @@ class ScoredTrial:
 
     Attributes:
         params: A value of each dimension.
-        accuracy: Mean validation accuracy, in [0, 1].
+        accuracy: Mean validation accuracy, or another score of which more is better.
         loss: Mean validation loss.
         tied: Whether it is tied with the best one.
     """

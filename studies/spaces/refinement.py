@@ -35,7 +35,7 @@ class ScoredPoint:
 
     Attributes:
         value: ``>= 0``.
-        accuracy: Mean validation accuracy, in [0, 1].
+        accuracy: Mean validation accuracy, or another score of which more is better.
         loss: Mean validation loss.
         state: Only complete points can be best; diverged ones bound the window, pruned ones are
             neighbours, others tell nothing.

@@ -34,8 +34,8 @@ from coarsefine.studies.results.tested import FINAL_TEST
 from coarsefine.studies.states import STATES, UNFINISHED
 
 TRIAL = RankedTrial(
-    *("coarse", 0, "complete", {"lambda": 0.5}, 2, 0.9, 0.25, 0.95, 1.5, 0.89, "u", True, 1),
-    *(0.01, (0.8, 1.0), 0.02, 0.0, 0.03, True),
+    *("coarse", 0, "complete", {"lambda": 0.5}, 2, 0.9, 0.25, 0.95, 1.5, 0.89, "u", True),
+    *(0.7, 0.6, 1, 0.01, (0.8, 1.0), 0.02, 0.0, 0.03, True, (0.85, 0.95)),
 )
 WAITING = RankedTrial("fine", 0, "planned", {"lambda": 0.25})
 NAMED = [column for column in COLUMNS if column.name != "params"]
@@ -219,7 +219,9 @@ def points(text):
 def test_a_table_for_latex_fits_a_page(n_seeds, n_searched):
     names = ["lambda", "eta", "momentum", "label_smoothing", "eta_min", "eta_max"][:n_searched]
     params = {name: 0.01234 + i for i, name in enumerate(names)}
-    trial = TRIAL._replace(params=params, replicates=n_seeds)
+    # By one metric at a time.
+    scores = {"validation_balanced_accuracy": None, "validation_macro_f1": None}
+    trial = TRIAL._replace(params=params, replicates=n_seeds, **scores)
     table = of_ranking(ranking_of(trial, WAITING._replace(params=params)))
     cells, _ = table.rounded()
 

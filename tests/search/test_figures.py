@@ -46,6 +46,7 @@ from coarsefine.search.figures.weights import as_image, weights
 from coarsefine.studies.checks.network import NetworkCheck, checked_without_data
 from coarsefine.studies.checks.range_test import recorded
 from coarsefine.studies.recipes.recipe import from_json
+from coarsefine.studies.results.classes import confusion_of
 from coarsefine.studies.results.curves import read_curves, read_runs
 from coarsefine.studies.results.first_layer import read_first_layer
 from coarsefine.studies.results.ranking import top
@@ -678,6 +679,21 @@ def test_an_image_holds_each_weight_at_its_pixel(shape, seed):
         assert image[pixel] == pytest.approx(scaled)
 
 
+def test_the_confusion_matrix_of_the_validation_samples_is_that_of_a_trial(searched):
+    with opened(searched) as database:
+        ranking = read_ranking(database, named_study(database, "lambda"))
+        trial = ranking.trials[1]
+        subject = Subject(database, ranking, (trial,), on="validation")
+        figure = KINDS["confusion"].draw(subject)
+        counts = confusion_of(database, ranking, trial).counts
+
+    shares = artist(figure, "shares").get_array()
+    assert np.asarray(shares) == pytest.approx(counts / counts.sum(axis=1, keepdims=True))
+    assert "on the validation samples" in " ".join(texts(figure, "title"))
+    shown = f"{100 * counts.trace() / counts.sum():.2f} % right"
+    assert shown in texts(figure, "note")[0]
+
+
 def test_the_confusion_matrix_is_the_latest_test_s(searched):
     with opened(searched) as database:
         study = named_study(database, "lambda")
@@ -991,13 +1007,15 @@ WRONG = [
     ("plot lambda trade-off", 1, "trade-off needs a search over the batch size"),
     ("plot lambda bars", 1, "bars needs a search over choices"),
     ("plot table weights", 1, "samples that are images, these are of shape 4"),
-    ("plot eta confusion", 1, "there was none: python -m search test eta"),
+    ("plot eta confusion --on test", 1, "needs a final test with a result: python -m search test"),
     ("plot eta curves --trial coarse:99", 1, "no trial coarse:99; those of coarse are 0 to 10"),
     ("plot eta curves --trial fine:0", 1, "no stage 'fine'; its stages are coarse"),
     ("plot curves --trial 7", 2, "--trial must be STAGE:NUMBER, as in fine:6; got '7'"),
     ("plot curves --trial coarse:0 --best 2", 2, "got both"),
     ("plot curves --best 0", 2, "--best must be >= 1, got 0"),
     ("plot curves --against time", 2, "--against must be one of epochs, updates, got 'time'"),
+    ("plot eta confusion --on tests", 2, "did you mean test?"),
+    ("plot values --on test", 2, "--on is for confusion, got values"),
     ("plot values --trial coarse:0", 2, "--trial is for curves and weights and confusion"),
     ("plot lambda weights" + 7 * " --trial coarse:0", 1, "weights shows 6 trials or fewer, got 7"),
     ("plot lambda confusion --trial coarse:0 --trial coarse:1", 1, "shows one trial, got 2"),

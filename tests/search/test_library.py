@@ -338,7 +338,7 @@ def test_errors_of_a_study_that_is_there_speak_of_keywords(coarse):
     with pytest.raises(StudyError, match="STAGE:NUMBER"):
         study.test(trials="9")
     with pytest.raises(StudyError, match="final test"):
-        study.figure("confusion")
+        study.figure("confusion", on="test")
     with pytest.raises(StudyError, match="must end in"):
         study.report("report.doc")
     with pytest.raises(StudyError, match="has no study 'other'"):

@@ -348,7 +348,37 @@ def test_one_run_each_is_said_to_tell_nothing_of_other_seeds(search, study):
 
     assert "each value was trained with one seed" in shown
     assert "for these trained networks alone" in shown
-    assert "0.3 points of standard deviation between seeds are assumed" in shown
+    assert "a standard deviation of 0.3 points between seeds is assumed" in shown
+
+
+def test_a_ranking_by_another_metric_trains_nothing_and_says_what_it_goes_by(search, study):
+    shown = search("rank", "--by", "macro-f1").out
+    exported = search("export", "--format", "csv", "--by", "loss").out.splitlines()
+
+    assert "ranked by validation macro F1" in shown
+    assert "macro F1" in shown.splitlines()[2] + shown.splitlines()[3]
+    header = exported[0].split(",")
+    losses = [float(row.split(",")[header.index("validation_loss")]) for row in exported[1:]]
+    assert losses == sorted(losses)
+    assert all(row.split(",")[header.index("ranked_by")] == "loss" for row in exported[1:])
+    answer = search("rank", "--by", "macro")
+    assert answer.status == 2
+    assert "did you mean macro-f1?" in answer.err
+
+
+def test_show_says_what_a_trial_made_of_each_class(search, study):
+    shown = search("show", "--trial", "coarse:1").out
+    found = search("show", "--trial", "coarse:1", "--json").json
+
+    assert "By class, coarse 1" in shown
+    assert len(found["classes"]) == len(found["confusion"]) == 10
+    right = sum(row[k] for k, row in enumerate(found["confusion"]))
+    (trial,) = [trial for trial in found["trials"] if trial["trial"] == 1]
+    assert right / 360 == pytest.approx(trial["validation_accuracy"], abs=2 / 360)
+    assert "validation_labels" not in found["data_details"]
+    assert "no trial coarse:99" in search("show", "--trial", "coarse:99").err
+    rows = search("export", "--what", "classes", "--format", "csv", "--top", "1").out.splitlines()
+    assert len(rows) == 11
 
 
 def test_reused_trials_are_marked_where_there_are_any(search, coarse):

@@ -24,7 +24,10 @@ from coarsefine.studies.spaces.seen import same_point
 # A data set is another study; how its file is read comes with it, and the seed is the study's.
 HOW_A_FILE_IS_READ = {"data.label", "data.header", "data.decimal"}
 WHAT_BECOMES_OF_ITS_COLUMNS = {"data.categorical", "data.missing"}
-NOT_SEARCHED = {"data.name"} | HOW_A_FILE_IS_READ | WHAT_BECOMES_OF_ITS_COLUMNS
+WHAT_TRIALS_ARE_RANKED_BY = {"training.metric"}
+NOT_SEARCHED = (
+    {"data.name"} | HOW_A_FILE_IS_READ | WHAT_BECOMES_OF_ITS_COLUMNS | WHAT_TRIALS_ARE_RANKED_BY
+)
 
 
 def recipe_keys():

@@ -129,7 +129,7 @@ def test_the_json_of_a_ranking_is_json_and_keeps_its_keys(entries):
 
     assert json.loads(json.dumps(written, allow_nan=False)) == written
     assert list(written) == [
-        *("study", "data", "seed", "score", "stages", "trials", "comparison", "notes")
+        *("study", "data", "seed", "score", "by", "stages", "trials", "comparison", "notes")
     ]
     assert list(written["stages"][0]) == [
         *["name", "low", "high", "values", "parent", "reason", "dimensions"]
@@ -144,14 +144,18 @@ def test_the_json_of_a_ranking_is_json_and_keeps_its_keys(entries):
             "params",
             "replicates",
             "validation_accuracy",
+            "validation_balanced_accuracy",
+            "validation_macro_f1",
             "validation_loss",
             "train_accuracy",
             "seconds",
             "test_accuracy",
+            "standard_error",
             "standard_deviation",
             "interval",
             "difference",
             "margin",
+            "seed_interval",
             "tied",
             "reused",
         ]
@@ -180,7 +184,7 @@ def test_ranking_needs_no_library():
 def test_what_is_judged_comes_last_in_the_order_of_a_verdict():
     fields = RankedTrial._fields
 
-    assert fields[fields.index("standard_error") + 1 :] == Verdict._fields
+    assert fields[fields.index("standard_error") :] == Verdict._fields
     assert fields.index("rank") < fields.index("standard_error")
 
 

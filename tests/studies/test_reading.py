@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from scipy import stats
 
 from coarsefine.db import repository
 from coarsefine.studies.planning.request import StageRequest
@@ -27,7 +28,13 @@ def test_replicates_give_means_intervals_and_paired_differences(bench):
         assert trial.interval[0] <= trial.validation_accuracy <= trial.interval[1]
         paired = [own - first for own, first in zip(runs, best, strict=True)]
         assert trial.difference == pytest.approx(sum(paired) / 3)
-        assert trial.standard_error == pytest.approx(trial.standard_deviation / 3**0.5)
+        # Of the seeds alone; the standard error has the samples' part, too.
+        assert trial.standard_error >= trial.standard_deviation / 3**0.5
+        low, high = trial.seed_interval
+        half = stats.t.ppf(0.975, 2) * trial.standard_deviation / 3**0.5
+        assert (low, min(high, 1)) == pytest.approx(
+            (trial.validation_accuracy - half, min(1, trial.validation_accuracy + half)), abs=1e-3
+        )
 
 
 def test_stages_with_other_numbers_of_replicates_are_compared_on_what_they_share(bench):

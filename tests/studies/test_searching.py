@@ -150,7 +150,7 @@ def test_replicates_share_their_seeds_and_are_averaged(bench):
     (trial_id,) = [row.id for row in rows if row.uuid == best.uuid]
     accuracies = [run.validation_accuracy for run in runs if run.trial_id == trial_id]
     assert best.validation_accuracy == pytest.approx(np.mean(accuracies), abs=1e-12)
-    assert best.standard_error == pytest.approx(np.std(accuracies, ddof=1) / 3**0.5, abs=1e-12)
+    assert best.standard_deviation == pytest.approx(np.std(accuracies, ddof=1), abs=1e-12)
 
 
 def test_every_epoch_of_every_run_is_stored(bench):

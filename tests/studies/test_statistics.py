@@ -256,7 +256,7 @@ def test_runs_without_whole_outcomes_are_compared_by_accuracies(lost):
 def test_trials_of_the_same_point_are_one_value():
     right = World((0.9, 0.89, 0.88, 0.8), 3, 2_000).outcomes(np.random.default_rng(0))
     trials, read = with_outcomes(right)
-    twice = [*trials, Measured(trials[0].point, trials[0].accuracies)]
+    twice = [*trials, Measured(trials[0].point, trials[0].values)]
 
     single, first = compare(trials, 2_000, read)
     double, second = compare(twice, 2_000, read)

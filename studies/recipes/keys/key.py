@@ -38,7 +38,8 @@ class Key:
         unnamed: The value that the name of a training run does not mention. Keys that came after
             the first runs have one, so that these keep their names.
         stored_if_used: Whether stored recipes leave it out where it is ``None`` or empty: those of
-            before the key had it not, and are still the same recipes.
+            before the key had it not, and are still the same recipes. Stating ``unnamed`` is then
+            stating nothing.
         other_names: What other programs and our own code call it.
         before: The key that the help lists it before; recipes state it where it is declared.
         option: Its name as option and keyword, where that is not its own.

@@ -15,6 +15,7 @@ from coarsefine.models.specs import (
     ScoreName,
     StopRuleName,
 )
+from coarsefine.studies.metric import METRICS, MetricName
 from coarsefine.studies.recipes.keys.key import Key, Needs
 from coarsefine.studies.recipes.keys.kinds import Choice, Real, Switch, Whole
 
@@ -41,6 +42,7 @@ class TrainingKeys:
         diverged_at: Times its first cost at which a trial counts as diverged; ``None`` where it has
             to be infinite.
         score: Whether a trial counts with its last epoch or its best.
+        metric: What trials are ranked by; ``None`` is the accuracy.
         running: Whether each batch is measured before its update, as Keras does.
     """
 
@@ -219,6 +221,18 @@ class TrainingKeys:
             help="The epoch a trial counts with: final or best (default: final).",
         ),
     ] = "final"
+    metric: Annotated[
+        MetricName | None,
+        Key(
+            kind=Choice(),
+            metavar="METRIC",
+            unnamed="accuracy",
+            stored_if_used=True,
+            not_searched="it decides which trial is best, and changes no training",
+            help="What trials are ranked by, and fine searches, pruning and the final test go by: "
+            f"{alternatives(METRICS, str)} (default: accuracy).",
+        ),
+    ] = None
     running: Annotated[
         bool,
         Key(

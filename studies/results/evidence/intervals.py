@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -24,6 +24,18 @@ NETWORK: Final = Spread()
 """Of the claim about the trained network itself."""
 
 
+class Estimate(NamedTuple):
+    """What is known of a trial's mean score over new seeds and new samples.
+
+    Attributes:
+        error: Standard error of the measured mean.
+        interval: 95 %.
+    """
+
+    error: float
+    interval: Interval
+
+
 def interval(scores: Scores, spread: Spread = ASSUMED_RUN, *, share: bool = True) -> Interval:
     """Return the 95 % interval of a trial's mean score over new seeds and new samples.
 
@@ -36,6 +48,20 @@ def interval(scores: Scores, spread: Spread = ASSUMED_RUN, *, share: bool = True
         spread: What is known of seeds where R = 1; ``NETWORK`` for the network itself.
         share: Whether scores are 0 and 1: then the interval is Wilson's (1927) for as many
             independent samples as have this variance, and lies in [0, 1].
+    """
+    return estimate(scores, spread, share=share).interval
+
+
+def estimate(
+    scores: Scores, spread: Spread = ASSUMED_RUN, *, share: bool = True, unit: float = 1.0
+) -> Estimate:
+    """Return the same interval with the standard error that it follows from.
+
+    Args:
+        scores: As for ``interval``.
+        spread: Likewise.
+        share: Likewise.
+        unit: By how much a score changes where a sample flips, squared.
     """
     n_seeds, n_samples = scores.shape
     mean = float(scores.mean(dtype=np.float64))
@@ -50,11 +76,11 @@ def interval(scores: Scores, spread: Spread = ASSUMED_RUN, *, share: bool = True
         variance = part + kept
         if _sample_variance(scores) > 0:
             df = float(cautious_share(np.array(part), np.array(kept), np.array(n_seeds - 1.0)))
-    quantile = _quantile(df)
+    quantile, error = _quantile(df), math.sqrt(variance)
     if not share:
-        half = quantile * np.sqrt(variance)
-        return mean - half, mean + half
-    return _wilson(mean, variance, n_samples, quantile, spread.extra if n_seeds == 1 else 0.0)
+        return Estimate(error, (mean - quantile * error, mean + quantile * error))
+    extra = spread.extra if n_seeds == 1 else 0.0
+    return Estimate(error, _wilson(mean, variance, n_samples / unit, quantile, extra))
 
 
 def standard_error(scores: Scores, *, share: bool = True) -> float:
@@ -87,7 +113,13 @@ def _parts(scores: Scores, *, share: bool) -> tuple[float, float]:
     return (max(part, 1 / (12 * n_samples**2 * n_seeds)) if share else part), kept
 
 
-def interval_of_accuracies(accuracies: Sequence[float], n_samples: int) -> Interval | None:
+def estimate_of_accuracies(
+    accuracies: Sequence[float],
+    n_samples: int,
+    spread: Spread = ASSUMED_RUN,
+    *,
+    share: bool = True,
+) -> Estimate | None:
     """Return the 95 % interval for new seeds and samples where accuracies are all that was kept.
 
     How much of the sample's noise all seeds share is not known: all of it, then, which errs on the
@@ -96,6 +128,8 @@ def interval_of_accuracies(accuracies: Sequence[float], n_samples: int) -> Inter
     Args:
         accuracies: By seed.
         n_samples: 0 if that is not known: then it is for new seeds on these samples.
+        spread: What is known of seeds where there is one.
+        share: Whether they lie in [0, 1].
 
     Returns:
         ``None`` if nothing is known of the noise.
@@ -104,24 +138,30 @@ def interval_of_accuracies(accuracies: Sequence[float], n_samples: int) -> Inter
     if not n_seeds or (n_seeds == 1 and not n_samples):
         return None
     if n_seeds == 1:
-        return _of_one_run(accuracies[0], n_samples)
+        return _of_one_run(accuracies[0], n_samples, spread.extra)
     mean = math.fsum(accuracies) / n_seeds
     kept = mean * (1 - mean) / n_samples if n_samples else 0.0
     part = math.fsum((value - mean) ** 2 for value in accuracies) / (n_seeds - 1) / n_seeds
     if n_samples:
         part = max(part, 1 / (12 * n_samples**2 * n_seeds))
     df = float(cautious_share(np.array(part), np.array(kept), np.array(n_seeds - 1.0)))
+    error = math.sqrt(part + kept)
     if not n_samples:
-        half = _quantile(df) * math.sqrt(part)
-        return max(0.0, mean - half), min(1.0, mean + half)
-    return _wilson(mean, part + kept, n_samples, _quantile(df), 0.0)
+        return Estimate(error, _around(mean, _quantile(df) * error, share=share))
+    return Estimate(error, _wilson(mean, part + kept, n_samples, _quantile(df), 0.0))
+
+
+def interval_of_accuracies(accuracies: Sequence[float], n_samples: int) -> Interval | None:
+    """Return the interval alone."""
+    found = estimate_of_accuracies(accuracies, n_samples)
+    return None if found is None else found.interval
 
 
 @lru_cache(maxsize=4096)
-def _of_one_run(accuracy: float, n_samples: int) -> Interval:
-    extra = ASSUMED_RUN.extra
+def _of_one_run(accuracy: float, n_samples: int, extra: float) -> Estimate:
     variance = accuracy * (1 - accuracy) / n_samples + extra
-    return _wilson(accuracy, variance, n_samples, _quantile(np.inf), extra)
+    ends = _wilson(accuracy, variance, n_samples, _quantile(np.inf), extra)
+    return Estimate(math.sqrt(variance), ends)
 
 
 def on_these_samples(scores: Scores, *, share: bool = True) -> Interval | None:
@@ -132,26 +172,44 @@ def on_these_samples(scores: Scores, *, share: bool = True) -> Interval | None:
     n_seeds, n_samples = scores.shape
     if n_seeds < 2:
         return None
-    by_seed = scores.mean(axis=1, dtype=np.float64)
-    variance = float(by_seed.var(ddof=1))
-    if share:
+    return over_seeds(scores.mean(axis=1, dtype=np.float64).tolist(), n_samples, share=share)
+
+
+def over_seeds(values: Sequence[float], n_samples: int, *, share: bool = True) -> Interval | None:
+    """Return the same interval where scores are known by seed alone.
+
+    Args:
+        values: By seed.
+        n_samples: 0 if that is not known.
+        share: Whether they lie in [0, 1].
+    """
+    n_seeds = len(values)
+    if n_seeds < 2:
+        return None
+    mean = math.fsum(values) / n_seeds
+    variance = math.fsum((value - mean) ** 2 for value in values) / (n_seeds - 1)
+    if share and n_samples:
         variance = max(variance, 1 / (12 * n_samples**2))
-    half = _quantile(n_seeds - 1.0) * float(np.sqrt(variance / n_seeds))
-    mean = float(by_seed.mean())
-    return (max(0.0, mean - half), min(1.0, mean + half)) if share else (mean - half, mean + half)
+    return _around(mean, _quantile(n_seeds - 1.0) * math.sqrt(variance / n_seeds), share=share)
 
 
+def _around(mean: float, half: float, *, share: bool) -> Interval:
+    low, high = mean - half, mean + half
+    return (max(0.0, low), min(1.0, high)) if share else (low, high)
+
+
+@lru_cache(maxsize=1024)
 def _quantile(df: float) -> float:
     level = (1 + CONFIDENCE) / 2
     return float(special.ndtri(level) if not np.isfinite(df) else special.stdtrit(df, level))
 
 
 def _wilson(
-    mean: float, variance: float, n_samples: int, quantile: float, extra: float
+    mean: float, variance: float, n_samples: float, quantile: float, extra: float
 ) -> Interval:
     """Return Wilson's interval for as many samples as would have this variance."""
     binomial = mean * (1 - mean)
-    effective = binomial / variance if variance > 0 and binomial > 0 else float(n_samples)
+    effective = binomial / variance if variance > 0 and binomial > 0 else n_samples
     if not binomial:
         effective = 1 / (1 / n_samples + 4 * extra)
     # No more seeds make more samples of what each of them shares.

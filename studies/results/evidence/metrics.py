@@ -6,18 +6,14 @@ samples are many.
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from coarsefine.studies.metric import MetricName
 from coarsefine.studies.results.evidence.pairs import Real
 
 Classes = npt.NDArray[np.integer]
-MetricName = Literal["accuracy", "balanced-accuracy", "macro-f1", "loss"]
-METRICS: Final[tuple[str, ...]] = get_args(MetricName)
-
-ACCURACY: Final[MetricName] = "accuracy"
 
 
 def unit(metric: MetricName, labels: Classes, n_classes: int) -> float:
@@ -61,7 +57,7 @@ def scores(
         mean = recall[..., there].mean(axis=-1, keepdims=True)
         return np.asarray(mean + weight * (right - recall[..., labels]))
     if metric != "macro-f1":
-        raise ValueError(f"metric must be one of {', '.join(METRICS[:3])}, got {metric!r}")
+        raise ValueError(f"a {metric} does not follow from predicted classes")
     # F = 2 TP / (predicted + true), a ratio of two means: a sample moves it by (a - F b) / mean b.
     total = np.zeros(predicted.shape)
     mean, n_counted = (np.zeros((*predicted.shape[:-1], 1)) for _ in range(2))
@@ -124,8 +120,11 @@ class Majority:
 
     @property
     def notable(self) -> bool:
-        """Return whether the class holds clearly more than its share: half as much again."""
-        return self.accuracy > 1.5 * self.chance
+        """Return whether the class holds clearly more than its share.
+
+        That is half as much again, or five points more, whichever is less.
+        """
+        return self.accuracy > min(1.5 * self.chance, self.chance + 0.05)
 
 
 def majority(labels: Classes, n_classes: int, training: Classes | None = None) -> Majority:

@@ -24,7 +24,8 @@ def student_of(z: Real, df: Real) -> Real:
     """Return what ``normal_of`` was given."""
     finite = np.where(np.isfinite(df), df, 1.0)
     scale = (8 * finite + 1) / (8 * finite + 3)
-    bent = np.sign(z) * np.sqrt(finite * np.expm1((z / scale) ** 2 / finite))
+    with np.errstate(over="ignore"):
+        bent = np.sign(z) * np.sqrt(finite * np.expm1((z / scale) ** 2 / finite))
     return np.where(np.isfinite(df), bent, z)
 
 

@@ -4,15 +4,19 @@ from typing import TYPE_CHECKING
 
 from coarsefine.hints import Part, option
 from coarsefine.studies.results.learning import has_learnt
-from coarsefine.studies.results.notes.note import Note, counted, points
+from coarsefine.studies.results.notes.note import Note, counted
 from coarsefine.studies.results.resolution import resolution_reached
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from coarsefine.studies.results.ranking import Ranking
     from coarsefine.studies.results.statistics import Comparison
 
 # As ``evidence.spread`` has it, which needs NumPy.
 ASSUMED_POINTS = 0.3
+# Names of so many trials say which they are.
+_MOST_NAMES = 5
 
 
 def legend(ranking: "Ranking") -> tuple[Note, ...]:
@@ -27,7 +31,7 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
         on = " and ".join(filter(None, (seeds, samples)))
         line = (
             f"= tied with the best: with {on}, a difference below about "
-            f"{points(min(1.0, comparison.margin))} points may be due to chance (95 % confidence, "
+            f"{_amount(ranking, comparison.margin)} may be due to chance (95 % confidence, "
             f"{_values(ranking, comparison.n_points)} compared; each pair by its own noise)"
         )
         notes.append(Note("tied", line))
@@ -36,22 +40,20 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
         if has_learnt(ranking):
             more = (option("replicates"), " to measure how much results vary between seeds")
             tells = ("; use ", *more)
-        notes.append(Note("one-seed", _one_seed(comparison), *tells))
+        notes.append(Note("one-seed", _one_seed(ranking, comparison), *tells))
     if replicated:
         whose = " of trials with several seeds" if single else ""
         line = f"95 % intervals{whose}: for new seeds and new samples, as far as known"
         notes.append(Note("interval-over-seeds", line))
     if single:
         whose = " of trials with one seed" if replicated else ""
-        line = (
-            f"95 % intervals{whose}: for new samples; {ASSUMED_POINTS} points of standard "
-            "deviation between seeds are assumed"
-        )
+        line = f"95 % intervals{whose}: for new samples; {_between_seeds(ranking)}"
         notes.append(Note("interval-over-samples", line))
-    if comparison is not None and comparison.n_without:
+    if comparison is not None and comparison.without:
         line = (
-            f"{counted(comparison.n_without, 'trial')} without stored predictions: compared by "
-            "accuracies only, which needs larger differences"
+            f"{counted(comparison.n_without, 'trial')} without stored predictions "
+            f"({_named(comparison.without)}; of an older version, or of a trainer without "
+            "predict): trials are compared by their scores only, which needs larger differences"
         )
         notes.append(Note("without-outcomes", line))
     if comparison is not None and comparison.n_noisy:
@@ -66,16 +68,51 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def _one_seed(comparison: "Comparison") -> str:
-    """Return what a comparison of single runs claims, and what it assumes."""
+def _one_seed(ranking: "Ranking", comparison: "Comparison") -> str:
+    """Return what a comparison of single runs claims, and what it takes for granted."""
     if comparison.network_margin is None:
         return "each value was trained with one seed"
-    alone = points(min(1.0, comparison.network_margin))
     return (
-        f"each value was trained with one seed: {ASSUMED_POINTS} points of standard deviation "
-        "between seeds are assumed; for these trained networks alone, a difference below about "
-        f"{alone} points may be due to chance"
+        f"each value was trained with one seed: {_between_seeds(ranking)}; for these trained "
+        "networks alone, a difference below about "
+        f"{_amount(ranking, comparison.network_margin)} may be due to chance"
     )
+
+
+def _between_seeds(ranking: "Ranking") -> str:
+    """Return what is taken for granted of seeds, and where it was measured."""
+    comparison = ranking.comparison
+    deviation, measured_in = ASSUMED_POINTS / 100, None
+    if comparison is not None and comparison.seed_deviation is not None:
+        deviation, measured_in = comparison.seed_deviation, comparison.seeds_from
+    how = "is assumed" if measured_in is None else f"was measured in study {measured_in}"
+    return f"a standard deviation of {_amount(ranking, deviation, 1)} between seeds {how}"
+
+
+def _amount(ranking: "Ranking", difference: float, digits: int = 2) -> str:
+    """Return a difference of scores with its unit."""
+    metric = ranking.metric
+    return metric.amount(min(1.0, difference) if metric.share else difference, digits)
+
+
+def _named(trials: "Sequence[str]") -> str:
+    more = len(trials) - _MOST_NAMES
+    return ", ".join(trials[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def on_metric(ranking: "Ranking") -> tuple[Note, ...]:
+    """Return which complete trials have no score, and why."""
+    lacking = [
+        f"{t.stage}:{t.trial}" for t in ranking.trials if t.state == "complete" and not t.rank
+    ]
+    if not lacking:
+        return ()
+    line = (
+        f"{counted(len(lacking), 'complete trial')} without stored predictions, so without "
+        f"{ranking.metric.words} and rank: {_named(lacking)}; of an older version, or of a trainer "
+        "without predict"
+    )
+    return (Note("without-score", line),)
 
 
 def _values(ranking: "Ranking", n: int) -> str:
@@ -103,7 +140,7 @@ def on_ties(ranking: "Ranking") -> tuple[Note, ...]:
         f"{comparison.n_tied:,} of {_values(ranking, comparison.n_points)} are tied"
         f"{_tied_range(ranking)}: {comparison.lacking} would tell more than further values; "
         "selection bias: the best of them is overestimated by about "
-        f"{points(comparison.optimism)} points"
+        f"{_amount(ranking, comparison.optimism)}"
     )
     return (*found, Note("ties", line))
 

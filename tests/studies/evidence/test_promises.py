@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from coarsefine.studies.results.evidence.intervals import NETWORK, interval
+from coarsefine.studies.results.evidence import metrics
+from coarsefine.studies.results.evidence.intervals import NETWORK, estimate, interval
 from coarsefine.studies.results.evidence.spread import NETWORKS, Spread
 from coarsefine.studies.results.evidence.ties import judge, judge_accuracies
-from tests.studies.evidence.worlds import World
+from tests.studies.evidence.worlds import ClassWorld, World
 
 EQUAL = (0.9,) * 8
 
@@ -58,6 +59,21 @@ def test_a_spread_that_the_file_knows_keeps_the_mark_with_one_seed():
 
     assert pilot.ratio > 1.5
     assert unmarked(world, 60, spread=Spread(pilot.ratio, pilot.df))[0] <= most(60, 0.05)
+
+
+@pytest.mark.parametrize("metric", ["balanced-accuracy", "macro-f1"])
+def test_intervals_and_ties_of_other_metrics_hold(metric):
+    world = ClassWorld((0.75, 0.2, 0.05), (0.95, 0.8, 0.5), 4, 1, 1500)
+    rng, draws, lost, held = np.random.default_rng(2), 60, 0, 0
+    for _ in range(draws):
+        classes, labels = world.predicted(rng)
+        scores, unit = metrics.scores(metric, classes, labels, 3), metrics.unit(metric, labels, 3)
+        lost += not judge(scores, spread=NETWORKS, unit=unit).tied[0]
+        low, high = estimate(scores[0], NETWORK, unit=unit).interval
+        held += low <= world.true(metric) <= high
+
+    assert lost <= most(draws, 0.05)
+    assert draws - held <= most(draws, 0.07)
 
 
 def test_a_worse_trial_loses_its_mark():

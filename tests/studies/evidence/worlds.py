@@ -90,3 +90,45 @@ class World:
             right[t] = hard + own + flip * luck < limits[t][:, None]
             ease[t] = hard + own
         return Drawn(right, means, ease)
+
+
+@dataclass(frozen=True)
+class ClassWorld:
+    """Equal trials that predict classes; a wrong sample is given the class after its own.
+
+    Attributes:
+        shares: Of the classes.
+        recalls: True ones of the classes, over all seeds and samples.
+        n_trials: T.
+        n_seeds: R.
+        n_samples: N.
+        alike: As in ``World``.
+    """
+
+    shares: tuple[float, ...]
+    recalls: tuple[float, ...]
+    n_trials: int
+    n_seeds: int
+    n_samples: int
+    alike: float = 0.7
+
+    def predicted(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the predicted classes, (T, R, N), and the labels, (N,)."""
+        n_classes = len(self.shares)
+        labels = rng.choice(n_classes, self.n_samples, p=self.shares)
+        limits = special.ndtri(np.array(self.recalls))[labels]
+        hard = np.sqrt(self.alike) * rng.standard_normal(self.n_samples)
+        luck = rng.standard_normal((self.n_trials, self.n_seeds, self.n_samples))
+        right = hard + np.sqrt(1 - self.alike) * luck < limits
+        return np.where(right, labels, (labels + 1) % n_classes), labels
+
+    def true(self, metric: str) -> float:
+        """Return the metric over all seeds and samples."""
+        shares, recalls = np.array(self.shares), np.array(self.recalls)
+        if metric == "accuracy":
+            return float(shares @ recalls)
+        if metric == "balanced-accuracy":
+            return float(recalls.mean())
+        right = shares * recalls
+        given = right + np.roll(shares - right, 1)
+        return float((2 * right / (shares + given)).mean())

@@ -1,0 +1,131 @@
+"""What other studies of a file say of the spread over seeds, for a study that has one seed."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.db.records import StudyRecord
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.metric import MetricName
+from coarsefine.studies.recipes.keys import KEYS
+from coarsefine.studies.recipes.recipe import differences, from_json
+from coarsefine.studies.results.evidence.pairs import compared
+from coarsefine.studies.results.evidence.spread import Spread
+from coarsefine.studies.results.evidence.ties import judge
+from coarsefine.studies.results.predictions import outcomes_of
+from coarsefine.studies.results.scorer import Scorer
+from coarsefine.studies.results.seeds import SeedNoise
+from coarsefine.studies.spaces.dimensions import PARAMETERS
+
+# Recipes are alike that differ in nothing but what trials of a cohort may differ in, the seed, and
+# what is done after the search.
+_ALIKE: Final = frozenset(
+    {key.key for key in KEYS.values() if key.per_trial or key.section == "final"}
+    | {"seed", "data.validation", "training.metric"}
+)
+# So many of the best trials and of the studies are looked at: neither takes long.
+_MOST_TRIALS, _MOST_STUDIES = 12, 3
+# From fewer degrees of freedom a spread is not known better than by assumption.
+_FEWEST_DF: Final = 3.0
+# The spread is taken at this upper limit of what it may be, in place of quantiles of Student's t.
+_UPPER: Final = 0.7
+
+
+def known_seeds(database: Database, study: StudyRecord, by: MetricName) -> SeedNoise | None:
+    """Return the spread over seeds of a similar study; ``None`` where none is known.
+
+    Similar is a study on the same data whose recipe differs in nothing but numbers that trials of
+    a cohort may differ in, the seed and the number of validation samples. Of several, the latest
+    that says enough is taken.
+    """
+    others = (
+        other
+        for other in repository.replicated_studies(database, study.data_name)
+        if other.id != study.id and _alike(database, study, other)
+    )
+    for other, _ in zip(others, range(_MOST_STUDIES), strict=False):
+        found = _measured(database, other, by)
+        if found is not None:
+            return found
+    return None
+
+
+def _alike(database: Database, one: StudyRecord, other: StudyRecord) -> bool:
+    recipes = [from_json(each.recipe, f"the recipe of {each.name}") for each in (one, other)]
+    if any(difference.key not in _ALIKE for difference in differences(*recipes)):
+        return False
+    searched = [_searched(database, each) for each in (one, other)]
+    return searched[0] == searched[1] or searched[0] | searched[1] <= _ALIKE
+
+
+def _searched(database: Database, study: StudyRecord) -> frozenset[str]:
+    """Return the keys that the trials of a study differ in."""
+    stages = [s for s in repository.stages(database, study) if s.optuna_name is not None]
+    names = {stage.parameter for stage in stages}
+    names |= {each["name"] for s in stages for each in s.options.get("dimensions") or ()}
+    return frozenset(PARAMETERS[name].key if name in PARAMETERS else name for name in names)
+
+
+def _measured(database: Database, study: StudyRecord, by: MetricName) -> SeedNoise | None:
+    """Return what the best trials of a study say of seeds; ``None`` if that is too little."""
+    n_samples = int(study.data.get("n_validation", 0))
+    rows = [
+        row
+        for row in repository.trial_rows(database, study)
+        if row.state == "complete" and row.replicates > 1 and row.validation_accuracy is not None
+    ]
+    rows.sort(key=lambda row: -(row.validation_accuracy or 0.0))
+    try:
+        scorer = Scorer.of(by, study)
+    except StudyError:
+        return None
+    scores = _scores(
+        scorer, outcomes_of(database, [row.id for row in rows[:_MOST_TRIALS]]), n_samples
+    )
+    return None if scores is None else of_scores(scores, scorer.unit, study.name)
+
+
+def _scores(
+    scorer: Scorer, outcomes: Sequence[dict[int, bytes]], n_samples: int
+) -> NDArray[np.float64] | None:
+    """Return the scores of trials with the seeds that they all have, (T, R, N)."""
+    runs = [
+        {r: scored for r, payload in each.items() if (scored := scorer.scored(payload, n_samples))}
+        for each in outcomes
+    ]
+    runs = [each for each in runs if len(each) > 1]
+    seeds = sorted(set[int].intersection(*map(set, runs))) if runs else []
+    if len(runs) < 2 or len(seeds) < 2:
+        return None
+    return np.array([[each[seed].scores for seed in seeds] for each in runs], np.float64)
+
+
+def of_scores(scores: NDArray[np.float64], unit: float, source: str) -> SeedNoise | None:
+    """Return how far seeds move a run, and the difference of two, beyond what samples show.
+
+    Args:
+        scores: (T, R, N), of trials that were all trained with the same seeds, T and R >= 2.
+        unit: By how much a score changes where a sample flips, squared.
+        source: Where they are from.
+    """
+    n_trials, n_seeds, n_samples = scores.shape
+    present = np.ones((n_trials, n_seeds), np.bool_)
+    spread = judge(scores, present, unit=unit).spread
+    df = max(spread.df, n_seeds - 1.0) if np.isfinite(spread.df) else n_seeds - 1.0
+    if df < _FEWEST_DF:
+        return None
+    upper = df / float(special.chdtri(df, _UPPER))
+    pairs = compared(scores, present)
+    rest = float(np.median(pairs.rest[~np.eye(n_trials, dtype=bool)])) / n_samples
+    pair = max(0.0, spread.ratio * upper - 1) * rest
+    by_seed = scores.mean(axis=2)
+    by_sample = scores.mean(axis=1)
+    left = scores - by_seed[:, :, None] - by_sample[:, None] + by_seed.mean(axis=1)[:, None, None]
+    flips = np.square(left).sum(axis=(1, 2)) / ((n_seeds - 1) * (n_samples - 1) * n_samples)
+    run = float(np.median(by_seed.var(axis=1, ddof=1))) * upper - float(np.median(flips))
+    return SeedNoise(Spread(extra=max(0.0, run)), Spread(extra=pair), source)
