@@ -1,6 +1,6 @@
 """What the runs of a study predicted, as the database keeps it, and metrics of it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
@@ -13,7 +13,6 @@ from coarsefine.studies.results.ranking import How, RankedTrial
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.scorer import Scorer
-    from coarsefine.studies.results.seeds import SeedNoise
 
 Place = tuple[str, int]
 
@@ -102,19 +101,6 @@ def _runs_with_outcomes(
         yield from ((run, payloads.get(run.id)) for run in some)
 
 
-def seeds_known(
-    database: Database, study: StudyRecord, by: MetricName
-) -> "Callable[[], SeedNoise | None]":
-    """Return what looks for the spread over seeds in other studies, once it is asked for."""
-
-    def seeds() -> "SeedNoise | None":
-        from coarsefine.studies.results.known_seeds import known_seeds
-
-        return known_seeds(database, study, by)
-
-    return seeds
-
-
 def with_metric(
     database: Database,
     study: StudyRecord,
@@ -160,4 +146,4 @@ def with_metric(
             f"{metric.words} follows from what each run predicted, which no trial of {study.name} "
             "has kept: they were trained by an older version, or by a trainer without predict"
         )
-    return found, values, How(scorer, noise, seeds_known(database, study, by))
+    return found, values, How(scorer, noise)

@@ -225,8 +225,7 @@ class Ranking:
             study=self.study.name,
             data=self.study.data_name,
             seed=self.study.seed,
-            score=self.score,
-            by=self.by,
+            measured=(self.score, self.by),
             stages=self.stages,
             trials=self.trials,
             comparison=self.comparison,
@@ -370,8 +369,7 @@ def ranking_json(
     study: str,
     data: str,
     seed: int,
-    score: str = "final",
-    by: str = "accuracy",
+    measured: tuple[str, str] = ("final", "accuracy"),
     stages: Iterable[StageSummary],
     trials: Iterable[RankedTrial],
     comparison: Comparison | None = None,
@@ -379,14 +377,14 @@ def ranking_json(
 ) -> dict[str, Any]:
     """Return a ranking for programs: a stable contract, see ``docs/cli.md``.
 
-    Numbers that are not finite are ``null``; so is what is not known.
+    ``measured`` is after which epoch, and by what trials are ranked. Numbers that are not finite are ``null``; so is what is not known.
     """
     return {
         "study": study,
         "data": data,
         "seed": seed,
-        "score": score,
-        "by": by,
+        "score": measured[0],
+        "by": measured[1],
         "stages": [
             {
                 "name": stage.name,

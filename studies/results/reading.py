@@ -5,7 +5,7 @@ Imports neither Optuna nor the trainer: a ranking of thousands of trials should 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
@@ -18,12 +18,7 @@ from coarsefine.studies.results.notes.baseline import baseline_notes
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.penalty import penalty_notes
-from coarsefine.studies.results.predictions import (
-    outcomes_of,
-    ranked_by,
-    seeds_known,
-    with_metric,
-)
+from coarsefine.studies.results.predictions import outcomes_of, ranked_by, with_metric
 from coarsefine.studies.results.ranking import (
     How,
     RankedTrial,
@@ -34,6 +29,9 @@ from coarsefine.studies.results.ranking import (
 )
 from coarsefine.studies.spaces.dimensions import PARAMETERS, parameter
 from coarsefine.studies.spaces.ranges import LogRange
+
+if TYPE_CHECKING:
+    from coarsefine.studies.results.seeds import SeedNoise
 
 
 def named_study(database: Database, name: str | None, search: str | None = None) -> StudyRecord:
@@ -117,7 +115,7 @@ def read_ranking(database: Database, study: StudyRecord, by: MetricName | None =
         if row.id in accuracies:
             by_place[row.stage, number] = accuracies[row.id]
     ids = {row.uuid: row.id for row in rows}
-    how = How(seeds=seeds_known(database, study, by))
+    how = How()
     if by != "accuracy":
         drafts, by_place, how = with_metric(database, study, by, drafts, ids)
     ranked = rank_trials(drafts, [stage.name for stage in stages], by)
@@ -126,6 +124,12 @@ def read_ranking(database: Database, study: StudyRecord, by: MetricName | None =
     def read(chosen: Sequence[RankedTrial]) -> list[dict[int, bytes]]:
         return outcomes_of(database, [ids[trial.uuid or ""] for trial in chosen])
 
+    def seeds() -> "SeedNoise | None":
+        from coarsefine.studies.results.known_seeds import known_seeds
+
+        return known_seeds(database, study, by)
+
+    how = replace(how, seeds=seeds)
     trials, comparison = judged(ranked, by_place, n_validation, read, how)
     summaries = tuple(_summary(stage, trials) for stage in stages)
     ranking = Ranking(study, summaries, trials, comparison, by=by)
