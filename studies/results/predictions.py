@@ -9,7 +9,8 @@ from coarsefine.db.engine import Database
 from coarsefine.db.records import RunRecord, StudyRecord, TrialRow
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.metric import METRICS, MetricName
-from coarsefine.studies.results.ranking import How, RankedTrial
+from coarsefine.studies.results.ranking import RankedTrial
+from coarsefine.studies.results.statistics import How
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.scorer import Scorer

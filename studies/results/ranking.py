@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,7 @@ from coarsefine.studies.results.columns import trial_rows
 from coarsefine.studies.results.statistics import (
     CONFIDENCE,
     Comparison,
+    How,
     Interval,
     Measured,
     binomial_error,
@@ -24,8 +25,6 @@ from coarsefine.studies.states import STATES, score_key
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
-    from coarsefine.studies.results.scorer import Scorer
-    from coarsefine.studies.results.seeds import SeedNoise
 
 _STATE = {state: place for place, state in enumerate(STATES)}
 
@@ -339,22 +338,6 @@ def judged(
     return tuple(found), comparison
 
 
-@dataclass(frozen=True, slots=True)
-class How:
-    """By what trials are judged.
-
-    Attributes:
-        scorer: Makes scores of what runs predicted; ``None`` for those of the accuracy.
-        noise: Variance of a run's score for its samples, by stage and trial; of the accuracy it
-            need not be there.
-        seeds: Returns what other studies say of the spread over seeds.
-    """
-
-    scorer: "Scorer | None" = None
-    noise: Mapping[tuple[str, int], float] = field(default_factory=dict)
-    seeds: "Callable[[], SeedNoise | None] | None" = None
-
-
 def _point(params: Mapping[str, Any]) -> Hashable:
     point = tuple(params.items())
     try:
@@ -377,7 +360,8 @@ def ranking_json(
 ) -> dict[str, Any]:
     """Return a ranking for programs: a stable contract, see ``docs/cli.md``.
 
-    ``measured`` is after which epoch, and by what trials are ranked. Numbers that are not finite are ``null``; so is what is not known.
+    ``measured`` is after which epoch, and by what trials are ranked. Numbers that are not finite
+    are ``null``; so is what is not known.
     """
     return {
         "study": study,

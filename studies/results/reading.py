@@ -20,13 +20,13 @@ from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.penalty import penalty_notes
 from coarsefine.studies.results.predictions import outcomes_of, ranked_by, with_metric
 from coarsefine.studies.results.ranking import (
-    How,
     RankedTrial,
     Ranking,
     StageSummary,
     judged,
     rank_trials,
 )
+from coarsefine.studies.results.statistics import How
 from coarsefine.studies.spaces.dimensions import PARAMETERS, parameter
 from coarsefine.studies.spaces.ranges import LogRange
 

@@ -6,10 +6,14 @@ Imports no library: a ranking of thousands of trials should be there at once.
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from statistics import NormalDist, fmean
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from coarsefine.studies.results.scorer import Scorer
+    from coarsefine.studies.results.seeds import SeedNoise
 
 Interval = tuple[float, float]
 
@@ -117,6 +121,22 @@ class Comparison:
             few = 2 * self.sample_margin > self.margin
             return "more validation samples and replicates" if few else "replicates"
         return "more validation samples" if self.seed_share < 1 / 2 else "more replicates"
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """By what trials are judged.
+
+    Attributes:
+        scorer: Makes scores of what runs predicted; ``None`` for those of the accuracy.
+        noise: Variance of a run's score for its samples, by stage and trial; of the accuracy it
+            need not be there.
+        seeds: Returns what other studies say of the spread over seeds.
+    """
+
+    scorer: "Scorer | None" = None
+    noise: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    seeds: "Callable[[], SeedNoise | None] | None" = None
 
 
 # ------------------------------------------------------------------------------------ intervals
