@@ -1,6 +1,7 @@
 """Open the database: checks first, then one engine with the settings every writer needs."""
 
 import errno
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Generator
@@ -20,6 +21,10 @@ from coarsefine.db.foreign_parts import check_foreign_parts
 from coarsefine.db.messages import explained, first_line, no_file, no_studies
 from coarsefine.db.sqlite_files import SharedFile
 from coarsefine.db.urls import DEFAULT_URL, storage_url
+
+# A pool that is interrupted while it closes a connection logs the traceback, and raises it all the
+# same. Without a handler, Python would print it.
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -90,6 +90,8 @@ def _read_table(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         with source.opened("utf-8-sig") as file:
             tables = pd.read_csv(file, header=header, chunksize=_ROWS)
             parts = [_bytes(path, rows.to_numpy()) for rows in tables]
+    except DataError:
+        raise
     except ValueError as error:  # those of the parser and of the encoding are of its kind
         reason = " ".join(str(error).split())[:120]
         raise DataError(f"{path}: must be a table of labels and pixels: {reason}") from error

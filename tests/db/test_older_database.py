@@ -162,7 +162,7 @@ place, path = sys.argv[1:]
 if place == "copying":
     backup.closing = die
 elif place == "copied":
-    backup._sync_folder = die
+    backup.sync_folder = die
 elif place == "migrated":
     schema._check_foreign_keys = die
 else:

@@ -44,6 +44,7 @@ LINES = (
     "rank digits/lambda",
     "rank digits/lambda --json",
     "compare digits/lambda digits/eta",
+    "replay digits/lambda",
     "list",
     "show digits/lambda",
     "export digits/lambda --format csv",

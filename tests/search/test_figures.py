@@ -41,7 +41,7 @@ from coarsefine.search.figures.style import (
     width_of,
     wrapped,
 )
-from coarsefine.search.figures.trials import measured, over
+from coarsefine.search.figures.trials import measured
 from coarsefine.search.figures.weights import as_image, weights
 from coarsefine.studies.checks.network import NetworkCheck, checked_without_data
 from coarsefine.studies.checks.range_test import recorded
@@ -49,7 +49,7 @@ from coarsefine.studies.recipes.recipe import from_json
 from coarsefine.studies.results.classes import confusion_of
 from coarsefine.studies.results.curves import read_curves, read_runs
 from coarsefine.studies.results.first_layer import read_first_layer
-from coarsefine.studies.results.ranking import top
+from coarsefine.studies.results.ranking import Ranking, top
 from coarsefine.studies.results.reading import named_study, read_ranking
 
 QUICK = ("--epochs", "2", "--hidden", "8", "--quiet")
@@ -191,10 +191,13 @@ def test_every_kind_is_tested():
 
 def test_what_a_lab_s_study_searched_is_named_not_its_command():
     def of(search, *searched):
-        return SimpleNamespace(study=SimpleNamespace(search=search), searched=searched)
+        ranking = SimpleNamespace(
+            study=SimpleNamespace(search=search), searched=searched, symbol=lambda name: name
+        )
+        return Ranking.over.fget(ranking)
 
-    assert over(of("batch-size", "batch_size")) == "batch-size"
-    assert over(of("run", "lambda", "eta")) == "lambda and eta"
+    assert of("batch-size", "batch_size") == "batch-size"
+    assert of("run", "lambda", "eta") == "lambda and eta"
 
 
 @pytest.mark.parametrize(("kind", "name"), KIND_OF)
@@ -942,7 +945,7 @@ def test_all_that_fits_goes_into_a_folder_and_the_rest_is_explained(search, here
 
     assert answer.status == 0
     folder = own_folder / "lambda-figures"
-    written = {"curves", "values", "weights", "range-test", "gradients", "confusion"}
+    written = {"curves", "values", "weights", "range-test", "gradients", "confusion", "replay"}
     assert {path.name for path in folder.iterdir()} == {f"{kind}.png" for kind in written}
     lines = answer.out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [
@@ -1040,7 +1043,7 @@ def test_programs_get_files_captions_and_reasons(search, here):
 
     assert answer.json["study"] == "hidden"
     found = {each["kind"]: each for each in answer.json["figures"]}
-    assert list(found) == ["curves", "bars", "weights", "gradients"]
+    assert list(found) == ["curves", "bars", "weights", "gradients", "confusion", "replay"]
     assert all(Path(each["file"]).exists() for each in found.values())
     assert found["bars"]["caption"].startswith(
         "hidden: validation accuracy by hidden layers. Digits, seed 0; 1,078 training"

@@ -58,7 +58,7 @@ def test_json_is_one_object_of_the_contract_and_nothing_else(search):
     ranking = search(*COARSE, "--json").json
 
     assert list(ranking) == [
-        *("study", "data", "seed", "score", "stages", "trials", "comparison", "notes")
+        *("study", "data", "seed", "score", "by", "stages", "trials", "comparison", "notes")
     ]
     assert [list(stage) for stage in ranking["stages"]] == [
         ["name", "low", "high", "values", "parent", "reason", "dimensions"]
@@ -72,14 +72,18 @@ def test_json_is_one_object_of_the_contract_and_nothing_else(search):
             "params",
             "replicates",
             "validation_accuracy",
+            "validation_balanced_accuracy",
+            "validation_macro_f1",
             "validation_loss",
             "train_accuracy",
             "seconds",
             "test_accuracy",
+            "standard_error",
             "standard_deviation",
             "interval",
             "difference",
             "margin",
+            "seed_interval",
             "tied",
             "reused",
         )
@@ -307,7 +311,8 @@ def test_the_final_test_is_recorded_and_repeats_show(search, study):
     assert "the most recent study: digits/lambda" in first.err
     assert "warning: the test set had been opened 1 time before for this study" in first.out
     assert list(second) == [
-        *("study", "data", "opened", "opened_by_others", "test_samples", "note", "trials", "notes")
+        *("study", "data", "opened", "opened_by_others", "test_samples", "note", "trials"),
+        *("comparison", "ensembles", "notes"),
     ]
     assert (second["study"], second["opened"]) == ("digits/lambda", 3)
     assert [trial["rank"] for trial in second["trials"]] == [1, 2, 3]
@@ -317,11 +322,20 @@ def test_the_final_test_is_recorded_and_repeats_show(search, study):
             "stage",
             "params",
             "validation_accuracy",
+            "validation_corrected",
             "test_accuracy",
             "test_loss",
             "refit",
             "interval",
+            "seeds_interval",
+            "samples_interval",
+            "standard_error",
+            "standard_deviation",
+            "difference",
+            "tied",
+            "test_corrected",
             "hand_picked",
+            "seeds",
         )
     }
     assert {trial["refit"] for trial in second["trials"]} == {"train+validation"}

@@ -11,8 +11,8 @@ branch_labels = None
 depends_on = None
 
 _RUNS = "training_test_runs"
-_OLD_NAME = op.f("uq_training_test_runs_opening_id_rank")
-_NEW_NAME = op.f("uq_training_test_runs_opening_id_rank_replicate")
+_OLD_NAME = "uq_training_test_runs_opening_id_rank"
+_NEW_NAME = "uq_training_test_runs_opening_id_rank_replicate"
 
 
 def upgrade() -> None:
@@ -21,8 +21,8 @@ def upgrade() -> None:
         runs.add_column(sa.Column("replicate", sa.Integer(), nullable=False, server_default="0"))
         runs.add_column(sa.Column("selection_bias", DOUBLE, nullable=True))
         # MySQL needs an index of the openings at any time: the new one comes first.
-        runs.create_unique_constraint(_NEW_NAME, ["opening_id", "rank", "replicate"])
-        runs.drop_constraint(_OLD_NAME, type_="unique")
+        runs.create_unique_constraint(op.f(_NEW_NAME), ["opening_id", "rank", "replicate"])
+        runs.drop_constraint(op.f(_OLD_NAME), type_="unique")
         runs.create_check_constraint(op.f("ck_training_test_runs_replicate"), "replicate >= 0")
     op.create_table(
         "training_test_ensembles",
@@ -59,8 +59,8 @@ def downgrade() -> None:
     op.drop_table("training_test_ensembles")
     op.execute(f"DELETE FROM {_RUNS} WHERE replicate > 0")  # noqa: S608  # a constant
     with op.batch_alter_table(_RUNS) as runs:
-        runs.create_unique_constraint(_OLD_NAME, ["opening_id", "rank"])
-        runs.drop_constraint(_NEW_NAME, type_="unique")
+        runs.create_unique_constraint(op.f(_OLD_NAME), ["opening_id", "rank"])
+        runs.drop_constraint(op.f(_NEW_NAME), type_="unique")
         runs.drop_constraint(op.f("ck_training_test_runs_replicate"), type_="check")
         runs.drop_column("selection_bias")
         runs.drop_column("replicate")
@@ -109,6 +109,6 @@ def _runs() -> sa.Table:
             ondelete="SET NULL",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_training_test_runs")),
-        sa.UniqueConstraint("opening_id", "rank", name=_OLD_NAME),
+        sa.UniqueConstraint("opening_id", "rank", name=op.f(_OLD_NAME)),
         sa.Index(op.f("ix_training_test_runs_trial_id"), "trial_id"),
     )
