@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import datetime
+from itertools import count
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -57,6 +58,12 @@ def find_study(db: Database, name: str) -> StudyRecord | None:
     with db.session() as session:
         row = session.execute(sa.select(table(Study)).where(Study.name == name)).one_or_none()
     return None if row is None else StudyRecord(*row)
+
+
+def free_name(db: Database, name: str) -> str:
+    """Return a name that no study has: ``name``, or with a number after it."""
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    return next(each for each in names if find_study(db, each) is None)
 
 
 def study_names(db: Database) -> list[str]:

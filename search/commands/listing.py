@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from coarsefine.search.commands.following import following
 from coarsefine.search.commands.ranking import chosen, named_trial
 from coarsefine.search.console import print_table, say, say_json, stdout, tell
+from coarsefine.search.following import following
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import (
     OUTPUT,
@@ -103,7 +103,6 @@ def show(
     from coarsefine.db import repository
     from coarsefine.db.engine import open_database
     from coarsefine.studies.results.reading import first_curve, read_ranking
-    from coarsefine.studies.running.studies import free_name
 
     with open_database(storage.url, read_only=True) as database:
         found = chosen(database, study, quiet=output.quiet)
@@ -113,7 +112,7 @@ def show(
         curve = first_curve(database, ranking, trial)
         classes = _classes(database, ranking, trial, named=what.trial is not None)
         failures = failures_of(database, ranking)
-        free = free_name(database, found.name)
+        free = repository.free_name(database, found.name)
     if output.json:
         shown = _study_json(found, ranking, openings, curve) | {"failures": failures}
         say_json(shown | _classes_json(classes))

@@ -53,6 +53,7 @@ def range_test(
     output: OutputOptions,
 ) -> None:
     """Print what one training with a rising η shows, and what it suggests."""
+    from coarsefine.db import repository
     from coarsefine.db.engine import open_database
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.network import check_own_network
@@ -60,7 +61,7 @@ def range_test(
     from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.recipes.specs import to_data_spec
     from coarsefine.studies.running.resources import prepared
-    from coarsefine.studies.running.studies import free_name, study_name
+    from coarsefine.studies.running.studies import study_name
     from coarsefine.studies.spaces.searches.registry import SEARCHES
 
     if file is not None:
@@ -79,7 +80,7 @@ def range_test(
             found = range_test_of(database, asked, data, low, high)
             following = SEARCHES["lambda"]
             usual = study_name(following, asked)
-            free = free_name(database, usual)
+            free = repository.free_name(database, usual)
     if file is not None:
         from coarsefine.search.figures.range_test import range_test
         from coarsefine.search.figures.rendering import write_figure

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from coarsefine.search.commands.following import following
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import UsageError
+from coarsefine.search.following import following
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import spelled
 from coarsefine.search.hints import typed as by_hint
@@ -35,15 +35,15 @@ def rank(
         python -m search rank --by macro-f1
         python -m search rank mnist/lambda --json
     """
+    from coarsefine.db import repository
     from coarsefine.db.engine import open_database
     from coarsefine.studies.results.comparison import took
     from coarsefine.studies.results.reading import read_ranking
-    from coarsefine.studies.running.studies import free_name
 
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=output.quiet), by.metric)
         rows = None if output.json else took(database, ranking)
-        free = free_name(database, ranking.study.name)
+        free = repository.free_name(database, ranking.study.name)
     if output.json:
         say_json(ranking.to_json(by_hint))
         return

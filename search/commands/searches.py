@@ -195,9 +195,10 @@ def _run(
     options: _Options,
     variant: str = "",
 ) -> None:
-    from coarsefine.search.commands.following import following
+    from coarsefine.db import repository
     from coarsefine.search.commands.listing import failures_of
     from coarsefine.search.commands.ranking import print_study
+    from coarsefine.search.following import following
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.range_test import ends_of, keep
@@ -207,7 +208,6 @@ def _run(
     from coarsefine.studies.results.learning import has_learnt
     from coarsefine.studies.results.reading import read_ranking
     from coarsefine.studies.running.resources import NewDatabase, Resources
-    from coarsefine.studies.running.studies import free_name
 
     asked, output, data_dir = options.asked, options.output, options.recipe.data.data_dir
     _check_free(kind, asked)
@@ -235,7 +235,7 @@ def _run(
             last = _searched(search, request, wanted)
             ranking = read_ranking(resources.database, search.study)
             rows = None if output.json else took(resources.database, ranking)
-            free = free_name(resources.database, search.study.name)
+            free = repository.free_name(resources.database, search.study.name)
             failures = failures_of(resources.database, ranking)
     all_failed = {trial.state for trial in ranking.trials} == {"failed"}
     if output.json:

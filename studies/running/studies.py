@@ -2,7 +2,6 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -32,19 +31,13 @@ def study_name(kind: SearchKind, recipe: Recipe) -> str:
     return f"{Path(name).stem if Path(name).suffix else name}/{kind.name}"
 
 
-def free_name(database: Database, name: str) -> str:
-    """Return a name that no study has: ``name``, or with a number after it."""
-    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    return next(each for each in names if repository.find_study(database, each) is None)
-
-
 @contextmanager
 def offering_a_name(database: Database, study: StudyRecord) -> Generator[None]:
     """Add a free name to the error that the study was begun otherwise."""
     try:
         yield
     except TakenError as error:
-        error.free = free_name(database, study.name)
+        error.free = repository.free_name(database, study.name)
         raise
 
 

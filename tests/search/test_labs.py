@@ -3,7 +3,7 @@
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.search.commands.following import _lab_of
+from coarsefine.search.following import _lab_of
 from coarsefine.studies.errors import RecipeError
 from coarsefine.studies.labs.files import presets, read_lab
 from coarsefine.studies.recipes.recipe import to_json
