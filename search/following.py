@@ -99,8 +99,16 @@ def _with_smaller_eta(
     if where is None:
         return None
     flag = ("--coarse",) if kind.refines else ()
-    words = [kind.name, *flag, "--study", free, *where, *_words(stated)]
+    trials = _n_trials(ranking, kind)
+    words = [kind.name, *flag, "--study", free, *trials, *where, *_words(stated)]
     return typed(*words, storage=storage.storage, data_dir=data_dir)
+
+
+def _n_trials(ranking: "Ranking", kind: "SearchKind") -> list[str]:
+    """Return the option that says how many points the range had, where that is not the usual."""
+    named = any(there["values"] is not None for there in ranking.stages[0].dimensions)
+    n = len(ranking.trials)
+    return [] if named or not kind.refines or n == kind.n_coarse else ["--trials", str(n)]
 
 
 def _lower_etas(ranking: "Ranking", kind: "SearchKind") -> list[str] | None:
@@ -166,6 +174,14 @@ def _stated(ranking: "Ranking", kind: "SearchKind | None") -> dict[str, Any] | N
     implied = {} if kind is None else kind.implied
     usual = make_recipe(None, {"data.name": recipe.data.name}, implied)
     stated = {d.key: d.second for d in differences(usual, recipe)}
+    if stated.get("training.schedule") == "constant" and "training.eta" in stated:
+        shorter = {key: stated[key] for key in stated if key != "training.schedule"}
+        said = {"data.name": recipe.data.name} | {
+            key: value for key, value in shorter.items() if key in KEYS
+        }
+        # An eta implies a constant schedule, unless the search says otherwise.
+        if make_recipe(None, said, implied).training.schedule == "constant":
+            stated = shorter
     if recipe.trainer is not None or not stated.keys() <= KEYS.keys():
         return None
     bias = stated.get("network.bias", True)

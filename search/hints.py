@@ -130,6 +130,8 @@ def option_words(key: str, value: object) -> list[str]:
 
     >>> option_words("network.hidden", (50, 20)), option_words("network.bias", False)
     (['--hidden', '50,20'], ['--no-bias'])
+    >>> option_words("training.eta", 90.0)
+    ['--eta', '90']
     """
     flag = flag_of(key)
     if value is None or value is True:
@@ -138,7 +140,9 @@ def option_words(key: str, value: object) -> list[str]:
 
 
 def _word(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def flag_of(key: str) -> str:

@@ -235,13 +235,16 @@ def test_after_searches_that_diverged_a_smaller_eta_is_proposed(search, own_fold
     assert smaller in command
     assert TYPED.findall(search("rank").out) == [command]
     assert search(*shlex.split(command)).status == 0
-    recipes = [
-        search("show", name, "--json").json["recipe"]
+    first, second = (
+        search("show", name, "--json").json
         for name in (f"digits/{line.split()[0]}", f"digits/{line.split()[0]}-2")
-    ]
-    assert recipes[0]["network"] == recipes[1]["network"]
-    assert recipes[1]["training"]["epochs"] == 2
-    assert re.search(r"digits/\S+ .* [12], [12] diverged", search("list").out)
+    )
+    assert first["recipe"]["network"] == second["recipe"]["network"]
+    assert second["recipe"]["training"]["epochs"] == 2
+    assert second["recipe"]["training"]["schedule"] == first["recipe"]["training"]["schedule"]
+    n = len(first["trials"])
+    assert len(second["trials"]) == n
+    assert re.search(rf"digits/\S+ .* {n}, {n} diverged", search("list").out)
 
 
 def test_a_finished_stage_that_is_asked_again_says_that_nothing_was_trained(search, own_folder):
