@@ -321,11 +321,18 @@ def test_rule_10_the_same_accuracy_on_validation_and_test_samples_is_suspected(s
 
 
 def test_rule_21_a_score_that_strong_penalties_leave_as_it_was_tells_of_none(search):
-    barely = ("--eta", "1e-6", "--epochs", "1", "--low", "1e-3", "--high", "1", "--trials", "6")
+    # So wide a network has learnt before so small an eta lets the penalty act.
+    barely = ("--epochs", "1", "--low", "1e-3", "--high", "0.1", "--trials", "6")
 
-    answer = search("lambda", "--coarse", "--hidden", "8", *barely)
+    answer = search("lambda", "--coarse", "--hidden", "200", "--eta", "0.003", *barely)
+    unlearnt = search(
+        *("lambda", "--coarse", "--hidden", "8", "--eta", "1e-6", "--study", "unlearnt", *barely)
+    )
 
     assert "the penalty was probably not applied" in noted(answer, "penalty")
+    # Where nothing was learnt, the penalty is not what is wrong.
+    assert not any("penalty" in line for line in unlearnt.notes)
+    assert noted(unlearnt, "the networks have learnt little")
 
 
 @given(st.lists(st.floats(1e-3, 1.0), min_size=2, max_size=5, unique=True))
