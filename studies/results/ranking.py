@@ -388,5 +388,6 @@ def ranking_json(
 
 
 def _comparison_json(comparison: Comparison) -> dict[str, Any]:
-    by_place = list(comparison.optimism_by_place)
-    return {"confidence": CONFIDENCE, **asdict(comparison), "optimism_by_place": by_place}
+    known = asdict(comparison).items()
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in known}
+    return {"confidence": CONFIDENCE, **plain}

@@ -373,7 +373,7 @@ def test_show_says_what_a_trial_made_of_each_class(search, study):
     assert "By class, coarse 1" in shown
     assert len(found["classes"]) == len(found["confusion"]) == 10
     right = sum(row[k] for k, row in enumerate(found["confusion"]))
-    (trial,) = [trial for trial in found["trials"] if trial["trial"] == 1]
+    (trial,) = [t for t in found["trials"] if (t["stage"], t["trial"]) == ("coarse", 1)]
     assert right / 360 == pytest.approx(trial["validation_accuracy"], abs=2 / 360)
     assert "validation_labels" not in found["data_details"]
     assert "no trial coarse:99" in search("show", "--trial", "coarse:99").err
