@@ -119,7 +119,17 @@ def test_wheel_alone_runs_the_main_job_and_the_labs(installed, tmp_path):
     assert "cifar-two-layer" in installed.run("-m", "search", "presets", cwd=tmp_path).stdout
 
 
-@pytest.mark.parametrize("name", ["models.py", "db.py", "db/", "studies/", "studies.py", "search/"])
+# The others hide a floor of the program in the same way.
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("models.py", "db/"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("db.py", "studies/", "studies.py", "search/")
+        ),
+    ],
+)
 def test_files_of_ones_own_do_not_get_in_the_way(installed, tmp_path, name):
     if name.endswith("/"):
         (tmp_path / name).mkdir()

@@ -299,6 +299,7 @@ with open_database(sys.argv[1], create=True) as database:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_drivers", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_several_drivers_share_a_new_file(path: Path, outside: Outside, n_drivers: int) -> None:
     root = Path(__file__).parents[2]

@@ -69,7 +69,7 @@ def contents(folder):
 
 
 @pytest.mark.parametrize(
-    "n", [pytest.param(12, id="some"), pytest.param(600, id="many", marks=pytest.mark.slow)]
+    "n", [pytest.param(6, id="some"), pytest.param(600, id="many", marks=pytest.mark.slow)]
 )
 def test_any_command_line_ends_well(line, before, tmp_path, n):
     wanted = contents(before)

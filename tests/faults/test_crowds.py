@@ -101,7 +101,9 @@ def test_a_second_driver_is_refused_and_a_dead_one_is_not_waited_for(zygote, lin
     assert "run the same command to carry on" in ended[1].err
 
 
-@pytest.mark.parametrize("kind", [INTERRUPT, INTERRUPT_TWICE, TERMINATE])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(INTERRUPT, marks=pytest.mark.slow), INTERRUPT_TWICE, TERMINATE]
+)
 def test_a_search_that_was_told_to_stop_ends_with_the_same_table(line, quick, tmp_path, kind):
     (moment,) = moments(quick, kind, 1)
 

@@ -161,6 +161,7 @@ def test_a_byte_that_is_no_text_is_shown_as_the_byte():
     assert written(f"{NO_TEXT}\x07") == r"no\xfftext\x07"
 
 
+@pytest.mark.slow
 def test_several_figures_go_into_a_folder_whose_name_has_a_dot(search, coarse, own_folder):
     assert search("plot", "-o", "figures.v1").status == 0
     assert search("plot", "values", "-o", "figures.v1", "--format", "svg").status == 0

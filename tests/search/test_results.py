@@ -179,7 +179,7 @@ def test_exports_write_what_pandas_would(ranking):
     assert FORMATS["json"](of_ranking(ranking)).decode() == f"{text}\n"
 
 
-@pytest.mark.parametrize("kind", ["csv", "json"])
+@pytest.mark.parametrize("kind", [pytest.param("csv", marks=pytest.mark.slow), "json"])
 def test_what_is_written_for_programs_waits_for_no_pandas(study, kind):
     code = (
         "import sys\n"

@@ -147,6 +147,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs signals")
 def test_a_search_that_was_killed_is_carried_on_with_the_same_result(
     url: str, own_folder, search

@@ -392,7 +392,7 @@ def test_a_stage_that_is_not_there_is_not_resolved():
     assert resolution_reached(_ranked(NARROW, low=1e-3, high=4e-3), "finer") is None
 
 
-@pytest.mark.parametrize("replicates", [1, 3])
+@pytest.mark.parametrize("replicates", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_on_a_flat_objective_the_search_stops_soon(replicates):
     rng = np.random.default_rng(0)
 
@@ -407,7 +407,7 @@ def test_on_a_flat_objective_the_search_stops_soon(replicates):
     assert sum(end.stages <= 2 for end in ends) >= 38
 
 
-@pytest.mark.parametrize("replicates", [1, 3])
+@pytest.mark.parametrize("replicates", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("height", [0.01, 0.05])
 def test_on_a_hill_the_search_stops_only_around_the_top(replicates, height):
     rng = np.random.default_rng(0)

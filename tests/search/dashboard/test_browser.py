@@ -65,6 +65,7 @@ def test_the_studies_are_listed(browser, place):
     browser.picture(PICTURES / "studies.png")
 
 
+@pytest.mark.slow
 def test_a_study_shows_its_figures_and_files(browser, place):
     browser.resize(1400, 3400)
     browser.go(f"{place}/studies/1")
@@ -78,6 +79,7 @@ def test_a_study_shows_its_figures_and_files(browser, place):
     browser.resize(1400, 1000)
 
 
+@pytest.mark.slow
 def test_a_study_s_note_leads_to_the_next_stage(browser, place):
     browser.go(f"{place}/studies/1/note")
 
@@ -90,6 +92,7 @@ def test_a_study_s_note_leads_to_the_next_stage(browser, place):
     browser.wait_for("digits/lambda/fine")
 
 
+@pytest.mark.slow
 def test_a_trial_shows_its_place_and_its_curves(browser, place):
     browser.go(f"{place}/studies/2/trials?numbers=0")
 

@@ -217,7 +217,10 @@ def test_what_cannot_be_served_is_one_line(study, search, own_folder, options, s
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_the_command_says_where_it_is_and_ends_cleanly(study, number, status):
     command = [sys.executable, "-m", "search", "dashboard", "--port", "0", "--storage", str(study)]
     with subprocess.Popen(

@@ -184,6 +184,7 @@ def test_a_search_that_was_stopped_on_a_cluster_carries_on_in_one_process(
     assert {**found, "study": "whole"} == comparable(bench.ranking(whole.study))
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_leaves_nothing_to_do_on_the_cluster(cluster, executor, tmp_path):
     def n_tasks():
         return executor._client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
