@@ -438,6 +438,7 @@ def test_files_are_looked_for_in_the_data_folder_too(search, samples, own_folder
     text = "[data]\nname = 'mine.npz'\n[training]\nepochs = 1\n[search]\nkind = 'batch-size'\n"
     text += "vary.batch_size.values = [5, 10]\n"
     monkeypatch.chdir(work)
+    open_database("search.db", create=True).close()
     search("submit", written(work, "lab.toml", text))
     monkeypatch.setenv("SEARCH_DATA_DIR", str(data))
 
