@@ -32,7 +32,9 @@ COMMANDS: Final = re.compile(
 )
 
 
-_LOGIN: Final = re.compile(r"([\w.+-]+):[^\s/@]+@(?=[\w\[])")
+# Only from where a word begins, and no further than names and passwords go: the time that a text of
+# a million letters takes would grow with its square.
+_LOGIN: Final = re.compile(r"(?<![\w.+-])([\w.+-]{1,256}):[^\s/@]{1,256}@(?=[\w\[])")
 
 
 def without_secrets(text: str) -> str:

@@ -225,6 +225,7 @@ def test_two_users_of_a_group_share_a_service(search, shared, own_folder, monkey
     # What is imported on the way is imported before anybody is another user.
     (own_folder / "lab.toml").write_text(LAB.format(epochs=2))
     for line in (
+        "serve --once",
         "submit lab.toml",
         "queue",
         "cancel 1",

@@ -46,7 +46,8 @@ def _beside_it(
 ) -> tuple[float, float, tuple[float, float]] | None:
     """Return the baseline's score, how far the best trial is ahead, and the interval of that.
 
-    Both are measured on the same samples. ``None`` where the best trial kept no predictions.
+    Both are measured on the same samples. ``None`` where the best trial kept no predictions, or
+    there are too few samples for an interval.
     """
     import numpy as np
 
@@ -65,7 +66,8 @@ def _beside_it(
     (outcomes,) = outcomes_of(database, ids)
     runs = [scorer.scored(payload, len(constant)) for payload in outcomes.values()]
     baseline = scorer.of_classes(constant)
-    if len(runs) < best.replicates or any(run is None for run in runs):
+    # One sample has no variance.
+    if len(constant) < 2 or len(runs) < best.replicates or any(run is None for run in runs):
         return None
     scores = np.array([run.scores for run in runs if run is not None], np.float64)
     beside = np.broadcast_to(np.asarray(baseline.scores, np.float64), scores.shape)
