@@ -159,10 +159,12 @@ CLASSES: Final[tuple[Column, ...]] = (
         terminal=Face("recall\n%"),
     ),
     Column(
-        name="precision",
+        # The precision of floats can be searched, and would have a column of that name.
+        name="class_precision",
         kind="percent",
         meaning="share of the samples given the class that belong to it, over all replicates; "
         "empty where none was",
+        value=lambda row: row.precision,
         terminal=Face("precision\n%"),
     ),
     Column(

@@ -57,7 +57,7 @@ def test_studies_are_those_of_the_storage_that_is_named(complete, study, own_fol
         ("plot cu", {"curves"}),
         ("plot --format p", {"png", "pdf"}),
         ("export --format p", {"parquet"}),
-        ("export --what ", {"ranking", "curves", "test"}),
+        ("export --what ", {"ranking", "curves", "classes", "test"}),
         ("lambda --activation ", set(ACTIVATIONS)),
         ("lambda --sampler q", {"qmc"}),
         ("lambda --data m", {"mnist"}),

@@ -18,6 +18,7 @@ from coarsefine.search.errors import UsageError
 from coarsefine.search.formats.exports import FORMATS
 from coarsefine.search.tables.exported import TABLES
 from coarsefine.search.tables.table import ExportTable, Selection
+from coarsefine.studies.results.classes import CLASSES
 from coarsefine.studies.results.column import Column
 from coarsefine.studies.results.columns import COLUMNS
 from coarsefine.studies.results.curve_columns import EPOCHS
@@ -27,7 +28,12 @@ from coarsefine.studies.spaces.dimensions import PARAMETERS
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTED = {
     what: [column for column in columns if not column.not_in_tables and column.name != "params"]
-    for what, columns in (("ranking", COLUMNS), ("curves", EPOCHS), ("test", FINAL_TEST))
+    for what, columns in (
+        ("ranking", COLUMNS),
+        ("curves", EPOCHS),
+        ("classes", CLASSES),
+        ("test", FINAL_TEST),
+    )
 }
 ARROW = {"text": "string", "whole": "int64", "real": "double", "truth": "bool"}
 
@@ -213,7 +219,10 @@ def test_a_column_that_is_not_there_is_answered_with_those_that_are(selection, w
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--what", "rankng"), "--what must be one of ranking, curves, test, got 'rankng'"),
+        (
+            ("--what", "rankng"),
+            "--what must be one of ranking, curves, classes, test, got 'rankng'",
+        ),
         (("--what", "test", "--curves"), "--curves is --what curves"),
         (("--top", "0"), "--top must be >= 1, got 0"),
         (("--descending",), "--descending needs --sort COLUMN"),
