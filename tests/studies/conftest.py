@@ -42,11 +42,10 @@ def private_cache(tmp_path, monkeypatch):
     prepared._open.clear()
 
 
-@pytest.fixture
-def samples(tmp_path):
+def written_samples(folder):
     """Return a file of 400 samples in 4 classes."""
     data = made_up(n_train=320, n_validation=80, dtype=np.float32)
-    path = tmp_path / "blobs.npz"
+    path = folder / "blobs.npz"
     np.savez(
         path,
         x_train=data.x_train,
@@ -55,6 +54,11 @@ def samples(tmp_path):
         y_test=data.y_validation,
     )
     return path
+
+
+@pytest.fixture
+def samples(tmp_path):
+    return written_samples(tmp_path)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from coarsefine.studies.running.final_test import final_test, result_on_record
 from coarsefine.studies.running.watching import StoppedByRequest
 from tests.studies.evidence.worlds import World
 
-from .conftest import Bench, Recorder, refused
+from .conftest import Bench, Recorder, refused, written_samples
 from .test_plugins import Own, searched
 
 test_legend.__test__ = False
@@ -39,7 +39,7 @@ def tested(tmp_path_factory, empty):
         patch.setenv("SEARCH_CACHE_DIR", str(folder / "cache"))
         patch.delenv("SEARCH_DATA_DIR", raising=False)
         prepared._open.clear()
-        bench = Bench(folder, _samples(folder), empty)
+        bench = Bench(folder, written_samples(folder), empty)
         bench.study = bench.coarse(CLOSE).study
         bench.once = final_test(bench.means(), bench.study, n_top=2)
         bench.heard = Recorder()
@@ -48,21 +48,6 @@ def tested(tmp_path_factory, empty):
         )
         yield bench
         bench.database.close()
-
-
-def _samples(folder):
-    from tests.models.samples import made_up
-
-    data = made_up(n_train=320, n_validation=80, dtype=np.float32)
-    path = folder / "blobs.npz"
-    np.savez(
-        path,
-        x_train=data.x_train,
-        y_train=data.y_train,
-        x_test=data.x_validation,
-        y_test=data.y_validation,
-    )
-    return path
 
 
 def predicted(bench, opening):
