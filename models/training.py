@@ -51,7 +51,7 @@ class EpochRow:
         step: Updates made.
         eta: η of the last update (of the first one, in epoch 0).
         train_loss: Mean over the training samples looked at (``TrainingSpec.train_samples``;
-            all of them at the end of the training).
+            all of them where the trial's training ends).
         train_cost: Loss plus penalty.
         train_accuracy: In [0, 1], re-evaluated on the samples of ``train_loss``.
         validation_loss: Mean over the validation split.
@@ -186,7 +186,7 @@ class _Trainer:
         """Measure the initial weights; return the rows of epoch 0."""
         started = time.perf_counter()
         etas = learning_rates(self.plan.training.schedule, 0, 1, self.trials)[0]
-        measured = self._measured(range(len(self.trials)), self._validation(), last=False)
+        measured = self._measured(range(len(self.trials)), self._validation())
         self.state = replace(self.state, initial_cost=measured.train_cost)
         seconds = (time.perf_counter() - started) / len(self.trials)
         return self._rows(measured, etas, 0.0, seconds)
@@ -211,8 +211,9 @@ class _Trainer:
         if each is None and over.any() and (each := self._unknown()) is not None:
             # That a trial ends here was not known before. The same sums give the same bits.
             self._validation(each)
-        shown = list(range(n_trials)) if ends else np.flatnonzero(over).tolist()
-        measured = self._measured(shown, (validation, penalty), last=last) if shown else None
+        ending = np.flatnonzero(over).tolist()
+        shown = list(range(n_trials)) if ends else ending
+        measured = self._measured(shown, (validation, penalty), ending) if shown else None
         self.evaluation_seconds += (time.perf_counter() - started) / n_trials
         self.state = state = replace(state, watch=watch)
         if measured is None:
@@ -264,19 +265,39 @@ class _Trainer:
                 self.outcomes[self.state.slots[row]] = outcomes
 
     def _measured(
-        self, rows: Sequence[int], validated: tuple[Evaluation, Values], *, last: bool
+        self, rows: Sequence[int], validated: tuple[Evaluation, Values], ending: Sequence[int] = ()
     ) -> Measured:
-        """Return some trials with what they make of the training samples looked at."""
-        data, parameters, evaluator = self.data, self.state.parameters, self.evaluator
-        if len(rows) < parameters.n_trials:
-            parameters = parameters.rows(rows)
-            evaluator = Evaluator(self.plan.network, len(rows), self.plan.dtype)
-        looked_at = None if last else self._looked_at(len(data.y_train))
-        train = evaluator.evaluate(parameters, data.x_train, data.y_train, looked_at)
+        """Return some trials with what they make of the training samples.
+
+        Args:
+            rows: Their positions.
+            validated: What all trials make of the validation split, and their penalties.
+            ending: Those whose training is over: all samples are looked at, of others some.
+        """
+        looked_at = self._looked_at(len(self.data.y_train))
+        parts: list[tuple[list[int], npt.NDArray[np.intp] | None]] = [(list(rows), None)]
+        if looked_at is not None:
+            going_on = [row for row in rows if row not in ending]
+            parts = [(going_on, looked_at), ([row for row in rows if row in ending], None)]
+        train = Evaluation(np.empty(len(rows)), np.empty(len(rows)))
+        for part, samples in parts:
+            if part:
+                found = self._of_training_samples(part, samples)
+                places = np.isin(rows, part)
+                train.loss[places], train.accuracy[places] = found.loss, found.accuracy
         validation, penalty = validated
         these = np.asarray(rows, dtype=np.intp)
         validation = Evaluation(validation.loss[these], validation.accuracy[these])
         return Measured(rows, train, validation, penalty[these])
+
+    def _of_training_samples(
+        self, rows: Sequence[int], samples: npt.NDArray[np.intp] | None
+    ) -> Evaluation:
+        data, parameters, evaluator = self.data, self.state.parameters, self.evaluator
+        if len(rows) < parameters.n_trials:
+            parameters = parameters.rows(rows)
+            evaluator = Evaluator(self.plan.network, len(rows), self.plan.dtype)
+        return evaluator.evaluate(parameters, data.x_train, data.y_train, samples)
 
     def _looked_at(self, n_train: int) -> npt.NDArray[np.intp] | None:
         limit = self.plan.training.train_samples

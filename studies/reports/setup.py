@@ -108,7 +108,8 @@ def _sections(recipe: Mapping[str, Any], skipped: set[str]) -> Iterator[tuple[st
         stated = [
             f"{key.replace('_', ' ')} {'searched' if f'{name}.{key}' in skipped else _word(value)}"
             for key, value in section.items()
-            if value is not None or f"{name}.{key}" in skipped
+            if (value is not None and not (key == "activation" and not section["hidden"]))
+            or f"{name}.{key}" in skipped
         ]
         yield name, ", ".join(stated)
 
@@ -116,7 +117,8 @@ def _sections(recipe: Mapping[str, Any], skipped: set[str]) -> Iterator[tuple[st
 def _word(stated: Any) -> str:
     if isinstance(stated, bool):
         return "yes" if stated else "no"
-    return f"{stated:g}" if isinstance(stated, float) else shown(stated)
+    whole = isinstance(stated, float) and stated.is_integer()
+    return f"{stated:g}" if isinstance(stated, float) and not whole else shown(stated)
 
 
 def _variants(variants: Mapping[str, Mapping[str, Any]]) -> Table:

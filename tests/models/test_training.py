@@ -313,6 +313,19 @@ def test_early_stopping_waits_for_patience_evaluations_without_a_lower_loss():
     assert state.finished[0].epoch < 50
 
 
+def test_a_trial_is_measured_on_all_training_samples_where_it_ends_and_on_some_before():
+    trials = [Hyperparameters(learning_rate=0.5), Hyperparameters(learning_rate=0.01)]
+    rows = {}
+    for limit in (10, None):
+        plan = plan_of(trials, n_updates=400, patience=3, train_samples=limit)
+        state, rows[limit] = trained(plan, made_up())
+
+    assert state.finished[0].step != state.finished[1].step
+    for some, whole in zip(rows[10], rows[None], strict=True):
+        ends = state.finished[some.slot].step == some.step
+        assert (some.train_loss == pytest.approx(whole.train_loss, abs=1e-12)) == ends
+
+
 def test_evaluations_within_an_epoch_change_nothing_that_is_trained():
     data = made_up()
     often, once = (trained(plan_of(evaluations=n), data)[1] for n in (5, 1))

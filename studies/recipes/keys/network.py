@@ -42,7 +42,8 @@ class NetworkKeys:
         Key(
             kind=Choice(),
             other_names=("init",),
-            help=f"First weights: {alternatives(INITIALISATIONS, str)} (default: he).",
+            help=f"First weights: {alternatives(INITIALISATIONS, str)}; he and xavier are normal, "
+            "with standard deviation √(2/fan in) and √(1/fan in) (default: he).",
         ),
     ] = "he"
     sigma: Annotated[
