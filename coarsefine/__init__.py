@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from coarsefine.search.library import (
         Comparison,
+        Model,
         RangeTest,
         Ranking,
         Recipe,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison",
+    "Model",
     "RangeTest",
     "Ranking",
     "Recipe",

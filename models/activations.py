@@ -16,9 +16,11 @@ class Activation(Protocol):
 
     Attributes:
         kink_at: The activation at which its derivative jumps; ``None`` where it is smooth.
+        in_numpy: The function of ``{0}`` as NumPy has it, for programs without this package.
     """
 
     kink_at: float | None
+    in_numpy: str
 
     def forward(self, z: Array) -> None:
         """Turn pre-activations ``z`` of any shape into activations, in place."""
@@ -31,6 +33,7 @@ class ReLU:
     """``max(0, z)``; its derivative at 0 is taken as 0."""
 
     kink_at: float | None = 0.0
+    in_numpy = "np.maximum({0}, 0)"
 
     def forward(self, z: Array) -> None:
         """Turn ``z`` into ``max(0, z)``."""
@@ -47,6 +50,7 @@ class Sigmoid:
     """``1 / (1 + exp(-z))``."""
 
     kink_at: float | None = None
+    in_numpy = "0.5 * np.tanh(0.5 * ({0})) + 0.5"
 
     def forward(self, z: Array) -> None:
         """Turn ``z`` into its logistic function."""
@@ -66,6 +70,7 @@ class Tanh:
     """``tanh(z)``."""
 
     kink_at: float | None = None
+    in_numpy = "np.tanh({0})"
 
     def forward(self, z: Array) -> None:
         """Turn ``z`` into ``tanh(z)``."""
@@ -82,6 +87,7 @@ class ImprovedSigmoid:
     kink_at: float | None = None
     amplitude = 1.7159
     slope = 2 / 3
+    in_numpy = "1.7159 * np.tanh(2 / 3 * ({0}))"
 
     def forward(self, z: Array) -> None:
         """Turn ``z`` into ``1.7159 tanh(2 z / 3)``."""

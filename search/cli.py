@@ -63,17 +63,24 @@ _COMMANDS: Final = {
         "Run a whole lab: every search, check and final test of a file, with the lab's own"
         " figures.",
     ),
-    "presets": Entry(
-        SEARCHING,
-        "labs",
-        "presets",
-        "List the labs that come with the program.",
-    ),
+    "presets": Entry(SEARCHING, "labs", "presets", "List the labs that come with the program."),
     "test": Entry(
         SEARCHING,
         "testing",
         "test",
         "Train the best trials once more and measure them on the test set.",
+    ),
+    "save": Entry(
+        RESULTS,
+        "saving",
+        "save",
+        "Save a trained model, with all that it takes to predict: weights, encoding, labels.",
+    ),
+    "predict": Entry(
+        RESULTS,
+        "saving",
+        "predict",
+        "Predict the classes of samples with a saved model: a row each, in csv.",
     ),
     "rank": Entry(
         RESULTS,
@@ -93,18 +100,8 @@ _COMMANDS: Final = {
         "replay",
         "Rank what is stored under sloppier protocols: what would have been concluded?",
     ),
-    "list": Entry(
-        RESULTS,
-        "listing",
-        "list_studies",
-        "List the studies, the most recent first.",
-    ),
-    "show": Entry(
-        RESULTS,
-        "listing",
-        "show",
-        "Show all that is known of a study.",
-    ),
+    "list": Entry(RESULTS, "listing", "list_studies", "List the studies, the most recent first."),
+    "show": Entry(RESULTS, "listing", "show", "Show all that is known of a study."),
     "export": Entry(
         RESULTS,
         "exporting",
@@ -165,24 +162,14 @@ _COMMANDS: Final = {
         "serve",
         "Carry out what is submitted, entry by entry, until it is stopped; and show the dashboard.",
     ),
-    "submit": Entry(
-        SERVICE,
-        "queueing",
-        "submit",
-        "Put a lab in the queue of a service.",
-    ),
+    "submit": Entry(SERVICE, "queueing", "submit", "Put a lab in the queue of a service."),
     "queue": Entry(
         SERVICE,
         "queueing",
         "queue",
         "List what is in the queue: what runs, what waits in which place, what has ended and how.",
     ),
-    "cancel": Entry(
-        SERVICE,
-        "queueing",
-        "cancel",
-        "Take an entry out of the queue.",
-    ),
+    "cancel": Entry(SERVICE, "queueing", "cancel", "Take an entry out of the queue."),
 }
 _DATA: Final = "List, download and verify data sets."
 _DATA_COMMANDS: Final = {"list": "list_data", "get": "get_data", "verify": "verify_data"}

@@ -7,6 +7,7 @@ from coarsefine.db.repository.outcomes import run_outcomes, test_outcomes
 from coarsefine.db.repository.plans import (
     add_plan,
     add_stage,
+    cohort_runs,
     find_finished_run,
     forget_told,
     load_plan,
@@ -62,6 +63,7 @@ __all__ = [
     "add_test_runs",
     "cancel_entry",
     "clear_driver",
+    "cohort_runs",
     "delete_study",
     "end_entry",
     "epoch_rows",

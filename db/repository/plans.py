@@ -228,6 +228,15 @@ def trained_run(db: Database, run: RunRecord) -> tuple[RunRecord, CohortRecord]:
     return source, CohortRecord(*cohort)
 
 
+def cohort_runs(db: Database, cohort: CohortRecord) -> list[RunRecord]:
+    """Return the runs that a cohort trains, in the order of their slots."""
+    with db.session() as session:
+        rows = session.execute(
+            sa.select(table(Run)).where(Run.cohort_id == cohort.id).order_by(Run.slot)
+        )
+        return [RunRecord(*row) for row in rows]
+
+
 def _next_position(session: Session, mapped: type[Trial] | type[Cohort], stage: int) -> int:
     last = session.scalar(sa.select(sa.func.max(mapped.position)).where(mapped.stage_id == stage))
     return 0 if last is None else last + 1

@@ -86,13 +86,16 @@ def csv_table(path: Path, label: str, *, decimal: str) -> Table:
     )
 
 
-def headerless_table(path: Path, label: str | None, *, decimal: str) -> Table:
+def headerless_table(
+    path: Path, label: str | None, *, decimal: str, unlabelled: int | None = None
+) -> Table:
     """Return the table of a .csv file without a line of names: columns are called by number.
 
     Args:
         path: The file.
         label: Number of the column of labels: 0 is the first, -1 the last.
         decimal: What stands before the decimals.
+        unlabelled: A table of so many columns has no labels; ``None`` asks for labels.
 
     Raises:
         DataError: If it is none, or has no such column.
@@ -100,7 +103,7 @@ def headerless_table(path: Path, label: str | None, *, decimal: str) -> Table:
     dialect = dialect_of(path, "", header=False, decimal=decimal)
     n = len(dialect.header)
     try:
-        place = range(n)[int(label or "")]
+        place = None if n == unlabelled else range(n)[int(label or "")]
     except (ValueError, IndexError):
         got = "none" if label is None else shown(label)
         raise DataError(

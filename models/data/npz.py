@@ -179,27 +179,61 @@ def _read_array(
     path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo
 ) -> NDArray[np.generic]:
     """Return one array, whose header is checked before memory is asked for."""
-    where = f"{path}: {member.filename.removesuffix('.npy')}"
     with archive.open(member) as file:
-        try:
-            version = np.lib.format.read_magic(cast(BinaryIO, file))
-            read_header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, fortran, dtype = read_header(cast(BinaryIO, file))
-        except ValueError as error:
-            raise DataError(f"{where}: no NumPy array: {' '.join(str(error).split())}") from error
-        if dtype.hasobject or dtype.kind not in "buif":
-            raise DataError(f"{where}: must hold numbers, got {dtype}")
-        n_bytes = math.prod(shape) * dtype.itemsize
-        left = member.file_size - file.tell()
-        if n_bytes != left or min(shape, default=0) < 0:
-            raise DataError(
-                f"{where}: damaged: shape {shape} of {dtype} needs {n_bytes:,} bytes, got {left:,}"
-            )
-        contents = file.read(n_bytes)
+        name = member.filename.removesuffix(".npy")
+        return array_in(f"{path}: {name}", cast(BinaryIO, file), member.file_size)
+
+
+def read_array(path: Path) -> NDArray[np.generic]:
+    """Return the array of an .npy file, or of an .npz file the one called ``x`` or the only one.
+
+    Raises:
+        DataError: If there is none, or it holds no numbers.
+    """
+    with reading(path), path.open("rb") as file:
+        if file.read(6) == b"\x93NUMPY":
+            file.seek(0)
+            return array_in(str(path), file, path.stat().st_size)
+    try:
+        with reading(path), zipfile.ZipFile(path) as archive:
+            members = {m.filename: m for m in archive.infolist() if m.filename.endswith(".npy")}
+            chosen = members.get("x.npy", next(iter(members.values()), None))
+            if chosen is None or (len(members) > 1 and "x.npy" not in members):
+                names = ", ".join(name.removesuffix(".npy") for name in sorted(members)[:8])
+                raise DataError(
+                    f"{path}: must hold the samples in an array x, got {names or 'no arrays'}"
+                )
+            if chosen.file_size > bytes_allowed(path):
+                raise DataError(
+                    f"{path}: must unpack to at most {bytes_allowed(path):,} bytes, "
+                    f"got {chosen.file_size:,}"
+                )
+            return _read_array(path, archive, chosen)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path}: damaged or no .npz file: {error}") from error
+
+
+def array_in(where: str, file: BinaryIO, n_available: int) -> NDArray[np.generic]:
+    """Return the array that a file holds in ``n_available`` bytes from here, header included."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, fortran, dtype = read_header(file)
+    except ValueError as error:
+        raise DataError(f"{where}: no NumPy array: {' '.join(str(error).split())}") from error
+    if dtype.hasobject or dtype.kind not in "buif":
+        raise DataError(f"{where}: must hold numbers, got {dtype}")
+    n_bytes = math.prod(shape) * dtype.itemsize
+    left = n_available - file.tell()
+    if n_bytes != left or min(shape, default=0) < 0:
+        raise DataError(
+            f"{where}: damaged: shape {shape} of {dtype} needs {n_bytes:,} bytes, got {left:,}"
+        )
+    contents = file.read(n_bytes)
     if len(contents) != n_bytes:
         raise DataError(f"{where}: damaged or incomplete; get it again")
     return np.frombuffer(contents, dtype=dtype).reshape(shape, order="F" if fortran else "C")

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ _FORMAT = 1
 _FILES = ("x_train.npy", "y_train.npy", "x_validation.npy", "y_validation.npy", STATISTICS)
 # Data sets a worker keeps open; maps cost address space only.
 _MAX_OPEN = 16
+
+RefitName = Literal["train+validation", "none"]
 
 _open: "OrderedDict[str, TrainingData]" = OrderedDict()
 
@@ -151,6 +153,35 @@ def prepare(
         DataError: If the data set is unknown, nowhere or damaged, or the split does not fit it.
     """
     return prepare_split(spec, None, data_dir=data_dir, download=download, progress=progress)
+
+
+def prepare_final(
+    spec: DataSpec,
+    *,
+    refit: RefitName = "train+validation",
+    validation: int | float = 0.02,
+    data_dir: Path | None = None,
+    download: bool = True,
+    progress: Progress | None = None,
+) -> PreparedData:
+    """Return the data of the final training.
+
+    Args:
+        spec: The data set, split and normalisation of the search.
+        refit: ``train+validation``: both splits, less a small part that stays for validation,
+            normalised with the statistics of what is trained on. ``none``: as the search had it.
+        validation: Size of that small part: a number of samples, or a fraction of both splits.
+        data_dir: Folder to look for its files in first; ``None`` is ``$SEARCH_DATA_DIR``.
+        download: Whether to download files that are nowhere.
+        progress: Told of downloads and of archives being unpacked, which takes seconds.
+
+    Raises:
+        DataError: As ``prepare`` does, or if nothing is left to train on.
+    """
+    if refit not in ("train+validation", "none"):
+        raise DataError(f"refit must be train+validation or none, got {refit!r}")
+    kept = validation if refit == "train+validation" else None
+    return prepare_split(spec, kept, data_dir=data_dir, download=download, progress=progress)
 
 
 def prepare_split(

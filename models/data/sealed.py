@@ -1,19 +1,15 @@
 """The test split. Only the final test run imports this."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coarsefine.models.data.decoded import decode, mapped
-from coarsefine.models.data.prepared import PreparedData, prepare_split
+from coarsefine.models.data.prepared import PreparedData
 from coarsefine.models.data.progress import Progress, Silent
-from coarsefine.models.data.spec import DataSpec
 from coarsefine.models.errors import DataError
-
-RefitName = Literal["train+validation", "none"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -22,35 +18,6 @@ class TestData:
 
     x: NDArray[Any]
     y: NDArray[np.int64]
-
-
-def prepare_final(
-    spec: DataSpec,
-    *,
-    refit: RefitName = "train+validation",
-    validation: int | float = 0.02,
-    data_dir: Path | None = None,
-    download: bool = True,
-    progress: Progress | None = None,
-) -> PreparedData:
-    """Return the data of the final training.
-
-    Args:
-        spec: The data set, split and normalisation of the search.
-        refit: ``train+validation``: both splits, less a small part that stays for validation,
-            normalised with the statistics of what is trained on. ``none``: as the search had it.
-        validation: Size of that small part: a number of samples, or a fraction of both splits.
-        data_dir: Folder to look for its files in first; ``None`` is ``$SEARCH_DATA_DIR``.
-        download: Whether to download files that are nowhere.
-        progress: Told of downloads and of archives being unpacked, which takes seconds.
-
-    Raises:
-        DataError: As ``prepare`` does, or if nothing is left to train on.
-    """
-    if refit not in ("train+validation", "none"):
-        raise DataError(f"refit must be train+validation or none, got {refit!r}")
-    kept = validation if refit == "train+validation" else None
-    return prepare_split(spec, kept, data_dir=data_dir, download=download, progress=progress)
 
 
 def open_test(prepared: PreparedData, *, progress: Progress | None = None) -> TestData:

@@ -5,6 +5,7 @@ reports. ``studies`` hands it on; see ``docs/decisions/0007-python-has-a-face-of
 """
 
 from coarsefine.search.library.listing import compare_studies, list_studies
+from coarsefine.search.library.model import Model
 from coarsefine.search.library.recipe import Recipe
 from coarsefine.search.library.replays import Replay
 from coarsefine.search.library.results import Comparison, RangeTest, Ranking, TestResult
@@ -12,6 +13,7 @@ from coarsefine.search.library.study import Study
 
 __all__ = [
     "Comparison",
+    "Model",
     "RangeTest",
     "Ranking",
     "Recipe",

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from coarsefine.paths import expanded
-from coarsefine.search.library.asking import (
-    end,
-)
+from coarsefine.search.library.asking import end
 from coarsefine.search.library.displaying import displayed
 from coarsefine.search.library.facts import facts_of, pictured, places
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept, check_free, check_name, kind_of
+from coarsefine.search.library.model import Models
 from coarsefine.search.library.place import PathLike, Place
 from coarsefine.search.library.predictions import Predictions
 from coarsefine.search.library.recipe import Recipe
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     Trials = Collection[RankedTrial | str | int] | RankedTrial | str | int
 
 
-class Study(Predictions, Stages):
+class Study(Models, Predictions, Stages):
     """A question asked of a recipe, in stages, and what they found; all of it is in a database.
 
     ``Study("digits/lambda")`` is a study that is there, ``Study()`` the most recent one;

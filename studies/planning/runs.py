@@ -333,7 +333,7 @@ def _runs(
     for replicate in range(options.replicates):
         of_replicate = []
         for (there, values), point in zip(asked, points, strict=True):
-            spec = _drawn(to_data_spec(there), replicate if options.draws else 0)
+            spec = drawn(to_data_spec(there), replicate if options.draws else 0)
             if spec not in prepared:
                 prepared[spec] = prepare(spec)
             samples = prepared[spec]
@@ -380,7 +380,8 @@ def _specs(
     return network, training, base
 
 
-def _drawn(spec: DataSpec, draw: int) -> DataSpec:
+def drawn(spec: DataSpec, draw: int) -> DataSpec:
+    """Return the data with another draw of the training samples; 0 is the first."""
     return replace(spec, split=replace(spec.split, draw=draw)) if draw else spec
 
 

@@ -14,12 +14,10 @@ from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import StageRecord, StudyRecord, TestOpeningRecord
 from coarsefine.hints import command, option
 from coarsefine.models.data import PreparedData
-from coarsefine.models.data.sealed import open_test, prepare_final
-from coarsefine.models.data.spec import DataSpec
+from coarsefine.models.data.sealed import open_test
 from coarsefine.studies import environment
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
-from coarsefine.studies.planning.runs import Prepare
 from coarsefine.studies.recipes.layers import with_overrides
 from coarsefine.studies.recipes.recipe import FinalRecipe, Recipe, from_json, to_json
 from coarsefine.studies.results.final_evidence import OpeningEvidence, evidence_of
@@ -31,9 +29,7 @@ from coarsefine.studies.running.final_training import (
     REFIT,
     Candidate,
     named,
-    trained_by_user,
-    trained_for_it,
-    trained_in_search,
+    trained_as_asked,
 )
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.studies import checked_data
@@ -106,17 +102,7 @@ def final_test(
         before = repository.openings(resources.database, study)
         for line in _beforehand(study, before, recipe, choice):
             resources.observer.said(line)
-        stage: StageRecord | None = None
-        data, chosen = searched, choice.trained
-        prepare = _refitted(resources, recipe) if recipe.final.refit == REFIT else None
-        if recipe.trainer is not None:
-            data, candidates = trained_by_user(resources, study, recipe, chosen, prepare)
-        elif prepare is not None:
-            stage, data, candidates = trained_for_it(
-                resources, study, recipe, chosen, prepare, choice.reason
-            )
-        else:
-            candidates = trained_in_search(resources, study, chosen, recipe.final.n_seeds)
+        stage, data, candidates = trained_as_asked(resources, study, recipe, searched, choice)
         tested = [c for c in candidates if choice.tests(c.trial)]
         if all(candidate.diverged for candidate in tested):
             raise StudyError(
@@ -304,23 +290,6 @@ def _others(
         if other_study is not None and other_study.id in times:
             found.append((other_study.name, times[other_study.id]))
     return tuple(found)
-
-
-def _refitted(resources: Resources, recipe: Recipe) -> Prepare:
-    """Return what makes final data of a search's: both splits joined, less a small part."""
-    kept = recipe.final.validation
-    assert kept is not None  # noqa: S101  # the recipe sees to it where it refits
-
-    def prepare(spec: DataSpec) -> PreparedData:
-        return prepare_final(
-            spec,
-            refit="train+validation",
-            validation=kept,
-            data_dir=resources.data_dir,
-            progress=resources.progress,
-        )
-
-    return prepare
 
 
 # --------------------------------------------------------------------------- the test set opened

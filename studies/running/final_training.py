@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from coarsefine.db import repository
 from coarsefine.db.records import (
@@ -16,6 +17,8 @@ from coarsefine.hints import option
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import state_from_bytes
 from coarsefine.models.data import PreparedData
+from coarsefine.models.data.prepared import prepare_final
+from coarsefine.models.data.spec import DataSpec
 from coarsefine.models.network import Parameters
 from coarsefine.models.plugin import Plugin, Predict, classes_of, trained
 from coarsefine.models.specs import NetworkSpec
@@ -35,7 +38,9 @@ from coarsefine.studies.recipes.recipe import Recipe, to_json
 from coarsefine.studies.recipes.specs import to_data_spec, to_specs
 from coarsefine.studies.results.ranking import RankedTrial
 from coarsefine.studies.running import loop
+from coarsefine.studies.running.final_choice import Choice
 from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.retraining import data_of, retrained, seconds_again
 from coarsefine.studies.spaces.dimensions import described, from_params
 
 REFIT, TRAINED = "train+validation", "none"
@@ -46,6 +51,9 @@ class Candidate:
     """A trial ready to be tested; without weights if it diverged in the final training.
 
     What a trainer of the user's has trained, it predicts itself.
+
+    Attributes:
+        data: What it was trained on.
     """
 
     trial: RankedTrial
@@ -56,6 +64,7 @@ class Candidate:
     seconds: float
     predict: Predict | None = None
     replicate: int = 0
+    data: PreparedData | None = None
 
     @property
     def diverged(self) -> bool:
@@ -63,7 +72,49 @@ class Candidate:
         return self.parameters is None and self.predict is None
 
 
-def trained_for_it(
+def trained_as_asked(
+    resources: Resources, study: StudyRecord, recipe: Recipe, searched: PreparedData, choice: Choice
+) -> tuple[StageRecord | None, PreparedData, list[Candidate]]:
+    """Return the trials of a choice with weights, a candidate each seed.
+
+    Args:
+        resources: With what.
+        study: Whose trials they are.
+        recipe: The study's; its final section says how they are trained.
+        searched: The search's data.
+        choice: Which trials.
+
+    Returns:
+        The stage that they are trained in, if they are; its data; and the trials.
+    """
+    chosen = choice.trained
+    prepare = _refitted(resources, recipe) if recipe.final.refit == REFIT else None
+    if recipe.trainer is not None:
+        data, candidates = _trained_by_user(resources, study, recipe, chosen, prepare)
+        return None, data, candidates
+    if prepare is not None:
+        return _trained_for_it(resources, study, recipe, chosen, prepare, choice.reason)
+    return None, searched, _trained_in_search(resources, study, recipe, chosen)
+
+
+def _refitted(resources: Resources, recipe: Recipe) -> Prepare:
+    """Return what makes final data of a search's: both splits joined, less a small part."""
+    kept = recipe.final.validation
+    assert kept is not None  # noqa: S101  # the recipe sees to it where it refits
+
+    def prepare(spec: DataSpec) -> PreparedData:
+        return prepare_final(
+            spec,
+            refit="train+validation",
+            validation=kept,
+            data_dir=resources.data_dir,
+            progress=resources.progress,
+        )
+
+    return prepare
+
+
+def _trained_for_it(
     resources: Resources,
     study: StudyRecord,
     recipe: Recipe,
@@ -97,27 +148,30 @@ def trained_for_it(
         points = [from_params(trial.params) for trial in chosen]
         plan = reuse(plan_runs(longer, data, stage, points, prepare), database)
         stored = store(plan, database, record, resources.planned_for)
-    resources.observer.begins(study, stage, longer, data)
+    if any(cohort.state != "done" for cohort in stored.cohorts):
+        resources.observer.begins(study, stage, longer, data)
     loop.train(resources, loop.Work(record, stage, data, prepare), stored)
     stored = repository.load_plan(database, record)
     # The stage's trials are the chosen ones, in their order.
     pairs = zip(chosen, stored.trials, strict=True)
+    source = _Source(resources, longer, stage, cache(prepare))
     candidates = [
-        _candidate(resources, stored, ranked, trial, replicate)
+        _candidate(source, stored, ranked, trial, replicate)
         for ranked, trial in pairs
         for replicate in range(options.replicates)
     ]
     return record, data, candidates
 
 
-def trained_in_search(
-    resources: Resources, study: StudyRecord, chosen: Sequence[RankedTrial], n_seeds: int
+def _trained_in_search(
+    resources: Resources, study: StudyRecord, recipe: Recipe, chosen: Sequence[RankedTrial]
 ) -> list[Candidate]:
     """Return the chosen trials with the weights of their first replicates, a candidate each seed.
 
     Raises:
         StudyError: If the search has not trained them with so many seeds.
     """
+    n_seeds = recipe.final.n_seeds
     fewest = min(chosen, key=lambda trial: trial.replicates)
     if fewest.replicates < n_seeds:
         raise StudyError(
@@ -127,6 +181,7 @@ def trained_in_search(
         )
     candidates = []
     stages = {stage.name: stage for stage in repository.stages(resources.database, study)}
+    prepare = cache(resources.prepared)
     plans: dict[str, PlanRecord] = {}
     for ranked in chosen:
         plan = plans.get(ranked.stage) or repository.load_plan(
@@ -134,13 +189,15 @@ def trained_in_search(
         )
         plans[ranked.stage] = plan
         trial = next(t for t in plan.trials if t.uuid == ranked.uuid)
+        stage = Stage.of(stages[ranked.stage])
+        source = _Source(resources, recipe, stage, prepare)
         candidates += [
-            _candidate(resources, plan, ranked, trial, replicate) for replicate in range(n_seeds)
+            _candidate(source, plan, ranked, trial, replicate) for replicate in range(n_seeds)
         ]
     return candidates
 
 
-def trained_by_user(
+def _trained_by_user(
     resources: Resources,
     study: StudyRecord,
     recipe: Recipe,
@@ -212,8 +269,18 @@ def _by_user(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the runs of a stage come from: its recipe, and what it is trained on."""
+
+    resources: Resources
+    recipe: Recipe
+    stage: Stage
+    prepare: Prepare
+
+
 def _candidate(
-    resources: Resources,
+    source: _Source,
     plan: PlanRecord,
     ranked: RankedTrial,
     trial: TrialRecord,
@@ -224,26 +291,54 @@ def _candidate(
     cohort = next((cohort for cohort in plan.cohorts if cohort.id == run.cohort_id), None)
     if cohort is None:
         # Reused: its weights are where they were trained.
-        run, cohort = repository.trained_run(resources.database, run)
+        run, cohort = repository.trained_run(source.resources.database, run)
+    data = data_of(source.recipe, source.stage, trial.params, replicate, source.prepare)
+    weights = None
+    if run.state == "complete":
+        weights = _weights(source.resources, cohort, run, data, named(ranked))
     return Candidate(
         trial=ranked,
         network=plan_from_json(cohort.plan).network,
-        parameters=_weights(resources, cohort, run) if run.state == "complete" else None,
+        parameters=weights,
         validation_accuracy=run.validation_accuracy,
         epochs=run.epochs,
         seconds=run.seconds or 0.0,
         replicate=replicate,
+        data=data,
     )
 
 
-def _weights(resources: Resources, cohort: CohortRecord, run: RunRecord) -> Parameters:
+def _weights(
+    resources: Resources, cohort: CohortRecord, run: RunRecord, data: PreparedData, trial: str
+) -> Parameters:
+    """Return the weights of a run: as they are stored, or trained once more.
+
+    Raises:
+        StudyError: If another training gives another accuracy.
+    """
     stored = repository.load_checkpoint(resources.database, cohort.uuid)
-    if stored is None or run.slot is None:
+    assert run.slot is not None  # noqa: S101  # a cohort trained it
+    if stored is not None:
+        return state_from_bytes(stored[1]).finished[run.slot].parameters
+    runs = repository.cohort_runs(resources.database, cohort)
+    about = max(1, round(seconds_again(cohort, data)))
+    together = f", with the {len(runs) - 1} it was trained with" if len(runs) > 1 else ""
+    resources.observer.said(
+        f"the weights of {trial} are not stored: it is trained once more{together}, which takes "
+        f"about {about} s"
+    )
+    again = retrained(cohort, runs, data, resources.observer)
+    assert again.state is not None  # noqa: S101  # it was trained
+    finished = again.state.finished[run.slot]
+    row = next(r for r in again.rows if (r.slot, r.epoch) == (run.slot, finished.scored_epoch))
+    if row.validation_accuracy != run.validation_accuracy:
         raise StudyError(
-            "the trained weights of this trial are not in the database; test it with ",
+            f"trained once more, {trial} has another validation accuracy than is stored: "
+            f"{row.validation_accuracy:.2%}, not {run.validation_accuracy or 0:.2%}; other "
+            "versions or another processor give other weights: train it with ",
             option("final.refit", REFIT),
         )
-    return state_from_bytes(stored[1]).finished[run.slot].parameters
+    return finished.parameters
 
 
 def named(trial: RankedTrial) -> str:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from coarsefine.models.data.columns import Column, Encoder, fitted_encoder
-from coarsefine.models.data.prepared import prepare
-from coarsefine.models.data.sealed import open_test, prepare_final
+from coarsefine.models.data.prepared import prepare, prepare_final
+from coarsefine.models.data.sealed import open_test
 from coarsefine.models.data.spec import DataSpec, SplitSpec
 from coarsefine.models.errors import DataError
 

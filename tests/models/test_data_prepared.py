@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as arrays
 from coarsefine.models.data import cache, prepared
 from coarsefine.models.data.confinement import confined
 from coarsefine.models.data.normalise import fitted
-from coarsefine.models.data.prepared import PreparedData, TrainingData, prepare
-from coarsefine.models.data.sealed import open_test, prepare_final
+from coarsefine.models.data.prepared import PreparedData, TrainingData, prepare, prepare_final
+from coarsefine.models.data.sealed import open_test
 from coarsefine.models.data.spec import DataSpec, SplitSpec
 from coarsefine.models.errors import DataError
 from coarsefine.models.specs import NORMALISATIONS

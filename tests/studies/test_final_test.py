@@ -7,7 +7,8 @@ import pytest
 
 from coarsefine.db import repository
 from coarsefine.models.data import prepared
-from coarsefine.models.data.sealed import open_test, prepare_final
+from coarsefine.models.data.prepared import prepare_final
+from coarsefine.models.data.sealed import open_test
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.recipes.specs import to_data_spec

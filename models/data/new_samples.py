@@ -1,0 +1,259 @@
+"""Samples that come after the training: a table, an array or a frame, read as the data set was."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coarsefine.models.data.cells import Cells, cells_of
+from coarsefine.models.data.columns import Column, Encoder
+from coarsefine.models.data.decoded import decode
+from coarsefine.models.data.frames import Table, csv_table, headerless_table, parquet_table
+from coarsefine.models.data.npz import read_array
+from coarsefine.models.data.prepared import PreparedData
+from coarsefine.models.data.progress import Silent
+from coarsefine.models.data.tabular import DEFAULT_LABEL
+from coarsefine.models.data.wording import quoted, some
+from coarsefine.models.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_NAMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the samples of a data set are written.
+
+    Attributes:
+        names: Of the columns that hold features; empty where they have none.
+        n_inputs: Numbers or words a sample, before words are encoded.
+        exact: Columns with digits that float32 would lose; all others are rounded to it.
+        label: Column of the labels, which other samples need not have.
+        header: Whether a .csv file has a line of names.
+        decimal: What stands before the decimals in a .csv file.
+    """
+
+    names: tuple[str, ...]
+    n_inputs: int
+    exact: tuple[int, ...] = ()
+    label: str = DEFAULT_LABEL
+    header: bool = True
+    decimal: str = "."
+
+    def rounded(self, x: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return numbers as they are when the data set is decoded, (N, C)."""
+        values = np.asarray(x, np.float64)
+        with np.errstate(over="ignore"):
+            narrow = values.astype(np.float32).astype(np.float64)
+        narrow[:, list(self.exact)] = values[:, list(self.exact)]
+        return narrow
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class NewSamples:
+    """Samples as a model's transform takes them.
+
+    Attributes:
+        x: (N, C), numbers, and places of words.
+        columns: What the columns hold, where there are words or gaps.
+        notes: What the user should know, a line each.
+    """
+
+    x: NDArray[np.float64]
+    columns: tuple[Column, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def layout_of(data: PreparedData) -> Layout:
+    """Return how the data set of prepared data is written.
+
+    Raises:
+        DataError: If the data set is not here.
+    """
+    spec = data.spec
+    decoded = decode(spec, data.data_dir, download=True, progress=Silent(), needed=("x",))
+    x = decoded.x()
+    exact: tuple[int, ...] = ()
+    if x.dtype == np.float64:
+        differs = [np.any(x[:, i] != x[:, i].astype(np.float32)) for i in range(x.shape[1])]
+        exact = tuple(np.flatnonzero(differs).tolist())
+        if decoded.columns is not None:
+            # Columns beside words are never rounded.
+            exact = tuple(range(x.shape[1]))
+    return Layout(
+        names=decoded.feature_names,
+        n_inputs=x.shape[1],
+        exact=exact,
+        label=spec.label or DEFAULT_LABEL,
+        header=spec.header,
+        decimal=spec.decimal,
+    )
+
+
+def read_samples(path: Path, layout: Layout, encoder: Encoder | None) -> NewSamples:
+    """Return the samples of a .csv, .parquet, .npy or .npz file; labels in it are left alone.
+
+    Raises:
+        DataError: If they are not such samples as the data set has.
+    """
+    ending = path.suffix.lower()
+    if ending in (".npy", ".npz"):
+        return from_array(read_array(path), layout, encoder, str(path))
+    if ending == ".parquet":
+        table = parquet_table(path, layout.label)
+    elif layout.header:
+        table = csv_table(path, layout.label, decimal=layout.decimal)
+    else:
+        table = headerless_table(
+            path, layout.label, decimal=layout.decimal, unlabelled=layout.n_inputs
+        )
+    return _of_table(table, layout, encoder)
+
+
+def from_frame(frame: "pd.DataFrame", layout: Layout, encoder: Encoder | None) -> NewSamples:
+    """Return the samples of a data frame.
+
+    Raises:
+        DataError: As ``read_samples`` does.
+    """
+    names = [str(name) for name in frame.columns]
+    table = Table(
+        path=Path("the data frame"),
+        frame=frame,
+        names=names,
+        label=names.index(layout.label) if layout.label in names else None,
+        label_name=layout.label,
+        lines=lambda rows: {row: f"row {row}" for row in rows},
+        as_text=False,
+    )
+    return _of_table(table, layout, encoder)
+
+
+def from_array(
+    values: Any, layout: Layout, encoder: Encoder | None, where: str = "samples"
+) -> NewSamples:
+    """Return samples of an array, (N, C) or (N, …) with as many numbers a sample.
+
+    Raises:
+        DataError: As ``read_samples`` does.
+    """
+    x = np.asarray(values)
+    if encoder is not None:
+        raise DataError(
+            f"{where}: the model needs a table with the columns {some(layout.names)}, got an array"
+        )
+    if x.dtype.kind not in "buif":
+        raise DataError(f"{where}: samples must be numbers, got {x.dtype}")
+    flat = x.reshape(len(x), -1) if x.ndim > 1 else x
+    if flat.ndim != 2 or flat.shape[1] != layout.n_inputs:
+        raise DataError(
+            f"{where}: samples must have {layout.n_inputs:,} numbers each, shape "
+            f"(N, {layout.n_inputs}), got shape {x.shape}"
+        )
+    return NewSamples(_finite(where, layout.rounded(flat)))
+
+
+def _of_table(table: Table, layout: Layout, encoder: Encoder | None) -> NewSamples:
+    places = _places(table, layout)
+    cells = [cells_of(table.names[i], table.frame.iloc[:, i]) for i in places]
+    if encoder is None:
+        x = np.empty((len(table.frame), len(cells)))
+        for i, one in enumerate(cells):
+            x[:, i] = _numbers(table, one, gaps=False)
+        return NewSamples(_finite(str(table.path), layout.rounded(x)), notes=table.notes)
+    x = np.empty((len(table.frame), len(cells)))
+    columns, notes = [], list(table.notes)
+    for i, (one, fitted) in enumerate(zip(cells, encoder.columns, strict=True)):
+        takes_gaps = fitted.fill is not None or fitted.indicator
+        if fitted.words is None:
+            x[:, i] = _numbers(table, one, gaps=takes_gaps)
+            columns.append(Column(fitted.name))
+            continue
+        words = _words(table, one, gaps=takes_gaps)
+        column = Column(fitted.name, tuple(sorted({word for word in words if word is not None})))
+        x[:, i] = column.coded(words)
+        columns.append(column)
+        unknown = [word for word in column.words or () if word not in fitted.words]
+        if unknown and not fitted.other:
+            notes.append(
+                f"{table.path}: column {quoted(fitted.name)} has words that no training sample "
+                f"has: {some(unknown, _MOST_NAMED)}; they count as none of the others"
+            )
+    return NewSamples(_finite(str(table.path), x, gaps=True), tuple(columns), tuple(notes))
+
+
+def _places(table: Table, layout: Layout) -> list[int]:
+    """Return where the columns of features are in a table, in the order of the data set.
+
+    Raises:
+        DataError: If some are missing.
+    """
+    others = [i for i in range(len(table.names)) if i != table.label]
+    if len(table.frame) == 0:
+        raise DataError(f"{table.path}: must hold samples, got none")
+    if layout.header and layout.names:
+        there = {table.names[i]: i for i in others}
+        missing = [name for name in layout.names if name not in there]
+        if missing:
+            raise DataError(
+                f"{table.path}: the model needs the columns {some(layout.names)}; "
+                f"missing: {some(missing)}"
+            )
+        return [there[name] for name in layout.names]
+    if len(others) != layout.n_inputs:
+        raise DataError(
+            f"{table.path}: samples must have {layout.n_inputs:,} columns, got {len(others):,}"
+        )
+    return others
+
+
+def _numbers(table: Table, cells: Cells, *, gaps: bool) -> NDArray[np.float64]:
+    if cells.numbers is None:
+        got = "words" if cells.words is not None else cells.complaint
+        raise DataError(
+            f"{table.path}: column {quoted(cells.name)} must hold numbers, got {got} "
+            f"({table.place(cells.first)})"
+        )
+    _check_gaps(table, cells, gaps=gaps)
+    return np.asarray(cells.numbers, np.float64)
+
+
+def _words(table: Table, cells: Cells, *, gaps: bool) -> NDArray[np.object_]:
+    _check_gaps(table, cells, gaps=gaps)
+    if cells.words is not None:
+        return cells.words
+    if cells.numbers is None:
+        got = cells.complaint
+        raise DataError(f"{table.path}: column {quoted(cells.name)} must hold words, got {got}")
+    # Of words that look like numbers, a file may hold no others.
+    words = np.array([f"{number:.17g}" for number in cells.numbers], object)
+    words[cells.missing] = None
+    return words
+
+
+def _check_gaps(table: Table, cells: Cells, *, gaps: bool) -> None:
+    if cells.missing.any() and not gaps:
+        raise DataError(
+            f"{table.path}: column {quoted(cells.name)} has a missing value "
+            f"({table.place(int(np.argmax(cells.missing)))}), and the model was trained on samples "
+            "that have none there"
+        )
+
+
+def _finite(where: str, x: NDArray[np.float64], *, gaps: bool = False) -> NDArray[np.float64]:
+    right = ~np.isinf(x) if gaps else np.isfinite(x)
+    if not right.all():
+        row = int(np.argmin(right.all(axis=1)))
+        raise DataError(f"{where}: features must be finite float32 numbers, not so in row {row}")
+    return x
+
+
+def layout_from_json(stored: Mapping[str, Any]) -> Layout:
+    """Return the layout whose fields were stored."""
+    lists: dict[str, Sequence[Any]] = {name: stored[name] for name in ("names", "exact")}
+    return Layout(**{**stored, **{name: tuple(values) for name, values in lists.items()}})
