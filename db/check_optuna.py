@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from types import SimpleNamespace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -9,7 +11,7 @@ import sqlalchemy as sa
 from coarsefine.db import schema
 from coarsefine.db.check_report import RESTORE, Check, close, shown_numbers
 from coarsefine.db.engine import Database
-from coarsefine.db.tables import Stage, Trial
+from coarsefine.db.tables import Run, Stage, Trial
 from coarsefine.hints import Message, command
 
 Plain = Callable[[Any], Any]
@@ -47,9 +49,18 @@ def check_optuna(database: Database, check: Check, plain: Plain) -> None:
                 Trial.state,
                 Trial.validation_accuracy,
                 Trial.told,
+                Trial.replicates,
             ).order_by(Trial.stage_id, Trial.position)
         ):
             trials[trial.stage_id].append(trial)
+        by_seed: dict[str, list[float | None]] = defaultdict(list)
+        for uuid, accuracy in session.execute(
+            sa.select(Trial.uuid, Run.validation_accuracy)
+            .join(Run, Run.trial_id == Trial.id)
+            .where(Trial.replicates > 1)
+            .order_by(Run.trial_id, Run.replicate)
+        ):
+            by_seed[uuid].append(accuracy)
     from coarsefine.db.optuna_listing import read_studies
 
     theirs = read_studies(database)
@@ -62,7 +73,15 @@ def check_optuna(database: Database, check: Check, plain: Plain) -> None:
     for stage in stages:
         there = [s for s in by_uuid[stage.uuid] if s.name == stage.optuna_name]
         if there:
-            _compare(check, stage.optuna_name, trials[stage.id], there[0].trials, known, plain)
+            mine = [_as_told(trial, there[0].trials, by_seed) for trial in trials[stage.id]]
+            n_more = sum(a is not b for a, b in zip(mine, trials[stage.id], strict=True))
+            if n_more:
+                check.notes.append(
+                    f"{stage.optuna_name}: {n_more} trials got more seeds after Optuna was told of "
+                    "them; finished trials cannot be changed there, so its values are means of the "
+                    "first seeds"
+                )
+            _compare(check, stage.optuna_name, mine, there[0].trials, known, plain)
         elif renamed := by_uuid[stage.uuid]:
             check.looked_at += len(trials[stage.id])
             check.wrong(
@@ -78,6 +97,21 @@ def check_optuna(database: Database, check: Check, plain: Plain) -> None:
     for study in theirs:
         if study.uuid is not None and study.uuid not in known_stages:
             check.notes.append(f"Optuna's study {study.name} belongs to none that is here")
+
+
+def _as_told(
+    mine: Any, theirs: Sequence[Any], by_seed: Mapping[str, Sequence[float | None]]
+) -> Any:
+    """Return a trial as it was when Optuna was told of it: before it got more seeds."""
+    their = next((trial for trial in theirs if trial.uuid == mine.uuid), None)
+    if not mine.told or their is None or not 0 < their.replicates < mine.replicates:
+        return mine
+    first = [each for each in by_seed[mine.uuid][: their.replicates] if each is not None]
+    if len(first) < their.replicates:
+        return mine
+    return SimpleNamespace(
+        **{**mine._mapping, "state": "complete", "validation_accuracy": fmean(first)}
+    )
 
 
 def _compare(

@@ -42,7 +42,8 @@ def check_plans(session: Session, check: Check) -> None:
     )
     for trial, stage, position, wanted in trials:
         found = replicates.get(trial, [])
-        if found != list(range(wanted)):
+        # Beyond those that count there may be seeds that are under way.
+        if len(found) < wanted or found != list(range(len(found))):
             check.wrong(
                 f"{stages[stage]}: trial {position} has the training runs "
                 f"{shown_numbers(found)} of {wanted}"
@@ -115,6 +116,7 @@ def check_results(session: Session, check: Check) -> None:
         Run.id,
         Run.trial_id,
         Run.state,
+        Run.replicate,
         Run.validation_accuracy,
         Epoch.validation_accuracy.label("in_curve"),
     ).outerjoin(Epoch, (Epoch.run_id == Run.id) & (Epoch.epoch == Run.best_epoch))
@@ -122,14 +124,21 @@ def check_results(session: Session, check: Check) -> None:
         runs[run.trial_id].append(run)
     trials = session.execute(
         sa.select(
-            Trial.id, Trial.stage_id, Trial.position, Trial.state, Trial.validation_accuracy
+            *(Trial.id, Trial.stage_id, Trial.position, Trial.state),
+            *(Trial.validation_accuracy, Trial.replicates),
         ).order_by(Trial.id)
     )
     unfinished: dict[int, int] = defaultdict(int)
+    more_seeds: dict[int, int] = defaultdict(int)
     for trial in trials:
         check.looked_at += 1
         where = f"{stages[trial.stage_id]}: trial {trial.position}"
-        mine = runs.get(trial.id, [])
+        own = runs.get(trial.id, [])
+        mine = [run for run in own if run.replicate < trial.replicates]
+        added = [run.state in FINAL_STATES for run in own if run.replicate >= trial.replicates]
+        more_seeds[trial.stage_id] += bool(added)
+        if added and all(added):
+            check.wrong(f"{where}: {len(added)} finished training runs do not count")
         finished = bool(mine) and all(run.state in FINAL_STATES for run in mine)
         if trial.state not in FINAL_STATES:
             unfinished[trial.stage_id] += 1
@@ -155,10 +164,15 @@ def check_results(session: Session, check: Check) -> None:
                     f"{where}: a training run has the validation accuracy "
                     f"{run.validation_accuracy}, its curve says {run.in_curve}"
                 )
-    for stage, count in unfinished.items():
-        check.notes.append(
-            f"{stages[stage]}: {count} trials are not finished; its command carries on with them"
-        )
+    for counts, what in (
+        (unfinished, "are not finished"),
+        (more_seeds, "are being trained with more seeds"),
+    ):
+        check.notes += [
+            f"{stages[stage]}: {count} trials {what}; its command carries on with them"
+            for stage, count in counts.items()
+            if count
+        ]
 
 
 def _cohort_states(session: Session, check: Check, stages: Mapping[int, str]) -> None:

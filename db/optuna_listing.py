@@ -16,6 +16,7 @@ class OptunaRow(NamedTuple):
         uuid: Ours.
         state: In lower case.
         ended_by_us: Whether it has what this program says of a trial before it ends it.
+        replicates: Runs that its value is the mean of.
     """
 
     number: int
@@ -24,6 +25,7 @@ class OptunaRow(NamedTuple):
     value: float | None
     params: dict[str, Any]
     ended_by_us: bool
+    replicates: int
 
 
 class OptunaStudy(NamedTuple):
@@ -69,6 +71,7 @@ def _rows(storage: RDBStorage, study_id: int) -> list[OptunaRow]:
             trial.value,
             trial.params,
             not ENDED.isdisjoint(trial.user_attrs),
+            trial.user_attrs.get("replicates", 1),
         )
         for trial in storage.get_all_trials(study_id, deepcopy=False)
     ]

@@ -90,7 +90,10 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """One point of the space; numbers are means over its replicates."""
+    """One point of the space; numbers are means over its first ``replicates`` runs.
+
+    Runs beyond these are under way: they count once all of the trial's runs are finished.
+    """
 
     id: int
     uuid: str
@@ -321,7 +324,7 @@ class RunUpdate:
 
 @dataclass(frozen=True, slots=True)
 class TrialUpdate:
-    """Where a trial stands; means over its replicates."""
+    """Where a trial stands; means over its replicates, which stay as many if that is ``None``."""
 
     uuid: str
     state: TrialState
@@ -329,6 +332,7 @@ class TrialUpdate:
     validation_loss: float | None = None
     train_accuracy: float | None = None
     seconds: float | None = None
+    replicates: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,10 +168,13 @@ def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
 def run_rows(
     db: Database, study: StudyRecord | None = None, *, trial_ids: Sequence[int] | None = None
 ) -> list[RunRecord]:
-    """Return the runs of a study or of some trials, in order of stage, trial and replicate."""
+    """Return the runs of a study or of some trials, in order of stage, trial and replicate.
+
+    Without those that were added to a trial later and do not count yet.
+    """
     statement = (
         sa.select(table(Run))
-        .join(table(Trial), Run.trial_id == Trial.id)
+        .join(table(Trial), _counted())
         .join(table(Stage), Trial.stage_id == Stage.id)
         .order_by(Stage.study_id, Stage.position, Trial.position, Run.replicate)
     )
@@ -187,6 +190,11 @@ def run_rows(
         return found
 
 
+def _counted() -> sa.ColumnElement[bool]:
+    """Return that a run is one of those that its trial's means are over."""
+    return sa.and_(Run.trial_id == Trial.id, Run.replicate < Trial.replicates)
+
+
 def replicate_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, float | None, bool]]:
     """Return what a ranking needs to know of runs beyond the means of their trials.
 
@@ -196,7 +204,7 @@ def replicate_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, flo
     """
     statement = (
         sa.select(Run.trial_id, Run.replicate, Run.validation_accuracy, Run.cohort_id.is_(None))
-        .join(Trial, Run.trial_id == Trial.id)
+        .join(Trial, _counted())
         .join(Stage, Trial.stage_id == Stage.id)
         .where(sa.or_(Trial.replicates > 1, Run.cohort_id.is_(None)))
     )
@@ -216,7 +224,7 @@ def epoch_rows(
         if study is not None:
             statement = (
                 statement.join(table(Run), curve.c.run_id == Run.id)
-                .join(table(Trial), Run.trial_id == Trial.id)
+                .join(table(Trial), _counted())
                 .join(table(Stage), Trial.stage_id == Stage.id)
                 .where(Stage.study_id == study_id(session, study))
             )
@@ -235,7 +243,7 @@ def accuracy_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, floa
     statement = (
         sa.select(curve.c.run_id, curve.c.epoch, curve.c.validation_accuracy)
         .join(table(Run), curve.c.run_id == Run.id)
-        .join(table(Trial), Run.trial_id == Trial.id)
+        .join(table(Trial), _counted())
         .join(table(Stage), Trial.stage_id == Stage.id)
         .where(curve.c.epoch > 0, curve.c.validation_accuracy.is_not(None))
         .order_by(curve.c.run_id, curve.c.epoch)
@@ -255,6 +263,7 @@ def mean_accuracies(db: Database, trial_ids: Sequence[int]) -> dict[int, dict[in
             rows = session.execute(
                 sa.select(Run.trial_id, curve.c.epoch, curve.c.validation_accuracy)
                 .join(table(Run), curve.c.run_id == Run.id)
+                .join(table(Trial), _counted())
                 .where(Run.trial_id.in_(ids), curve.c.validation_accuracy.is_not(None))
                 .order_by(Run.trial_id, curve.c.epoch, Run.replicate)
             )
@@ -290,7 +299,7 @@ def accuracies_at(
     with db.session() as session:
         rows = session.execute(
             sa.select(Trial.uuid, Trial.replicates, wanted)
-            .join(Run, Run.trial_id == Trial.id)
+            .join(Run, _counted())
             .join(curve, curve.c.run_id == Run.id)
             .where(
                 Trial.stage_id == stage_id(session, stage),
@@ -320,6 +329,11 @@ def write_trial_updates(session: Session, updates: Sequence[TrialUpdate]) -> Non
         .where(Trial.uuid == sa.bindparam("key"))
         .values(
             {
+                "replicates": sa.func.coalesce(
+                    sa.bindparam("new_replicates", type_=sa.Integer()), Trial.replicates
+                )
+            }
+            | {
                 name: sa.bindparam(f"new_{name}")
                 for name in (
                     "state",
@@ -339,6 +353,7 @@ def write_trial_updates(session: Session, updates: Sequence[TrialUpdate]) -> Non
                 "new_validation_loss": update.validation_loss,
                 "new_train_accuracy": update.train_accuracy,
                 "new_seconds": update.seconds,
+                "new_replicates": update.replicates,
                 "new_finished_at": moment if update.state in FINAL_STATES else None,
             }
             for update in updates

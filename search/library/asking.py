@@ -30,6 +30,7 @@ class Asked(TypedDict, total=False):
     high: End | None
     sampler: Literal["grid", "random", "qmc", "tpe"] | None
     replicates: int | None
+    only: Literal["tied", "all"] | None
     prune: Literal["halving", "none"] | None
     fresh: bool
 
@@ -41,6 +42,7 @@ class GridAsked(TypedDict, total=False):
     layers: Sequence[int] | None
     one_at_a_time: bool
     replicates: int | None
+    only: Literal["tied", "all"] | None
     alone: bool | None
     equal: Literal["epochs", "updates"] | None
     fresh: bool
@@ -84,6 +86,7 @@ def stage_request(kind: "SearchKind", asked: Asked) -> "StageRequest":
         ),
         n_trials=_whole("trials", asked.get("trials")),
         replicates=_whole("replicates", asked.get("replicates")),
+        only=asked.get("only"),
         sampler=asked.get("sampler"),
         prune=asked.get("prune"),
         fresh=bool(asked.get("fresh")),
@@ -144,6 +147,7 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
         else tuple(parameter.checked(_read(parameter, value)) for value in _listed(values)),
         dimensions=(TRICKS_ONE_AT_A_TIME,) if asked.get("one_at_a_time") else (),
         replicates=_whole("replicates", asked.get("replicates")),
+        only=asked.get("only"),
         alone=asked.get("alone"),
         equal=asked.get("equal"),
         fresh=bool(asked.get("fresh")),

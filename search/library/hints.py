@@ -15,7 +15,10 @@ _NAMES: Final = {"study": "name", "lambda": "lambda_", "trial": "trials"}
 # The method of Study that does what a command does.
 _METHODS: Final = {"test": "test({})", "rank": "ranking"}
 # What bounds a stage; anything else is stated where the search is named.
-_OF_STAGE: Final = ("low", "high", "trials", "values", "sampler", "replicates", "prune", "fresh")
+_OF_STAGE: Final = (
+    *("low", "high", "trials", "values", "sampler"),
+    *("replicates", "only", "prune", "fresh"),
+)
 
 
 def spelled(message: object) -> str:

@@ -35,7 +35,9 @@ class Stages:
             low: Lower end of the range, > 0.
             high: Upper end of the range.
             sampler: How values are chosen, on a log scale: ``grid`` unless named.
-            replicates: Training runs a trial, each with a seed of its own; their mean counts.
+            replicates: Training runs a trial, each with a seed of its own; their mean counts. Of
+                trials that are there, those that are tied get the runs that they lack.
+            only: ``all`` has all trials get them.
             prune: ``halving`` stops trials that are far behind the best.
             fresh: Train again what was trained before, in this study or another of the database.
 
@@ -78,7 +80,9 @@ class Stages:
             layers: Of ``hidden``: numbers of layers, each as wide as the recipe's first, in place
                 of ``values``.
             one_at_a_time: Of ``tricks``: add each trick to the base alone.
-            replicates: Training runs a trial, each with a seed of its own; their mean counts.
+            replicates: Training runs a trial, each with a seed of its own; their mean counts. Of
+                trials that are there, those that are tied get the runs that they lack.
+            only: ``all`` has all trials get them.
             alone: Train trials one after another, so that times can be compared.
             equal: ``updates`` has all trials make as many as the recipe itself does.
             fresh: Train again what was trained before, in this study or another of the database.

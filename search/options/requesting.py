@@ -54,6 +54,7 @@ def stage_request(kind: "SearchKind", stage: StageOptions) -> "StageRequest":
         n_trials=stage.trials,
         sampler=stage.sampler,
         replicates=stage.replicates,
+        only=stage.only,
         prune=stage.prune,
         fresh=stage.fresh,
     )
@@ -141,6 +142,7 @@ def grid_request(
         values=values,
         dimensions=(TRICKS_ONE_AT_A_TIME,) if one_at_a_time else (),
         replicates=stage.replicates,
+        only=stage.only,
         alone=stage.alone,
         equal=stage.equal,
         fresh=stage.fresh,

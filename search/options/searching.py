@@ -50,6 +50,16 @@ _REPLICATES = Annotated[
         "dataset-size: 3).",
     ),
 ]
+_ONLY = Annotated[
+    str | None,
+    text_option(
+        SEARCH,
+        "--only",
+        "WHICH",
+        "Which trials get more seeds, where --replicates asks for more than they have: tied or all "
+        "(default: those that --values names, or tied).",
+    ),
+]
 _ETA_RANGE = Annotated[
     str | None,
     text_option(
@@ -131,6 +141,7 @@ class StageOptions:
     high: _HIGH = None
     sampler: _SAMPLER = None
     replicates: _REPLICATES = None
+    only: _ONLY = None
     prune: Annotated[
         str | None,
         text_option(
@@ -162,6 +173,7 @@ class GridOptions:
         ),
     ] = None
     replicates: _REPLICATES = None
+    only: _ONLY = None
     equal: Annotated[
         str | None,
         text_option(

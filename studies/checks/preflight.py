@@ -18,7 +18,7 @@ from coarsefine.models.evaluation import Evaluator
 from coarsefine.models.least_squares import largest_eigenvalue, stable_learning_rate
 from coarsefine.models.specs import OPTIMIZER_FACTS, SPREAD_INITIALISATIONS, NetworkSpec
 from coarsefine.studies.errors import RecipeError, StudyError
-from coarsefine.studies.planning.runs import base_updates, recipe_at
+from coarsefine.studies.planning.point_runs import base_updates, recipe_at
 from coarsefine.studies.recipes.cost import cost_line, strengths
 from coarsefine.studies.recipes.lengths import resolve
 from coarsefine.studies.recipes.recipe import Recipe

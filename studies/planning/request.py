@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from coarsefine.hints import option
 from coarsefine.studies.errors import SpaceError, did_you_mean
 from coarsefine.studies.planning.pruning import PRUNERS
 from coarsefine.studies.spaces.dimensions import Dimension, Value
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.search import SearchKind
 
+# Which trials get more seeds.
+ONLY = ("tied", "all")
 SAMPLERS = ("grid", "random", "qmc", "tpe")
 EQUAL = ("epochs", "updates")
 # A plan is made and stored whole: more trials than anyone can look at would take hours to plan.
@@ -29,6 +32,8 @@ class StageRequest:
         dimensions: Ranges and values by parameter, in place of ``values``, ``low`` and ``high``.
         sampler: One of ``SAMPLERS``.
         replicates: Seeds that each trial is trained with.
+        only: Which of the trials that are there get more seeds; one of ``ONLY``. ``None`` is those
+            of ``values``, or the tied ones.
         prune: ``halving`` stops trials that are far behind; one of ``PRUNERS``.
         alone: Whether trials are trained one after another, to be timed.
         equal: Whether all trials make equal ``epochs`` or ``updates``.
@@ -42,6 +47,7 @@ class StageRequest:
     dimensions: tuple[Dimension, ...] = ()
     sampler: str | None = None
     replicates: int | None = None
+    only: str | None = None
     prune: str | None = None
     alone: bool | None = None
     equal: str | None = None
@@ -52,13 +58,19 @@ class StageRequest:
             value = getattr(self, name)
             if value is not None and not 1 <= value <= MOST:
                 raise SpaceError(f"{name.removeprefix('n_')} must be 1 … {MOST:,}, got {value:,}")
-        for name, choices in (("prune", PRUNERS), ("sampler", SAMPLERS), ("equal", EQUAL)):
+        for name, choices in (
+            *(("prune", PRUNERS), ("sampler", SAMPLERS)),
+            *(("equal", EQUAL), ("only", ONLY)),
+        ):
             choice = getattr(self, name)
             if choice is not None and choice not in choices:
                 raise SpaceError(
                     f"{name} must be one of {', '.join(choices)}, got {choice!r}"
                     f"{did_you_mean(choice, choices)}"
                 )
+        if self.only is not None and self.replicates is None:
+            how_many = option("replicates")
+            raise SpaceError(f"only {self.only} needs a number of seeds: state ", how_many)
         others = (self.n_trials, self.sampler, self.low, self.high)
         if self.values is not None and any(other is not None for other in others):
             raise SpaceError(

@@ -1,65 +1,41 @@
 """From points to training runs: what is trained together, what alone, and what was trained before.
 
-A point is turned into a recipe, the recipe into what the trainer is asked for. Points that differ
-in numbers only are trained as one cohort; those with other shapes, batches or samples are not.
+Points that differ in numbers only are trained as one cohort; those with other shapes, batches or
+samples are not. Trials that are there get more seeds as new ones get their first.
 A plan is made without a database; then it is looked up what was trained before, and stored.
 """
 
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.db.records import NewCohort, NewRun, NewTrial, PlanRecord, RunRecord, StageRecord
+from coarsefine.db.records import (
+    NewCohort,
+    NewRun,
+    NewTrial,
+    PlanRecord,
+    RunRecord,
+    StageRecord,
+    TrialRecord,
+)
 from coarsefine.hints import Message, option
 from coarsefine.models.blas_threads import n_cores
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.data import PreparedData
-from coarsefine.models.data.spec import DataSpec, SplitSpec
-from coarsefine.models.plugin import Plugin
-from coarsefine.models.specs import Hyperparameters, KernelName, NetworkSpec, TrainingSpec
+from coarsefine.models.specs import KernelName
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import cohort_widths, plan_to_json, threads_alone
 from coarsefine.studies.planning.kernels import missing_note, planned_kernel, saved_seconds
+from coarsefine.studies.planning.point_runs import PlannedRun, Prepare, data_to_json, runs_of
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.planning.trials import trial_update
-from coarsefine.studies.recipes.layers import with_overrides
 from coarsefine.studies.recipes.recipe import Recipe
-from coarsefine.studies.recipes.specs import (
-    SEARCHABLE,
-    recipe_key,
-    searched_field,
-    to_data_spec,
-    to_specs,
-)
-from coarsefine.studies.spaces.dimensions import Dimension, Value, shown, to_params
-
-Prepare = Callable[[DataSpec], PreparedData]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRun:
-    """One training run to be.
-
-    Attributes:
-        key: Its name: equal if and only if all that can decide it is equal.
-    """
-
-    network: NetworkSpec
-    training: TrainingSpec
-    hyperparameters: Hyperparameters
-    data: PreparedData
-    key: str
-    plugin: Plugin | None = None
-
-    @property
-    def group(self) -> tuple[NetworkSpec, TrainingSpec, str, Plugin | None]:
-        """Return what runs must share to be trained as one."""
-        return self.network, self.training, self.data.key, self.plugin
+from coarsefine.studies.spaces.dimensions import Value, from_params, shown, to_params
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +48,7 @@ class Plan:
         data_key: The recipe's data; runs on other data name theirs.
         trials: One a point.
         runs: By replicate, in the order of the trials.
+        had: Runs that trials have, by UUID; of new ones, none.
         reused: Runs that were trained before, by key.
     """
 
@@ -80,12 +57,28 @@ class Plan:
     data_key: str
     trials: tuple[NewTrial, ...]
     runs: tuple[tuple[PlannedRun, ...], ...]
+    had: Mapping[str, Sequence[RunRecord]] = field(default_factory=dict)
     reused: Mapping[str, RunRecord] = field(default_factory=dict)
 
     @property
+    def new(self) -> list[tuple[int, int, PlannedRun]]:
+        """Return the runs that trials do not have, with replicate and place of the trial."""
+        return [
+            (replicate, i, run)
+            for replicate, of_replicate in enumerate(self.runs)
+            for i, run in enumerate(of_replicate)
+            if replicate >= len(self.had.get(self.trials[i].uuid, ()))
+        ]
+
+    @property
     def keys(self) -> list[str]:
-        """Return the keys of all runs."""
-        return [run.key for of_replicate in self.runs for run in of_replicate]
+        """Return the keys of these runs."""
+        return [run.key for _, _, run in self.new]
+
+    @property
+    def n_seeds(self) -> int:
+        """Return how many seeds some trial lacks."""
+        return len(self.runs) - min(len(self.had.get(trial.uuid, ())) for trial in self.trials)
 
     @property
     def notes(self) -> tuple[str | Message, ...]:
@@ -112,22 +105,10 @@ class Plan:
         """Return, in words, which points train the very same network on the very same samples."""
         by_key: dict[str, list[str]] = defaultdict(list)
         for trial, run in zip(self.trials, self.runs[0], strict=True):
+            if trial.uuid in self.had:
+                continue  # it was said when it was planned
             by_key[run.key].append(", ".join(map(shown, trial.params.values())))
         return [words for words in by_key.values() if len(words) > 1]
-
-
-def recipe_at(
-    recipe: Recipe, dimensions: Sequence[Dimension], point: Mapping[str, Value]
-) -> Recipe:
-    """Return the recipe that a point of the dimensions stands for.
-
-    Raises:
-        RecipeError: If the recipe has no use for it.
-    """
-    stated: dict[str, Any] = {}
-    for dimension in dimensions:
-        stated |= dimension.statement(point[dimension.name])
-    return with_overrides(recipe, stated) if stated else recipe
 
 
 # ------------------------------------------------------------------------------ planned, and stored
@@ -164,7 +145,43 @@ def plan_runs(
             NewTrial(to_params(point), replicates, **name)
             for point, name in zip(points, names, strict=True)
         ),
-        runs=_runs(recipe, data, stage, points, prepare),
+        runs=runs_of(recipe, data, stage, points, prepare, replicates),
+    )
+
+
+def plan_more_seeds(
+    recipe: Recipe,
+    data: PreparedData,
+    stage: Stage,
+    stored: PlanRecord,
+    trials: Sequence[TrialRecord],
+    n_seeds: int,
+    prepare: Prepare,
+) -> Plan:
+    """Return how some of a stage's trials get the seeds that they lack.
+
+    Args:
+        recipe: All that their points leave open.
+        data: What the recipe asks for.
+        stage: Whose trials.
+        stored: All that is stored of it.
+        trials: Finished ones that have fewer seeds; at least one.
+        n_seeds: That each is to have in the end.
+        prepare: Returns other data, where points ask for any.
+    """
+    points = [from_params(trial.params) for trial in trials]
+    had: dict[str, list[RunRecord]] = {trial.uuid: [] for trial in trials}
+    uuids = {trial.id: trial.uuid for trial in trials}
+    for run in stored.runs:
+        if run.trial_id in uuids:
+            had[uuids[run.trial_id]].append(run)
+    return Plan(
+        stage=stage,
+        seed=recipe.seed,
+        data_key=data.key,
+        trials=tuple(NewTrial(trial.params, n_seeds, trial.uuid) for trial in trials),
+        runs=runs_of(recipe, data, stage, points, prepare, n_seeds),
+        had=had,
     )
 
 
@@ -186,23 +203,20 @@ def store(
     """
     taken: dict[str, list[RunRecord]] = defaultdict(list)
     reused: list[NewRun] = []
-    for replicate, of_replicate in enumerate(plan.runs):
-        for trial, run in zip(plan.trials, of_replicate, strict=True):
-            source = plan.reused.get(run.key)
-            if source is not None:
-                taken[trial.uuid].append(source)
-                reused.append(
-                    NewRun(trial.uuid, plan.seed, run.key, replicate, reused_from=source.id)
-                )
+    for replicate, i, run in plan.new:
+        source, uuid = plan.reused.get(run.key), plan.trials[i].uuid
+        if source is not None:
+            taken[uuid].append(source)
+            reused.append(NewRun(uuid, plan.seed, run.key, replicate, reused_from=source.id))
     finished = [
         update
         for uuid, sources in taken.items()
-        if (update := trial_update(uuid, plan.stage.run_options.replicates, sources)) is not None
+        if (update := trial_update(uuid, len(plan.runs), [*plan.had.get(uuid, ()), *sources]))
+        is not None
     ]
     cohorts = _cohorts(plan, n_workers or n_cores())
-    return repository.add_plan(
-        database, record, plan.trials, cohorts, reused=reused, finished=finished
-    )
+    trials = [trial for trial in plan.trials if trial.uuid not in plan.had]
+    return repository.add_plan(database, record, trials, cohorts, reused=reused, finished=finished)
 
 
 def kernel_notes(plan: Plan, n_workers: int | None = None) -> list[str]:
@@ -229,18 +243,18 @@ class _Group(NamedTuple):
 def _groups(plan: Plan, n_workers: int) -> Iterator[_Group]:
     """Yield the runs that are left to be trained."""
     options = plan.stage.run_options
-    for replicate, of_replicate in enumerate(plan.runs):
-        groups: dict[Any, list[int]] = defaultdict(list)
-        for i, run in enumerate(of_replicate):
-            if run.key not in plan.reused:
-                groups[run.group].append(i)
-        n_alike = options.replicates * len(groups)
+    left: dict[int, dict[Any, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for replicate, i, run in plan.new:
+        if run.key not in plan.reused:
+            left[replicate][run.group].append(i)
+    for replicate, groups in left.items():
+        n_alike = plan.n_seeds * len(groups)
         for indices in groups.values():
-            first = of_replicate[indices[0]]
+            first = plan.runs[replicate][indices[0]]
             widths = _widths(plan, first, len(indices), n_alike, n_workers)
             seconds = -math.inf
             if first.plugin is None:
-                together, at_once = widths * options.replicates, 1 if options.alone else n_workers
+                together, at_once = widths * plan.n_seeds, 1 if options.alone else n_workers
                 network, training = first.network, first.training
                 seconds = saved_seconds(network, training, first.data, together, at_once)
             yield _Group(replicate, indices, widths, seconds)
@@ -298,102 +312,3 @@ def _cohort(plan: Plan, replicate: int, indices: Sequence[int], kernel: KernelNa
         blas_threads=threads_alone(first.network, first.training.batch_size, most),
         plan=stored,
     )
-
-
-# ------------------------------------------------------------------------- what a point asks for
-
-
-def _runs(
-    recipe: Recipe,
-    data: PreparedData,
-    stage: Stage,
-    points: Sequence[Mapping[str, Value]],
-    prepare: Prepare,
-) -> tuple[tuple[PlannedRun, ...], ...]:
-    """Return what is to be trained, by replicate, in the order of the points."""
-    # Numbers that may differ within a cohort need no recipe of their own: making one takes a
-    # thousand times as long as changing a number.
-    source = plugins.source_of(recipe)
-    options = stage.run_options
-    numbers = [d for d in stage.dimensions if d.name in SEARCHABLE and source is None]
-    others = [d for d in stage.dimensions if d not in numbers]
-    updates = base_updates(recipe, data) if options.equal_updates else None
-    known: dict[Any, tuple[Recipe, dict[str, str]]] = {}
-    asked: list[tuple[Recipe, dict[str, Any]]] = []
-    for point in points:
-        settings = tuple(point[d.name] for d in others)
-        if settings not in known:
-            there = recipe_at(recipe, others, point)
-            known[settings] = there, {d.name: searched_field(there, d.name) for d in numbers}
-        there, fields = known[settings]
-        asked.append((there, {fields[d.name]: float(point[d.name]) for d in numbers}))  # type: ignore[arg-type]
-    prepared: dict[DataSpec, PreparedData] = {data.spec: data}
-    specs: dict[Any, tuple[NetworkSpec, TrainingSpec, Hyperparameters]] = {}
-    runs: list[tuple[PlannedRun, ...]] = []
-    for replicate in range(options.replicates):
-        of_replicate = []
-        for (there, values), point in zip(asked, points, strict=True):
-            spec = drawn(to_data_spec(there), replicate if options.draws else 0)
-            if spec not in prepared:
-                prepared[spec] = prepare(spec)
-            samples = prepared[spec]
-            if (id(there), samples.key) not in specs:
-                specs[id(there), samples.key] = _specs(there, samples, updates)
-            network, training, base = specs[id(there), samples.key]
-            hyperparameters = replace(base, **values) if values else base
-            plugin = plugins.plugin_of(there, source, point)
-            if plugin is None:
-                key = recipe_key(
-                    network,
-                    training,
-                    hyperparameters,
-                    data_key=samples.key,
-                    seed=recipe.seed,
-                    replicate=replicate,
-                )
-            else:
-                key = plugins.plugin_key(plugin, samples.key, recipe.seed, replicate)
-            # A time that was measured among others is none to be compared.
-            key += ":alone" if options.alone else ""
-            of_replicate.append(
-                PlannedRun(network, training, hyperparameters, samples, key, plugin)
-            )
-        runs.append(tuple(of_replicate))
-    return tuple(runs)
-
-
-def base_updates(recipe: Recipe, data: PreparedData) -> int:
-    """Return how many updates the recipe makes on its own data."""
-    _, training, _ = to_specs(recipe, data.n_features, data.n_classes, data.n_train)
-    return training.n_updates
-
-
-def _specs(
-    recipe: Recipe, data: PreparedData, n_updates: int | None
-) -> tuple[NetworkSpec, TrainingSpec, Hyperparameters]:
-    network, training, base = to_specs(recipe, data.n_features, data.n_classes, data.n_train)
-    if n_updates is not None:
-        training = replace(training, n_updates=n_updates)
-        if training.schedule == "geometric":
-            # η is to rise over the whole training, however long that is.
-            base = replace(base, half_cycle=max(1, n_updates - 1))
-    return network, training, base
-
-
-def drawn(spec: DataSpec, draw: int) -> DataSpec:
-    """Return the data with another draw of the training samples; 0 is the first."""
-    return replace(spec, split=replace(spec.split, draw=draw)) if draw else spec
-
-
-# --------------------------------------------------------------------------- data of its own
-
-
-def data_to_json(data: PreparedData) -> dict[str, Any]:
-    """Return which data a cohort is trained on, to be stored with its plan."""
-    return {"key": data.key, "spec": dataclasses.asdict(data.spec)}
-
-
-def spec_from_json(stored: Mapping[str, Any]) -> DataSpec:
-    """Return the data that ``data_to_json`` named."""
-    spec = dict(stored["spec"])
-    return DataSpec(**{**spec, "split": SplitSpec(**spec["split"])})

@@ -332,7 +332,7 @@ def sampler_of(dimensions: Sequence[Dimension], request: StageRequest) -> str:
 def check_same_stage(stage: Stage, request: StageRequest) -> None:
     """Check that the stage that is there was asked nothing else.
 
-    More values and more trials are no contradiction: the stage is topped up.
+    More values, trials or seeds are no contradiction: the stage is topped up.
 
     Raises:
         StudyError: If it was; shows what.
@@ -345,13 +345,16 @@ def check_same_stage(stage: Stage, request: StageRequest) -> None:
             ("low", searched and searched.low, request.low),
             ("high", searched and searched.high, request.high),
             ("sampler", stage.sampler, request.sampler),
-            ("replicates", stage.run_options.replicates, request.replicates),
             ("prune", stage.prune, request.prune),
             ("alone", stage.run_options.alone, request.alone),
             ("equal", stage.equal, request.equal),
         )
         if asked is not None and asked != there
     ]
+    fewest, asked = stage.run_options.replicates, request.replicates
+    if asked is not None and asked < fewest:
+        few = f": {fewest} there, {asked} asked for (none is taken away)"
+        contradictions.append(Message(option("replicates"), few))
     there = {d.name: d for d in dimensions}
     contradictions += [
         f"{d.name}: {_words(there[d.name])} there, {_words(d)} asked for"

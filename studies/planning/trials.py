@@ -25,6 +25,7 @@ def trial_update(
         validation_loss=_mean([run.validation_loss for run in runs]),
         train_accuracy=_mean([run.train_accuracy for run in runs]),
         seconds=sum(run.seconds or 0.0 for run in runs),
+        replicates=len(runs),
     )
 
 

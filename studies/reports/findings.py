@@ -68,7 +68,7 @@ def search_stages(source: Source) -> Iterator[Block]:
             Column("trials", "whole"),
             Column("complete", "whole"),
             Column("sampler"),
-            Column("seeds a trial", "whole"),
+            Column("seeds a trial"),
             Column("pruning"),
         ),
         tuple(
@@ -78,7 +78,7 @@ def search_stages(source: Source) -> Iterator[Block]:
                 sum(states[stage.name].values()),
                 states[stage.name]["complete"],
                 stage.sampler,
-                stage.run_options.replicates,
+                _seeds(ranking, stage),
                 stage.prune,
             )
             for stage, summary in zip(stages, ranking.stages, strict=True)
@@ -105,6 +105,13 @@ def search_stages(source: Source) -> Iterator[Block]:
             "seed, and were taken over: they are no new evidence.",
             "note",
         )
+
+
+def _seeds(ranking: Ranking, stage: Stage) -> str:
+    """Return how many seeds a stage's trials have."""
+    counts = {t.replicates for t in ranking.trials if t.stage == stage.name}
+    counts = counts or {stage.run_options.replicates}
+    return " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
 
 
 def _searched(ranking: Ranking, stage: StageSummary) -> str:

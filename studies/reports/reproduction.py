@@ -9,7 +9,7 @@ from typing import Any
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.db.records import StudyRecord, TestOpeningRecord
+from coarsefine.db.records import StudyRecord, TestOpeningRecord, TrialRow
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.recipe import from_json, to_toml
@@ -47,9 +47,9 @@ def reproduction(
     if preset is not None:
         return Reproduction(None, recipe, (*preset, *_looks(database, study, ())))
     kind = SEARCHES.get(study.search)
-    tried = defaultdict[str, list[Mapping[str, Any]]](list)
+    tried = defaultdict[str, list[TrialRow]](list)
     for row in repository.trial_rows(database, study):
-        tried[row.stage].append(row.params)
+        tried[row.stage].append(row)
     searches = None if kind is None or not stages else _searches(kind, study, stages, tried)
     if searches is not None:
         return Reproduction(RECIPE_FILE, recipe, (*searches, *_looks(database, study, openings)))
@@ -112,7 +112,7 @@ def _searches(
     kind: SearchKind,
     study: StudyRecord,
     stages: Sequence[Stage],
-    tried: Mapping[str, Sequence[Mapping[str, Any]]],
+    tried: Mapping[str, Sequence[TrialRow]],
 ) -> tuple[str, ...] | None:
     """Return a command a stage, ``None`` if no command of the search says it."""
     lines: list[str] = []
@@ -127,7 +127,7 @@ def _searches(
         else:
             return None
         given = stage.parent is None or stage.reason == _GIVEN
-        points = tried[stage.name]
+        points = [row.params for row in tried[stage.name]]
         what = _what(kind, stage, dimensions, points, given=given)
         if what is None:
             return None
@@ -140,7 +140,25 @@ def _searches(
             options += ["--prune", stage.prune]
         named = ["--study", study.name, "--recipe", RECIPE_FILE]
         lines += [_line(kind.name, *flag, *each, *options, *named) for each in what]
+        more = _more_seeds(stage, tried[stage.name])
+        lines += [_line(kind.name, *flag, *each, *named) for each in more]
     return tuple(lines)
+
+
+def _more_seeds(stage: Stage, trials: Sequence[TrialRow]) -> list[list[str]]:
+    """Return how trials got more seeds than the stage began with, by number of seeds."""
+    found = []
+    counts = sorted({t.replicates for t in trials} - {stage.run_options.replicates})
+    name = stage.dimensions[0].name
+    for count in counts:
+        have = [trial for trial in trials if trial.replicates >= count]
+        which = []
+        if len(have) == sum(trial.state == "complete" for trial in trials):
+            which = ["--only", "all"]
+        elif len(stage.dimensions) == 1:
+            which = ["--values", ",".join(_exact(trial.params[name]) for trial in have)]
+        found.append(["--replicates", str(count), *which])
+    return found
 
 
 _FLAGS = ("--coarse", "--fine", "--finer")

@@ -82,6 +82,10 @@ def _equal(
     if all(trial.rank != 1 for trial in trials):
         return False
     df = math.inf if comparison.df is None else max(1.0, comparison.df)
+    # One that was left behind with fewer seeds has a wide margin, and is not equal for that.
+    most = max(trial.replicates for trial in trials)
+    if any(trial.tied is False and trial.replicates < most for trial in trials):
+        return False
     # Margins are those of the table, of one against the best; here all are compared with all.
     wider = range_quantile(n_values, df) / dunnett_quantile(comparison.n_points - 1, df)
     return all(

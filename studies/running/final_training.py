@@ -25,7 +25,8 @@ from coarsefine.models.specs import NetworkSpec
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import plan_from_json
-from coarsefine.studies.planning.runs import Prepare, plan_runs, recipe_at, reuse, store
+from coarsefine.studies.planning.point_runs import Prepare, recipe_at
+from coarsefine.studies.planning.runs import plan_runs, reuse, store
 from coarsefine.studies.planning.stages import (
     RANKING,
     RunOptions,

@@ -30,10 +30,15 @@ class Ledger:
         self._database = database
         self.trials = {trial.id: trial for trial in plan.trials}
         # Told when they ended, and not again with each segment of the others.
-        self._finished = {trial.id for trial in plan.trials if trial.state in FINAL_STATES}
         self._runs: dict[int, dict[int, RunRecord | RunUpdate]] = defaultdict(dict)
         for run in plan.runs:
             self._runs[run.trial_id][run.id] = run
+        # One with more runs than count is trained with more seeds: it ends again.
+        self._finished = {
+            trial.id
+            for trial in plan.trials
+            if trial.state in FINAL_STATES and len(self._runs[trial.id]) == trial.replicates
+        }
 
     def run_updates(
         self, runs: Sequence[RunRecord], seconds: Sequence[float], trained: Trained
@@ -87,7 +92,7 @@ class Ledger:
         for trial_id in dict.fromkeys(run.trial_id for run in runs):
             trial = self.trials[trial_id]
             known = list(self._runs[trial_id].values())
-            update = trial_update(trial.uuid, trial.replicates, known)
+            update = trial_update(trial.uuid, len(known), known)
             if trial_id not in self._finished and update is not None:
                 updates.append(update)
         return updates
@@ -116,7 +121,10 @@ def epoch_record(run_id: int, row: EpochRow) -> EpochRecord:
 
 # An epoch's measures have the same names where they are made and where they are stored.
 _MEASURES = attrgetter(*EpochRecord._fields[1:])
-_TOLD_FIELDS = ("state", "validation_accuracy", "validation_loss", "train_accuracy", "seconds")
+_TOLD_FIELDS = (
+    *("state", "validation_accuracy", "validation_loss", "train_accuracy", "seconds"),
+    "replicates",
+)
 
 
 def _fields(update: TrialUpdate) -> dict[str, Any]:

@@ -37,8 +37,8 @@ from coarsefine.models.segment import SegmentResult as Trained
 from coarsefine.models.training import EpochRow
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import epoch_seconds, plan_from_json, training_seconds
+from coarsefine.studies.planning.point_runs import Prepare, spec_from_json
 from coarsefine.studies.planning.pruning import HALVING, rungs, to_stop
-from coarsefine.studies.planning.runs import Prepare, spec_from_json
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.running.executors import Executor
 from coarsefine.studies.running.ledger import Ledger, epoch_record
@@ -173,7 +173,11 @@ class _StageRun:
         n_train, alone = self.work.data.n_train, self.work.stage.run_options.alone
         seconds = sum(training_seconds(c.plan, n_train, c.plugin) for c in cohorts)
         n_epochs = max((cohort.n_epochs for cohort in cohorts), default=0)
-        halving = self.work.stage.prune == HALVING
+        # Trials that get more seeds were not stopped early, and are not now.
+        first = any(
+            run.replicate < self.trials[run.trial_id].replicates for c in cohorts for run in c.runs
+        )
+        halving = first and self.work.stage.prune == HALVING
         # Sooner trained than seen running in Optuna: its trials are written once, with their ends.
         self.at_once = seconds < SMALL_SECONDS
         with self.resources.workers(seconds, len(cohorts), alone=alone) as self.executor:
@@ -352,7 +356,8 @@ class _StageRun:
         self._tell(self.ledger.finish(finished))
 
     def _tell(self, trials: Sequence[TrialRecord]) -> None:
-        finished = [trial for trial in trials if trial.state in FINAL_STATES]
+        # What Optuna was told once cannot be changed there.
+        finished = [trial for trial in trials if trial.state in FINAL_STATES and not trial.told]
         if self.work.mirror is not None and self.started and finished:
             self.work.mirror.tell(finished)
 

@@ -12,7 +12,7 @@ from coarsefine.models.segment import Segment, run_segment
 from coarsefine.models.training import EpochRow
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import epoch_seconds, plan_from_json, training_seconds
-from coarsefine.studies.planning.runs import Prepare, drawn, recipe_at
+from coarsefine.studies.planning.point_runs import Prepare, drawn, recipe_at
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.specs import to_data_spec

@@ -15,7 +15,14 @@ from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.points import Point, fewer_points, next_points
 from coarsefine.studies.planning.pruning import check_metric
 from coarsefine.studies.planning.request import StageRequest
-from coarsefine.studies.planning.runs import Plan, kernel_notes, plan_runs, reuse, store
+from coarsefine.studies.planning.runs import (
+    Plan,
+    kernel_notes,
+    plan_more_seeds,
+    plan_runs,
+    reuse,
+    store,
+)
 from coarsefine.studies.planning.stages import (
     COARSE,
     Stage,
@@ -36,6 +43,7 @@ from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.running import enqueued, loop
 from coarsefine.studies.running.mirror import OptunaMirror
+from coarsefine.studies.running.more_seeds import lacking_seeds
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.studies import (
     add_study,
@@ -289,7 +297,7 @@ class Search:
                 if all(cohort.state == "done" for cohort in stored.cohorts):
                     plan = self._enqueued(record, stage, stored, mirror)
                     if plan is None and request is not None:
-                        plan = self._asked(stage, request)
+                        plan = self._asked(stage, request) or self._more(stage, request, stored)
                     if plan is not None:
                         fresh = request is not None and request.fresh
                         self._store(plan if fresh else reuse(plan, database), record)
@@ -329,6 +337,21 @@ class Search:
         tried = rows_by_score(self.resources.database, self.study)
         points = next_points(stage, request, tried, self.study.seed)
         return self._plan(stage, points) if points else None
+
+    def _more(self, stage: Stage, request: StageRequest, stored: PlanRecord) -> Plan | None:
+        """Return how trials get the seeds that they lack; ``None`` if none does."""
+        if all(trial.replicates >= (request.replicates or 0) for trial in stored.trials):
+            return None
+        ranking = read_ranking(self.resources.database, self.study)
+        trials, line = lacking_seeds(stage, request, stored.trials, ranking)
+        if line is not None:
+            self.resources.observer.said(line)
+        if not trials:
+            return None
+        return plan_more_seeds(
+            *(self.recipe, self.data, stage, stored, trials),
+            *(request.replicates or 0, self.resources.prepared),
+        )
 
     def _plan(self, stage: Stage, points: Sequence[Point], uuids: Sequence[str] = ()) -> Plan:
         return plan_runs(self.recipe, self.data, stage, points, self.resources.prepared, uuids)

@@ -78,7 +78,7 @@ CONFLICTS = [
     ("lambda --coarse --trials 3", "lambda --coarse --low 1e-3"),
     ("lambda --coarse --trials 3", "lambda --coarse --sampler random"),
     ("lambda --coarse --trials 3", "lambda --fine --trials 2 --hidden 7"),
-    ("lambda --coarse --trials 3", "lambda --auto --trials 3 --replicates 2"),
+    ("lambda --coarse --trials 3 --replicates 2", "lambda --auto --trials 3 --replicates 1"),
     ("lambda --coarse --trials 3", "eta --coarse --trials 3 --study digits/lambda"),
     ("lambda --coarse --values 0.1,0.2", "lambda --coarse --trials 3"),
     ("batch-size --values 20,50", "batch-size --values 20,50 --equal updates"),

@@ -227,7 +227,6 @@ def test_flags_that_contradict_the_recipe_are_shown(bench):
     [
         (StageRequest(low=1e-3), r"--low: 1e-05 there, 0.001 asked for"),
         (StageRequest(sampler="tpe"), r"--sampler: grid there, tpe asked for"),
-        (StageRequest(replicates=2), r"--replicates: 1 there, 2 asked for"),
         (StageRequest(values=(0.0, 1.0)), r"0 has no place on the log scale"),
     ],
 )

@@ -1,0 +1,157 @@
+"""What a point asks of the trainer: recipes, data and names of its training runs."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from coarsefine.models.data import PreparedData
+from coarsefine.models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.plugin import Plugin
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.studies.planning import trainers as plugins
+from coarsefine.studies.planning.stages import Stage
+from coarsefine.studies.recipes.layers import with_overrides
+from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.recipes.specs import (
+    SEARCHABLE,
+    recipe_key,
+    searched_field,
+    to_data_spec,
+    to_specs,
+)
+from coarsefine.studies.spaces.dimensions import Dimension, Value
+
+Prepare = Callable[[DataSpec], PreparedData]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One training run to be.
+
+    Attributes:
+        key: Its name: equal if and only if all that can decide it is equal.
+    """
+
+    network: NetworkSpec
+    training: TrainingSpec
+    hyperparameters: Hyperparameters
+    data: PreparedData
+    key: str
+    plugin: Plugin | None = None
+
+    @property
+    def group(self) -> tuple[NetworkSpec, TrainingSpec, str, Plugin | None]:
+        """Return what runs must share to be trained as one."""
+        return self.network, self.training, self.data.key, self.plugin
+
+
+def recipe_at(
+    recipe: Recipe, dimensions: Sequence[Dimension], point: Mapping[str, Value]
+) -> Recipe:
+    """Return the recipe that a point of the dimensions stands for.
+
+    Raises:
+        RecipeError: If the recipe has no use for it.
+    """
+    stated: dict[str, Any] = {}
+    for dimension in dimensions:
+        stated |= dimension.statement(point[dimension.name])
+    return with_overrides(recipe, stated) if stated else recipe
+
+
+def runs_of(
+    recipe: Recipe,
+    data: PreparedData,
+    stage: Stage,
+    points: Sequence[Mapping[str, Value]],
+    prepare: Prepare,
+    n_seeds: int,
+) -> tuple[tuple[PlannedRun, ...], ...]:
+    """Return what is to be trained, by replicate up to ``n_seeds``, in the order of the points."""
+    # Numbers that may differ within a cohort need no recipe of their own: making one takes a
+    # thousand times as long as changing a number.
+    source = plugins.source_of(recipe)
+    options = stage.run_options
+    numbers = [d for d in stage.dimensions if d.name in SEARCHABLE and source is None]
+    others = [d for d in stage.dimensions if d not in numbers]
+    updates = base_updates(recipe, data) if options.equal_updates else None
+    known: dict[Any, tuple[Recipe, dict[str, str]]] = {}
+    asked: list[tuple[Recipe, dict[str, Any]]] = []
+    for point in points:
+        settings = tuple(point[d.name] for d in others)
+        if settings not in known:
+            there = recipe_at(recipe, others, point)
+            known[settings] = there, {d.name: searched_field(there, d.name) for d in numbers}
+        there, fields = known[settings]
+        asked.append((there, {fields[d.name]: float(point[d.name]) for d in numbers}))  # type: ignore[arg-type]
+    prepared: dict[DataSpec, PreparedData] = {data.spec: data}
+    specs: dict[Any, tuple[NetworkSpec, TrainingSpec, Hyperparameters]] = {}
+    runs: list[tuple[PlannedRun, ...]] = []
+    for replicate in range(n_seeds):
+        of_replicate = []
+        for (there, values), point in zip(asked, points, strict=True):
+            spec = drawn(to_data_spec(there), replicate if options.draws else 0)
+            if spec not in prepared:
+                prepared[spec] = prepare(spec)
+            samples = prepared[spec]
+            if (id(there), samples.key) not in specs:
+                specs[id(there), samples.key] = _specs(there, samples, updates)
+            network, training, base = specs[id(there), samples.key]
+            hyperparameters = replace(base, **values) if values else base
+            plugin = plugins.plugin_of(there, source, point)
+            if plugin is None:
+                key = recipe_key(
+                    network,
+                    training,
+                    hyperparameters,
+                    data_key=samples.key,
+                    seed=recipe.seed,
+                    replicate=replicate,
+                )
+            else:
+                key = plugins.plugin_key(plugin, samples.key, recipe.seed, replicate)
+            # A time that was measured among others is none to be compared.
+            key += ":alone" if options.alone else ""
+            of_replicate.append(
+                PlannedRun(network, training, hyperparameters, samples, key, plugin)
+            )
+        runs.append(tuple(of_replicate))
+    return tuple(runs)
+
+
+def base_updates(recipe: Recipe, data: PreparedData) -> int:
+    """Return how many updates the recipe makes on its own data."""
+    _, training, _ = to_specs(recipe, data.n_features, data.n_classes, data.n_train)
+    return training.n_updates
+
+
+def _specs(
+    recipe: Recipe, data: PreparedData, n_updates: int | None
+) -> tuple[NetworkSpec, TrainingSpec, Hyperparameters]:
+    network, training, base = to_specs(recipe, data.n_features, data.n_classes, data.n_train)
+    if n_updates is not None:
+        training = replace(training, n_updates=n_updates)
+        if training.schedule == "geometric":
+            # η is to rise over the whole training, however long that is.
+            base = replace(base, half_cycle=max(1, n_updates - 1))
+    return network, training, base
+
+
+def drawn(spec: DataSpec, draw: int) -> DataSpec:
+    """Return the data with another draw of the training samples; 0 is the first."""
+    return replace(spec, split=replace(spec.split, draw=draw)) if draw else spec
+
+
+# --------------------------------------------------------------------------- data of its own
+
+
+def data_to_json(data: PreparedData) -> dict[str, Any]:
+    """Return which data a cohort is trained on, to be stored with its plan."""
+    return {"key": data.key, "spec": dataclasses.asdict(data.spec)}
+
+
+def spec_from_json(stored: Mapping[str, Any]) -> DataSpec:
+    """Return the data that ``data_to_json`` named."""
+    spec = dict(stored["spec"])
+    return DataSpec(**{**spec, "split": SplitSpec(**spec["split"])})

@@ -1,0 +1,55 @@
+"""Which trials of a stage get more seeds when more are asked for."""
+
+from collections.abc import Sequence
+
+from coarsefine.db.records import TrialRecord
+from coarsefine.hints import Message, option
+from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.stages import Stage
+from coarsefine.studies.results.ranking import Ranking
+from coarsefine.studies.spaces.seen import same_value
+
+
+def lacking_seeds(
+    stage: Stage, request: StageRequest, trials: Sequence[TrialRecord], ranking: Ranking
+) -> tuple[list[TrialRecord], Message | None]:
+    """Return the trials of a stage that get more seeds now, and what to say of it.
+
+    Decided from what is stored alone: after a kill it comes out the same.
+
+    Args:
+        stage: Whose trials.
+        request: How many seeds they are to have, and which of them.
+        trials: All that the stage has, every one finished.
+        ranking: Of the study.
+    """
+    n_seeds = request.replicates or 0
+    fewer = [t for t in trials if t.state == "complete" and t.replicates < n_seeds]
+    if not fewer:
+        return [], None
+    if request.only == "all":
+        chosen = fewer
+    elif request.only is None and request.values is not None:
+        chosen = [trial for trial in fewer if _named(trial, request)]
+    else:
+        tied = {trial.uuid for trial in ranking.trials if trial.tied}
+        chosen = [trial for trial in fewer if trial.uuid in tied]
+    rest = Message()
+    if others := len(fewer) - len(chosen):
+        have = "has" if others == 1 else "have"
+        more = option("only", "all")
+        rest = Message(f"; {_values(others)} {have} fewer; use ", more, " to train these, too")
+    if not chosen:
+        return [], Message(f"{stage.name}: all tied values have {n_seeds} seeds", rest)
+    before = " or ".join(map(str, sorted({trial.replicates for trial in chosen})))
+    said = f"{stage.name}: {_values(len(chosen))} with {before} seeds get {n_seeds}"
+    return chosen, Message(said.replace("with 1 seeds", "with 1 seed"), rest)
+
+
+def _named(trial: TrialRecord, request: StageRequest) -> bool:
+    (value,) = trial.params.values()
+    return any(same_value(value, each) for each in request.values or ())
+
+
+def _values(n: int) -> str:
+    return f"{n:,} value{'' if n == 1 else 's'}"
