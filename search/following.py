@@ -47,7 +47,7 @@ def following(
     unfinished = not ranking.trials or any(trial.state in UNFINISHED for trial in ranking.trials)
     if study.search == "run" and unfinished:
         # Searches of a lab are no commands of their own.
-        return typed("run", *_lab_of(study.name), storage=place, data_dir=data_dir)
+        return typed("run", *_lab_of(study.name, _named(ranking)), storage=place, data_dir=data_dir)
     if unfinished:
         # All stages after the second go on with --finer; grids have one stage and no flag.
         stage = ranking.stages[-1].name if ranking.stages else "coarse"
@@ -65,12 +65,14 @@ def following(
 def _after_training(ranking: "Ranking", own: Sequence[str]) -> list[str]:
     """Return what comes after a study with complete trials."""
     from coarsefine.studies.results.learning import has_learnt
+    from coarsefine.studies.results.resolution import resolution_reached
 
     study = ranking.study
     tested = None if has_learnt(ranking) else _range_test(ranking)
     if tested is not None:
         return ["eta", "--range-test", *tested]
-    if len(ranking.stages) == 1 and ranking.refines and study.search != "run":
+    first = len(ranking.stages) == 1 and ranking.refines and study.search != "run"
+    if first and resolution_reached(ranking, ranking.stages[0].name) is None:
         return [study.search, "--fine", "--study", study.name, *own]
     return ["test", study.name, *own]
 
@@ -99,8 +101,8 @@ def _with_smaller_eta(
     if where is None:
         return None
     flag = ("--coarse",) if kind.refines else ()
-    trials = _n_trials(ranking, kind)
-    words = [kind.name, *flag, "--study", free, *trials, *where, *_words(stated)]
+    trials, how = _n_trials(ranking, kind), _how(ranking, kind)
+    words = [kind.name, *flag, "--study", free, *trials, *how, *where, *_words(stated)]
     return typed(*words, storage=storage.storage, data_dir=data_dir)
 
 
@@ -109,6 +111,16 @@ def _n_trials(ranking: "Ranking", kind: "SearchKind") -> list[str]:
     named = any(there["values"] is not None for there in ranking.stages[0].dimensions)
     n = len(ranking.trials)
     return [] if named or not kind.refines or n == kind.n_coarse else ["--trials", str(n)]
+
+
+def _how(ranking: "Ranking", kind: "SearchKind") -> list[str]:
+    """Return the options that say how points were chosen and trained, where that is not usual."""
+    usual = {"sampler": "grid", "replicates": kind.replicates, "prune": "none", "equal": "epochs"}
+    asked = ranking.stages[0].asked
+    other = {name: asked[name] for name in usual if asked.get(name, usual[name]) != usual[name]}
+    if other.get("sampler") == "values":
+        del other["sampler"]  # what was named is chosen by nobody
+    return _words(other)
 
 
 def _lower_etas(ranking: "Ranking", kind: "SearchKind") -> list[str] | None:
@@ -198,12 +210,27 @@ def _words(stated: dict[str, Any]) -> list[str]:
     return [word for key, value in stated.items() for word in option_words(key, value)]
 
 
-def _lab_of(study: str) -> tuple[str, ...]:
-    """Return what is run for a lab's study: ``LAB[-quick]/PART``."""
+def _named(ranking: "Ranking") -> str:
+    """Return the file or preset of a study's lab; nothing where none is on record."""
+    return str(ranking.stages[0].asked.get("lab", "")) if ranking.stages else ""
+
+
+def _lab_of(study: str, named: str) -> tuple[str, ...]:
+    """Return what is run for a lab's study: ``LAB[-quick]/PART``.
+
+    Args:
+        study: Its name.
+        named: The lab's file or preset; nothing where none is on record.
+    """
     from coarsefine.studies.labs.files import presets
 
     lab, _, part = study.partition("/")
     quick = lab.endswith("-quick")
     lab = lab.removesuffix("-quick")
-    named = lab if lab in presets() else f"{lab}.toml"
-    return (named, *(("--part", part) if part else ()), *(("--quick",) if quick else ()))
+    named = named or (lab if lab in presets() else f"{lab}.toml")
+    return (
+        named,
+        *(("--part", part) if part else ()),
+        *(("--quick",) if quick else ()),
+        *(("--study", lab) if Path(named).stem != lab else ()),
+    )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.layers import Asked
+    from coarsefine.studies.results.ranking import Ranking
     from coarsefine.studies.running.resources import Resources
     from coarsefine.studies.running.search import Search
     from coarsefine.studies.spaces.search import SearchKind
@@ -243,7 +244,7 @@ def _run(
     elif all_failed:
         print_study(stdout(), ranking, rows, None)
     else:
-        proposed: str | None = _next(search, last, options)
+        proposed: str | None = _next(search, last, options, ranking)
         if ranking.best is None or not has_learnt(ranking):
             proposed = following(ranking, options.storage, free, data_dir)
         print_study(stdout(), ranking, rows, proposed)
@@ -349,9 +350,10 @@ def _coarse_study(
     return found
 
 
-def _next(search: "Search", last: "Stage", options: _Options) -> str:
-    """Return the command that comes after this one."""
+def _next(search: "Search", last: "Stage", options: _Options, ranking: "Ranking") -> str:
+    """Return the command that comes after this one; the test where finer values would not help."""
     from coarsefine.studies.planning.stages import COARSE
+    from coarsefine.studies.results.resolution import resolution_reached
     from coarsefine.studies.running.studies import study_name
 
     study, kind, recipe = search.study, search.kind, options.recipe
@@ -363,7 +365,8 @@ def _next(search: "Search", last: "Stage", options: _Options) -> str:
     else:
         named = ("--study", study.name)
     words = (kind.name, "--fine", *named)
-    if last.name != COARSE or not kind.refines:
+    resolved = resolution_reached(ranking, last.name) is not None
+    if last.name != COARSE or not kind.refines or resolved:
         words = ("test", *(named and (study.name,)))
     if search.recipe.trainer is not None and recipe.path is not None:
         # A trainer of the user's is imported only where their recipe file names it.

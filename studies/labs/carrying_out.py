@@ -119,7 +119,7 @@ def carried_out(resources: Resources, lab: Lab, part: Part, *, fresh: bool = Fal
 def _searched(resources: Resources, lab: Lab, part: Part, fresh: bool) -> Searched:
     search, recipe = lab.search(part), lab.recipe(part)
     kind, name = kind_of(search), lab.study_name(part)
-    request = replace(request_of(search), fresh=fresh)
+    request = replace(request_of(search), fresh=fresh, lab=lab.named)
     stages = search.stages if search.stages is not None else (2 if kind.refines else 1)
     searched = Search.begin(resources, kind, Asked.of(recipe), request, name)
     if stages == 1:

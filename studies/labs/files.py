@@ -153,6 +153,7 @@ class Lab(BaseModel):
     Attributes:
         name: The file's, without ending: what its studies' names begin with.
         source_file: Where it was read, for messages.
+        named: The file or preset, as it was named; nothing where its text was handed over.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -161,6 +162,7 @@ class Lab(BaseModel):
     source_file: str
     table: LabTable
     is_quick: bool = False
+    named: str = ""
 
     @property
     def parts(self) -> list[Part]:
@@ -244,7 +246,8 @@ def read_lab(source: str, *, quick: bool = False, name: str | None = None) -> La
         RecipeError: If it is neither, or not a lab; names file, key and reason.
     """
     stem, where, text = lab_text(source)
-    return lab_of(stem if name is None else name, where, text, quick=quick)
+    lab = lab_of(stem if name is None else name, where, text, quick=quick)
+    return lab.model_copy(update={"named": source})
 
 
 def lab_text(name: str) -> tuple[str, str, str]:

@@ -38,6 +38,7 @@ class StageRequest:
         alone: Whether trials are trained one after another, to be timed.
         equal: Whether all trials make equal ``epochs`` or ``updates``.
         fresh: Train what was trained before, too.
+        lab: The file or preset of the lab that asks, as it was named.
     """
 
     n_trials: int | None = None
@@ -52,6 +53,7 @@ class StageRequest:
     alone: bool | None = None
     equal: str | None = None
     fresh: bool = False
+    lab: str = ""
 
     def __post_init__(self) -> None:
         for name in ("n_trials", "replicates"):

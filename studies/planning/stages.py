@@ -64,6 +64,7 @@ class Stage:
         reason: How its ranges came about, in words.
         prune: Which trials are stopped early; one of ``pruning.PRUNERS``.
         parent: The stage that was narrowed to it.
+        lab: The file or preset of the lab that it is part of, as it was named.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Stage:
     reason: str = ""
     prune: str = "none"
     parent: str | None = None
+    lab: str = ""
 
     @classmethod
     def of(cls, record: StageRecord) -> "Stage":
@@ -93,6 +95,7 @@ class Stage:
             reason=record.reason,
             prune=str(options.get("prune", "none")),
             parent=record.parent,
+            lab=str(options.get("lab", "")),
         )
 
     @property
@@ -116,7 +119,15 @@ class Stage:
             "equal": self.equal,
             "n_trials": self.n_trials,
             "prune": self.prune,
+            **({"lab": self.lab} if self.lab else {}),
         }
+
+
+def asked_of(record: StageRecord) -> dict[str, Any]:
+    """Return what was asked of a stage beside its ranges: by option, and its lab."""
+    options = record.options
+    usual = {"replicates": 1, "prune": "none", "equal": "epochs", "lab": ""}
+    return {"sampler": record.sampler} | {name: options.get(name, usual[name]) for name in usual}
 
 
 def stored_dimensions(record: StageRecord) -> Sequence[Mapping[str, Any]] | None:
@@ -152,22 +163,19 @@ def searched_stages(database: Database, study: StudyRecord) -> list[StageRecord]
 def add_stage(database: Database, study: StudyRecord, stage: Stage) -> StageRecord:
     """Store a stage that searches, not yet with any trials."""
     first = stage.dimensions[0]
-    return repository.add_stage(
-        database,
-        study,
-        NewStage(
-            name=stage.name,
-            optuna_name=f"{study.name}/{stage.name}",
-            parameter=first.name,
-            sampler=stage.sampler,
-            reason=stage.reason,
-            parent=stage.parent,
-            low=None if first.range is None else first.range.low,
-            high=None if first.range is None else first.range.high,
-            values=to_json([first])[0]["values"],
-            options=stage.options,
-        ),
+    new = NewStage(
+        name=stage.name,
+        optuna_name=f"{study.name}/{stage.name}",
+        parameter=first.name,
+        sampler=stage.sampler,
+        reason=stage.reason,
+        parent=stage.parent,
+        low=None if first.range is None else first.range.low,
+        high=None if first.range is None else first.range.high,
+        values=to_json([first])[0]["values"],
+        options=stage.options,
     )
+    return repository.add_stage(database, study, new)
 
 
 def final_stage(
@@ -247,11 +255,8 @@ def first_stage(kind: SearchKind, request: StageRequest, n_train: int | None = N
         if not kind.refines:
             reason = f"the usual values of a {kind.name} search"
     else:
-        reason = (
-            "the range given"
-            if any(d.range is not None for d in dimensions)
-            else ("the values given")
-        )
+        ranged = any(d.range is not None for d in dimensions)
+        reason = "the range given" if ranged else "the values given"
     return Stage(
         name=first_name(kind),
         dimensions=dimensions,
@@ -265,6 +270,7 @@ def first_stage(kind: SearchKind, request: StageRequest, n_train: int | None = N
         ),
         reason=reason,
         prune=request.prune or "none",
+        lab=request.lab,
     )
 
 
@@ -390,6 +396,4 @@ def check_same_stage(stage: Stage, request: StageRequest) -> None:
 
 
 def _words(dimension: Dimension) -> str:
-    if dimension.range is not None:
-        return str(dimension.range)
-    return ", ".join(map(shown, dimension.values or ()))
+    return str(dimension.range or ", ".join(map(shown, dimension.values or ())))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -104,6 +104,7 @@ class StageSummary:
         reason: How the range came about, in plain words.
         dimensions: Each parameter that was varied: its name, and the ends of its range or its
             values.
+        asked: What was asked of it beside that, by option; see ``asked_of``.
     """
 
     name: str
@@ -113,6 +114,7 @@ class StageSummary:
     parent: str | None = None
     reason: str | None = None
     dimensions: Sequence[Mapping[str, Any]] = ()
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,8 @@ class Ranking:
     def sizes(self) -> dict[str, int]:
         """Return the greatest values that the data leave to parameters, by name."""
         n_train = self.study.data.get("n_train")
-        return sizes_of(n_train, self.study.recipe["data"].get("train"))
+        stated = self.study.recipe["data"].get("train") is not None
+        return sizes_of(n_train, self.study.data.get("n_available", None if stated else n_train))
 
     @property
     def searched(self) -> tuple[str, ...]:

@@ -13,11 +13,12 @@ from coarsefine.db.records import EpochRecord, StageRecord, StudyRecord
 from coarsefine.hints import command, search_command
 from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.metric import MetricName
-from coarsefine.studies.planning.stages import stored_dimensions
+from coarsefine.studies.planning.stages import asked_of, stored_dimensions
 from coarsefine.studies.results.notes.baseline import baseline_notes
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.penalty import penalty_notes
+from coarsefine.studies.results.notes.ranges import beyond_notes
 from coarsefine.studies.results.predictions import outcomes_of, ranked_by, with_metric
 from coarsefine.studies.results.ranking import (
     RankedTrial,
@@ -135,6 +136,7 @@ def read_ranking(database: Database, study: StudyRecord, by: MetricName | None =
     ranking = Ranking(study, summaries, trials, comparison, by=by)
     notes = (
         *ranking_notes(ranking),
+        *beyond_notes(database, ranking),
         *baseline_notes(database, ranking),
         *unlike(database, ranking),
         *penalty_notes(database, ranking),
@@ -186,6 +188,7 @@ def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
             parent=stage.parent,
             reason=stage.reason,
             dimensions=dimensions or (),
+            asked=asked_of(stage),
         )
     values = sorted({float(value) for value in tried})
     # Values given one by one have the range that they span, and may lie beyond a window.
@@ -202,4 +205,5 @@ def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
         parent=stage.parent,
         reason=stage.reason,
         dimensions=dimensions,
+        asked=asked_of(stage),
     )

@@ -117,7 +117,8 @@ class Search:
         points = next_points(stage, request, (), recipe.seed)
         plan = plan_runs(recipe, data, stage, points, resources.prepared)
         try:
-            study = add_study(resources.database, kind, name, recipe, data)
+            available = _available(resources, kind, recipe, data.n_train)
+            study = add_study(resources.database, kind, name, recipe, data, available)
         except NameTakenError:
             # Another process began it since this one looked: one of the two drives it.
             there = repository.find_study(resources.database, name)
@@ -229,22 +230,15 @@ class Search:
             return self._add(stage)
         rows = rows_by_score(database, self.study)
         ranking = read_ranking(database, self.study)
-        known = Known(equally_good(ranking), self._sizes())
+        n_train = self.data.n_train
+        available = _available(self.resources, self.kind, self.recipe, n_train)
+        known = Known(equally_good(ranking), sizes_of(n_train, available))
         following = next_stage(self.kind, name, self._parent(name), request, rows, known)
         check_metric(self.recipe.training.metric, following.stage.prune)
         record = self._add(following.stage)
         for line in following.warnings:
             self.resources.observer.said(line)
         return record
-
-    def _sizes(self) -> dict[str, int]:
-        """Return the greatest values that the data leave to parameters, by name."""
-        stated, n_train = self.recipe.data.train, self.data.n_train
-        if stated is not None and any(p.name == "train" for p in self.kind.parameters):
-            all_samples = self.recipe.data.model_copy(update={"train": None})
-            whole = self.recipe.model_copy(update={"data": all_samples})
-            return sizes_of(self.resources.prepare(whole).n_train, None)
-        return sizes_of(n_train, stated)
 
     def _add(self, stage: Stage) -> StageRecord:
         """Store a new stage, and say where a grid has fewer points than were asked for."""
@@ -384,3 +378,13 @@ def train_enqueued(
     data = checked_data(resources, study, recipe)
     kind = SearchKind(study.search, Stage.of(record).dimensions)
     return Search(resources, study, kind, recipe, data).enqueued(record)
+
+
+def _available(resources: Resources, kind: SearchKind, recipe: Recipe, n_train: int) -> int | None:
+    """Return how many samples there are to train on; ``None`` where that plays no part."""
+    if recipe.data.train is None:
+        return n_train
+    if all(p.name != "train" for p in kind.parameters):
+        return None
+    all_samples = recipe.data.model_copy(update={"train": None})
+    return resources.prepare(recipe.model_copy(update={"data": all_samples})).n_train

@@ -53,9 +53,23 @@ def check_name(name: str) -> None:
 
 
 def add_study(
-    database: Database, kind: SearchKind, name: str, recipe: Recipe, data: PreparedData
+    database: Database,
+    kind: SearchKind,
+    name: str,
+    recipe: Recipe,
+    data: PreparedData,
+    available: int | None,
 ) -> StudyRecord:
-    """Store a study, not yet with any stage."""
+    """Store a study, not yet with any stage.
+
+    Args:
+        database: Where.
+        kind: What it searches.
+        name: Its name.
+        recipe: Its recipe.
+        data: The recipe's data.
+        available: How many samples there are to train on; ``None`` where that plays no part.
+    """
     return repository.add_study(
         database,
         NewStudy(
@@ -67,6 +81,7 @@ def add_study(
             data_fingerprint=data.fingerprint,
             data={
                 "n_train": data.n_train,
+                "n_available": available,
                 "n_validation": data.n_validation,
                 "n_test": data.n_test,
                 "n_features": data.n_features,

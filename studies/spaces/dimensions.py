@@ -164,16 +164,16 @@ class Dimension:
         return replace(self, range=searched, values=None)
 
 
-def sizes_of(n_train: int | None, stated: Any) -> dict[str, int]:
+def sizes_of(n_train: int | None, available: int | None) -> dict[str, int]:
     """Return the greatest values that data leave to parameters, by name.
 
     Args:
         n_train: Size of the recipe's training set; ``None`` if it is not known.
-        stated: What the recipe says of it; ``None`` if it is all that there is.
+        available: How many there are to train on; ``None`` if that is not known.
     """
     if n_train is None:
         return {}
-    return {"batch_size": n_train} | ({} if stated is not None else {"train": n_train})
+    return {"batch_size": n_train} | ({} if available is None else {"train": available})
 
 
 def shown(value: Any) -> str:

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,11 @@ def test_a_range_test_proposes_its_own_recipe(search, own_folder):
         ("hidden --values 9 --eta 900", "--values 9 --eta 90"),
         ("lambda-eta --coarse --trials 4 --low 1e-4,500 --high 0.1,900", "--high 0.1,50"),
         ("lambda --coarse --trials 2 --low 0.01 --high 0.1 --eta 900", "--low 0.01 --high 0.1"),
+        (
+            "lambda --coarse --trials 3 --eta 900 --sampler qmc --replicates 2 --prune halving",
+            "--trials 3 --sampler qmc --replicates 2 --prune halving",
+        ),
+        ("batch-size --values 20,50 --eta 900 --equal updates", "--equal updates"),
     ],
 )
 def test_after_searches_that_diverged_a_smaller_eta_is_proposed(search, own_folder, line, smaller):
@@ -245,6 +251,28 @@ def test_after_searches_that_diverged_a_smaller_eta_is_proposed(search, own_fold
     n = len(first["trials"])
     assert len(second["trials"]) == n
     assert re.search(rf"digits/\S+ .* {n}, {n} diverged", search("list").out)
+
+
+def test_where_values_are_tied_the_test_follows_rather_than_finer_values(search, own_folder):
+    options = ("--trials", "3", "--low", "1e-7", "--high", "1e-5", "--epochs", "2")
+    answer = search("lambda", "--coarse", *options)
+
+    assert "resolution reached" in answer.out
+    for printed in (answer.out, search("rank").out, search("show").out):
+        assert TYPED.findall(printed)[0].startswith("test")
+
+
+def test_a_labs_study_that_waits_is_gone_on_with_by_its_file_and_its_name(search, own_folder):
+    (own_folder / "labs").mkdir()
+    (own_folder / "labs" / "mine.toml").write_text(LAB, encoding="utf-8")
+    search("run", "labs/mine.toml", "--study", "other", "--quiet")
+    with sqlite3.connect("search.db") as database:
+        database.execute("UPDATE training_trials SET state = 'planned'")
+
+    (command,) = TYPED.findall(search("rank").out)
+
+    assert command == "run labs/mine.toml --part a --study other"
+    assert search(*shlex.split(command)).status == 0
 
 
 def test_a_finished_stage_that_is_asked_again_says_that_nothing_was_trained(search, own_folder):

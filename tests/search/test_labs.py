@@ -278,4 +278,4 @@ def test_presets_are_listed(search):
     ],
 )
 def test_a_labs_study_is_gone_on_with_by_running_the_lab(study, words):
-    assert _lab_of(study) == words
+    assert _lab_of(study, "") == words

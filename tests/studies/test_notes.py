@@ -5,11 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from coarsefine.db import repository
+from coarsefine.db.engine import open_database
+from coarsefine.db.new_records import NewStudy
 from coarsefine.studies.results.labels import packed_labels
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.leaks import above_ceiling, same_to_all_digits
 from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.notes.penalty import on_penalty
+from coarsefine.studies.results.notes.ranges import beyond_notes
 from coarsefine.studies.results.ranking import (
     RankedTrial,
     Ranking,
@@ -41,6 +45,11 @@ def ranking(accuracies, *, parameter="lambda", stage="coarse", train=None, study
     return Ranking(study, (summary,), ranked, comparison)
 
 
+def beginning(name):
+    """Return a study of a name, to be added."""
+    return NewStudy(name, "lambda", {}, 0, "digits", "f" * 64, {}, {}, {})
+
+
 def said(found, *parts):
     """Return the notes that hold all of the parts."""
     lines = [str(note) for note in ranking_notes(found)]
@@ -63,6 +72,35 @@ def test_a_winner_on_the_edge_of_the_range_suggests_to_go_on_beyond(edge):
     found = ranking(dict(zip(EIGHT, accuracies, strict=True)))
 
     assert said(found, f"{edge} edge", "a better one may lie beyond")
+
+
+def test_the_search_beyond_an_edge_has_a_free_name_and_ends_at_natural_limits(tmp_path):
+    coarse = StageSummary("coarse", 0.1, 0.8, [0.1, 0.8])
+    fine = StageSummary("fine", 0.8, 0.9, [0.8, 0.9], "coarse")
+    found = ranking({0.1: 0.3, 0.3: 0.5, 0.8: 0.7, 0.9: 0.9}, parameter="momentum")
+    found = replace(found, stages=(coarse, fine))
+    with open_database(str(tmp_path / "a.db"), create=True) as database:
+        (note,) = beyond_notes(database, found)
+        assert "digits/lambda-beyond" in str(note)
+        assert "high = 0.99" in str(note)
+        repository.add_study(database, beginning("digits/lambda-beyond"))
+
+        (note,) = beyond_notes(database, found)
+
+    assert "digits/lambda-beyond-2" in str(note)
+
+
+def test_more_samples_than_there_are_lie_beyond_no_edge():
+    accuracies = dict(
+        zip((50, 100, 500, 1000, 3000, 5000), (0.3, 0.4, 0.5, 0.6, 0.7, 0.9), strict=True)
+    )
+    for n_available, beyond in ((5_000, False), (9_000, True)):
+        study = study_record(n_available=n_available)
+        study = replace(study, recipe={**study.recipe, "data": {"name": "digits", "train": 100}})
+
+        found = ranking(accuracies, parameter="train", study=study)
+
+        assert bool(said(found, "may lie beyond")) == beyond
 
 
 def test_fewer_than_six_coarse_values_can_miss_the_best():

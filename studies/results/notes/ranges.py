@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
 from coarsefine.hints import option, search_command
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.results.learning import equally_good
 from coarsefine.studies.results.notes.note import Note
 from coarsefine.studies.results.resolution import overall_window
-from coarsefine.studies.spaces.dimensions import from_json, from_params
+from coarsefine.studies.spaces.dimensions import from_json, from_params, parameter
 from coarsefine.studies.spaces.narrowing import ScoredTrial, narrowed
 from coarsefine.studies.spaces.ranges import LogRange, is_same
 from coarsefine.studies.spaces.searches.registry import SEARCHES
@@ -41,21 +43,31 @@ def on_range(ranking: "Ranking") -> tuple[Note, ...]:
             for side, end in (("lower", own.low), ("upper", own.high))
             if end is not None and is_same(tried, end)
         ]
-    known = ranking.study.search in SEARCHES  # searches of labs are no commands
-    if window and window.edges and len(ranking.stages) > 1 and known:
-        # The fine search has been beyond the edge of the coarse one, and that was not enough.
-        ends = window.range.widened(1, 0) if "low" in window.edges else window.range.widened(0, 1)
-        study = ranking.study
-        beyond = search_command(
-            study.search,
-            "coarse",
-            study=f"{study.name}-beyond",
-            data=study.recipe["data"]["name"],
-            low=f"{ends.low:.3g}",
-            high=f"{ends.high:.3g}",
-        )
-        found.append(Note("beyond", "to look there: ", beyond, ", with the options of this study"))
     return (*found, *_badly_spread(ranking))
+
+
+def beyond_notes(database: Database, ranking: "Ranking") -> tuple[Note, ...]:
+    """Return the search that looks beyond an edge, where two stages have not come past it."""
+    study, name = ranking.study, ranking.numeric_parameter
+    # Searches of labs are no commands.
+    if len(ranking.stages) < 2 or study.search not in SEARCHES or not ranking.refines:
+        return ()
+    window = overall_window(ranking)
+    if window is None or name is None or not window.edges:
+        return ()
+    side, bounds = window.edges[0], parameter(name).bounds(ranking.sizes)
+    low, high = window.range.low, window.range.high
+    low = (bounds.beyond(low, "low") if side == "low" else None) or low
+    high = (bounds.beyond(high, "high") if side == "high" else None) or high
+    beyond = search_command(
+        study.search,
+        "coarse",
+        study=repository.free_name(database, f"{study.name}-beyond"),
+        data=study.recipe["data"]["name"],
+        low=f"{low:.3g}",
+        high=f"{high:.3g}",
+    )
+    return (Note("beyond", "to look there: ", beyond, ", with the options of this study"),)
 
 
 def _on_ranges(ranking: "Ranking") -> tuple[Note, ...]:
