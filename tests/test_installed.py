@@ -123,10 +123,10 @@ def test_wheel_alone_runs_the_main_job_and_the_labs(installed, tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        *("models.py", "db/"),
+        "models.py",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("db.py", "studies/", "studies.py", "search/")
+            for name in ("db.py", "db/", "studies/", "studies.py", "search/")
         ),
     ],
 )
@@ -169,6 +169,7 @@ def test_file_that_hides_the_program_is_named(installed, tmp_path):
     assert done.stderr == f"{place} hides the program of the same name; rename it\n"
 
 
+@pytest.mark.slow
 def test_command_works_beside_a_search_py(installed, tmp_path):
     # `python -m search` runs the file in the current folder, as Python does; the command does not.
     (tmp_path / "search.py").write_text("raise RuntimeError('a file of the user')\n")

@@ -102,7 +102,8 @@ def test_a_second_driver_is_refused_and_a_dead_one_is_not_waited_for(zygote, lin
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(INTERRUPT, marks=pytest.mark.slow), INTERRUPT_TWICE, TERMINATE]
+    "kind",
+    [*(pytest.param(k, marks=pytest.mark.slow) for k in (INTERRUPT, INTERRUPT_TWICE)), TERMINATE],
 )
 def test_a_search_that_was_told_to_stop_ends_with_the_same_table(line, quick, tmp_path, kind):
     (moment,) = moments(quick, kind, 1)

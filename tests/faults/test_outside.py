@@ -139,7 +139,10 @@ def long_seed(path):
         (view, "holds the view 'training_runs', which this program did not make"),
         (view_of_versions, "holds the view 'training_alembic_version'"),
         (trigger, "holds the trigger 't', which this program did not make"),
-        (endless_name, "a name in training_stages has 50,000,000 characters"),
+        pytest.param(
+            *(endless_name, "a name in training_stages has 50,000,000 characters"),
+            marks=pytest.mark.slow,
+        ),
         (deep_json, "holds no JSON of this program's"),
         (long_seed, "holds no JSON of this program's"),
     ],

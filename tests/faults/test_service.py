@@ -55,7 +55,14 @@ def known(line, tmp_path_factory):
     return reference(line, SERVICE, tmp_path_factory.mktemp("ref"))
 
 
-@pytest.mark.parametrize(("kind", "seed"), [(STATEMENT, 0), (COMMIT, 1), (TWICE, 2)])
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [
+        pytest.param(STATEMENT, 0, marks=pytest.mark.slow),
+        (COMMIT, 1),
+        pytest.param(TWICE, 2, marks=pytest.mark.slow),
+    ],
+)
 def test_a_service_that_was_killed_comes_to_the_same_end(line, known, tmp_path, kind, seed):
     (moment,) = moments(known, kind, 1, seed)
 

@@ -965,10 +965,12 @@ def test_all_that_fits_goes_into_a_folder_and_the_rest_is_explained(search, here
     ("words", "files"),
     [
         ("values", ["lambda-values.png"]),
-        ("lambda values --format pdf", ["lambda-values.pdf"]),
-        ("both heatmap -o maps.svg", ["maps.svg"]),
+        pytest.param("lambda values --format pdf", ["lambda-values.pdf"], marks=pytest.mark.slow),
+        pytest.param("both heatmap -o maps.svg", ["maps.svg"], marks=pytest.mark.slow),
         ("both heatmap values -o maps", ["maps/heatmap.png", "maps/values.png"]),
-        ("trade_off batch -o . --format svg", ["trade-off.svg"]),
+        pytest.param(
+            "trade_off batch -o . --format svg", ["trade-off.svg"], marks=pytest.mark.slow
+        ),
         ("confusion --study lambda --trial {tested}", ["lambda-confusion.png"]),
     ],
 )
@@ -1087,6 +1089,7 @@ def test_files_keep_the_old_contents_where_they_cannot_be_replaced(
     assert sorted(path.name for path in own_folder.iterdir()) == ["old.png", "search.db"]
 
 
+@pytest.mark.slow
 def test_no_display_is_needed_and_nothing_is_said_on_the_way(here, font_cache):
     code = (
         "import sys\n"

@@ -86,7 +86,14 @@ CONFLICTS = [
 ]
 
 
-@pytest.mark.parametrize(("first", "second"), CONFLICTS)
+# The others are conflicts of the same kinds.
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(*lines, marks=() if number % 3 == 0 else pytest.mark.slow)
+        for number, lines in enumerate(CONFLICTS)
+    ],
+)
 def test_every_conflict_ends_in_a_command_that_runs(search, own_folder, first, second):
     storage = ("--storage", "a b.db")
     assert search(*first.split(), *QUICK, *storage).status == 0
@@ -224,9 +231,15 @@ def test_a_range_test_proposes_its_own_recipe(search, own_folder):
         ("lambda --coarse --trials 2 --eta 900 --hidden 9,8 --no-bias", "--eta 90"),
         ("lambda --coarse --trials 2 --eta-min 800 --eta-max 900", "--eta-max 90"),
         ("eta --coarse --trials 2 --low 500 --high 900", "--high 50"),
-        ("hidden --values 9 --eta 900", "--values 9 --eta 90"),
+        pytest.param(
+            *("hidden --values 9 --eta 900", "--values 9 --eta 90"), marks=pytest.mark.slow
+        ),
         ("lambda-eta --coarse --trials 4 --low 1e-4,500 --high 0.1,900", "--high 0.1,50"),
-        ("lambda --coarse --trials 2 --low 0.01 --high 0.1 --eta 900", "--low 0.01 --high 0.1"),
+        pytest.param(
+            "lambda --coarse --trials 2 --low 0.01 --high 0.1 --eta 900",
+            "--low 0.01 --high 0.1",
+            marks=pytest.mark.slow,
+        ),
         (
             "lambda --coarse --trials 3 --eta 900 --sampler qmc --replicates 2 --prune halving",
             "--trials 3 --sampler qmc --replicates 2 --prune halving",

@@ -283,7 +283,7 @@ sys.exit(main(["serve", "--once", "--quiet", "--jobs", "1"]))
     "place",
     [
         pytest.param("reserved", marks=pytest.mark.slow),
-        "planned",
+        pytest.param("planned", marks=pytest.mark.slow),
         pytest.param("taken up", marks=pytest.mark.slow),
         "told",
     ],

@@ -213,7 +213,9 @@ if sys.argv[2] == "close":
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no groups of processes")
-@pytest.mark.parametrize("end", ["killed", "close", "left"])
+@pytest.mark.parametrize(
+    "end", ["killed", *(pytest.param(end, marks=pytest.mark.slow) for end in ("close", "left"))]
+)
 def test_a_worker_and_its_children_end_with_their_driver(tmp_path, end):
     marks = tmp_path / "marks"
     marks.mkdir()

@@ -86,6 +86,7 @@ def test_a_compiled_search_that_was_stopped_ends_as_one_that_was_not(bench, monk
     assert {**found, "study": "whole"} == comparable(bench.ranking(whole.study))
 
 
+@pytest.mark.slow
 def test_two_processes_end_with_the_same_bits_as_one(bench, monkeypatch, compiling):
     monkeypatch.setattr(means, "SMALL_SECONDS", 0.0)
     one = bench.coarse(FEW, name="one", means=bench.means(n_jobs=1, planned_for=2), **LINEAR)

@@ -408,7 +408,7 @@ def test_on_a_flat_objective_the_search_stops_soon(replicates):
 
 
 @pytest.mark.parametrize("replicates", [1, pytest.param(3, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("height", [0.01, 0.05])
+@pytest.mark.parametrize("height", [0.01, pytest.param(0.05, marks=pytest.mark.slow)])
 def test_on_a_hill_the_search_stops_only_around_the_top(replicates, height):
     rng = np.random.default_rng(0)
     lost = []

@@ -116,6 +116,7 @@ def test_a_scheduler_that_is_not_there_is_said_in_a_line_before_anything_is_writ
 # ------------------------------------------------------------------------- what its workers are
 
 
+@pytest.mark.slow
 def test_workers_with_other_versions_are_refused(executor):
     executor._facts = replace(executor._facts, numpy="1.26.4")
 

@@ -89,6 +89,7 @@ def test_a_worker_that_dies_costs_no_segment(executor, tmp_path):
     assert len(list(tmp_path.iterdir())) == MAX_TRIES - 1
 
 
+@pytest.mark.slow
 def test_a_segment_that_kills_every_worker_is_given_up(executor, tmp_path):
     executor.submit(segment(data=Fatal(tmp_path, n_deaths=99)))
 
