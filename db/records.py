@@ -345,6 +345,7 @@ class SegmentResult:
         to_epoch: Epochs that it has done now.
         epochs: Rows of the curves, of all runs.
         outcomes: By run, of those that ended: what it predicted for each validation sample, packed.
+        metrics: By run and epoch, what a custom trainer reported under names of its own.
         checkpoint: State to carry on from; ``None`` keeps the one that is stored.
         done: No segment follows.
     """
@@ -356,6 +357,7 @@ class SegmentResult:
     runs: Sequence[RunUpdate] = ()
     trials: Sequence[TrialUpdate] = ()
     outcomes: Mapping[int, bytes] = field(default_factory=dict)
+    metrics: Mapping[tuple[int, int], Mapping[str, float]] = field(default_factory=dict)
     checkpoint: bytes | None = None
     done: bool = False
 

@@ -19,7 +19,7 @@ from coarsefine.hints import command
 VERSION_TABLE: Final = "training_alembic_version"
 """Optuna stamps ``alembic_version``: sharing it would break whichever program comes second."""
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD: Final = REVISIONS[-1]
 
 SELECT_REVISION: Final = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608
@@ -133,9 +133,9 @@ def _drop_empty(connection: Connection) -> bool:
 
 def _create(connection: Connection) -> None:
     """Make the newest tables: running all migrations takes five times as long."""
-    from coarsefine.db.tables import Base
+    from coarsefine.db.tables import Study
 
-    Base.metadata.create_all(connection, checkfirst=False)
+    Study.metadata.create_all(connection, checkfirst=False)
     # As Alembic makes it.
     version = sa.Table(
         VERSION_TABLE,

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from coarsefine.db import schema
 from coarsefine.db.errors import StorageError
 from coarsefine.db.server_locks import WAIT_SECONDS, WRITING, locked
-from coarsefine.db.tables import PREFIX
+from coarsefine.db.table_base import PREFIX
 
 # Who is silent for a minute and a half is gone: a laptop that was closed must not keep a lock.
 _POSTGRESQL: Final = {

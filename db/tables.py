@@ -12,48 +12,16 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
-    MetaData,
     String,
     UniqueConstraint,
     column,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from coarsefine.db.column_types import LONG_BYTES, LONG_TEXT, FiniteFloat, Json, StrictJson, UtcTime
+from coarsefine.db.column_types import LONG_BYTES, LONG_TEXT, Json, StrictJson
 from coarsefine.db.final_records import EnsembleMethod
 from coarsefine.db.records import TrialState
-
-PREFIX: Final = "training_"
-
-
-class Base(DeclarativeBase):
-    """The tables of this project, with names for all constraints, as Alembic needs them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012
-        float: FiniteFloat,
-        datetime: UtcTime,
-        dict[str, Any]: StrictJson,
-        list[Any]: StrictJson,
-    }
-
-
-def _accuracy(column: str) -> CheckConstraint:
-    return CheckConstraint(f"{column} BETWEEN 0 AND 1", name=column)
-
-
-def _one_of(column: str, *words: str) -> CheckConstraint:
-    listed = ", ".join(f"'{word}'" for word in words)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
+from coarsefine.db.table_base import Base, accuracy, one_of
 
 TRIAL_STATES: Final = get_args(TrialState)
 
@@ -120,9 +88,9 @@ class Trial(Base):
         UniqueConstraint("stage_id", "position"),
         UniqueConstraint("stage_id", "number"),
         CheckConstraint("position >= 0", name="position"),
-        _one_of("state", *TRIAL_STATES),
-        _accuracy("validation_accuracy"),
-        _accuracy("train_accuracy"),
+        one_of("state", *TRIAL_STATES),
+        accuracy("validation_accuracy"),
+        accuracy("train_accuracy"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -150,7 +118,7 @@ class Cohort(Base):
         CheckConstraint("position >= 0", name="position"),
         CheckConstraint("epochs_done >= 0", name="epochs_done"),
         CheckConstraint("blas_threads >= 1", name="blas_threads"),
-        _one_of("state", "planned", "done"),
+        one_of("state", "planned", "done"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -176,9 +144,9 @@ class Run(Base):
         UniqueConstraint("trial_id", "replicate"),
         UniqueConstraint("cohort_id", "slot"),
         CheckConstraint("(cohort_id IS NULL) = (slot IS NULL)", name="slot"),
-        _one_of("state", *TRIAL_STATES),
-        _accuracy("validation_accuracy"),
-        _accuracy("train_accuracy"),
+        one_of("state", *TRIAL_STATES),
+        accuracy("validation_accuracy"),
+        accuracy("train_accuracy"),
         Index(None, "recipe_key", "state"),
         Index(None, "reused_from"),
     )
@@ -281,9 +249,9 @@ class FinalRun(Base):
         UniqueConstraint("opening_id", "rank", "replicate"),
         CheckConstraint(column("rank") >= 1, name="rank"),  # a word of MySQL's: to be quoted
         CheckConstraint("replicate >= 0", name="replicate"),
-        _accuracy("validation_accuracy"),
-        _accuracy("final_validation_accuracy"),
-        _accuracy("test_accuracy"),
+        accuracy("validation_accuracy"),
+        accuracy("final_validation_accuracy"),
+        accuracy("test_accuracy"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -316,8 +284,8 @@ class FinalEnsemble(Base):
     __tablename__ = "training_test_ensembles"
     __table_args__ = (
         UniqueConstraint("opening_id", "method"),
-        _one_of("method", *ENSEMBLE_METHODS),
-        _accuracy("test_accuracy"),
+        one_of("method", *ENSEMBLE_METHODS),
+        accuracy("test_accuracy"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -357,6 +325,19 @@ class SampleOutcomes(Base):
     payload: Mapped[bytes] = mapped_column(LONG_BYTES)
 
 
+class RunMetrics(Base):
+    """What a custom trainer reported after an epoch under names of its own."""
+
+    __tablename__ = "training_metrics"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    run_id: Mapped[int] = mapped_column(
+        ForeignKey("training_runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    metrics: Mapped[dict[str, Any]]
+
+
 QUEUE_STATES: Final = ("waiting", "running", "finished", "failed", "cancelled")
 
 
@@ -365,7 +346,7 @@ class QueueEntry(Base):
 
     __tablename__ = "training_queue"
     __table_args__ = (
-        _one_of("state", *QUEUE_STATES),
+        one_of("state", *QUEUE_STATES),
         CheckConstraint("tries >= 0", name="tries"),
         Index(None, "state"),
     )

@@ -14,7 +14,7 @@ import numbers
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ ACCURACIES = (REQUIRED, "train_accuracy")
 LOSSES = ("validation_loss", "train_loss")
 METRICS = (REQUIRED, "validation_loss", "train_accuracy", "train_loss")
 PREDICT = "predict"
+# Of metrics of other names: so many an epoch are kept, with names of so many characters.
+MOST_METRICS, _LONGEST_NAME = 50, 64
 # Of a sample: an accuracy may be reported in single precision.
 _CLOSE = 0.1
 # What Python says to a daemon, as Dask's workers under a nanny are.
@@ -94,12 +96,14 @@ class Trained:
         outcome: ``failed`` where an exception or an answer that is none ended it.
         failure: Why, in a line.
         predict: Returns the classes of samples, if the function returned it.
+        metrics: By epoch, those of other names that it reported.
     """
 
     rows: list[EpochRow]
     outcome: Outcome
     failure: str | None = None
     predict: Predict | None = None
+    metrics: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
 def found(name: str) -> Trainer:
@@ -179,8 +183,9 @@ def trained(plugin: Plugin, data: Samples, n_classes: int, seed: int, replicate:
         except (Exception, SystemExit) as error:
             failure = _line(error)
     if failure is not None:
-        return Trained(reports.rows, "failed", failure)
-    return Trained(reports.rows, "diverged" if reports.diverged else "complete", predict=predict)
+        return Trained(reports.rows, "failed", failure, metrics=reports.metrics)
+    outcome: Outcome = "diverged" if reports.diverged else "complete"
+    return Trained(reports.rows, outcome, predict=predict, metrics=reports.metrics)
 
 
 def seed_of(seed: int, replicate: int) -> int:
@@ -224,10 +229,12 @@ class _Reports:
     Attributes:
         diverged: Whether a loss of the last epoch is not finite. In a row, NaN stands for what
             was not reported, too.
+        metrics: By epoch, numbers of other names.
     """
 
     def __init__(self) -> None:
         self.rows: list[EpochRow] = []
+        self.metrics: dict[int, dict[str, float]] = {}
         self.diverged = False
         self._last: dict[str, float] = {}
         self._since = time.perf_counter()
@@ -241,6 +248,7 @@ class _Reports:
                 f" got {epoch!r}" + (f" after {self.rows[-1].epoch}" if self.rows else "")
             )
         self._add(int(epoch), self._checked(metrics, "reported"))
+        self._keep(metrics)
 
     def end(self, answer: Any) -> Predict | None:
         """Take in what the function returned: the metrics of the last epoch, and ``predict``."""
@@ -257,6 +265,7 @@ class _Reports:
             # One that reports may return its predict alone.
             if metrics or not self.rows:
                 self._replace_last(self._checked(metrics, "returned", self._last))
+                self._keep(metrics)
         if not self.rows or not self.rows[-1].epoch:
             raise PluginError(f"a trainer must return or report {REQUIRED}, got neither")
         return predict
@@ -268,12 +277,11 @@ class _Reports:
         from_user = dict(before or {})
         for name, value in metrics.items():
             if name not in METRICS:
-                continue  # the trainer's own business
-            # A mean of NumPy's may be an array without a shape.
-            plain = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
-            if isinstance(value, bool) or not isinstance(plain, numbers.Real):
+                continue
+            number = _number(value)
+            if number is None:
                 raise PluginError(f"{name} must be a number, got {_short(value)}")
-            from_user[name] = float(plain)
+            from_user[name] = number
         if REQUIRED not in from_user:
             others = ", ".join(_short(name) for name in metrics if name not in METRICS)
             raise PluginError(
@@ -285,6 +293,22 @@ class _Reports:
             if name in from_user and not 0 <= from_user[name] <= 1:
                 raise PluginError(f"{name} must be in [0, 1], got {from_user[name]:g}")
         return from_user
+
+    def _keep(self, metrics: Mapping[str, Any]) -> None:
+        """Keep the numbers of other names of the last epoch; anything else is left alone."""
+        kept = self.metrics.setdefault(self.rows[-1].epoch, {})
+        for name, value in metrics.items():
+            number = _number(value)
+            if (
+                name not in METRICS
+                and number is not None
+                and math.isfinite(number)
+                and _is_name(name)
+                and (name in kept or len(kept) < MOST_METRICS)
+            ):
+                kept[name] = number
+        if not kept:
+            del self.metrics[self.rows[-1].epoch]
 
     def _replace_last(self, metrics: dict[str, float]) -> None:
         last = self.rows[-1] if self.rows else None
@@ -340,6 +364,21 @@ def classes_of(predict: Predict, x: Array, n_classes: int) -> Labels:
             f"{classes.max()}"
         )
     return classes.astype(np.int64)
+
+
+def _number(value: Any) -> float | None:
+    """Return a value as a number; ``None`` if it is none."""
+    # A mean of NumPy's may be an array without a shape.
+    plain = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    if isinstance(plain, bool) or not isinstance(plain, numbers.Real):
+        return None
+    return float(plain)
+
+
+def _is_name(name: Any) -> bool:
+    """Return whether a metric can be called so: a colon says which way it is ranked."""
+    text = isinstance(name, str) and 0 < len(name.strip()) == len(name) <= _LONGEST_NAME
+    return text and name.isprintable() and not set(name) & {":", ",", '"', "'"}
 
 
 def _line(error: BaseException) -> str:

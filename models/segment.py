@@ -63,6 +63,7 @@ class SegmentResult:
         outcomes: By slot, of the trials that ended in it and did not diverge: what each makes of
             every validation sample, packed by ``OutcomeCodec``. A trainer of the user's may do
             without.
+        metrics: By epoch, what a trainer of the user's reported under other names.
     """
 
     key: str
@@ -71,6 +72,7 @@ class SegmentResult:
     seconds: float
     failure: str | None = None
     outcomes: dict[int, bytes] = field(default_factory=dict)
+    metrics: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
 def run_segment(segment: Segment) -> SegmentResult:
@@ -86,7 +88,9 @@ def run_segment(segment: Segment) -> SegmentResult:
             state = final_state(plan, plugin, done)
             classes = predicted(done, state, data, n_classes)
         packed = {} if classes is None else {0: _codec(plan, data).pack(classes)}
-        return SegmentResult(segment.key, state, done.rows, seconds, done.failure, packed)
+        return SegmentResult(
+            segment.key, state, done.rows, seconds, done.failure, packed, done.metrics
+        )
     with limited_blas(segment.blas_threads):
         data = segment.data.open()
         if segment.warm_up:

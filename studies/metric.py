@@ -1,4 +1,4 @@
-"""The metrics that trials can be ranked by: one list."""
+"""The metrics that trials can be ranked by: one list, and those of custom trainers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from operator import attrgetter
 from typing import Any, Final, Literal
 
 MetricName = Literal["accuracy", "balanced-accuracy", "macro-f1", "loss"]
+# Of a metric of a custom trainer, which way is better; more, unless it is said.
+_DIRECTIONS: Final = {"max": 1, "min": -1}
+OWN: Final = "metrics."
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +17,13 @@ class Metric:
 
     Attributes:
         name: As users state it.
-        column: Of rankings, which is also the attribute of a ``RankedTrial``.
+        column: Of rankings, which is also the attribute of a ``RankedTrial``; of a custom
+            trainer's it begins with ``metrics.``.
         words: In a sentence.
         sign: 1 if more is better, else -1.
     """
 
-    name: MetricName
+    name: str
     column: str
     words: str
     sign: int = 1
@@ -27,11 +31,19 @@ class Metric:
     @property
     def share(self) -> bool:
         """Return whether it lies in [0, 1]."""
-        return self.sign > 0
+        return self.sign > 0 and not self.own
+
+    @property
+    def own(self) -> bool:
+        """Return whether a custom trainer reported it: nothing is known of it but its values."""
+        return self.column.startswith(OWN)
 
     @property
     def of(self) -> Callable[[Any], float | None]:
         """Return what takes its value from a trial; ``None`` is what is not known."""
+        if self.own:
+            key = self.column.removeprefix(OWN)
+            return lambda trial: (trial.metrics or {}).get(key)
         return attrgetter(self.column)
 
     def amount(self, difference: float, digits: int = 2) -> str:
@@ -51,7 +63,7 @@ class Metric:
         return f"{100 * value:.2f} %" if self.share else f"{value:.4f}"
 
 
-METRICS: Final[dict[MetricName, Metric]] = {
+METRICS: Final[dict[str, Metric]] = {
     metric.name: metric
     for metric in (
         Metric("accuracy", "validation_accuracy", "validation accuracy"),
@@ -60,3 +72,30 @@ METRICS: Final[dict[MetricName, Metric]] = {
         Metric("loss", "validation_loss", "validation loss", sign=-1),
     )
 }
+
+
+def plain_metric(text: str) -> str:
+    """Return the name of a metric as users may write it.
+
+    >>> plain_metric("Macro_F1"), plain_metric("My_F2")
+    ('macro-f1', 'My_F2')
+    """
+    plain = text.strip().lower().replace("_", "-")
+    return plain if plain in METRICS else text.strip()
+
+
+def metric_named(name: str) -> Metric:
+    """Return one of the metrics, or that of a custom trainer.
+
+    Args:
+        name: As in ``macro-f1``, ``f2`` or ``hamming:min``, which is better where it is less.
+
+    >>> metric_named("hamming:min").sign, metric_named("f2").column, metric_named("loss").own
+    (-1, 'metrics.f2', False)
+    """
+    if name in METRICS:
+        return METRICS[name]
+    plain, colon, direction = name.rpartition(":")
+    if not colon or direction not in _DIRECTIONS:
+        plain, direction = name, "max"
+    return Metric(name, OWN + plain, plain, _DIRECTIONS[direction])

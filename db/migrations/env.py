@@ -4,11 +4,11 @@ from alembic import context
 
 from coarsefine.db.migrations.env_filter import include_object
 from coarsefine.db.schema import VERSION_TABLE
-from coarsefine.db.tables import Base
+from coarsefine.db.tables import Study
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=Study.metadata,
     version_table=VERSION_TABLE,
     include_object=include_object,
     render_as_batch=True,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from coarsefine.db.tables import PREFIX
+from coarsefine.db.table_base import PREFIX
 
 
 def include_object(

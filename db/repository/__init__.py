@@ -2,6 +2,7 @@
 
 from coarsefine.db.repository.checkpoints import load_checkpoint, state_to_carry_on
 from coarsefine.db.repository.measurements import get_measurement, measurements, set_measurement
+from coarsefine.db.repository.metrics import epoch_metrics, scored_metrics
 from coarsefine.db.repository.openings import add_test_runs, openings, record_opening
 from coarsefine.db.repository.outcomes import run_outcomes, test_outcomes
 from coarsefine.db.repository.plans import (
@@ -66,6 +67,7 @@ __all__ = [
     "cohort_runs",
     "delete_study",
     "end_entry",
+    "epoch_metrics",
     "epoch_rows",
     "find_entry",
     "find_finished_run",
@@ -88,6 +90,7 @@ __all__ = [
     "replicated_studies",
     "run_outcomes",
     "run_rows",
+    "scored_metrics",
     "set_driver",
     "set_measurement",
     "set_numbers",

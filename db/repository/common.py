@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from coarsefine.db import tables
 from coarsefine.db.errors import StorageError
 from coarsefine.db.records import StageRecord, StudyRecord
+from coarsefine.db.table_base import Base
 
 _Item = TypeVar("_Item")
 
 
-def table(mapped: type[tables.Base]) -> sa.Table:
+def table(mapped: type[Base]) -> sa.Table:
     """Return the bare table, for statements over many rows without ORM objects."""
     return cast(sa.Table, mapped.__table__)
 

@@ -30,6 +30,7 @@ from coarsefine.db.repository.common import (
     touch,
     touch_stage,
 )
+from coarsefine.db.repository.metrics import copy_metrics
 from coarsefine.db.repository.outcomes import copy_run_outcomes
 from coarsefine.db.repository.results import write_trial_updates
 from coarsefine.db.tables import Cohort, Epoch, Run, Stage, Study, Trial
@@ -299,6 +300,7 @@ def _add_reused(session: Session, run: NewRun, trial_ids: Mapping[str, int]) -> 
         )
     ).inserted_primary_key[0]  # type: ignore[attr-defined]
     copy_run_outcomes(session, source.id, run_id)
+    copy_metrics(session, source.id, run_id)
     curve = table(Epoch)
     columns = [column for column in curve.c if column.name != "run_id"]
     session.execute(

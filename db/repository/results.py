@@ -23,6 +23,7 @@ from coarsefine.db.records import (
 )
 from coarsefine.db.repository.checkpoints import write_checkpoint
 from coarsefine.db.repository.common import chunks, now, stage_id, study_id, table, touch_stage
+from coarsefine.db.repository.metrics import write_metrics
 from coarsefine.db.repository.outcomes import write_run_outcomes
 from coarsefine.db.tables import Cohort, Epoch, FinalRun, Run, Stage, Trial
 
@@ -75,6 +76,7 @@ def store_segment(db: Database, segment: SegmentResult, *, keep: bool = True) ->
         _write_run_updates(session, cohort.id, segment.runs)
         write_trial_updates(session, segment.trials)
         write_run_outcomes(session, segment.outcomes)
+        write_metrics(session, segment.metrics)
         write_checkpoint(session, cohort.id, segment, keep=keep)
         touch_stage(session, cohort.stage_id)
     return True

@@ -30,6 +30,8 @@ def rows_of(each: "TrialCurves") -> "list[EpochRecord]":
 
 def place_of(each: "TrialCurves", row: "EpochRecord", against: Against) -> float:
     """Return where an epoch stands on the axis, in epochs or updates."""
+    if not each.updates_per_epoch:
+        return float(row.epoch)
     # The last epoch may be a part of one.
     return row.step / each.updates_per_epoch if against == "epochs" else float(row.step)
 
@@ -100,7 +102,7 @@ def mark_cycles(sheet: Sheet, trained: "Sequence[TrialCurves]", against: Against
 def count_updates(panel: Axes, trained: "Sequence[TrialCurves]") -> None:
     """Count updates above the epochs, where all trials make as many an epoch."""
     per_epoch = {each.updates_per_epoch for each in trained}
-    if len(per_epoch) > 1:
+    if len(per_epoch) > 1 or 0 in per_epoch:
         return
     (n,) = per_epoch
     above = panel.secondary_xaxis(

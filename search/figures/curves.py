@@ -21,6 +21,13 @@ from coarsefine.search.figures.along import (
     place_of,
     rows_of,
 )
+from coarsefine.search.figures.quantities import (
+    LOSSES,
+    Quantity,
+    loss_of,
+    own_note,
+    quantities_of,
+)
 from coarsefine.search.figures.scales import set_log
 from coarsefine.search.figures.style import (
     GREY,
@@ -32,6 +39,7 @@ from coarsefine.search.figures.style import (
 )
 from coarsefine.search.figures.trials import described
 from coarsefine.search.words import counted, percent
+from coarsefine.studies.metric import OWN
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.curves import TrialCurves
@@ -42,26 +50,6 @@ _FIRST, _STEEP, _FEWEST = 0.08, 2.5, 6
 _MARKERS: Final = 9
 _TRAINING: Final = (0, (3, 1.2))
 _RUNNING: Final = (0, (1, 1))
-
-
-_LOSSES: Final = {
-    "cross-entropy": "mean cross-entropy",
-    "squared-error": "half the mean squared error",
-}
-
-
-class _Quantity(NamedTuple):
-    """Something that is drawn against the epochs.
-
-    Attributes:
-        key: Of the record, without its part of the data.
-        words: At its axis.
-        factor: Records are multiplied with it.
-    """
-
-    key: str
-    words: str
-    factor: float = 1.0
 
 
 class _Line(NamedTuple):
@@ -90,7 +78,9 @@ def curves(
     """
     if not trained:
         raise FigureError("curves needs a complete trial, or the name of another one")
-    quantities = _quantities(ranking, trained)
+    if not all(each.updates_per_epoch for each in trained):
+        against = "epochs"
+    quantities = quantities_of(ranking, trained)
     rates = any(each.rates is not None for each in trained)
     heights = [1.75, *([1.55] * (len(quantities) - 1)), *([0.8] if rates else [])]
     what = "accuracy and loss by epoch" if against == "epochs" else "accuracy and loss by update"
@@ -102,7 +92,8 @@ def curves(
         }
         begins_below = _fit_accuracy(sheet.first, drawn["accuracy"])
         # With equal axes, cost and loss differ by what is seen.
-        _fit_losses(sheet.panels[1 : len(quantities)], drawn["loss"] + drawn.get("cost", []))
+        n_losses = sum(quantity.key in {"loss", "cost"} for quantity in quantities)
+        _fit_losses(sheet.panels[1 : 1 + n_losses], drawn["loss"] + drawn.get("cost", []))
         if rates:
             draw_rates(sheet.panels[-1], trained, against)
         mark_cycles(sheet, trained, against)
@@ -119,28 +110,6 @@ def curves(
         )
 
 
-def _quantities(ranking: "Ranking", trained: "Sequence[TrialCurves]") -> list[_Quantity]:
-    unit = "" if _loss(ranking) == "squared-error" else " (nats)"
-    found = [_Quantity("accuracy", "accuracy (%)", 100), _Quantity("loss", f"loss{unit}")]
-    if _penalised(trained):
-        found.append(_Quantity("cost", f"cost{unit}"))
-    return found
-
-
-def _loss(ranking: "Ranking") -> str:
-    return str(ranking.study.recipe.get("training", {}).get("loss", "cross-entropy"))
-
-
-def _penalised(trained: "Sequence[TrialCurves]") -> bool:
-    return any(
-        row.train_cost is not None
-        and row.train_loss is not None
-        and not math.isclose(row.train_cost, row.train_loss, rel_tol=1e-9)
-        for each in trained
-        for row in rows_of(each)
-    )
-
-
 # ---------------------------------------------------------------------------------------- lines
 
 
@@ -149,9 +118,10 @@ def _line(each: "TrialCurves", key: str, factor: float, against: Against) -> _Li
     rows = list(zip(*each.replicates, strict=False))
     places, means, spreads = [], [], []
     for same in rows:
-        known = [getattr(row, key) for row in same]
+        values = [each.value(row, key) for row in same]
+        known = [value for value in values if value is not None]
         places.append(place_of(each, same[0], against))
-        if any(number is None for number in known):
+        if len(known) < len(values):
             means.append(math.nan)
             spreads.append(math.nan)
             continue
@@ -161,7 +131,7 @@ def _line(each: "TrialCurves", key: str, factor: float, against: Against) -> _Li
 
 
 def _draw_quantity(
-    panel: Axes, trained: "Sequence[TrialCurves]", quantity: _Quantity, against: Against
+    panel: Axes, trained: "Sequence[TrialCurves]", quantity: Quantity, against: Against
 ) -> list[tuple[float, float]]:
     """Draw all lines of a panel, and return all of their points."""
     light_grid(panel)
@@ -174,9 +144,10 @@ def _draw_quantity(
     )
     for position, each in enumerate(trained):
         for part, style in styles:
-            key = f"{part}_{quantity.key}"
-            if not hasattr(each.replicates[0][0], key):
-                continue  # there is no running cost
+            own_metric = quantity.key.startswith(OWN)
+            key = quantity.key if own_metric else f"{part}_{quantity.key}"
+            if own_metric and part != "validation":
+                continue  # what it was measured on, only its trainer knows
             line = _line(each, key, quantity.factor, against)
             if all(math.isnan(mean) for mean in line.means):
                 continue
@@ -248,7 +219,7 @@ def _draw_rest(
         rest = [
             (place_of(each, row, against), factor * found)
             for row in curve[common - 1 :]
-            if (found := getattr(row, key)) is not None
+            if (found := each.value(row, key)) is not None
         ]
         if len(curve) > common and rest:
             panel.plot(
@@ -268,7 +239,7 @@ def _draw_rest(
 def _draw_band(panel: Axes, line: _Line, colour: str, gid: str, key: str) -> None:
     # A loss that differs by more than itself has no place on a logarithmic axis.
     spreads = [
-        math.nan if key != "accuracy" and spread >= mean else spread
+        math.nan if key in {"loss", "cost"} and spread >= mean else spread
         for mean, spread in zip(line.means, line.spreads or [], strict=True)
     ]
     low = [mean - spread for mean, spread in zip(line.means, spreads, strict=True)]
@@ -344,7 +315,7 @@ def _legend(ranking: "Ranking", trained: "Sequence[TrialCurves]") -> list[Line2D
 def _notes(
     ranking: "Ranking",
     trained: "Sequence[TrialCurves]",
-    quantities: Sequence[_Quantity],
+    quantities: Sequence[Quantity],
     against: Against,
 ) -> list[str]:
     n_train = int(ranking.study.data.get("n_train", 0))
@@ -365,8 +336,11 @@ def _notes(
         else "",
         "no band where it would reach 0" if _reaches_zero(trained) else "",
         "from where the first seed stopped, the others by themselves" if _uneven(trained) else "",
-        f"loss: {_LOSSES.get(_loss(ranking), 'mean loss')}",
-        "cost: loss + λ Σ W²" if len(quantities) > 2 else "cost equals loss: λ is 0",
+        f"loss: {LOSSES.get(loss_of(ranking), 'mean loss')}",
+        "cost: loss + λ Σ W²"
+        if any(quantity.key == "cost" for quantity in quantities)
+        else "cost equals loss: λ is 0",
+        own_note(trained),
         f"upright dots: ends of the cycles of η, {counted(cycle, 'update')} each" if cycle else "",
         "an epoch is not as many updates for all of them" if unlike and against == "epochs" else "",
     ]

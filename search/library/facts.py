@@ -11,7 +11,6 @@ from coarsefine.studies.errors import StudyError
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
-    from coarsefine.studies.metric import MetricName
     from coarsefine.studies.results.ranking import RankedTrial
 
     Trials = Collection[RankedTrial | str | int] | RankedTrial | str | int
@@ -79,7 +78,7 @@ def named(trial: Any, stages: Callable[[], Sequence[str]] = tuple) -> tuple[str,
     return stage, int(number)
 
 
-def pictured(database: "Database", study: "StudyRecord", by: "MetricName | None" = None) -> Ranking:
+def pictured(database: "Database", study: "StudyRecord", by: "str | None" = None) -> Ranking:
     """Return the ranking of a study, with what each value of a grid took."""
     from coarsefine.studies.results.comparison import took
     from coarsefine.studies.results.reading import read_ranking

@@ -7,13 +7,13 @@ from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.results import Ranking
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.metric import plain_metric
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
-    from coarsefine.studies.metric import MetricName
     from coarsefine.studies.results.ranking import RankedTrial
 
 
@@ -26,14 +26,15 @@ class Predictions:
         """Return its trials ranked by a metric of what they predicted; nothing is trained.
 
         Args:
-            by: ``accuracy``, ``balanced-accuracy``, ``macro-f1`` or ``loss``. ``ranking`` goes by
-                what the recipe says.
+            by: ``accuracy``, ``balanced-accuracy``, ``macro-f1`` or ``loss``; or what a custom
+                trainer reported, as ``f2``, or ``error:min`` where less is better. ``ranking``
+                goes by what the recipe says.
 
         Raises:
             StudyError: If there is no such metric, or no trial kept what it predicted.
         """
         with as_study_errors(), self._kept.reading() as (database, study):
-            return pictured(database, study, _metric(by))
+            return pictured(database, study, plain_metric(by))
 
     def classes(self, trial: "RankedTrial | str | None" = None) -> "pd.DataFrame":
         """Return a row a class with its recall and precision: the columns of ``docs/tables.md``.
@@ -62,24 +63,6 @@ class Predictions:
     def _confusion(self, trial: "RankedTrial | str | None") -> "tuple[pd.DataFrame, pd.DataFrame]":
         with as_study_errors(), self._kept.reading() as (database, study):
             return _frames(database, study, trial)
-
-
-def _metric(name: str) -> "MetricName":
-    """Return the metric of that name.
-
-    Raises:
-        StudyError: If there is none.
-    """
-    from coarsefine.studies.errors import did_you_mean
-    from coarsefine.studies.metric import METRICS
-
-    plain = name.lower().replace("_", "-")
-    for metric in METRICS:
-        if metric == plain:
-            return metric
-    raise StudyError(
-        f"by must be one of {', '.join(METRICS)}, got {name!r}{did_you_mean(plain, METRICS)}"
-    )
 
 
 def _frames(

@@ -10,7 +10,7 @@ import typer
 from coarsefine.paths import expanded
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options.declaring import OUTPUT, one_of, option, text_option
-from coarsefine.studies.metric import METRICS, MetricName
+from coarsefine.studies.metric import METRICS, plain_metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +64,16 @@ class RankedBy:
             OUTPUT,
             "--by",
             "METRIC",
-            f"Rank trials by {one_of(tuple(METRICS))} on the validation samples (default: as the "
-            "recipe says, else accuracy).",
+            f"Rank trials by {one_of(tuple(METRICS))} on the validation samples, or by a metric "
+            "that a custom trainer reported, as f2, or error:min where less is better (default: as "
+            "the recipe says, else accuracy).",
         ),
     ] = None
 
     @property
-    def metric(self) -> MetricName | None:
-        """Return the metric; ``None`` for what the recipe says.
-
-        Raises:
-            UsageError: If there is none of that name.
-        """
-        from coarsefine.studies.errors import did_you_mean
-
-        if self.by is None:
-            return None
-        name = self.by.strip().lower().replace("_", "-")
-        found = next((metric for metric in METRICS if metric == name), None)
-        if found is None:
-            raise UsageError(
-                f"--by must be {one_of(tuple(METRICS))}, got {self.by!r}"
-                f"{did_you_mean(name, METRICS)}"
-            )
-        return found
+    def metric(self) -> str | None:
+        """Return the metric; ``None`` for what the recipe says."""
+        return None if self.by is None else plain_metric(self.by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.search.report.files import Rendered
-    from coarsefine.studies.metric import MetricName
     from coarsefine.studies.reports.parts import Report
     from coarsefine.studies.reports.setup import GradientCheck
 
@@ -48,7 +47,7 @@ def write_report(
     gradients: "GradientCheck | Message",
     *,
     figures: bool,
-    by: "MetricName | None" = None,
+    by: "str | None" = None,
 ) -> Made:
     """Write a study's report, and return what was written where.
 
@@ -76,9 +75,7 @@ def write_report(
     return Made(contents, path, folder, files, drawn)
 
 
-def _figures(
-    database: "Database", study: "StudyRecord", by: "MetricName | None"
-) -> "dict[str, Figure]":
+def _figures(database: "Database", study: "StudyRecord", by: "str | None") -> "dict[str, Figure]":
     """Return the figures that suit the study, by kind."""
     from coarsefine.search.figures.kinds import KINDS, Subject, drawn
     from coarsefine.studies.results.reading import read_ranking

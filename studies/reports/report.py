@@ -9,7 +9,6 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord, TestOpeningRecord
 from coarsefine.hints import Spelling
-from coarsefine.studies.metric import MetricName
 from coarsefine.studies.recipes.recipe import from_json
 from coarsefine.studies.reports.findings import final_tests, ranked, search_stages, training_of_best
 from coarsefine.studies.reports.parts import (
@@ -51,7 +50,7 @@ def read_report(
     study: StudyRecord,
     gradients: GradientCheck | str,
     spelling: Spelling = str,
-    by: MetricName | None = None,
+    by: str | None = None,
 ) -> Report:
     """Return the report of a study.
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final
 
-from coarsefine.studies.metric import Metric
+from coarsefine.studies.metric import OWN, Metric
 from coarsefine.studies.results.column import Column, Condition, Face, Row, finite
 
 
@@ -178,6 +178,15 @@ COLUMNS: Final[tuple[Column, ...]] = (
         paper=Face("validation macro F1, {epoch} epoch (%)", place=6),
     ),
     Column(
+        name="metrics",
+        kind="value",
+        meaning="what a custom trainer reported under names of its own, by name; empty without one",
+        terminal=Face(absent="each metric is a column"),
+        report=Face(absent="each metric is a column"),
+        paper=Face(absent="each metric is a column"),
+        not_in_tables="each metric is a column, `metrics.NAME`",
+    ),
+    Column(
         name="validation_loss",
         kind="loss",
         meaning="without the penalty",
@@ -334,7 +343,24 @@ COLUMNS: Final[tuple[Column, ...]] = (
 def columns_of(ranking: Any) -> tuple[Column, ...]:
     """Return the columns of a ranking, fit for what its trials are ranked by."""
     metric: Metric = ranking.metric
-    return COLUMNS if metric.name == "accuracy" else tuple(_fit(each, metric) for each in COLUMNS)
+    own = dict.fromkeys(name for trial in ranking.trials for name in trial.metrics or ())
+    columns = (*COLUMNS, *map(own_column, own))
+    return columns if metric.name == "accuracy" else tuple(_fit(each, metric) for each in columns)
+
+
+def own_column(name: str) -> Column:
+    """Return the column of a metric that a custom trainer reported under a name of its own."""
+    return Column(
+        name=f"{OWN}{name}",
+        kind="real",
+        meaning="what the custom trainer reported under this name; the mean over replicates",
+        value=lambda row: (row.metrics or {}).get(name),
+        heading=name,
+        terminal=Face(place=12, spare=7),
+        report=Face(place=12),
+        paper=Face(place=12),
+        not_in_json="it is in `metrics`",
+    )
 
 
 def _fit(column: Column, metric: Metric) -> Column:
@@ -359,6 +385,8 @@ def _fit(column: Column, metric: Metric) -> Column:
             paper=replace(column.paper, place=10),
         )
     if column.of_score and not metric.share:
+        if metric.own:
+            return replace(column, kind="real")
         return replace(column, kind="losses" if column.kind == "interval" else "loss")
     return column
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.studies.results.column import Column, Face, Kind, finite, of_one_kind, searched
+from coarsefine.studies.results.columns import own_column
 from coarsefine.studies.results.ranking import Ranking
 
 
@@ -170,9 +171,14 @@ def curve_cells(
     curves = defaultdict(list)
     for row in repository.epoch_rows(database, study=ranking.study):
         curves[row.run_id].append(row)
+    own: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
+    if ranking.study.recipe.get("trainer"):
+        for place, metrics in repository.epoch_metrics(database, study=ranking.study).items():
+            for name, value in metrics.items():
+                own[name][place] = value
     # Without a single epoch there are columns, too.
     names = ranking.searched
-    cells: dict[str, list[Any]] = {name: [] for name in _names(names)}
+    cells: dict[str, list[Any]] = {name: [] for name in (*_names(names), *map(_own, own))}
     for run_id, of in _runs(database, ranking):
         curve = curves[run_id]
         for column in EPOCHS:
@@ -181,11 +187,17 @@ def curve_cells(
                     cells[name] += [finite(of.params.get(name))] * len(curve)
             else:
                 cells[column.name] += column.values(curve, of)
-    known = {column.name: column for column in EPOCHS}
+        for name, values in own.items():
+            cells[_own(name)] += [values.get((run_id, row.epoch)) for row in curve]
+    known = {column.name: column for column in (*EPOCHS, *map(own_column, own))}
     for name in names:
         cells[name] = of_one_kind(cells[name])
         known[name] = searched(name, cells[name])
     return cells, known
+
+
+def _own(name: str) -> str:
+    return own_column(name).name
 
 
 def _names(searched: Sequence[str]) -> list[str]:

@@ -1,8 +1,8 @@
 """Training runs, epoch by epoch, as figures show them: read from the database, never trained."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from coarsefine.db.records import EpochRecord, RunRecord
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.schedules import SCHEDULES
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.metric import OWN
 from coarsefine.studies.planning.cohorts import plan_from_json
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
@@ -44,10 +45,11 @@ class TrialCurves:
     Attributes:
         trial: Its place in the ranking.
         replicates: A curve each, in order of the epochs.
-        updates_per_epoch: Of a whole epoch.
+        updates_per_epoch: Of a whole epoch; 0 of a custom trainer, which does not say.
         rates: η; ``None`` where the plan is no longer in the database.
         train_samples: How many training samples accuracy and loss are measured on after an epoch
             at the most; ``None`` for all of them.
+        metrics: By run and epoch, what a custom trainer reported under names of its own.
     """
 
     trial: RankedTrial
@@ -55,6 +57,19 @@ class TrialCurves:
     updates_per_epoch: int
     rates: Rates | None
     train_samples: int | None = None
+    metrics: Mapping[tuple[int, int], Mapping[str, float]] = field(default_factory=dict)
+
+    def value(self, row: EpochRecord, key: str) -> float | None:
+        """Return what a row holds: a measure of ours, or ``metrics.NAME``."""
+        if key.startswith(OWN):
+            return self.metrics.get((row.run_id, row.epoch), {}).get(key.removeprefix(OWN))
+        known: float | None = getattr(row, key, None)
+        return known
+
+    @property
+    def own_metrics(self) -> tuple[str, ...]:
+        """Return the names of the metrics that a custom trainer reported, each once."""
+        return tuple(dict.fromkeys(name for values in self.metrics.values() for name in values))
 
 
 def find_trial(ranking: Ranking, stage: str, number: int) -> RankedTrial:
@@ -117,15 +132,17 @@ def read_curves(
                 trial=trial,
                 replicates=tuple(curve for _, curve in curves),
                 updates_per_epoch=_updates_per_epoch(first),
-                rates=None if plan is None else _rates(*plan, n_updates),
+                rates=_rates(*plan, n_updates) if plan is not None and n_updates else None,
                 train_samples=None if plan is None else plan[0].training.train_samples,
+                metrics=repository.epoch_metrics(database, run_ids=[run.id for run, _ in curves]),
             )
         )
     return found
 
 
 def _updates_per_epoch(curve: Sequence[EpochRecord]) -> int:
-    return next((row.step for row in curve if row.epoch == 1 and row.step), 1)
+    counted = any(row.step for row in curve) or curve[-1].epoch == 0
+    return next((row.step for row in curve if row.epoch == 1 and row.step), int(counted))
 
 
 def _plan(database: Database, run: RunRecord) -> tuple[CohortPlan, int] | None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from coarsefine.studies.metric import metric_named
 from coarsefine.studies.results.evidence.intervals import (
     Estimate,
     estimate,
@@ -94,6 +95,8 @@ def compare(
         or nothing is known of the noise.
     """
     scorer = scorer or Scorer()
+    if metric_named(scorer.metric).own:
+        return [_seen(trial.values) for trial in measured], None
     # A loss has no noise that follows from it and the number of samples.
     n_known = n_samples if scorer.share else 0
     # Shares cannot be further apart.
@@ -154,6 +157,12 @@ def compare(
         return verdicts, None
     n_tied = 0 if alone else len(tied)
     return verdicts, _comparison(family, judged, n_points, n_tied, (least, most), noise)
+
+
+def _seen(values: Mapping[int, float]) -> Verdict:
+    """Return what is known of a custom trainer's metric: its spread over seeds."""
+    spread = deviation_of(list(values.values())) if len(values) > 1 else None
+    return Verdict(None, None, spread, None, None, None, None)
 
 
 def _turned(verdict: Verdict) -> Verdict:

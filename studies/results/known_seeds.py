@@ -11,7 +11,6 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.metric import MetricName
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.recipe import differences, from_json
 from coarsefine.studies.results.evidence.pairs import compared
@@ -36,7 +35,7 @@ _FEWEST_DF: Final = 3.0
 _UPPER: Final = 0.7
 
 
-def known_seeds(database: Database, study: StudyRecord, by: MetricName) -> SeedNoise | None:
+def known_seeds(database: Database, study: StudyRecord, by: str) -> SeedNoise | None:
     """Return the spread over seeds of a similar study; ``None`` where none is known.
 
     Similar is a study on the same data whose recipe differs in nothing but numbers that trials of
@@ -71,7 +70,7 @@ def _searched(database: Database, study: StudyRecord) -> frozenset[str]:
     return frozenset(PARAMETERS[name].key if name in PARAMETERS else name for name in names)
 
 
-def _measured(database: Database, study: StudyRecord, by: MetricName) -> SeedNoise | None:
+def _measured(database: Database, study: StudyRecord, by: str) -> SeedNoise | None:
     """Return what the best trials of a study say of seeds; ``None`` if that is too little."""
     n_samples = int(study.data.get("n_validation", 0))
     rows = [

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, cast
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import RunRecord, StudyRecord, TrialRow
-from coarsefine.studies.errors import StudyError
-from coarsefine.studies.metric import METRICS, MetricName
+from coarsefine.hints import option
+from coarsefine.studies.errors import StudyError, did_you_mean
+from coarsefine.studies.metric import METRICS, Metric, MetricName, metric_named
 from coarsefine.studies.results.ranking import RankedTrial
 from coarsefine.studies.results.statistics import How
 
@@ -57,7 +58,7 @@ def outcomes_of(database: Database, trial_ids: Sequence[int]) -> list[dict[int, 
 
 
 def metrics_of(
-    database: Database, study: StudyRecord, by: MetricName, scorer: "Scorer | None" = None
+    database: Database, study: StudyRecord, by: str, scorer: "Scorer | None" = None
 ) -> dict[int, dict[int, tuple[float, float | None]]]:
     """Return a metric of each run, and its variance for having been measured on these samples.
 
@@ -102,10 +103,54 @@ def _runs_with_outcomes(
         yield from ((run, payloads.get(run.id)) for run in some)
 
 
+def _check_reported(metric: Metric, trials: Sequence[RankedTrial]) -> None:
+    """Raise a StudyError unless some trial's trainer reported a metric of its own."""
+    own = list(dict.fromkeys(name for trial in trials for name in trial.metrics or ()))
+    if metric.words not in own:
+        known = [*METRICS, *own]
+        raise StudyError(
+            option("by"),
+            f" must be one of {', '.join(known)}, got {metric.name[:60]!r}"
+            f"{did_you_mean(metric.name, known)}",
+        )
+
+
+def _reported(
+    database: Database, study: StudyRecord, metric: Metric
+) -> dict[int, dict[int, tuple[float, float | None]]]:
+    """Return a custom trainer's metric of each run, as ``metrics_of`` does others."""
+    return {
+        trial: {
+            replicate: (metric.sign * values[metric.words], None)
+            for replicate, values in runs.items()
+            if metric.words in values
+        }
+        for trial, runs in repository.scored_metrics(database, study).items()
+    }
+
+
+def own_metrics(database: Database, study: StudyRecord) -> dict[int, dict[str, float]]:
+    """Return what a custom trainer reported under names of its own, by trial: means over runs.
+
+    A metric that some run of a trial lacks is left out.
+    """
+    if not study.recipe.get("trainer"):
+        return {}
+    found = {}
+    for trial, runs in repository.scored_metrics(database, study).items():
+        names = dict.fromkeys(name for values in runs.values() for name in values)
+        found[trial] = {
+            name: fmean(values[name] for values in runs.values())
+            for name in names
+            if all(name in values for values in runs.values())
+        }
+    return found
+
+
 def with_metric(
     database: Database,
     study: StudyRecord,
-    by: MetricName,
+    by: str,
     trials: Sequence[RankedTrial],
     ids: Mapping[str, int],
 ) -> tuple[list[RankedTrial], dict[Place, dict[int, float]], How]:
@@ -123,8 +168,14 @@ def with_metric(
     """
     from coarsefine.studies.results.scorer import Scorer
 
-    metric, scorer = METRICS[by], Scorer.of(by, study)
-    runs = metrics_of(database, study, by, scorer)
+    metric = metric_named(by)
+    if metric.own:
+        _check_reported(metric, trials)
+        scorer = Scorer(by)
+        runs = _reported(database, study, metric)
+    else:
+        scorer = Scorer.of(by, study)
+        runs = metrics_of(database, study, by, scorer)
     values: dict[Place, dict[int, float]] = {}
     noise: dict[Place, float] = {}
     found = []
@@ -139,7 +190,7 @@ def with_metric(
             if len(known) == len(own):
                 noise[place] = fmean(known)
         # The loss of a trial is on record, to the last bit.
-        changed = {} if by == "loss" else {metric.column: mean}
+        changed = {} if by == "loss" or metric.own else {metric.column: mean}
         found.append(trial._replace(**changed))  # type: ignore[arg-type]
     complete = [trial for trial in found if trial.state == "complete"]
     if complete and all(metric.of(trial) is None for trial in complete):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coarsefine.db.records import TrialState
 from coarsefine.hints import Message, Spelling
-from coarsefine.studies.metric import METRICS, Metric, MetricName
+from coarsefine.studies.metric import Metric, metric_named
 from coarsefine.studies.results.column import finite
 from coarsefine.studies.results.columns import trial_rows
 from coarsefine.studies.results.statistics import (
@@ -52,6 +52,8 @@ class RankedTrial(NamedTuple):
         validation_balanced_accuracy: Mean over the replicates; ``None`` unless trials are ranked by
             it.
         validation_macro_f1: Likewise.
+        metrics: Mean over the replicates of each metric that a custom trainer reported under a
+            name of its own.
         standard_error: Of its score, over new seeds and new samples.
         interval: 95 % interval of its score for new seeds and new samples; see
             ``docs/statistics.md``.
@@ -78,6 +80,7 @@ class RankedTrial(NamedTuple):
     reused: bool = False
     validation_balanced_accuracy: float | None = None
     validation_macro_f1: float | None = None
+    metrics: Mapping[str, float] | None = None
     rank: int | None = None
     # From here on what ``judged`` finds, in the order of a ``Verdict``.
     standard_error: float | None = None
@@ -132,12 +135,12 @@ class Ranking:
     trials: tuple[RankedTrial, ...]
     comparison: Comparison | None = None
     notes: tuple[Message, ...] = ()
-    by: MetricName = "accuracy"
+    by: str = "accuracy"
 
     @property
     def metric(self) -> Metric:
         """Return what trials are ranked by."""
-        return METRICS[self.by]
+        return metric_named(self.by)
 
     @property
     def best(self) -> RankedTrial | None:
@@ -236,7 +239,7 @@ class Ranking:
 
 
 def rank_trials(
-    trials: Iterable[RankedTrial], stages: Sequence[str] = (), by: MetricName = "accuracy"
+    trials: Iterable[RankedTrial], stages: Sequence[str] = (), by: str = "accuracy"
 ) -> tuple[RankedTrial, ...]:
     """Return the trials, best first, with their ranks.
 
@@ -250,7 +253,8 @@ def rank_trials(
         by: The metric.
     """
     place = {name: position for position, name in enumerate(stages)}
-    value, sign = METRICS[by].of, METRICS[by].sign
+    metric = metric_named(by)
+    value, sign = metric.of, metric.sign
     trials = list(trials)
     lacking = set() if by == "accuracy" else {id(t) for t in trials if value(t) is None}
 
@@ -309,7 +313,7 @@ def judged(
     from coarsefine.studies.results.judging import compare  # NumPy is not needed before
 
     how = how or How()
-    metric = METRICS["accuracy" if how.scorer is None else how.scorer.metric]
+    metric = metric_named("accuracy" if how.scorer is None else how.scorer.metric)
     score = metric.of
     positions: list[int] = []
     measured: list[Measured] = []

@@ -12,14 +12,13 @@ from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord, StageRecord, StudyRecord
 from coarsefine.hints import command, search_command
 from coarsefine.studies.errors import StudyError, did_you_mean
-from coarsefine.studies.metric import MetricName
 from coarsefine.studies.planning.stages import asked_of, stored_dimensions
 from coarsefine.studies.results.notes.baseline import baseline_notes
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.penalty import penalty_notes
 from coarsefine.studies.results.notes.ranges import beyond_notes
-from coarsefine.studies.results.predictions import outcomes_of, ranked_by, with_metric
+from coarsefine.studies.results.predictions import outcomes_of, own_metrics, ranked_by, with_metric
 from coarsefine.studies.results.ranking import (
     RankedTrial,
     Ranking,
@@ -71,7 +70,7 @@ def named_study(database: Database, name: str | None, search: str | None = None)
     )
 
 
-def read_ranking(database: Database, study: StudyRecord, by: MetricName | None = None) -> Ranking:
+def read_ranking(database: Database, study: StudyRecord, by: str | None = None) -> Ranking:
     """Return the ranking over all stages that search.
 
     Args:
@@ -91,6 +90,7 @@ def read_ranking(database: Database, study: StudyRecord, by: MetricName | None =
         n_reused[trial] = n_reused.get(trial, 0) + reused
         if accuracy is not None:
             accuracies.setdefault(trial, {})[replicate] = accuracy
+    own = own_metrics(database, study)
     drafts = []
     by_place = {}
     for row in rows:
@@ -111,6 +111,7 @@ def read_ranking(database: Database, study: StudyRecord, by: MetricName | None =
                 row.test_accuracy,
                 row.uuid,
                 row.id in n_reused and n_reused[row.id] == row.replicates,
+                metrics=own.get(row.id),
             )
         )
         if row.id in accuracies:

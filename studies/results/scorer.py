@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from coarsefine.models.errors import ModelError
 from coarsefine.models.outcomes import OutcomeCodec, read_rights
-from coarsefine.studies.metric import MetricName
 from coarsefine.studies.results.evidence import metrics
 from coarsefine.studies.results.labels import Labels, labels_of
 
@@ -60,13 +59,13 @@ class Scorer:
         unit: By how much a score changes where a sample flips, squared, on average.
     """
 
-    metric: MetricName = "accuracy"
+    metric: str = "accuracy"
     labels: Labels | None = None
     unit: float = 1.0
     _codec: OutcomeCodec | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, metric: MetricName, study: "StudyRecord") -> "Scorer":
+    def of(cls, metric: str, study: "StudyRecord") -> "Scorer":
         """Return what makes scores of a study's runs.
 
         Raises:
@@ -75,7 +74,7 @@ class Scorer:
         return cls() if metric == "accuracy" else cls.by(metric, labels_of(study))
 
     @classmethod
-    def by(cls, metric: MetricName, labels: Labels) -> "Scorer":
+    def by(cls, metric: str, labels: Labels) -> "Scorer":
         """Return what makes scores of runs that predicted samples with these labels."""
         unit = metrics.unit(metric, labels.classes, labels.n_classes)
         codec = OutcomeCodec(labels.classes, labels.n_classes)

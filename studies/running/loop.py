@@ -340,6 +340,8 @@ class _StageRun:
                 runs=updates,
                 trials=finished,
                 outcomes={cohort.runs[slot].id: p for slot, p in trained.outcomes.items()},
+                # Of custom trainers, which train one trial at a time.
+                metrics={(cohort.runs[0].id, e): each for e, each in trained.metrics.items()},
                 checkpoint=state_to_bytes(state),
                 done=state.done,
             ),

@@ -250,3 +250,23 @@ def test_predictions_may_be_any_whole_numbers():
     classes = classes_of(lambda x: [0, 1, 2, 3, 0], np.zeros((5, 2)), 4)
 
     assert classes.tolist() == [0, 1, 2, 3, 0]
+
+
+def test_numbers_of_other_names_are_kept_by_epoch_and_the_rest_is_left_alone(write):
+    plugin = write(
+        "import numpy as np\n"
+        "report(0, validation_accuracy=0.1)\n"
+        "report(1, validation_accuracy=0.2, f2=np.float32(0.5), n=3, note='hi', ok=True)\n"
+        "report(2, validation_accuracy=0.3, f2=np.array(0.75), lost=float('nan'))\n"
+        "return {'validation_accuracy': 0.4, 'ende': 1.5, 'a:min': 1, ' x': 1, 'y' * 65: 1,\n"
+        "        **{str(i): i for i in range(60)}}"
+    )
+
+    found = called(plugin)
+
+    assert found.outcome == "complete"
+    assert found.metrics.keys() == {1, 2}
+    assert found.metrics[1] == {"f2": 0.5, "n": 3.0}
+    # What is returned is of the last epoch; of many, the first are kept.
+    assert list(found.metrics[2])[:3] == ["f2", "ende", "0"]
+    assert len(found.metrics[2]) == 50

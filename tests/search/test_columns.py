@@ -35,7 +35,7 @@ from coarsefine.studies.states import STATES, UNFINISHED
 
 TRIAL = RankedTrial(
     *("coarse", 0, "complete", {"lambda": 0.5}, 2, 0.9, 0.25, 0.95, 1.5, 0.89, "u", True),
-    *(0.7, 0.6, 1, 0.01, (0.8, 1.0), 0.02, 0.0, 0.03, True, (0.85, 0.95)),
+    *(0.7, 0.6, {"f2": 0.5}, 1, 0.01, (0.8, 1.0), 0.02, 0.0, 0.03, True, (0.85, 0.95)),
 )
 WAITING = RankedTrial("fine", 0, "planned", {"lambda": 0.25})
 NAMED = [column for column in COLUMNS if column.name != "params"]

@@ -1,10 +1,13 @@
 """The page on trainers of one's own is true: its example is carried out as it stands."""
 
 import re
+import sqlite3
 import sys
 from pathlib import Path
 
 import pytest
+
+from coarsefine.search.library import Study
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 
@@ -160,3 +163,75 @@ def test_all_trials_of_a_trainer_failed_is_a_failure_with_the_first_reason(own, 
     assert "next:" not in answer.out
     if json:
         assert {trial["state"] for trial in answer.json["trials"]} == {"failed"}
+
+
+@pytest.fixture
+def reporting(own, search):
+    """A study whose trainer reports metrics of its own, with two seeds."""
+    text = (own / "own.py").read_text(encoding="utf-8")
+    more = "        report(\n            epoch,\n            hits=100 * l2 + seed % 7,\n"
+    more += "            **{'wrong $': l2 + 1 / epoch},\n"
+    (own / "own.py").write_text(text.replace("        report(\n            epoch,\n", more))
+    line = "lambda --coarse --recipe own.toml --epochs 2 --values 0.001,0.01,0.1 --replicates 2"
+    assert search(*line.split(), "--jobs", "1").status == 0
+    return own
+
+
+def test_metrics_of_its_own_are_kept_ranked_by_and_exported(reporting, search):
+    ranked = search("rank", "--by", "hits")
+    by_hits = search("rank", "--by", "hits", "--json").json
+    by_wrong = search("rank", "--by", "wrong $:min", "--json").json
+    usual = search("rank", "--json").json
+
+    assert [t["params"]["lambda"] for t in by_hits["trials"]] == [0.1, 0.01, 0.001]
+    assert [t["params"]["lambda"] for t in by_wrong["trials"]] == [0.001, 0.01, 0.1]
+    assert by_hits["by"] == "hits"
+    assert by_hits["comparison"] is None
+    assert {t["tied"] for t in by_hits["trials"]} == {None}
+    assert "which of them are tied is not known" in ranked.out
+    assert usual["comparison"] is not None
+    first = by_hits["trials"][0]
+    assert first["metrics"].keys() == {"hits", "wrong $"}
+    assert first["metrics"]["wrong $"] == pytest.approx(0.6)
+    assert first["standard_deviation"] > 0
+    rows = search("export", "--by", "hits", "--format", "json").json
+    assert rows[0]["metrics.hits"] == first["metrics"]["hits"]
+    curves = search("export", "--what", "curves", "--format", "json").json
+    wrong = {row["metrics.wrong $"] for row in curves if row["lambda"] == 0.001}
+    assert wrong == {1.001, 0.501}
+    frame = Study().curves()
+    assert frame["metrics.hits"].dtype == float
+    assert (
+        Study().ranked("wrong $:min").best.metrics["hits"]
+        == by_wrong["trials"][0]["metrics"]["hits"]
+    )
+
+    refused = search("rank", "--by", "hit")
+    assert refused.status == 1
+    assert "--by must be one of accuracy, balanced-accuracy, macro-f1, loss, hits, wrong $" in (
+        refused.err
+    )
+    assert "did you mean hits?" in refused.err
+
+
+def test_metrics_of_its_own_are_drawn_taken_over_and_go_with_the_study(reporting, search):
+    figure = Study().figure("curves")
+    words = [axes.get_ylabel() for axes in figure.axes]
+    accuracies = next(axes for axes in figure.axes if axes.get_ylabel() == "accuracy (%)")
+    line = "lambda --coarse --recipe own.toml --epochs 2 --values 0.001,0.01,0.1 --study again"
+    again = search(*line.split(), "--jobs", "1")
+
+    assert words == ["accuracy (%)", "loss (nats)", "hits", r"wrong \$"]
+    # What it does not say, as updates, is not made up.
+    assert list(accuracies.lines[0].get_xdata()) == [1, 2]
+    assert "were trained before" in again.err
+    first, second = (search("rank", name, "--json").json for name in ("digits/lambda", "again"))
+    assert {t["metrics"]["wrong $"] for t in first["trials"]} == {
+        t["metrics"]["wrong $"] for t in second["trials"]
+    }
+    assert search("report", "r.html", "--by", "hits", "--no-gradcheck").status == 0
+    assert ">hits" in (reporting / "r.html").read_text(encoding="utf-8")
+    with sqlite3.connect("search.db") as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("DELETE FROM training_studies")
+        assert connection.execute("SELECT COUNT(*) FROM training_metrics").fetchone() == (0,)

@@ -230,7 +230,7 @@ class TrainingKeys:
             stored_if_used=True,
             not_searched="it decides which trial is best, and changes no training",
             help="What trials are ranked by, and fine searches, pruning and the final test go by: "
-            f"{alternatives(METRICS, str)} (default: accuracy).",
+            f"{alternatives(tuple(METRICS), str)} (default: accuracy).",
         ),
     ] = None
     running: Annotated[

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from coarsefine.studies.metric import MetricName
 from coarsefine.studies.results.evidence.pairs import Real
 
 Classes = npt.NDArray[np.integer]
 
 
-def unit(metric: MetricName, labels: Classes, n_classes: int) -> float:
+def unit(metric: str, labels: Classes, n_classes: int) -> float:
     """Return by how much a sample's score changes where its class flips, squared, on average.
 
     That is what ``judge`` asks for. A sample of a rare class counts more where classes count the
@@ -32,7 +31,7 @@ def unit(metric: MetricName, labels: Classes, n_classes: int) -> float:
 
 
 def scores(
-    metric: MetricName, predicted: Classes, labels: Classes, n_classes: int
+    metric: str, predicted: Classes, labels: Classes, n_classes: int
 ) -> npt.NDArray[np.float32] | Real:
     """Return a score for each run and sample, (..., N); higher is better.
 

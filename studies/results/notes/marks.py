@@ -25,6 +25,13 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
     replicated = any(trial.standard_deviation is not None for trial in ranking.trials)
     single = any(trial.interval and trial.replicates == 1 for trial in ranking.trials)
     notes = []
+    if ranking.metric.own:
+        name = ranking.metric.words
+        line = (
+            f"{name} is what the custom trainer reported: trials are ranked by its mean over "
+            "seeds, and which of them are tied is not known"
+        )
+        notes.append(Note("own-metric", line))
     if comparison is not None and comparison.n_tied:
         seeds = f"{comparison.n_replicates} seeds" if comparison.n_replicates > 1 else ""
         samples = f"{n_samples:,} validation samples" if n_samples else ""
@@ -41,7 +48,7 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
             more = (option("replicates"), " to measure how much results vary between seeds")
             tells = ("; use ", *more)
         notes.append(Note("one-seed", _one_seed(ranking, comparison), *tells))
-    if replicated:
+    if replicated and any(trial.interval for trial in ranking.trials):
         whose = " of trials with several seeds" if single else ""
         line = f"95 % intervals{whose}: for new seeds and new samples, as far as known"
         notes.append(Note("interval-over-seeds", line))
@@ -107,10 +114,13 @@ def on_metric(ranking: "Ranking") -> tuple[Note, ...]:
     ]
     if not lacking:
         return ()
+    n_lacking, metric = counted(len(lacking), "complete trial"), ranking.metric
+    if metric.own:
+        line = f"{n_lacking} without {metric.words}, so without rank: {_named(lacking)}"
+        return (Note("without-score", line),)
     line = (
-        f"{counted(len(lacking), 'complete trial')} without stored predictions, so without "
-        f"{ranking.metric.words} and rank: {_named(lacking)}; of an older version, or of a trainer "
-        "without predict"
+        f"{n_lacking} without stored predictions, so without {metric.words} and rank: "
+        f"{_named(lacking)}; of an older version, or of a trainer without predict"
     )
     return (Note("without-score", line),)
 
