@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from coarsefine.models.arrays import Array
+from coarsefine.models.specs import NetworkSpec
 
 
 class Activation(Protocol):
@@ -44,6 +45,25 @@ class ReLU:
         # The sign of an activation that is >= 0 is the derivative, already in delta's type:
         # half the time of a boolean mask, which NumPy would convert on the way.
         delta *= np.sign(a)
+
+
+class LeakyReLU:
+    """``z`` above 0 and ``slope z`` below: Maas et al., Rectifier Nonlinearities (2013)."""
+
+    kink_at: float | None = 0.0
+
+    def __init__(self, slope: float = 0.01) -> None:
+        self.slope = slope
+        self.in_numpy = f"np.where((z := {{0}}) > 0, z, {slope!r} * z)"
+
+    def forward(self, z: Array) -> None:
+        """Turn ``z`` into ``max(z, slope z)``."""
+        # The slope is below 1.
+        np.maximum(z, self.slope * z, out=z)
+
+    def backward(self, delta: Array, a: Array) -> None:
+        """Multiply with 1 where the unit is active, else with the slope."""
+        delta *= np.where(a > 0, a.dtype.type(1), a.dtype.type(self.slope))
 
 
 class Sigmoid:
@@ -105,7 +125,15 @@ class ImprovedSigmoid:
 
 ACTIVATIONS: dict[str, Activation] = {
     "relu": ReLU(),
+    "leaky-relu": LeakyReLU(),
     "sigmoid": Sigmoid(),
     "improved-sigmoid": ImprovedSigmoid(),
     "tanh": Tanh(),
 }
+
+
+def activation_of(spec: NetworkSpec) -> Activation:
+    """Return the activation of a network's hidden layers."""
+    return (
+        LeakyReLU(spec.slope) if spec.activation == "leaky-relu" else ACTIVATIONS[spec.activation]
+    )

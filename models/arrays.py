@@ -1,6 +1,6 @@
 """The array type of networks, and matrix products that neither copy nor allocate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,9 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import blas
 
+from coarsefine.models.specs import Hyperparameters
+
 # float32 in training, float64 in gradient checks.
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
+
+
+def column(trials: Sequence[Hyperparameters], name: str) -> npt.NDArray[np.float64]:
+    """Return a hyperparameter of each trial, (T,)."""
+    return np.array([getattr(trial, name) for trial in trials], dtype=np.float64)
 
 
 def gemm_call(

@@ -15,7 +15,6 @@ from coarsefine.models.early_stopping import Watch, new_watch
 from coarsefine.models.errors import ModelError
 from coarsefine.models.evaluation import SampleOutcomes
 from coarsefine.models.network import Parameters, initial_parameters
-from coarsefine.models.optimizers import new_slots
 from coarsefine.models.specs import (
     KERNELS,
     Hyperparameters,
@@ -23,6 +22,7 @@ from coarsefine.models.specs import (
     NetworkSpec,
     TrainingSpec,
 )
+from coarsefine.models.updaters import new_slots
 
 Outcome = Literal["complete", "diverged", "pruned", "failed"]
 

@@ -1,7 +1,6 @@
 """Several networks as one predictor: the class that most of them choose, or the most probable one.
 
-The mean of probabilities is that of softmax outputs. Networks trained with a squared error learn
-to put out 1 for the class and 0 for others: their outputs stand for probabilities.
+What probabilities are, is up to the loss that the networks were trained with.
 """
 
 import numpy as np
@@ -17,18 +16,15 @@ Probabilities = npt.NDArray[np.float64]
 
 
 def probabilities(spec: NetworkSpec, parameters: Parameters, x: Array) -> Probabilities:
-    """Return what one network puts out for each sample, (N, K); rows of a softmax sum to 1."""
+    """Return what one network answers for each sample, (N, K): probabilities, if its loss has."""
     dtype = parameters.weights[0].dtype.type
     block = Evaluator(spec, 1, dtype).block
     found = np.empty((len(x), spec.widths[-1]))
     for start in range(0, len(x), block):
         rows = x[start : start + block]
         network = Network(spec, 1, len(rows), dtype)
-        scores = network.forward(parameters, rows)[0].T.astype(np.float64)
-        if spec.loss == "cross-entropy":
-            scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-            scores /= scores.sum(axis=1, keepdims=True)
-        found[start : start + len(rows)] = scores
+        scores = network.forward(parameters, rows).astype(np.float64)
+        found[start : start + len(rows)] = LOSSES[spec.loss].outputs(scores)[0].T
     return found
 
 
@@ -83,9 +79,7 @@ class Ensemble:
             return None
         mean = self._sum / self.n_networks
         classes = np.asarray(mean.argmax(axis=1), np.int64)
-        scores = mean
-        if self._loss == "cross-entropy":
-            scores = np.log(np.maximum(mean, np.finfo(np.float64).tiny))
+        scores = LOSSES[self._loss].scores_of(mean)
         each = np.empty((1, len(labels)))
         # Overwrites what it is given.
         LOSSES[self._loss].total(np.array(scores.T[None]), labels, each)

@@ -1,7 +1,7 @@
 """Analytic gradients against central differences, in float64."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from coarsefine.models.activations import ACTIVATIONS
 from coarsefine.models.arrays import Array, Labels
-from coarsefine.models.losses import LOSSES
+from coarsefine.models.losses import LOSSES, targets
 from coarsefine.models.network import Network, Parameters, initial_parameters, weight_gradient
-from coarsefine.models.specs import NetworkSpec
+from coarsefine.models.specs import Hyperparameters, NetworkSpec
 
 TOLERANCE = 1e-6
 # Central differences of fourth order: an error of h⁴ and a rounding of 1e-16 / h, both near 1e-12.
@@ -30,7 +30,7 @@ class ParameterCheck:
     Attributes:
         name: ``W1``, ``b1``, …
         n_checked: Elements compared.
-        n_skipped: Elements whose difference steps over a kink of the activation, where there is
+        n_skipped: Elements whose difference steps over a kink of activation or loss, where there is
             no derivative to compare with.
         max_absolute_error: Largest ``|gₐ − gₙ|``.
         max_relative_error: Largest ``|gₐ − gₙ| / max(1e-4, |gₐ| + |gₙ|)``.
@@ -48,39 +48,74 @@ class ParameterCheck:
         return self.n_checked > 0 and self.max_relative_error <= TOLERANCE
 
 
-def cost(
-    network: Network, parameters: Parameters, x: Array, labels: Labels, l2_strength: float
-) -> float:
-    """Return ``J = mean loss + λ Σ W²`` of one network."""
-    loss = LOSSES[network.spec.loss].total(network.forward(parameters, x), labels)
-    return float(loss[0] / len(labels) + l2_strength * parameters.squared_weights()[0])
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is minimised: the cost of some samples, as updates see it.
 
+    Attributes:
+        x: (N, D).
+        labels: (N,), in 0 … K-1.
+        numbers: λ, and how labels are smoothed.
+        class_weights: (K,), what the loss of each class counts; ``None`` for 1.
+    """
 
-def cost_gradients(
-    network: Network, parameters: Parameters, x: Array, labels: Labels, l2_strength: float
-) -> Parameters:
-    """Return the gradient of ``cost`` by every parameter, from the pass that training makes."""
-    one_hot = np.eye(network.spec.n_classes)[labels].T
-    scores = network.forward(parameters, x)
-    LOSSES[network.spec.loss].backward(scores, one_hot)
-    scores *= 1 / len(labels)
-    gradients = Parameters(
-        [np.empty_like(w) for w in parameters.weights],
-        [np.empty_like(b) for b in parameters.biases],
-    )
-    for layer, delta, below in network.backward(parameters, x, scores):
-        weight_gradient(layer, delta, below, gradients.weights[layer])
-        gradients.weights[layer] += 2 * l2_strength * parameters.weights[layer]
-        if layer < len(gradients.biases):
-            gradients.biases[layer][:] = delta.sum(axis=2)
-    return gradients
+    x: Array
+    labels: Labels
+    numbers: Hyperparameters
+    class_weights: npt.NDArray[np.float64] | None = None
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """Return what the loss of each sample counts, over all samples."""
+        n_samples = len(self.labels)
+        if self.class_weights is None:
+            return np.full(n_samples, 1 / n_samples)
+        return np.asarray(self.class_weights[self.labels] / n_samples)
+
+    def cost(self, network: Network, parameters: Parameters) -> float:
+        """Return ``J = mean loss + λ Σ W²``, the loss that of smoothed labels."""
+        scores, criterion = network.forward(parameters, self.x), LOSSES[network.spec.loss]
+        n_classes, share = network.spec.n_classes, self.numbers.label_smoothing
+        each = np.empty((1, len(self.labels)))
+        criterion.total(scores.copy(), self.labels, each)
+        losses = (1 - share) * each[0]
+        for k in range(n_classes if share else 0):
+            criterion.total(scores.copy(), np.full_like(self.labels, k), each)
+            losses += share / n_classes * each[0]
+        penalty = self.numbers.l2_strength * parameters.squared_weights()[0]
+        return float(losses @ self.weights + penalty)
+
+    def gradients(self, network: Network, parameters: Parameters) -> Parameters:
+        """Return the gradient of ``cost`` by every parameter, from the pass that training makes."""
+        classes = targets(network.spec.n_classes, (self.numbers,), np.float64)
+        scores = network.forward(parameters, self.x)
+        LOSSES[network.spec.loss].backward(scores, classes[..., self.labels])
+        scores *= self.weights
+        gradients = Parameters(
+            [np.empty_like(w) for w in parameters.weights],
+            [np.empty_like(b) for b in parameters.biases],
+        )
+        for layer, delta, below in network.backward(parameters, self.x, scores):
+            weight_gradient(layer, delta, below, gradients.weights[layer])
+            gradients.weights[layer] += 2 * self.numbers.l2_strength * parameters.weights[layer]
+            if layer < len(gradients.biases):
+                gradients.biases[layer][:] = delta.sum(axis=2)
+        return gradients
+
+    def sides(self, network: Network) -> Iterator[npt.NDArray[np.bool_]]:
+        """Yield on which side of its kinks each hidden layer is, and the loss, after ``cost``."""
+        kink_at = ACTIVATIONS[network.spec.activation].kink_at
+        if kink_at is not None:
+            for layer in network.layers[:-1]:
+                yield layer > kink_at
+        active = LOSSES[network.spec.loss].active(network.layers[-1], self.labels)
+        if active is not None:
+            yield active
 
 
 def check_gradients(
     spec: NetworkSpec,
-    x: Array,
-    labels: Labels,
-    l2_strength: float,
+    objective: Objective,
     rng: np.random.Generator,
     *,
     most: int | None = None,
@@ -89,9 +124,7 @@ def check_gradients(
 
     Args:
         spec: Its shape, activation and loss.
-        x: (N, D), some samples; few features and samples are enough, and quick.
-        labels: (N,), in 0 … K-1.
-        l2_strength: λ.
+        objective: On some samples: few features and samples are enough, and quick.
         rng: Draws the weights, and biases too: at 0 an error in them could hide.
         most: Compare no more elements of a tensor than so many, drawn by ``rng``; ``None`` takes
             all of them.
@@ -100,18 +133,17 @@ def check_gradients(
     for array in (*parameters.weights, *parameters.biases):
         if not array.any():
             array[:] = 0.1 * rng.standard_normal(array.shape)
-    x = np.ascontiguousarray(x, dtype=np.float64)
-    network = Network(spec, 1, len(labels), np.float64)
-    analytic = cost_gradients(network, parameters, x, labels, l2_strength)
-    gradients = dict(analytic.names())
+    objective = replace(objective, x=np.ascontiguousarray(objective.x, dtype=np.float64))
+    network = Network(spec, 1, len(objective.labels), np.float64)
+    gradients = dict(objective.gradients(network, parameters).names())
     return [
         _check(
             name,
             array,
             gradients[name],
             _chosen(array.size, most, rng),
-            network,
-            partial(cost, network, parameters, x, labels, l2_strength),
+            partial(objective.cost, network, parameters),
+            partial(objective.sides, network),
         )
         for name, array in parameters.names()
     ]
@@ -128,8 +160,8 @@ def _check(
     array: Array,
     gradient: Array,
     chosen: npt.NDArray[np.int64],
-    network: Network,
     current_cost: Callable[[], float],
+    current_sides: Callable[[], Iterable[npt.NDArray[np.bool_]]],
 ) -> ParameterCheck:
     absolute, relative, n_skipped = [], [], 0
     elements = array.reshape(-1)
@@ -141,7 +173,7 @@ def _check(
             elements[i] = value + steps * STEP
             shifted = current_cost()
             by_difference += factor * shifted / STEP
-            sides.append([active.copy() for active in _active(network)])
+            sides.append([side.copy() for side in current_sides()])
         elements[i] = value
         if any(
             (layer != layers[0]).any() for layers in zip(*sides, strict=True) for layer in layers
@@ -159,11 +191,3 @@ def _check(
         max_absolute_error=float(np.max(absolute, initial=0.0)),
         max_relative_error=float(np.max(relative, initial=0.0)),
     )
-
-
-def _active(network: Network) -> Iterator[npt.NDArray[np.bool_]]:
-    """Yield which units of each hidden layer are active, where the activation has a kink."""
-    kink_at = ACTIVATIONS[network.spec.activation].kink_at
-    if kink_at is not None:
-        for layer in network.layers[:-1]:
-            yield layer > kink_at

@@ -1,4 +1,4 @@
-"""How weights start. Biases start at 0."""
+"""How weights start. Biases start at 0 unless ``bias_sigma`` says otherwise."""
 
 import math
 from collections.abc import Callable
@@ -8,20 +8,27 @@ import numpy as np
 from coarsefine.models.arrays import Array
 from coarsefine.models.specs import NetworkSpec
 
-Draw = Callable[[np.random.Generator, NetworkSpec, int, int], Array]
-"""Returns a layer's weights, (fan_out, fan_in), from a generator, the network and both widths."""
+Draw = Callable[[np.random.Generator, NetworkSpec, int], Array]
+"""Returns weights, (fan_out, fan_in), from a generator, the network and the layer's number."""
+
+
+def _fans(spec: NetworkSpec, layer: int) -> tuple[int, int]:
+    """Return how many inputs and how many units a layer has."""
+    return spec.widths[layer], spec.widths[layer + 1]
 
 
 def _normal(deviation: Callable[[NetworkSpec, int], float]) -> Draw:
-    def draw(rng: np.random.Generator, spec: NetworkSpec, fan_in: int, fan_out: int) -> Array:
-        return rng.standard_normal((fan_out, fan_in)) * deviation(spec, fan_in)
+    def draw(rng: np.random.Generator, spec: NetworkSpec, layer: int) -> Array:
+        fan_in, fan_out = _fans(spec, layer)
+        return rng.standard_normal((fan_out, fan_in)) * deviation(spec, layer)
 
     return draw
 
 
-def _uniform(half_width: Callable[[NetworkSpec, int, int], float]) -> Draw:
-    def draw(rng: np.random.Generator, spec: NetworkSpec, fan_in: int, fan_out: int) -> Array:
-        width = half_width(spec, fan_in, fan_out)
+def _uniform(half_width: Callable[[NetworkSpec, int], float]) -> Draw:
+    def draw(rng: np.random.Generator, spec: NetworkSpec, layer: int) -> Array:
+        fan_in, fan_out = _fans(spec, layer)
+        width = half_width(spec, layer)
         return rng.uniform(-width, width, (fan_out, fan_in))
 
     return draw
@@ -29,12 +36,16 @@ def _uniform(half_width: Callable[[NetworkSpec, int, int], float]) -> Draw:
 
 INITIALISATIONS: dict[str, Draw] = {
     # He et al., Delving Deep into Rectifiers (2015), eq. 10.
-    "he": _normal(lambda spec, fan_in: math.sqrt(2 / fan_in)),
+    "he": _normal(lambda spec, layer: math.sqrt(2 / spec.widths[layer])),
     # Glorot & Bengio (2010) in the form that courses use, after LeCun et al. (1998), eq. 16.
-    "xavier": _normal(lambda spec, fan_in: math.sqrt(1 / fan_in)),
+    "xavier": _normal(lambda spec, layer: math.sqrt(1 / spec.widths[layer])),
+    # N(0, 1/k), k being the hidden units that a layer leads to; those the last layer comes from.
+    "hidden-width": _normal(
+        lambda spec, layer: math.sqrt(1 / spec.widths[min(layer + 1, len(spec.hidden))])
+    ),
     # Glorot & Bengio (2010), eq. 16, the default of Keras.
-    "glorot-uniform": _uniform(lambda spec, fan_in, fan_out: math.sqrt(6 / (fan_in + fan_out))),
-    "normal": _normal(lambda spec, fan_in: spec.sigma),
-    "uniform": _uniform(lambda spec, fan_in, fan_out: spec.sigma),
-    "zero": _normal(lambda spec, fan_in: 0.0),
+    "glorot-uniform": _uniform(lambda spec, layer: math.sqrt(6 / sum(_fans(spec, layer)))),
+    "normal": _normal(lambda spec, layer: spec.sigma),
+    "uniform": _uniform(lambda spec, layer: spec.sigma),
+    "zero": _normal(lambda spec, layer: 0.0),
 }

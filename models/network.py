@@ -7,11 +7,10 @@ Parameters are ``(T, out, in)`` and ``(T, out)``; inside, samples are columns: a
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from coarsefine.models.activations import ACTIVATIONS
+from coarsefine.models.activations import activation_of
 from coarsefine.models.arrays import Array, gemm, gemm_call
 from coarsefine.models.initialisation import INITIALISATIONS
 from coarsefine.models.specs import NetworkSpec
@@ -64,11 +63,14 @@ def initial_parameters(
     """
     weights: list[Array] = []
     biases: list[Array] = []
-    for fan_in, fan_out in pairwise(spec.widths):
-        drawn = INITIALISATIONS[spec.initialisation](rng, spec, fan_in, fan_out).astype(dtype)
+    for layer, width in enumerate(spec.widths[1:]):
+        drawn = INITIALISATIONS[spec.initialisation](rng, spec, layer).astype(dtype)
         weights.append(np.repeat(drawn[None], n_trials, axis=0))
-        if len(biases) < spec.n_biased:
-            biases.append(np.zeros((n_trials, fan_out), dtype))
+        if layer < spec.n_biased:
+            first = np.zeros(width)
+            if spec.bias_sigma:
+                first = spec.bias_sigma * rng.standard_normal(width)
+            biases.append(np.repeat(first.astype(dtype)[None], n_trials, axis=0))
     return Parameters(weights, biases)
 
 
@@ -82,7 +84,7 @@ class Network:
         self, spec: NetworkSpec, n_trials: int, batch_size: int, dtype: type[np.floating]
     ) -> None:
         self.spec = spec
-        self.activation = ACTIVATIONS[spec.activation]
+        self.activation = activation_of(spec)
         shapes = [(n_trials, width, batch_size) for width in spec.widths[1:]]
         self.layers: list[Array] = [np.empty(shape, dtype) for shape in shapes]
         self.deltas: list[Array] = [np.empty(shape, dtype) for shape in shapes[:-1]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from coarsefine.models.activations import ACTIVATIONS
+from coarsefine.models.activations import activation_of
 from coarsefine.models.saved import SavedModel
 from coarsefine.models.specs import NetworkSpec
 
@@ -106,11 +106,7 @@ def _forward(spec: NetworkSpec, number: str | None) -> Iterator[str]:
         z = f"{into} @ {array(f'W{layer}')}.T"
         if layer <= spec.n_biased:
             z += f" + {array(f'b{layer}')}"
-        yield (
-            f"s = {z}"
-            if layer == n_layers
-            else f"a = {ACTIVATIONS[spec.activation].in_numpy.format(z)}"
-        )
+        yield (f"s = {z}" if layer == n_layers else f"a = {activation_of(spec).in_numpy.format(z)}")
 
 
 def _output(spec: NetworkSpec) -> Iterator[str]:
@@ -118,4 +114,6 @@ def _output(spec: NetworkSpec) -> Iterator[str]:
     if spec.loss == "cross-entropy":
         yield 's = np.exp(s.astype("float64") - s.max(axis=1, keepdims=True))'
         yield "s /= s.sum(axis=1, keepdims=True)"
+    if spec.loss == "binary-cross-entropy":
+        yield 's = 1 / (1 + np.exp(-s.astype("float64")))'
     yield _OUTPUT

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from coarsefine.models.cohort import ORDER, CohortPlan, initial_state
 from coarsefine.models.evaluation import count_right
-from coarsefine.models.losses import LOSSES
+from coarsefine.models.losses import LOSSES, class_weights, targets
 from coarsefine.models.network import Network
-from coarsefine.models.optimizers import make_updater
 from coarsefine.models.training import Samples
+from coarsefine.models.updaters import make_updater
 
 Numbers = Sequence[float] | npt.NDArray[np.float64]
 
@@ -112,19 +112,19 @@ def _trained(
 ) -> tuple[list[float], list[float]]:
     """Return loss and accuracy of each batch before its update, until they break down."""
     spec, state = plan.training, initial_state(plan)
-    parameters, trial = state.parameters, plan.trials[0]
+    parameters = state.parameters
     updater = make_updater(
         spec.optimizer,
         parameters,
         state.optimizer,
-        np.array([trial.l2_strength]),
-        np.array([trial.momentum]),
+        plan.trials,
     )
     n_train, size = len(data.y_train), spec.batch_size
     per_epoch = n_train // size
     network = Network(plan.network, 1, size, plan.dtype)
     loss = LOSSES[plan.network.loss]
-    classes = np.eye(plan.network.n_classes, dtype=plan.dtype)
+    classes = targets(plan.network.n_classes, plan.trials, plan.dtype)
+    weights = class_weights(spec.class_weights, data.y_train, plan.network.n_classes)
     losses: list[float] = []
     accuracies: list[float] = []
     order = np.arange(n_train)
@@ -139,10 +139,12 @@ def _trained(
         x, labels = data.x_train[rows], data.y_train[rows]
         scores = network.forward(parameters, x, updater.scale)
         accuracies.append(float(count_right(scores, labels)[0]) / size)
-        total = loss.measured_backward(scores, np.ascontiguousarray(classes[:, labels]), labels)
+        total = loss.measured_backward(scores, np.take(classes, labels, axis=-1), labels)
         losses.append(float(total[0]) / size)
         if not losses[-1] <= 10 * BROKEN * max(losses[0], 1e-12):
             break
+        if weights is not None:
+            scores *= weights[labels].astype(plan.dtype)
         scores *= updater.begin(i)
         for layer, delta, below in network.backward(parameters, x, scores):
             updater.apply(layer, delta, below)

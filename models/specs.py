@@ -7,12 +7,16 @@ from typing import Literal, get_args
 
 from coarsefine.models.errors import ModelError
 
-ActivationName = Literal["relu", "sigmoid", "improved-sigmoid", "tanh"]
-InitialisationName = Literal["he", "xavier", "glorot-uniform", "normal", "uniform", "zero"]
+ActivationName = Literal["relu", "leaky-relu", "sigmoid", "improved-sigmoid", "tanh"]
+InitialisationName = Literal[
+    "he", "xavier", "hidden-width", "glorot-uniform", "normal", "uniform", "zero"
+]
 BiasName = Literal["all", "input", "none"]
-LossName = Literal["cross-entropy", "squared-error"]
-OptimizerName = Literal["sgd", "momentum", "nesterov", "adam"]
-ScheduleName = Literal["constant", "step", "cyclical", "geometric"]
+LossName = Literal["cross-entropy", "squared-error", "hinge", "binary-cross-entropy"]
+OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
+ScheduleName = Literal[
+    "constant", "step", "exponential", "inverse-time", "cyclical", "geometric", "cosine"
+]
 StopRuleName = Literal["best", "window"]
 ScoreName = Literal["final", "best"]
 PrecisionName = Literal["float32", "float64"]
@@ -30,8 +34,16 @@ INITIALISATIONS: tuple[str, ...] = get_args(InitialisationName)
 SPREAD_INITIALISATIONS = ("normal", "uniform")
 BIASES: tuple[str, ...] = get_args(BiasName)
 LOSSES: tuple[str, ...] = get_args(LossName)
+LOSS_WORDS: dict[str, str] = {
+    "cross-entropy": "mean cross-entropy",
+    "squared-error": "mean ½ ‖scores − one-hot‖²",
+    "hinge": "mean multi-class hinge",
+    "binary-cross-entropy": "mean binary cross-entropy of K sigmoids",
+}
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
+# Those that go once from one η to another, over the whole training.
+WHOLE_SCHEDULES = ("geometric", "cosine")
 STOP_RULES: tuple[str, ...] = get_args(StopRuleName)
 PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
 SPLIT_METHODS: tuple[str, ...] = get_args(SplitMethod)
@@ -63,7 +75,9 @@ OPTIMIZER_FACTS: dict[OptimizerName, OptimizerFacts] = {
     "nesterov": OptimizerFacts(
         0.02, lambda momentum: (1 + momentum) / (1 + 2 * momentum), uses_momentum=True
     ),
+    "rmsprop": OptimizerFacts(0.001),
     "adam": OptimizerFacts(0.001),
+    "adamw": OptimizerFacts(0.001),
 }
 MOMENTUM_OPTIMIZERS: tuple[str, ...] = tuple(
     name for name, facts in OPTIMIZER_FACTS.items() if facts.uses_momentum
@@ -88,9 +102,11 @@ class NetworkSpec:
     Attributes:
         sigma: Standard deviation of the first weights where ``initialisation`` is ``normal``;
             where it is ``uniform``, they lie between ``-sigma`` and ``sigma``.
+        slope: Derivative of a leaky ReLU below 0; in (0, 1).
+        bias_sigma: Standard deviation of the first biases, which are normal; 0 is none.
         bias: Which layers add a bias: ``all``, the first alone (``input``, which is what a constant
             1 beside the features gives: the courses' bias trick) or ``none``; ``True`` and
-            ``False`` stand for all and none. Biases start at 0 and are never penalised.
+            ``False`` stand for all and none. Biases are never penalised.
     """
 
     n_features: int
@@ -101,6 +117,8 @@ class NetworkSpec:
     sigma: float = 0.01
     loss: LossName = "cross-entropy"
     bias: BiasName = "all"
+    slope: float = 0.01
+    bias_sigma: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bias", named_bias(self.bias))
@@ -113,6 +131,10 @@ class NetworkSpec:
             raise ModelError(f"n_classes must be >= 2, got {self.n_classes}")
         if not (math.isfinite(self.sigma) and self.sigma > 0):
             raise ModelError(f"sigma must be finite and > 0, got {self.sigma}")
+        if not 0 < self.slope < 1:
+            raise ModelError(f"slope must be > 0 and < 1, got {self.slope}")
+        if not (math.isfinite(self.bias_sigma) and self.bias_sigma >= 0):
+            raise ModelError(f"bias_sigma must be finite and >= 0, got {self.bias_sigma}")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -147,6 +169,8 @@ class TrainingSpec:
         score: Whether a trial counts with its last epoch or its best.
         train_samples: Training accuracy is re-evaluated on at most so many training samples,
             drawn once; ``None`` takes all of them.
+        class_weights: What the loss of a sample counts in updates, by its class: K numbers,
+            ``balanced`` (the inverse of the class's share, divided by K), or ``None`` for 1.
         running: Measure each batch before its update, too: what Keras prints as an epoch's training
             accuracy is the mean of these.
     """
@@ -165,6 +189,7 @@ class TrainingSpec:
     precision: PrecisionName = "float32"
     train_samples: int | None = 2000
     running: bool = False
+    class_weights: tuple[float, ...] | Literal["balanced"] | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "n_updates", "evaluations"):
@@ -225,8 +250,17 @@ _LIMITS: dict[str, tuple[float, float, bool]] = {
     "half_cycle": (1.0, math.inf, True),
     "step_factor": (0.0, 1.0, False),
     "step_every": (1.0, math.inf, True),
+    "cycle_factor": (0.0, 1.0, False),
+    "eta_decay": (0.0, math.inf, True),
+    "warm_up": (0.0, math.inf, True),
     "momentum": (0.0, 1.0, True),
+    "beta1": (0.0, 1.0, True),
+    "beta2": (0.0, 1.0, True),
+    "decoupled_decay": (0.0, math.inf, True),
+    "clip_norm": (0.0, math.inf, True),
+    "label_smoothing": (0.0, 1.0, True),
 }
+_BELOW_1 = ("momentum", "beta1", "beta2", "label_smoothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,13 +269,21 @@ class Hyperparameters:
 
     Attributes:
         l2_strength: λ of ``J = loss + λ Σ W²``; ``>= 0``.
-        learning_rate: η of the constant and step schedules; ``> 0``.
-        eta_min: Lowest η of the cyclical and geometric schedules.
-        eta_max: Highest η of the cyclical and geometric schedules.
-        half_cycle: n_s, updates from ``eta_min`` to ``eta_max``; whole, ``>= 1``.
+        learning_rate: First η of the schedules without bounds; ``> 0``.
+        eta_min: Lowest η of the cyclical, geometric and cosine schedules.
+        eta_max: Highest η of them.
+        half_cycle: n_s, updates from ``eta_min`` to ``eta_max``, or back; whole, ``>= 1``.
         step_factor: What η is multiplied with every ``step_every`` updates; in (0, 1].
         step_every: Updates between two steps; whole, ``>= 1``.
         momentum: μ of momentum and Nesterov; in [0, 1).
+        cycle_factor: What the height of a cycle is multiplied with for the next; in (0, 1].
+        eta_decay: k of ``exp(−k t)`` and ``1 / (1 + k t)``, t in epochs; ``>= 0``.
+        warm_up: Updates before the schedule, while η rises linearly to its first; whole.
+        beta1: Share of the mean gradient that Adam keeps; in [0, 1).
+        beta2: Share of the mean square that Adam keeps; in [0, 1).
+        decoupled_decay: Of ``w ← (1 − η · decay) w``, beside λ; ``>= 0``.
+        clip_norm: Largest norm of a gradient, longer ones are shortened to it; 0 for none.
+        label_smoothing: Share of each label that is spread evenly over the classes; in [0, 1).
     """
 
     l2_strength: float = 0.0
@@ -252,6 +294,14 @@ class Hyperparameters:
     step_factor: float = 0.1
     step_every: int = 1000
     momentum: float = 0.9
+    cycle_factor: float = 1.0
+    eta_decay: float = 0.05
+    warm_up: int = 0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    decoupled_decay: float = 0.0
+    clip_norm: float = 0.0
+    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         for name, (low, high, closed) in _LIMITS.items():
@@ -261,7 +311,8 @@ class Hyperparameters:
                 sign = ">=" if closed else ">"
                 upper = "" if math.isinf(high) else f" and <= {high:g}"
                 raise ModelError(f"{name} must be finite and {sign} {low:g}{upper}, got {value}")
-        if self.momentum >= 1.0:
-            raise ModelError(f"momentum must be < 1, got {self.momentum}")
+        for name in _BELOW_1:
+            if getattr(self, name) >= 1.0:
+                raise ModelError(f"{name} must be < 1, got {getattr(self, name)}")
         if self.eta_min > self.eta_max:
             raise ModelError(f"eta_min must be <= eta_max, got {self.eta_min} > {self.eta_max}")

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.arrays import Array, Labels, column
 from coarsefine.models.cohort import ORDER, CohortPlan, CohortState, Finished
 from coarsefine.models.evaluation import Evaluation, Evaluator, SampleOutcomes, Values
 from coarsefine.models.kernels.choice import kernel
@@ -139,7 +139,7 @@ class _Trainer:
         n_trials = len(state.slots)
         self.state = state
         self.trials = [self.plan.trials[slot] for slot in state.slots]
-        self.l2_strength = np.array([trial.l2_strength for trial in self.trials])
+        self.l2_strength = column(self.trials, "l2_strength")
         self.evaluator = Evaluator(self.plan.network, n_trials, self.plan.dtype)
 
     def epoch(self, rows: list[EpochRow]) -> CohortState:
@@ -157,13 +157,19 @@ class _Trainer:
         self.state = replace(self.state, epoch=self.state.epoch + 1)
         for step in steps:
             made = self.state.step
-            etas = learning_rates(spec.schedule, made, step, self.trials)
+            etas = self._etas(made, step)
             self._updates(order[(made - first) * spec.batch_size :], etas)
             self.state = replace(self.state, step=step)
             rows += self._evaluated(etas[-1], ends=step == steps[-1])
             if self.state.done:
                 break
         return self.state
+
+    def _etas(self, first: int, stop: int) -> Values:
+        """Return the learning rates of some updates, (stop - first, T)."""
+        spec = self.plan.training
+        per_epoch = spec.updates_per_epoch(len(self.data.y_train))
+        return learning_rates(spec.schedule, first, stop, self.trials, per_epoch)
 
     def _updates(self, order: npt.NDArray[np.intp], etas: Values) -> None:
         """Make one update per row of ``etas``, with batches of the samples in ``order``."""
@@ -175,8 +181,7 @@ class _Trainer:
             self.data.y_train,
             order,
             etas,
-            self.l2_strength,
-            np.array([trial.momentum for trial in self.trials]),
+            self.trials,
             self.running,
         )
         kernel(self.plan)(stretch)
@@ -185,7 +190,7 @@ class _Trainer:
     def _before_the_first_update(self) -> list[EpochRow]:
         """Measure the initial weights; return the rows of epoch 0."""
         started = time.perf_counter()
-        etas = learning_rates(self.plan.training.schedule, 0, 1, self.trials)[0]
+        etas = self._etas(0, 1)[0]
         measured = self._measured(range(len(self.trials)), self._validation())
         self.state = replace(self.state, initial_cost=measured.train_cost)
         seconds = (time.perf_counter() - started) / len(self.trials)

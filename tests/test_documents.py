@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coarsefine.models.optimizers import Rule
 from coarsefine.studies.recipes.keys import KEYS, Key, Needs
 from coarsefine.studies.recipes.keys.key import keys_of
 from coarsefine.studies.recipes.keys.kinds import Real
@@ -80,16 +81,17 @@ def test_the_search_that_is_an_example_is_one():
 
 
 def test_the_optimizer_that_is_an_example_steps_as_its_paper_says():
-    names = {"np": np, "Array": np.ndarray}
+    names = {"np": np, "Array": np.ndarray, "Rule": Rule}
     exec(examples()[2], names)
-    rule = names["RMSprop"]()
+    rule = names["Adagrad"](lambda name: np.array(0.9), np.float64)
     parameter, gradients, slot = np.array([1.0, -2.0]), ([0.5, 1.0], [-1.0, 0.25]), np.zeros(2)
-    expected, square = parameter.copy(), np.zeros(2)
+    expected, squares = parameter.copy(), np.zeros(2)
 
     for i, gradient in enumerate(map(np.array, gradients)):
-        rule.update(parameter, gradient.copy(), [slot], np.array(0.01), np.array(0.9), i)
-        square = 0.99 * square + 0.01 * gradient**2
-        expected -= 0.01 * gradient / (np.sqrt(square) + 1e-8)
+        rule.begin(i)
+        rule.update(parameter, gradient.copy(), [slot], np.array(0.01))
+        squares = squares + gradient**2
+        expected -= 0.01 * gradient / (np.sqrt(squares) + 1e-10)
 
     assert parameter == pytest.approx(expected)
 
@@ -100,5 +102,5 @@ def test_the_key_that_is_an_example_is_one():
 
     (key,) = keys_of(names["Section"]).values()
 
-    assert (key.flag, key.setting, key.default) == ("--label-smoothing", "label_smoothing", None)
+    assert (key.flag, key.setting, key.default) == ("--margin", "margin", None)
     assert key.needs.choices[0] in KEYS[f"training.{key.needs.choice}"].choices

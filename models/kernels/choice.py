@@ -3,12 +3,14 @@
 Nothing here imports numba: that is for whoever trains with it.
 """
 
+from collections.abc import Iterable
+
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.errors import ModelError
 from coarsefine.models.kernels import reference
 from coarsefine.models.kernels.rows import MOST_FEATURES
 from coarsefine.models.kernels.stretch import MakesUpdates
-from coarsefine.models.specs import NetworkSpec, TrainingSpec
+from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 
 # Seconds a worker takes to import numba and compile an epoch, the first time on a machine. Later
 # it reads what was compiled, in a fifth of that.
@@ -24,13 +26,19 @@ _PER_SCORE = 3e-9
 _PER_NUMBER = 0.4e-9
 _PER_VECTOR = 0.7e-9
 _LANES = {"float32": 8, "float64": 4}
+COMPILED_LOSSES = ("cross-entropy", "squared-error")
 
 
-def claims(network: NetworkSpec, training: TrainingSpec) -> bool:
+def claims(
+    network: NetworkSpec, training: TrainingSpec, trials: Iterable[Hyperparameters] = ()
+) -> bool:
     """Return whether the compiled kernel can train this; all else is for the reference."""
     return (
         not network.hidden
+        and not any(trial.clip_norm or trial.label_smoothing for trial in trials)
         and training.optimizer == "sgd"
+        and network.loss in COMPILED_LOSSES
+        and training.class_weights is None
         and not training.running
         and network.n_features <= MOST_FEATURES
     )

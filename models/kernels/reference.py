@@ -4,9 +4,9 @@ import numpy as np
 
 from coarsefine.models.evaluation import count_right
 from coarsefine.models.kernels.stretch import Stretch
-from coarsefine.models.losses import LOSSES
+from coarsefine.models.losses import LOSSES, class_weights, targets
 from coarsefine.models.network import Network
-from coarsefine.models.optimizers import make_updater
+from coarsefine.models.updaters import make_updater
 
 
 def make_updates(stretch: Stretch) -> None:
@@ -19,14 +19,16 @@ def make_updates(stretch: Stretch) -> None:
         spec.optimizer,
         parameters,
         stretch.state.optimizer,
-        stretch.l2_strength,
-        stretch.momentum,
+        stretch.trials,
     )
     loss = LOSSES[plan.network.loss]
     network = Network(plan.network, n_trials, batch_size, plan.dtype)
     x = np.empty((batch_size, plan.network.n_features), plan.dtype)
-    classes = np.eye(plan.network.n_classes, dtype=plan.dtype)
-    one_hot = np.empty((plan.network.n_classes, batch_size), plan.dtype)
+    classes = targets(plan.network.n_classes, stretch.trials, plan.dtype)
+    batch_targets = np.empty((*classes.shape[:-1], batch_size), plan.dtype)
+    weights = class_weights(spec.class_weights, labels, plan.network.n_classes)
+    if weights is not None:
+        weights = weights.astype(plan.dtype)
     # The last batch of an epoch is smaller where the batch size does not divide the samples.
     starts = np.arange(len(etas)) * batch_size
     updater.plan(stretch.state.step, etas, np.minimum(batch_size, len(order) - starts))
@@ -34,17 +36,20 @@ def make_updates(stretch: Stretch) -> None:
         rows = order[i * batch_size : (i + 1) * batch_size]
         if len(rows) < batch_size:
             network = Network(plan.network, n_trials, len(rows), plan.dtype)
-            x, one_hot = x[: len(rows)], np.empty((len(classes), len(rows)), plan.dtype)
+            x = x[: len(rows)]
+            batch_targets = np.empty((*classes.shape[:-1], len(rows)), plan.dtype)
         # With mode "raise" NumPy would gather into a buffer first.
         np.take(stretch.x, rows, axis=0, out=x, mode="clip")
-        np.take(classes, labels[rows], axis=1, out=one_hot, mode="clip")
+        np.take(classes, labels[rows], axis=-1, out=batch_targets, mode="clip")
         scores = network.forward(parameters, x, updater.scale)
         if running is None:
-            loss.backward(scores, one_hot)
+            loss.backward(scores, batch_targets)
         else:
             running.n_samples += len(rows)
             running.n_right += count_right(scores, labels[rows])
-            running.loss += loss.measured_backward(scores, one_hot, labels[rows])
+            running.loss += loss.measured_backward(scores, batch_targets, labels[rows])
+        if weights is not None:
+            scores *= weights[labels[rows]]
         scores *= updater.begin(i)
         for layer, delta, below in network.backward(parameters, x, scores):
             updater.apply(layer, delta, below)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from coarsefine.models.arrays import Array
+from coarsefine.models.arrays import Array, column
 from coarsefine.models.kernels.rows import sparse_rows
 from coarsefine.models.kernels.stretch import Stretch
 
@@ -29,7 +29,7 @@ def make_updates(stretch: Stretch) -> None:
         order=np.array(stretch.order, np.int64, order="C"),
         batch_size=spec.batch_size,
         etas=np.array(stretch.etas, np.float64, order="C"),
-        strengths=np.array(stretch.l2_strength, np.float64, order="C"),
+        strengths=column(stretch.trials, "l2_strength"),
         n_classes=network.n_classes,
         squared=network.loss == "squared-error",
         biased=biased,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.cohort import CohortPlan, CohortState
+from coarsefine.models.specs import Hyperparameters
 
 
 class Running:
@@ -42,8 +43,7 @@ class Stretch:
         labels: (N,).
         order: The samples of the batches, one batch after another; there may be more.
         etas: (n, T), the learning rates of n updates.
-        l2_strength: (T,).
-        momentum: (T,).
+        trials: Their hyperparameters, T of them.
         running: Added to, if batches are to be measured.
     """
 
@@ -53,8 +53,7 @@ class Stretch:
     labels: Labels
     order: npt.NDArray[np.intp]
     etas: npt.NDArray[np.float64]
-    l2_strength: npt.NDArray[np.float64]
-    momentum: npt.NDArray[np.float64]
+    trials: Sequence[Hyperparameters]
     running: Running | None
 
 

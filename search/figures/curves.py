@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from coarsefine.models.specs import LOSS_WORDS
 from coarsefine.search.errors import FigureError
 from coarsefine.search.figures.along import (
     WIDE,
@@ -22,7 +23,6 @@ from coarsefine.search.figures.along import (
     rows_of,
 )
 from coarsefine.search.figures.quantities import (
-    LOSSES,
     Quantity,
     loss_of,
     own_note,
@@ -336,7 +336,7 @@ def _notes(
         else "",
         "no band where it would reach 0" if _reaches_zero(trained) else "",
         "from where the first seed stopped, the others by themselves" if _uneven(trained) else "",
-        f"loss: {LOSSES.get(loss_of(ranking), 'mean loss')}",
+        f"loss: {LOSS_WORDS.get(loss_of(ranking), 'mean loss')}",
         "cost: loss + λ Σ W²"
         if any(quantity.key == "cost" for quantity in quantities)
         else "cost equals loss: λ is 0",

@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
 
 _MOST_OWN: Final = 4
-LOSSES: Final = {
-    "cross-entropy": "mean cross-entropy",
-    "squared-error": "half the mean squared error",
-}
 
 
 class Quantity(NamedTuple):
@@ -35,7 +31,7 @@ class Quantity(NamedTuple):
 
 def quantities_of(ranking: "Ranking", trained: "Sequence[TrialCurves]") -> list[Quantity]:
     """Return what the curves of some trials have a panel of, in this order."""
-    unit = "" if loss_of(ranking) == "squared-error" else " (nats)"
+    unit = " (nats)" if loss_of(ranking).endswith("cross-entropy") else ""
     found = [Quantity("accuracy", "accuracy (%)", 100), Quantity("loss", f"loss{unit}")]
     if _penalised(trained):
         found.append(Quantity("cost", f"cost{unit}"))

@@ -35,13 +35,18 @@ class Settings(TypedDict, total=False):
     normalisation: str | None
     hidden: Sequence[int] | int | None
     activation: str | None
+    slope: float | None
     initialisation: str | None
     sigma: float | None
     bias: bool | str | None
+    bias_sigma: float | None
     loss: str | None
     lambda_: float | None
     optimizer: str | None
     momentum: float | None
+    beta1: float | None
+    beta2: float | None
+    decoupled_decay: float | None
     schedule: str | None
     eta: float | None
     eta_min: float | None
@@ -49,9 +54,15 @@ class Settings(TypedDict, total=False):
     ns: int | None
     step_factor: float | None
     step_every: int | None
+    eta_decay: float | None
+    cycle_factor: float | None
+    warm_up: int | None
     batch_size: int | None
     epochs: int | None
     cycles: int | None
+    clip_norm: float | None
+    label_smoothing: float | None
+    class_weights: str | Sequence[float] | None
     shuffle: bool | None
     drop_last: bool | None
     evaluations: int | None

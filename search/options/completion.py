@@ -12,6 +12,7 @@ import typer
 from coarsefine.search.errors import INSTALLED, UsageError, program
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.keys.kinds import Choice
+from coarsefine.studies.recipes.keys.lists import Weights
 
 Completion = Callable[[typer.Context, str], list[tuple[str, str]]]
 # A word, and what it is.
@@ -85,7 +86,11 @@ _OFFERS: Final[dict[str, Callable[[typer.Context], Iterable[_Offer]]]] = {
     "studies": _studies,
     "names": _studies_and_kinds,
     "lab": _labs,
-    **{key.setting: _these(*key.choices) for key in KEYS.values() if type(key.kind) is Choice},
+    **{
+        key.setting: _these(*key.choices)
+        for key in KEYS.values()
+        if type(key.kind) in {Choice, Weights}
+    },
     "data": _words("coarsefine.models.data.catalogue", "CATALOGUE"),
     "sampler": _words("coarsefine.studies.planning.request", "SAMPLERS"),
     "prune": _words("coarsefine.studies.planning.pruning", "PRUNERS"),

@@ -17,6 +17,7 @@ from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import ORDER, CohortPlan, CohortState, initial_state
 from coarsefine.models.data import PreparedData
+from coarsefine.models.losses import class_weights
 from coarsefine.models.network import Parameters
 from coarsefine.models.schedules import learning_rates
 from coarsefine.models.training import EpochRow, Samples, train
@@ -91,10 +92,17 @@ def crosscheck(
         train_samples=None,
     )
     plan = CohortPlan(network, training, (numbers,), recipe.seed)
+    per_epoch = training.updates_per_epoch(data.n_train)
     # One core, as a search gives a cohort: others would round in other places.
     with limited_blas(1):
         first = initial_state(plan)
-        side = begin(against, Task(network, training, numbers, first.parameters))
+        task = Task(network, training, numbers, first.parameters, per_epoch)
+        weights = class_weights(training.class_weights, data.open().y_train, network.n_classes)
+        if weights is not None:
+            training = replace(training, class_weights=tuple(weights.tolist()))
+            plan = replace(plan, training=training)
+            task = replace(task, class_weights=weights.astype(plan.dtype))
+        side = begin(against, task)
         try:
             # What overflows belongs to a training that diverges, on whichever side.
             with np.errstate(all="ignore"):
@@ -120,7 +128,8 @@ def _compared(
     plan: CohortPlan, first: CohortState, data: Samples, side: Side, n_steps: int
 ) -> tuple[list[Comparison], list[Epoch]]:
     """Train all sides, and compare them after the first updates and after each epoch."""
-    ours, nudged = _Own(plan, first), _nudged(plan)
+    per_epoch = plan.training.updates_per_epoch(len(data.y_train))
+    ours, nudged = _Own(plan, first, per_epoch), _nudged(plan, per_epoch)
     judge = _Judge(float(np.finfo(plan.dtype).eps), len(data.y_train), len(data.y_validation))
     begin_with = _begun(plan, data, n_steps)
     steps: list[Comparison] = []
@@ -135,7 +144,8 @@ def _compared(
         eta = 0.0
         batches = _batches(plan, ours.state.epoch - 1, data)
         for x, labels in islice(batches, plan.training.n_updates - step):
-            eta = float(learning_rates(plan.training.schedule, step, step + 1, plan.trials)[0, 0])
+            at = learning_rates(plan.training.schedule, step, step + 1, plan.trials, per_epoch)
+            eta = float(at[0, 0])
             side.update(x, labels, eta)
             step += 1
             if step <= len(begin_with):
@@ -150,8 +160,9 @@ def _compared(
 class _Own:
     """A training of ours, an epoch at a time."""
 
-    def __init__(self, plan: CohortPlan, first: CohortState) -> None:
+    def __init__(self, plan: CohortPlan, first: CohortState, per_epoch: int) -> None:
         self.plan = plan
+        self.per_epoch = per_epoch
         self.first = self.state = first
         self.rows: dict[int, list[EpochRow]] = {}
 
@@ -176,7 +187,10 @@ class _Own:
     def after(self, begun: "_Begun") -> dict[str, Array]:
         """Return the parameters after the first updates: those of a training that ends there."""
         training = replace(self.plan.training, n_updates=begun.n_updates, shuffle=False)
-        plan = replace(self.plan, training=training)
+        # Decays go by epochs, and these are shorter.
+        shorter = begun.n_updates / self.per_epoch
+        trials = tuple(replace(t, eta_decay=t.eta_decay * shorter) for t in self.plan.trials)
+        plan = replace(self.plan, training=training, trials=trials)
         return _parameters(plan, train(plan, self.first, begun, 1)[0])
 
 
@@ -221,7 +235,7 @@ def _parameters(plan: CohortPlan, state: CohortState) -> dict[str, Array]:
     return {name: np.concatenate([one[name] for one in named]) for name in named[0]}
 
 
-def _nudged(plan: CohortPlan) -> _Own:
+def _nudged(plan: CohortPlan, per_epoch: int) -> _Own:
     """Return trainings whose first weights are a rounding unit of their layer's largest away."""
     several = replace(plan, trials=plan.trials * N_NUDGED)
     first = initial_state(several)
@@ -231,7 +245,7 @@ def _nudged(plan: CohortPlan) -> _Own:
         unit = np.finfo(plan.dtype).eps * (float(np.abs(weights).max()) or 0.01)
         nudges = (unit * rng.choice([-1.0, 1.0], weights.shape)).astype(plan.dtype)
         np.add(weights, nudges, out=weights)
-    return _Own(several, first)
+    return _Own(several, first, per_epoch)
 
 
 def _batches(plan: CohortPlan, epoch: int, data: Samples) -> Iterator[tuple[Array, Labels]]:

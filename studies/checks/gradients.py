@@ -49,7 +49,7 @@ def checked_networks(
     x, labels, n_classes, name = _samples(recipe, data_dir, features, samples, progress)
     spec = network_of(recipe, x.shape[1], n_classes)
     networks = list(_all_networks(spec)) if every else [spec]
-    checks = checked(networks, x, labels, recipe.seed, strengths)
+    checks = checked(networks, x, labels, recipe.seed, strengths, recipe.training)
     return checks, f"{name}, {len(labels)} samples"
 
 

@@ -1,7 +1,7 @@
 """Networks whose gradients are checked, as commands, tables and figures hand them on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.studies.errors import StudyError
@@ -9,7 +9,7 @@ from coarsefine.studies.errors import StudyError
 if TYPE_CHECKING:
     from coarsefine.models.gradient_check import ParameterCheck
     from coarsefine.models.specs import NetworkSpec
-    from coarsefine.studies.recipes.recipe import Recipe
+    from coarsefine.studies.recipes.recipe import Recipe, TrainingRecipe
 
 # Few of both: each element of a parameter takes two passes through the network.
 FEATURES: Final = 20
@@ -51,6 +51,7 @@ def checked(
     labels: Any,
     seed: int,
     strengths: Sequence[float] = STRENGTHS,
+    recipe: "TrainingRecipe | None" = None,
 ) -> list[NetworkCheck]:
     """Return the gradients of networks checked with each λ.
 
@@ -60,20 +61,23 @@ def checked(
         labels: Their classes, (N,).
         seed: Of the weights, and of the elements that stand for large tensors.
         strengths: The λ to check with.
+        recipe: How labels are smoothed and classes weighed; ``None`` for not at all.
     """
     import numpy as np
 
-    from coarsefine.models.gradient_check import check_gradients
+    from coarsefine.models.gradient_check import Objective, check_gradients
+    from coarsefine.models.losses import class_weights
+    from coarsefine.models.specs import Hyperparameters
 
-    return [
-        NetworkCheck(
-            network,
-            strength,
-            check_gradients(network, x, labels, strength, np.random.default_rng(seed), most=_MOST),
-        )
-        for network in networks
-        for strength in strengths
-    ]
+    def check(network: "NetworkSpec", strength: float) -> NetworkCheck:
+        smoothing = 0.0 if recipe is None else recipe.label_smoothing or 0.0
+        numbers = Hyperparameters(l2_strength=strength, label_smoothing=smoothing)
+        stated = None if recipe is None else recipe.class_weights
+        weights = class_weights(stated, labels, network.n_classes)
+        objective, rng = Objective(x, labels, numbers, weights), np.random.default_rng(seed)
+        return NetworkCheck(network, strength, check_gradients(network, objective, rng, most=_MOST))
+
+    return [check(network, strength) for network in networks for strength in strengths]
 
 
 def checked_without_data(
@@ -88,7 +92,13 @@ def checked_without_data(
     kept = min(FEATURES, n_features)
     x = np.random.default_rng(recipe.seed).normal(size=(SAMPLES, kept)).astype(np.float32)
     labels = np.arange(SAMPLES) % n_classes
-    found = checked([network_of(recipe, kept, n_classes)], x, labels, recipe.seed)
+    found = checked(
+        [network_of(recipe, kept, n_classes)],
+        x,
+        labels,
+        recipe.seed,
+        recipe=recipe.training,
+    )
     of = "" if kept == n_features else f" of {n_features:,}"
     return found, f"{SAMPLES} random samples, {kept}{of} features"
 
@@ -112,16 +122,6 @@ def check_own_network(recipe: "Recipe", what: str) -> None:
 
 def network_of(recipe: "Recipe", n_features: int, n_classes: int) -> "NetworkSpec":
     """Return the recipe's network with these ends."""
-    from coarsefine.models.specs import NetworkSpec
+    from coarsefine.studies.recipes.specs import network_spec
 
-    network = recipe.network
-    spec = NetworkSpec(
-        n_features=n_features,
-        hidden=network.hidden,
-        n_classes=n_classes,
-        activation=network.activation,
-        initialisation=network.initialisation,
-        loss=recipe.training.loss,
-        bias=network.bias,
-    )
-    return spec if network.sigma is None else replace(spec, sigma=network.sigma)
+    return network_spec(recipe, n_features, n_classes)

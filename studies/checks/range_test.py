@@ -146,6 +146,13 @@ def _key(recipe: Recipe, data: PreparedData, low: float, high: float) -> str:
     return f"{_name(recipe, same)} {low!r} {high!r}"
 
 
+# The hyperparameters that play a part in a range test: all but those of schedules.
+_COUNTING = (
+    *("l2_strength", "momentum", "beta1", "beta2"),
+    *("decoupled_decay", "clip_norm", "label_smoothing"),
+)
+
+
 def _name(recipe: Recipe, data: _Same) -> str:
     """Return what range tests of a recipe are called: all that decides one but its ends.
 
@@ -160,8 +167,9 @@ def _name(recipe: Recipe, data: _Same) -> str:
             optimizer=training.optimizer,
             shuffle=training.shuffle,
             precision=training.precision,
+            class_weights=training.class_weights,
         ),
-        Hyperparameters(l2_strength=numbers.l2_strength, momentum=numbers.momentum),
+        Hyperparameters(**{name: getattr(numbers, name) for name in _COUNTING}),
         data_key=f"{data.fingerprint} {data.split_fingerprint} {data.normalisation}",
         seed=recipe.seed,
         replicate=0,

@@ -143,9 +143,12 @@ def plan_from_json(stored: dict[str, Any]) -> CohortPlan:
     """Return the plan that ``plan_to_json`` wrote."""
     network = dict(stored["network"])
     network["hidden"] = tuple(network["hidden"])
+    training = dict(stored["training"])
+    if isinstance(training.get("class_weights"), list):
+        training["class_weights"] = tuple(training["class_weights"])
     return CohortPlan(
         network=NetworkSpec(**network),
-        training=TrainingSpec(**stored["training"]),
+        training=TrainingSpec(**training),
         trials=tuple(Hyperparameters(**trial) for trial in stored["trials"]),
         seed=stored["seed"],
         replicate=stored["replicate"],

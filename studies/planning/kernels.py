@@ -12,7 +12,7 @@ from coarsefine.models.kernels.choice import (
     why_unavailable,
 )
 from coarsefine.models.kernels.rows import usual_values
-from coarsefine.models.specs import KernelName, NetworkSpec, TrainingSpec
+from coarsefine.models.specs import Hyperparameters, KernelName, NetworkSpec, TrainingSpec
 from coarsefine.studies.planning import cohorts
 
 # Bytes of a number's column and, beside it, of its value.
@@ -26,6 +26,7 @@ def saved_seconds(
     data: PreparedData,
     widths: Sequence[int],
     n_workers: int,
+    trials: Sequence[Hyperparameters] = (),
 ) -> float:
     """Return about how much sooner the compiled kernel ends than the reference, per worker.
 
@@ -38,8 +39,9 @@ def saved_seconds(
         data: Its samples say how sparse they are.
         widths: Trials of each cohort, of all replicates.
         n_workers: How many cohorts are trained at the same time.
+        trials: Their hyperparameters.
     """
-    if not claims(network, training):
+    if not claims(network, training, trials):
         return -START_SECONDS
     share = training.n_updates / min(n_workers, len(widths))
     usual = share * sum(

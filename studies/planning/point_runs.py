@@ -19,6 +19,7 @@ from coarsefine.studies.recipes.specs import (
     searched_field,
     to_data_spec,
     to_specs,
+    with_length,
 )
 from coarsefine.studies.spaces.dimensions import Dimension, Value
 
@@ -131,10 +132,7 @@ def _specs(
 ) -> tuple[NetworkSpec, TrainingSpec, Hyperparameters]:
     network, training, base = to_specs(recipe, data.n_features, data.n_classes, data.n_train)
     if n_updates is not None:
-        training = replace(training, n_updates=n_updates)
-        if training.schedule == "geometric":
-            # η is to rise over the whole training, however long that is.
-            base = replace(base, half_cycle=max(1, n_updates - 1))
+        training, base = with_length(training, base, n_updates)
     return network, training, base
 
 

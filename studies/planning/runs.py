@@ -256,7 +256,8 @@ def _groups(plan: Plan, n_workers: int) -> Iterator[_Group]:
             if first.plugin is None:
                 together, at_once = widths * plan.n_seeds, 1 if options.alone else n_workers
                 network, training = first.network, first.training
-                seconds = saved_seconds(network, training, first.data, together, at_once)
+                trials = [plan.runs[replicate][i].hyperparameters for i in indices]
+                seconds = saved_seconds(network, training, first.data, together, at_once, trials)
             yield _Group(replicate, indices, widths, seconds)
 
 

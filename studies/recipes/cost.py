@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from coarsefine.models.specs import LOSS_WORDS
+
 
 def strengths(stated: float, dimensions: Iterable[Mapping[str, Any]]) -> list[float]:
     """Return the least and the greatest λ that trials have; one where they are the same.
@@ -32,10 +34,7 @@ def cost_line(loss: str, searched: Sequence[float]) -> str:
     >>> cost_line("cross-entropy", [0.01])
     'cost = mean cross-entropy + λ ΣW² (gradient 2λW, biases free): λ 0.01 is 0.02 in ½ λ ΣW²'
     """
-    data = {
-        "cross-entropy": "mean cross-entropy",
-        "squared-error": "mean ½ ‖scores − one-hot‖²",
-    }[loss]
+    data = LOSS_WORDS[loss]
     if not any(searched):
         return f"cost = {data}, without penalty (λ 0)"
     ours, theirs = (" … ".join(f"{factor * value:.4g}" for value in searched) for factor in (1, 2))

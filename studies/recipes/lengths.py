@@ -56,14 +56,15 @@ def resolve(recipe: Recipe, n_train: int) -> Steps:
     cyclical = training.schedule == "cyclical"
     # ⌊N/B⌋ as in the lab's text, whether or not the last, smaller batch is trained on.
     half = (training.ns or 2 * (n_train // size)) if cyclical else None
+    warm_up = training.warm_up or 0
     if training.epochs is not None:
         n_updates = training.epochs * per_epoch
     else:
         assert training.cycles is not None  # noqa: S101  # the recipe sees to it
         assert half is not None  # noqa: S101
-        n_updates = 2 * half * training.cycles
-    whole = half is None or n_updates % (2 * half) == 0
-    n_cycles = None if half is None else n_updates / (2 * half)
+        n_updates = warm_up + 2 * half * training.cycles
+    n_cycles = None if half is None else max(0, n_updates - warm_up) / (2 * half)
+    whole = n_cycles is None or n_cycles == int(n_cycles)
     return Steps(
         batch_size=size,
         updates_per_epoch=per_epoch,
@@ -76,6 +77,7 @@ def resolve(recipe: Recipe, n_train: int) -> Steps:
         lines=(
             f"{n_train:,} samples / batch {size:,} = {_updates(per_epoch)} an epoch",
             _length(recipe, n_updates, per_epoch, half),
+            *([f"η rises linearly over the first {_updates(warm_up)}"] if warm_up else []),
             *_early_stopping(training),
         ),
         warnings=(*warnings, *(() if whole or n_cycles is None else (_half_done(n_cycles),))),
@@ -87,10 +89,12 @@ def _length(recipe: Recipe, n_updates: int, per_epoch: int, half: int | None) ->
     epochs = _counted(n_updates / per_epoch, "epoch")
     if half is None:
         return f"{epochs} = {_updates(n_updates)}"
-    cycles = _counted(n_updates / (2 * half), "cycle")
+    warm_up = training.warm_up or 0
+    cycles = _counted(max(0, n_updates - warm_up) / (2 * half), "cycle")
+    before = f"warm-up {warm_up:,}, " if warm_up else ""
     if training.epochs is not None:
         return f"{epochs} = {_updates(n_updates)} = {cycles} of n_s {half:,}"
-    return f"n_s {half:,}, {cycles} = {_updates(n_updates)} = {epochs}"
+    return f"{before}n_s {half:,}, {cycles} = {_updates(n_updates)} = {epochs}"
 
 
 def _early_stopping(training: TrainingRecipe) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from coarsefine.models.specs import OPTIMIZER_FACTS
+from coarsefine.models.specs import OPTIMIZER_FACTS, WHOLE_SCHEDULES
 from coarsefine.studies.recipes.keys import KEYS, Needs
 from coarsefine.studies.recipes.keys.kinds import exact
 from coarsefine.studies.recipes.messages import ContradictionError, literal
@@ -77,13 +77,16 @@ def _defaults(given: Stated, section: str) -> Stated:
     )
     eta = facts.usual_eta
     values = {"momentum": 0.9} if facts.uses_momentum else {}
+    values |= {"decoupled_decay": 0.01} if optimizer == "adamw" else {}
     values |= {"stop_rule": "best"} if "patience" in given else {}
     if schedule == "cyclical":
         length = {} if "epochs" in given else {"cycles": 2}
         return values | {"eta_min": 1e-5, "eta_max": eta} | length
-    if schedule == "geometric":
+    if schedule in WHOLE_SCHEDULES:
         return values | {"eta_min": 1e-5, "eta_max": eta, "epochs": 10}
-    steps = {"step_factor": 0.1, "step_every": 5} if schedule == "step" else {}
+    decay = {"exponential", "inverse-time"}
+    steps: Stated = {"eta_decay": 0.05} if schedule in decay else {}
+    steps |= {"step_factor": 0.1, "step_every": 5} if schedule == "step" else {}
     return values | {"eta": eta, "epochs": 10} | steps
 
 

@@ -11,6 +11,7 @@ from coarsefine.hints import option
 from coarsefine.models.data.spec import DataSpec, SplitSpec
 from coarsefine.models.specs import (
     SPREAD_INITIALISATIONS,
+    WHOLE_SCHEDULES,
     Hyperparameters,
     NetworkSpec,
     TrainingSpec,
@@ -63,10 +64,16 @@ def to_specs(
     """Return the recipe as the trainer wants it, on a training set of that shape.
 
     Raises:
-        RecipeError: If a batch is larger than the training set.
+        RecipeError: If a batch is larger than the training set, or classes have other weights than
+            one each.
     """
     steps = resolve(recipe, n_train)
-    stated = {**dict(recipe.network), **dict(recipe.training)}
+    weights = recipe.training.class_weights
+    if isinstance(weights, tuple) and len(weights) != n_classes:
+        raise RecipeError(
+            option("training.class_weights"),
+            f" must be a number for each of the {n_classes} classes, got {len(weights)} numbers",
+        )
     numbers = {
         key.field: getattr(getattr(recipe, key.section), key.attribute)
         for key in KEYS.values()
@@ -74,17 +81,28 @@ def to_specs(
     }
     numbers["half_cycle"] = steps.half_cycle
     numbers["step_every"] = steps.step_every
-    if recipe.training.schedule == "geometric":
-        # η has risen when the training ends: what cycles would be has no part in it.
-        numbers["half_cycle"] = max(1, steps.n_updates - 1)
+    lengths = {"n_updates": steps.n_updates, "batch_size": steps.batch_size}
+    training = _made(TrainingSpec, dict(recipe.training) | lengths)
     return (
-        _made(NetworkSpec, {**stated, "n_features": n_features, "n_classes": n_classes}),
-        _made(
-            TrainingSpec,
-            {**stated, "n_updates": steps.n_updates, "batch_size": steps.batch_size},
-        ),
-        _made(Hyperparameters, numbers),
+        network_spec(recipe, n_features, n_classes),
+        *with_length(training, _made(Hyperparameters, numbers), steps.n_updates),
     )
+
+
+def with_length(
+    training: TrainingSpec, numbers: Hyperparameters, n_updates: int
+) -> tuple[TrainingSpec, Hyperparameters]:
+    """Return what a training of so many updates is: some schedules last as long as it does."""
+    if training.schedule in WHOLE_SCHEDULES:
+        # η is at its end when the training is: what cycles would be has no part in it.
+        numbers = replace(numbers, half_cycle=max(1, n_updates - 1 - numbers.warm_up))
+    return replace(training, n_updates=n_updates), numbers
+
+
+def network_spec(recipe: Recipe, n_features: int, n_classes: int) -> NetworkSpec:
+    """Return the recipe's network with these ends."""
+    stated = {**dict(recipe.network), **dict(recipe.training)}
+    return _made(NetworkSpec, {**stated, "n_features": n_features, "n_classes": n_classes})
 
 
 Spec = TypeVar("Spec", NetworkSpec, TrainingSpec, Hyperparameters)
@@ -174,9 +192,10 @@ def _parts(
         layers["bias"] = network.n_biased > 0
     if network.initialisation not in SPREAD_INITIALISATIONS:
         del layers["sigma"]
+    _drop_unnamed(layers)
     shared = asdict(training)
     # Choices that came later are named where they are made: runs of before keep their names.
-    deciding = _deciding(layers | shared)
+    deciding = _deciding(asdict(network) | shared)
     _drop_unnamed(shared)
     names = {field.name for field in fields(Hyperparameters)}
     return layers, shared, tuple(sorted(names & deciding))
@@ -195,4 +214,4 @@ def _deciding(chosen: Mapping[str, Any]) -> set[str]:
         for key in KEYS.values()
         if key.field and (key.needs is None or chosen[key.needs.choice] in key.needs.choices)
     }
-    return deciding | {"half_cycle"} if chosen["schedule"] == "geometric" else deciding
+    return deciding | {"half_cycle"} if chosen["schedule"] in WHOLE_SCHEDULES else deciding

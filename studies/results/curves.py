@@ -11,7 +11,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord, RunRecord
 from coarsefine.models.cohort import CohortPlan
-from coarsefine.models.schedules import SCHEDULES
+from coarsefine.models.schedules import rates_at
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.metric import OWN
 from coarsefine.studies.planning.cohorts import plan_from_json
@@ -132,7 +132,9 @@ def read_curves(
                 trial=trial,
                 replicates=tuple(curve for _, curve in curves),
                 updates_per_epoch=_updates_per_epoch(first),
-                rates=_rates(*plan, n_updates) if plan is not None and n_updates else None,
+                rates=None
+                if plan is None or not n_updates
+                else _rates(*plan, n_updates, _updates_per_epoch(first)),
                 train_samples=None if plan is None else plan[0].training.train_samples,
                 metrics=repository.epoch_metrics(database, run_ids=[run.id for run, _ in curves]),
             )
@@ -157,19 +159,18 @@ def _plan(database: Database, run: RunRecord) -> tuple[CohortPlan, int] | None:
     return (plan_from_json(cohort.plan), source.slot or 0) if "network" in cohort.plan else None
 
 
-def _rates(plan: CohortPlan, slot: int, n_updates: int) -> Rates:
+def _rates(plan: CohortPlan, slot: int, n_updates: int, per_epoch: int) -> Rates:
     training, trial = plan.training, plan.trials[slot]
     cycle = None
     turns: Sequence[int] = ()
     if training.schedule == "cyclical":
         half = trial.half_cycle
         cycle = 2 * int(half)
-        turns = range(0, n_updates, int(half))
+        turns = range(trial.warm_up, n_updates, int(half))
     elif training.schedule == "step":
         every = int(trial.step_every)
         turns = [at for step in range(every, n_updates, every) for at in (step - 1, step)]
     spread = np.linspace(0, max(n_updates - 1, 0), min(max(n_updates, 1), _MOST)).astype(np.int64)
     steps = np.unique(np.concatenate([spread, np.array(turns, np.int64)]))
-    return Rates(
-        steps, SCHEDULES[training.schedule](steps, [trial])[:, 0], training.schedule, cycle
-    )
+    etas = rates_at(training.schedule, steps, [trial], per_epoch)[:, 0]
+    return Rates(steps, etas, training.schedule, cycle)

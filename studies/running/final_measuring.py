@@ -11,6 +11,7 @@ from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.ensembles import Ensemble, Probabilities, probabilities
 from coarsefine.models.evaluation import Evaluator, SampleOutcomes
+from coarsefine.models.losses import LOSSES
 from coarsefine.models.outcomes import OutcomeCodec
 from coarsefine.models.plugin import classes_of
 from coarsefine.studies.results.evidence.metrics import confusion
@@ -74,8 +75,9 @@ class Measuring:
         return classes, measured
 
     def _probabilities(self, candidate: Candidate) -> Probabilities | None:
-        if candidate.parameters is None:
-            return None  # a trainer of the user's predicts classes
+        # A trainer of the user's predicts classes.
+        if candidate.parameters is None or not LOSSES[candidate.network.loss].probable:
+            return None
         return probabilities(candidate.network, candidate.parameters, self._x)
 
     def _ensembles(

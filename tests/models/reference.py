@@ -11,23 +11,25 @@ from coarsefine.models.cohort import ORDER, WEIGHTS, CohortPlan
 from coarsefine.models.schedules import learning_rates
 
 
-def activation(name, z):
+def activation(spec, z):
     return {
         "relu": lambda: np.maximum(z, 0),
+        "leaky-relu": lambda: np.where(z > 0, z, spec.slope * z),
         "sigmoid": lambda: 1 / (1 + np.exp(-z)),
         "tanh": lambda: np.tanh(z),
         "improved-sigmoid": lambda: 1.7159 * np.tanh(2 * z / 3),
-    }[name]()
+    }[spec.activation]()
 
 
-def derivative(name, z):
+def derivative(spec, z):
     sigmoid = 1 / (1 + np.exp(-z))
     return {
         "relu": lambda: (z > 0).astype(float),
+        "leaky-relu": lambda: np.where(z > 0, 1.0, spec.slope),
         "sigmoid": lambda: sigmoid * (1 - sigmoid),
         "tanh": lambda: 1 - np.tanh(z) ** 2,
         "improved-sigmoid": lambda: 1.7159 * 2 / 3 * (1 - np.tanh(2 * z / 3) ** 2),
-    }[name]()
+    }[spec.activation]()
 
 
 def softmax(s):
@@ -40,35 +42,66 @@ def forward(spec, Ws, bs, x):
     for i, (W, b) in enumerate(zip(Ws, bs, strict=True)):
         z = inputs[-1] @ W.T + b
         zs.append(z)
-        inputs.append(activation(spec.activation, z) if i < len(Ws) - 1 else z)
+        inputs.append(activation(spec, z) if i < len(Ws) - 1 else z)
     return inputs, zs
 
 
 def losses(spec, scores, labels):
     if spec.loss == "cross-entropy":
         return -np.log(softmax(scores)[np.arange(len(labels)), labels])
-    return 0.5 * ((scores - np.eye(spec.n_classes)[labels]) ** 2).sum(axis=1)
+    one_hot = np.eye(spec.n_classes)[labels]
+    if spec.loss == "hinge":
+        margins = 1 + scores - (scores * one_hot).sum(axis=1, keepdims=True)
+        return (np.maximum(margins, 0) * (1 - one_hot)).sum(axis=1)
+    if spec.loss == "binary-cross-entropy":
+        p = 1 / (1 + np.exp(-scores))
+        return -(one_hot * np.log(p) + (1 - one_hot) * np.log(1 - p)).mean(axis=1)
+    return 0.5 * ((scores - one_hot) ** 2).sum(axis=1)
 
 
-def gradients(spec, Ws, bs, x, labels, l2_strength):
+def by_scores(spec, scores, targets):
+    """Return the derivative of each sample's loss by its scores."""
+    if spec.loss == "cross-entropy":
+        return softmax(scores) - targets
+    if spec.loss == "squared-error":
+        return scores - targets
+    if spec.loss == "binary-cross-entropy":
+        return (1 / (1 + np.exp(-scores)) - targets) / spec.n_classes
+    margins = 1 + scores - (scores * targets).sum(axis=1, keepdims=True)
+    within = ((margins > 0) & (targets == 0)).astype(float)
+    return within - targets * within.sum(axis=1, keepdims=True)
+
+
+def gradients(spec, Ws, bs, x, labels, hyper, weights):
     inputs, zs = forward(spec, Ws, bs, x)
     scores = inputs[-1]
-    out = softmax(scores) if spec.loss == "cross-entropy" else scores
-    delta = (out - np.eye(spec.n_classes)[labels]) / len(labels)
+    share = hyper.label_smoothing
+    targets = (1 - share) * np.eye(spec.n_classes)[labels] + share / spec.n_classes
+    delta = weights[labels, None] * by_scores(spec, scores, targets) / len(labels)
     dWs, dbs = [None] * len(Ws), [None] * len(Ws)
     for i in reversed(range(len(Ws))):
-        dWs[i] = delta.T @ inputs[i] + 2 * l2_strength * Ws[i]
+        dWs[i] = delta.T @ inputs[i] + 2 * hyper.l2_strength * Ws[i]
         dbs[i] = delta.sum(axis=0)
         if i:
-            delta = (delta @ Ws[i]) * derivative(spec.activation, zs[i - 1])
+            delta = (delta @ Ws[i]) * derivative(spec, zs[i - 1])
     return dWs, dbs
+
+
+def clipped(spec, dWs, dbs, limit):
+    """Return gradients of a norm of at most ``limit``; biases that there are not do not count."""
+    every = [*dWs, *dbs[: spec.n_biased]]
+    norm = np.sqrt(sum((g**2).sum() for g in every))
+    factor = min(1, limit / (norm + 1e-6)) if limit else 1
+    return [factor * g for g in dWs], [factor * g for g in dbs]
 
 
 class Optimizer:
     """One parameter's optimizer, from the papers."""
 
-    def __init__(self, name, momentum):
-        self.name, self.momentum = name, momentum
+    def __init__(self, name, hyper, decays):
+        self.name, self.momentum = name, hyper.momentum
+        self.beta1, self.beta2 = hyper.beta1, hyper.beta2
+        self.decay = hyper.decoupled_decay if decays else 0
         self.v = self.m = self.u = 0.0
         self.t = 0
 
@@ -76,21 +109,28 @@ class Optimizer:
         self.t += 1
         if self.name == "sgd":
             return w - eta * g
-        if self.name == "adam":
-            self.m = 0.9 * self.m + 0.1 * g
-            self.u = 0.999 * self.u + 0.001 * g * g
-            m, u = self.m / (1 - 0.9**self.t), self.u / (1 - 0.999**self.t)
+        if self.name in {"adam", "adamw"}:
+            w = w - eta * self.decay * w
+            self.m = self.beta1 * self.m + (1 - self.beta1) * g
+            self.u = self.beta2 * self.u + (1 - self.beta2) * g * g
+            m, u = self.m / (1 - self.beta1**self.t), self.u / (1 - self.beta2**self.t)
             return w - eta * m / (np.sqrt(u) + 1e-8)
+        if self.name == "rmsprop":
+            self.u = 0.99 * self.u + 0.01 * g * g
+            return w - eta * g / (np.sqrt(self.u) + 1e-8)
         self.v = self.momentum * self.v + g
         return w - eta * (g + self.momentum * self.v if self.name == "nesterov" else self.v)
 
 
-def first_weights(spec, fan_in, fan_out, rng):
+def first_weights(spec, layer, rng):
+    fan_in, fan_out = spec.widths[layer : layer + 2]
     shape = (fan_out, fan_in)
+    units = fan_out if layer < len(spec.hidden) else fan_in
     glorot = np.sqrt(6 / (fan_in + fan_out))
     return {
         "he": lambda: rng.standard_normal(shape) * np.sqrt(2 / fan_in),
         "xavier": lambda: rng.standard_normal(shape) * np.sqrt(1 / fan_in),
+        "hidden-width": lambda: rng.standard_normal(shape) / np.sqrt(units),
         "glorot-uniform": lambda: rng.uniform(-glorot, glorot, shape),
         "normal": lambda: rng.standard_normal(shape) * spec.sigma,
         "uniform": lambda: rng.uniform(-spec.sigma, spec.sigma, shape),
@@ -129,12 +169,20 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
     spec, training, hyper = plan.network, plan.training, plan.trials[slot]
     rng = plan.generator(WEIGHTS)
     Ws, bs = [], []
-    for fan_in, fan_out in zip(spec.widths, spec.widths[1:], strict=False):
-        Ws.append(first_weights(spec, fan_in, fan_out, rng))
-        bs.append(np.zeros(fan_out))
-    optimizers = [Optimizer(training.optimizer, hyper.momentum) for _ in (*Ws, *bs)]
+    for layer, width in enumerate(spec.widths[1:]):
+        Ws.append(first_weights(spec, layer, rng))
+        drawn = spec.bias_sigma and layer < spec.n_biased
+        bs.append(spec.bias_sigma * rng.standard_normal(width) if drawn else np.zeros(width))
+    optimizers = [
+        Optimizer(training.optimizer, hyper, decays) for decays in (True, False) for _ in Ws
+    ]
     n, B = len(data.y_train), training.batch_size
     per_epoch = training.updates_per_epoch(n)
+    weights = np.ones(spec.n_classes)
+    if training.class_weights == "balanced":
+        weights = n / (spec.n_classes * np.bincount(data.y_train, minlength=spec.n_classes))
+    elif training.class_weights is not None:
+        weights = np.array(training.class_weights)
     interval = max(1, per_epoch // training.evaluations)
     step, curve, seen, stopped = 0, [], [], False
     for epoch in range(n_epochs):
@@ -145,13 +193,14 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
             plan.generator(ORDER, epoch).shuffle(order)
         for i in range(per_epoch):
             rows = order[i * B : (i + 1) * B]
-            eta = learning_rates(training.schedule, step, step + 1, [hyper])[0, 0]
+            eta = learning_rates(training.schedule, step, step + 1, [hyper], per_epoch)[0, 0]
             scores = forward(spec, Ws, bs, data.x_train[rows])[0][-1]
             batch_losses.extend(losses(spec, scores, data.y_train[rows]))
             batch_right.extend(scores.argmax(axis=1) == data.y_train[rows])
             dWs, dbs = gradients(
-                spec, Ws, bs, data.x_train[rows], data.y_train[rows], hyper.l2_strength
+                spec, Ws, bs, data.x_train[rows], data.y_train[rows], hyper, weights
             )
+            dWs, dbs = clipped(spec, dWs, dbs, hyper.clip_norm)
             for k in range(len(Ws)):
                 Ws[k] = optimizers[k].step(Ws[k], dWs[k], eta)
                 if spec.bias == "all" or (spec.bias == "input" and k == 0):

@@ -6,7 +6,12 @@ import pytest
 from coarsefine.models.activations import ACTIVATIONS
 from coarsefine.models.optimizers import SLOTTED
 from coarsefine.models.specs import ACTIVATIONS as ACTIVATION_NAMES
-from coarsefine.models.specs import MOMENTUM_OPTIMIZERS, OPTIMIZER_FACTS, OPTIMIZERS
+from coarsefine.models.specs import (
+    MOMENTUM_OPTIMIZERS,
+    OPTIMIZER_FACTS,
+    OPTIMIZERS,
+    Hyperparameters,
+)
 
 
 def test_every_name_has_its_class_and_its_facts():
@@ -37,15 +42,17 @@ def test_a_derivative_jumps_at_the_kink_and_nowhere_else(name):
 def updates(optimizer, eta, momentum, n):
     """Return a parameter of the quadratic ½ w² after each of n updates from 1."""
     parameter = np.ones((1, 1, 1))
-    rule = SLOTTED.get(optimizer)
+    kind = SLOTTED.get(optimizer)
+    trial = Hyperparameters(momentum=momentum)
+    rule = kind and kind(lambda name: np.full((1, 1, 1), getattr(trial, name)), np.float64)
     slots = [np.zeros_like(parameter) for _ in range(rule.n_slots if rule else 0)]
     path = []
     for i in range(n):
         if rule is None:
             parameter -= eta * parameter
         else:
-            numbers = np.full((1, 1, 1), eta), np.full((1, 1, 1), momentum)
-            rule.update(parameter, parameter.copy(), slots, *numbers, i)
+            rule.begin(i)
+            rule.update(parameter, parameter.copy(), slots, np.full((1, 1, 1), eta))
         path.append(float(parameter[0, 0, 0]))
     return path
 

@@ -1,21 +1,24 @@
 """Analytic gradients of every kind of network against central differences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from coarsefine.models import gradient_check
-from coarsefine.models.gradient_check import check_gradients
+from coarsefine.models.gradient_check import Objective, check_gradients
 from coarsefine.models.losses import LOSSES, CrossEntropy
 from coarsefine.models.parameter_count import count_parameters
-from coarsefine.models.specs import ACTIVATIONS, BIASES, NetworkSpec
+from coarsefine.models.specs import ACTIVATIONS, BIASES, Hyperparameters, NetworkSpec
 from tests.models.samples import made_up
 
 
-def checked(l2_strength=0.0, **kinds):
+def checked(l2_strength=0.0, numbers=None, weights=None, **kinds):
     spec = NetworkSpec(12, kinds.pop("hidden", (7, 5)), 4, **kinds)
     data = made_up(n_train=30)
     rng = np.random.default_rng(0)
-    return check_gradients(spec, data.x_train, data.y_train, l2_strength, rng)
+    numbers = Hyperparameters(l2_strength=l2_strength, **numbers or {})
+    return check_gradients(spec, Objective(data.x_train, data.y_train, numbers, weights), rng)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -30,6 +33,13 @@ def test_gradients_agree_with_central_differences(activation, loss, l2_strength,
     for check in checks:
         assert check.passed, check
         assert check.n_skipped <= check.n_checked // 10
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradients_with_weights_of_classes_and_smoothed_labels_agree(loss):
+    smoothed = {"label_smoothing": 0.3} if loss == "cross-entropy" else {}
+    for check in checked(0.1, smoothed, np.array([1.0, 0.5, 2.0, 3.0]), loss=loss):
+        assert check.passed, check
 
 
 @pytest.mark.parametrize(
@@ -61,10 +71,12 @@ def test_a_wrong_derivative_is_found(monkeypatch, factor):
 
 
 def test_a_forgotten_penalty_is_found(monkeypatch):
-    right = gradient_check.cost_gradients
-    monkeypatch.setattr(
-        gradient_check, "cost_gradients", lambda *args: right(*args[:4], l2_strength=0.0)
-    )
+    right = Objective.gradients
+
+    def without(self, network, parameters):
+        return right(replace(self, numbers=Hyperparameters()), network, parameters)
+
+    monkeypatch.setattr(Objective, "gradients", without)
 
     passed = {check.name: check.passed for check in checked(0.01)}
 
@@ -113,7 +125,8 @@ def test_of_a_wide_network_some_elements_are_checked_always_the_same():
 
     def check(most):
         rng = np.random.default_rng(3)
-        return check_gradients(spec, data.x_train, data.y_train, 0.1, rng, most=most)
+        objective = Objective(data.x_train, data.y_train, Hyperparameters(l2_strength=0.1))
+        return check_gradients(spec, objective, rng, most=most)
 
     some = check(100)
     assert [c.n_checked + c.n_skipped for c in some] == [100, 40, 100, 4]

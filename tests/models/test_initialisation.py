@@ -12,6 +12,7 @@ FAN_IN, FAN_OUT = 300, 200
 DEVIATIONS = {
     "he": math.sqrt(2 / FAN_IN),
     "xavier": math.sqrt(1 / FAN_IN),
+    "hidden-width": math.sqrt(1 / FAN_OUT),
     # A uniform distribution within ±a has the standard deviation a / √3.
     "glorot-uniform": math.sqrt(2 / (FAN_IN + FAN_OUT)),
     "normal": 0.3,

@@ -11,7 +11,13 @@ from coarsefine.models.cohort import initial_state, pruned, state_from_bytes, st
 from coarsefine.models.errors import ModelError
 from coarsefine.models.evaluation import SampleOutcomes
 from coarsefine.models.kernels import linear
-from coarsefine.models.kernels.choice import claims, kernel, update_seconds, why_unavailable
+from coarsefine.models.kernels.choice import (
+    COMPILED_LOSSES,
+    claims,
+    kernel,
+    update_seconds,
+    why_unavailable,
+)
 from coarsefine.models.kernels.compiling import Compiled
 from coarsefine.models.kernels.rows import sparse_rows, usual_values
 from coarsefine.models.specs import (
@@ -89,7 +95,11 @@ def assert_alike(plan, data, tolerance=TOLERANCE):
 
 
 KINDS = [
-    *({"loss": name, "bias": bias} for name in LOSSES for bias in ("all", "input", "none")),
+    *(
+        {"loss": name, "bias": bias}
+        for name in COMPILED_LOSSES
+        for bias in ("all", "input", "none")
+    ),
     *({"initialisation": name} for name in INITIALISATIONS),
     *({"schedule": name} for name in SCHEDULES),
     *({"score": "best", "stop_rule": rule, "patience": 3} for rule in STOP_RULES),
@@ -149,7 +159,7 @@ def test_a_trial_has_the_same_bits_in_any_company(usual, precision):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", COMPILED_LOSSES)
 def test_single_precision_stays_as_near_to_double_precision_as_the_reference_does(loss):
     data = sparse("shifted")
     exact = trained(on_numpy(compiled(loss=loss, n_updates=300)), data)[0]
@@ -163,7 +173,7 @@ def test_single_precision_stays_as_near_to_double_precision_as_the_reference_doe
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", COMPILED_LOSSES)
 def test_a_trial_that_diverges_leaves_and_changes_no_bit_of_the_others(loss, precision):
     wild = Hyperparameters(l2_strength=1e6, learning_rate=1e30)
     trials = [*EIGHT[:3], wild, *EIGHT[3:]]
@@ -237,6 +247,11 @@ def test_all_that_it_does_not_claim_is_left_to_the_reference():
     assert not claims(replace(network, hidden=(9,)), training)
     assert not claims(replace(network, n_features=2**16), training)
     assert not claims(network, replace(training, running=True))
+    assert not claims(network, replace(training, class_weights="balanced"))
+    for loss in LOSSES:
+        assert claims(replace(network, loss=loss), training) == (loss in COMPILED_LOSSES)
+    for number in ({"clip_norm": 1.0}, {"label_smoothing": 0.1}):
+        assert not claims(network, training, [Hyperparameters(), Hyperparameters(**number)])
     for optimizer in OPTIMIZERS:
         assert claims(network, replace(training, optimizer=optimizer)) == (optimizer == "sgd")
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from coarsefine.models.optimizers import running_scales
+from coarsefine.models.updaters import running_scales
 
 DECAYS = arrays(
     np.float64,

@@ -9,7 +9,13 @@ import pytest
 import typer
 from typer.main import get_command
 
-from coarsefine.models.specs import OPTIMIZERS, Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models.specs import (
+    OPTIMIZERS,
+    WHOLE_SCHEDULES,
+    Hyperparameters,
+    NetworkSpec,
+    TrainingSpec,
+)
 from coarsefine.search import cli
 from coarsefine.search.hints import flag_of
 from coarsefine.search.library.settings import KEYS as SETTINGS
@@ -171,7 +177,7 @@ def test_a_run_is_not_named_by_a_key_that_plays_no_part(key):
     needs, section = key.needs, f"{key.section}."
     others = set(KEYS[section + needs.choice].choices) - set(needs.choices)
     # What cycles would be is counted in updates of the whole training where η only rises.
-    for other in others - ({"geometric"} if key.key == "training.ns" else set()):
+    for other in others - (set(WHOLE_SCHEDULES) if key.key == "training.ns" else set()):
         recipe = make_recipe(flags={section + needs.choice: other})
         network, training, numbers = to_specs(recipe, 4, 2, 1000)
         changed = {field.name: getattr(numbers, field.name) for field in fields(numbers)}

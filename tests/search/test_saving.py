@@ -160,6 +160,7 @@ def plain_outputs(model, folder):
         ("--activation", "tanh", "--precision", "float64"),
         ("--activation", "sigmoid", "--hidden", "5,4", "--bias-trick"),
         ("--activation", "improved-sigmoid", "--loss", "squared-error", "--no-bias"),
+        ("--activation", "leaky-relu", "--loss", "binary-cross-entropy", "--slope", "0.2"),
         ("--hidden", "none", "--normalisation", "centre"),
     ],
     ids=lambda recipe: recipe[1],

@@ -4,7 +4,6 @@ import json
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from coarsefine.models.cohort import CohortPlan, initial_state
@@ -75,6 +74,20 @@ TORCH_ALONE = [
     {"network__activation": "improved-sigmoid", "training__optimizer": "nesterov"},
     {"network__bias": "none", "training__optimizer": "momentum", "training__momentum": 0.0},
     {"network__bias": "input", "training__optimizer": "adam", "training__step_every": 2},
+    CONSTANT | {"training__optimizer": "rmsprop", "network__activation": "leaky-relu"},
+    {
+        "training__optimizer": "adamw",
+        "training__decoupled_decay": 0.3,
+        "training__beta1": 0.8,
+        "training__beta2": 0.95,
+        "training__schedule": "cosine",
+    },
+    {"training__schedule": "exponential", "training__eta_decay": 0.4, "training__clip_norm": 0.2},
+    {"training__schedule": "inverse-time", "training__label_smoothing": 0.1},
+    {"training__ns": 2, "training__cycle_factor": 0.5, "training__warm_up": 3},
+    {"training__loss": "hinge", "training__class_weights": "balanced"},
+    {"training__loss": "binary-cross-entropy", "training__class_weights": (1.0, 2.0, 3.0, 4.0)},
+    {"network__bias_sigma": 0.1, "training__schedule": "cosine", "training__warm_up": 4},
 ]
 
 
@@ -164,10 +177,10 @@ def test_a_gradient_that_is_never_zeroed_is_found(compared, monkeypatch):
     from coarsefine.models.optimizers import SLOTTED, Momentum
 
     class Accumulating(Momentum):
-        def update(self, parameter, gradient, slots, eta, momentum, n_done):
-            super().update(parameter, gradient, slots, eta, np.ones_like(momentum), n_done)
+        def __init__(self, column, dtype):
+            self.momentum = dtype(1)
 
-    monkeypatch.setitem(SLOTTED, "momentum", Accumulating())
+    monkeypatch.setitem(SLOTTED, "momentum", Accumulating)
 
     assert compared("sklearn", **CONSTANT, training__optimizer="momentum").differs_at == 2
 

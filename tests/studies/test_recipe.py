@@ -247,7 +247,7 @@ def test_a_recipe_cannot_be_changed():
         ("[training]\nbatch_size = true", "training.batch_size must be a whole number, got true"),
         ("[training]\nshuffle = 1", "training.shuffle must be true or false, got 1"),
         ("[training]\nschedule = 'cyclic'", "got 'cyclic'; did you mean cyclical?"),
-        ("[network]\nactivation = 'rulu'", "network.activation must be one of relu, sigmoid"),
+        ("[network]\nactivation = 'rulu'", "network.activation must be one of relu, leaky-relu"),
         ("[network]\nhidden = 50", "network.hidden must be a list, got 50"),
         ("[network]\nhidden = [50, 0]", "network.hidden must be >= 1, got 0"),
         ("[data]\nvalidation = 1.5", "data.validation must be a number of samples >= 1 or a"),
@@ -340,7 +340,7 @@ def test_a_geometric_rise_takes_the_whole_training():
     recipe = make_recipe(flags=flags)
 
     _, training, numbers = to_specs(recipe, 64, 10, 1078)
-    etas = learning_rates("geometric", 0, training.n_updates, [numbers])[:, 0]
+    etas = learning_rates("geometric", 0, training.n_updates, [numbers], 54)[:, 0]
 
     assert training.n_updates == 108
     assert (etas[0], etas[-1]) == (pytest.approx(1e-5), pytest.approx(10.0))
@@ -411,7 +411,10 @@ def test_searching_what_plays_no_part_is_refused():
         searched_field(cyclical, "eta")
     with pytest.raises(RecipeError) as of_momentum:
         searched_field(cyclical, "momentum")
-    assert "eta needs --schedule constant or step, got cyclical" in spelled(of_eta.value)
+    assert (
+        "eta needs --schedule constant, step, exponential or inverse-time, got cyclical"
+        in spelled(of_eta.value)
+    )
     assert "momentum needs --optimizer" in spelled(of_momentum.value)
 
 

@@ -20,8 +20,8 @@ class NotComparableError(StudyError):
 
 # The hyperparameters that every side follows. A side that follows more says so.
 FOLLOWED: Final = frozenset(
-    {"l2_strength", "learning_rate", "eta_min", "eta_max", "half_cycle"}
-    | {"step_factor", "step_every", "momentum"}
+    {"l2_strength", "learning_rate", "eta_min", "eta_max", "half_cycle", "step_factor"}
+    | {"step_every", "eta_decay", "cycle_factor", "warm_up", "momentum", "beta1", "beta2"}
 )
 
 
@@ -31,12 +31,16 @@ class Task:
 
     Attributes:
         first: The weights and biases both begin with, T = 1; not to be changed.
+        per_epoch: Updates an epoch.
+        class_weights: (K,), in the precision of the training.
     """
 
     network: NetworkSpec
     training: TrainingSpec
     hyperparameters: Hyperparameters
     first: Parameters
+    per_epoch: int = 1
+    class_weights: Array | None = None
 
     def check(self, followed: Collection[str]) -> None:
         """Raise a NotComparableError if a hyperparameter counts that is not among ``followed``."""

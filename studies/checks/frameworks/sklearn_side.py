@@ -46,6 +46,7 @@ class SklearnSide:
         self._l2_strength = numbers.l2_strength
         self._squared = task.network.loss == "squared-error"
         self._n_updates = 0
+        self._beta2 = numbers.beta2
         kind = MLPRegressor if self._squared else MLPClassifier
         momentum = 0.0 if training.optimizer == "sgd" else numbers.momentum
         self._model: Any = kind(
@@ -55,6 +56,8 @@ class SklearnSide:
             learning_rate_init=numbers.learning_rate,
             momentum=momentum,
             nesterovs_momentum=training.optimizer == "nesterov",
+            beta_1=numbers.beta1,
+            beta_2=numbers.beta2,
             shuffle=False,
         )
         first = zip(task.first.weights, task.first.biases, strict=True)
@@ -76,7 +79,7 @@ class SklearnSide:
         # Its penalty is divided by the samples of the batch; the last one may be smaller.
         model.set_params(alpha=2 * self._l2_strength * len(labels), batch_size=len(labels))
         self._n_updates += 1
-        epsilon = 1e-8 * math.sqrt(1 - 0.999**self._n_updates)
+        epsilon = 1e-8 * math.sqrt(1 - self._beta2**self._n_updates)
         if self._n_updates == 1:
             model.set_params(learning_rate_init=eta, epsilon=epsilon)
         else:
@@ -139,6 +142,10 @@ def _check(task: Task) -> None:
     reason: Message | str | None = None
     if network.bias != "all":
         reason = f"{kind} has biases in all layers, and this network has not"
+    elif network.loss not in {"cross-entropy", "squared-error"}:
+        reason = f"{kind} has no {network.loss} averaged over the classes"
+    elif training.class_weights is not None:
+        reason = f"{kind} has no class weights"
     elif network.hidden and network.activation not in _ACTIVATIONS:
         reason = f"{kind} has no {network.activation}, only {', '.join(_ACTIVATIONS)}"
     elif network.loss == "cross-entropy" and network.n_classes == 2:

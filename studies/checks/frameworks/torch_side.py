@@ -4,11 +4,12 @@ Layers, losses, gradients, optimizers and schedules are PyTorch's own; nothing o
 the numbers. This is the only module that imports it.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar, assert_never
 
 from coarsefine.models.arrays import Array, Labels
-from coarsefine.models.specs import Hyperparameters
+from coarsefine.models.specs import NetworkSpec
 from coarsefine.studies.checks.frameworks.side import FOLLOWED, FrameworkMissingError, Task
 
 
@@ -26,7 +27,7 @@ def _torch() -> Any:
 class TorchSide:
     """The network as ``torch.nn`` layers, trained by ``torch.optim``."""
 
-    followed: ClassVar = FOLLOWED
+    followed: ClassVar = FOLLOWED | {"decoupled_decay", "clip_norm", "label_smoothing"}
 
     def __init__(self, task: Task) -> None:
         torch = _torch()
@@ -35,11 +36,21 @@ class TorchSide:
         self._threads = torch.get_num_threads()
         torch.set_num_threads(1)
         self.version = f"torch {torch.__version__}"
-        self._activation: Callable[[Any], Any] = _activations(torch)[task.network.activation]
-        self._loss: Callable[[Any, Any], Any] = _losses(torch)[task.network.loss]
+        self._activation: Callable[[Any], Any] = _activations(torch, task.network)[
+            task.network.activation
+        ]
+        numbers = task.hyperparameters
+        losses = _losses(torch, numbers.label_smoothing)
+        self._loss: Callable[[Any, Any], Any] = losses[task.network.loss]
+        self._measured: Callable[[Any, Any], Any] = _losses(torch, 0.0)[task.network.loss]
+        self._weights = None if task.class_weights is None else torch.tensor(task.class_weights)
+        self._clip_norm = numbers.clip_norm
+        # In the loss where weight_decay is another thing or comes too late to be clipped.
+        in_loss = task.training.optimizer == "adamw" or numbers.clip_norm > 0
+        self._l2_strength = numbers.l2_strength if in_loss else 0.0
         self._layers = [self._layer(task.first, i) for i in range(len(task.first.weights))]
         self._optimizer = self._made_optimizer(task)
-        self._schedule = self._made_schedule(task.training.schedule, task.hyperparameters)
+        self._schedule = self._made_schedule(task)
         self.notes: tuple[str, ...] = _notes(task)
 
     def _layer(self, first: Any, i: int) -> Any:
@@ -58,17 +69,22 @@ class TorchSide:
         numbers = task.hyperparameters
         weights = [layer.weight for layer in self._layers]
         biases = [layer.bias for layer in self._layers if layer.bias is not None]
-        groups: list[dict[str, Any]] = [
-            {"params": weights, "weight_decay": 2 * numbers.l2_strength}
-        ]
+        decay = 2 * (numbers.l2_strength - self._l2_strength)
+        if task.training.optimizer == "adamw":
+            decay = numbers.decoupled_decay
+        groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": decay}]
         if biases:
             groups.append({"params": biases, "weight_decay": 0.0})
-        rises = task.training.schedule in {"cyclical", "geometric"}
-        eta = numbers.eta_min if rises else numbers.learning_rate
+        firsts = {"cyclical": "eta_min", "geometric": "eta_min", "cosine": "eta_max"}
+        eta = getattr(numbers, firsts.get(task.training.schedule, "learning_rate"))
         optimizers = self._torch.optim
         kind = task.training.optimizer
         if kind == "adam":
-            return optimizers.Adam(groups, lr=eta, betas=(0.9, 0.999), eps=1e-8)
+            return optimizers.Adam(groups, lr=eta, betas=(numbers.beta1, numbers.beta2), eps=1e-8)
+        if kind == "adamw":
+            return optimizers.AdamW(groups, lr=eta, betas=(numbers.beta1, numbers.beta2), eps=1e-8)
+        if kind == "rmsprop":
+            return optimizers.RMSprop(groups, lr=eta, alpha=0.99, eps=1e-8)
         if kind == "sgd":
             return optimizers.SGD(groups, lr=eta)
         if kind == "momentum" or kind == "nesterov":  # noqa: PLR1714  # mypy follows this
@@ -78,27 +94,14 @@ class TorchSide:
             return optimizers.SGD(groups, lr=eta, momentum=momentum, nesterov=nesterov)
         assert_never(kind)
 
-    def _made_schedule(self, schedule: str, numbers: Hyperparameters) -> Any:
+    def _made_schedule(self, task: Task) -> Any:
+        wait = task.hyperparameters.warm_up
+        after = _schedules(self._torch, self._optimizer, task)[task.training.schedule]
+        if not wait:
+            return after()
         schedules = self._torch.optim.lr_scheduler
-        if schedule == "step":
-            return schedules.StepLR(
-                self._optimizer, step_size=numbers.step_every, gamma=numbers.step_factor
-            )
-        if schedule == "cyclical":
-            return schedules.CyclicLR(
-                self._optimizer,
-                base_lr=numbers.eta_min,
-                max_lr=numbers.eta_max,
-                step_size_up=numbers.half_cycle,
-                mode="triangular",
-                cycle_momentum=False,
-            )
-        if schedule == "geometric":
-            ratio = numbers.eta_max / numbers.eta_min
-            return schedules.LambdaLR(
-                self._optimizer, lambda t: ratio ** min(t / numbers.half_cycle, 1.0)
-            )
-        return schedules.ConstantLR(self._optimizer, factor=1.0, total_iters=0)
+        rise = schedules.LambdaLR(self._optimizer, lambda t: min((t + 1) / wait, 1.0))
+        return schedules.SequentialLR(self._optimizer, [rise, after()], milestones=[wait])
 
     def _scores(self, x: Any) -> Any:
         for layer in self._layers[:-1]:
@@ -109,7 +112,16 @@ class TorchSide:
         """Make one update, at PyTorch's own learning rate."""
         torch = self._torch
         self._optimizer.zero_grad()
-        self._loss(self._scores(torch.tensor(x)), torch.tensor(labels)).backward()
+        y = torch.tensor(labels)
+        losses = self._loss(self._scores(torch.tensor(x)), y)
+        loss = losses.mean() if self._weights is None else (self._weights[y] * losses).mean()
+        if self._l2_strength:
+            loss = loss + self._l2_strength * sum((layer.weight**2).sum() for layer in self._layers)
+        loss.backward()
+        if self._clip_norm:
+            torch.nn.utils.clip_grad_norm_(
+                [p for layer in self._layers for p in layer.parameters()], self._clip_norm
+            )
         self._optimizer.step()
         self._schedule.step()
 
@@ -128,7 +140,7 @@ class TorchSide:
         with torch.no_grad():
             scores, y = self._scores(torch.tensor(x)), torch.tensor(labels)
             n_right = int((scores.argmax(dim=1) == y).sum())
-            return float(self._loss(scores, y)) * len(labels), n_right
+            return float(self._measured(scores, y).sum()), n_right
 
     def squared_weights(self) -> float:
         """Return the sum of the squared weights."""
@@ -140,29 +152,77 @@ class TorchSide:
         self._torch.set_num_threads(self._threads)
 
 
-def _activations(torch: Any) -> dict[str, Callable[[Any], Any]]:
+def _activations(torch: Any, network: NetworkSpec) -> dict[str, Callable[[Any], Any]]:
     return {
         "relu": torch.relu,
+        "leaky-relu": lambda z: torch.nn.functional.leaky_relu(z, network.slope),
         "sigmoid": torch.sigmoid,
         "tanh": torch.tanh,
         "improved-sigmoid": lambda z: 1.7159 * torch.tanh(2 / 3 * z),
     }
 
 
-def _losses(torch: Any) -> dict[str, Callable[[Any, Any], Any]]:
+def _losses(torch: Any, smoothing: float) -> dict[str, Callable[[Any, Any], Any]]:
     functional = torch.nn.functional
 
     def squared_error(scores: Any, labels: Any) -> Any:
         targets = functional.one_hot(labels, scores.shape[1]).to(scores.dtype)
-        return 0.5 * ((scores - targets) ** 2).sum(dim=1).mean()
+        return 0.5 * ((scores - targets) ** 2).sum(dim=1)
 
-    return {"cross-entropy": functional.cross_entropy, "squared-error": squared_error}
+    def cross_entropy(scores: Any, labels: Any) -> Any:
+        return functional.cross_entropy(scores, labels, label_smoothing=smoothing, reduction="none")
+
+    def hinge(scores: Any, labels: Any) -> Any:
+        # It divides by the classes.
+        return scores.shape[1] * functional.multi_margin_loss(scores, labels, reduction="none")
+
+    def sigmoids(scores: Any, labels: Any) -> Any:
+        targets = functional.one_hot(labels, scores.shape[1]).to(scores.dtype)
+        with_logits = functional.binary_cross_entropy_with_logits
+        return with_logits(scores, targets, reduction="none").mean(dim=1)
+
+    return {
+        "cross-entropy": cross_entropy,
+        "squared-error": squared_error,
+        "hinge": hinge,
+        "binary-cross-entropy": sigmoids,
+    }
+
+
+def _schedules(torch: Any, optimizer: Any, task: Task) -> dict[str, Callable[[], Any]]:
+    numbers, schedules = task.hyperparameters, torch.optim.lr_scheduler
+    k, ratio = numbers.eta_decay / task.per_epoch, numbers.eta_max / numbers.eta_min
+    half = numbers.half_cycle
+    return {
+        "constant": lambda: schedules.ConstantLR(optimizer, factor=1.0, total_iters=0),
+        "step": lambda: schedules.StepLR(
+            optimizer, step_size=numbers.step_every, gamma=numbers.step_factor
+        ),
+        "exponential": lambda: schedules.ExponentialLR(optimizer, gamma=math.exp(-k)),
+        "inverse-time": lambda: schedules.LambdaLR(optimizer, lambda t: 1 / (1 + k * t)),
+        "cyclical": lambda: schedules.CyclicLR(
+            optimizer,
+            base_lr=numbers.eta_min,
+            max_lr=numbers.eta_max,
+            step_size_up=half,
+            scale_fn=lambda cycle: numbers.cycle_factor ** (cycle - 1),
+            scale_mode="cycle",
+            cycle_momentum=False,
+        ),
+        "geometric": lambda: schedules.LambdaLR(optimizer, lambda t: ratio ** min(t / half, 1.0)),
+        "cosine": lambda: schedules.CosineAnnealingLR(
+            optimizer, T_max=half, eta_min=numbers.eta_min
+        ),
+    }
 
 
 _SCHEDULES = {
     "constant": "the one η of the optimizer",
     "step": "StepLR, stepped after each update",
+    "exponential": "ExponentialLR, stepped after each update",
+    "inverse-time": "LambdaLR, stepped after each update",
     "cyclical": "CyclicLR (triangular), stepped after each update",
+    "cosine": "CosineAnnealingLR, stepped after each update",
     "geometric": "LambdaLR, stepped after each update",
 }
 
@@ -170,15 +230,21 @@ _SCHEDULES = {
 def _notes(task: Task) -> tuple[str, ...]:
     """Return how our conventions are said in PyTorch's words."""
     strength = task.hyperparameters.l2_strength
-    if task.network.loss == "cross-entropy":
-        loss = "loss: cross_entropy of the scores, the mean over the batch"
-    else:
-        loss = (
+    loss = {
+        "cross-entropy": "loss: cross_entropy of the scores, the mean over the batch",
+        "squared-error": (
             "loss: ½ ‖scores − one_hot‖², the mean over the batch's samples; MSELoss divides by "
             "samples × classes and has no ½, which makes it 2 / classes of this"
-        )
+        ),
+        "hinge": "loss: multi_margin_loss times the classes, by which it divides, averaged",
+        "binary-cross-entropy": "loss: binary_cross_entropy_with_logits, the mean over all",
+    }[task.network.loss]
+    if task.class_weights is not None:
+        loss += "; samples are weighted before the mean, which is over their number"
     penalty = (
         f"J = mean loss + λ Σ W² with λ = {strength:g} is weight_decay = 2 λ = {2 * strength:g} on "
         "the weights and 0 on the biases"
     )
+    if task.training.optimizer == "adamw" or task.hyperparameters.clip_norm:
+        penalty = f"J = mean loss + λ Σ W² with λ = {strength:g}: the penalty is added to the loss"
     return loss, penalty, f"learning rates are PyTorch's own: {_SCHEDULES[task.training.schedule]}"

@@ -7,9 +7,8 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from coarsefine.hints import option
 from coarsefine.models.specs import named_bias
 from coarsefine.studies.errors import RecipeError, SpaceError
 
@@ -234,49 +233,6 @@ class Size(Kind):
         yield PlainValidator(checked_size)
 
 
-# Of a hundred times deeper networks than any of the labs: a list in a file may be of any length.
-MOST_LAYERS: Final = 1000
-
-
-class Widths(Kind):
-    """The widths of hidden layers; none is no hidden layer."""
-
-    __slots__ = ()
-    most: ClassVar[int] = 10**6
-    metavar: ClassVar[str] = "WIDTHS"
-
-    def rule(self, name: str) -> str:
-        """Return how widths are written in a list of values."""
-        return "hidden layers must be widths joined by -, as in 64 or 59-59, or none"
-
-    def parse(self, text: str, name: str) -> Value:
-        """Return the widths of ``59-59``."""
-        try:
-            return _widths(text, "-")
-        except ValueError:
-            raise SpaceError(f"{self.rule(name)}, got {text!r}") from None
-
-    def checked(self, value: Any, name: str) -> Value:
-        """Return the widths; a number is one layer."""
-        return (value,) if isinstance(value, int) else Kind.checked(self, value, name)
-
-    def typed(self, value: str) -> tuple[int, ...]:
-        """Return the widths of ``50,50``."""
-        try:
-            return _widths(value, ",")
-        except ValueError:
-            raise RecipeError(
-                option("network.hidden"),
-                f" must be whole numbers separated by commas, as in 50,50, or none; got {value!r}",
-            ) from None
-
-    def __iter__(self) -> Iterator[Any]:
-        from pydantic import Field, Strict
-
-        yield Strict(False)
-        yield Field(max_length=MOST_LAYERS)
-
-
 class Trainer(Text):
     """A function in a module."""
 
@@ -322,12 +278,6 @@ def _number(kind: Kind, value: Any, name: str) -> int | float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     raise SpaceError(f"{kind.rule(name)}, got {value!r}")
-
-
-def _widths(text: str, separator: str) -> tuple[int, ...]:
-    if text.strip().lower() in {"", "none"}:
-        return ()
-    return tuple(int(width) for width in text.split(separator))
 
 
 def exact(value: Any) -> Any:

@@ -12,7 +12,8 @@ from coarsefine.models.specs import (
     InitialisationName,
 )
 from coarsefine.studies.recipes.keys.key import Key, Needs
-from coarsefine.studies.recipes.keys.kinds import Bias, Choice, Real, Whole, Widths
+from coarsefine.studies.recipes.keys.kinds import Bias, Choice, Real, Whole
+from coarsefine.studies.recipes.keys.lists import Widths
 
 
 class NetworkKeys:
@@ -20,9 +21,11 @@ class NetworkKeys:
 
     Attributes:
         hidden: Widths of the hidden layers; none is softmax or linear regression.
+        slope: Of a leaky ReLU below 0; ``None`` is 0.01, or that there is none.
         sigma: Standard deviation of ``normal`` initial weights, bound of ``uniform`` ones; ``None``
             where they are others.
         bias: Which layers add one; ``true`` is all, ``false`` none.
+        bias_sigma: Standard deviation of the first biases; ``None`` is 0.
     """
 
     hidden: Annotated[
@@ -37,6 +40,20 @@ class NetworkKeys:
         ActivationName,
         Key(kind=Choice(), help=f"{alternatives(ACTIVATIONS, str)} (default: relu)."),
     ] = "relu"
+    slope: Annotated[
+        float | None,
+        Key(
+            kind=Real(above=0, below=1),
+            unnamed=0.01,
+            stored_if_used=True,
+            needs=Needs(
+                "activation",
+                ("leaky-relu",),
+                instead_of=tuple(a for a in ACTIVATIONS if a != "leaky-relu"),
+            ),
+            help="Derivative of a leaky ReLU below 0, > 0 and < 1 (default: 0.01).",
+        ),
+    ] = None
     initialisation: Annotated[
         InitialisationName,
         Key(
@@ -63,3 +80,12 @@ class NetworkKeys:
     bias: Annotated[
         BiasName, Key(kind=Bias(), help="Whether all layers add a bias or none (default: all).")
     ] = "all"
+    bias_sigma: Annotated[
+        float | None,
+        Key(
+            kind=Real(least=0),
+            unnamed=0.0,
+            stored_if_used=True,
+            help="Standard deviation of the first biases, >= 0 (default: 0).",
+        ),
+    ] = None

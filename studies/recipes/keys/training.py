@@ -1,6 +1,6 @@
 """The keys of a recipe's training."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from coarsefine.hints import alternatives
 from coarsefine.models.specs import (
@@ -8,6 +8,7 @@ from coarsefine.models.specs import (
     MOMENTUM_OPTIMIZERS,
     OPTIMIZER_FACTS,
     OPTIMIZERS,
+    SCHEDULES,
     LossName,
     OptimizerName,
     PrecisionName,
@@ -18,11 +19,20 @@ from coarsefine.models.specs import (
 from coarsefine.studies.metric import METRICS, MetricName
 from coarsefine.studies.recipes.keys.key import Key, Needs
 from coarsefine.studies.recipes.keys.kinds import Choice, Real, Switch, Whole
+from coarsefine.studies.recipes.keys.lists import Weights
 
-_LEVEL: Final = Needs("schedule", ("constant", "step"), instead_of=("cyclical", "geometric"))
-_RISE: Final = Needs("schedule", ("cyclical", "geometric"), instead_of=("constant", "step"))
-_CYCLE: Final = Needs("schedule", ("cyclical",), instead_of=("constant", "step", "geometric"))
-_STEP: Final = Needs("schedule", ("step",), instead_of=("constant", "cyclical", "geometric"))
+
+def _schedules(*choices: str) -> Needs:
+    """Return the need of one of these schedules; a key alone chooses the first."""
+    return Needs("schedule", choices, tuple(s for s in SCHEDULES if s not in choices))
+
+
+_LEVEL: Final = _schedules("constant", "step", "exponential", "inverse-time")
+_RANGE: Final = _schedules("cyclical", "geometric", "cosine")
+_CYCLE: Final = _schedules("cyclical")
+_STEP: Final = _schedules("step")
+_DECAY: Final = _schedules("exponential", "inverse-time")
+_ADAM: Final = Needs("optimizer", ("adam", "adamw"), instead_of=("sgd",))
 _USUAL_ETA: Final = f"{OPTIMIZER_FACTS['sgd'].usual_eta:g}; " + ", ".join(
     f"{name} {facts.usual_eta:g}" for name, facts in OPTIMIZER_FACTS.items() if name != "sgd"
 )
@@ -33,9 +43,17 @@ class TrainingKeys:
 
     Attributes:
         l2_strength: ``lambda``, unless the study searches it.
-        eta: Learning rate of the constant and step schedules.
+        beta1: Of Adam; ``None`` is 0.9, or that there is none. ``beta2`` likewise is 0.999.
+        decoupled_decay: Of AdamW.
+        eta: First learning rate of the schedules without a lowest and highest.
         ns: Half a cycle in updates; ``None`` is ``2 · ⌊N / batch_size⌋``, as in the KTH lab.
         step_every: Epochs between two steps of the step schedule.
+        eta_decay: By epoch.
+        cycle_factor: ``None`` is 1.
+        warm_up: In updates; ``None`` is none.
+        clip_norm: ``None`` is 0: gradients may be of any length.
+        label_smoothing: ``None`` is 0.
+        class_weights: ``None`` is 1 for all.
         evaluations: Times an epoch that the validation split is measured for early stopping.
         patience: Evaluations that early stopping waits; ``None`` never stops.
         stop_rule: What it waits for; ``None`` where it never stops.
@@ -65,12 +83,49 @@ class TrainingKeys:
             "(default: 0.9 where there is one).",
         ),
     ] = None
+    beta1: Annotated[
+        float | None,
+        Key(
+            kind=Real(least=0, below=1),
+            symbol="β1",
+            field="beta1",
+            per_trial=True,
+            unnamed=0.9,
+            stored_if_used=True,
+            needs=_ADAM,
+            help="Share of the mean gradient that Adam keeps, in [0, 1) (default: 0.9).",
+        ),
+    ] = None
+    beta2: Annotated[
+        float | None,
+        Key(
+            kind=Real(least=0, below=1),
+            symbol="β2",
+            field="beta2",
+            per_trial=True,
+            unnamed=0.999,
+            stored_if_used=True,
+            needs=_ADAM,
+            help="Share of the mean square that Adam keeps, in [0, 1) (default: 0.999).",
+        ),
+    ] = None
+    decoupled_decay: Annotated[
+        float | None,
+        Key(
+            kind=Real(least=0),
+            field="decoupled_decay",
+            per_trial=True,
+            stored_if_used=True,
+            needs=Needs("optimizer", ("adamw",), instead_of=("sgd", "adam")),
+            help="Weight decay of AdamW, w ← (1 − η · decay) w, beside λ, >= 0 (default: 0.01).",
+        ),
+    ] = None
     schedule: Annotated[
         ScheduleName,
         Key(
             kind=Choice(),
-            help="How η goes: constant, step, cyclical, or geometric, from lowest to highest over "
-            "the training (default: cyclical).",
+            help=f"How η goes: {alternatives(SCHEDULES, str)}; geometric rises from lowest to "
+            "highest over the training, cosine falls (default: cyclical).",
         ),
     ] = "cyclical"
     eta: Annotated[
@@ -82,7 +137,8 @@ class TrainingKeys:
             per_trial=True,
             needs=_LEVEL,
             other_names=("learning_rate", "lr"),
-            help=f"Learning rate η of a constant or step schedule, > 0 (default: {_USUAL_ETA}).",
+            help="Learning rate η, of schedules without a lowest and highest the first, > 0 "
+            f"(default: {_USUAL_ETA}).",
         ),
     ] = None
     eta_min: Annotated[
@@ -92,8 +148,8 @@ class TrainingKeys:
             symbol="η min",
             field="eta_min",
             per_trial=True,
-            needs=_RISE,
-            help="Lowest η of a cycle or rise, > 0 (default: 1e-5).",
+            needs=_RANGE,
+            help="Lowest η of a cycle, rise or cosine, > 0 (default: 1e-5).",
         ),
     ] = None
     eta_max: Annotated[
@@ -103,8 +159,8 @@ class TrainingKeys:
             symbol="η max",
             field="eta_max",
             per_trial=True,
-            needs=_RISE,
-            help=f"Highest η of a cycle or rise, > 0 (default: {_USUAL_ETA}).",
+            needs=_RANGE,
+            help=f"Highest η of a cycle, rise or cosine, > 0 (default: {_USUAL_ETA}).",
         ),
     ] = None
     ns: Annotated[
@@ -134,6 +190,42 @@ class TrainingKeys:
             field="step_every",
             needs=_STEP,
             help="Epochs between two steps of η (default: 5).",
+        ),
+    ] = None
+    eta_decay: Annotated[
+        float | None,
+        Key(
+            kind=Real(above=0),
+            symbol="k",
+            field="eta_decay",
+            per_trial=True,
+            stored_if_used=True,
+            needs=_DECAY,
+            help="k of η exp(−k t) and η / (1 + k t), t in epochs, > 0 (default: 0.05).",
+        ),
+    ] = None
+    cycle_factor: Annotated[
+        float | None,
+        Key(
+            kind=Real(above=0, most=1),
+            field="cycle_factor",
+            per_trial=True,
+            unnamed=1.0,
+            stored_if_used=True,
+            needs=_CYCLE,
+            help="What the height of a cycle is multiplied with for the next, in (0, 1] "
+            "(default: 1).",
+        ),
+    ] = None
+    warm_up: Annotated[
+        int | None,
+        Key(
+            kind=Whole(),
+            field="warm_up",
+            unnamed=0,
+            stored_if_used=True,
+            help="Updates before the schedule, while η rises linearly to its first "
+            "(default: none).",
         ),
     ] = None
     batch_size: Annotated[
@@ -167,6 +259,43 @@ class TrainingKeys:
             help="Strength of the L2 penalty λ Σ W², >= 0 (default: 0).",
         ),
     ] = 0.0
+    clip_norm: Annotated[
+        float | None,
+        Key(
+            kind=Real(least=0),
+            field="clip_norm",
+            per_trial=True,
+            unnamed=0.0,
+            stored_if_used=True,
+            help="Norm that gradients of all parameters together are shortened to, 0 for any "
+            "(default: 0).",
+        ),
+    ] = None
+    label_smoothing: Annotated[
+        float | None,
+        Key(
+            kind=Real(least=0, below=1),
+            symbol="ε",
+            field="label_smoothing",
+            per_trial=True,
+            unnamed=0.0,
+            stored_if_used=True,
+            needs=Needs("loss", ("cross-entropy",)),
+            help="Share of each label that is spread evenly over the classes, in [0, 1) "
+            "(default: 0).",
+        ),
+    ] = None
+    class_weights: Annotated[
+        Literal["balanced"] | tuple[float, ...] | None,
+        Key(
+            kind=Weights(),
+            unnamed=None,
+            stored_if_used=True,
+            not_searched="it is a number a class; variants of a lab may state several",
+            help="What a sample's loss counts in updates, by its class: balanced (the inverse of "
+            "the class's share), or a number a class, as in 1,2,1 (default: 1).",
+        ),
+    ] = None
     shuffle: Annotated[
         bool,
         Key(kind=Switch(), help="Another order of the samples each epoch (default: shuffle)."),

@@ -94,6 +94,6 @@ def ensemble_legend(evidence: "OpeningEvidence") -> tuple[Note, ...]:
     )
     notes = [Note("ensembles", line)]
     if len(evidence.ensembles) == 1:
-        line = "the trainer returns no probabilities, so there is a vote alone"
+        line = "the trainer, or the loss, has no probabilities, so there is a vote alone"
         notes.append(Note("vote-alone", line))
     return tuple(notes)
