@@ -17,6 +17,9 @@ if TYPE_CHECKING:
         TestResult,
         compare_studies,
         list_studies,
+        purge_studies,
+        remove_studies,
+        restore_studies,
     )
     from coarsefine.studies.errors import RecipeError, SpaceError, StudyError
 
@@ -34,6 +37,9 @@ __all__ = [
     "TestResult",
     "compare_studies",
     "list_studies",
+    "purge_studies",
+    "remove_studies",
+    "restore_studies",
 ]
 
 _ERRORS = ("RecipeError", "SpaceError", "StudyError")

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from coarsefine.db import schema
 from coarsefine.db.check_report import RESTORE, Check, close, shown_numbers
 from coarsefine.db.engine import Database
+from coarsefine.db.repository.common import TRASH
 from coarsefine.db.tables import Run, Stage, Trial
 from coarsefine.hints import Message, command
 
@@ -22,6 +23,11 @@ _STATES: Final = {
     "diverged": "fail",
     "failed": "fail",
 }
+_PUT_RIGHT: Final = Message(
+    "the ranking does not need it; to write it again from our tables, run `",
+    command("check", repair=True),
+    "`",
+)
 _OVER: Final = frozenset({"complete", "pruned", "fail"})
 
 
@@ -35,7 +41,8 @@ def check_optuna(database: Database, check: Check, plain: Plain) -> None:
             return
         stages = session.execute(
             sa.select(Stage.id, Stage.uuid, Stage.optuna_name)
-            .where(Stage.optuna_name.is_not(None))
+            # What Optuna has lost of the trash is written again once it is taken back.
+            .where(Stage.optuna_name.is_not(None), Stage.optuna_name.not_like(f"{TRASH}%"))
             .order_by(Stage.id)
         ).all()
         trials: dict[int, list[Any]] = defaultdict(list)
@@ -85,15 +92,11 @@ def check_optuna(database: Database, check: Check, plain: Plain) -> None:
         elif renamed := by_uuid[stage.uuid]:
             check.looked_at += len(trials[stage.id])
             check.wrong(
-                f"Optuna's study {stage.optuna_name} was renamed to {renamed[0].name}",
-                "give it its name back; the ranking does not need it",
+                f"Optuna's study {stage.optuna_name} was renamed to {renamed[0].name}", _PUT_RIGHT
             )
         elif any(trial.told for trial in trials[stage.id]):
             check.looked_at += len(trials[stage.id])
-            check.wrong(
-                f"Optuna's study {stage.optuna_name} was deleted",
-                "the ranking does not need it; it is made anew when more trials are added",
-            )
+            check.wrong(f"Optuna's study {stage.optuna_name} was deleted", _PUT_RIGHT)
     for study in theirs:
         if study.uuid is not None and study.uuid not in known_stages:
             check.notes.append(f"Optuna's study {study.name} belongs to none that is here")

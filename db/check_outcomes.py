@@ -55,11 +55,11 @@ def check_outcomes(session: Session, check: Check, accuracy: Accuracy | None) ->
         )
         .join(FinalRun, SampleOutcomes.test_run_id == FinalRun.id)
         .join(Opening, FinalRun.opening_id == Opening.id)
-        .join(Study, Opening.study_id == Study.id)
+        .join(Study, Opening.study_id == Study.id, isouter=True)
         .order_by(FinalRun.id)
     )
     for study, rank, replicate, wanted, payload in _rows(session, tested):
-        where = f"study {study}: final test of rank {rank}"
+        where = f"{_called(study)}: final test of rank {rank}"
         where += f", replicate {replicate}" if replicate else ""
         _compare(check, where, payload, accuracy, wanted)
     if not several:
@@ -70,11 +70,15 @@ def check_outcomes(session: Session, check: Check, accuracy: Accuracy | None) ->
             *(FinalEnsemble.test_accuracy, FinalEnsemble.outcomes),
         )
         .join(Opening, FinalEnsemble.opening_id == Opening.id)
-        .join(Study, Opening.study_id == Study.id)
+        .join(Study, Opening.study_id == Study.id, isouter=True)
         .order_by(FinalEnsemble.id)
     )
     for study, method, wanted, payload in _rows(session, together):
-        _compare(check, f"study {study}: ensemble by {method}", payload, accuracy, wanted)
+        _compare(check, f"{_called(study)}: ensemble by {method}", payload, accuracy, wanted)
+
+
+def _called(study: str | None) -> str:
+    return "a study that was deleted" if study is None else f"study {study}"
 
 
 def _rows(session: Session, statement: Any) -> Any:

@@ -236,14 +236,15 @@ def check_checkpoints(session: Session, check: Check) -> None:
 def check_openings(session: Session, check: Check) -> None:
     """Look at the record of the test set."""
     ranks = _grouped(session, FinalRun.opening_id, FinalRun.rank)
+    called = sa.func.coalesce("study " + Study.name, "a study that was deleted")
     openings = session.execute(
-        sa.select(Opening.id, Opening.opened_at, Study.name)
-        .join(Study, Opening.study_id == Study.id)
+        sa.select(Opening.id, Opening.opened_at, called)
+        .join(Study, Opening.study_id == Study.id, isouter=True)
         .order_by(Opening.id)
     )
     for opening, moment, study in openings:
         check.looked_at += 1
-        when = f"study {study}: the test set was opened at {moment:%Y-%m-%d %H:%M:%S} UTC"
+        when = f"{study}: the test set was opened at {moment:%Y-%m-%d %H:%M:%S} UTC"
         if opening not in ranks:
             check.notes.append(f"{when}, and what was measured was not stored")
 

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,7 @@ from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.messages import explained
 from coarsefine.db.repository.common import now
 from coarsefine.db.repository.studies import clear_driver, set_driver
-from coarsefine.db.server_locks import ServerLock, locked_beside
+from coarsefine.db.server_locks import ServerLock, is_free, locked_beside
 from coarsefine.db.tables import Study
 
 _TABLES_SECONDS: Final = 60.0
@@ -69,6 +70,7 @@ class StudyLock:
         if not taken:
             raise BusyError(self._refusal())
         try:
+            self._check_not_trashed()
             host, pid, since = self._me = (socket.gethostname(), os.getpid(), now())
             set_driver(self._database, self._study_uuid, host=host, pid=pid, since=since)
         except BaseException:
@@ -88,6 +90,16 @@ class StudyLock:
             if self._check in self._database.guards:
                 self._database.guards.remove(self._check)
             self._lock.release()
+
+    def _check_not_trashed(self) -> None:
+        """Refuse a study that was moved to the trash since its driver looked for it."""
+        statement = sa.select(Study.trashed_name).where(
+            Study.uuid == self._study_uuid, Study.trashed_at.is_not(None)
+        )
+        with self._database.session() as session:
+            name = session.scalar(statement)
+        if name is not None:
+            raise StorageError(f"study {name!r} is in the trash; restore it first")
 
     def _check(self, session: Session) -> None:
         """Let nothing be written once another process drives the study.
@@ -137,6 +149,32 @@ class StudyLock:
             f"study {row.name!r} is being driven by process {row.driver_pid}"
             f" on {row.driver_host} since {since}; wait for it or stop it"
         )
+
+
+def check_not_driven(database: Database, session: Session, names: Mapping[str, str]) -> None:
+    """Refuse studies that are being driven, in a transaction that is about to change them.
+
+    Who begins to drive one of them waits for the transaction before it writes anything.
+
+    Args:
+        database: Where they are.
+        session: Of the transaction.
+        names: By UUID.
+
+    Raises:
+        BusyError: Names the first that is driven.
+    """
+    for uuid, name in names.items():
+        if database.path is None:
+            free = is_free(session.connection(), f"study {uuid}")
+        else:
+            lock = _FileLock(file_lock(database.path, uuid))
+            free = lock.acquire()
+            lock.release()
+        if not free:
+            raise BusyError(
+                f"study {name!r} is being driven by another process; wait for it or stop it"
+            )
 
 
 class _FileLock:

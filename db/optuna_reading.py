@@ -6,6 +6,7 @@ nothing unless it is given a storage that does.
 """
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from copy import deepcopy as copied
@@ -26,9 +27,12 @@ from coarsefine.db import schema
 from coarsefine.db.column_types import json_of
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
+from coarsefine.db.repository.common import TRASH
 
 if TYPE_CHECKING:
     from optuna.study._frozen import FrozenStudy
+
+_TRASHED: Final = re.compile(TRASH + "[0-9a-f-]{36}/")
 
 _ONE_BY_ONE: Final = 400
 """More trials than these are read with all others of their study: SQLite takes 999 parameters."""
@@ -107,9 +111,12 @@ class ReadingStorage(BaseStorage):
     # ------------------------------------------------------------------------------- studies
 
     def get_all_studies(self) -> "list[FrozenStudy]":
-        """Return the studies, in the order they were made; none before Optuna has its tables."""
+        """Return the studies, in the order they were made; none before Optuna has its tables.
+
+        Those in the trash are left out.
+        """
         try:
-            return self._optuna.get_all_studies()
+            return [s for s in self._optuna.get_all_studies() if not _TRASHED.match(s.study_name)]
         except KeyError:
             return []
 

@@ -25,7 +25,11 @@ def new_uuid() -> str:
 
 @dataclass(frozen=True, slots=True)
 class StudyRecord:
-    """One question asked of a recipe."""
+    """One question asked of a recipe.
+
+    Attributes:
+        trashed_at: When it was moved to the trash; ``trashed_name`` is what it was called.
+    """
 
     id: int
     uuid: str
@@ -43,6 +47,10 @@ class StudyRecord:
     driver_host: str | None
     driver_pid: int | None
     driver_since: datetime | None
+    tags: list[Any] | None = None
+    note: str | None = None
+    trashed_at: datetime | None = None
+    trashed_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,7 @@ class StudySummary:
         stages: Names in order.
         trials: How many trials there are in each state; states without any are missing.
         best_accuracy: Highest validation accuracy of a complete trial.
+        trashed_at: When it was moved to the trash; ``name`` is what it was called.
     """
 
     name: str
@@ -65,6 +74,9 @@ class StudySummary:
     test_openings: int
     created_at: datetime
     updated_at: datetime
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    trashed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +198,9 @@ class TestOpeningRecord:
     """One time that the test set was opened, with its runs in rank order.
 
     Attributes:
+        study_id: Of its study; ``None`` if that was deleted.
         stage: The stage that trained for it; ``None`` where trained weights were taken.
+        study_name: What its study is called, and whether it is in the trash or was deleted.
         runs: A trial each.
         ensembles: Of all its networks, if any were asked for.
     """
@@ -195,7 +209,7 @@ class TestOpeningRecord:
 
     id: int
     uuid: str
-    study_id: int
+    study_id: int | None
     opened_at: datetime
     data_fingerprint: str
     stage: str | None
@@ -205,6 +219,7 @@ class TestOpeningRecord:
     versions: dict[str, Any]
     machine: dict[str, Any]
     note: str
+    study_name: str | None
     runs: tuple["TestRunRecord", ...]
     ensembles: tuple[TestEnsembleRecord, ...] = ()
 

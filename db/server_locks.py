@@ -51,6 +51,14 @@ def locked_beside(engine: Engine, name: str) -> Generator[None]:
         yield
 
 
+def is_free(connection: Connection, name: str) -> bool:
+    """Return whether nobody else has the lock ``name`` at this moment."""
+    free = bool(connection.scalar(_try(connection, name)))
+    if free:
+        connection.execute(_unlock(connection, name))
+    return free
+
+
 class ServerLock:
     """A lock that lives as long as a connection of its own; taken at once or not at all."""
 

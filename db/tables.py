@@ -27,7 +27,10 @@ TRIAL_STATES: Final = get_args(TrialState)
 
 
 class Study(Base):
-    """One question asked of a recipe."""
+    """One question asked of a recipe.
+
+    One in the trash is called ``trash/UUID``, so that its name is free; ``trashed_name`` has it.
+    """
 
     __tablename__ = "training_studies"
 
@@ -47,6 +50,10 @@ class Study(Base):
     driver_host: Mapped[str | None] = mapped_column(String(255))
     driver_pid: Mapped[int | None]
     driver_since: Mapped[datetime | None]
+    tags: Mapped[list[Any] | None]
+    note: Mapped[str | None] = mapped_column(LONG_TEXT)
+    trashed_at: Mapped[datetime | None]
+    trashed_name: Mapped[str | None] = mapped_column(String(255))
 
 
 class Stage(Base):
@@ -221,14 +228,17 @@ class Checkpoint(Base):
 
 
 class Opening(Base):
-    """One time that the test set was opened: repeats show."""
+    """One time that the test set was opened: repeats show, also when their study was deleted.
+
+    ``study_name`` is of a study that was deleted.
+    """
 
     __tablename__ = "training_test_openings"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uuid: Mapped[str] = mapped_column(String(36), unique=True)
-    study_id: Mapped[int] = mapped_column(
-        ForeignKey("training_studies.id", ondelete="CASCADE"), index=True
+    study_id: Mapped[int | None] = mapped_column(
+        ForeignKey("training_studies.id", ondelete="SET NULL"), index=True
     )
     opened_at: Mapped[datetime]
     data_fingerprint: Mapped[str] = mapped_column(String(128), index=True)
@@ -239,6 +249,7 @@ class Opening(Base):
     versions: Mapped[dict[str, Any]]
     machine: Mapped[dict[str, Any]]
     note: Mapped[str] = mapped_column(LONG_TEXT)
+    study_name: Mapped[str | None] = mapped_column(String(255))
 
 
 class FinalRun(Base):

@@ -3,7 +3,12 @@
 from coarsefine.db.repository.checkpoints import load_checkpoint, state_to_carry_on
 from coarsefine.db.repository.measurements import get_measurement, measurements, set_measurement
 from coarsefine.db.repository.metrics import epoch_metrics, scored_metrics
-from coarsefine.db.repository.openings import add_test_runs, openings, record_opening
+from coarsefine.db.repository.openings import (
+    add_test_runs,
+    openings,
+    openings_elsewhere,
+    record_opening,
+)
 from coarsefine.db.repository.outcomes import run_outcomes, test_outcomes
 from coarsefine.db.repository.plans import (
     add_plan,
@@ -42,7 +47,6 @@ from coarsefine.db.repository.results import (
 from coarsefine.db.repository.studies import (
     add_study,
     clear_driver,
-    delete_study,
     find_study,
     free_name,
     latest_study,
@@ -52,7 +56,7 @@ from coarsefine.db.repository.studies import (
     study_names,
     update_study,
 )
-from coarsefine.db.repository.wishes import wished_stages
+from coarsefine.db.repository.wishes import lost_stages, wished_stages
 
 __all__ = [
     "accuracies_at",
@@ -65,7 +69,6 @@ __all__ = [
     "cancel_entry",
     "clear_driver",
     "cohort_runs",
-    "delete_study",
     "end_entry",
     "epoch_metrics",
     "epoch_rows",
@@ -79,11 +82,13 @@ __all__ = [
     "list_studies",
     "load_checkpoint",
     "load_plan",
+    "lost_stages",
     "mark_told",
     "mean_accuracies",
     "measurements",
     "note_progress",
     "openings",
+    "openings_elsewhere",
     "queue",
     "record_opening",
     "replicate_rows",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,6 +14,9 @@ from coarsefine.db.records import StageRecord, StudyRecord
 from coarsefine.db.table_base import Base
 
 _Item = TypeVar("_Item")
+
+TRASH: Final = "trash/"
+"""What the names of studies in the trash begin with, and Optuna's, before a UUID."""
 
 
 def table(mapped: type[Base]) -> sa.Table:

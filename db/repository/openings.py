@@ -22,7 +22,7 @@ from coarsefine.db.final_records import (
 from coarsefine.db.records import StudyRecord, TestOpeningRecord, TestRunRecord, new_uuid
 from coarsefine.db.repository.common import now, study_id, table, touch
 from coarsefine.db.repository.outcomes import write_test_outcomes
-from coarsefine.db.tables import FinalEnsemble, FinalRun, Opening, Stage, Trial
+from coarsefine.db.tables import FinalEnsemble, FinalRun, Opening, Stage, Study, Trial
 
 
 def record_opening(
@@ -87,6 +87,21 @@ def openings(
         return _read(session, *conditions)
 
 
+def openings_elsewhere(db: Database, study: StudyRecord) -> list[tuple[str, int]]:
+    """Return for which other studies the study's test set was opened, and how often.
+
+    Studies that were deleted count; an opening that a copy of its study shares counts once.
+    """
+    same = openings(db, data_fingerprint=study.data_fingerprint)
+    counted = {opening.opened_at for opening in same if opening.study_id == study.id}
+    times: dict[str, int] = defaultdict(int)
+    for opening in same:
+        if opening.opened_at not in counted:
+            counted.add(opening.opened_at)
+            times[opening.study_name or "a study of an older version"] += 1
+    return list(times.items())
+
+
 def _add_runs(session: Session, study: int, opening: int, runs: Sequence[NewTestRun]) -> None:
     if not runs:
         return
@@ -148,8 +163,15 @@ def _add_ensembles(session: Session, opening: int, ensembles: Sequence[NewTestEn
 
 
 def _read(session: Session, *conditions: sa.ColumnElement[bool]) -> list[TestOpeningRecord]:
+    columns = [column for column in table(Opening).c if column.name != "study_name"]
+    called = sa.func.coalesce(
+        Study.trashed_name + " (in the trash)", Study.name, Opening.study_name + " (deleted)"
+    )
     found = session.execute(
-        sa.select(table(Opening)).where(*conditions).order_by(Opening.opened_at, Opening.id)
+        sa.select(*columns, called.label("study_name"))
+        .join(table(Study), Opening.study_id == Study.id, isouter=True)
+        .where(*conditions)
+        .order_by(Opening.opened_at, Opening.id)
     ).all()
     runs: dict[int, list[TestRunRecord]] = defaultdict(list)
     for row in session.execute(

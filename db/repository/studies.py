@@ -1,4 +1,4 @@
-"""Studies: add, find, list, delete, and who drives them."""
+"""Studies: add, find, list, and who drives them."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -18,6 +18,8 @@ from coarsefine.db.tables import Opening, Stage, Study, Trial
 _CHANGEABLE: Final = frozenset(
     {"recipe", "data", "data_name", "data_fingerprint", "versions", "machine"}
 )
+IN_USE: Final = Study.trashed_at.is_(None)
+"""The condition that a study is not in the trash."""
 
 
 def add_study(db: Database, new: NewStudy) -> StudyRecord:
@@ -55,8 +57,9 @@ def add_study(db: Database, new: NewStudy) -> StudyRecord:
 
 def find_study(db: Database, name: str) -> StudyRecord | None:
     """Return the study called ``name``, ``None`` if there is none."""
+    statement = sa.select(table(Study)).where(Study.name == name, IN_USE)
     with db.session() as session:
-        row = session.execute(sa.select(table(Study)).where(Study.name == name)).one_or_none()
+        row = session.execute(statement).one_or_none()
     return None if row is None else StudyRecord(*row)
 
 
@@ -69,14 +72,16 @@ def free_name(db: Database, name: str) -> str:
 def study_names(db: Database) -> list[str]:
     """Return the names of all studies, the first that was begun first."""
     with db.session() as session:
-        return list(session.scalars(sa.select(Study.name).order_by(Study.id)))
+        return list(session.scalars(sa.select(Study.name).where(IN_USE).order_by(Study.id)))
 
 
 def latest_study(db: Database) -> StudyRecord | None:
     """Return the study in which something happened last, ``None`` if there are none."""
-    statement = sa.select(table(Study)).order_by(Study.updated_at.desc(), Study.id.desc()).limit(1)
+    newest = (
+        sa.select(table(Study)).where(IN_USE).order_by(Study.updated_at.desc(), Study.id.desc())
+    )
     with db.session() as session:
-        row = session.execute(statement).one_or_none()
+        row = session.execute(newest.limit(1)).one_or_none()
     return None if row is None else StudyRecord(*row)
 
 
@@ -95,15 +100,21 @@ def replicated_studies(db: Database, data_name: str) -> list[StudyRecord]:
     )
     statement = (
         sa.select(table(Study))
-        .where(Study.data_name == data_name, several)
+        .where(Study.data_name == data_name, IN_USE, several)
         .order_by(Study.updated_at.desc(), Study.id.desc())
     )
     with db.session() as session:
         return [StudyRecord(*row) for row in session.execute(statement)]
 
 
-def list_studies(db: Database) -> list[StudySummary]:
-    """Return all studies, the most recent first, with their trials counted."""
+def list_studies(db: Database, *, trashed: bool = False) -> list[StudySummary]:
+    """Return all studies, the most recent first, with their trials counted.
+
+    Args:
+        db: The database.
+        trashed: Return those in the trash instead, the one that was put there last first.
+    """
+    order = Study.trashed_at if trashed else Study.updated_at
     by_state: dict[int, dict[str, int]] = defaultdict(dict)
     best: dict[int, float] = {}
     stage_names: dict[int, list[str]] = defaultdict(list)
@@ -117,7 +128,13 @@ def list_studies(db: Database) -> list[StudySummary]:
                 Study.data_name,
                 Study.created_at,
                 Study.updated_at,
-            ).order_by(Study.updated_at.desc(), Study.id.desc())
+                Study.tags,
+                Study.note,
+                Study.trashed_at,
+                Study.trashed_name,
+            )
+            .where(Study.trashed_at.is_not(None) if trashed else IN_USE)
+            .order_by(order.desc(), Study.id.desc())
         ).all()
         for study, state, n_trials, highest in session.execute(
             sa.select(
@@ -142,7 +159,7 @@ def list_studies(db: Database) -> list[StudySummary]:
         n_openings = {row.study_id: row.n for row in session.execute(counted)}
     return [
         StudySummary(
-            name=row.name,
+            name=row.trashed_name or row.name,
             uuid=row.uuid,
             search=row.search,
             data_name=row.data_name,
@@ -152,6 +169,9 @@ def list_studies(db: Database) -> list[StudySummary]:
             test_openings=n_openings.get(row.id, 0),
             created_at=row.created_at,
             updated_at=row.updated_at,
+            tags=tuple(map(str, row.tags or ())),
+            note=row.note or "",
+            trashed_at=row.trashed_at,
         )
         for row in studies
     ]
@@ -172,17 +192,6 @@ def update_study(db: Database, study: StudyRecord, **changes: Any) -> StudyRecor
         )
         row = session.execute(sa.select(table(Study)).where(Study.id == key)).one()
     return StudyRecord(*row)
-
-
-def delete_study(db: Database, name: str) -> bool:
-    """Delete a study with all that hangs on it; return whether there was one.
-
-    Optuna's studies of its stages are not touched: see ``OptunaStage.delete``.
-    """
-    with db.write() as session:
-        # One statement: the foreign keys cascade.
-        result = session.execute(sa.delete(table(Study)).where(Study.name == name))
-    return bool(result.rowcount)  # type: ignore[attr-defined]
 
 
 def set_driver(db: Database, study_uuid: str, *, host: str, pid: int, since: datetime) -> None:

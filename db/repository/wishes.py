@@ -1,4 +1,4 @@
-"""Stages that somebody enqueued trials in on Optuna's side: one query, asked every second.
+"""Stages that somebody changed on Optuna's side: one query each, of which one every second.
 
 Optuna's tables are read as they are: its own way to them takes a second to be imported, and reads
 every trial of every study.
@@ -7,11 +7,12 @@ every trial of every study.
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from coarsefine.db.engine import Database
-from coarsefine.db.records import StageRecord, StudyRecord
+from coarsefine.db.records import FINAL_STATES, StageRecord, StudyRecord
 from coarsefine.db.repository.common import table
-from coarsefine.db.tables import Stage, Study
+from coarsefine.db.tables import Stage, Study, Trial
 
 _STUDIES: Final = sa.table("studies", sa.column("study_id"), sa.column("study_name", sa.String))
 _TRIALS: Final = sa.table(
@@ -37,17 +38,56 @@ def wished_stages(db: Database) -> list[tuple[StudyRecord, StageRecord]]:
     statement: sa.Select[Any] = (
         sa.select(table(Stage))
         .join(_STUDIES, Stage.optuna_name == _STUDIES.c.study_name)
+        .join(table(Study), Stage.study_id == Study.id)
         .where(
+            Study.trashed_at.is_(None),
             sa.select(_TRIALS.c.trial_id)
             .where(_TRIALS.c.study_id == _STUDIES.c.study_id, waiting | (running & enqueued))
-            .exists()
+            .exists(),
         )
         .order_by(Stage.id)
     )
     with db.session() as session:
         if not sa.inspect(session.connection()).has_table("trials"):
             return []
-        stages = [StageRecord(*row) for row in session.execute(statement)]
-        wanted = sa.select(table(Study)).where(Study.id.in_({stage.study_id for stage in stages}))
-        studies = {row.id: StudyRecord(*row) for row in session.execute(wanted)} if stages else {}
+        return _with_studies(session, statement)
+
+
+def lost_stages(db: Database) -> list[tuple[StudyRecord, StageRecord]]:
+    """Return the stages of which Optuna has fewer trials than have ended, and their studies.
+
+    Somebody deleted or renamed its study, or a search was killed before it was written there.
+    """
+    ended = (
+        sa.select(sa.func.count())
+        .select_from(table(Trial))
+        .where(Trial.stage_id == Stage.id, Trial.state.in_(FINAL_STATES))
+        .scalar_subquery()
+    )
+    there = (
+        sa.select(sa.func.count())
+        .select_from(_TRIALS)
+        .join(_STUDIES, _TRIALS.c.study_id == _STUDIES.c.study_id)
+        .where(_STUDIES.c.study_name == Stage.optuna_name)
+        .scalar_subquery()
+    )
+    with db.session() as session:
+        if not sa.inspect(session.connection()).has_table("trials"):
+            return []
+        return _with_studies(
+            session,
+            sa.select(table(Stage))
+            .join(table(Study), Stage.study_id == Study.id)
+            .where(Study.trashed_at.is_(None), Stage.optuna_name.is_not(None), there < ended)
+            .order_by(Stage.id),
+        )
+
+
+def _with_studies(
+    session: Session, statement: sa.Select[Any]
+) -> list[tuple[StudyRecord, StageRecord]]:
+    """Return the stages that a statement selects, and their studies."""
+    stages = [StageRecord(*row) for row in session.execute(statement)]
+    wanted = sa.select(table(Study)).where(Study.id.in_({stage.study_id for stage in stages}))
+    studies = {row.id: StudyRecord(*row) for row in session.execute(wanted)} if stages else {}
     return [(studies[stage.study_id], stage) for stage in stages]

@@ -1,4 +1,4 @@
-"""Asking before a search that is too long to be started by a slip of the keyboard."""
+"""Asking before what is too much to be done by a slip of the keyboard."""
 
 import sys
 
@@ -15,10 +15,20 @@ def ask_before(n_trials: int, *, yes: bool) -> None:
         UsageError: If nobody can be asked.
         Stopped: If the answer is no.
     """
-    if yes or n_trials < MANY_TRIALS:
+    if n_trials >= MANY_TRIALS:
+        ask(f"{n_trials:,} trials take long to plan, train and store", yes=yes)
+
+
+def ask(what: str, *, yes: bool) -> None:
+    """Ask whether something is meant, unless yes was said.
+
+    Raises:
+        UsageError: If nobody can be asked.
+        Stopped: If the answer is no.
+    """
+    if yes:
         return
-    many = f"{n_trials:,} trials take long to plan, train and store"
     if not sys.stdin.isatty():
-        raise UsageError(f"{many}; add --yes if so many are meant")
-    if not typer.confirm(f"{many}. Go on?", err=True):
+        raise UsageError(f"{what}; add --yes if that is meant")
+    if not typer.confirm(f"{what}. Go on?", err=True):
         raise Stopped

@@ -28,8 +28,9 @@ class CheckOptions:
         option(
             OUTPUT,
             "--repair",
-            help="First end trials that somebody left running in Optuna's studies, by study.ask() "
-            "say (default: change nothing).",
+            help="First write studies again that somebody deleted or renamed in Optuna or its "
+            "dashboard, and end trials that somebody left running there, by study.ask() say "
+            "(default: change nothing).",
         ),
     ] = False
 
@@ -51,9 +52,13 @@ def check(what: CheckOptions, storage: StorageOptions, output: OutputOptions) ->
 
     repaired = []
     if what.repair:
+        from coarsefine.db.engine import open_database
         from coarsefine.db.repair import end_strays
+        from coarsefine.studies.tidying.mending import mend
 
-        repaired = end_strays(storage.url, note)
+        with open_database(storage.url, said=note) as database:
+            repaired = mend(database)
+        repaired += end_strays(storage.url, note)
     report = check_database(storage.url, _plain, read_accuracy)
     if output.json:
         say_json(to_json(report) | {"repaired": repaired})

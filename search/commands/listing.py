@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from coarsefine.search.commands.ranking import chosen, named_trial
-from coarsefine.search.console import print_table, say, say_json, stdout, tell
+from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.following import following
+from coarsefine.search.hints import command
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import (
     OUTPUT,
@@ -15,9 +16,11 @@ from coarsefine.search.options import (
     StudyArgument,
     text_option,
 )
+from coarsefine.search.options.tidying import FilterOptions
 from coarsefine.search.words import counted, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from coarsefine.db.engine import Database
@@ -29,18 +32,23 @@ if TYPE_CHECKING:
 CURVE_POINTS = 6
 
 
-def list_studies(storage: StorageOptions, output: OutputOptions) -> None:
+def list_studies(which: FilterOptions, storage: StorageOptions, output: OutputOptions) -> None:
     """List the studies, the most recent first.
 
     Examples:
         python -m search list
-        python -m search list --storage course.db --json
+        python -m search list 'mnist/*' --search lambda --since 7d
+        python -m search list --tag final --storage course.db --json
+        python -m search list --trash
     """
-    from coarsefine.db import repository
     from coarsefine.db.engine import open_database
+    from coarsefine.studies.tidying.mending import lost_studies
+    from coarsefine.studies.tidying.selection import selected
 
     with open_database(storage.url, read_only=True) as database:
-        summaries = repository.list_studies(database)
+        summaries = selected(database, which.filters(), trashed=which.trash)
+        lost = lost_studies(database)
+    note_lost(lost, quiet=output.quiet)
     if output.json:
         say_json({"studies": [_summary_json(summary) for summary in summaries]})
         return
@@ -48,6 +56,18 @@ def list_studies(storage: StorageOptions, output: OutputOptions) -> None:
 
     console = stdout()
     print_table(console, studies_table(console, database.label, summaries))
+
+
+def note_lost(names: "Sequence[str]", *, quiet: bool) -> None:
+    """Say which studies somebody deleted or renamed in Optuna, and what to do."""
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        note(
+            f"note: Optuna has lost {', '.join(names[:3])}{more}: deleted or renamed there, or "
+            f"interrupted; `{command('check', '--repair')}` writes it again, `"
+            f"{command('rm', names[0])}` deletes it here, too",
+            quiet=quiet,
+        )
 
 
 def _summary_json(summary: "StudySummary") -> dict[str, Any]:
@@ -59,8 +79,11 @@ def _summary_json(summary: "StudySummary") -> dict[str, Any]:
         "trials": summary.trials,
         "best_validation_accuracy": summary.best_accuracy,
         "test_openings": summary.test_openings,
+        "tags": list(summary.tags),
+        "note": summary.note,
         "created_at": _moment(summary.created_at),
         "updated_at": _moment(summary.updated_at),
+        "trashed_at": None if summary.trashed_at is None else _moment(summary.trashed_at),
     }
 
 
@@ -103,21 +126,27 @@ def show(
     from coarsefine.db import repository
     from coarsefine.db.engine import open_database
     from coarsefine.studies.results.reading import first_curve, read_ranking
+    from coarsefine.studies.tidying.mending import lost_studies
 
     with open_database(storage.url, read_only=True) as database:
         found = chosen(database, study, quiet=output.quiet)
         ranking = read_ranking(database, found, by.metric)
         trial = ranking.best if what.trial is None else named_trial(ranking, what.trial)
         openings = repository.openings(database, found)
+        elsewhere = repository.openings_elsewhere(database, found)
+        lost = [name for name in lost_studies(database) if name == found.name]
         curve = first_curve(database, ranking, trial)
         classes = _classes(database, ranking, trial, named=what.trial is not None)
         failures = failures_of(database, ranking)
         free = repository.free_name(database, found.name)
+    note_lost(lost, quiet=output.quiet)
     if output.json:
         shown = _study_json(found, ranking, openings, curve) | {"failures": failures}
+        shown["openings_elsewhere"] = [{"study": name, "openings": n} for name, n in elsewhere]
         say_json(shown | _classes_json(classes))
         return
-    _print(found, ranking, openings, trial, curve, failures)
+    tested = _opening_lines(openings, elsewhere)
+    _print(found, ranking, tested, trial, curve, failures)
     _print_classes(classes)
     proposed = following(ranking, storage, free)
     if proposed is not None:
@@ -194,6 +223,8 @@ def _study_json(
 
     return {
         **ranking.to_json(by_hint),
+        "tags": study.tags or [],
+        "note": study.note or "",
         "search": study.search,
         "recipe": study.recipe,
         "data_fingerprint": study.data_fingerprint,
@@ -232,7 +263,7 @@ def _study_json(
 def _print(
     study: "StudyRecord",
     ranking: "Ranking",
-    openings: "list[TestOpeningRecord]",
+    tested: list[str],
     trial: "RankedTrial | None",
     curve: "list[EpochRecord]",
     failures: list[str],
@@ -251,13 +282,15 @@ def _print(
     facts: list[tuple[str, list[str]]] = [
         ("study", [f"{study.name}, a search over {ranking.over}"]),
         ("made", [f"{_minute(study.created_at)}, last changed {_minute(study.updated_at)} (UTC)"]),
+        *([("tags", [", ".join(map(str, study.tags))])] if study.tags else []),
+        *([("note", study.note.splitlines())] if study.note else []),
         ("data", _data_lines(study)),
         *_recipe_facts(study.recipe),
         *_cost_fact(recipe, searched),
         ("training", _step_lines(study, recipe)),
         ("stages", stage_lines(ranking)),
         ("trials", [_states(ranking), *failures]),
-        ("test set", _opening_lines(openings)),
+        ("test set", tested),
         ("made with", [", ".join(f"{name} {text}" for name, text in study.versions.items())]),
         ("machine", [", ".join(f"{name} {text}" for name, text in study.machine.items())]),
     ]
@@ -329,10 +362,13 @@ def _states(ranking: "Ranking") -> str:
     return ", ".join(f"{n} {state}" for state, n in states.items()) or "none"
 
 
-def _opening_lines(openings: "list[TestOpeningRecord]") -> list[str]:
+def _opening_lines(
+    openings: "list[TestOpeningRecord]", elsewhere: list[tuple[str, int]]
+) -> list[str]:
+    others = [f"opened {counted(n, 'time')} for {name}" for name, n in elsewhere]
     if not openings:
-        return ["never opened"]
-    lines = [f"opened {counted(len(openings), 'time')}"]
+        return ["never opened for this study", *others] if others else ["never opened"]
+    lines = [*others, f"opened {counted(len(openings), 'time')}"]
     for opening in openings:
         accuracies = ", ".join(f"{percent(run.test_accuracy)} %" for run in opening.runs)
         found = f": {accuracies}" if accuracies else ", without a result"

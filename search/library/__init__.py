@@ -10,6 +10,7 @@ from coarsefine.search.library.recipe import Recipe
 from coarsefine.search.library.replays import Replay
 from coarsefine.search.library.results import Comparison, RangeTest, Ranking, TestResult
 from coarsefine.search.library.study import Study
+from coarsefine.search.library.tidying import purge_studies, remove_studies, restore_studies
 
 __all__ = [
     "Comparison",
@@ -22,4 +23,7 @@ __all__ = [
     "TestResult",
     "compare_studies",
     "list_studies",
+    "purge_studies",
+    "remove_studies",
+    "restore_studies",
 ]

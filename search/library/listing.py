@@ -8,28 +8,45 @@ from coarsefine.search.library.results import Comparison
 from coarsefine.search.library.study import Study
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     import pandas as pd
 
     from coarsefine.studies.results.ranking import RankedTrial
 
 
-def list_studies(storage: PathLike | None = None) -> "pd.DataFrame":
+def list_studies(
+    *patterns: str,
+    tags: "Collection[str]" = (),
+    search: str | None = None,
+    data: str | None = None,
+    since: "datetime | str | None" = None,
+    trash: bool = False,
+    storage: PathLike | None = None,
+) -> "pd.DataFrame":
     """Return a row a study, the most recent first, see ``docs/library.md``.
 
     Args:
+        patterns: Names, or shell patterns as in ``"mnist/*"``; none for all.
+        tags: Only studies that have all of these.
+        search: Only those of this search, as in ``"lambda"``.
+        data: Only those on this data set; may be a pattern.
+        since: Only those changed since then: a moment, a date such as ``"2026-03-02"``, or
+            ``"7d"`` ago.
+        trash: Those in the trash instead.
         storage: As for ``Study``.
 
     Raises:
-        StudyError: If there is no such database.
+        StudyError: If there is no such database, or a pattern is none's.
     """
     import pandas as pd
 
-    from coarsefine.db import repository
+    from coarsefine.studies.tidying.selection import Filters, moment_of, selected
 
     with as_study_errors(), Place.of(storage).reading() as database:
-        summaries = repository.list_studies(database)
+        filters = Filters(patterns, tuple(tags), search, data, moment_of(since))
+        summaries = selected(database, filters, trashed=trash)
     columns = {
         "study": [each.name for each in summaries],
         "search": [each.search for each in summaries],
@@ -41,6 +58,8 @@ def list_studies(storage: PathLike | None = None) -> "pd.DataFrame":
         "test_openings": [each.test_openings for each in summaries],
         "created_at": [each.created_at for each in summaries],
         "updated_at": [each.updated_at for each in summaries],
+        "tags": [", ".join(each.tags) for each in summaries],
+        "note": [each.note for each in summaries],
     }
     return pd.DataFrame(columns).astype({"best_validation_accuracy": "float64"})
 

@@ -19,6 +19,7 @@ from coarsefine.search.library.replays import Replay
 from coarsefine.search.library.results import RangeTest, Ranking, TestResult
 from coarsefine.search.library.settings import Settings, naming
 from coarsefine.search.library.stages import Stages
+from coarsefine.search.library.tidying import Tidying
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     Trials = Collection[RankedTrial | str | int] | RankedTrial | str | int
 
 
-class Study(Models, Predictions, Stages):
+class Study(Models, Predictions, Stages, Tidying):
     """A question asked of a recipe, in stages, and what they found; all of it is in a database.
 
     ``Study("digits/lambda")`` is a study that is there, ``Study()`` the most recent one;

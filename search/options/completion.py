@@ -15,6 +15,8 @@ from coarsefine.studies.recipes.keys.kinds import Choice
 from coarsefine.studies.recipes.keys.lists import Weights
 
 Completion = Callable[[typer.Context, str], list[tuple[str, str]]]
+# Commands about studies in the trash.
+_OF_TRASH: Final = frozenset({"restore", "purge"})
 # A word, and what it is.
 _Offer = tuple[str, str]
 
@@ -42,8 +44,8 @@ def _studies(ctx: typer.Context) -> list[_Offer]:
     from coarsefine.db.urls import storage_url
 
     url = storage_url(ctx.params.get("storage"))
-    with open_database(url, read_only=True, older=True) as database:
-        found = repository.list_studies(database)
+    with open_database(url, read_only=True) as database:
+        found = repository.list_studies(database, trashed=ctx.info_name in _OF_TRASH)
     return [(study.name, f"{study.search}, {study.data_name}") for study in found]
 
 
@@ -84,6 +86,9 @@ _OFFERS: Final[dict[str, Callable[[typer.Context], Iterable[_Offer]]]] = {
     "study": _studies,
     "study_flag": _studies,
     "studies": _studies,
+    "patterns": _studies,
+    "trashed": _studies,
+    "on_data": _words("coarsefine.models.data.catalogue", "CATALOGUE"),
     "names": _studies_and_kinds,
     "lab": _labs,
     **{

@@ -36,7 +36,17 @@ def studies_table(console: Console, label: str, studies: Sequence[StudySummary])
             "changed (UTC)", lambda s: f"{s.updated_at:%Y-%m-%d %H:%M}", right=False, spare=1
         ),
     ]
+    if any(study.tags for study in studies):
+        columns.append(TextColumn("tags", lambda s: ", ".join(s.tags), right=False, spare=4))
+    if any(study.note for study in studies):
+        columns.append(TextColumn("note", lambda s: shortened(s.note), right=False, spare=5))
     return fitting(console, label, columns, studies)
+
+
+def shortened(note: str, most: int = 60) -> str:
+    """Return a note on one line."""
+    line = " ".join(note.split())
+    return line if len(line) <= most else f"{line[:most]}…"
 
 
 def facts_table(facts: Sequence[tuple[str, Sequence[str]]]) -> Table:

@@ -232,7 +232,7 @@ def final_tests(source: Source) -> Iterator[Block]:
             f"{source.spelling(command('test', study.name))}",
             "warning",
         )
-    others = _elsewhere(source)
+    others = repository.openings_elsewhere(source.database, study)
     for number, opening in enumerate(openings, start=1):
         yield from _opening(source, opening, number)
         found = on_test(study, opening, number - 1, others)
@@ -257,23 +257,6 @@ def final_tests(source: Source) -> Iterator[Block]:
     whose = "another study" if len(others) == 1 else f"{len(others)} other studies"
     said += f" and {n_others} for {whose}." if others else ", and none for others."
     yield Paragraph(said, "note")
-
-
-def _elsewhere(source: Source) -> list[tuple[str, int]]:
-    """Return for which other studies the same test set was opened, and how often."""
-    fingerprint = source.study.data_fingerprint
-    found = Counter(
-        opening.study_id
-        for opening in repository.openings(source.database, data_fingerprint=fingerprint)
-        if opening.study_id != source.study.id
-    )
-    if not found:
-        return []
-    studies = (
-        repository.find_study(source.database, summary.name)
-        for summary in repository.list_studies(source.database)
-    )
-    return [(other.name, found[other.id]) for other in studies if other and other.id in found]
 
 
 def _opening(source: Source, opening: TestOpeningRecord, number: int) -> Iterator[Block]:

@@ -195,7 +195,7 @@ def result_of(
 ) -> FinalTest:
     """Return an opening with what its figures are worth."""
     evidence = evidence_of(database, opening)
-    others = _others(database, study, opening)
+    others = tuple(repository.openings_elsewhere(database, study))
     return FinalTest(study, opening, evidence, n_before, n_after, others)
 
 
@@ -271,25 +271,6 @@ def _final_training(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Return the final section of a stored recipe, without how much of it is tested."""
     how_much = {"top", "replicates", "ensemble"}
     return {key: value for key, value in recipe["final"].items() if key not in how_much}
-
-
-def _others(
-    database: Database, study: StudyRecord, opening: TestOpeningRecord
-) -> tuple[tuple[str, int], ...]:
-    """Return for which other studies the same test set was opened, and how often."""
-    times: dict[int, int] = {}
-    same = repository.openings(database, data_fingerprint=opening.data_fingerprint)
-    for other in same:
-        if other.study_id != opening.study_id:
-            times[other.study_id] = times.get(other.study_id, 0) + 1
-    if not times:
-        return ()
-    found = []
-    for summary in repository.list_studies(database):
-        other_study = repository.find_study(database, summary.name)
-        if other_study is not None and other_study.id in times:
-            found.append((other_study.name, times[other_study.id]))
-    return tuple(found)
 
 
 # --------------------------------------------------------------------------- the test set opened

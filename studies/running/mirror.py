@@ -42,8 +42,13 @@ class OptunaMirror:
         Raises:
             StorageError: If somebody renamed it.
         """
-        if all(trial.told for trial in trials):
-            return
+        if not all(trial.told for trial in trials):
+            self.write(trials, started)
+
+    def write(
+        self, trials: Sequence[TrialRecord], started: Callable[[int], None] | None = None
+    ) -> None:
+        """Do as ``start``, also where all trials were told before: Optuna may have lost them."""
         from coarsefine.db.optuna_studies import OptunaTrial
 
         space = {d.name: _searched(d, trials) for d in Stage.of(self._stage).dimensions}

@@ -9,6 +9,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.new_records import NewStudy
 from coarsefine.db.records import StudyRecord
+from coarsefine.db.repository.common import TRASH
 from coarsefine.hints import option, search_command
 from coarsefine.models.data import PreparedData
 from coarsefine.studies import environment
@@ -43,6 +44,8 @@ def offering_a_name(database: Database, study: StudyRecord) -> Generator[None]:
 
 def check_name(name: str) -> None:
     """Refuse names that a terminal would obey, or a reader could not tell from others."""
+    if name.startswith(TRASH):
+        raise StudyNameError(f"names that begin with {TRASH} are for the trash, got {name[:60]!r}")
     if not (name.isprintable() and name.strip() and len(name) <= _LONGEST_NAME):
         shown = repr(name if len(name) <= 60 else f"{name[:60]}…")
         raise StudyNameError(

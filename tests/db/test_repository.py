@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coarsefine.db import records, repository, tables
+from coarsefine.db import records, repository, tables, tidying
 from coarsefine.db.column_types import objects_of
 from coarsefine.db.engine import Database, open_database
 from coarsefine.db.errors import StorageError
@@ -177,7 +177,7 @@ def test_a_segment_that_leaves_a_gap_is_refused(planned: Planned) -> None:
 
 
 def test_a_segment_of_a_deleted_study_is_refused(planned: Planned) -> None:
-    assert repository.delete_study(planned.db, planned.study.name)
+    tidying.purge(planned.db, [planned.study.uuid])
     other = add_stage(planned.db, add_study(planned.db))
     plan = plan_trials(planned.db, other)
     if planned.db.path is not None:
@@ -380,18 +380,23 @@ def test_the_list_of_studies_counts_trials_by_state(planned: Planned) -> None:
     assert (empty.name, empty.trials, empty.best_accuracy) == ("empty", {}, None)
 
 
-def test_deleting_a_study_takes_all_of_it(path: Path, planned: Planned) -> None:
+def test_deleting_a_study_takes_all_of_it_but_the_record_of_the_test_set(
+    path: Path, planned: Planned
+) -> None:
     repository.store_segment(planned.db, segment(planned.plan))
     repository.record_opening(
         planned.db, planned.study, NewTestOpening("f", "none", {}, 1), [NewTestRun(1, "coarse", {})]
     )
 
-    assert repository.delete_study(planned.db, planned.study.name)
+    tidying.purge(planned.db, [planned.study.uuid])
 
-    assert not repository.delete_study(planned.db, planned.study.name)
+    with pytest.raises(StorageError, match="no longer in"):
+        tidying.purge(planned.db, [planned.study.uuid])
+    of_test_sets = {"training_test_openings", "training_test_runs"}
     with sqlite3.connect(path) as outside:
         for name in tables.Base.metadata.tables:
-            assert outside.execute(f"SELECT count(*) FROM {name}").fetchone() == (0,), name
+            count = outside.execute(f"SELECT count(*) FROM {name}").fetchone()
+            assert count == (int(name in of_test_sets),), name
     outside.close()
     with pytest.raises(StorageError, match="no longer in the database"):
         add_stage(planned.db, planned.study)

@@ -52,6 +52,14 @@ LINES = (
     "export digits/lambda --what test --format md",
     "plot digits/lambda values -o values.svg",
     "report digits/lambda -o report.html",
+    "cp digits/lambda copied",
+    "mv copied renamed",
+    "tag renamed --add x",
+    "note renamed --text y",
+    "rm renamed",
+    "restore renamed",
+    "rm renamed",
+    "purge --yes",
     "check",
     "backup copy.db",
     "submit lab.toml --study queued",
@@ -97,7 +105,7 @@ def test_no_command_opens_the_file_or_drops_a_lock(watched, search):
         assert locked <= kept(path), line
 
     assert {line.split()[0] for line in LINES} == (
-        {*cli.SEARCHES, *cli._COMMANDS, "data"} - LEFT_OUT
+        {*cli.SEARCHES, *cli.COMMANDS, "data"} - LEFT_OUT
     )
 
 

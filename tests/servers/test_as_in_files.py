@@ -6,6 +6,7 @@ from types import ModuleType
 import tests.db.test_optuna_studies
 import tests.db.test_queue
 import tests.db.test_repository
+import tests.db.test_tidying
 
 
 def take_over(module: ModuleType) -> None:
@@ -20,3 +21,4 @@ def take_over(module: ModuleType) -> None:
 take_over(tests.db.test_repository)
 take_over(tests.db.test_queue)
 take_over(tests.db.test_optuna_studies)
+take_over(tests.db.test_tidying)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from coarsefine.db import repository
+from coarsefine.db import repository, tidying
 from coarsefine.db.checking import check_database
 from coarsefine.models.errors import ModelError
 from coarsefine.models.outcomes import OutcomeCodec, read_accuracy
@@ -67,7 +67,7 @@ def test_a_run_that_was_taken_over_has_them_too(bench):
 
     expected = assert_whole(bench, first.study, 4)
     assert assert_whole(bench, again.study, 4) == expected
-    repository.delete_study(bench.database, "first")
+    tidying.purge(bench.database, [first.study.uuid])
     assert [payload for _, payload in kept(bench, again.study).values()] == expected
 
 

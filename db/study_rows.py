@@ -1,0 +1,295 @@
+"""All rows of one study, read in order and written again: in the same database or another.
+
+Values are taken as they are stored, so that what is copied has the same bits. Rows get new ids;
+they are found again by what is unique of them beside their id.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeDecorator
+
+from coarsefine.db import tables
+from coarsefine.db.optuna_rows import ids_of_stages, optunas_tables, owned
+from coarsefine.db.records import new_uuid
+from coarsefine.db.repository.common import chunks
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A table with rows of a study.
+
+    Attributes:
+        owners: Columns with the id of the row that one belongs to, and the table of that.
+        links: Columns with ids of other rows of the study, if there are any.
+        key: What is unique of a row beside its id; nothing where no other row points to it.
+        at_once: Rows of how many owners are read together; of large rows few.
+    """
+
+    name: str
+    owners: Mapping[str, str]
+    links: Mapping[str, str] = field(default_factory=dict)
+    key: tuple[str, ...] = ()
+    at_once: int | None = None
+
+    @property
+    def table(self) -> sa.TableClause:
+        """Return the table with values as they are stored."""
+        return _RAW[self.name]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Return the columns that are numbered anew."""
+        own = {"id"} if "id" in self.table.c else set()
+        return frozenset(
+            {*own, *self.owners, *self.links, "reused_from"} & set(self.table.c.keys())
+        )
+
+
+def _raw(table: sa.Table) -> sa.TableClause:
+    def plain(kind: Any) -> Any:
+        return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+
+    return sa.table(table.name, *(sa.column(c.name, plain(c.type)) for c in table.c))
+
+
+_RAW: Final = {name: _raw(table) for name, table in tables.Study.metadata.tables.items()}
+_STUDY: Final = tables.Study.__tablename__
+_STAGE: Final = tables.Stage.__tablename__
+_TRIAL: Final = tables.Trial.__tablename__
+_COHORT: Final = tables.Cohort.__tablename__
+_RUN: Final = tables.Run.__tablename__
+_OPENING: Final = tables.Opening.__tablename__
+_TESTED: Final = tables.FinalRun.__tablename__
+
+KINDS: Final = (
+    Kind(_STUDY, {}, key=("uuid",)),
+    Kind(_STAGE, {"study_id": _STUDY}, key=("uuid",)),
+    Kind(_TRIAL, {"stage_id": _STAGE}, key=("uuid",)),
+    Kind(_COHORT, {"stage_id": _STAGE}, key=("uuid",)),
+    Kind(_RUN, {"trial_id": _TRIAL}, {"cohort_id": _COHORT}, key=("trial_id", "replicate")),
+    Kind(tables.Epoch.__tablename__, {"run_id": _RUN}, at_once=200),
+    Kind(tables.RunMetrics.__tablename__, {"run_id": _RUN}, at_once=200),
+    Kind(tables.Checkpoint.__tablename__, {"cohort_id": _COHORT}, at_once=8),
+    Kind(_OPENING, {"study_id": _STUDY}, key=("uuid",)),
+    Kind(
+        _TESTED,
+        {"opening_id": _OPENING},
+        {"trial_id": _TRIAL},
+        key=("opening_id", "rank", "replicate"),
+    ),
+    Kind(tables.FinalEnsemble.__tablename__, {"opening_id": _OPENING}),
+    Kind(
+        tables.SampleOutcomes.__tablename__, {"run_id": _RUN, "test_run_id": _TESTED}, at_once=200
+    ),
+)
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def walk(session: Session, study_id: int) -> Iterator[tuple[Kind, list[Row]]]:
+    """Yield all rows of a study, table by table, in an order that they can be written in."""
+    ids: dict[str, list[int]] = {}
+    for kind in KINDS:
+        found: list[Row] = []
+        for column, owner in kind.owners.items():
+            for some in chunks(ids[owner], kind.at_once or 500):
+                rows = _rows(session, kind, kind.table.c[column].in_(some))
+                if not kind.at_once:
+                    found += rows
+                elif rows:
+                    yield kind, rows
+        if not kind.owners:
+            found = _rows(session, kind, kind.table.c.id == study_id)
+        if kind.key:
+            found.sort(key=lambda row: row["id"])
+            ids[kind.name] = [row["id"] for row in found]
+        if found:
+            yield kind, found
+
+
+def _rows(session: Session, kind: Kind, condition: sa.ColumnElement[bool]) -> list[Row]:
+    columns = kind.table.c
+    order = [columns[name] for name in ("id", "run_id", "cohort_id", "epoch") if name in columns]
+    statement = sa.select(kind.table).where(condition).order_by(*order)
+    return [dict(row) for row in session.execute(statement).mappings()]
+
+
+def digest(session: Session, study_id: int) -> str:
+    """Return a SHA-256 of all that is stored of a study: the same wherever it is copied to."""
+    whole = hashlib.sha256()
+    for kind, rows in walk(session, study_id):
+        _digest(whole, kind, rows)
+    return whole.hexdigest()
+
+
+_OF_PLACE: Final = frozenset({"name", "optuna_name", "driver_host", "driver_pid", "driver_since"})
+
+
+def _digest(whole: Any, kind: Kind, rows: Iterable[Row]) -> None:
+    left_out = kind.ids | (_OF_PLACE if kind.name in {_STUDY, _STAGE} else frozenset())
+    if kind.name == _STAGE:
+        left_out -= {"name"}
+    for row in rows:
+        for name, value in row.items():
+            if name not in left_out:
+                whole.update(value if isinstance(value, bytes) else repr(value).encode())
+                whole.update(b"\0")
+
+
+@dataclass
+class StudyCopy:
+    """A study that is being written once more.
+
+    Attributes:
+        name: What the copy is called.
+        anew: Whether it is another study, with UUIDs of its own, or the same one elsewhere.
+        run_for: Returns which run of the target an id of the source's stands for, where a run was
+            taken over from another study.
+    """
+
+    source: Session
+    target: Session
+    name: str
+    anew: bool = True
+    run_for: Mapping[int, int] = field(default_factory=dict)
+    uuids: dict[str, str] = field(default_factory=dict)
+    _ids: dict[str, dict[int, int]] = field(default_factory=dict)
+
+    def write(self, study_id: int, **changed: Any) -> str:
+        """Write all of a study, Optuna's side too, and return its UUID.
+
+        Args:
+            study_id: In the source.
+            changed: Columns of the study's row that are to have other values, as they are stored.
+        """
+        stages: dict[str, str] = {}
+        for kind, rows in walk(self.source, study_id):
+            if kind.name == _STUDY:
+                rows[0] |= {"name": self.name, **dict.fromkeys(_DRIVER), **changed}
+            if kind.key == ("uuid",) and self.anew:
+                self.uuids |= {row["uuid"]: new_uuid() for row in rows}
+            made = [self._made(kind, row) for row in rows]
+            self.target.execute(sa.insert(kind.table), made)
+            if kind.name == _STAGE:
+                named = zip(rows, made, strict=True)
+                stages = {a["uuid"]: b["optuna_name"] for a, b in named if b["optuna_name"]}
+            if kind.key:
+                numbered = (kind.table, "id", kind.key, rows, made)
+                self._ids[kind.name] = _numbered(self.target, *numbered)
+            if kind.name == _RUN:
+                self._link_reused(rows)
+            if kind.name == _STUDY:
+                uuid = str(made[0]["uuid"])
+        copy_optunas(self, stages)
+        return uuid
+
+    def translated(self, value: Any) -> Any:
+        """Return a stored text with the UUIDs of the copy in place of those of the study."""
+        if not (self.uuids and isinstance(value, str)):
+            return value
+        return _UUID.sub(lambda found: self.uuids.get(found[0], found[0]), value)
+
+    def _made(self, kind: Kind, row: Row) -> Row:
+        made = {name: self.translated(value) for name, value in row.items() if name != "id"}
+        for column, other in {**kind.owners, **kind.links}.items():
+            if made[column] is not None:
+                made[column] = self._ids[other].get(made[column])
+        if kind.name == _RUN:
+            made["reused_from"] = None
+        if kind.name == _STAGE and made["optuna_name"] is not None:
+            made["optuna_name"] = f"{self.name}/{made['name']}"
+        return made
+
+    def _link_reused(self, rows: Sequence[Row]) -> None:
+        runs = _RAW[_RUN]
+        mine = self._ids[_RUN]
+        for row in rows:
+            source = row["reused_from"]
+            target = mine.get(source, self.run_for.get(source))
+            if target is not None:
+                own = sa.update(runs).where(runs.c.id == mine[row["id"]])
+                self.target.execute(own.values(reused_from=target))
+
+
+_DRIVER: Final = ("driver_host", "driver_pid", "driver_since")
+
+
+def copy_optunas(copy: StudyCopy, stages: Mapping[str, str]) -> None:
+    """Write Optuna's studies of stages once more.
+
+    Args:
+        copy: What is being copied.
+        stages: Names of the copies, by UUID of the stage that is copied.
+    """
+    theirs = optunas_tables(copy.source)
+    there = optunas_tables(copy.target)
+    if theirs is None or there is None or not stages:
+        return
+    ids = ids_of_stages(copy.source, theirs, list(stages))
+    names = {study_id: stages[uuid] for uuid, study_id in ids.items()}
+    new_ids: dict[str, dict[int, int]] = {"study_id": {}, "trial_id": {}}
+    for one in theirs.sorted_tables:
+        condition = owned(one, theirs, list(names))
+        if condition is None or one.name not in there.tables:
+            continue
+        target = there.tables[one.name]
+        (number,) = one.primary_key.columns.keys()
+        rows = copy.source.execute(sa.select(one).where(condition).order_by(one.c[number]))
+        found = [dict(row) for row in rows.mappings()]
+        made = []
+        for row in found:
+            new = {name: row[name] for name in row if name != number and name in target.c}
+            for column, known in new_ids.items():
+                if column in new:
+                    new[column] = known[new[column]]
+            if one.name == "studies":
+                new["study_name"] = names[row["study_id"]]
+            if one.name == "study_user_attributes" and new["key"] == "study":
+                new["value_json"] = json.dumps(copy.name)
+            made.append({name: copy.translated(value) for name, value in new.items()})
+        for some in chunks(made):
+            copy.target.execute(target.insert(), some)
+        if one.name == "studies":
+            new_ids["study_id"] = _numbered(
+                copy.target, target, "study_id", ("study_name",), found, made
+            )
+        if one.name == "trials":
+            key = ("study_id", "number")
+            new_ids["trial_id"] = _numbered(copy.target, target, "trial_id", key, found, made)
+
+
+def _numbered(
+    session: Session,
+    table: sa.FromClause,
+    number: str,
+    key: tuple[str, ...],
+    rows: Sequence[Row],
+    made: Sequence[Row],
+) -> dict[int, int]:
+    """Return the ids of rows that were written, by those that they were made from.
+
+    Args:
+        session: Where they were written.
+        table: Likewise.
+        number: The column of ids.
+        key: What is unique of a row beside it.
+        rows: What they were made from.
+        made: What was written.
+    """
+    columns = [table.c[name] for name in key]
+    ids: dict[tuple[Any, ...], int] = {}
+    for some in chunks(list({row[key[0]] for row in made})):
+        found = session.execute(sa.select(table.c[number], *columns).where(columns[0].in_(some)))
+        ids |= {tuple(row[1:]): row[0] for row in found}
+    return {
+        row[number]: ids[tuple(new[name] for name in key)]
+        for row, new in zip(rows, made, strict=True)
+    }

@@ -1,0 +1,1 @@
+"""Many studies kept in order: chosen by patterns, renamed, labelled, deleted and taken back."""
