@@ -27,7 +27,7 @@ from coarsefine.models.updaters import new_slots
 Outcome = Literal["complete", "diverged", "pruned", "failed"]
 
 # Which stream of random numbers: part of every seed, so that no two uses ever share one.
-WEIGHTS, ORDER = 0, 1
+WEIGHTS, ORDER, AUGMENTATION, NOISE, DROPOUT = range(5)
 
 
 @dataclass(frozen=True, slots=True)

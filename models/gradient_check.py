@@ -1,6 +1,6 @@
 """Analytic gradients against central differences, in float64."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -57,12 +57,14 @@ class Objective:
         labels: (N,), in 0 … K-1.
         numbers: λ, and how labels are smoothed.
         class_weights: (K,), what the loss of each class counts; ``None`` for 1.
+        masks: (1, units, N) of each hidden layer: which units count, and how much.
     """
 
     x: Array
     labels: Labels
     numbers: Hyperparameters
     class_weights: npt.NDArray[np.float64] | None = None
+    masks: Sequence[Array] | None = None
 
     @property
     def weights(self) -> npt.NDArray[np.float64]:
@@ -74,7 +76,8 @@ class Objective:
 
     def cost(self, network: Network, parameters: Parameters) -> float:
         """Return ``J = mean loss + λ Σ W²``, the loss that of smoothed labels."""
-        scores, criterion = network.forward(parameters, self.x), LOSSES[network.spec.loss]
+        scores = network.forward(parameters, self.x, masks=self.masks)
+        criterion = LOSSES[network.spec.loss]
         n_classes, share = network.spec.n_classes, self.numbers.label_smoothing
         each = np.empty((1, len(self.labels)))
         criterion.total(scores.copy(), self.labels, each)
@@ -88,7 +91,7 @@ class Objective:
     def gradients(self, network: Network, parameters: Parameters) -> Parameters:
         """Return the gradient of ``cost`` by every parameter, from the pass that training makes."""
         classes = targets(network.spec.n_classes, (self.numbers,), np.float64)
-        scores = network.forward(parameters, self.x)
+        scores = network.forward(parameters, self.x, masks=self.masks)
         LOSSES[network.spec.loss].backward(scores, classes[..., self.labels])
         scores *= self.weights
         gradients = Parameters(

@@ -88,10 +88,19 @@ class Network:
         shapes = [(n_trials, width, batch_size) for width in spec.widths[1:]]
         self.layers: list[Array] = [np.empty(shape, dtype) for shape in shapes]
         self.deltas: list[Array] = [np.empty(shape, dtype) for shape in shapes[:-1]]
+        # What layers pass on where units are left out; made when they first are.
+        self._thinned: list[Array] = []
+        self._masks: Sequence[Array] | None = None
         self._bound: tuple[Array | None, Array | None] = (None, None)
         self._first_product: Callable[[], object] = _nothing
 
-    def forward(self, parameters: Parameters, x: Array, scale: Array | None = None) -> Array:
+    def forward(
+        self,
+        parameters: Parameters,
+        x: Array,
+        scale: Array | None = None,
+        masks: Sequence[Array] | None = None,
+    ) -> Array:
         """Return the scores of a batch.
 
         Args:
@@ -99,11 +108,16 @@ class Network:
             x: (B, D), rows contiguous; B as the network was made for.
             scale: (T,) factors that the first layer's weights have yet to be multiplied with;
                 ``None`` stands for ones.
+            masks: What the units of each hidden layer are multiplied with, (T or 1, units, B);
+                ``None`` stands for ones.
 
         Returns:
             (T, K, B): the last layer itself, overwritten by the next call.
         """
         layer = self.layers[0]
+        self._masks = masks
+        if masks is not None and not self._thinned:
+            self._thinned = [np.empty_like(hidden) for hidden in self.layers[:-1]]
         self._bind(parameters.weights[0], x)
         self._first_product()
         if scale is not None:
@@ -113,6 +127,8 @@ class Network:
         for index in range(1, len(self.layers)):
             self.activation.forward(layer)
             below, layer = layer, self.layers[index]
+            if masks is not None:
+                below = np.multiply(below, masks[index - 1], out=self._thinned[index - 1])
             np.matmul(parameters.weights[index], below, out=layer)
             if index < len(parameters.biases):
                 layer += parameters.biases[index][:, :, None]
@@ -145,10 +161,13 @@ class Network:
         """
         delta = output_delta
         for index in range(len(self.layers) - 1, 0, -1):
-            below = self.layers[index - 1]
+            below = active = self.layers[index - 1]
             passed_on = self.deltas[index - 1]
             np.matmul(parameters.weights[index].transpose(0, 2, 1), delta, out=passed_on)
-            self.activation.backward(passed_on, below)
+            if self._masks is not None:
+                passed_on *= self._masks[index - 1]
+                below = self._thinned[index - 1]
+            self.activation.backward(passed_on, active)
             yield index, delta, below
             delta = passed_on
         yield 0, delta, x

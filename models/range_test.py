@@ -17,6 +17,7 @@ from coarsefine.models.cohort import ORDER, CohortPlan, initial_state
 from coarsefine.models.evaluation import count_right
 from coarsefine.models.losses import LOSSES, class_weights, targets
 from coarsefine.models.network import Network
+from coarsefine.models.perturbations import perturbations_of
 from coarsefine.models.training import Samples
 from coarsefine.models.updaters import make_updater
 
@@ -128,6 +129,7 @@ def _trained(
     losses: list[float] = []
     accuracies: list[float] = []
     order = np.arange(n_train)
+    perturbations = perturbations_of(plan, 0, data.sample_shape)
     updater.plan(0, etas[:, None], np.full(len(etas), size))
     for i in range(len(etas)):
         epoch, batch = divmod(i, per_epoch)
@@ -135,9 +137,14 @@ def _trained(
             order = np.arange(n_train)
             if spec.shuffle:
                 plan.generator(ORDER, epoch).shuffle(order)
+            perturbations = perturbations_of(plan, epoch, data.sample_shape)
         rows = order[batch * size : (batch + 1) * size]
         x, labels = data.x_train[rows], data.y_train[rows]
-        scores = network.forward(parameters, x, updater.scale)
+        masks = None
+        if perturbations is not None:
+            perturbations.change(x)
+            masks = perturbations.masks(plan.trials, size)
+        scores = network.forward(parameters, x, updater.scale, masks)
         accuracies.append(float(count_right(scores, labels)[0]) / size)
         total = loss.measured_backward(scores, np.take(classes, labels, axis=-1), labels)
         losses.append(float(total[0]) / size)

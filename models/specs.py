@@ -44,6 +44,8 @@ OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
 # Those that go once from one η to another, over the whole training.
 WHOLE_SCHEDULES = ("geometric", "cosine")
+# Of images that are this much larger in each direction, few pixels would be left.
+MOST_SHIFTS = 16
 STOP_RULES: tuple[str, ...] = get_args(StopRuleName)
 PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
 SPLIT_METHODS: tuple[str, ...] = get_args(SplitMethod)
@@ -171,6 +173,9 @@ class TrainingSpec:
             drawn once; ``None`` takes all of them.
         class_weights: What the loss of a sample counts in updates, by its class: K numbers,
             ``balanced`` (the inverse of the class's share, divided by K), or ``None`` for 1.
+        flips: Mirror each image of a batch with a chance of ½.
+        shifts: Shift each image of a batch by up to so many pixels in both directions.
+        input_noise: Standard deviation of the normal noise that batches are blurred with.
         running: Measure each batch before its update, too: what Keras prints as an epoch's training
             accuracy is the mean of these.
     """
@@ -190,6 +195,9 @@ class TrainingSpec:
     train_samples: int | None = 2000
     running: bool = False
     class_weights: tuple[float, ...] | Literal["balanced"] | None = None
+    flips: bool = False
+    shifts: int = 0
+    input_noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "n_updates", "evaluations"):
@@ -200,6 +208,10 @@ class TrainingSpec:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ModelError(f"{name} must be >= 1, got {value}")
+        if not 0 <= self.shifts <= MOST_SHIFTS:
+            raise ModelError(f"shifts must be >= 0 and <= {MOST_SHIFTS}, got {self.shifts}")
+        if not (math.isfinite(self.input_noise) and self.input_noise >= 0):
+            raise ModelError(f"input_noise must be finite and >= 0, got {self.input_noise}")
         if self.stop_rule not in STOP_RULES:
             raise ModelError(
                 f"stop_rule must be one of {', '.join(STOP_RULES)}, got {self.stop_rule!r}"
@@ -209,6 +221,11 @@ class TrainingSpec:
             raise ModelError("patience must be >= 2 with stop_rule window, got 1")
         if self.diverged_at is not None and not self.diverged_at > 1:
             raise ModelError(f"diverged_at must be > 1, got {self.diverged_at}")
+
+    @property
+    def changes_samples(self) -> bool:
+        """Return whether batches are other samples than those of the data."""
+        return bool(self.flips or self.shifts or self.input_noise)
 
     def evaluation_steps(self, first: int, n_train: int) -> list[int]:
         """Return the updates after which an epoch is evaluated; the last of them ends it.
@@ -259,8 +276,9 @@ _LIMITS: dict[str, tuple[float, float, bool]] = {
     "decoupled_decay": (0.0, math.inf, True),
     "clip_norm": (0.0, math.inf, True),
     "label_smoothing": (0.0, 1.0, True),
+    "dropout": (0.0, 1.0, True),
 }
-_BELOW_1 = ("momentum", "beta1", "beta2", "label_smoothing")
+_BELOW_1 = ("momentum", "beta1", "beta2", "label_smoothing", "dropout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +302,7 @@ class Hyperparameters:
         decoupled_decay: Of ``w ← (1 − η · decay) w``, beside λ; ``>= 0``.
         clip_norm: Largest norm of a gradient, longer ones are shortened to it; 0 for none.
         label_smoothing: Share of each label that is spread evenly over the classes; in [0, 1).
+        dropout: Share of the hidden units that each sample of a batch leaves out; in [0, 1).
     """
 
     l2_strength: float = 0.0
@@ -302,6 +321,7 @@ class Hyperparameters:
     decoupled_decay: float = 0.0
     clip_norm: float = 0.0
     label_smoothing: float = 0.0
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for name, (low, high, closed) in _LIMITS.items():

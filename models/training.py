@@ -17,6 +17,7 @@ from coarsefine.models.cohort import ORDER, CohortPlan, CohortState, Finished
 from coarsefine.models.evaluation import Evaluation, Evaluator, SampleOutcomes, Values
 from coarsefine.models.kernels.choice import kernel
 from coarsefine.models.kernels.stretch import Running, Stretch
+from coarsefine.models.perturbations import perturbations_of
 from coarsefine.models.schedules import learning_rates
 from coarsefine.models.scoring import Measured, finished, with_best
 
@@ -39,6 +40,10 @@ class Samples(Protocol):
     @property
     def y_validation(self) -> Labels:
         """Return (N',)."""
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Return the shape of a sample before it was made a row; nothing if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,7 @@ class _Trainer:
         self.data = data
         self.outcomes = outcomes
         self.running: Running | None = None
+        self.perturbations = perturbations_of(plan, state.epoch, data.sample_shape)
         # A trial's share of the epoch's time so far.
         self.seconds = self.evaluation_seconds = 0.0
         # A copy, since it is trained in place.
@@ -183,6 +189,7 @@ class _Trainer:
             etas,
             self.trials,
             self.running,
+            self.perturbations,
         )
         kernel(self.plan)(stretch)
         self.seconds += (time.perf_counter() - started) / len(self.trials)

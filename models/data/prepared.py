@@ -48,6 +48,7 @@ class TrainingData:
     y_train: NDArray[np.int64]
     x_validation: NDArray[Any]
     y_validation: NDArray[np.int64]
+    sample_shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class PreparedData:
             y_train=_labels(folder / "y_train.npy"),
             x_validation=mapped(folder / "x_validation.npy"),
             y_validation=_labels(folder / "y_validation.npy"),
+            sample_shape=self.sample_shape,
         )
         cache.touch(folder)
         _open[self.key] = data

@@ -41,7 +41,11 @@ def make_updates(stretch: Stretch) -> None:
         # With mode "raise" NumPy would gather into a buffer first.
         np.take(stretch.x, rows, axis=0, out=x, mode="clip")
         np.take(classes, labels[rows], axis=-1, out=batch_targets, mode="clip")
-        scores = network.forward(parameters, x, updater.scale)
+        masks = None
+        if stretch.perturbations is not None:
+            stretch.perturbations.change(x)
+            masks = stretch.perturbations.masks(stretch.trials, len(rows))
+        scores = network.forward(parameters, x, updater.scale, masks)
         if running is None:
             loss.backward(scores, batch_targets)
         else:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.cohort import CohortPlan, CohortState
+from coarsefine.models.perturbations import Perturbations
 from coarsefine.models.specs import Hyperparameters
 
 
@@ -45,6 +46,7 @@ class Stretch:
         etas: (n, T), the learning rates of n updates.
         trials: Their hyperparameters, T of them.
         running: Added to, if batches are to be measured.
+        perturbations: Of the epoch, if batches are to be changed.
     """
 
     plan: CohortPlan
@@ -55,6 +57,7 @@ class Stretch:
     etas: npt.NDArray[np.float64]
     trials: Sequence[Hyperparameters]
     running: Running | None
+    perturbations: Perturbations | None = None
 
 
 class MakesUpdates(Protocol):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from coarsefine.models.data.images import is_image
 from coarsefine.search.errors import FigureError, require
 from coarsefine.search.figures.style import (
     GREY,
@@ -31,7 +32,6 @@ MOST_FILTERS: Final = 64
 MOST_TRIALS: Final = 6
 _COLUMNS: Final = 8
 _CLASS_COLUMNS: Final = 5
-_LEAST_SIDE: Final = 2
 _GREY, _COLOURS = 2, 3
 
 
@@ -103,21 +103,6 @@ def lacks(ranking: "Ranking") -> str | None:
 
 def _sample_shape(ranking: "Ranking") -> tuple[int, ...]:
     return tuple(int(n) for n in ranking.study.data.get("sample_shape", ()))
-
-
-def is_image(shape: tuple[int, ...]) -> bool:
-    """Return whether samples of a shape are images: grey, or in three colours.
-
-    >>> is_image((28, 28)), is_image((3, 32, 32)), is_image((64,)), is_image((5, 8, 8))
-    (True, True, False, False)
-    """
-    if len(shape) == _COLOURS:
-        first, _, last = shape
-        if first in {1, _COLOURS}:
-            shape = shape[1:]
-        elif last in {1, _COLOURS}:
-            shape = shape[:2]
-    return len(shape) == _GREY and min(shape) >= _LEAST_SIDE
 
 
 def as_image(row: npt.NDArray[np.floating], shape: tuple[int, ...]) -> Image:

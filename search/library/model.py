@@ -76,8 +76,8 @@ class Model:
     def probabilities(self, x: Any) -> "npt.NDArray[np.float64]":
         """Return the output for each class, (N, K), in the order of ``classes``.
 
-        Of networks trained with squared error they are outputs that stand for probabilities, of those
-        trained with the hinge loss scores.
+        Of networks trained with squared error they are outputs that stand for probabilities, of
+        those trained with the hinge loss scores.
 
         Args:
             x: As for ``predict``.

@@ -63,6 +63,10 @@ class Settings(TypedDict, total=False):
     clip_norm: float | None
     label_smoothing: float | None
     class_weights: str | Sequence[float] | None
+    dropout: float | None
+    input_noise: float | None
+    flips: bool | None
+    shifts: int | None
     shuffle: bool | None
     drop_last: bool | None
     evaluations: int | None

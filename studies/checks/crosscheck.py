@@ -19,6 +19,7 @@ from coarsefine.models.cohort import ORDER, CohortPlan, CohortState, initial_sta
 from coarsefine.models.data import PreparedData
 from coarsefine.models.losses import class_weights
 from coarsefine.models.network import Parameters
+from coarsefine.models.perturbations import perturbations_of
 from coarsefine.models.schedules import learning_rates
 from coarsefine.models.training import EpochRow, Samples, train
 from coarsefine.studies.checks.crosscheck_result import Comparison, CrossCheck, Epoch, Measures
@@ -143,10 +144,15 @@ def _compared(
             epochs.append(judge.epoch(weights, rows, of_nudged, _theirs(plan, side, data)))
         eta = 0.0
         batches = _batches(plan, ours.state.epoch - 1, data)
+        perturbations = perturbations_of(plan, ours.state.epoch - 1, data.sample_shape)
         for x, labels in islice(batches, plan.training.n_updates - step):
+            masks = None
+            if perturbations is not None:
+                perturbations.change(x)
+                masks = perturbations.masks(plan.trials, len(labels))
             at = learning_rates(plan.training.schedule, step, step + 1, plan.trials, per_epoch)
             eta = float(at[0, 0])
-            side.update(x, labels, eta)
+            side.update(x, labels, eta, masks)
             step += 1
             if step <= len(begin_with):
                 begun = begin_with[step - 1]
@@ -207,6 +213,7 @@ class _Begun:
     y_train: Labels
     x_validation: Array
     y_validation: Labels
+    sample_shape: tuple[int, ...]
 
 
 def _begun(plan: CohortPlan, data: Samples, n_steps: int) -> list[_Begun]:
@@ -220,6 +227,7 @@ def _begun(plan: CohortPlan, data: Samples, n_steps: int) -> list[_Begun]:
             np.concatenate([labels for _, labels in batches[:n]]),
             data.x_validation[:1],
             data.y_validation[:1],
+            data.sample_shape,
         )
         for n in range(1, len(batches) + 1)
     ]

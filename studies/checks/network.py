@@ -61,20 +61,30 @@ def checked(
         labels: Their classes, (N,).
         seed: Of the weights, and of the elements that stand for large tensors.
         strengths: The λ to check with.
-        recipe: How labels are smoothed and classes weighed; ``None`` for not at all.
+        recipe: How labels are smoothed, classes weighed and units left out; ``None`` for not at
+            all.
     """
     import numpy as np
 
+    from coarsefine.models.cohort import CohortPlan
     from coarsefine.models.gradient_check import Objective, check_gradients
     from coarsefine.models.losses import class_weights
-    from coarsefine.models.specs import Hyperparameters
+    from coarsefine.models.perturbations import Perturbations
+    from coarsefine.models.specs import Hyperparameters, TrainingSpec
 
     def check(network: "NetworkSpec", strength: float) -> NetworkCheck:
-        smoothing = 0.0 if recipe is None else recipe.label_smoothing or 0.0
-        numbers = Hyperparameters(l2_strength=strength, label_smoothing=smoothing)
-        stated = None if recipe is None else recipe.class_weights
-        weights = class_weights(stated, labels, network.n_classes)
-        objective, rng = Objective(x, labels, numbers, weights), np.random.default_rng(seed)
+        stated = {} if recipe is None else dict(recipe)
+        numbers = Hyperparameters(
+            l2_strength=strength,
+            label_smoothing=stated.get("label_smoothing") or 0.0,
+            dropout=stated.get("dropout") or 0.0,
+        )
+        weights = class_weights(stated.get("class_weights"), labels, network.n_classes)
+        # One choice of units for all passes: a gradient is that of one network.
+        plan = CohortPlan(network, TrainingSpec(1, 1, precision="float64"), (numbers,), seed)
+        masks = Perturbations(plan, 0, ()).masks((numbers,), len(labels))
+        objective = Objective(x, labels, numbers, weights, masks)
+        rng = np.random.default_rng(seed)
         return NetworkCheck(network, strength, check_gradients(network, objective, rng, most=_MOST))
 
     return [check(network, strength) for network in networks for strength in strengths]

@@ -149,7 +149,7 @@ def _key(recipe: Recipe, data: PreparedData, low: float, high: float) -> str:
 # The hyperparameters that play a part in a range test: all but those of schedules.
 _COUNTING = (
     *("l2_strength", "momentum", "beta1", "beta2"),
-    *("decoupled_decay", "clip_norm", "label_smoothing"),
+    *("decoupled_decay", "clip_norm", "label_smoothing", "dropout"),
 )
 
 
@@ -168,6 +168,9 @@ def _name(recipe: Recipe, data: _Same) -> str:
             shuffle=training.shuffle,
             precision=training.precision,
             class_weights=training.class_weights,
+            flips=training.flips,
+            shifts=training.shifts,
+            input_noise=training.input_noise,
         ),
         Hyperparameters(**{name: getattr(numbers, name) for name in _COUNTING}),
         data_key=f"{data.fingerprint} {data.split_fingerprint} {data.normalisation}",

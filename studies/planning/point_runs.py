@@ -15,6 +15,7 @@ from coarsefine.studies.recipes.layers import with_overrides
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.specs import (
     SEARCHABLE,
+    check_images,
     recipe_key,
     searched_field,
     to_data_spec,
@@ -131,6 +132,7 @@ def _specs(
     recipe: Recipe, data: PreparedData, n_updates: int | None
 ) -> tuple[NetworkSpec, TrainingSpec, Hyperparameters]:
     network, training, base = to_specs(recipe, data.n_features, data.n_classes, data.n_train)
+    check_images(training, data.sample_shape)
     if n_updates is not None:
         training, base = with_length(training, base, n_updates)
     return network, training, base

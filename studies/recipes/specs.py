@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from coarsefine.hints import option
+from coarsefine.models.data.images import is_image
 from coarsefine.models.data.spec import DataSpec, SplitSpec
 from coarsefine.models.specs import (
     SPREAD_INITIALISATIONS,
@@ -87,6 +88,16 @@ def to_specs(
         network_spec(recipe, n_features, n_classes),
         *with_length(training, _made(Hyperparameters, numbers), steps.n_updates),
     )
+
+
+def check_images(training: TrainingSpec, sample_shape: tuple[int, ...]) -> None:
+    """Raise a RecipeError if images are to be changed and samples of this shape are none."""
+    if (training.flips or training.shifts) and not is_image(sample_shape):
+        shape = "×".join(map(str, sample_shape))
+        raise RecipeError(
+            option("training.flips" if training.flips else "training.shifts"),
+            f" needs samples that are images, these are of shape {shape}",
+        )
 
 
 def with_length(

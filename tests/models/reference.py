@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coarsefine.models.cohort import ORDER, WEIGHTS, CohortPlan
+from coarsefine.models.cohort import AUGMENTATION, DROPOUT, NOISE, ORDER, WEIGHTS, CohortPlan
 from coarsefine.models.schedules import learning_rates
 
 
@@ -37,12 +37,40 @@ def softmax(s):
     return e / e.sum(axis=1, keepdims=True)
 
 
-def forward(spec, Ws, bs, x):
+def perturbed(plan, hyper, x, streams, image):
+    """Return a batch as it is trained on, and what each hidden layer is multiplied with."""
+    augmentation, noise, dropout = streams
+    training, n = plan.training, len(x)
+    x = x.copy()
+    if training.flips or training.shifts:
+        s = training.shifts
+        flipped = augmentation.integers(0, 2, n) if training.flips else np.zeros(n)
+        moved = augmentation.integers(0, 2 * s + 1, (2, n)) - s if s else np.zeros((2, n), int)
+        for i in range(n):
+            picture = x[i].reshape(image)  # grey
+            picture = picture[:, ::-1] if flipped[i] else picture
+            wide = np.pad(picture, s, mode="edge")
+            down, right = s - moved[0, i], s - moved[1, i]
+            x[i] = wide[down : down + image[0], right : right + image[1]].ravel()
+    if training.input_noise:
+        x += training.input_noise * noise.standard_normal(x.shape, dtype=np.float32)
+    masks = [np.ones((n, width)) for width in plan.network.hidden]
+    if any(trial.dropout for trial in plan.trials):
+        for i, width in enumerate(plan.network.hidden):
+            drawn = dropout.random((width, n), dtype=np.float32).T
+            masks[i] = (drawn >= np.float32(hyper.dropout)) / (1 - hyper.dropout)
+    return x, masks
+
+
+def forward(spec, Ws, bs, x, masks=None):
     inputs, zs = [x], []
     for i, (W, b) in enumerate(zip(Ws, bs, strict=True)):
         z = inputs[-1] @ W.T + b
         zs.append(z)
-        inputs.append(activation(spec, z) if i < len(Ws) - 1 else z)
+        if i == len(Ws) - 1:
+            inputs.append(z)
+        else:
+            inputs.append(activation(spec, z) * (1 if masks is None else masks[i]))
     return inputs, zs
 
 
@@ -72,8 +100,8 @@ def by_scores(spec, scores, targets):
     return within - targets * within.sum(axis=1, keepdims=True)
 
 
-def gradients(spec, Ws, bs, x, labels, hyper, weights):
-    inputs, zs = forward(spec, Ws, bs, x)
+def gradients(spec, Ws, bs, x, labels, hyper, weights, masks):
+    inputs, zs = forward(spec, Ws, bs, x, masks)
     scores = inputs[-1]
     share = hyper.label_smoothing
     targets = (1 - share) * np.eye(spec.n_classes)[labels] + share / spec.n_classes
@@ -83,7 +111,7 @@ def gradients(spec, Ws, bs, x, labels, hyper, weights):
         dWs[i] = delta.T @ inputs[i] + 2 * hyper.l2_strength * Ws[i]
         dbs[i] = delta.sum(axis=0)
         if i:
-            delta = (delta @ Ws[i]) * derivative(spec, zs[i - 1])
+            delta = (delta @ Ws[i]) * derivative(spec, zs[i - 1]) * masks[i - 1]
     return dWs, dbs
 
 
@@ -189,17 +217,17 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
         if stopped:
             break
         order, batch_losses, batch_right = np.arange(n), [], []
+        streams = [plan.generator(stream, epoch) for stream in (AUGMENTATION, NOISE, DROPOUT)]
         if training.shuffle:
             plan.generator(ORDER, epoch).shuffle(order)
         for i in range(per_epoch):
             rows = order[i * B : (i + 1) * B]
             eta = learning_rates(training.schedule, step, step + 1, [hyper], per_epoch)[0, 0]
-            scores = forward(spec, Ws, bs, data.x_train[rows])[0][-1]
+            batch, masks = perturbed(plan, hyper, data.x_train[rows], streams, data.sample_shape)
+            scores = forward(spec, Ws, bs, batch, masks)[0][-1]
             batch_losses.extend(losses(spec, scores, data.y_train[rows]))
             batch_right.extend(scores.argmax(axis=1) == data.y_train[rows])
-            dWs, dbs = gradients(
-                spec, Ws, bs, data.x_train[rows], data.y_train[rows], hyper, weights
-            )
+            dWs, dbs = gradients(spec, Ws, bs, batch, data.y_train[rows], hyper, weights, masks)
             dWs, dbs = clipped(spec, dWs, dbs, hyper.clip_norm)
             for k in range(len(Ws)):
                 Ws[k] = optimizers[k].step(Ws[k], dWs[k], eta)

@@ -11,6 +11,7 @@ class Samples:
     y_train: np.ndarray
     x_validation: np.ndarray
     y_validation: np.ndarray
+    sample_shape: tuple = ()
 
 
 def made_up(n_train=150, n_validation=60, n_features=12, n_classes=4, dtype=np.float64, seed=7):
@@ -24,4 +25,6 @@ def made_up(n_train=150, n_validation=60, n_features=12, n_classes=4, dtype=np.f
 
     x_train, y_train = draw(n_train)
     x_validation, y_validation = draw(n_validation)
-    return Samples(x_train, y_train, x_validation, y_validation)
+    # As if they were small grey images.
+    shape = (3, n_features // 3)
+    return Samples(x_train, y_train, x_validation, y_validation, shape)

@@ -13,12 +13,14 @@ from coarsefine.models.specs import ACTIVATIONS, BIASES, Hyperparameters, Networ
 from tests.models.samples import made_up
 
 
-def checked(l2_strength=0.0, numbers=None, weights=None, **kinds):
+def checked(l2_strength=0.0, numbers=None, weights=None, masks=None, **kinds):
     spec = NetworkSpec(12, kinds.pop("hidden", (7, 5)), 4, **kinds)
     data = made_up(n_train=30)
     rng = np.random.default_rng(0)
     numbers = Hyperparameters(l2_strength=l2_strength, **numbers or {})
-    return check_gradients(spec, Objective(data.x_train, data.y_train, numbers, weights), rng)
+    return check_gradients(
+        spec, Objective(data.x_train, data.y_train, numbers, weights, masks), rng
+    )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -40,6 +42,13 @@ def test_gradients_with_weights_of_classes_and_smoothed_labels_agree(loss):
     smoothed = {"label_smoothing": 0.3} if loss == "cross-entropy" else {}
     for check in checked(0.1, smoothed, np.array([1.0, 0.5, 2.0, 3.0]), loss=loss):
         assert check.passed, check
+
+
+def test_gradients_of_what_is_left_by_dropout_agree():
+    masks = [np.random.default_rng(1).integers(0, 2, (1, width, 30)) * 2.0 for width in (7, 5)]
+    for activation in ("leaky-relu", "tanh"):
+        for check in checked(0.1, masks=masks, activation=activation):
+            assert check.passed, check
 
 
 @pytest.mark.parametrize(

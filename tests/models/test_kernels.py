@@ -248,6 +248,8 @@ def test_all_that_it_does_not_claim_is_left_to_the_reference():
     assert not claims(replace(network, n_features=2**16), training)
     assert not claims(network, replace(training, running=True))
     assert not claims(network, replace(training, class_weights="balanced"))
+    for change in ({"flips": True}, {"shifts": 1}, {"input_noise": 0.1}):
+        assert not claims(network, replace(training, **change))
     for loss in LOSSES:
         assert claims(replace(network, loss=loss), training) == (loss in COMPILED_LOSSES)
     for number in ({"clip_norm": 1.0}, {"label_smoothing": 0.1}):

@@ -60,6 +60,7 @@ NUMBERS = tuple(
         decoupled_decay=0.1 * (k % 3),
         clip_norm=0.1 * (k % 4),
         label_smoothing=0.1 * (k % 2),
+        dropout=0.1 * (k % 5),
     )
     for k, trial in enumerate(EIGHT)
 )
@@ -100,6 +101,7 @@ KINDS = [
     {"activation": "leaky-relu", "slope": 0.2, "bias_sigma": 0.3},
     {"class_weights": "balanced", "loss": "hinge"},
     {"class_weights": (1.0, 0.5, 2.0, 3.0), "trials": NUMBERS, "hidden": ()},
+    {"flips": True, "shifts": 1, "input_noise": 0.3},
     {"hidden": ()},
     {"hidden": (7, 5, 6)},
     {"bias": "none"},
@@ -254,6 +256,16 @@ def test_segments_of_any_length_end_with_the_same_bits(optimizer, score, more):
 
     assert without_times(rows) == without_times(whole_rows)
     assert state_to_bytes(state) == state_to_bytes(whole_state)
+
+
+def test_segments_see_the_same_changed_samples_and_units():
+    kinds = {"flips": True, "shifts": 1, "input_noise": 0.3, "evaluations": 3, "patience": 50}
+    plan, data = plan_of(NUMBERS, n_updates=30, **kinds), made_up()
+    state = initial_state(plan)
+    while not state.done:
+        state = train(plan, state_from_bytes(state_to_bytes(state)), data, 1)[0]
+
+    assert state_to_bytes(state) == state_to_bytes(trained(plan, data)[0])
 
 
 def test_training_leaves_the_state_it_was_given_as_it_was():

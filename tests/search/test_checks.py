@@ -7,6 +7,7 @@ import pytest
 
 from coarsefine.models import gradient_check
 from coarsefine.models.losses import LOSSES, CrossEntropy
+from coarsefine.models.specs import ACTIVATIONS
 from tests.search.conftest import QUICK
 
 
@@ -36,7 +37,7 @@ def test_all_kinds_of_networks_are_checked(search):
     checks = search("gradcheck", "--all", "--features", "6", "--samples", "4", "--json").json
 
     kinds = {(len(c["widths"]), c["activation"], c["loss"], c["lambda"]) for c in checks["checks"]}
-    assert len(kinds) == len(checks["checks"]) == (2 * 4 + 1) * 2 * 2
+    assert len(kinds) == len(checks["checks"]) == (2 * len(ACTIVATIONS) + 1) * len(LOSSES) * 2
 
 
 def test_a_wrong_gradient_is_reported_and_the_command_fails(search, monkeypatch):

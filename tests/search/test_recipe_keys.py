@@ -54,7 +54,7 @@ def sample(key):
     if key.choices:
         return next(choice for choice in reversed(key.choices) if choice != key.default)
     if isinstance(key.kind, kinds.Switch):
-        return key.default is False
+        return key.default is False or key.unnamed is False
     if isinstance(key.kind, kinds.Real):
         return 20.0 if key.kind.above == 1 else 0.0125
     if isinstance(key.kind, kinds.Size):

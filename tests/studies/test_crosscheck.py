@@ -87,6 +87,7 @@ TORCH_ALONE = [
     {"training__ns": 2, "training__cycle_factor": 0.5, "training__warm_up": 3},
     {"training__loss": "hinge", "training__class_weights": "balanced"},
     {"training__loss": "binary-cross-entropy", "training__class_weights": (1.0, 2.0, 3.0, 4.0)},
+    {"training__dropout": 0.3, "training__input_noise": 0.2},
     {"network__bias_sigma": 0.1, "training__schedule": "cosine", "training__warm_up": 4},
 ]
 

@@ -1,6 +1,6 @@
 """What a cross-check asks of another framework."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Final, Protocol
 
@@ -63,7 +63,7 @@ class Side(Protocol):
     version: str
     notes: tuple[str, ...]
 
-    def update(self, x: Array, labels: Labels, eta: float) -> None:
+    def update(self, x: Array, labels: Labels, eta: float, masks: Sequence[Array] | None) -> None:
         """Make one update.
 
         Args:
@@ -71,6 +71,8 @@ class Side(Protocol):
             labels: (B,).
             eta: The learning rate; frameworks with schedules of their own use those instead, so
                 that they are checked, too.
+            masks: What the units of each hidden layer are multiplied with, (1, units, B); ``None``
+                is 1 for all.
         """
 
     def parameters(self) -> dict[str, Array]:

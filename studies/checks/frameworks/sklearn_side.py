@@ -6,6 +6,7 @@ that it does not document: the first weights, and a learning rate that changes.
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -73,7 +74,7 @@ class SklearnSide:
         )
         self.notes = tuple(_notes(task, kind.__name__))
 
-    def update(self, x: Array, labels: Labels, eta: float) -> None:
+    def update(self, x: Array, labels: Labels, eta: float, masks: Sequence[Array] | None) -> None:
         """Make one update at the learning rate ``eta``."""
         model = self._model
         # Its penalty is divided by the samples of the batch; the last one may be smaller.

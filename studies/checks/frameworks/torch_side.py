@@ -5,7 +5,7 @@ the numbers. This is the only module that imports it.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, assert_never
 
 from coarsefine.models.arrays import Array, Labels
@@ -27,7 +27,7 @@ def _torch() -> Any:
 class TorchSide:
     """The network as ``torch.nn`` layers, trained by ``torch.optim``."""
 
-    followed: ClassVar = FOLLOWED | {"decoupled_decay", "clip_norm", "label_smoothing"}
+    followed: ClassVar = FOLLOWED | {"decoupled_decay", "clip_norm", "label_smoothing", "dropout"}
 
     def __init__(self, task: Task) -> None:
         torch = _torch()
@@ -103,17 +103,19 @@ class TorchSide:
         rise = schedules.LambdaLR(self._optimizer, lambda t: min((t + 1) / wait, 1.0))
         return schedules.SequentialLR(self._optimizer, [rise, after()], milestones=[wait])
 
-    def _scores(self, x: Any) -> Any:
-        for layer in self._layers[:-1]:
+    def _scores(self, x: Any, masks: Sequence[Array] | None = None) -> Any:
+        for i, layer in enumerate(self._layers[:-1]):
             x = self._activation(layer(x))
+            if masks is not None:
+                x = x * self._torch.tensor(masks[i][0].T)
         return self._layers[-1](x)
 
-    def update(self, x: Array, labels: Labels, eta: float) -> None:
+    def update(self, x: Array, labels: Labels, eta: float, masks: Sequence[Array] | None) -> None:
         """Make one update, at PyTorch's own learning rate."""
         torch = self._torch
         self._optimizer.zero_grad()
         y = torch.tensor(labels)
-        losses = self._loss(self._scores(torch.tensor(x)), y)
+        losses = self._loss(self._scores(torch.tensor(x), masks), y)
         loss = losses.mean() if self._weights is None else (self._weights[y] * losses).mean()
         if self._l2_strength:
             loss = loss + self._l2_strength * sum((layer.weight**2).sum() for layer in self._layers)

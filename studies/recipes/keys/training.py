@@ -1,6 +1,6 @@
 """The keys of a recipe's training."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from coarsefine.hints import alternatives
 from coarsefine.models.specs import (
@@ -19,7 +19,7 @@ from coarsefine.models.specs import (
 from coarsefine.studies.metric import METRICS, MetricName
 from coarsefine.studies.recipes.keys.key import Key, Needs
 from coarsefine.studies.recipes.keys.kinds import Choice, Real, Switch, Whole
-from coarsefine.studies.recipes.keys.lists import Weights
+from coarsefine.studies.recipes.keys.regularisers import RegulariserKeys
 
 
 def _schedules(*choices: str) -> Needs:
@@ -38,7 +38,7 @@ _USUAL_ETA: Final = f"{OPTIMIZER_FACTS['sgd'].usual_eta:g}; " + ", ".join(
 )
 
 
-class TrainingKeys:
+class TrainingKeys(RegulariserKeys):
     """How the network is trained, and for how long: either ``epochs`` or ``cycles``.
 
     Attributes:
@@ -51,9 +51,6 @@ class TrainingKeys:
         eta_decay: By epoch.
         cycle_factor: ``None`` is 1.
         warm_up: In updates; ``None`` is none.
-        clip_norm: ``None`` is 0: gradients may be of any length.
-        label_smoothing: ``None`` is 0.
-        class_weights: ``None`` is 1 for all.
         evaluations: Times an epoch that the validation split is measured for early stopping.
         patience: Evaluations that early stopping waits; ``None`` never stops.
         stop_rule: What it waits for; ``None`` where it never stops.
@@ -259,43 +256,6 @@ class TrainingKeys:
             help="Strength of the L2 penalty λ Σ W², >= 0 (default: 0).",
         ),
     ] = 0.0
-    clip_norm: Annotated[
-        float | None,
-        Key(
-            kind=Real(least=0),
-            field="clip_norm",
-            per_trial=True,
-            unnamed=0.0,
-            stored_if_used=True,
-            help="Norm that gradients of all parameters together are shortened to, 0 for any "
-            "(default: 0).",
-        ),
-    ] = None
-    label_smoothing: Annotated[
-        float | None,
-        Key(
-            kind=Real(least=0, below=1),
-            symbol="ε",
-            field="label_smoothing",
-            per_trial=True,
-            unnamed=0.0,
-            stored_if_used=True,
-            needs=Needs("loss", ("cross-entropy",)),
-            help="Share of each label that is spread evenly over the classes, in [0, 1) "
-            "(default: 0).",
-        ),
-    ] = None
-    class_weights: Annotated[
-        Literal["balanced"] | tuple[float, ...] | None,
-        Key(
-            kind=Weights(),
-            unnamed=None,
-            stored_if_used=True,
-            not_searched="it is a number a class; variants of a lab may state several",
-            help="What a sample's loss counts in updates, by its class: balanced (the inverse of "
-            "the class's share), or a number a class, as in 1,2,1 (default: 1).",
-        ),
-    ] = None
     shuffle: Annotated[
         bool,
         Key(kind=Switch(), help="Another order of the samples each epoch (default: shuffle)."),
