@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; exit; }; done; echo no-python-3.11)
 PIP_OPTIONS := --quiet --disable-pip-version-check
 
-.PHONY: help run test check test-slow faults bench clean
+.PHONY: help run test check test-slow faults bench docs clean
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
@@ -31,6 +31,9 @@ faults: $(BIN)/.installed-dev ## kill searches at many moments, carry on, count 
 
 bench: $(BIN)/.installed-bench ## time searches beside PyTorch, JAX and others (some 15 minutes)
 	$(BIN)/python -m benchmarks
+
+docs: $(BIN)/.installed-docs ## build the pages of docs/ as a site in build/site
+	$(BIN)/python -m mkdocs build --quiet
 
 check: $(BIN)/.installed-dev ## style and types
 	$(BIN)/ruff check .
@@ -52,6 +55,10 @@ $(BIN)/.installed: $(BIN)/python pyproject.toml constraints.txt
 
 $(BIN)/.installed-bench: $(BIN)/.installed
 	$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[bench]'
+	@touch $@
+
+$(BIN)/.installed-docs: $(BIN)/.installed
+	$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[docs]'
 	@touch $@
 
 $(BIN)/.installed-dev: $(BIN)/.installed

@@ -1,5 +1,6 @@
 """Documents: links that lead somewhere, an index of all pages, and examples that are true."""
 
+import os
 import re
 from pathlib import Path
 from textwrap import indent
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coarsefine.models.optimizers import Rule
+from coarsefine.search.cli import main
 from coarsefine.studies.recipes.keys import KEYS, Key, Needs
 from coarsefine.studies.recipes.keys.key import keys_of
 from coarsefine.studies.recipes.keys.kinds import Real
@@ -44,6 +46,32 @@ def test_the_index_lists_every_page():
     pages = {page for page in (ROOT / "docs").glob("*.md") if page != index}
 
     assert pages <= listed
+
+
+def test_the_site_has_every_page():
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
+    listed = set(re.findall(r"(\w+\.md)", navigation))
+
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} <= listed
+    assert listed <= {page.name for page in (ROOT / "docs").glob("*.md")} | {
+        *("start.md", "contributing.md", "changelog.md", "api.md")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.skipif("SEARCH_DATA_DIR" not in os.environ, reason="SEARCH_DATA_DIR is not set")
+def test_the_tutorial_works_as_it_is_typed(tmp_path, monkeypatch, capsys):
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    sheet = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0]
+    (tmp_path / "sheet.toml").write_text(sheet)
+    monkeypatch.chdir(tmp_path)
+    for line in re.findall(r"^    python -m search (.*)$", text, re.MULTILINE):
+        assert main(line.split()) == 0, line
+        said = capsys.readouterr().out
+        if "--figures" in line:
+            assert "7 of 10 values are tied, λ 1e-05 … 0.004642" in said  # as the page says
+    assert {"sheet.html", "table.tex", "figures"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def examples():

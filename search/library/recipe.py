@@ -34,11 +34,12 @@ class Recipe:
         RecipeError: If it says something impossible; names the key.
         TypeError: If there is no such keyword.
 
-    >>> recipe = Recipe(data="mnist", hidden=(50, 50), epochs=3)
-    >>> recipe
-    Recipe(data='mnist', hidden=(50, 50), epochs=3)
-    >>> recipe.replace(cycles=1).to_dict()["training"]["cycles"]
-    1
+    Examples:
+        >>> recipe = Recipe(data="mnist", hidden=(50, 50), epochs=3)
+        >>> recipe
+        Recipe(data='mnist', hidden=(50, 50), epochs=3)
+        >>> recipe.replace(cycles=1).to_dict()["training"]["cycles"]
+        1
     """
 
     __slots__ = ("_base", "_file", "_flags")
@@ -76,8 +77,9 @@ class Recipe:
     def replace(self, **settings: Unpack[Settings]) -> Self:
         """Return the recipe with other settings; they unsay what does not go with them.
 
-        >>> Recipe(eta=0.1, epochs=3).replace(schedule="cyclical", cycles=2)
-        Recipe(schedule='cyclical', cycles=2)
+        Examples:
+            >>> Recipe(eta=0.1, epochs=3).replace(schedule="cyclical", cycles=2)
+            Recipe(schedule='cyclical', cycles=2)
         """
         from coarsefine.studies.recipes.layers import overruled
 
