@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coarsefine.search.library import (
+        Audit,
         Comparison,
         Model,
         RangeTest,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.errors import RecipeError, SpaceError, StudyError
 
 __all__ = [
+    "Audit",
     "Comparison",
     "Model",
     "RangeTest",

@@ -62,6 +62,13 @@ COMMANDS: Final = {
         "compare",
         "Put studies side by side, and compare each two by a test.",
     ),
+    "audit": Entry(
+        RESULTS,
+        "auditing",
+        "audit",
+        "Draw runs of a study at random, train them again, and compare every measure with the"
+        " record.",
+    ),
     "replay": Entry(
         RESULTS,
         "replaying",

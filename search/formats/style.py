@@ -101,6 +101,9 @@ TEMPLATE: Final = """\
 <p>Written by <code>python -m search report</code> from the record of the study. Every number comes
 from it; none was typed.</p>
 </footer>
+{% if report.record %}
+<data id="record" hidden value="{{ report.record }}"></data>
+{% endif %}
 </body>
 </html>
 """

@@ -4,6 +4,7 @@ It lives on this floor because it shows what the command line shows: progress, t
 reports. ``studies`` hands it on; see ``docs/decisions/0007-python-has-a-face-of-its-own.md``.
 """
 
+from coarsefine.search.library.audits import Audit
 from coarsefine.search.library.listing import compare_studies, list_studies
 from coarsefine.search.library.model import Model
 from coarsefine.search.library.recipe import Recipe
@@ -13,6 +14,7 @@ from coarsefine.search.library.study import Study
 from coarsefine.search.library.tidying import purge_studies, remove_studies, restore_studies
 
 __all__ = [
+    "Audit",
     "Comparison",
     "Model",
     "RangeTest",

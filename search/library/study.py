@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from coarsefine.paths import expanded
 from coarsefine.search.library.asking import end
+from coarsefine.search.library.audits import Audits
 from coarsefine.search.library.displaying import displayed
 from coarsefine.search.library.facts import facts_of, pictured, places
 from coarsefine.search.library.hints import as_study_errors
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     Trials = Collection[RankedTrial | str | int] | RankedTrial | str | int
 
 
-class Study(Models, Predictions, Stages, Tidying):
+class Study(Audits, Models, Predictions, Stages, Tidying):
     """A question asked of a recipe, in stages, and what they found; all of it is in a database.
 
     ``Study("digits/lambda")`` is a study that is there, ``Study()`` the most recent one;

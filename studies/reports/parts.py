@@ -104,6 +104,7 @@ class Report:
         title: What was searched, on what.
         finished: Whether no trial is left to be trained.
         n_openings: How many times the test set was opened for it.
+        record: What an audit reads, as letters and digits; nothing where there is none.
     """
 
     study: str
@@ -111,6 +112,7 @@ class Report:
     finished: bool
     n_openings: int
     sections: tuple[Section, ...]
+    record: str = ""
 
     def section(self, name: str) -> Section:
         """Return a section by its name."""

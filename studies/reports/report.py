@@ -9,6 +9,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord, TestOpeningRecord
 from coarsefine.hints import Spelling
+from coarsefine.studies.checks.audit_record import record_of
 from coarsefine.studies.recipes.recipe import from_json
 from coarsefine.studies.reports.findings import final_tests, ranked, search_stages, training_of_best
 from coarsefine.studies.reports.parts import (
@@ -62,6 +63,7 @@ def read_report(
         by: What trials are ranked by; ``None`` as the recipe says.
     """
     source = _source(database, read_ranking(database, study, by), spelling)
+    record = record_of(database, study).to_text()
     return _report(
         source,
         (
@@ -77,6 +79,7 @@ def read_report(
             Section("notes", "What to keep in mind", tuple(_notes(source))),
             Section("again", "How to make it again", tuple(_again(source))),
         ),
+        record,
     )
 
 
@@ -112,13 +115,14 @@ def _source(database: Database, ranking: Ranking, spelling: Spelling) -> Source:
     )
 
 
-def _report(source: Source, sections: tuple[Section, ...]) -> Report:
+def _report(source: Source, sections: tuple[Section, ...], record: str = "") -> Report:
     return Report(
         study=source.study.name,
         title=f"A search over {plural(source.symbols)} on {source.study.data_name}",
         finished=bool(source.ranking.trials) and not source.n_left,
         n_openings=len(source.openings),
         sections=sections,
+        record=record,
     )
 
 

@@ -41,7 +41,7 @@ from coarsefine.studies.results.ranking import RankedTrial
 from coarsefine.studies.running import loop
 from coarsefine.studies.running.final_choice import Choice
 from coarsefine.studies.running.resources import Resources
-from coarsefine.studies.running.retraining import data_of, retrained, seconds_again
+from coarsefine.studies.running.retraining import Again, data_of, retrained, seconds_again
 from coarsefine.studies.spaces.dimensions import described, from_params
 
 REFIT, TRAINED = "train+validation", "none"
@@ -89,7 +89,7 @@ def trained_as_asked(
         The stage that they are trained in, if they are; its data; and the trials.
     """
     chosen = choice.trained
-    prepare = _refitted(resources, recipe) if recipe.final.refit == REFIT else None
+    prepare = refitted(resources, recipe) if recipe.final.refit == REFIT else None
     if recipe.trainer is not None:
         data, candidates = _trained_by_user(resources, study, recipe, chosen, prepare)
         return None, data, candidates
@@ -98,7 +98,7 @@ def trained_as_asked(
     return None, searched, _trained_in_search(resources, study, recipe, chosen)
 
 
-def _refitted(resources: Resources, recipe: Recipe) -> Prepare:
+def refitted(resources: Resources, recipe: Recipe) -> Prepare:
     """Return what makes final data of a search's: both splits joined, less a small part."""
     kept = recipe.final.validation
     assert kept is not None  # noqa: S101  # the recipe sees to it where it refits
@@ -322,13 +322,15 @@ def _weights(
     if stored is not None:
         return state_from_bytes(stored[1]).finished[run.slot].parameters
     runs = repository.cohort_runs(resources.database, cohort)
-    about = max(1, round(seconds_again(cohort, data)))
+    stopped = {r.slot: r.epochs for r in runs if r.state == "pruned" and r.slot is not None}
+    plan = Again.of(cohort.uuid, cohort.plan, cohort.blas_threads, stopped)
+    about = max(1, round(seconds_again(plan, data)))
     together = f", with the {len(runs) - 1} it was trained with" if len(runs) > 1 else ""
     resources.observer.said(
         f"the weights of {trial} are not stored: it is trained once more{together}, which takes "
         f"about {about} s"
     )
-    again = retrained(cohort, runs, data, resources.observer)
+    again = retrained(plan, data, resources.observer)
     assert again.state is not None  # noqa: S101  # it was trained
     finished = again.state.finished[run.slot]
     row = next(r for r in again.rows if (r.slot, r.epoch) == (run.slot, finished.scored_epoch))

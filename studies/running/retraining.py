@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from coarsefine.db.records import CohortRecord, RunRecord
 from coarsefine.models.cohort import CohortState, pruned
 from coarsefine.models.data import PreparedData
 from coarsefine.models.plugin import Plugin
@@ -21,6 +21,32 @@ from coarsefine.studies.spaces.dimensions import Value, from_params
 
 # Whoever asks to stop is heard about so often.
 _SEGMENT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A cohort that is to be trained once more.
+
+    Attributes:
+        key: Names it.
+        plan: As stored.
+        stopped: Slots of trials that were stopped early, by the epoch at which they were.
+    """
+
+    key: str
+    plan: dict[str, Any]
+    blas_threads: int
+    stopped: Mapping[int, Sequence[int]]
+
+    @classmethod
+    def of(
+        cls, key: str, plan: Mapping[str, Any], blas_threads: int, stopped: Mapping[int, int]
+    ) -> "Again":
+        """Return it; ``stopped`` has the epoch of each slot."""
+        by_epoch: dict[int, list[int]] = defaultdict(list)
+        for slot, epoch in stopped.items():
+            by_epoch[epoch].append(slot)
+        return cls(key, dict(plan), blas_threads, by_epoch)
 
 
 @dataclass(slots=True)
@@ -57,14 +83,13 @@ def data_of(
     return prepare(drawn(to_data_spec(there), replicate if stage.run_options.draws else 0))
 
 
-def seconds_again(cohort: CohortRecord, data: PreparedData, plugin: Plugin | None = None) -> float:
+def seconds_again(cohort: Again, data: PreparedData, plugin: Plugin | None = None) -> float:
     """Return about how long a core takes to train a cohort; infinite for a custom trainer."""
     return training_seconds(plan_from_json(cohort.plan), data.n_train, plugin)
 
 
 def retrained(
-    cohort: CohortRecord,
-    runs: Sequence[RunRecord],
+    cohort: Again,
     data: PreparedData,
     observer: Observer,
     trainer: str | None = None,
@@ -75,8 +100,7 @@ def retrained(
     shapes.
 
     Args:
-        cohort: As stored.
-        runs: All of the cohort.
+        cohort: Which.
         data: What it is trained on.
         observer: May ask to stop.
         trainer: The custom trainer that the user's recipe names; no other is called.
@@ -88,20 +112,16 @@ def retrained(
     plan = plan_from_json(cohort.plan)
     plugin = plugins.of_plan(cohort.plan, trainer)
     last = plan.training.n_epochs(data.n_train)
-    stopped: dict[int, list[int]] = defaultdict(list)
-    for run in runs:
-        if run.state == "pruned" and run.slot is not None:
-            stopped[run.epochs].append(run.slot)
     at_once = max(1, int(_SEGMENT_SECONDS / epoch_seconds(plan, data.n_train)))
     found = Retrained()
-    for epoch in sorted({*stopped, last}):
+    for epoch in sorted({*cohort.stopped, last}):
         while found.state is None or (not found.state.done and found.state.epoch < epoch):
             if observer.stop_requested:
                 raise StoppedByRequest
             reached = 0 if found.state is None else found.state.epoch
             n_epochs = epoch - reached if plugin is not None else min(at_once, epoch - reached)
             segment = Segment(
-                key=cohort.uuid,
+                key=cohort.key,
                 plan=plan,
                 data=data,
                 state=found.state,
@@ -115,5 +135,5 @@ def retrained(
             found.outcomes |= trained.outcomes
             found.seconds += trained.seconds
             found.failure = trained.failure
-        found.state = pruned(found.state, stopped.get(epoch, ()))
+        found.state = pruned(found.state, cohort.stopped.get(epoch, ()))
     return found
