@@ -18,6 +18,7 @@ from coarsefine.db.repository.plans import (
     forget_told,
     load_plan,
     set_numbers,
+    set_stage_options,
     stages,
     trained_run,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "set_driver",
     "set_measurement",
     "set_numbers",
+    "set_stage_options",
     "stages",
     "state_to_carry_on",
     "store_segment",

@@ -1,6 +1,8 @@
 """Plans: stages, their trials and cohorts, written before the first of them is trained."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -86,6 +88,17 @@ def add_stage(db: Database, study: StudyRecord, new: NewStage) -> StageRecord:
     except IntegrityError as error:
         raise StorageError(f"study {study.name!r} has a stage {new.name!r} already") from error
     return StageRecord(*row)
+
+
+def set_stage_options(db: Database, stage: StageRecord, options: Mapping[str, Any]) -> StageRecord:
+    """Store what is asked of a stage, or decided, and return the stage with it."""
+    with db.write() as session:
+        key = stage_id(session, stage)
+        session.execute(
+            sa.update(table(Stage)).where(Stage.id == key).values(options=dict(options))
+        )
+        touch_stage(session, key)
+    return replace(stage, options=dict(options))
 
 
 def stages(db: Database, study: StudyRecord) -> list[StageRecord]:

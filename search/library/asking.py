@@ -8,6 +8,7 @@ from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
 from coarsefine.studies.recipes.keys.kinds import whole
 
 if TYPE_CHECKING:
+    from coarsefine.studies.planning.races import Race
     from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.spaces.dimensions import Parameter
     from coarsefine.studies.spaces.search import SearchKind
@@ -29,7 +30,8 @@ class Asked(TypedDict, total=False):
     low: End | None
     high: End | None
     sampler: Literal["grid", "random", "qmc", "tpe"] | None
-    replicates: int | None
+    replicates: int | str | None
+    indifference: float | None
     only: Literal["tied", "all"] | None
     prune: Literal["halving", "none"] | None
     fresh: bool
@@ -41,7 +43,8 @@ class GridAsked(TypedDict, total=False):
     values: Sequence[Any] | None
     layers: Sequence[int] | None
     one_at_a_time: bool
-    replicates: int | None
+    replicates: int | str | None
+    indifference: float | None
     only: Literal["tied", "all"] | None
     alone: bool | None
     equal: Literal["epochs", "updates"] | None
@@ -74,6 +77,7 @@ def stage_request(kind: "SearchKind", asked: Asked) -> "StageRequest":
 
     values = _by_name(kind, "values", asked.get("values"))
     low, high = (_by_name(kind, name, asked.get(name)) for name in ("low", "high"))
+    replicates, race = _seeds(asked)
     return request_of(
         kind,
         Wanted(
@@ -85,7 +89,8 @@ def stage_request(kind: "SearchKind", asked: Asked) -> "StageRequest":
             {name: end("high", given) for name, given in high.items()},
         ),
         n_trials=_whole("trials", asked.get("trials")),
-        replicates=_whole("replicates", asked.get("replicates")),
+        replicates=replicates,
+        race=race,
         only=asked.get("only"),
         sampler=asked.get("sampler"),
         prune=asked.get("prune"),
@@ -141,12 +146,14 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
         if any(type(number) is not int or number < 0 for number in layers):
             raise SpaceError(f"layers must be whole numbers >= 0, as in [1, 2, 10]; got {layers!r}")
         values = layers_of(hidden, layers)
+    replicates, race = _seeds(asked)
     return StageRequest(
         values=None
         if values is None
         else tuple(parameter.checked(_read(parameter, value)) for value in _listed(values)),
         dimensions=(TRICKS_ONE_AT_A_TIME,) if asked.get("one_at_a_time") else (),
-        replicates=_whole("replicates", asked.get("replicates")),
+        replicates=replicates,
+        race=race,
         only=asked.get("only"),
         alone=asked.get("alone"),
         equal=asked.get("equal"),
@@ -177,6 +184,18 @@ def end(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SpaceError(f"{name} must be a number, got {described(value)}")
     return float(value)
+
+
+def _seeds(asked: "Asked | GridAsked") -> "tuple[int | None, Race | None]":
+    """Return how many seeds are asked for, or the race that decides it."""
+    from coarsefine.studies.planning.races import replicates_of
+
+    given, indifference = asked.get("replicates"), asked.get("indifference")
+    if indifference is not None:
+        indifference = end("indifference", indifference)
+    return replicates_of(
+        given if isinstance(given, str) else _whole("replicates", given), indifference
+    )
 
 
 def _whole(name: str, value: Any) -> int | None:

@@ -17,7 +17,7 @@ _METHODS: Final = {"test": "test({})", "rank": "ranking"}
 # What bounds a stage; anything else is stated where the search is named.
 _OF_STAGE: Final = (
     *("low", "high", "trials", "values", "sampler"),
-    *("replicates", "only", "prune", "fresh"),
+    *("replicates", "indifference", "only", "prune", "fresh"),
 )
 
 

@@ -36,7 +36,9 @@ class Stages:
             high: Upper end of the range.
             sampler: How values are chosen, on a log scale: ``grid`` unless named.
             replicates: Training runs a trial, each with a seed of its own; their mean counts. Of
-                trials that are there, those that are tied get the runs that they lack.
+                trials that are there, those that are tied get the runs that they lack. ``"auto"``
+                or as in ``"3..20"``: all get a few, and those that may be the best more.
+            indifference: The largest difference that does not matter to ``"auto"``, in points.
             only: ``all`` has all trials get them.
             prune: ``halving`` stops trials that are far behind the best.
             fresh: Train again what was trained before, in this study or another of the database.
@@ -81,7 +83,9 @@ class Stages:
                 of ``values``.
             one_at_a_time: Of ``tricks``: add each trick to the base alone.
             replicates: Training runs a trial, each with a seed of its own; their mean counts. Of
-                trials that are there, those that are tied get the runs that they lack.
+                trials that are there, those that are tied get the runs that they lack. ``"auto"``
+                or as in ``"3..20"``: all get a few, and those that may be the best more.
+            indifference: The largest difference that does not matter to ``"auto"``, in points.
             only: ``all`` has all trials get them.
             alone: Train trials one after another, so that times can be compared.
             equal: ``updates`` has all trials make as many as the recipe itself does.

@@ -26,6 +26,7 @@ def stage_request(kind: "SearchKind", stage: StageOptions) -> "StageRequest":
         UsageError: If a text is no number, or there are more or fewer than parameters.
         SpaceError: If these are no such values or ranges.
     """
+    from coarsefine.studies.planning.races import replicates_of
     from coarsefine.studies.planning.request import Wanted
     from coarsefine.studies.planning.request import stage_request as request_of
     from coarsefine.studies.spaces.ranges import parse_values
@@ -48,12 +49,14 @@ def stage_request(kind: "SearchKind", stage: StageOptions) -> "StageRequest":
         parameter.name: parse_values(text, zero_allowed=parameter.zero_allowed)
         for text, parameter in zip(lists, kind.parameters, strict=bool(lists))
     }
+    replicates, race = replicates_of(stage.replicates, stage.indifference)
     return request_of(
         kind,
         Wanted(values, low, high),
         n_trials=stage.trials,
         sampler=stage.sampler,
-        replicates=stage.replicates,
+        replicates=replicates,
+        race=race,
         only=stage.only,
         prune=stage.prune,
         fresh=stage.fresh,
@@ -126,6 +129,7 @@ def grid_request(
         UsageError: If options contradict each other.
         SpaceError: If these are no such values.
     """
+    from coarsefine.studies.planning.races import replicates_of
     from coarsefine.studies.planning.request import StageRequest, layers_of
     from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
 
@@ -138,10 +142,12 @@ def grid_request(
         if values is not None:
             raise UsageError("hidden layers are either --values or --layers, got both")
         values = layers_of(asked.recipe({}).network.hidden, _whole_numbers(layers))
+    replicates, race = replicates_of(stage.replicates, stage.indifference)
     return StageRequest(
         values=values,
         dimensions=(TRICKS_ONE_AT_A_TIME,) if one_at_a_time else (),
-        replicates=stage.replicates,
+        replicates=replicates,
+        race=race,
         only=stage.only,
         alone=stage.alone,
         equal=stage.equal,

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-from coarsefine.search.options.declaring import SEARCH, TRAINING, option, text_option, whole_option
+from coarsefine.search.options.declaring import (
+    SEARCH,
+    TRAINING,
+    number_option,
+    option,
+    text_option,
+    whole_option,
+)
 
 # So many take an hour or more, and a database of a size to be asked about.
 MANY_TRIALS: Final = 5_000
@@ -42,12 +49,23 @@ _SAMPLER = Annotated[
     ),
 ]
 _REPLICATES = Annotated[
-    int | None,
-    whole_option(
+    str | None,
+    text_option(
         SEARCH,
         "--replicates",
-        "Training runs a trial, each with a seed of its own; their mean counts (default: 1; "
-        "dataset-size: 3).",
+        "N",
+        "Training runs a trial, each with a seed of its own; their mean counts. auto, or a range "
+        "as in 3..20: all trials get a few, and those that may be the best get more, seed by seed "
+        "(default: 1; dataset-size: 3).",
+    ),
+]
+_INDIFFERENCE = Annotated[
+    float | None,
+    number_option(
+        SEARCH,
+        "--indifference",
+        "The largest difference that does not matter to --replicates auto, in percentage points "
+        "(default: 0.5).",
     ),
 ]
 _ONLY = Annotated[
@@ -142,6 +160,7 @@ class StageOptions:
     sampler: _SAMPLER = None
     replicates: _REPLICATES = None
     only: _ONLY = None
+    indifference: _INDIFFERENCE = None
     prune: Annotated[
         str | None,
         text_option(
@@ -174,6 +193,7 @@ class GridOptions:
     ] = None
     replicates: _REPLICATES = None
     only: _ONLY = None
+    indifference: _INDIFFERENCE = None
     equal: Annotated[
         str | None,
         text_option(

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from coarsefine.paths import expanded
 from coarsefine.studies.errors import RecipeError, SpaceError, did_you_mean
 from coarsefine.studies.labs.quick import quick_layer
+from coarsefine.studies.planning.races import replicates_of
 from coarsefine.studies.planning.request import StageRequest, n_points
 from coarsefine.studies.recipes.layers import recipe_of
 from coarsefine.studies.recipes.messages import ContradictionError, explained, literal
@@ -71,7 +72,8 @@ class SearchTable(_Table):
     trials: Count | None = None
     fine_trials: Count | None = None
     sampler: str | None = None
-    replicates: Count | None = None
+    replicates: Count | str | None = None
+    indifference: float | None = None
     prune: str | None = None
     stages: Annotated[int, Field(ge=1, le=10)] | Literal["auto"] | None = None
     equal: str | None = None
@@ -342,9 +344,11 @@ def request_of(search: SearchTable, where: str = "") -> StageRequest:
         RecipeError: If a choice is none.
     """
     try:
+        replicates, race = replicates_of(search.replicates, search.indifference)
         return StageRequest(
             sampler=search.sampler,
-            replicates=search.replicates,
+            replicates=replicates,
+            race=race,
             prune=search.prune,
             alone=search.alone,
             equal=search.equal,

@@ -21,15 +21,10 @@ from coarsefine.studies.errors import RecipeError, StudyError, TakenError, did_y
 from coarsefine.studies.labs.data_files import names_file
 from coarsefine.studies.labs.files import Lab, Part, kind_of, lab_of, lab_text, request_of
 from coarsefine.studies.labs.names import offering_a_name
+from coarsefine.studies.planning.asked_again import check_same_stage
 from coarsefine.studies.planning.point_runs import recipe_at
 from coarsefine.studies.planning.request import StageRequest
-from coarsefine.studies.planning.stages import (
-    Stage,
-    check_same_stage,
-    find_stage,
-    first_name,
-    first_stage,
-)
+from coarsefine.studies.planning.stages import Stage, find_stage, first_name, first_stage
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe, differences

@@ -29,8 +29,8 @@ from coarsefine.studies.labs.rules import Rules, ServedLab
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.recipe import Recipe, from_json
 from coarsefine.studies.running.resources import Resources
-from coarsefine.studies.running.search import train_enqueued
 from coarsefine.studies.running.watching import CohortProgress, Observer, StoppedByRequest
+from coarsefine.studies.running.wished import train_enqueued
 
 # How often an idle service looks for something to do, and a busy one whether it is to end.
 POLL_SECONDS = 1.0

@@ -8,6 +8,7 @@ from typing import Any
 from coarsefine.hints import option
 from coarsefine.studies.errors import SpaceError, did_you_mean
 from coarsefine.studies.planning.pruning import PRUNERS
+from coarsefine.studies.planning.races import Race
 from coarsefine.studies.spaces.dimensions import Dimension, Value
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.search import SearchKind
@@ -32,6 +33,7 @@ class StageRequest:
         dimensions: Ranges and values by parameter, in place of ``values``, ``low`` and ``high``.
         sampler: One of ``SAMPLERS``.
         replicates: Seeds that each trial is trained with.
+        race: In place of ``replicates``, the race over seeds that decides them.
         only: Which of the trials that are there get more seeds; one of ``ONLY``. ``None`` is those
             of ``values``, or the tied ones.
         prune: ``halving`` stops trials that are far behind; one of ``PRUNERS``.
@@ -48,6 +50,7 @@ class StageRequest:
     dimensions: tuple[Dimension, ...] = ()
     sampler: str | None = None
     replicates: int | None = None
+    race: Race | None = None
     only: str | None = None
     prune: str | None = None
     alone: bool | None = None
@@ -78,6 +81,11 @@ class StageRequest:
             raise SpaceError(
                 "a stage has either values, or a number of trials, a sampler and a range; got both"
             )
+
+    @property
+    def n_first_seeds(self) -> int | None:
+        """Return how many seeds new trials get at first; ``None`` leaves it to the search."""
+        return self.replicates if self.race is None else self.race.least
 
     @property
     def names_values(self) -> bool:

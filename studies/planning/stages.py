@@ -12,20 +12,19 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.new_records import NewStage
 from coarsefine.db.records import StageRecord, StudyRecord
-from coarsefine.hints import Message, Part, joined, option
-from coarsefine.studies.errors import SpaceError, TakenError
+from coarsefine.hints import option
+from coarsefine.studies.errors import SpaceError
+from coarsefine.studies.planning.races import Race
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.spaces.dimensions import (
     Dimension,
     from_json,
     parameter,
-    shown,
     to_json,
 )
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.registry import SEARCHES
-from coarsefine.studies.spaces.seen import same_value
 
 COARSE, FINE, FINER = "coarse", "fine", "finer"
 # Of searches that have one stage only.
@@ -65,6 +64,7 @@ class Stage:
         prune: Which trials are stopped early; one of ``pruning.PRUNERS``.
         parent: The stage that was narrowed to it.
         lab: The file or preset of the lab that it is part of, as it was named.
+        race: Over seeds, and how it stands; ``None`` where all trials have as many.
     """
 
     name: str
@@ -76,6 +76,17 @@ class Stage:
     prune: str = "none"
     parent: str | None = None
     lab: str = ""
+    race: Race | None = None
+
+    def __post_init__(self) -> None:
+        if self.race is not None and self.prune != "none":
+            raise SpaceError(
+                "a race ends trials by their results over seeds, and pruning in the midst of a "
+                "training: leave out ",
+                option("prune"),
+                ", or state a number of ",
+                option("replicates"),
+            )
 
     @classmethod
     def of(cls, record: StageRecord) -> "Stage":
@@ -96,6 +107,7 @@ class Stage:
             prune=str(options.get("prune", "none")),
             parent=record.parent,
             lab=str(options.get("lab", "")),
+            race=None if options.get("race") is None else Race.from_json(options["race"]),
         )
 
     @property
@@ -120,6 +132,7 @@ class Stage:
             "n_trials": self.n_trials,
             "prune": self.prune,
             **({"lab": self.lab} if self.lab else {}),
+            **({} if self.race is None else {"race": self.race.to_json()}),
         }
 
 
@@ -263,7 +276,7 @@ def first_stage(kind: SearchKind, request: StageRequest, n_train: int | None = N
         sampler=sampler_of(dimensions, request),
         n_trials=request.n_trials or kind.n_coarse,
         run_options=RunOptions(
-            replicates=request.replicates or kind.replicates,
+            replicates=request.n_first_seeds or kind.replicates,
             draws=kind.draws,
             alone=kind.alone if request.alone is None else request.alone,
             equal_updates=request.equal == "updates",
@@ -271,6 +284,7 @@ def first_stage(kind: SearchKind, request: StageRequest, n_train: int | None = N
         reason=reason,
         prune=request.prune or "none",
         lab=request.lab,
+        race=request.race,
     )
 
 
@@ -330,70 +344,3 @@ def sampler_of(dimensions: Sequence[Dimension], request: StageRequest) -> str:
     if sampler != "grid" and several:
         raise SpaceError(f"sampler {sampler} needs ranges, {' and '.join(several)} has values")
     return sampler
-
-
-# --------------------------------------------------------------------------- asked for once more
-
-
-def check_same_stage(stage: Stage, request: StageRequest) -> None:
-    """Check that the stage that is there was asked nothing else.
-
-    More values, trials or seeds are no contradiction: the stage is topped up.
-
-    Raises:
-        StudyError: If it was; shows what.
-    """
-    dimensions = stage.dimensions
-    searched = dimensions[0].range
-    contradictions: list[Part] = [
-        Message(option(what), f": {there} there, {asked} asked for")
-        for what, there, asked in (
-            ("low", searched and searched.low, request.low),
-            ("high", searched and searched.high, request.high),
-            ("sampler", stage.sampler, request.sampler),
-            ("prune", stage.prune, request.prune),
-            ("alone", stage.run_options.alone, request.alone),
-            ("equal", stage.equal, request.equal),
-        )
-        if asked is not None and asked != there
-    ]
-    fewest, asked = stage.run_options.replicates, request.replicates
-    if asked is not None and asked < fewest:
-        few = f": {fewest} there, {asked} asked for (none is taken away)"
-        contradictions.append(Message(option("replicates"), few))
-    there = {d.name: d for d in dimensions}
-    contradictions += [
-        f"{d.name}: {_words(there[d.name])} there, {_words(d)} asked for"
-        for d in request.dimensions
-        if d.name in there and d != there[d.name]
-    ]
-    if request.n_trials is not None and stage.sampler == "values":
-        given = ": its values were given; name more of them with "
-        contradictions.append(Message(option("trials"), given, option("values")))
-    grid = stage.sampler == "grid" and sum(d.range is not None for d in dimensions) > 1
-    if grid and request.n_trials is not None and request.n_trials > stage.n_trials:
-        several = ": a grid over several parameters cannot be topped up"
-        contradictions.append(Message(option("trials"), several))
-    values, known = request.values or (), dimensions[0].values or ()
-    if 0 in values and 0 not in known:
-        zero = ": 0 has no place on the log scale it was begun on"
-        contradictions.append(Message(option("values"), zero))
-    if values and not dimensions[0].parameter.numeric:
-        new = [shown(v) for v in values if not any(same_value(v, k) for k in known)]
-        if new:
-            contradictions.append(
-                f"{dimensions[0].name}: {', '.join(map(shown, known))} there, "
-                f"{', '.join(new)} asked for, too (Optuna keeps the choices it began with)"
-            )
-    if contradictions:
-        raise TakenError(
-            f"the {stage.name} search was begun otherwise; leave these out, or choose another "
-            "name with ",
-            option("study"),
-            ":\n    ",
-            joined("\n    ", contradictions),
-        )
-
-
-def _words(dimension: Dimension) -> str:
-    return str(dimension.range or ", ".join(map(shown, dimension.values or ())))

@@ -7,6 +7,7 @@ from typing import Final
 from coarsefine.db.records import TrialRow
 from coarsefine.hints import Message, option
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.races import Race
 from coarsefine.studies.planning.request import SAMPLERS, StageRequest
 from coarsefine.studies.planning.stages import Stage, sampler_of
 from coarsefine.studies.spaces.dimensions import Dimension, Value, from_params, shown
@@ -72,6 +73,9 @@ def next_stage(
         values = tuple(dimension.parameter.checked(value) for value in request.values)
         dimensions = (replace(dimension, values=values, range=None),)
     options = parent.run_options
+    race = request.race
+    if race is None and request.replicates is None and parent.race is not None:
+        race = Race(*parent.race.asked)
     stage = Stage(
         name=name,
         dimensions=dimensions,
@@ -79,12 +83,13 @@ def next_stage(
         n_trials=request.n_trials or _n_trials(kind, parent),
         run_options=replace(
             options,
-            replicates=request.replicates or options.replicates,
+            replicates=request.n_first_seeds or (race.least if race else options.replicates),
             alone=options.alone if request.alone is None else request.alone,
         ),
         reason=narrowing.reason,
         prune=request.prune or parent.prune,
         parent=parent.name,
+        race=race,
     )
     return Following(stage, narrowing.warnings)
 

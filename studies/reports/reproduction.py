@@ -133,9 +133,8 @@ def _searches(
             return None
         before = stages[position - 1] if position else None
         options = _options(kind, stage) if before is None else []
-        replicates = stage.run_options.replicates
-        if before is not None and replicates != before.run_options.replicates:
-            options += ["--replicates", str(replicates)]
+        if before is not None and _seeds(stage) != _seeds(before):
+            options += _words(_seeds(stage))
         if kind.refines and stage.prune != ("none" if before is None else before.prune):
             options += ["--prune", stage.prune]
         named = ["--study", study.name, "--recipe", RECIPE_FILE]
@@ -145,9 +144,24 @@ def _searches(
     return tuple(lines)
 
 
+def _seeds(stage: Stage) -> dict[str, Any]:
+    """Return what says how many seeds a stage's trials get."""
+    race = stage.race
+    if race is None:
+        return {"replicates": stage.run_options.replicates}
+    delta = round(100 * race.indifference, 9)
+    return {"replicates": f"{race.least}..{race.most}", "indifference": delta}
+
+
+def _words(stated: Mapping[str, Any]) -> list[str]:
+    return [word for key, value in stated.items() for word in (f"--{key}", str(value))]
+
+
 def _more_seeds(stage: Stage, trials: Sequence[TrialRow]) -> list[list[str]]:
     """Return how trials got more seeds than the stage began with, by number of seeds."""
-    found = []
+    found: list[list[str]] = []
+    if stage.race is not None:
+        return found  # the race itself gives them
     counts = sorted({t.replicates for t in trials} - {stage.run_options.replicates})
     name = stage.dimensions[0].name
     for count in counts:
@@ -167,8 +181,8 @@ _GIVEN = "the range given"
 
 def _options(kind: SearchKind, stage: Stage) -> list[str]:
     words, options = [], stage.run_options
-    if options.replicates != kind.replicates:
-        words += ["--replicates", str(options.replicates)]
+    if stage.race is not None or options.replicates != kind.replicates:
+        words += _words(_seeds(stage))
     if not kind.refines:
         if options.alone != kind.alone:
             words.append("--alone" if options.alone else "--together")
@@ -253,7 +267,7 @@ def _search_table(study: StudyRecord, stages: Sequence[Stage], *, tested: bool) 
             stated["sampler"] = first.sampler
     if len(stages) > 1:
         stated["fine_trials"] = stages[1].n_trials
-    stated["replicates"] = first.run_options.replicates
+    stated |= _seeds(first)
     for key, value, usual in (
         ("prune", first.prune, "none"),
         ("equal", first.equal, "epochs"),

@@ -7,12 +7,10 @@ compared by scores, as if each trial had had samples of its own, which errs on t
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coarsefine.studies.metric import metric_named
 from coarsefine.studies.results.evidence.intervals import (
@@ -21,9 +19,11 @@ from coarsefine.studies.results.evidence.intervals import (
     estimate_of_accuracies,
     over_seeds,
 )
+from coarsefine.studies.results.evidence.looks import Looks
 from coarsefine.studies.results.evidence.quantiles import fewest_samples
 from coarsefine.studies.results.evidence.ties import ALPHA, Judged, judge, judge_accuracies
-from coarsefine.studies.results.scorer import Scored, Scorer
+from coarsefine.studies.results.family import Family, Outcomes, family_of
+from coarsefine.studies.results.scorer import Scorer
 from coarsefine.studies.results.seeds import ASSUMED_SEEDS, SeedNoise
 from coarsefine.studies.results.statistics import (
     ROUNDING,
@@ -35,42 +35,11 @@ from coarsefine.studies.results.statistics import (
     dunnett_quantile,
 )
 
-Outcomes = Mapping[int, Mapping[int, bytes]]
-"""Packed outcomes by position of the trial and replicate."""
-
 # So many points at the most are judged sample by sample, and so many scores.
 _MOST_POINTS: Final = 32
 _MOST_SCORES: Final = 1 << 24
 # In place of a number of samples that is not known: seeds are all that noise is seen in.
-_ANY_SAMPLES: Final = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """The points that are judged together.
-
-    Attributes:
-        positions: Of their trials, the best first.
-        replicates: That any of them has.
-        present: (T, S), which runs there are.
-        values: (T, S).
-        scores: (T, S, N), of each sample; ``None`` where not all runs have outcomes.
-        without: Positions of trials some of whose runs have none.
-        accuracy: Of the first, where all runs have outcomes.
-    """
-
-    positions: Sequence[int]
-    replicates: Sequence[int]
-    present: NDArray[np.bool_]
-    values: NDArray[np.float64]
-    scores: NDArray[Any] | None
-    without: tuple[int, ...]
-    accuracy: float = 0.0
-
-    @property
-    def single(self) -> bool:
-        """Return whether no seed was repeated."""
-        return int(self.present.sum(axis=1).max(initial=0)) <= 1
+ANY_SAMPLES: Final = 10**9
 
 
 def compare(
@@ -79,6 +48,7 @@ def compare(
     read: Callable[[Sequence[int]], Outcomes] | None = None,
     scorer: Scorer | None = None,
     seeds: Callable[[], SeedNoise | None] | None = None,
+    race: tuple[Looks, frozenset[int]] | None = None,
 ) -> tuple[list[Verdict], Comparison | None]:
     """Return what can be said of each trial, and how it was compared with the best.
 
@@ -89,6 +59,7 @@ def compare(
         scorer: Makes scores of outcomes; ``None`` for those of the accuracy.
         seeds: Returns what other studies say of the spread over seeds; called only where no seed
             was repeated.
+        race: After which seeds it was looked at, and the positions of trials that left the race.
 
     Returns:
         A verdict a trial, and ``None`` in place of the comparison if there is nothing to compare,
@@ -106,7 +77,7 @@ def compare(
     n_seeds = max((len(trial.values) for trial in measured), default=0)
     known = [p for p in chosen if measured[p].values]
     room = _MOST_SCORES // max(1, n_samples * n_seeds)
-    family = _family(measured, known[: max(2, min(_MOST_POINTS, room))], n_samples, read, scorer)
+    family = family_of(measured, known[: max(2, min(_MOST_POINTS, room))], n_samples, read, scorer)
     noise = _seed_noise(family, scorer, seeds)
     least = 0.0
     if n_known:
@@ -114,12 +85,13 @@ def compare(
     compared: dict[int, tuple[float, float, bool]] = {}
     judged = None
     if len(family.positions) > 1 and 0 in family.positions:
-        judged = _judged(family, n_known, n_points, scorer, noise)
+        judged = _judged(family, n_known, n_points, scorer, noise, race and race[0])
     if judged is not None:
         compared = _verdicts(family, judged)
         rest = known[len(family.positions) :]
         compared |= _others(measured, rest, n_points, n_known, least, noise.pair.extra)
-    tied = {measured[p].point for p, (_, _, tie) in compared.items() if tie}
+    left = race[1] if race is not None else frozenset[int]()
+    tied = {measured[p].point for p, (_, _, tie) in compared.items() if tie and p not in left}
     alone = len(tied) < 2
     first = measured[0].values if measured else {}
     verdicts = []
@@ -179,7 +151,7 @@ def _negated(interval: Interval | None) -> Interval | None:
 
 
 def _seed_noise(
-    family: _Family, scorer: Scorer, seeds: Callable[[], SeedNoise | None] | None
+    family: Family, scorer: Scorer, seeds: Callable[[], SeedNoise | None] | None
 ) -> SeedNoise:
     """Return what is taken for granted of seeds where none was repeated."""
     if not family.positions:
@@ -206,65 +178,31 @@ def _representatives(measured: Sequence[Measured]) -> dict[object, int]:
     return found
 
 
-def _family(
-    measured: Sequence[Measured],
-    positions: Sequence[int],
-    n_samples: int,
-    read: Callable[[Sequence[int]], Outcomes] | None,
-    scorer: Scorer,
-) -> _Family:
-    replicates = sorted({r for p in positions for r in measured[p].values})
-    shape = len(positions), len(replicates)
-    present, values = np.zeros(shape, np.bool_), np.zeros(shape)
-    for row, position in enumerate(positions):
-        for column, replicate in enumerate(replicates):
-            if replicate in measured[position].values:
-                present[row, column] = True
-                values[row, column] = measured[position].values[replicate]
-    outcomes = {} if read is None or not n_samples or not positions else read(positions)
-    runs: dict[tuple[int, int], Scored] = {}
-    labels: set[int] = set()
-    without: list[int] = []
-    for row, position in enumerate(positions):
-        whole = True
-        for place in np.flatnonzero(present[row]).tolist():
-            payload = outcomes.get(position, {}).get(replicates[place])
-            scored = scorer.scored(payload, n_samples, value=values[row, place])
-            if scored is None:
-                whole = False
-                continue
-            runs[row, place] = scored
-            labels.add(scored.labels_crc)
-        if not whole:
-            without.append(position)
-    lacking = tuple(without)
-    if lacking or len(labels) != 1:
-        return _Family(positions, replicates, present, values, None, lacking)
-    kind = next(iter(runs.values())).scores.dtype
-    scores = np.zeros((*shape, n_samples), kind)
-    for at, scored in runs.items():
-        scores[at] = scored.scores
-    accuracy = fmean(scored.accuracy for (row, _), scored in runs.items() if row == 0)
-    return _Family(positions, replicates, present, values, scores, lacking, accuracy)
-
-
 def _judged(
-    family: _Family, n_samples: int, n_points: int, scorer: Scorer, noise: SeedNoise
+    family: Family,
+    n_samples: int,
+    n_points: int,
+    scorer: Scorer,
+    noise: SeedNoise,
+    looks: Looks | None,
 ) -> Judged | None:
     spread = noise.pair if family.single else None
     if family.scores is not None:
+        scores, present = family.scores, family.present
         return judge(
-            family.scores, family.present, spread=spread, n_family=n_points, unit=scorer.unit
+            scores, present, spread=spread, n_family=n_points, unit=scorer.unit, looks=looks
         )
     common = family.present.astype(int) @ family.present.T.astype(int)
     several = (common > 1)[~np.eye(len(common), dtype=bool)].any()
     if not n_samples and not several:
         return None
-    n_samples = n_samples or _ANY_SAMPLES
-    return judge_accuracies(family.values, family.present, n_samples, n_family=n_points)
+    n_samples = n_samples or ANY_SAMPLES
+    return judge_accuracies(
+        family.values, family.present, n_samples, n_family=n_points, looks=looks
+    )
 
 
-def _verdicts(family: _Family, judged: Judged) -> dict[int, tuple[float, float, bool]]:
+def _verdicts(family: Family, judged: Judged) -> dict[int, tuple[float, float, bool]]:
     """Return difference, margin and tie of each trial that was judged."""
     # Of trials with the same accuracy the ranking may begin with another one.
     differences = judged.difference - np.nan_to_num(judged.difference[0])
@@ -320,7 +258,7 @@ def _difference(own: Mapping[int, float], first: Mapping[int, float]) -> float |
     return fmean(shared) if shared else None
 
 
-def _estimates(family: _Family, scorer: Scorer, noise: SeedNoise) -> dict[int, Estimate]:
+def _estimates(family: Family, scorer: Scorer, noise: SeedNoise) -> dict[int, Estimate]:
     """Return the intervals of trials whose outcomes were read, with their errors."""
     if family.scores is None:
         return {}
@@ -337,7 +275,7 @@ def _estimates(family: _Family, scorer: Scorer, noise: SeedNoise) -> dict[int, E
 
 
 def _comparison(
-    family: _Family,
+    family: Family,
     judged: Judged,
     n_points: int,
     n_tied: int,

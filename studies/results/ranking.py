@@ -1,7 +1,7 @@
 """A ranking: which trial counts as best, and the shape in which it leaves the program."""
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from coarsefine.db.records import TrialState
 from coarsefine.hints import Message, Spelling
 from coarsefine.studies.metric import Metric, metric_named
+from coarsefine.studies.planning.races import Race
 from coarsefine.studies.results.column import finite
 from coarsefine.studies.results.columns import trial_rows
 from coarsefine.studies.results.statistics import (
@@ -18,6 +19,7 @@ from coarsefine.studies.results.statistics import (
     Interval,
     Measured,
     binomial_error,
+    point_of,
 )
 from coarsefine.studies.spaces.dimensions import PARAMETERS, shown, sizes_of
 from coarsefine.studies.spaces.searches.registry import SEARCHES
@@ -108,6 +110,7 @@ class StageSummary:
         dimensions: Each parameter that was varied: its name, and the ends of its range or its
             values.
         asked: What was asked of it beside that, by option; see ``asked_of``.
+        race: Over seeds, and how it stands; ``None`` where there is none.
     """
 
     name: str
@@ -118,6 +121,7 @@ class StageSummary:
     reason: str | None = None
     dimensions: Sequence[Mapping[str, Any]] = ()
     asked: Mapping[str, Any] = field(default_factory=dict)
+    race: Race | None = None
 
 
 @dataclass(frozen=True)
@@ -158,10 +162,7 @@ class Ranking:
         return None if value is None else self.metric.sign * value
 
     def error(self, trial: RankedTrial) -> float | None:
-        """Return the standard error of a trial's score; of the samples' if no more is known.
-
-        ``None`` where neither is known.
-        """
+        """Return the standard error of a trial's score, as far as it is known."""
         if trial.standard_error is not None or self.by != "accuracy":
             return trial.standard_error
         if trial.replicates > 1 or not self.n_validation or trial.validation_accuracy is None:
@@ -310,15 +311,15 @@ def judged(
             as it was kept; called for those alone that are compared sample by sample.
         how: By which metric; ``None`` for the accuracy.
     """
-    from coarsefine.studies.results.judging import compare  # NumPy is not needed before
+    from coarsefine.studies.results.evidence.looks import Looks
+    from coarsefine.studies.results.judging import compare
 
     how = how or How()
     metric = metric_named("accuracy" if how.scorer is None else how.scorer.metric)
-    score = metric.of
     positions: list[int] = []
     measured: list[Measured] = []
     for position, trial in enumerate(ranking):
-        value = score(trial)
+        value = metric.of(trial)
         if trial.state != "complete" or value is None or math.isnan(value):
             continue
         place = (trial.stage, trial.trial)
@@ -326,7 +327,7 @@ def judged(
         if known is None:
             known = {0: metric.sign * value} if trial.replicates == 1 else {}
         positions.append(position)
-        measured.append(Measured(_point(trial.params), known, how.noise.get(place)))
+        measured.append(Measured(point_of(trial.params), known, how.noise.get(place)))
     if not measured:
         return tuple(ranking), None
 
@@ -334,7 +335,11 @@ def judged(
         trials = [ranking[positions[i]] for i in of]
         return {} if read is None else dict(zip(of, read(trials), strict=True))
 
-    verdicts, comparison = compare(measured, n_samples, outcomes, how.scorer, how.seeds)
+    race = None
+    if how.looks is not None:
+        places = (ranking[p][:2] for p in positions)
+        race = Looks(*how.looks), frozenset(i for i, at in enumerate(places) if at in how.left)
+    verdicts, comparison = compare(measured, n_samples, outcomes, how.scorer, how.seeds, race)
     if comparison is not None:
         without = (ranking[positions[i]] for i in comparison.without)
         names = tuple(f"{trial.stage}:{trial.trial}" for trial in without)
@@ -343,15 +348,6 @@ def judged(
     for position, verdict in zip(positions, verdicts, strict=True):
         found[position] = RankedTrial._make((*found[position][:_JUDGED], *verdict))
     return tuple(found), comparison
-
-
-def _point(params: Mapping[str, Any]) -> Hashable:
-    point = tuple(params.items())
-    try:
-        hash(point)
-    except TypeError:
-        return repr(point)
-    return point
 
 
 def ranking_json(
@@ -370,6 +366,8 @@ def ranking_json(
     ``measured`` is after which epoch, and by what trials are ranked. Numbers that are not finite
     are ``null``; so is what is not known.
     """
+    trials = list(trials)
+    places = {trial.uuid or "": f"{trial.stage}:{trial.trial}" for trial in trials}
     return {
         "study": study,
         "data": data,
@@ -385,10 +383,11 @@ def ranking_json(
                 "parent": stage.parent,
                 "reason": stage.reason,
                 "dimensions": [dict(each) for each in stage.dimensions],
+                "race": stage.race and stage.race.shown(places),
             }
             for stage in stages
         ],
-        "trials": trial_rows(list(trials)),
+        "trials": trial_rows(trials),
         "comparison": None if comparison is None else _comparison_json(comparison),
         "notes": list(notes),
     }

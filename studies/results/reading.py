@@ -12,11 +12,12 @@ from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord, StageRecord, StudyRecord
 from coarsefine.hints import command, search_command
 from coarsefine.studies.errors import StudyError, did_you_mean
-from coarsefine.studies.planning.stages import asked_of, stored_dimensions
+from coarsefine.studies.planning.stages import Stage, asked_of, stored_dimensions
 from coarsefine.studies.results.notes.baseline import baseline_notes
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.penalty import penalty_notes
+from coarsefine.studies.results.notes.race import on_race
 from coarsefine.studies.results.notes.ranges import beyond_notes
 from coarsefine.studies.results.predictions import outcomes_of, own_metrics, ranked_by, with_metric
 from coarsefine.studies.results.ranking import (
@@ -131,6 +132,15 @@ def read_ranking(database: Database, study: StudyRecord, by: str | None = None) 
 
         return known_seeds(database, study, by)
 
+    races = [stage.race for stage in map(Stage.of, stages) if stage.race is not None]
+    if races:
+        gone = {uuid for race in races for uuid in race.left}
+        numbers = {row.uuid: row.position if row.number is None else row.number for row in rows}
+        how = replace(
+            how,
+            looks=(min(race.least for race in races), max(race.most for race in races)),
+            left=frozenset((row.stage, numbers[row.uuid]) for row in rows if row.uuid in gone),
+        )
     how = replace(how, seeds=seeds)
     trials, comparison = judged(ranked, by_place, n_validation, read, how)
     summaries = tuple(_summary(stage, trials) for stage in stages)
@@ -141,6 +151,7 @@ def read_ranking(database: Database, study: StudyRecord, by: str | None = None) 
         *baseline_notes(database, ranking),
         *unlike(database, ranking),
         *penalty_notes(database, ranking),
+        *on_race(ranking),
     )
     return replace(ranking, notes=notes)
 
@@ -179,7 +190,7 @@ def stage_range(stage: StageRecord) -> LogRange | None:
 
 def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
     tried = [trial.params[stage.parameter] for trial in trials if trial.stage == stage.name]
-    dimensions = stored_dimensions(stage)
+    dimensions, race = stored_dimensions(stage), Stage.of(stage).race
     if not parameter(stage.parameter).numeric:
         return StageSummary(
             name=stage.name,
@@ -190,6 +201,7 @@ def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
             reason=stage.reason,
             dimensions=dimensions or (),
             asked=asked_of(stage),
+            race=race,
         )
     values = sorted({float(value) for value in tried})
     # Values given one by one have the range that they span, and may lie beyond a window.
@@ -207,4 +219,5 @@ def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
         reason=stage.reason,
         dimensions=dimensions,
         asked=asked_of(stage),
+        race=race,
     )

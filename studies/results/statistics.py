@@ -40,6 +40,16 @@ class Measured(NamedTuple):
     noise: float | None = None
 
 
+def point_of(params: Mapping[str, Any]) -> Hashable:
+    """Return what trials of the same parameters have in common."""
+    point = tuple(params.items())
+    try:
+        hash(point)
+    except TypeError:
+        return repr(point)
+    return point
+
+
 class Verdict(NamedTuple):
     """What can be said of a trial.
 
@@ -132,11 +142,16 @@ class How:
         noise: Variance of a run's score for its samples, by stage and trial; of the accuracy it
             need not be there.
         seeds: Returns what other studies say of the spread over seeds.
+        looks: The least and the most seeds of a race, which is looked at after each; ``None`` where
+            there was none.
+        left: Trials that left a race, by stage and trial.
     """
 
     scorer: "Scorer | None" = None
     noise: Mapping[tuple[str, int], float] = field(default_factory=dict)
     seeds: "Callable[[], SeedNoise | None] | None" = None
+    looks: tuple[int, int] | None = None
+    left: frozenset[tuple[str, int]] = frozenset()
 
 
 # ------------------------------------------------------------------------------------ intervals

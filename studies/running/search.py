@@ -1,7 +1,7 @@
 """A search: a study whose stages are planned, trained and told one after the other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from coarsefine.db import repository
@@ -12,8 +12,10 @@ from coarsefine.hints import Message, search_command
 from coarsefine.models.data import PreparedData
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
+from coarsefine.studies.planning.asked_again import check_same_stage
 from coarsefine.studies.planning.points import Point, fewer_points, next_points
 from coarsefine.studies.planning.pruning import check_metric
+from coarsefine.studies.planning.races import check_raced
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.runs import (
     Plan,
@@ -27,7 +29,6 @@ from coarsefine.studies.planning.stages import (
     COARSE,
     Stage,
     add_stage,
-    check_same_stage,
     find_stage,
     first_name,
     first_stage,
@@ -44,6 +45,7 @@ from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.running import enqueued, loop
 from coarsefine.studies.running.mirror import OptunaMirror
 from coarsefine.studies.running.more_seeds import lacking_seeds
+from coarsefine.studies.running.races import UntoldMirror, next_round, store_race, with_race
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.studies import (
     add_study,
@@ -112,6 +114,7 @@ class Search:
         check_name(name)
         plugins.check_new(recipe, request.prune)
         check_metric(recipe.training.metric, request.prune or "none")
+        check_raced(recipe.training.metric, request.race)
         data = resources.prepare(recipe)
         stage = first_stage(kind, request, data.n_train)
         points = next_points(stage, request, (), recipe.seed)
@@ -162,6 +165,8 @@ class Search:
             if record is not None:
                 with offering_a_name(self.resources.database, self.study):
                     check_same_stage(Stage.of(record), request)
+                check_raced(self.recipe.training.metric, request.race)
+                record = with_race(self.resources.database, record, request.race)
                 self._first = None
             else:
                 record = self._added(name, request)
@@ -187,7 +192,9 @@ class Search:
         """
         database = self.resources.database
         stage = self.stage(first_name(self.kind), request)
-        following = StageRequest(replicates=request.replicates, fresh=request.fresh)
+        following = StageRequest(
+            replicates=request.replicates, race=request.race, fresh=request.fresh
+        )
         while self.kind.refines:
             ranking = read_ranking(database, self.study)
             reached = resolution_reached(ranking, stage.name)
@@ -235,6 +242,7 @@ class Search:
         known = Known(equally_good(ranking), sizes_of(n_train, available))
         following = next_stage(self.kind, name, self._parent(name), request, rows, known)
         check_metric(self.recipe.training.metric, following.stage.prune)
+        check_raced(self.recipe.training.metric, following.stage.race)
         record = self._add(following.stage)
         for line in following.warnings:
             self.resources.observer.said(line)
@@ -285,13 +293,17 @@ class Search:
                 *(record, stage, self.data, self.resources.prepared, self.recipe.trainer, mirror),
                 by_loss=self.recipe.training.metric == "loss",
             )
-            idle = True
+            idle, racing = True, stage.race is not None and request is not None
+            racing &= request is None or request.replicates is None
             while True:
                 stored = repository.load_plan(database, record)
                 if all(cohort.state == "done" for cohort in stored.cohorts):
                     plan = self._enqueued(record, stage, stored, mirror)
                     if plan is None and request is not None:
                         plan = self._asked(stage, request) or self._more(stage, request, stored)
+                        if plan is None and racing:
+                            record, stage, plan = self._raced(record, stage, stored)
+                            racing = plan is not None
                     if plan is not None:
                         fresh = request is not None and request.fresh
                         self._store(plan if fresh else reuse(plan, database), record)
@@ -305,7 +317,8 @@ class Search:
                             )
                         return stage
                 idle = False
-                loop.train(self.resources, work, stored)
+                silent = UntoldMirror(mirror)
+                loop.train(self.resources, replace(work, mirror=silent) if racing else work, stored)
 
     def _enqueued(
         self, record: StageRecord, stage: Stage, stored: PlanRecord, mirror: OptunaMirror
@@ -347,6 +360,21 @@ class Search:
             *(request.replicates or 0, self.resources.prepared),
         )
 
+    def _raced(
+        self, record: StageRecord, stage: Stage, stored: PlanRecord
+    ) -> tuple[StageRecord, Stage, Plan | None]:
+        """Return the stage with its race as it stands, and how another seed is trained, if any."""
+        race, lacking = next_round(self.resources.database, self.study, stage, stored.trials)
+        if race is None:
+            return record, stage, None
+        if race != stage.race:
+            record, stage = store_race(self.resources.database, record, stage, race)
+        if not lacking:
+            return record, stage, None
+        more = race.n_seeds, self.resources.prepared
+        plan = plan_more_seeds(self.recipe, self.data, stage, stored, lacking, *more)
+        return record, stage, plan
+
     def _plan(self, stage: Stage, points: Sequence[Point], uuids: Sequence[str] = ()) -> Plan:
         return plan_runs(self.recipe, self.data, stage, points, self.resources.prepared, uuids)
 
@@ -354,30 +382,6 @@ class Search:
         store(plan, self.resources.database, record, self.resources.planned_for)
         for line in (*plan.notes, *kernel_notes(plan, self.resources.planned_for)):
             self.resources.observer.said(line)
-
-
-def train_enqueued(
-    resources: Resources, study: StudyRecord, record: StageRecord, recipe: Recipe
-) -> bool:
-    """Train what was enqueued in a stage, whoever has enqueued it.
-
-    Args:
-        resources: With what.
-        study: The stage's.
-        record: One of ``repository.wished_stages``.
-        recipe: The study's; a trainer that it names is run.
-
-    Returns:
-        Whether nothing but what was enqueued was left of the stage.
-
-    Raises:
-        BusyError: If another process drives the study.
-        StudyError: If its data or its trainer are not what they were.
-    """
-    plugins.check_named(study, recipe, by_user=True)
-    data = checked_data(resources, study, recipe)
-    kind = SearchKind(study.search, Stage.of(record).dimensions)
-    return Search(resources, study, kind, recipe, data).enqueued(record)
 
 
 def _available(resources: Resources, kind: SearchKind, recipe: Recipe, n_train: int) -> int | None:

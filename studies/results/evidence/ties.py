@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from coarsefine.studies.results.evidence.looks import Looks
 from coarsefine.studies.results.evidence.pairs import (
     Pairs,
     Present,
@@ -70,6 +71,11 @@ class Judged:
         noisy: (T,), trials judged by their own noise, far above that of the others.
         optimism: How far the best is overestimated for having been chosen, on average.
         optimism_if_equal: The same if all tied trials were equal.
+        leads: (T, T), by how much the row is ahead of the column; NaN where they share no seed.
+        seed_variances: (T, T), the part of ``errors``, squared, that more seeds lessen.
+        flip_variances: (T, T), the part of that which more samples lessen, too.
+        multiples: (T,), margins of a column in standard errors, if these were known.
+        least: The margin that the fewest samples leave.
         by_place: How far the tied trial that is second, third, … among them is overestimated for
             its place; the first is ``optimism``. Nothing where none is tied.
     """
@@ -84,6 +90,11 @@ class Judged:
     noisy: Present
     optimism: float
     optimism_if_equal: float
+    leads: Real
+    seed_variances: Real
+    flip_variances: Real
+    multiples: Real
+    least: float
     by_place: tuple[float, ...] = ()
 
 
@@ -94,6 +105,7 @@ def judge(
     spread: Spread | None = None,
     n_family: int = 0,
     unit: float = 1.0,
+    looks: Looks | None = None,
     alpha: float = ALPHA,
 ) -> Judged:
     """Return which trials may be the best, and how large differences may be by chance.
@@ -105,6 +117,7 @@ def judge(
             known of seeds from elsewhere in the file; ``None`` if nothing is.
         n_family: How many trials were compared in all, if the best of them are given.
         unit: By how much a score changes where a sample flips, squared; 0 for losses.
+        looks: After which seeds it may be asked; ``None`` if once only.
         alpha: How often the truly best may go without a mark.
     """
     scores = np.asarray(scores)
@@ -115,7 +128,7 @@ def judge(
         present = np.ones((n_trials, n_seeds), np.bool_)
     means = np.array([scores[t, present[t]].mean(dtype=np.float64) for t in range(n_trials)])
     pairs = compared(scores, present)
-    return _judged(pairs, present, means, spread, n_family, unit, alpha)
+    return _judged(pairs, present, means, _Asked(spread, n_family, unit, looks, alpha))
 
 
 def judge_accuracies(
@@ -125,6 +138,7 @@ def judge_accuracies(
     *,
     spread: Spread | None = None,
     n_family: int = 0,
+    looks: Looks | None = None,
     alpha: float = ALPHA,
 ) -> Judged:
     """Return the same where accuracies are all that was kept.
@@ -140,6 +154,7 @@ def judge_accuracies(
         n_samples: Validation samples, >= 1.
         spread: As in ``judge``.
         n_family: As in ``judge``.
+        looks: As in ``judge``.
         alpha: As in ``judge``.
     """
     n_seeds = present.astype(np.int64) @ present.T.astype(np.int64)
@@ -160,21 +175,26 @@ def judge_accuracies(
     )
     if spread is None and not several[~np.eye(len(means), dtype=bool)].any():
         spread = NETWORKS
-    return _judged(pairs, present, means, spread, n_family, 1.0, alpha, counted=False)
+    asked = _Asked(spread, n_family, 1.0, looks, alpha, counted=False)
+    return _judged(pairs, present, means, asked)
 
 
-def _judged(
-    pairs: Pairs,
-    present: Present,
-    means: Real,
-    spread: Spread | None,
-    n_family: int,
-    unit: float,
-    alpha: float,
-    *,
-    counted: bool = True,
-) -> Judged:
-    """Return the verdicts on pairs; ``counted`` if what samples say of them is known."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Arguments of ``judge``; ``counted`` if what samples say of pairs is known."""
+
+    spread: Spread | None
+    n_family: int
+    unit: float
+    looks: Looks | None
+    alpha: float
+    counted: bool = True
+
+
+def _judged(pairs: Pairs, present: Present, means: Real, asked: _Asked) -> Judged:
+    """Return the verdicts on pairs."""
+    spread, n_family, unit, alpha = asked.spread, asked.n_family, asked.unit, asked.alpha
+    counted = asked.counted
     n_trials, n_samples = len(present), pairs.n_samples
     best = int(means.argmax())
     noise = _noise(pairs, present, spread, unit if counted else 0.0)
@@ -186,23 +206,29 @@ def _judged(
     least = fewest_samples(max(n_trials, n_family) - 1, alpha) * np.sqrt(unit) / n_samples
     pseudo = _PSEUDO * unit / n_samples**2 if counted else 0.0
     errors = np.sqrt(noise.variances + pseudo)
+    share = 1.0 if not off.any() else float((noise.seeds[off] / np.square(errors[off])).max())
 
-    def margins(compared_with: Present) -> Real:
+    def margins(compared_with: Present) -> tuple[Real, Real]:
         luckiest = np.where(compared_with, ahead, _NEVER).max(axis=1)
         quantile = np.maximum(np.quantile(luckiest, level, axis=0), special.ndtri(level))
-        found = student_of(factor * quantile[None], noise.df) * errors
+        often = 1.0
+        if asked.looks is not None:
+            often = asked.looks.factor(float(quantile.max()), share, int(pairs.n_seeds.max()))
+        multiples = often * factor * quantile
+        found = student_of(multiples[None], noise.df) * errors
         if counted:
-            return np.asarray(np.maximum(found, least))
+            return multiples, np.asarray(np.maximum(found, least))
         # D = q √(v + D/N), solved for D; of one seed v holds all of the samples' part.
         both = (least + np.sqrt(least**2 + 4 * found**2)) / 2
-        return np.asarray(np.where(pairs.replicated, both, np.maximum(found, least)))
+        both = np.where(pairs.replicated, both, np.maximum(found, least))
+        return multiples, np.asarray(both)
 
-    found = margins(off)
+    multiples, found = margins(off)
     lead = np.where(off, pairs.difference, -np.inf)
     # Whoever is far behind a trial cannot be ahead of it by chance.
     hopeful = off & (lead > -2 * found)
     if (hopeful != off).any():
-        found = margins(hopeful)
+        multiples, found = margins(hopeful)
     over = np.where(off, lead - found, -np.inf)
     worst = over.max(axis=0)
     tied = worst <= _ROUNDING
@@ -214,7 +240,13 @@ def _judged(
     by_place, if_equal = _optimism(means, noise.single, tied)
     return Judged(
         *(best, tied, difference, margin, found, errors, noise.spread, noise.noisy),
-        *(by_place[0] if by_place else 0.0, if_equal, by_place),
+        *(by_place[0] if by_place else 0.0, if_equal),
+        leads=pairs.difference,
+        seed_variances=noise.seeds,
+        flip_variances=np.asarray(np.minimum(noise.flips, noise.seeds)),
+        multiples=multiples,
+        least=float(least),
+        by_place=by_place,
     )
 
 
@@ -224,6 +256,8 @@ class _Noise:
 
     Attributes:
         variances: (T, T), of the measured differences.
+        seeds: (T, T), the part of them that more seeds lessen.
+        flips: (T, T), of samples that flip with the seed.
         leads: (B, T, T), drawn differences of equal trials.
         single: (B, T), how far each is from the mean of all, at the measured ratio.
         scales: (B, T, T), their standard errors as they would be measured.
@@ -233,6 +267,8 @@ class _Noise:
     """
 
     variances: Real
+    seeds: Real
+    flips: Real
     leads: NDArray[np.float64]
     single: NDArray[np.float64]
     scales: NDArray[np.float64]
@@ -267,7 +303,9 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
         known, judged, noisy = pooled.spread, pooled.ratios, pooled.noisy
         true = np.asarray(known.ratio * known.df / special.chdtri(known.df, _UPPER))
         drawn = pooled.drawn * true
-    variances = (judged * per_seed / n_common + kept) / n_samples + extra / n_common
+    flips = per_seed / n_common / n_samples
+    seeds = judged * flips + extra / n_common
+    variances = seeds + kept / n_samples
     drawn_variances = (drawn * per_seed / n_common + kept) / n_samples + extra / n_common
     drawn_variances = np.broadcast_to(drawn_variances, leads.shape)
     single = leads.mean(axis=2) * np.sqrt(known.ratio / n_samples)
@@ -284,7 +322,7 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
     either = (noisy[:, None] | noisy[None]) & pairs.replicated
     df = np.where(either, np.minimum(df, pairs.n_seeds - 1.0), df)
     scales = np.sqrt(np.where(drawn_variances > 0, drawn_variances, np.inf))
-    return _Noise(variances, leads, single, scales, np.maximum(df, 1.0), known, noisy)
+    return _Noise(variances, seeds, flips, leads, single, scales, np.maximum(df, 1.0), known, noisy)
 
 
 def _drawn(

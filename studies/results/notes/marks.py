@@ -36,10 +36,12 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
         seeds = f"{comparison.n_replicates} seeds" if comparison.n_replicates > 1 else ""
         samples = f"{n_samples:,} validation samples" if n_samples else ""
         on = " and ".join(filter(None, (seeds, samples)))
+        raced = any(stage.race is not None for stage in ranking.stages)
+        looked = ", looked at after every seed" if raced else ""
         line = (
             f"= tied with the best: with {on}, a difference below about "
             f"{_amount(ranking, comparison.margin)} may be due to chance (95 % confidence, "
-            f"{_values(ranking, comparison.n_points)} compared; each pair by its own noise)"
+            f"{_values(ranking, comparison.n_points)} compared{looked}; each pair by its own noise)"
         )
         notes.append(Note("tied", line))
     if comparison is not None and comparison.n_replicates == 1:
@@ -146,10 +148,12 @@ def on_ties(ranking: "Ranking") -> tuple[Note, ...]:
         reached = resolution_reached(ranking, ranking.stages[-1].name)
         if reached is not None:
             return (*found, Note("resolution", reached))
+    # How a race ended says more of what would tell them apart.
+    raced = any(stage.race is not None for stage in ranking.stages)
+    more = "" if raced else f": {comparison.lacking} would tell more than further values"
     line = (
         f"{comparison.n_tied:,} of {_values(ranking, comparison.n_points)} are tied"
-        f"{_tied_range(ranking)}: {comparison.lacking} would tell more than further values; "
-        "selection bias: the best of them is overestimated by about "
+        f"{_tied_range(ranking)}{more}; selection bias: the best of them is overestimated by about "
         f"{_amount(ranking, comparison.optimism)}"
     )
     return (*found, Note("ties", line))

@@ -1,0 +1,77 @@
+"""How races over seeds ended: a verdict in one sentence."""
+
+from typing import TYPE_CHECKING
+
+from coarsefine.studies.results.notes.note import Note, counted
+
+if TYPE_CHECKING:
+    from coarsefine.studies.planning.races import Race, RaceEnd
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking, StageSummary
+
+
+def on_race(ranking: "Ranking") -> tuple[Note, ...]:
+    """Return how the race of each stage ended, or stands."""
+    found = []
+    for stage in ranking.stages:
+        if stage.race is not None and stage.race.n_trials > 1:
+            line = _stands(ranking, stage, stage.race)
+            found.append(Note("race", f"race over seeds, {stage.name}: {line}"))
+    return tuple(found)
+
+
+def _stands(ranking: "Ranking", stage: "StageSummary", race: "Race") -> str:
+    own = [t for t in ranking.trials if t.stage == stage.name and t.state == "complete"]
+    left = [trial for trial in own if trial.uuid not in race.left]
+    of_all = f"{len(left)} of {race.n_trials} values"
+    if race.ended is None:
+        return f"not over, {of_all} are left with {race.n_seeds} seeds"
+    best = next((trial for trial in own if trial.uuid == race.ended.best), None)
+    if best is None:
+        return "its best value is no longer there"
+    return f"{_verdict(ranking, race, race.ended, best, left)} ({race.n_seeds} seeds)"
+
+
+def _verdict(
+    ranking: "Ranking",
+    race: "Race",
+    ended: "RaceEnd",
+    best: "RankedTrial",
+    left: "list[RankedTrial]",
+) -> str:
+    amount, named = ranking.metric.amount, ranking.point(best.params)
+    delta, n_others = amount(race.indifference), counted(race.n_trials - 1, "other value")
+    if ended.end == "best":
+        by = f" by at least {amount(ended.ahead)}" if ended.ahead > 0 else ""
+        return f"{named} is better than the {n_others}{by}"
+    if ended.end == "close" and ended.below <= race.indifference:
+        return f"{_named(ranking, left)} are equal within {delta}"
+    if ended.end == "close":
+        better = amount(min(1.0, ended.above))
+        return f"no value is better than {named} by more than {better}, and {delta} do not matter"
+    what = f"cannot tell {len(left)} of {race.n_trials} values apart to within {delta}"
+    chance = f"one may be {amount(min(1.0, ended.above))} better than {named}"
+    if ended.end == "samples":
+        more = f"{_rounded(ended.samples)} would be enough, " if ended.samples else ""
+        what = f"{ranking.n_validation:,} validation samples {what}"
+        return f"{what}: {more}more seeds would not; {chance}"
+    more = f": {_rounded(ended.seeds)} would be enough" if ended.seeds else ""
+    return f"{race.n_seeds} seeds {what}{more}; {chance}"
+
+
+def _named(ranking: "Ranking", trials: "list[RankedTrial]") -> str:
+    name = ranking.numeric_parameter
+    if name is None or len(trials) < 4:
+        return " and ".join(ranking.point(trial.params) for trial in trials)
+    values = [float(trial.params[name]) for trial in trials]
+    ends = f"{ranking.symbol(name)} {min(values):.4g} to {max(values):.4g}"
+    return f"the {len(trials)} values of {ends} that are left"
+
+
+def _rounded(number: int) -> str:
+    """Return a number that is known roughly, with two digits.
+
+    >>> _rounded(5437), _rounded(41)
+    ('5,500', '41')
+    """
+    step = 10 ** max(0, len(str(number)) - 2)
+    return f"{-(-number // step) * step:,}"

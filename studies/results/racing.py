@@ -1,0 +1,82 @@
+"""A race over seeds as its runs stand: which trials leave after a seed, and whether it ends."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.db.records import StudyRecord, TrialRecord
+from coarsefine.studies.planning.races import Race, RaceEnd
+from coarsefine.studies.results.evidence.looks import Looks
+from coarsefine.studies.results.evidence.racing import Rules, decided
+from coarsefine.studies.results.evidence.ties import judge, judge_accuracies
+from coarsefine.studies.results.family import family_of
+from coarsefine.studies.results.judging import ANY_SAMPLES
+from coarsefine.studies.results.predictions import metrics_of, outcomes_of, ranked_by
+from coarsefine.studies.results.scorer import Scorer
+from coarsefine.studies.results.statistics import Measured
+
+
+def looked_at(
+    database: Database, study: StudyRecord, race: Race, trials: Sequence[TrialRecord]
+) -> Race:
+    """Return a race after the next look: all trials in it have the seeds for it.
+
+    Decided from what those seeds gave and what was decided before, whatever else is stored.
+
+    Args:
+        database: Where outcomes are.
+        study: Whose trials.
+        race: As it stands.
+        trials: Of the race, in the order of the plan; those that are not complete play no part.
+    """
+    complete = [trial for trial in trials if trial.state == "complete"]
+    n_seeds = race.n_seeds
+    seeds = [race.left.get(trial.uuid, n_seeds) for trial in complete]
+    by, n_samples = ranked_by(study), int(study.data.get("n_validation", 0))
+    scorer = Scorer.of(by, study)
+    values = _values(database, study, scorer, complete)
+    measured = [
+        Measured(trial.uuid, {r: values[trial.id][r] for r in range(n)})
+        for trial, n in zip(complete, seeds, strict=True)
+    ]
+
+    def read(of: Sequence[int]) -> dict[int, Mapping[int, bytes]]:
+        found = outcomes_of(database, [complete[i].id for i in of])
+        return {
+            i: {r: payload for r, payload in each.items() if r < seeds[i]}
+            for i, each in zip(of, found, strict=True)
+        }
+
+    family = family_of(measured, range(len(complete)), n_samples, read, scorer)
+    looks = Looks(race.least, race.most)
+    if family.scores is not None:
+        judged = judge(family.scores, family.present, unit=scorer.unit, looks=looks)
+    else:
+        n_samples = n_samples or ANY_SAMPLES
+        judged = judge_accuracies(family.values, family.present, n_samples, looks=looks)
+    racing = np.array([trial.uuid not in race.left for trial in complete])
+    look = decided(judged, family.present, racing, Rules(looks, race.indifference), n_samples)
+    left = [complete[i].uuid for i in np.flatnonzero(look.left)]
+    ended = None
+    if look.end is not None:
+        ended = RaceEnd(
+            *(look.end, complete[look.best].uuid, look.above, look.below, look.ahead),
+            *(look.samples, look.seeds),
+        )
+    return race.with_step(left, ended)
+
+
+def _values(
+    database: Database, study: StudyRecord, scorer: Scorer, trials: Sequence[TrialRecord]
+) -> dict[int, dict[int, float]]:
+    """Return the score of each run, by trial and replicate."""
+    if scorer.metric != "accuracy":
+        known = metrics_of(database, study, scorer.metric, scorer)
+        return {trial: {r: value for r, (value, _) in own.items()} for trial, own in known.items()}
+    found: dict[int, dict[int, float]] = {}
+    for run in repository.run_rows(database, trial_ids=[trial.id for trial in trials]):
+        if run.validation_accuracy is not None:
+            found.setdefault(run.trial_id, {})[run.replicate] = run.validation_accuracy
+    return found
