@@ -237,6 +237,7 @@ def state_to_bytes(state: CohortState) -> bytes:
         "n_optimizer": len(state.optimizer),
         "n_layers": len(state.parameters.weights),
         "n_biases": len(state.parameters.biases),
+        "n_normalised": len(state.parameters.gains),
         "finished": {
             str(slot): [
                 done.outcome,
@@ -271,10 +272,15 @@ def state_from_bytes(payload: bytes) -> CohortState:
             # Older checkpoints say only whether there are biases: all layers had them, or none.
             n_biases = header["n_biases"] if "n_biases" in header else n_layers * header["biases"]
 
+            n_normalised = header.get("n_normalised", 0)
+            counts = {"W": n_layers, "b": n_biases} | dict.fromkeys("gmv", n_normalised)
+
             def parameters(prefix: str) -> Parameters:
                 return Parameters(
-                    [archive[f"{prefix}/W{i}"] for i in range(n_layers)],
-                    [archive[f"{prefix}/b{i}"] for i in range(n_biases)],
+                    *(
+                        [archive[f"{prefix}/{letter}{i}"] for i in range(count)]
+                        for letter, count in counts.items()
+                    )
                 )
 
             return CohortState(
@@ -326,7 +332,5 @@ def _finished(stored: list[Any], parameters: Parameters) -> Finished:
 
 
 def _put(arrays: dict[str, npt.NDArray[Any]], prefix: str, parameters: Parameters) -> None:
-    for i, weights in enumerate(parameters.weights):
-        arrays[f"{prefix}/W{i}"] = weights
-    for i, biases in enumerate(parameters.biases):
-        arrays[f"{prefix}/b{i}"] = biases
+    for letter, values in zip("Wbgmv", parameters.lists, strict=True):
+        arrays |= {f"{prefix}/{letter}{i}": array for i, array in enumerate(values)}

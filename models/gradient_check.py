@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from coarsefine.models.activations import ACTIVATIONS
 from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.batch_norm import KEPT
 from coarsefine.models.losses import LOSSES, targets
 from coarsefine.models.network import Network, Parameters, initial_parameters, weight_gradient
 from coarsefine.models.specs import Hyperparameters, NetworkSpec
@@ -76,7 +77,7 @@ class Objective:
 
     def cost(self, network: Network, parameters: Parameters) -> float:
         """Return ``J = mean loss + λ Σ W²``, the loss that of smoothed labels."""
-        scores = network.forward(parameters, self.x, masks=self.masks)
+        scores = network.forward(parameters, self.x, masks=self.masks, kept=KEPT)
         criterion = LOSSES[network.spec.loss]
         n_classes, share = network.spec.n_classes, self.numbers.label_smoothing
         each = np.empty((1, len(self.labels)))
@@ -91,18 +92,22 @@ class Objective:
     def gradients(self, network: Network, parameters: Parameters) -> Parameters:
         """Return the gradient of ``cost`` by every parameter, from the pass that training makes."""
         classes = targets(network.spec.n_classes, (self.numbers,), np.float64)
-        scores = network.forward(parameters, self.x, masks=self.masks)
+        scores = network.forward(parameters, self.x, masks=self.masks, kept=KEPT)
         LOSSES[network.spec.loss].backward(scores, classes[..., self.labels])
         scores *= self.weights
         gradients = Parameters(
             [np.empty_like(w) for w in parameters.weights],
             [np.empty_like(b) for b in parameters.biases],
+            [np.empty_like(g) for g in parameters.gains],
         )
-        for layer, delta, below in network.backward(parameters, self.x, scores):
+        for layer, delta, below, norm in network.backward(parameters, self.x, scores):
             weight_gradient(layer, delta, below, gradients.weights[layer])
             gradients.weights[layer] += 2 * self.numbers.l2_strength * parameters.weights[layer]
             if layer < len(gradients.biases):
-                gradients.biases[layer][:] = delta.sum(axis=2)
+                shifts = delta.sum(axis=2) if norm is None else norm.shift_gradient
+                gradients.biases[layer][:] = shifts
+            if norm is not None:
+                gradients.gains[layer][:] = norm.gain_gradient
         return gradients
 
     def sides(self, network: Network) -> Iterator[npt.NDArray[np.bool_]]:
@@ -133,7 +138,7 @@ def check_gradients(
             all of them.
     """
     parameters = initial_parameters(spec, 1, np.float64, rng)
-    for array in (*parameters.weights, *parameters.biases):
+    for array in parameters.trained:
         if not array.any():
             array[:] = 0.1 * rng.standard_normal(array.shape)
     objective = replace(objective, x=np.ascontiguousarray(objective.x, dtype=np.float64))

@@ -6,27 +6,34 @@ Parameters are ``(T, out, in)`` and ``(T, out)``; inside, samples are columns: a
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from coarsefine.models.activations import activation_of
 from coarsefine.models.arrays import Array, gemm, gemm_call
+from coarsefine.models.batch_norm import BatchNorm, normalise
 from coarsefine.models.initialisation import INITIALISATIONS
 from coarsefine.models.specs import NetworkSpec
 
 
 @dataclass(slots=True)
 class Parameters:
-    """The weights and biases of T networks.
+    """The weights and biases of T networks, and what batch normalisation has beside them.
 
     Attributes:
         weights: A layer each, (T, out, in).
         biases: A layer each, (T, out), of the layers from the input on that have any.
+        gains: γ of each normalised layer, (T, out), from the input on.
+        means: Running means of these layers, which are not trained but followed.
+        variances: Running variances, likewise.
     """
 
     weights: list[Array]
     biases: list[Array]
+    gains: list[Array] = field(default_factory=list)
+    means: list[Array] = field(default_factory=list)
+    variances: list[Array] = field(default_factory=list)
 
     @property
     def n_trials(self) -> int:
@@ -36,14 +43,36 @@ class Parameters:
     def rows(self, which: Sequence[int]) -> "Parameters":
         """Return a copy of the trials at the positions ``which``."""
         index = np.asarray(which, dtype=np.intp)
-        return Parameters([w[index] for w in self.weights], [b[index] for b in self.biases])
+        return Parameters(*([array[index] for array in arrays] for arrays in self.lists))
 
-    def names(self) -> Iterator[tuple[str, Array]]:
-        """Yield ``W1``, ``b1``, ``W2``, … with their arrays."""
-        for layer, weights in enumerate(self.weights):
-            yield f"W{layer + 1}", weights
-            if layer < len(self.biases):
-                yield f"b{layer + 1}", self.biases[layer]
+    @property
+    def lists(self) -> tuple[list[Array], ...]:
+        """Return all lists, in the order in which they make up the parameters."""
+        return self.weights, self.biases, self.gains, self.means, self.variances
+
+    @property
+    def trained(self) -> list[Array]:
+        """Return what gradients change: weights, then biases, then gains."""
+        return [*self.weights, *self.biases, *self.gains]
+
+    @property
+    def arrays(self) -> list[Array]:
+        """Return all there is."""
+        return [*self.trained, *self.means, *self.variances]
+
+    def names(self, *, statistics: bool = False) -> Iterator[tuple[str, Array]]:
+        """Yield ``W1``, ``b1``, ``g1``, ``W2``, … with their arrays.
+
+        Args:
+            statistics: Yield running means and variances, ``m1`` and ``v1``, too.
+        """
+        letters = {"W": self.weights, "b": self.biases, "g": self.gains}
+        if statistics:
+            letters |= {"m": self.means, "v": self.variances}
+        for layer in range(len(self.weights)):
+            for letter, arrays in letters.items():
+                if layer < len(arrays):
+                    yield f"{letter}{layer + 1}", arrays[layer]
 
     def squared_weights(self) -> Array:
         """Return ``Σ W²`` over all weights of each trial, (T,)."""
@@ -71,7 +100,14 @@ def initial_parameters(
             if spec.bias_sigma:
                 first = spec.bias_sigma * rng.standard_normal(width)
             biases.append(np.repeat(first.astype(dtype)[None], n_trials, axis=0))
-    return Parameters(weights, biases)
+    normalised = [(n_trials, width) for width in spec.hidden[: spec.n_normalised]]
+    return Parameters(
+        weights,
+        biases,
+        gains=[np.ones(shape, dtype) for shape in normalised],
+        means=[np.zeros(shape, dtype) for shape in normalised],
+        variances=[np.ones(shape, dtype) for shape in normalised],
+    )
 
 
 class Network:
@@ -88,6 +124,7 @@ class Network:
         shapes = [(n_trials, width, batch_size) for width in spec.widths[1:]]
         self.layers: list[Array] = [np.empty(shape, dtype) for shape in shapes]
         self.deltas: list[Array] = [np.empty(shape, dtype) for shape in shapes[:-1]]
+        self.norms = [BatchNorm(shape, dtype) for shape in shapes[: spec.n_normalised]]
         # What layers pass on where units are left out; made when they first are.
         self._thinned: list[Array] = []
         self._masks: Sequence[Array] | None = None
@@ -100,6 +137,7 @@ class Network:
         x: Array,
         scale: Array | None = None,
         masks: Sequence[Array] | None = None,
+        kept: float | None = None,
     ) -> Array:
         """Return the scores of a batch.
 
@@ -110,6 +148,8 @@ class Network:
                 ``None`` stands for ones.
             masks: What the units of each hidden layer are multiplied with, (T or 1, units, B);
                 ``None`` stands for ones.
+            kept: How much of the running statistics an update keeps; ``None`` normalises by these,
+                and changes nothing: that is how networks are measured.
 
         Returns:
             (T, K, B): the last layer itself, overwritten by the next call.
@@ -122,17 +162,26 @@ class Network:
         self._first_product()
         if scale is not None:
             layer *= scale[:, None, None]
-        if parameters.biases:
-            layer += parameters.biases[0][:, :, None]
+        self._shift(layer, 0, parameters, kept)
         for index in range(1, len(self.layers)):
             self.activation.forward(layer)
             below, layer = layer, self.layers[index]
             if masks is not None:
                 below = np.multiply(below, masks[index - 1], out=self._thinned[index - 1])
             np.matmul(parameters.weights[index], below, out=layer)
-            if index < len(parameters.biases):
-                layer += parameters.biases[index][:, :, None]
+            self._shift(layer, index, parameters, kept)
         return layer
+
+    def _shift(self, layer: Array, index: int, parameters: Parameters, kept: float | None) -> None:
+        """Normalise a layer if it is to be, and add its bias if it has one."""
+        if index < len(self.norms):
+            running = parameters.means[index], parameters.variances[index]
+            if kept is None:
+                normalise(layer, parameters.gains[index], *running)
+            else:
+                self.norms[index].train(layer, parameters.gains[index], *running, kept)
+        if index < len(parameters.biases):
+            layer += parameters.biases[index][:, :, None]
 
     def _bind(self, weights: Array, x: Array) -> None:
         """Have ``_first_product`` multiply the first layer's weights with the batch ``x``."""
@@ -144,11 +193,12 @@ class Network:
 
     def backward(
         self, parameters: Parameters, x: Array, output_delta: Array
-    ) -> Iterator[tuple[int, Array, Array]]:
-        """Yield (layer, delta, input) from the last layer to the first.
+    ) -> Iterator[tuple[int, Array, Array, BatchNorm | None]]:
+        """Yield (layer, delta, input, norm) from the last layer to the first.
 
         ``delta @ input.T`` is the gradient by the layer's weights, the sum of ``delta`` over
-        the batch that by its biases. A layer's weights may be changed once it was yielded: what
+        the batch that by its biases. Where the layer is normalised, ``norm`` has the gradients by
+        its biases and gains instead. A layer's weights may be changed once it was yielded: what
         the layers below need of them was taken before.
 
         Args:
@@ -168,9 +218,14 @@ class Network:
                 passed_on *= self._masks[index - 1]
                 below = self._thinned[index - 1]
             self.activation.backward(passed_on, active)
-            yield index, delta, below
+            if index <= len(self.norms):
+                self.norms[index - 1].backward(passed_on, parameters.gains[index - 1])
+            yield index, delta, below, self._norm(index)
             delta = passed_on
-        yield 0, delta, x
+        yield 0, delta, x, self._norm(0)
+
+    def _norm(self, index: int) -> BatchNorm | None:
+        return self.norms[index] if index < len(self.norms) else None
 
 
 def weight_gradient(layer: int, delta: Array, below: Array, out: Array) -> None:

@@ -32,7 +32,8 @@ def count_parameters(spec: NetworkSpec) -> list[LayerCount]:
 
     As the network is, a layer with a bias has ``inputs x outputs + outputs`` parameters. Under the
     bias trick a 1 is appended to the input: the first layer has ``(inputs + 1) x outputs``, the
-    others ``inputs x outputs``.
+    others ``inputs x outputs``. A layer that is normalised by its batch has a gain for each output
+    beside them.
     """
     layers = []
     for index, (n_inputs, n_outputs) in enumerate(pairwise(spec.widths)):
@@ -42,6 +43,8 @@ def count_parameters(spec: NetworkSpec) -> list[LayerCount]:
         tricked = biased and index == 0
         trick_inputs = n_inputs + 1 if tricked else n_inputs
         shown_inputs = f"({n_inputs} + 1)" if tricked else f"{n_inputs}"
+        gains = n_outputs if index < spec.n_normalised else 0
+        shown_gains = f" + {gains}" if gains else ""
         layers.append(
             LayerCount(
                 name=f"dense {index + 1}",
@@ -49,10 +52,12 @@ def count_parameters(spec: NetworkSpec) -> list[LayerCount]:
                 n_outputs=n_outputs,
                 n_weights=n_weights,
                 n_biases=n_biases,
-                n_parameters=n_weights + n_biases,
-                arithmetic=f"{n_inputs} x {n_outputs}" + (f" + {n_outputs}" if biased else ""),
-                n_parameters_bias_trick=trick_inputs * n_outputs,
-                arithmetic_bias_trick=f"{shown_inputs} x {n_outputs}",
+                n_parameters=n_weights + n_biases + gains,
+                arithmetic=f"{n_inputs} x {n_outputs}"
+                + (f" + {n_outputs}" if biased else "")
+                + shown_gains,
+                n_parameters_bias_trick=trick_inputs * n_outputs + gains,
+                arithmetic_bias_trick=f"{shown_inputs} x {n_outputs}{shown_gains}",
             )
         )
     return layers

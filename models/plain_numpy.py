@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from coarsefine.models.activations import activation_of
+from coarsefine.models.batch_norm import EPSILON
 from coarsefine.models.saved import SavedModel
 from coarsefine.models.specs import NetworkSpec
 
@@ -104,6 +105,9 @@ def _forward(spec: NetworkSpec, number: str | None) -> Iterator[str]:
     for layer in range(1, n_layers + 1):
         into = "x" if layer == 1 else "a"
         z = f"{into} @ {array(f'W{layer}')}.T"
+        if layer <= spec.n_normalised:
+            mean, variance, gain = (array(f"{letter}{layer}") for letter in "mvg")
+            z = f"({z} - {mean}) / np.sqrt({variance} + {EPSILON}) * {gain}"
         if layer <= spec.n_biased:
             z += f" + {array(f'b{layer}')}"
         yield (f"s = {z}" if layer == n_layers else f"a = {activation_of(spec).in_numpy.format(z)}")

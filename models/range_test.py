@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from coarsefine.models.batch_norm import KEPT
 from coarsefine.models.cohort import ORDER, CohortPlan, initial_state
 from coarsefine.models.evaluation import count_right
 from coarsefine.models.losses import LOSSES, class_weights, targets
@@ -144,7 +145,7 @@ def _trained(
         if perturbations is not None:
             perturbations.change(x)
             masks = perturbations.masks(plan.trials, size)
-        scores = network.forward(parameters, x, updater.scale, masks)
+        scores = network.forward(parameters, x, updater.scale, masks, KEPT if i else 0.0)
         accuracies.append(float(count_right(scores, labels)[0]) / size)
         total = loss.measured_backward(scores, np.take(classes, labels, axis=-1), labels)
         losses.append(float(total[0]) / size)
@@ -153,6 +154,6 @@ def _trained(
         if weights is not None:
             scores *= weights[labels].astype(plan.dtype)
         scores *= updater.begin(i)
-        for layer, delta, below in network.backward(parameters, x, scores):
-            updater.apply(layer, delta, below)
+        for layer, delta, below, norm in network.backward(parameters, x, scores):
+            updater.apply(layer, delta, below, norm)
     return losses, accuracies

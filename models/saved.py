@@ -105,7 +105,7 @@ class SavedModel:
         if self.transform.encoder is None and self.layout.exact:
             arrays["exact"] = np.isin(np.arange(self.layout.n_inputs), self.layout.exact)
         for number, network in enumerate(self.networks, 1):
-            for name, values in network.parameters.names():
+            for name, values in network.parameters.names(statistics=True):
                 arrays[f"{number}/{name}"] = values[0]
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
@@ -163,10 +163,13 @@ def _spec(stored: Mapping[str, Any]) -> NetworkSpec:
 
 
 def _parameters(spec: NetworkSpec, number: int, array: Any) -> Parameters:
-    n_layers = len(spec.widths) - 1
+    counts = {"W": len(spec.widths) - 1, "b": spec.n_biased}
+    counts |= dict.fromkeys("gmv", spec.n_normalised)
     return Parameters(
-        [array(f"{number}/W{layer + 1}")[None] for layer in range(n_layers)],
-        [array(f"{number}/b{layer + 1}")[None] for layer in range(spec.n_biased)],
+        *(
+            [array(f"{number}/{letter}{layer + 1}")[None] for layer in range(count)]
+            for letter, count in counts.items()
+        )
     )
 
 
@@ -194,8 +197,9 @@ def _fits(network: SavedNetwork, n_features: int, model: SavedModel) -> bool:
     shapes: Sequence[tuple[int, ...]] = [
         *((1, out, into) for into, out in zip(spec.widths, spec.widths[1:], strict=False)),
         *((1, width) for width in spec.widths[1:][: spec.n_biased]),
+        *(3 * [(1, width) for width in spec.hidden[: spec.n_normalised]]),
     ]
-    arrays = [*parameters.weights, *parameters.biases]
+    arrays = parameters.arrays
     return (
         spec.n_features == n_features
         and spec.n_classes == len(model.class_names)

@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from coarsefine.models.arrays import Array
 from coarsefine.models.cohort import CohortState, Finished
 from coarsefine.models.evaluation import Evaluation, SampleOutcomes, Values
-from coarsefine.models.network import Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ def with_best(state: CohortState, measured: Measured, each: SampleOutcomes | Non
     better[rows] = measured.validation.accuracy > accuracy[rows]
     accuracy[rows] = np.maximum(accuracy[rows], measured.validation.accuracy)
     if state.best is not None:
-        arrays = zip(_arrays(state.best), _arrays(state.parameters), strict=True)
+        arrays = zip(state.best.arrays, state.parameters.arrays, strict=True)
         for kept, current in arrays:
             kept[better] = current[better]
     outcomes = state.best_outcomes
@@ -68,7 +66,3 @@ def finished(state: CohortState, row: int, *, diverged: bool) -> Finished:
         step=state.step,
         lowest=state.lowest(row),
     )
-
-
-def _arrays(parameters: Parameters) -> list[Array]:
-    return [*parameters.weights, *parameters.biases]

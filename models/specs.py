@@ -106,6 +106,8 @@ class NetworkSpec:
             where it is ``uniform``, they lie between ``-sigma`` and ``sigma``.
         slope: Derivative of a leaky ReLU below 0; in (0, 1).
         bias_sigma: Standard deviation of the first biases, which are normal; 0 is none.
+        batch_norm: Whether hidden layers are normalised by their batch before their bias is added
+            and their activation applied.
         bias: Which layers add a bias: ``all``, the first alone (``input``, which is what a constant
             1 beside the features gives: the courses' bias trick) or ``none``; ``True`` and
             ``False`` stand for all and none. Biases are never penalised.
@@ -121,6 +123,7 @@ class NetworkSpec:
     bias: BiasName = "all"
     slope: float = 0.01
     bias_sigma: float = 0.0
+    batch_norm: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bias", named_bias(self.bias))
@@ -142,6 +145,11 @@ class NetworkSpec:
     def widths(self) -> tuple[int, ...]:
         """Return input, hidden and output widths, in that order."""
         return (self.n_features, *self.hidden, self.n_classes)
+
+    @property
+    def n_normalised(self) -> int:
+        """Return how many layers are normalised by their batch, counted from the input."""
+        return len(self.hidden) if self.batch_norm else 0
 
     @property
     def n_biased(self) -> int:

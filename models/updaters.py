@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coarsefine.models.arrays import Array, column, gemm_call
+from coarsefine.models.batch_norm import BatchNorm
 from coarsefine.models.network import Parameters, weight_gradient
 from coarsefine.models.optimizers import SLOTTED, Rule, n_slots
 from coarsefine.models.specs import Hyperparameters
@@ -32,8 +33,8 @@ class Updater(Protocol):
     def begin(self, i: int) -> Array:
         """Return the (T, 1, 1) factor of the output delta for update ``i`` of the plan."""
 
-    def apply(self, layer: int, delta: Array, below: Array) -> None:
-        """Update one layer from its delta, as scaled by ``begin``, and its input."""
+    def apply(self, layer: int, delta: Array, below: Array, norm: BatchNorm | None) -> None:
+        """Update one layer from what ``Network.backward`` yields, as scaled by ``begin``."""
 
     def settle(self) -> None:
         """Bring the parameters to what they stand for: no scale left to apply."""
@@ -95,11 +96,13 @@ class SgdUpdater:
         factor: Array = self._factors[i]
         return factor
 
-    def apply(self, layer: int, delta: Array, below: Array) -> None:
-        """Add the scaled gradient to the layer's weights and biases."""
+    def apply(self, layer: int, delta: Array, below: Array, norm: BatchNorm | None) -> None:
+        """Add the scaled gradient to what the layer has."""
         parameters = self._parameters
         if layer < len(parameters.biases):
-            parameters.biases[layer] += summed(delta)
+            parameters.biases[layer] += summed(delta) if norm is None else norm.shift_gradient
+        if norm is not None:
+            parameters.gains[layer] += norm.gain_gradient
         weights = parameters.weights[layer]
         if layer == 0:
             if self._decays:
@@ -198,12 +201,14 @@ class SlottedUpdater:
         n = rule.n_slots
         self._rule = rule(lambda name: column(trials, name)[:, None, None], dtype.type)
         self._parameters = parameters
-        n_layers = len(parameters.weights)
-        self._weight_slots = [slots[i * n : (i + 1) * n] for i in range(n_layers)]
-        self._bias_slots = [
-            [slot[:, :, None] for slot in slots[(n_layers + i) * n : (n_layers + i + 1) * n]]
-            for i in range(len(parameters.biases))
-        ]
+        # By parameter, all of them with three axes, as ``new_slots`` orders them.
+        of_each = [slots[i * n : (i + 1) * n] for i in range(len(parameters.trained))]
+        n_layers, n_biases = len(parameters.weights), len(parameters.biases)
+        self._weight_slots = of_each[:n_layers]
+        self._bias_slots, self._gain_slots = (
+            [[slot[:, :, None] for slot in own] for own in some]
+            for some in (of_each[n_layers : n_layers + n_biases], of_each[n_layers + n_biases :])
+        )
         l2_strength = column(trials, "l2_strength")
         self._penalty = (2 * l2_strength).astype(dtype)[:, None, None]
         self._penalised = bool(np.any(l2_strength))
@@ -232,7 +237,7 @@ class SlottedUpdater:
         factor: Array = self._factors[i]
         return factor
 
-    def apply(self, layer: int, delta: Array, below: Array) -> None:
+    def apply(self, layer: int, delta: Array, below: Array, norm: BatchNorm | None) -> None:
         """Work out the gradients of the layer and hand them to the rule."""
         weights, gradient = self._parameters.weights[layer], self._gradients[layer]
         weight_gradient(layer, delta, below, gradient)
@@ -241,8 +246,13 @@ class SlottedUpdater:
         self._owed.append(_Owed(weights, gradient, self._weight_slots[layer], decays=True))
         if layer < len(self._parameters.biases):
             biases = self._parameters.biases[layer][:, :, None]
-            gradient = np.array(summed(delta))[:, :, None]
-            self._owed.append(_Owed(biases, gradient, self._bias_slots[layer]))
+            shifts = np.array(summed(delta)) if norm is None else norm.shift_gradient
+            self._owed.append(_Owed(biases, shifts[:, :, None], self._bias_slots[layer]))
+        if norm is not None:
+            gains, gradient = self._parameters.gains[layer], norm.gain_gradient
+            self._owed.append(
+                _Owed(gains[:, :, None], gradient[:, :, None], self._gain_slots[layer])
+            )
         if self._clip_norm is not None:
             # How long the gradient is, is known when the first layer's is.
             if layer > 0:
@@ -276,10 +286,9 @@ class SlottedUpdater:
 
 
 def new_slots(optimizer: str, parameters: Parameters) -> list[Array]:
-    """Return the slots of all weights, then of all biases, as 0."""
+    """Return the slots of all parameters that are trained, in their order, as 0."""
     count = n_slots(optimizer)
-    arrays = [*parameters.weights, *parameters.biases]
-    return [np.zeros_like(array) for array in arrays for _ in range(count)]
+    return [np.zeros_like(array) for array in parameters.trained for _ in range(count)]
 
 
 def make_updater(

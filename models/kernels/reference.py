@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from coarsefine.models.batch_norm import KEPT
 from coarsefine.models.evaluation import count_right
 from coarsefine.models.kernels.stretch import Stretch
 from coarsefine.models.losses import LOSSES, class_weights, targets
@@ -45,7 +46,9 @@ def make_updates(stretch: Stretch) -> None:
         if stretch.perturbations is not None:
             stretch.perturbations.change(x)
             masks = stretch.perturbations.masks(stretch.trials, len(rows))
-        scores = network.forward(parameters, x, updater.scale, masks)
+        # The first batch is what running statistics begin with.
+        kept = KEPT if stretch.state.step + i else 0.0
+        scores = network.forward(parameters, x, updater.scale, masks, kept)
         if running is None:
             loss.backward(scores, batch_targets)
         else:
@@ -55,6 +58,6 @@ def make_updates(stretch: Stretch) -> None:
         if weights is not None:
             scores *= weights[labels[rows]]
         scores *= updater.begin(i)
-        for layer, delta, below in network.backward(parameters, x, scores):
-            updater.apply(layer, delta, below)
+        for layer, delta, below, norm in network.backward(parameters, x, scores):
+            updater.apply(layer, delta, below, norm)
     updater.settle()

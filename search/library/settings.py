@@ -36,6 +36,7 @@ class Settings(TypedDict, total=False):
     hidden: Sequence[int] | int | None
     activation: str | None
     slope: float | None
+    batch_norm: bool | None
     initialisation: str | None
     sigma: float | None
     bias: bool | str | None

@@ -114,6 +114,7 @@ def crosscheck(
     if recipe.training.patience is not None:
         notes.append("early stopping is left out: both sides train to the end")
     kind = f" {network.activation}" if network.hidden else ""
+    kind += " with batch normalisation" if network.n_normalised else ""
     return CrossCheck(
         against=against,
         version=side.version,

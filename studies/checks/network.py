@@ -42,6 +42,7 @@ class NetworkCheck:
         """Return its widths, its activation and its loss, in words."""
         network = self.network
         activation = f" {network.activation}" if network.hidden else ""
+        activation += " with batch normalisation" if network.n_normalised else ""
         return f"{'-'.join(map(str, network.widths))}{activation}, {network.loss}"
 
 

@@ -203,6 +203,7 @@ def _parts(
         layers["bias"] = network.n_biased > 0
     if network.initialisation not in SPREAD_INITIALISATIONS:
         del layers["sigma"]
+    layers["batch_norm"] = network.n_normalised > 0
     _drop_unnamed(layers)
     shared = asdict(training)
     # Choices that came later are named where they are made: runs of before keep their names.

@@ -62,10 +62,38 @@ def perturbed(plan, hyper, x, streams, image):
     return x, masks
 
 
-def forward(spec, Ws, bs, x, masks=None):
+class Norm:
+    """Batch normalisation of one layer, with its running statistics."""
+
+    def __init__(self, width):
+        self.gain, self.mean, self.variance, self.seen = np.ones(width), 0, 1, False
+
+    def measured(self, z):
+        return self.gain * (z - self.mean) / np.sqrt(self.variance + 1e-5)
+
+    def trained(self, z):
+        mean, variance = z.mean(axis=0), z.var(axis=0)
+        kept = 0.9 if self.seen else 0
+        self.mean = kept * self.mean + (1 - kept) * mean
+        self.variance = kept * self.variance + (1 - kept) * variance
+        self.seen, self.deviation = True, np.sqrt(variance + 1e-5)
+        self.normalised = (z - mean) / self.deviation
+        return self.gain * self.normalised
+
+    def backward(self, delta):
+        self.gradient = (delta * self.normalised).sum(axis=0)
+        delta = delta * self.gain
+        along = self.normalised * (delta * self.normalised).mean(axis=0)
+        return (delta - delta.mean(axis=0) - along) / self.deviation
+
+
+def forward(spec, Ws, bs, x, norms=(), masks=None):
     inputs, zs = [x], []
     for i, (W, b) in enumerate(zip(Ws, bs, strict=True)):
-        z = inputs[-1] @ W.T + b
+        z = inputs[-1] @ W.T
+        if i < len(norms):
+            z = norms[i].measured(z) if masks is None else norms[i].trained(z)
+        z = z + b
         zs.append(z)
         if i == len(Ws) - 1:
             inputs.append(z)
@@ -100,26 +128,36 @@ def by_scores(spec, scores, targets):
     return within - targets * within.sum(axis=1, keepdims=True)
 
 
-def gradients(spec, Ws, bs, x, labels, hyper, weights, masks):
-    inputs, zs = forward(spec, Ws, bs, x, masks)
+def gradients(spec, Ws, bs, x, labels, hyper, weights, norms, masks):
+    inputs, zs = forward(spec, Ws, bs, x, norms, masks)
     scores = inputs[-1]
     share = hyper.label_smoothing
     targets = (1 - share) * np.eye(spec.n_classes)[labels] + share / spec.n_classes
     delta = weights[labels, None] * by_scores(spec, scores, targets) / len(labels)
     dWs, dbs = [None] * len(Ws), [None] * len(Ws)
     for i in reversed(range(len(Ws))):
-        dWs[i] = delta.T @ inputs[i] + 2 * hyper.l2_strength * Ws[i]
         dbs[i] = delta.sum(axis=0)
+        if i < len(norms):
+            delta = norms[i].backward(delta)
+        dWs[i] = delta.T @ inputs[i] + 2 * hyper.l2_strength * Ws[i]
         if i:
             delta = (delta @ Ws[i]) * derivative(spec, zs[i - 1]) * masks[i - 1]
     return dWs, dbs
 
 
-def clipped(spec, dWs, dbs, limit):
+def class_weights(stated, labels, n_classes):
+    if stated == "balanced":
+        return len(labels) / (n_classes * np.bincount(labels, minlength=n_classes))
+    return np.ones(n_classes) if stated is None else np.array(stated)
+
+
+def clipped(spec, dWs, dbs, norms, limit):
     """Return gradients of a norm of at most ``limit``; biases that there are not do not count."""
-    every = [*dWs, *dbs[: spec.n_biased]]
-    norm = np.sqrt(sum((g**2).sum() for g in every))
-    factor = min(1, limit / (norm + 1e-6)) if limit else 1
+    every = [*dWs, *dbs[: spec.n_biased], *(norm.gradient for norm in norms)]
+    length = np.sqrt(sum((g**2).sum() for g in every))
+    factor = min(1, limit / (length + 1e-6)) if limit else 1
+    for norm in norms:
+        norm.gradient = factor * norm.gradient
     return [factor * g for g in dWs], [factor * g for g in dbs]
 
 
@@ -129,7 +167,7 @@ class Optimizer:
     def __init__(self, name, hyper, decays):
         self.name, self.momentum = name, hyper.momentum
         self.beta1, self.beta2 = hyper.beta1, hyper.beta2
-        self.decay = hyper.decoupled_decay if decays else 0
+        self.decay = hyper.decoupled_decay if decays and name == "adamw" else 0
         self.v = self.m = self.u = 0.0
         self.t = 0
 
@@ -201,16 +239,13 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
         Ws.append(first_weights(spec, layer, rng))
         drawn = spec.bias_sigma and layer < spec.n_biased
         bs.append(spec.bias_sigma * rng.standard_normal(width) if drawn else np.zeros(width))
+    norms = [Norm(width) for width in spec.hidden] if spec.batch_norm else []
     optimizers = [
-        Optimizer(training.optimizer, hyper, decays) for decays in (True, False) for _ in Ws
+        Optimizer(training.optimizer, hyper, decays) for decays in (True, False, False) for _ in Ws
     ]
     n, B = len(data.y_train), training.batch_size
     per_epoch = training.updates_per_epoch(n)
-    weights = np.ones(spec.n_classes)
-    if training.class_weights == "balanced":
-        weights = n / (spec.n_classes * np.bincount(data.y_train, minlength=spec.n_classes))
-    elif training.class_weights is not None:
-        weights = np.array(training.class_weights)
+    weights = class_weights(training.class_weights, data.y_train, spec.n_classes)
     interval = max(1, per_epoch // training.evaluations)
     step, curve, seen, stopped = 0, [], [], False
     for epoch in range(n_epochs):
@@ -224,20 +259,27 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
             rows = order[i * B : (i + 1) * B]
             eta = learning_rates(training.schedule, step, step + 1, [hyper], per_epoch)[0, 0]
             batch, masks = perturbed(plan, hyper, data.x_train[rows], streams, data.sample_shape)
-            scores = forward(spec, Ws, bs, batch, masks)[0][-1]
+            state = [(norm.mean, norm.variance, norm.seen) for norm in norms]
+            scores = forward(spec, Ws, bs, batch, norms, masks)[0][-1]
+            for norm, before in zip(norms, state, strict=True):
+                norm.mean, norm.variance, norm.seen = before
             batch_losses.extend(losses(spec, scores, data.y_train[rows]))
             batch_right.extend(scores.argmax(axis=1) == data.y_train[rows])
-            dWs, dbs = gradients(spec, Ws, bs, batch, data.y_train[rows], hyper, weights, masks)
-            dWs, dbs = clipped(spec, dWs, dbs, hyper.clip_norm)
+            dWs, dbs = gradients(
+                spec, Ws, bs, batch, data.y_train[rows], hyper, weights, norms, masks
+            )
+            dWs, dbs = clipped(spec, dWs, dbs, norms, hyper.clip_norm)
             for k in range(len(Ws)):
                 Ws[k] = optimizers[k].step(Ws[k], dWs[k], eta)
                 if spec.bias == "all" or (spec.bias == "input" and k == 0):
                     bs[k] = optimizers[len(Ws) + k].step(bs[k], dbs[k], eta)
+            for k, norm in enumerate(norms):
+                norm.gain = optimizers[2 * len(Ws) + k].step(norm.gain, norm.gradient, eta)
             step += 1
             ends = i + 1 == per_epoch or step == training.n_updates
             within = (i + 1) % interval == 0 and (i + 1) // interval < training.evaluations
             if ends or within:
-                scores = forward(spec, Ws, bs, data.x_validation)[0][-1]
+                scores = forward(spec, Ws, bs, data.x_validation, norms)[0][-1]
                 loss = losses(spec, scores, data.y_validation).mean()
                 accuracy = (scores.argmax(axis=1) == data.y_validation).mean()
                 seen.append((step, loss, accuracy))

@@ -44,6 +44,16 @@ def test_gradients_with_weights_of_classes_and_smoothed_labels_agree(loss):
         assert check.passed, check
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_gradients_through_batch_normalisation_agree(loss, activation):
+    masks = [np.random.default_rng(1).integers(0, 2, (1, width, 30)) * 2.0 for width in (7, 5)]
+    checks = checked(0.1, masks=masks, loss=loss, activation=activation, batch_norm=True)
+
+    assert [c.name for c in checks] == ["W1", "b1", "g1", "W2", "b2", "g2", "W3", "b3"]
+    assert all(check.passed for check in checks), checks
+
+
 def test_gradients_of_what_is_left_by_dropout_agree():
     masks = [np.random.default_rng(1).integers(0, 2, (1, width, 30)) * 2.0 for width in (7, 5)]
     for activation in ("leaky-relu", "tanh"):

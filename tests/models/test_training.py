@@ -69,7 +69,15 @@ NUMBERS = tuple(
 def plan_of(trials=EIGHT, *, hidden=(9,), n_updates=60, precision="float64", **kinds):
     network = {
         k: kinds.pop(k)
-        for k in ("activation", "initialisation", "loss", "bias", "slope", "bias_sigma")
+        for k in (
+            "activation",
+            "initialisation",
+            "loss",
+            "bias",
+            "slope",
+            "bias_sigma",
+            "batch_norm",
+        )
         if k in kinds
     }
     return CohortPlan(
@@ -102,6 +110,9 @@ KINDS = [
     {"class_weights": "balanced", "loss": "hinge"},
     {"class_weights": (1.0, 0.5, 2.0, 3.0), "trials": NUMBERS, "hidden": ()},
     {"flips": True, "shifts": 1, "input_noise": 0.3},
+    {"batch_norm": True},
+    {"batch_norm": True, "hidden": (7, 5, 6), "optimizer": "adam", "trials": NUMBERS},
+    {"batch_norm": True, "hidden": (7, 5), "bias": "none", "optimizer": "momentum", "shifts": 1},
     {"hidden": ()},
     {"hidden": (7, 5, 6)},
     {"bias": "none"},

@@ -157,7 +157,7 @@ def plain_outputs(model, folder):
 @pytest.mark.parametrize(
     "recipe",
     [
-        ("--activation", "tanh", "--precision", "float64"),
+        ("--activation", "tanh", "--precision", "float64", "--batch-norm"),
         ("--activation", "sigmoid", "--hidden", "5,4", "--bias-trick"),
         ("--activation", "improved-sigmoid", "--loss", "squared-error", "--no-bias"),
         ("--activation", "leaky-relu", "--loss", "binary-cross-entropy", "--slope", "0.2"),

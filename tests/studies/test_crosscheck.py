@@ -88,6 +88,8 @@ TORCH_ALONE = [
     {"training__loss": "hinge", "training__class_weights": "balanced"},
     {"training__loss": "binary-cross-entropy", "training__class_weights": (1.0, 2.0, 3.0, 4.0)},
     {"training__dropout": 0.3, "training__input_noise": 0.2},
+    {"network__batch_norm": True, "training__dropout": 0.2, "training__clip_norm": 0.5},
+    {"network__batch_norm": True, "network__bias": "none", "training__optimizer": "adamw"},
     {"network__bias_sigma": 0.1, "training__schedule": "cosine", "training__warm_up": 4},
 ]
 

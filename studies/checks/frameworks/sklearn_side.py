@@ -145,6 +145,8 @@ def _check(task: Task) -> None:
         reason = f"{kind} has biases in all layers, and this network has not"
     elif network.loss not in {"cross-entropy", "squared-error"}:
         reason = f"{kind} has no {network.loss} averaged over the classes"
+    elif network.n_normalised:
+        reason = f"{kind} has no batch normalisation"
     elif training.class_weights is not None:
         reason = f"{kind} has no class weights"
     elif network.hidden and network.activation not in _ACTIVATIONS:

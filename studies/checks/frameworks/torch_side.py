@@ -49,13 +49,15 @@ class TorchSide:
         in_loss = task.training.optimizer == "adamw" or numbers.clip_norm > 0
         self._l2_strength = numbers.l2_strength if in_loss else 0.0
         self._layers = [self._layer(task.first, i) for i in range(len(task.first.weights))]
+        self._norms = [self._norm(task.first, i) for i in range(len(task.first.gains))]
         self._optimizer = self._made_optimizer(task)
         self._schedule = self._made_schedule(task)
         self.notes: tuple[str, ...] = _notes(task)
 
     def _layer(self, first: Any, i: int) -> Any:
         torch, weights = self._torch, first.weights[i][0]
-        biased = i < len(first.biases)
+        # The bias of a normalised layer is added after it.
+        biased = len(first.gains) <= i < len(first.biases)
         n_out, n_in = weights.shape
         kind = getattr(torch, weights.dtype.name)
         layer = torch.nn.Linear(n_in, n_out, bias=biased, dtype=kind)
@@ -65,10 +67,40 @@ class TorchSide:
                 layer.bias.copy_(torch.tensor(first.biases[i][0]))
         return layer
 
+    def _norm(self, first: Any, i: int) -> Any:
+        """Return what batch_norm is given: running statistics are by hand.
+
+        BatchNorm1d begins them with 0 and 1 and follows the variance over B − 1 samples.
+        """
+        torch, width = self._torch, first.gains[i].shape[1]
+        biased = i < len(first.biases)
+        norm = torch.nn.BatchNorm1d(
+            width, eps=1e-5, dtype=getattr(torch, first.gains[i].dtype.name)
+        )
+        with torch.no_grad():
+            norm.weight.copy_(torch.tensor(first.gains[i][0]))
+            norm.bias.copy_(torch.tensor(first.biases[i][0]) if biased else norm.bias * 0)
+        norm.bias.requires_grad_(biased)
+        return norm
+
+    def _normalised(self, i: int, z: Any, *, training: bool) -> Any:
+        norm, batch_norm = self._norms[i], self._torch.nn.functional.batch_norm
+        if not training:
+            running = norm.running_mean, norm.running_var
+            return batch_norm(z, *running, norm.weight, norm.bias, eps=norm.eps)
+        with self._torch.no_grad():
+            kept = 0.9 if int(norm.num_batches_tracked) else 0.0
+            norm.num_batches_tracked += 1
+            norm.running_mean.lerp_(z.mean(dim=0), 1 - kept)
+            norm.running_var.lerp_(z.var(dim=0, unbiased=False), 1 - kept)
+        return batch_norm(z, None, None, norm.weight, norm.bias, training=True, eps=norm.eps)
+
     def _made_optimizer(self, task: Task) -> Any:
         numbers = task.hyperparameters
         weights = [layer.weight for layer in self._layers]
         biases = [layer.bias for layer in self._layers if layer.bias is not None]
+        for norm in self._norms:
+            biases += [p for p in norm.parameters() if p.requires_grad]
         decay = 2 * (numbers.l2_strength - self._l2_strength)
         if task.training.optimizer == "adamw":
             decay = numbers.decoupled_decay
@@ -103,9 +135,14 @@ class TorchSide:
         rise = schedules.LambdaLR(self._optimizer, lambda t: min((t + 1) / wait, 1.0))
         return schedules.SequentialLR(self._optimizer, [rise, after()], milestones=[wait])
 
-    def _scores(self, x: Any, masks: Sequence[Array] | None = None) -> Any:
+    def _scores(
+        self, x: Any, masks: Sequence[Array] | None = None, *, training: bool = False
+    ) -> Any:
         for i, layer in enumerate(self._layers[:-1]):
-            x = self._activation(layer(x))
+            z = layer(x)
+            if self._norms:
+                z = self._normalised(i, z, training=training)
+            x = self._activation(z)
             if masks is not None:
                 x = x * self._torch.tensor(masks[i][0].T)
         return self._layers[-1](x)
@@ -115,14 +152,15 @@ class TorchSide:
         torch = self._torch
         self._optimizer.zero_grad()
         y = torch.tensor(labels)
-        losses = self._loss(self._scores(torch.tensor(x), masks), y)
+        losses = self._loss(self._scores(torch.tensor(x), masks, training=True), y)
         loss = losses.mean() if self._weights is None else (self._weights[y] * losses).mean()
         if self._l2_strength:
             loss = loss + self._l2_strength * sum((layer.weight**2).sum() for layer in self._layers)
         loss.backward()
         if self._clip_norm:
             torch.nn.utils.clip_grad_norm_(
-                [p for layer in self._layers for p in layer.parameters()], self._clip_norm
+                [p for group in self._optimizer.param_groups for p in group["params"]],
+                self._clip_norm,
             )
         self._optimizer.step()
         self._schedule.step()
@@ -134,6 +172,10 @@ class TorchSide:
             found[f"W{i}"] = layer.weight.detach().numpy().copy()
             if layer.bias is not None:
                 found[f"b{i}"] = layer.bias.detach().numpy().copy()
+        for i, norm in enumerate(self._norms, start=1):
+            found[f"g{i}"] = norm.weight.detach().numpy().copy()
+            if norm.bias.requires_grad:
+                found[f"b{i}"] = norm.bias.detach().numpy().copy()
         return found
 
     def measured(self, x: Array, labels: Labels) -> tuple[float, int]:

@@ -12,7 +12,7 @@ from coarsefine.models.specs import (
     InitialisationName,
 )
 from coarsefine.studies.recipes.keys.key import Key, Needs
-from coarsefine.studies.recipes.keys.kinds import Bias, Choice, Real, Whole
+from coarsefine.studies.recipes.keys.kinds import Bias, Choice, Real, Switch, Whole
 from coarsefine.studies.recipes.keys.lists import Widths
 
 
@@ -22,6 +22,7 @@ class NetworkKeys:
     Attributes:
         hidden: Widths of the hidden layers; none is softmax or linear regression.
         slope: Of a leaky ReLU below 0; ``None`` is 0.01, or that there is none.
+        batch_norm: Whether hidden layers are normalised by their batch; ``None`` is no.
         sigma: Standard deviation of ``normal`` initial weights, bound of ``uniform`` ones; ``None``
             where they are others.
         bias: Which layers add one; ``true`` is all, ``false`` none.
@@ -52,6 +53,17 @@ class NetworkKeys:
                 instead_of=tuple(a for a in ACTIVATIONS if a != "leaky-relu"),
             ),
             help="Derivative of a leaky ReLU below 0, > 0 and < 1 (default: 0.01).",
+        ),
+    ] = None
+    batch_norm: Annotated[
+        bool | None,
+        Key(
+            kind=Switch(),
+            unnamed=False,
+            stored_if_used=True,
+            other_names=("batchnorm", "bn", "batch_normalisation"),
+            help="Normalise each hidden layer by its batch, before its activation (default: "
+            "no-batch-norm).",
         ),
     ] = None
     initialisation: Annotated[
