@@ -18,9 +18,12 @@ if TYPE_CHECKING:
         TestResult,
         compare_studies,
         list_studies,
+        merge_studies,
+        pack_studies,
         purge_studies,
         remove_studies,
         restore_studies,
+        unpack_studies,
     )
     from coarsefine.studies.errors import RecipeError, SpaceError, StudyError
 
@@ -39,9 +42,12 @@ __all__ = [
     "TestResult",
     "compare_studies",
     "list_studies",
+    "merge_studies",
+    "pack_studies",
     "purge_studies",
     "remove_studies",
     "restore_studies",
+    "unpack_studies",
 ]
 
 _ERRORS = ("RecipeError", "SpaceError", "StudyError")

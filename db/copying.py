@@ -44,7 +44,7 @@ def copy_database(storage: str, target: Path, *, replace: bool = False) -> int:
         )
     with open_database(storage, read_only=True, older=True) as database:
         place = Path(os.path.realpath(target))
-        _check_target(place, target, replace)
+        check_target(place, target, replace)
         assert database.connect is not None  # noqa: S101  # it is a file
         part = place.with_name(f".coarsefine-{secrets.token_hex(8)}.tmp")
         with explained(database.label), closing(database.connect()) as source:
@@ -58,7 +58,7 @@ def copy_database(storage: str, target: Path, *, replace: bool = False) -> int:
                     raise StorageError(
                         f"{database.label} is damaged ({found[0]}); restore an older copy of it"
                     )
-                _check_target(place, target, replace)
+                check_target(place, target, replace)
                 part.replace(place)
                 sync_folder(place.parent)
             except OSError as error:
@@ -71,7 +71,7 @@ def copy_database(storage: str, target: Path, *, replace: bool = False) -> int:
         return place.stat().st_size
 
 
-def _check_target(place: Path, target: Path, replace: bool) -> None:
+def check_target(place: Path, target: Path, replace: bool) -> None:
     """Refuse a place where a copy would do harm."""
     try:
         if place.is_dir():

@@ -7,7 +7,8 @@ they are found again by what is unique of them beside their id.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -46,12 +47,15 @@ class Kind:
         return _RAW[self.name]
 
     @property
+    def columns(self) -> list[str]:
+        """Return the names of the columns."""
+        return [column.name for column in self.table.c]
+
+    @property
     def ids(self) -> frozenset[str]:
         """Return the columns that are numbered anew."""
-        own = {"id"} if "id" in self.table.c else set()
-        return frozenset(
-            {*own, *self.owners, *self.links, "reused_from"} & set(self.table.c.keys())
-        )
+        numbered = {"id", "reused_from", *self.owners, *self.links}
+        return frozenset(numbered.intersection(self.columns))
 
 
 def _raw(table: sa.Table) -> sa.TableClause:
@@ -91,7 +95,7 @@ KINDS: Final = (
         tables.SampleOutcomes.__tablename__, {"run_id": _RUN, "test_run_id": _TESTED}, at_once=200
     ),
 )
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def walk(session: Session, study_id: int) -> Iterator[tuple[Kind, list[Row]]]:
@@ -122,26 +126,34 @@ def _rows(session: Session, kind: Kind, condition: sa.ColumnElement[bool]) -> li
     return [dict(row) for row in session.execute(statement).mappings()]
 
 
-def digest(session: Session, study_id: int) -> str:
-    """Return a SHA-256 of all that is stored of a study: the same wherever it is copied to."""
+Columns = Mapping[str, Sequence[str]]
+
+_DRIVER: Final = ("driver_host", "driver_pid", "driver_since")
+_OF_PLACE: Final = {_STUDY: frozenset({"name", *_DRIVER}), _STAGE: frozenset({"optuna_name"})}
+
+
+def compared_columns() -> Columns:
+    """Return the columns that a study has wherever it is copied to, by table."""
+    return {
+        kind.name: [
+            name
+            for name in kind.columns
+            if name not in kind.ids | _OF_PLACE.get(kind.name, frozenset())
+        ]
+        for kind in KINDS
+    }
+
+
+def digest(session: Session, study_id: int, columns: Columns) -> str:
+    """Return a SHA-256 of some columns of all rows of a study."""
     whole = hashlib.sha256()
     for kind, rows in walk(session, study_id):
-        _digest(whole, kind, rows)
-    return whole.hexdigest()
-
-
-_OF_PLACE: Final = frozenset({"name", "optuna_name", "driver_host", "driver_pid", "driver_since"})
-
-
-def _digest(whole: Any, kind: Kind, rows: Iterable[Row]) -> None:
-    left_out = kind.ids | (_OF_PLACE if kind.name in {_STUDY, _STAGE} else frozenset())
-    if kind.name == _STAGE:
-        left_out -= {"name"}
-    for row in rows:
-        for name, value in row.items():
-            if name not in left_out:
+        for row in rows:
+            for name in columns.get(kind.name, ()):
+                value = row.get(name)
                 whole.update(value if isinstance(value, bytes) else repr(value).encode())
                 whole.update(b"\0")
+    return whole.hexdigest()
 
 
 @dataclass
@@ -151,8 +163,9 @@ class StudyCopy:
     Attributes:
         name: What the copy is called.
         anew: Whether it is another study, with UUIDs of its own, or the same one elsewhere.
-        run_for: Returns which run of the target an id of the source's stands for, where a run was
-            taken over from another study.
+        run_for: Runs of the target, by id of the source's run that has the same results.
+        dropped: Ids of the source's cohorts that are not written: all their runs are in
+            ``run_for``, and become runs that were taken over.
     """
 
     source: Session
@@ -160,6 +173,7 @@ class StudyCopy:
     name: str
     anew: bool = True
     run_for: Mapping[int, int] = field(default_factory=dict)
+    dropped: Collection[int] = ()
     uuids: dict[str, str] = field(default_factory=dict)
     _ids: dict[str, dict[int, int]] = field(default_factory=dict)
 
@@ -171,7 +185,10 @@ class StudyCopy:
             changed: Columns of the study's row that are to have other values, as they are stored.
         """
         stages: dict[str, str] = {}
-        for kind, rows in walk(self.source, study_id):
+        for kind, all_rows in walk(self.source, study_id):
+            rows = self._kept(kind, all_rows)
+            if not rows:
+                continue
             if kind.name == _STUDY:
                 rows[0] |= {"name": self.name, **dict.fromkeys(_DRIVER), **changed}
             if kind.key == ("uuid",) and self.anew:
@@ -191,19 +208,34 @@ class StudyCopy:
         copy_optunas(self, stages)
         return uuid
 
+    def _kept(self, kind: Kind, rows: list[Row]) -> list[Row]:
+        """Return the rows without those of cohorts that are not written."""
+        cohort = {_COHORT: "id", tables.Checkpoint.__tablename__: "cohort_id"}.get(kind.name)
+        if cohort is None or not self.dropped:
+            return rows
+        left = [row for row in rows if row[cohort] not in self.dropped]
+        if kind.name == _COHORT:
+            positions: Counter[int] = Counter()
+            for row in left:
+                row["position"] = positions[row["stage_id"]]
+                positions[row["stage_id"]] += 1
+        return left
+
     def translated(self, value: Any) -> Any:
         """Return a stored text with the UUIDs of the copy in place of those of the study."""
         if not (self.uuids and isinstance(value, str)):
             return value
-        return _UUID.sub(lambda found: self.uuids.get(found[0], found[0]), value)
+        return UUID.sub(lambda found: self.uuids.get(found[0], found[0]), value)
 
     def _made(self, kind: Kind, row: Row) -> Row:
         made = {name: self.translated(value) for name, value in row.items() if name != "id"}
         for column, other in {**kind.owners, **kind.links}.items():
             if made[column] is not None:
-                made[column] = self._ids[other].get(made[column])
+                made[column] = self._ids.get(other, {}).get(made[column])
         if kind.name == _RUN:
             made["reused_from"] = None
+            if made["cohort_id"] is None:
+                made["slot"] = None
         if kind.name == _STAGE and made["optuna_name"] is not None:
             made["optuna_name"] = f"{self.name}/{made['name']}"
         return made
@@ -212,14 +244,13 @@ class StudyCopy:
         runs = _RAW[_RUN]
         mine = self._ids[_RUN]
         for row in rows:
-            source = row["reused_from"]
-            target = mine.get(source, self.run_for.get(source))
+            target = mine.get(row["reused_from"])
+            if target is None and (row["reused_from"] or row["cohort_id"] in self.dropped):
+                elsewhere = row["reused_from"] if self.source is self.target else None
+                target = self.run_for.get(row["id"], elsewhere)
             if target is not None:
                 own = sa.update(runs).where(runs.c.id == mine[row["id"]])
                 self.target.execute(own.values(reused_from=target))
-
-
-_DRIVER: Final = ("driver_host", "driver_pid", "driver_since")
 
 
 def copy_optunas(copy: StudyCopy, stages: Mapping[str, str]) -> None:

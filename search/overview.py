@@ -187,4 +187,16 @@ COMMANDS: Final = {
         "annotate",
         "Write a note to studies, or print it.",
     ),
+    "pack": Entry(
+        TIDYING,
+        "packing",
+        "pack",
+        "Pack studies into one file: rows, curves, checkpoints, outcomes, plans and final tests.",
+    ),
+    "unpack": Entry(
+        TIDYING, "packing", "unpack", "Unpack a file of studies, after it was checked."
+    ),
+    "merge": Entry(
+        TIDYING, "packing", "merge", "Merge the studies of another database into this one."
+    ),
 }

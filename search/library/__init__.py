@@ -7,6 +7,7 @@ reports. ``studies`` hands it on; see ``docs/decisions/0007-python-has-a-face-of
 from coarsefine.search.library.audits import Audit
 from coarsefine.search.library.listing import compare_studies, list_studies
 from coarsefine.search.library.model import Model
+from coarsefine.search.library.moving import merge_studies, pack_studies, unpack_studies
 from coarsefine.search.library.recipe import Recipe
 from coarsefine.search.library.replays import Replay
 from coarsefine.search.library.results import Comparison, RangeTest, Ranking, TestResult
@@ -25,7 +26,10 @@ __all__ = [
     "TestResult",
     "compare_studies",
     "list_studies",
+    "merge_studies",
+    "pack_studies",
     "purge_studies",
     "remove_studies",
     "restore_studies",
+    "unpack_studies",
 ]

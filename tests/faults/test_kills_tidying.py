@@ -21,6 +21,9 @@ COMMANDS = {
     "mv": "mv one two old/",
     "cp": "cp one two copy/",
     "tag": "tag * --add x",
+    "unpack": "unpack hand-in.cfs --prefix new/",
+    "renew": "merge further.db",
+    "merge": "merge other.db",
     "repair": "check --repair",
 }
 # Moments (SQL statements) that are tried without `slow`.
@@ -36,9 +39,15 @@ def begun(line, tmp_path_factory):
         f"lambda --coarse {small} --study one",
         "test one --top 1 --quiet",
         *("cp one two", "cp one trashed", "rm trashed"),
+        f"eta --coarse {small} --schedule constant --study own --storage other.db",
+        f"lambda --coarse {small} --study another --storage other.db",
+        "pack own hand-in.cfs --storage other.db",
     ):
         answer = line.run(folder, words)
         assert answer.status == 0, answer.err
+    shutil.copy(folder / "search.db", folder / "further.db")
+    more = f"lambda --fine {small} --study one --storage further.db"
+    assert line.run(folder, more).status == 0
     return folder
 
 

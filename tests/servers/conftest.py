@@ -11,6 +11,7 @@ from optuna.storages._rdb.models import BaseModel
 from coarsefine.db.engine import Database, open_database
 from coarsefine.db.tables import Base
 from tests.db.conftest import Planned, add_stage, add_study, plan_trials
+from tests.db.test_merging import other  # noqa: F401
 from tests.search.conftest import own_cache, own_folder, search  # noqa: F401
 
 from .processes import Server, mariadb, postgresql

@@ -3,6 +3,7 @@
 import inspect
 from types import ModuleType
 
+import tests.db.test_merging
 import tests.db.test_optuna_studies
 import tests.db.test_queue
 import tests.db.test_repository
@@ -22,3 +23,4 @@ take_over(tests.db.test_repository)
 take_over(tests.db.test_queue)
 take_over(tests.db.test_optuna_studies)
 take_over(tests.db.test_tidying)
+take_over(tests.db.test_merging)

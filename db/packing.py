@@ -1,0 +1,162 @@
+"""Studies in one file that is checked when it is unpacked: a small database like any other.
+
+Its name ends with ``.cfs``, and whatever reads studies reads it. What was
+packed is told by a SHA-256 of each study's rows, so that damage and changes are noticed.
+"""
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from coarsefine.db import schema
+from coarsefine.db.backup import sync_folder
+from coarsefine.db.copying import check_target
+from coarsefine.db.engine import Database, open_database
+from coarsefine.db.errors import StorageError
+from coarsefine.db.messages import explained
+from coarsefine.db.repository.measurements import get_measurement, set_measurement
+from coarsefine.db.study_rows import StudyCopy, compared_columns, digest
+from coarsefine.db.tables import Study
+from coarsefine.hints import command
+
+ENDING: Final = ".cfs"
+_PACKED: Final = "packed"
+
+
+def pack(database: Database, names: Mapping[str, str], target: Path, *, replace: bool) -> int:
+    """Write studies to a file, whole or not at all.
+
+    A study may be searched meanwhile: the file has what was stored at one moment.
+
+    Args:
+        database: Where they are.
+        names: What they are called, by UUID.
+        target: The file; its folder is there.
+        replace: Whether a file that is there may be replaced.
+
+    Returns:
+        How many bytes it has.
+
+    Raises:
+        StorageError: In one line: what is in the way.
+    """
+    place = Path(os.path.realpath(target))
+    check_target(place, target, replace)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".coarsefine-", dir=place.parent) as folder:
+            part = Path(folder) / f"studies{ENDING}"
+            with open_database(str(part), create=True) as packed:
+                make_optunas_tables(packed)
+                _fill(database, packed, names)
+            with explained(str(target)), closing(sqlite3.connect(part)) as connection:
+                # One file that stands by itself, whatever becomes of it.
+                connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+                connection.execute("VACUUM")
+            _sync(part)
+            check_target(place, target, replace)
+            part.replace(place)
+            sync_folder(place.parent)
+    except OSError as error:
+        raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
+    return place.stat().st_size
+
+
+def _fill(database: Database, packed: Database, names: Mapping[str, str]) -> None:
+    columns = compared_columns()
+    listed = []
+    with database.session() as source, packed.write() as session:
+        for uuid, name in names.items():
+            study_id = _id_of(source, uuid)
+            if study_id is None:
+                raise StorageError(f"study {name!r} is no longer in {database.label}")
+            StudyCopy(source, session, name, anew=False).write(study_id)
+            there = digest(source, study_id, columns)
+            if digest(session, _id_of(session, uuid) or 0, columns) != there:
+                raise StorageError(
+                    f"study {name!r} could not be written as it is"
+                )  # pragma: no cover
+            listed.append({"uuid": uuid, "name": name, "sha256": there})
+    set_measurement(packed, _PACKED, {"studies": listed, "columns": columns})
+
+
+def _id_of(session: Any, uuid: str) -> int | None:
+    found: int | None = session.scalar(sa.select(Study.id).where(Study.uuid == uuid))
+    return found
+
+
+def make_optunas_tables(database: Database) -> None:
+    """Have Optuna's tables in a database of ours."""
+    with database.session() as session:
+        if schema.optuna_has_begun(session.connection()):
+            return
+    from coarsefine.db.optuna_storage import close_storage, opened_storage
+    from coarsefine.db.optuna_values import quiet
+
+    with quiet():
+        close_storage(opened_storage(database))
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def opened_to_merge(storage: str) -> Generator[Database]:
+    """Yield a database to read studies of; of an older version, a copy brought up to date."""
+    with open_database(storage, read_only=True, older=True) as database:
+        revision = schema.read_revision(database.engine)
+        if revision == schema.HEAD:
+            yield database
+            return
+        path, label = database.path, database.label
+    if path is None:
+        raise StorageError(
+            f"{label} was written by an older version of this program (schema {revision}, now "
+            f"{schema.HEAD}); search in it once to bring it up to date"
+        )
+    with tempfile.TemporaryDirectory(prefix="coarsefine-") as folder:
+        copy = Path(folder) / path.name
+        with (
+            closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(copy)) as made,
+        ):
+            source.backup(made)
+        open_database(str(copy)).close()
+        with open_database(str(copy), read_only=True) as database:
+            yield database
+
+
+def check_packed(database: Database) -> None:
+    """Raise a StorageError unless a file has all that was packed, as it was.
+
+    Raises:
+        StorageError: Says what is missing or not as it was.
+    """
+    said = get_measurement(database, _PACKED)
+    try:
+        columns = {str(name): [str(c) for c in listed] for name, listed in said["columns"].items()}
+        packed = {str(one["uuid"]): str(one["sha256"]) for one in said["studies"]}
+    except (AttributeError, KeyError, TypeError):
+        raise StorageError(
+            f"{database.label} is no packed file; `",
+            command("merge", database.label),
+            "` takes any database",
+        ) from None
+    with database.session() as session:
+        found = session.execute(sa.select(Study.id, Study.uuid, Study.name)).all()
+        wrong = [s.name for s in found if digest(session, s.id, columns) != packed.get(s.uuid)]
+        if wrong or {study.uuid for study in found} != packed.keys():
+            which = f"study {wrong[0]!r} is" if wrong else "its studies are"
+            raise StorageError(
+                f"{database.label}: {which} not as packed: the file was damaged or changed; get it "
+                "again, or, if the changes are yours, `",
+                command("merge", database.label),
+                "`",
+            )
