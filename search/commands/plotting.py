@@ -43,9 +43,8 @@ class PlotOptions:
         typer.Argument(
             metavar="[STUDY] [KIND]...",
             help="The study's name (default: the most recent one), and kinds of figures: curves, "
-            "values, heatmap, trade-off, sizes, bars, weights, range-test, gradients, confusion, "
-            "replay "
-            "(default: all that fit the study).",
+            "values, heatmap, race, trade-off, sizes, bars, weights, range-test, gradients, "
+            "confusion, replay (default: all that fit the study).",
             show_default=False,
         ),
     ] = None

@@ -13,6 +13,7 @@ from coarsefine.search.figures import (
     curves,
     gradients,
     heatmap,
+    race,
     range_test,
     replay,
     sizes,
@@ -261,7 +262,14 @@ def _range_test(subject: Subject) -> Figure:
     return range_test.range_test(found, study)
 
 
-# ----------------------------------------------------------------------- figures of replays
+# ------------------------------------------------------------- figures of races and replays
+
+
+def _race(subject: Subject) -> Figure:
+    from coarsefine.studies.results.racing import read_race
+
+    require(race.lacks(subject.ranking))
+    return race.race(read_race(subject.database, subject.ranking))
 
 
 def _lacks_replay(subject: Subject) -> str | None:
@@ -299,6 +307,12 @@ KINDS: Final[dict[str, Kind]] = {
             "validation accuracy over two searched numbers",
             _of_ranking(heatmap.lacks),
             _heatmap,
+        ),
+        Kind(
+            "race",
+            "how far values are behind the best, seed by seed",
+            _of_ranking(race.lacks),
+            _race,
         ),
         Kind(
             "trade-off",

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -59,6 +60,7 @@ GOOD_AND_BAD = "1e-5,1e-4,3e-4,0.1,0.15,0.2,0.25,0.3,0.4,1e7,1e9"
 STUDIES = {
     "lambda": ("lambda", "--coarse", "--trials", "6", *QUICK),
     "seeds": ("lambda", "--coarse", "--trials", "4", "--replicates", "3", *QUICK),
+    "raced": ("lambda", "--coarse", "--values", "1e-4,1e-3,1", "--replicates", "3..4", *QUICK),
     "zero": ("lambda", "--coarse", "--values", "0,1e-4,1e-2,1", *QUICK),
     "eta": ("eta", "--coarse", "--values", GOOD_AND_BAD, *QUICK),
     "both": ("lambda-eta", "--coarse", "--trials", "9", *QUICK),
@@ -91,6 +93,7 @@ KIND_OF = [
     ("gradients", "lambda"),
     ("confusion", "lambda"),
     ("replay", "seeds"),
+    ("race", "raced"),
 ]
 
 
@@ -1117,3 +1120,15 @@ def test_the_help_names_every_kind(search, monkeypatch):
     words = " ".join(search("plot", "--help").out.replace("│", " ").split())
 
     assert ", ".join(KINDS) in words
+
+
+def test_a_race_is_drawn_up_to_where_each_value_left(searched):
+    figure = drawn(searched, "race", "raced")
+
+    lanes = [line for line in figure.axes[0].get_lines() if "coarse-" in str(line.get_gid())]
+    assert sum(all(place == 0 for place in lane.get_ydata()) for lane in lanes) >= 1
+    assert all(list(lane.get_xdata())[:3] == [1, 2, 3] for lane in lanes)
+    assert artist(figure, "indifference").get_height() == pytest.approx(0.5)
+    assert re.search("cannot tell|no value is|equal within", style.caption_of(figure))
+    with pytest.raises(FigureError, match="race needs a search with --replicates auto"):
+        drawn(searched, "race", "seeds")
