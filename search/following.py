@@ -1,9 +1,10 @@
 """What to type after looking at a study: a command that runs as it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from coarsefine.hints import SET, Hint
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import option_words
 from coarsefine.search.options import StorageOptions
@@ -11,6 +12,7 @@ from coarsefine.studies.states import UNFINISHED
 
 if TYPE_CHECKING:
     from coarsefine.studies.recipes.recipe import Recipe
+    from coarsefine.studies.results.notes.note import Note
     from coarsefine.studies.results.ranking import Ranking
     from coarsefine.studies.spaces.search import SearchKind
 
@@ -87,23 +89,97 @@ def _with_smaller_eta(
     from coarsefine.studies.spaces.searches.registry import SEARCHES
 
     kind = SEARCHES.get(ranking.study.search)
-    stated = _stated(ranking, kind)
-    if kind is None or stated is None or any(t.state != "diverged" for t in ranking.trials):
+    if kind is None or any(t.state != "diverged" for t in ranking.trials):
         return None
-    where: Sequence[str] | None = _where(ranking, kind)
     if any(parameter.name == "eta" for parameter in kind.parameters):
-        where = _lower_etas(ranking, kind)
-    else:
-        training = ranking.study.recipe["training"]
-        for name in _ETAS:
-            if training.get(name) is not None:
-                stated[f"training.{name}"] = float(f"{training[name] / 10:g}")
-    if where is None:
+        lower = _lower_etas(ranking, kind)
+        return None if lower is None else _again(ranking, storage, free, data_dir, where=lower)
+    training = ranking.study.recipe["training"]
+    smaller = {
+        f"training.{name}": float(f"{training[name] / 10:g}")
+        for name in _ETAS
+        if training.get(name) is not None
+    }
+    return _again(ranking, storage, free, data_dir, changed=smaller)
+
+
+def _again(
+    ranking: "Ranking",
+    storage: StorageOptions,
+    free: str,
+    data_dir: Path | None,
+    *,
+    changed: "Mapping[str, Any] | None" = None,
+    where: "Sequence[str] | None" = None,
+) -> str | None:
+    """Return the command that makes a study's first stage again, as another study.
+
+    Args:
+        ranking: Of the study.
+        storage: Where it is.
+        free: The name of no study.
+        data_dir: What ``--data-dir`` was given.
+        changed: Keys of the recipe, with other values.
+        where: The options that say what is tried, if not the same.
+
+    Returns:
+        ``None`` where options cannot state it.
+    """
+    from coarsefine.studies.spaces.searches.registry import SEARCHES
+
+    kind = SEARCHES.get(ranking.study.search)
+    stated = _stated(ranking, kind)
+    where = _where(ranking, kind) if where is None and kind is not None else where
+    if kind is None or stated is None or where is None:
         return None
     flag = ("--coarse",) if kind.refines else ()
     trials, how = _n_trials(ranking, kind), _how(ranking, kind)
-    words = [kind.name, *flag, "--study", free, *trials, *how, *where, *_words(stated)]
+    words = _words(stated | dict(changed or {}))
+    words = [kind.name, *flag, "--study", free, *trials, *how, *where, *words]
     return typed(*words, storage=storage.storage, data_dir=data_dir)
+
+
+def remedy(
+    note: "Note",
+    ranking: "Ranking",
+    storage: StorageOptions,
+    free: "Callable[[str], str]",
+) -> str | None:
+    """Return the command that does what a note on a training advises.
+
+    Args:
+        note: Of ``studies.results.notes.curves``.
+        ranking: Of its study.
+        storage: Where that is.
+        free: Returns the name of no study that is like a name.
+
+    Returns:
+        ``None`` where options cannot state it.
+    """
+    from coarsefine.studies.recipes.recipe import from_json
+    from coarsefine.studies.running.studies import study_name
+    from coarsefine.studies.spaces.searches.registry import SEARCHES
+
+    name, place = ranking.study.name, storage.storage
+    if note.code == "none-complete":
+        return _with_smaller_eta(ranking, storage, free(name), None)
+    if note.code in {"not-learnt", "no-better-than-majority"}:
+        tested = _range_test(ranking)
+        return None if tested is None else typed("eta", "--range-test", *tested, storage=place)
+    hint = next((part for part in note.parts if isinstance(part, Hint)), None)
+    if hint is None:
+        return None
+    if hint.action == SET:
+        return _again(ranking, storage, free(name), None, changed=dict(hint.settings))
+    kind = SEARCHES[hint.search]
+    stated = _stated(ranking, kind)
+    if stated is None:
+        return None
+    varied = {parameter.key for parameter in kind.parameters}
+    stated = {key: value for key, value in stated.items() if key not in varied}
+    flag = ("--coarse",) if kind.refines else ()
+    begun = free(study_name(kind, from_json(ranking.study.recipe, name)))
+    return typed(kind.name, *flag, "--study", begun, *_words(stated), storage=place)
 
 
 def _n_trials(ranking: "Ranking", kind: "SearchKind") -> list[str]:

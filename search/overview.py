@@ -75,6 +75,12 @@ COMMANDS: Final = {
         "replay",
         "Rank what is stored under sloppier protocols: what would have been concluded?",
     ),
+    "diagnose": Entry(
+        RESULTS,
+        "diagnosing",
+        "diagnose",
+        "Say what the curves of a trial show, and what to do about it.",
+    ),
     "list": Entry(RESULTS, "listing", "list_studies", "List the studies, the most recent first."),
     "show": Entry(RESULTS, "listing", "show", "Show all that is known of a study."),
     "export": Entry(

@@ -1,9 +1,9 @@
-"""What the runs of a study predicted, asked for from Python: other metrics, classes, confusions."""
+"""What the runs of a study predicted, and what their curves show, asked for from Python."""
 
 from typing import TYPE_CHECKING
 
 from coarsefine.search.library.facts import named, pictured
-from coarsefine.search.library.hints import as_study_errors
+from coarsefine.search.library.hints import as_study_errors, spelled
 from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.results import Ranking
 from coarsefine.studies.errors import StudyError
@@ -59,6 +59,24 @@ class Predictions:
             StudyError: Likewise.
         """
         return self._confusion(trial)[1]
+
+    def diagnoses(self, trial: "RankedTrial | str | None" = None) -> dict[str, str]:
+        """Return what the curves of a trial show, by code: see ``docs/diagnoses.md``.
+
+        Args:
+            trial: As for ``classes``.
+
+        Raises:
+            StudyError: If there is no such trial.
+        """
+        from coarsefine.studies.results.curves import find_trial
+        from coarsefine.studies.results.notes.curves import of_trial
+        from coarsefine.studies.results.reading import read_ranking
+
+        with as_study_errors(), self._kept.reading() as (database, study):
+            ranking = read_ranking(database, study)
+            chosen = ranking.best if trial is None else find_trial(ranking, *named(trial))
+            return {note.code: spelled(note) for note in of_trial(database, ranking, chosen)}
 
     def _confusion(self, trial: "RankedTrial | str | None") -> "tuple[pd.DataFrame, pd.DataFrame]":
         with as_study_errors(), self._kept.reading() as (database, study):

@@ -30,6 +30,7 @@ from coarsefine.studies.results.classes import CLASSES, confusions_of
 from coarsefine.studies.results.columns import columns_of
 from coarsefine.studies.results.curve_columns import EPOCHS
 from coarsefine.studies.results.final_evidence import OpeningEvidence, evidence_of
+from coarsefine.studies.results.notes.curves import of_trial
 from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.notes.replaying import concluded
 from coarsefine.studies.results.notes.test_set import is_hand_picked, on_test
@@ -200,6 +201,9 @@ def training_of_best(source: Source) -> Iterator[Block]:
         "with it; accuracies in percent",
         *columns_and_rows(EPOCHS, [curve[i] for i in picked]),
     )
+    shown = of_trial(source.database, source.ranking, best)
+    if shown:
+        yield Items(tuple(note.spelled(source.spelling) for note in shown))
     yield Picture("curves")
     yield Picture("weights")
     yield from _classes(source)

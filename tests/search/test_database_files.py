@@ -45,6 +45,8 @@ LINES = (
     "rank digits/lambda --json",
     "compare digits/lambda digits/eta",
     "replay digits/lambda",
+    "diagnose digits/lambda",
+    "audit digits/lambda --runs 2",
     "list",
     "show digits/lambda",
     "export digits/lambda --format csv",
