@@ -9,7 +9,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from coarsefine.db.optuna_values import Range, distribution_of, inside, plain, quiet
+from coarsefine.db.optuna_values import Choices, Range, distribution_of, inside, plain, quiet
 
 SamplerName = Literal["random", "qmc", "tpe"]
 
@@ -22,7 +22,7 @@ _TRIES: Final = 50
 
 def propose(
     sampler: SamplerName,
-    space: Mapping[str, Range],
+    space: Mapping[str, Range | Choices],
     history: Sequence[tuple[Mapping[str, Any], float | None, str]],
     n: int,
     *,
@@ -33,7 +33,7 @@ def propose(
 
     Args:
         sampler: ``qmc`` goes on with one scrambled Sobol sequence; ``tpe`` learns from history.
-        space: Range of each parameter.
+        space: Range of each parameter, or choices, which are numbered from 0.
         history: Parameters, value and state of each point so far, running ones included.
         n: How many points.
         seed: The study's.
@@ -55,7 +55,10 @@ def propose(
         study.add_trials(_past(space, distributions, history))
         if sampler == "qmc":
             # The first trial of a study would be random: QMC learns the space from one.
-            low = {name: where.low for name, where in space.items()}
+            low = {
+                name: where.low if isinstance(where, Range) else where.values[0]
+                for name, where in space.items()
+            }
             study.add_trial(
                 create_trial(state=TrialState.RUNNING, params=low, distributions=distributions)
             )
@@ -84,14 +87,17 @@ def _sampler(name: SamplerName, seed: int) -> optuna.samplers.BaseSampler:
 
 
 def _past(
-    space: Mapping[str, Range],
+    space: Mapping[str, Range | Choices],
     distributions: Mapping[str, BaseDistribution],
     history: Sequence[tuple[Mapping[str, Any], float | None, str]],
 ) -> list[FrozenTrial]:
     trials = []
     for params, value, state in history:
         point = {name: inside(plain(params[name]), where) for name, where in space.items()}
-        if any(not where.low <= point[name] <= where.high for name, where in space.items()):
+        if any(
+            isinstance(where, Range) and not where.low <= point[name] <= where.high
+            for name, where in space.items()
+        ):
             continue
         complete = state == "complete" and value is not None and math.isfinite(value)
         trials.append(
@@ -116,12 +122,17 @@ _PAST_STATES: Final = {
 }
 
 
-def _coordinates(space: Mapping[str, Range], params: Mapping[str, Any]) -> list[float]:
+def _coordinates(space: Mapping[str, Range | Choices], params: Mapping[str, Any]) -> list[float]:
     """Return the point such that what is closer than ``_SAME`` in all of it is the same."""
-    return [
-        math.log(params[name]) if where.log else params[name] / (where.high - where.low or 1)
-        for name, where in space.items()
-    ]
+    return [_coordinate(where, params[name]) for name, where in space.items()]
+
+
+def _coordinate(where: Range | Choices, value: Any) -> float:
+    if isinstance(where, Choices):
+        return float(value)
+    if where.log:
+        return math.log(value) if value > 0 else -math.inf
+    return float(value) / (where.high - where.low or 1)
 
 
 def worse_half(values: Mapping[str, float], step: int) -> set[str]:

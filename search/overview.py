@@ -24,6 +24,12 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = {
+    "space": Entry(
+        SEARCHING,
+        "spaces",
+        "space",
+        "Search over any keys of the recipe at once: ranges on several scales, and choices.",
+    ),
     "run": Entry(
         SEARCHING,
         "labs",

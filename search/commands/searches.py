@@ -1,6 +1,6 @@
 """``lambda`` and the other searches: one function makes a command of each kind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,12 @@ from coarsefine.search.options import (
     TricksOptions,
 )
 from coarsefine.search.options.requesting import grid_request, stage_request
+from coarsefine.studies.spaces.varying import SPACE
 
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
     from coarsefine.db.records import StudyRecord
+    from coarsefine.studies.errors import TakenError
     from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.layers import Asked
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class Options:
     """The options that all searches have."""
 
     recipe: RecipeOptions
@@ -62,7 +64,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         jobs: JobsOptions,
         output: OutputOptions,
     ) -> None:
-        _refining(kind, stage, _Options(recipe, storage, jobs, output))
+        _refining(kind, stage, Options(recipe, storage, jobs, output))
 
     def eta(
         stage: StageOptions,
@@ -75,7 +77,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         if test.range_test:
             range_test(kind, stage, test.figure, recipe, storage, output)
         else:
-            _refining(kind, stage, _Options(recipe, storage, jobs, output))
+            _refining(kind, stage, Options(recipe, storage, jobs, output))
 
     def grid(
         stage: GridOptions,
@@ -84,8 +86,8 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         jobs: JobsOptions,
         output: OutputOptions,
     ) -> None:
-        options = _Options(recipe, storage, jobs, output)
-        _run(kind, grid_request(kind, stage, options.asked), _FIRST, stage, options)
+        options = Options(recipe, storage, jobs, output)
+        run_search(kind, grid_request(kind, stage, options.asked), _FIRST, stage, options)
 
     def hidden(
         stage: GridOptions,
@@ -95,10 +97,10 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         jobs: JobsOptions,
         output: OutputOptions,
     ) -> None:
-        options = _Options(recipe, storage, jobs, output)
+        options = Options(recipe, storage, jobs, output)
         request = grid_request(kind, stage, options.asked, layers=layers.layers)
         variant = "" if layers.layers is None else "layers"
-        _run(kind, request, _FIRST, stage, options, variant)
+        run_search(kind, request, _FIRST, stage, options, variant)
 
     def tricks(
         stage: GridOptions,
@@ -108,10 +110,10 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         jobs: JobsOptions,
         output: OutputOptions,
     ) -> None:
-        options = _Options(recipe, storage, jobs, output)
+        options = Options(recipe, storage, jobs, output)
         request = grid_request(kind, stage, options.asked, one_at_a_time=how.one_at_a_time)
         variant = "one-at-a-time" if how.one_at_a_time else ""
-        _run(kind, request, _FIRST, stage, options, variant)
+        run_search(kind, request, _FIRST, stage, options, variant)
 
     of_its_own: dict[str, Callable[..., None]] = {"hidden": hidden, "tricks": tricks, "eta": eta}
     usual: Callable[..., None] = refining if kind.refines else grid
@@ -158,21 +160,24 @@ Examples:
 _FIRST, _FINE, _FINER, _AUTO = "coarse", "fine", "finer", "auto"
 
 
-def _refining(kind: "SearchKind", stage: StageOptions, options: _Options) -> None:
-    wanted = _wanted(kind, stage)
-    request = stage_request(kind, stage)
-    _run(kind, request, wanted, stage, options)
+def _refining(kind: "SearchKind", stage: StageOptions, options: Options) -> None:
+    run_search(kind, stage_request(kind, stage), wanted_stage(kind.name, stage), stage, options)
 
 
-def _wanted(kind: "SearchKind", stage: StageOptions) -> str:
+def wanted_stage(name: str, stage: StageOptions) -> str:
+    """Return which stage a command is about.
+
+    Raises:
+        UsageError: If it names none, or several.
+    """
     flags = {_FIRST: stage.coarse, _FINE: stage.fine, _FINER: stage.finer, _AUTO: stage.auto}
-    chosen = [name for name, said in flags.items() if said]
+    chosen = [each for each, said in flags.items() if said]
     if len(chosen) != 1:
-        got = " and ".join(f"--{name}" for name in chosen) or "none"
+        got = " and ".join(f"--{each}" for each in chosen) or "none"
         raise UsageError(
             f"a search is one of --coarse, --fine, --finer and --auto, got {got}; run\n"
-            f"    {program()} {kind.name} --coarse\nand after that\n"
-            f"    {program()} {kind.name} --fine"
+            f"    {program()} {name} --coarse\nand after that\n"
+            f"    {program()} {name} --fine"
         )
     return chosen[0]
 
@@ -181,21 +186,31 @@ def _check_free(kind: "SearchKind", asked: "Asked") -> None:
     """Raise a UsageError if flags state what the search varies."""
     for parameter in kind.parameters:
         if parameter.key in asked.flags:
+            how = "with --values" + (", or with --low and --high" if kind.refines else "")
             raise UsageError(
-                f"--{parameter.name.replace('_', '-')} is what this search varies; say which "
-                "values to try with --values"
-                + (", or with --low and --high" if kind.refines else "")
+                f"--{parameter.key.rpartition('.')[2].replace('_', '-')} is what this search "
+                f"varies; say which values to try {'with --vary' if kind.name == SPACE else how}"
             )
 
 
-def _run(
+def run_search(
     kind: "SearchKind",
     request: "StageRequest",
     wanted: str,
     stage: StageOptions | GridOptions,
-    options: _Options,
+    options: Options,
     variant: str = "",
 ) -> None:
+    """Carry out a search, and print what it found.
+
+    Args:
+        kind: The search.
+        request: What is asked of the stage.
+        wanted: Which stage.
+        stage: All that was stated of it.
+        options: What all searches have.
+        variant: What the study's name ends with where its values answer another question.
+    """
     from coarsefine.db import repository
     from coarsefine.search.commands.listing import failures_of
     from coarsefine.search.commands.ranking import print_study
@@ -203,7 +218,6 @@ def _run(
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.range_test import ends_of, keep
-    from coarsefine.studies.errors import TakenError
     from coarsefine.studies.planning.request import n_points
     from coarsefine.studies.results.comparison import took
     from coarsefine.studies.results.learning import has_learnt
@@ -238,7 +252,7 @@ def _run(
             rows = None if output.json else took(resources.database, ranking)
             free = repository.free_name(resources.database, search.study.name)
             failures = failures_of(resources.database, ranking)
-    all_failed = {trial.state for trial in ranking.trials} == {"failed"}
+    all_failed = {t.state for t in ranking.trials} == {"failed"}
     if output.json:
         say_json(ranking.to_json(by_hint))
     elif all_failed:
@@ -249,13 +263,22 @@ def _run(
             proposed = following(ranking, options.storage, free, data_dir)
         print_study(stdout(), ranking, rows, proposed)
     if all_failed:
-        reason = failures[0] if failures else "no reason is on record"
-        error = TakenError(
-            f"all {len(ranking.trials)} trials failed, the first for this reason: {reason}; mend "
-            f"the trainer {search.recipe.trainer}, and search again"
-        )
-        error.free = free
-        raise error
+        raise _all_failed(search, ranking, failures, free)
+
+
+def _all_failed(
+    search: "Search", ranking: "Ranking", failures: Sequence[str], free: str
+) -> "TakenError":
+    """Return the error that all trials of a custom trainer failed."""
+    from coarsefine.studies.errors import TakenError
+
+    reason = failures[0] if failures else "no reason is on record"
+    error = TakenError(
+        f"all {len(ranking.trials)} trials failed, the first for this reason: {reason}; mend "
+        f"the trainer {search.recipe.trainer}, and search again"
+    )
+    error.free = free
+    return error
 
 
 def _search(
@@ -265,7 +288,7 @@ def _search(
     request: "StageRequest",
     wanted: str,
     name: str | None,
-    options: _Options,
+    options: Options,
 ) -> "Search":
     """Return the search that is begun, or carried on with."""
     from coarsefine.studies.running.search import Search
@@ -310,7 +333,7 @@ def _searched(search: "Search", request: "StageRequest", wanted: str) -> "Stage"
 
 
 def _coarse_study(
-    database: "Database", kind: "SearchKind", asked: "Asked", name: str | None, options: _Options
+    database: "Database", kind: "SearchKind", asked: "Asked", name: str | None, options: Options
 ) -> "StudyRecord":
     """Return the study to be searched finely: the one named, or of that data, or the last one.
 
@@ -350,14 +373,14 @@ def _coarse_study(
     return found
 
 
-def _next(search: "Search", last: "Stage", options: _Options, ranking: "Ranking") -> str:
+def _next(search: "Search", last: "Stage", options: Options, ranking: "Ranking") -> str:
     """Return the command that comes after this one; the test where finer values would not help."""
     from coarsefine.studies.planning.stages import COARSE
     from coarsefine.studies.results.resolution import resolution_reached
     from coarsefine.studies.running.studies import study_name
 
     study, kind, recipe = search.study, search.kind, options.recipe
-    usual = study.name == study_name(kind, search.recipe)
+    usual = study.name == study_name(kind, search.recipe) and kind.name != SPACE
     if usual and study.data_name == "digits":
         named: tuple[str, ...] = ()
     elif usual and recipe.data.data == study.data_name:

@@ -1,6 +1,6 @@
 """A study in its database: whether it has begun, and opened to be read or trained."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,12 +29,14 @@ class Kept:
     Attributes:
         search: What it searches, as the registry has it; ``run`` of a lab's.
         recipe: What the user states; ``None`` of a study that was opened by name.
+        stated: The search as it is stated, likewise.
     """
 
     name: str
     search: str
     place: Place
     recipe: "Recipe | None" = None
+    stated: "SearchKind | None" = None
 
     @property
     def kind(self) -> "SearchKind":
@@ -43,7 +45,14 @@ class Kept:
         Raises:
             StudyError: If only a lab can carry on with it.
         """
-        return kind_of(self.search)
+        from coarsefine.studies.planning.stages import Stage, searched_stages
+        from coarsefine.studies.spaces.varying import SPACE, space_kind
+
+        if self.stated is None and self.search == SPACE:
+            with self.reading() as (database, study):
+                first = searched_stages(database, study)[0]
+                return space_kind(Stage.of(first).dimensions)
+        return self.stated or kind_of(self.search)
 
     @property
     def has_begun(self) -> bool:
@@ -157,22 +166,28 @@ def check_name(name: Any) -> None:
         raise StudyError(f"a study's name must be a text, got {described(name)}")
 
 
-def kind_of(name: str) -> "SearchKind":
-    """Return a search by name.
+def kind_of(name: str, vary: "Mapping[str, str] | Sequence[str] | None" = None) -> "SearchKind":
+    """Return a search by name, of a space with what it varies.
 
     Raises:
         StudyError: If there is none; guesses what was meant.
     """
     from coarsefine.studies.errors import did_you_mean
     from coarsefine.studies.spaces.searches.registry import SEARCHES
+    from coarsefine.studies.spaces.varying import SPACE, space_kind, varied
 
     plain = str(name).replace("_", "-")
+    if plain == SPACE:
+        texts = [f"{k}={v}" for k, v in vary.items()] if isinstance(vary, Mapping) else vary or []
+        return space_kind([varied(text) for text in texts])
+    if vary is not None:
+        raise StudyError(f"vary is of a space search, got a {plain} search")
     if plain in SEARCHES:
         return SEARCHES[plain]
     if name == "run":
         raise StudyError("this study is part of a lab, which the command `run` carries on with")
-    known = ", ".join(SEARCHES)
-    raise StudyError(f"searches are {known}; got {name!r}{did_you_mean(plain, SEARCHES)}")
+    known = [*SEARCHES, SPACE]
+    raise StudyError(f"searches are {', '.join(known)}; got {name!r}{did_you_mean(plain, known)}")
 
 
 def check_free(kind: "SearchKind", recipe: "Recipe") -> None:

@@ -36,6 +36,15 @@ class Predictions:
         with as_study_errors(), self._kept.reading() as (database, study):
             return pictured(database, study, plain_metric(by))
 
+    def curves(self) -> "pd.DataFrame":
+        """Return a row an epoch of each training run: the columns of ``docs/tables.md``."""
+        from coarsefine.search.formats.csv_xlsx_parquet import frame_of
+        from coarsefine.search.tables.curves import of_curves
+        from coarsefine.studies.results.reading import read_ranking
+
+        with as_study_errors(), self._kept.reading() as (database, study):
+            return frame_of(of_curves(database, read_ranking(database, study)))
+
     def classes(self, trial: "RankedTrial | str | None" = None) -> "pd.DataFrame":
         """Return a row a class with its recall and precision: the columns of ``docs/tables.md``.
 

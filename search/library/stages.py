@@ -1,5 +1,6 @@
 """The stages of a study, called from Python."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from coarsefine.search.library.asking import (
@@ -15,9 +16,13 @@ from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.results import Ranking
 from coarsefine.search.library.settings import naming
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.spaces.varying import SPACE
 
 if TYPE_CHECKING:
     from coarsefine.studies.planning.request import StageRequest
+
+
+_FIRST = ("coarse", "auto")
 
 
 class Stages:
@@ -112,6 +117,8 @@ class Stages:
         from coarsefine.studies.planning.stages import first_name
 
         kept, kind = self._kept, self._kept.kind
+        if kept.stated is not None and kind.name == SPACE and not request.names_values:
+            request = replace(request, dimensions=kind.dimensions if wanted in _FIRST else ())
         with watched(progress=kept.place.progress) as watch:
             if wanted in {"coarse", "auto"}:
                 with kept.beginning(request, watch) as search:

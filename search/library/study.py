@@ -1,6 +1,6 @@
 """A study, driven from Python: the same stages, rankings and files as on the command line."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
@@ -87,6 +87,7 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         search: str,
         recipe: Recipe | PathLike | Mapping[str, Any] | None = None,
         *,
+        vary: "Mapping[str, str] | Sequence[str] | None" = None,
         name: str | None = None,
         storage: PathLike | None = None,
         data_dir: PathLike | None = None,
@@ -100,8 +101,10 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
 
         Args:
             search: ``lambda``, ``eta``, ``lambda-eta``, ``batch-size``, ``dataset-size``,
-                ``hidden`` or ``tricks``.
+                ``hidden``, ``tricks`` or ``space``.
             recipe: A recipe, a recipe file, or a dictionary as ``Recipe`` takes.
+            vary: Of a ``space``: where each key may lie, as in ``{"eta": "1e-4..1e-1",
+                "momentum": "0.5..0.99:logit"}``.
             name: The study's; ``None`` names it after data set and search. One that is there is
                 carried on with, if it was begun with the same recipe.
             storage: As for ``Study``.
@@ -122,13 +125,13 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
             check_name(name)
             who = {"jobs": jobs, "executor": executor, "scheduler": scheduler}
             place = Place.of(storage, data_dir, progress=progress, **who)
-            kind = kind_of(search)
+            kind = kind_of(search, vary)
             given = recipe if isinstance(recipe, Recipe) else Recipe(recipe)
             stated = given.replace(**settings) if settings else given
             check_free(kind, stated)
             stated.check_named()
             called = name or study_name(kind, stated.whole(kind))
-            study._kept = Kept(called, kind.name, place, stated)
+            study._kept = Kept(called, kind.name, place, stated, kind)
         return study
 
     def range_test(self, *, low: float | None = None, high: float | None = None) -> RangeTest:
@@ -265,15 +268,6 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
     def notes(self) -> tuple[str, ...]:
         """Return what its ranking should not be read without, a sentence each."""
         return self.ranking.notes
-
-    def curves(self) -> "pd.DataFrame":
-        """Return a row an epoch of each training run: the columns of ``docs/tables.md``."""
-        from coarsefine.search.formats.csv_xlsx_parquet import frame_of
-        from coarsefine.search.tables.curves import of_curves
-        from coarsefine.studies.results.reading import read_ranking
-
-        with as_study_errors(), self._kept.reading() as (database, study):
-            return frame_of(of_curves(database, read_ranking(database, study)))
 
     def replay(self) -> Replay:
         """Return what sloppier protocols would have concluded of what is stored."""

@@ -21,10 +21,11 @@ from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.toml_text import parsed, read_text
 from coarsefine.studies.spaces.dimensions import VARIANT, Dimension, parameter
-from coarsefine.studies.spaces.ranges import LogRange
+from coarsefine.studies.spaces.scales import Scale
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.grids import cumulative, one_at_a_time, variants_of
 from coarsefine.studies.spaces.searches.registry import SEARCHES
+from coarsefine.studies.spaces.varying import ranged
 
 # Of searches that are none of the registry: what they vary is theirs.
 RUN = "run"
@@ -38,17 +39,22 @@ class _Table(BaseModel):
 
 
 class Vary(_Table):
-    """What is tried of one key of the recipe: a range on a log scale, or values."""
+    """What is tried of one key of the recipe: a range on some scale, or values."""
 
     low: float | None = None
     high: float | None = None
     values: list[Any] | None = None
+    scale: Scale | None = None
+    integer: bool = False
+    step: float | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         ranged = self.low is not None and self.high is not None
         if ranged == (self.values is not None) or (self.low is None) != (self.high is None):
             raise ContradictionError("what is varied has either low and high, or values")
+        if self.values is not None and (self.scale or self.integer or self.step is not None):
+            raise ContradictionError("scale, integer and step are of ranges, not of values")
         return self
 
 
@@ -364,7 +370,7 @@ def _dimension(name: str, vary: Vary) -> Dimension:
     if vary.values is not None:
         return Dimension(known, values=tuple(known.checked(value) for value in vary.values))
     assert vary.low is not None and vary.high is not None  # noqa: PT018, S101  # checked there
-    return Dimension(known, LogRange(vary.low, vary.high))
+    return ranged(name, vary.low, vary.high, scale=vary.scale, integer=vary.integer, step=vary.step)
 
 
 def _variants(search: SearchTable) -> Dimension:

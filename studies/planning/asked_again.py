@@ -40,6 +40,9 @@ def check_same_stage(stage: Stage, request: StageRequest) -> None:
         for d in request.dimensions
         if d.name in there and d != there[d.name]
     ]
+    contradictions += [
+        f"{d.name}: not varied there" for d in request.dimensions if d.name not in there
+    ]
     if request.n_trials is not None and stage.sampler == "values":
         given = ": its values were given; name more of them with "
         contradictions.append(Message(option("trials"), given, option("values")))
@@ -69,4 +72,8 @@ def check_same_stage(stage: Stage, request: StageRequest) -> None:
 
 
 def _words(dimension: Dimension) -> str:
-    return str(dimension.range or ", ".join(map(shown, dimension.values or ())))
+    if dimension.range is None:
+        return ", ".join(map(shown, dimension.values or ()))
+    step = "" if dimension.step is None else f" in steps of {dimension.step:g}"
+    scale = "" if dimension.scale == "log" else f" ({dimension.scale})"
+    return f"{dimension.range}{scale}{step}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from coarsefine.db.records import TrialRow
 from coarsefine.hints import Message, option
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.axes import Axis
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.spaces.dimensions import (
@@ -21,6 +22,8 @@ Point = dict[str, Value]
 
 # By so many values a range, a grid is made closer before its window counts as searched.
 _CLOSER = 4
+# So many times as many points are proposed where some may be the same.
+_SPARE = 4
 # How many trials TPE proposes before it waits for what comes of them.
 ADAPTIVE_BATCH = 4
 
@@ -52,37 +55,80 @@ def next_points(
     if missing <= 0:
         return []
     if stage.sampler == "grid":
-        before = [from_params(trial.params) for trial in tried]
-        ranges = [d for d in dimensions if d.range is not None]
-        if len(ranges) == 1 and all(len(d.values or (0,)) == 1 for d in dimensions):
-            return _between(dimensions, ranges[0], missing, [*points, *before])
-        return _grid(stage, missing, before, begun=bool(own))
-    return _proposed(stage, own, missing, seed)
+        return _of_grid(stage, missing, points, [from_params(trial.params) for trial in tried])
+    started = _untried([from_params(point) for point in stage.start], points)
+    if started and not own:
+        return started[:missing]
+    return _proposed(stage, own, tried if stage.start else own, missing, seed)
 
 
-def _proposed(stage: Stage, own: Sequence[TrialRow], missing: int, seed: int) -> list[Point]:
-    """Return what Optuna's sampler proposes after the stage's own trials."""
+def _of_grid(
+    stage: Stage, missing: int, own: Sequence[Point], before: Sequence[Point]
+) -> list[Point]:
+    """Return the points of a grid over one range, or several, that are still to be tried."""
+    dimensions = stage.dimensions
+    ranges = [d for d in dimensions if d.range is not None]
+    if len(ranges) == 1 and all(len(d.values or (0,)) == 1 for d in dimensions):
+        return _between(dimensions, ranges[0], missing, [*own, *before])
+    return _grid(stage, missing, before, begun=bool(own))
+
+
+def _proposed(
+    stage: Stage, own: Sequence[TrialRow], known: Sequence[TrialRow], missing: int, seed: int
+) -> list[Point]:
+    """Return what Optuna's sampler proposes after the trials that are known.
+
+    Args:
+        stage: What is varied.
+        own: Its trials.
+        known: What the sampler learns from, and does not propose again.
+        missing: How many are to be proposed.
+        seed: The study's.
+    """
     from coarsefine.db.optuna_sampling import propose
-    from coarsefine.db.optuna_values import Range
 
-    space = {}
-    for dimension in stage.dimensions:
-        if dimension.range is None:
-            continue
-        low, high = dimension.range.low, dimension.range.high
-        if not dimension.parameter.continuous:
-            low, high = max(1, round(low)), max(1, round(high))
-        space[dimension.name] = Range(low, high, log=True)
+    axes = [Axis.of(dimension) for dimension in stage.dimensions if _is_free(dimension)]
+    fixed = {
+        d.name: d.values[0] for d in stage.dimensions if d.values is not None and not _is_free(d)
+    }
+    alike = [t for t in known if all(same_value(t.params.get(n), v) for n, v in fixed.items())]
+    n = min(missing, ADAPTIVE_BATCH) if stage.sampler == "tpe" else missing
+    # Numbers that are rounded may be the same: more are proposed, so that enough are left.
+    n_asked = n * (_SPARE if any(axis.is_rounded for axis in axes) else 1)
     proposals = propose(
         stage.sampler,  # type: ignore[arg-type]
-        space,
-        [(trial.params, trial.validation_accuracy, trial.state) for trial in own],
-        min(missing, ADAPTIVE_BATCH) if stage.sampler == "tpe" else missing,
+        {axis.dimension.name: axis.where for axis in axes},
+        [
+            (
+                {axis.dimension.name: axis.place(trial.params) for axis in axes},
+                trial.validation_accuracy,
+                trial.state,
+            )
+            for trial in alike
+        ],
+        n_asked,
         seed=seed,
         # How many trials there are names the batch: a resumed search counts the same.
         batch=len(own),
     )
-    return [{**_fixed(stage.dimensions), **point} for point in proposals]
+    points = [
+        {**fixed, **{axis.dimension.name: axis.value(point) for axis in axes}}
+        for point in proposals
+    ]
+    if n_asked == n:
+        return points
+    different = Seen(from_params(trial.params) for trial in alike)
+    found: list[Point] = []
+    for point in points:
+        if point not in different:
+            different.add(point)
+            found.append(point)
+    return found[:n]
+
+
+def _is_free(dimension: Dimension) -> bool:
+    """Return whether a sampler has anything to choose."""
+    return dimension.range is not None or len(dimension.values or ()) > 1
 
 
 def _fixed(dimensions: Sequence[Dimension]) -> Point:
@@ -164,8 +210,10 @@ def _between(
         for point in before
         if all(same_value(point.get(name), value) for name, value in fixed.items())
     ]
-    values = fine_grid(ranged.range, n, measured)
-    if not ranged.parameter.continuous:
+    places = [ranged.range.placed(value) for value in measured]
+    found = fine_grid(ranged.range.log, n, places)
+    values = [ranged.range.native(place) for place in found]
+    if ranged.rounds:
         rounded = dict.fromkeys(ranged.rounded(value) for value in values)
         known = [{**fixed, ranged.name: value} for value in measured]
         return _untried([{**fixed, ranged.name: value} for value in rounded], known)

@@ -65,6 +65,8 @@ class Stage:
         parent: The stage that was narrowed to it.
         lab: The file or preset of the lab that it is part of, as it was named.
         race: Over seeds, and how it stands; ``None`` where all trials have as many.
+        start: Points that it begins with, where a sampler proposes the others: it learns from the
+            trials of earlier stages then.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Stage:
     parent: str | None = None
     lab: str = ""
     race: Race | None = None
+    start: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         if self.race is not None and self.prune != "none":
@@ -108,6 +111,7 @@ class Stage:
             parent=record.parent,
             lab=str(options.get("lab", "")),
             race=None if options.get("race") is None else Race.from_json(options["race"]),
+            start=tuple(options.get("start", ())),
         )
 
     @property
@@ -133,6 +137,7 @@ class Stage:
             "prune": self.prune,
             **({"lab": self.lab} if self.lab else {}),
             **({} if self.race is None else {"race": self.race.to_json()}),
+            **({"start": [dict(point) for point in self.start]} if self.start else {}),
         }
 
 
@@ -273,7 +278,7 @@ def first_stage(kind: SearchKind, request: StageRequest, n_train: int | None = N
     return Stage(
         name=first_name(kind),
         dimensions=dimensions,
-        sampler=sampler_of(dimensions, request),
+        sampler=sampler_of(dimensions, request, kind.sampler),
         n_trials=request.n_trials or kind.n_coarse,
         run_options=RunOptions(
             replicates=request.n_first_seeds or kind.replicates,
@@ -322,8 +327,8 @@ def _fitting(dimension: Dimension, n_train: int | None) -> Dimension:
     return replace(dimension, values=kept or (n_train,))
 
 
-def sampler_of(dimensions: Sequence[Dimension], request: StageRequest) -> str:
-    """Return how points of the dimensions are chosen.
+def sampler_of(dimensions: Sequence[Dimension], request: StageRequest, usual: str = "grid") -> str:
+    """Return how points of the dimensions are chosen, ``usual`` where no one says otherwise.
 
     Raises:
         SpaceError: If the sampler asked for cannot choose them.
@@ -339,8 +344,4 @@ def sampler_of(dimensions: Sequence[Dimension], request: StageRequest) -> str:
                 ", or give a range",
             )
         return "values"
-    sampler = request.sampler or "grid"
-    several = [d.name for d in dimensions if d.values is not None and len(d.values) > 1]
-    if sampler != "grid" and several:
-        raise SpaceError(f"sampler {sampler} needs ranges, {' and '.join(several)} has values")
-    return sampler
+    return request.sampler or usual

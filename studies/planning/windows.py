@@ -10,9 +10,10 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.races import Race
 from coarsefine.studies.planning.request import SAMPLERS, StageRequest
 from coarsefine.studies.planning.stages import Stage, sampler_of
-from coarsefine.studies.spaces.dimensions import Dimension, Value, from_params, shown
+from coarsefine.studies.spaces.dimensions import Dimension, Value, from_params, shown, to_params
 from coarsefine.studies.spaces.narrowing import Narrowing, ScoredTrial, narrowed
 from coarsefine.studies.spaces.ranges import LogRange, is_same
+from coarsefine.studies.spaces.scales import range_of
 from coarsefine.studies.spaces.search import SearchKind
 
 
@@ -42,6 +43,11 @@ class Known:
 
 
 _NOTHING: Final = Known()
+# Where values are named, each lies where it is.
+_PLAIN: Final = LogRange(1.0, 2.0)
+# With so many ranges, a window has too many corners for a grid, and a finer stage goes on from the
+# best point and from all that was learnt before.
+_SEVERAL: Final = 3
 
 
 def next_stage(
@@ -76,10 +82,12 @@ def next_stage(
     race = request.race
     if race is None and request.replicates is None and parent.race is not None:
         race = Race(*parent.race.asked)
+    sampler = _sampler(dimensions, request, parent)
+    several = sum(d.range is not None for d in dimensions) >= _SEVERAL
     stage = Stage(
         name=name,
         dimensions=dimensions,
-        sampler=_sampler(dimensions, request, parent),
+        sampler=sampler,
         n_trials=request.n_trials or _n_trials(kind, parent),
         run_options=replace(
             options,
@@ -90,6 +98,7 @@ def next_stage(
         prune=request.prune or parent.prune,
         parent=parent.name,
         race=race,
+        start=(to_params(narrowing.best),) if several and sampler != "grid" else (),
     )
     return Following(stage, narrowing.warnings)
 
@@ -148,12 +157,9 @@ def _asked(dimension: Dimension, request: StageRequest, n_dimensions: int) -> Di
     window = dimension.range
     if window is None or n_dimensions > 1:
         return dimension
-    return dimension.with_range(
-        LogRange(
-            window.low if request.low is None else request.low,
-            window.high if request.high is None else request.high,
-        )
-    )
+    low = window.low if request.low is None else request.low
+    high = window.high if request.high is None else request.high
+    return dimension.with_range(range_of(low, high, dimension.scale))
 
 
 def _check_narrower(
@@ -181,11 +187,13 @@ def _check_narrower(
         raise StudyError(
             f"{what} hold the best coarse value {shown(best)}, got {low:g} … {high:g}; ", otherwise
         )
-    coarse = LogRange.spanning([*_numbers(before), *map(float, tried)])  # type: ignore[arg-type]
-    fine = LogRange.spanning(given)
+    place = (before.range or dimension.range or _PLAIN).placed
+    whole = [number for number in (*_numbers(before), *map(float, tried)) if number > 0]  # type: ignore[arg-type]
+    coarse = LogRange.spanning(map(place, whole))
+    fine = LogRange.spanning(map(place, given))
     if coarse is not None and fine is not None and fine.decades >= coarse.decades:
         raise StudyError(
-            f"{what} be narrower than the coarse one, {coarse.low:g} … {coarse.high:g}, got "
+            f"{what} be narrower than the coarse one, {min(whole):g} … {max(whole):g}, got "
             f"{low:g} … {high:g}"
         )
 

@@ -14,7 +14,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.recipe import from_json, to_toml
 from coarsefine.studies.results.notes.test_set import is_hand_picked
-from coarsefine.studies.spaces.dimensions import Dimension, shown
+from coarsefine.studies.spaces.dimensions import SCALED, Dimension, shown, to_json
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
 from coarsefine.studies.spaces.searches.registry import SEARCHES
@@ -286,6 +286,8 @@ def _search_table(study: StudyRecord, stages: Sequence[Stage], *, tested: bool) 
         lines += ["", f"[search.vary.{d.name}]"]
         if d.range is not None:
             lines += [f"low = {_toml(d.range.low)}", f"high = {_toml(d.range.high)}"]
+            stored = to_json([d])[0]
+            lines += [f"{key} = {_toml(stored[key])}" for key in SCALED if key in stored]
         else:
             lines.append(f"values = {_toml(list(d.values or ()))}")
     return "\n".join(lines) + "\n"

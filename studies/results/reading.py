@@ -28,7 +28,7 @@ from coarsefine.studies.results.ranking import (
     rank_trials,
 )
 from coarsefine.studies.results.statistics import How
-from coarsefine.studies.spaces.dimensions import PARAMETERS, parameter
+from coarsefine.studies.spaces.dimensions import PARAMETERS, SCALED, parameter
 from coarsefine.studies.spaces.ranges import LogRange
 
 if TYPE_CHECKING:
@@ -181,13 +181,6 @@ def _sound(params: Mapping[str, Any], stage: str, trial: int) -> Mapping[str, An
     return params
 
 
-def stage_range(stage: StageRecord) -> LogRange | None:
-    """Return the range of a stage; ``None`` where single values were given."""
-    if stage.low is None or stage.high is None:
-        return None
-    return LogRange(stage.low, stage.high)
-
-
 def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
     tried = [trial.params[stage.parameter] for trial in trials if trial.stage == stage.name]
     dimensions, race = stored_dimensions(stage), Stage.of(stage).race
@@ -206,10 +199,14 @@ def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
     values = sorted({float(value) for value in tried})
     # Values given one by one have the range that they span, and may lie beyond a window.
     spanned = LogRange.spanning(values)
-    low = min((end.low for end in (stage_range(stage), spanned) if end), default=None)
-    high = max((end.high for end in (stage_range(stage), spanned) if end), default=None)
+    lows = (stage.low, None if spanned is None else spanned.low)
+    highs = (stage.high, None if spanned is None else spanned.high)
+    low = min((end for end in lows if end is not None), default=None)
+    high = max((end for end in highs if end is not None), default=None)
     if dimensions is None or len(dimensions) == 1:
-        dimensions = [{"name": stage.parameter, "low": low, "high": high, "values": stage.values}]
+        one = {"name": stage.parameter, "low": low, "high": high, "values": stage.values}
+        stored = {} if dimensions is None else dimensions[0]
+        dimensions = [one | {name: stored[name] for name in SCALED if name in stored}]
     return StageSummary(
         name=stage.name,
         low=low,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from coarsefine.studies.errors import StudyError
@@ -13,8 +14,8 @@ from coarsefine.studies.results.statistics import (
     dunnett_quantile,
     range_quantile,
 )
-from coarsefine.studies.spaces.dimensions import parameter
-from coarsefine.studies.spaces.ranges import LogRange, is_same
+from coarsefine.studies.spaces.dimensions import parameter, stored_range
+from coarsefine.studies.spaces.ranges import is_same
 from coarsefine.studies.spaces.refinement import ScoredPoint, Window, refine
 from coarsefine.studies.states import UNFINISHED
 
@@ -105,6 +106,8 @@ def overall_window(ranking: Ranking) -> Window | None:
     if name is None or best is None:
         return None
     values = [float(trial.params[name]) for trial in ranking.trials]
+    ends = [(s.low, s.high) for s in ranking.stages if s.low is not None and s.high is not None]
+    stored = next((d for s in ranking.stages for d in s.dimensions), None)
     if len(values) > _MANY and min(values) < float(best.params[name]) < max(values):
         return None  # to narrow ranges by thousands of values takes long
     tied = equally_good(ranking)
@@ -112,10 +115,16 @@ def overall_window(ranking: Ranking) -> Window | None:
         ScoredPoint(value, ranking.score_of(t), t.validation_loss, t.state, t.uuid in tied)
         for value, t in zip(values, ranking.trials, strict=True)
     ]
-    ends = [(s.low, s.high) for s in ranking.stages if s.low is not None and s.high is not None]
     try:
-        searched = LogRange(min(e[0] for e in ends), max(e[1] for e in ends)) if ends else None
-        return refine(points, searched, bounds=parameter(name).bounds(ranking.sizes))
+        bounds = parameter(name).bounds(ranking.sizes)
+        if not ends:
+            return refine(points, None, bounds=bounds)
+        searched = stored_range(stored or {}, (min(e[0] for e in ends), max(e[1] for e in ends)))
+        if searched.log is searched:
+            return refine(points, searched, bounds=bounds)
+        places = [replace(point, value=searched.placed(point.value)) for point in points]
+        placed = bounds.placed(searched.placed)
+        return refine(places, searched.log, bounds=placed, native=searched.native)
     except StudyError:
         return None  # nothing is complete yet
 

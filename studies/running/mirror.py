@@ -167,7 +167,7 @@ def _searched(dimension: Dimension, trials: Sequence[TrialRecord]) -> "Range | C
         ends = (dimension.range.low, dimension.range.high)
         values += map(round, ends) if all(isinstance(v, int) for v in values) else ends
     low, high = min(values), max(values)
-    return Range(low, high, log=low > 0)
+    return Range(low, high, log=low > 0 and dimension.scale == "log")
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:

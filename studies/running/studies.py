@@ -19,17 +19,21 @@ from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
 from coarsefine.studies.results.labels import packed_labels
 from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.spaces.dimensions import OWN
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.registry import SEARCHES
+from coarsefine.studies.spaces.varying import SPACE
 
 # As wide as the column of names is.
 _LONGEST_NAME: Final = 255
 
 
 def study_name(kind: SearchKind, recipe: Recipe) -> str:
-    """Return the name of a study that was given none: data set and search."""
-    name = recipe.data.name
-    return f"{Path(name).stem if Path(name).suffix else name}/{kind.name}"
+    """Return the name of a study that was given none: data set and search, or what it varies."""
+    name, what = recipe.data.name, kind.name
+    if what == SPACE:
+        what = "-".join(p.name.removeprefix(OWN).replace("_", "-") for p in kind.parameters)
+    return f"{Path(name).stem if Path(name).suffix else name}/{what}"[:_LONGEST_NAME]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ A parameter is such a key; a dimension is a parameter with the range or the valu
 tries. Named variants are a parameter, too: each stands for several keys at once.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -11,13 +12,18 @@ from typing import Any, Final
 from coarsefine.studies.errors import SpaceError, did_you_mean
 from coarsefine.studies.recipes.keys import KEYS, kinds
 from coarsefine.studies.recipes.keys.bounds import Bounds, bounds_of
-from coarsefine.studies.recipes.keys.kinds import Choice, Kind, Real
+from coarsefine.studies.recipes.keys.kinds import Choice, Kind, Real, Whole
 from coarsefine.studies.spaces.ranges import LogRange
+from coarsefine.studies.spaces.scales import Scale, ScaledRange, range_of
 from coarsefine.studies.spaces.seen import first_twice
 
 Value = kinds.Value
 
 VARIANT = "variant"
+# What is stored of a range that is not any number on a log scale.
+SCALED: Final = ("scale", "integer", "step")
+# Units of a network's only hidden layer.
+WIDTH = "width"
 # What the names of parameters begin with that only a custom trainer knows.
 OWN = "params."
 
@@ -106,6 +112,8 @@ def parameter(name: str) -> Parameter:
     if name.startswith(OWN):
         return Parameter(name, name, Real(least=0), name.removeprefix(OWN).replace("_", " "))
     plain = name.replace("-", "_")
+    if plain == WIDTH:
+        return Parameter(WIDTH, "network.hidden", Whole(), WIDTH)
     found = PARAMETERS.get(plain) or next((p for p in PARAMETERS.values() if p.key == plain), None)
     if found is None:
         names = [*PARAMETERS, *(p.key for p in PARAMETERS.values())]
@@ -119,14 +127,20 @@ class Dimension:
 
     Attributes:
         variants: What each named variant states, by key; ``None`` but for variants.
+        integer: Whether values of the range are whole numbers, though the parameter has others.
+        step: Between values of the range, from its lower end; ``None`` for any.
     """
 
     parameter: Parameter
     range: LogRange | None = None
     values: tuple[Value, ...] | None = None
     variants: Mapping[str, Mapping[str, Any]] | None = None
+    integer: bool = False
+    step: float | None = None
 
     def __post_init__(self) -> None:
+        if self.step is not None and not self.step > 0:
+            raise SpaceError(f"the step of {self.name} must be > 0, got {self.step:g}")
         if (self.range is None) == (self.values is None):
             raise SpaceError(f"{self.name} needs either a range or values")
         if self.range is not None and not self.parameter.numeric:
@@ -142,9 +156,30 @@ class Dimension:
         """Return the parameter's name."""
         return self.parameter.name
 
+    @property
+    def scale(self) -> Scale:
+        """Return the scale that its range is seen on."""
+        return self.range.scale if isinstance(self.range, ScaledRange) else "log"
+
+    @property
+    def whole(self) -> bool:
+        """Return whether all of its numbers are whole."""
+        return self.integer or not self.parameter.continuous
+
+    @property
+    def rounds(self) -> bool:
+        """Return whether not every number of its range is a value."""
+        return self.whole or self.step is not None
+
     def rounded(self, value: float) -> Value:
         """Return a number of the range as the parameter has it."""
-        return value if self.parameter.continuous else max(1, round(value))
+        if self.step is not None and self.range is not None:
+            most = math.floor((self.range.high - self.range.low) / self.step + 1e-9)
+            steps = min(max(round((value - self.range.low) / self.step), 0), most)
+            value = float(f"{self.range.low + steps * self.step:.12g}")
+        if not self.whole:
+            return value
+        return round(value) if self.parameter.continuous else max(1, round(value))
 
     def grid(self, n: int) -> tuple[Value, ...]:
         """Return the values given, or ``n`` values evenly spread over the range, each once."""
@@ -157,10 +192,14 @@ class Dimension:
         """Return what the recipe is to say for a value, by key."""
         if self.variants is not None:
             return dict(self.variants[str(value)])
+        if self.name == WIDTH:
+            return {self.parameter.key: (value,)}
         return {self.parameter.key: value}
 
     def with_range(self, searched: LogRange) -> "Dimension":
-        """Return the same parameter over another range."""
+        """Return the same parameter over another range, on the same scale."""
+        if self.scale != "log" and not isinstance(searched, ScaledRange):
+            searched = range_of(searched.low, searched.high, self.scale)
         return replace(self, range=searched, values=None)
 
 
@@ -207,6 +246,10 @@ def to_json(dimensions: Sequence[Dimension]) -> list[dict[str, Any]]:
             "high": None if d.range is None else d.range.high,
             "values": None if d.values is None else [_plain(value) for value in d.values],
             "variants": None if d.variants is None else {k: dict(v) for k, v in d.variants.items()},
+            # Ranges of numbers on a log scale are stored as before there were others.
+            **({} if d.scale == "log" else {"scale": d.scale}),
+            **({"integer": True} if d.integer else {}),
+            **({} if d.step is None else {"step": d.step}),
         }
         for d in dimensions
     ]
@@ -217,14 +260,22 @@ def from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[Dimension, ...]:
     return tuple(
         Dimension(
             parameter(each["name"]),
-            None if each["low"] is None else LogRange(each["low"], each["high"]),
+            None if each["low"] is None else stored_range(each),
             None
             if each["values"] is None
             else tuple(tuple(v) if isinstance(v, list) else v for v in each["values"]),
             each["variants"],
+            bool(each.get("integer", False)),
+            each.get("step"),
         )
         for each in stored
     )
+
+
+def stored_range(stored: Mapping[str, Any], ends: tuple[float, float] | None = None) -> LogRange:
+    """Return the range of a stored dimension, or one between other ends on its scale."""
+    low, high = ends or (stored["low"], stored["high"])
+    return range_of(low, high, stored.get("scale", "log"))
 
 
 def _plain(value: Any) -> Any:

@@ -20,12 +20,12 @@ from coarsefine.studies.spaces.refinement import (
     ScoredPoint,
     refine,
 )
-from coarsefine.studies.spaces.seen import same_value
+from coarsefine.studies.spaces.seen import same_point, same_value
 from coarsefine.studies.states import score_key
 
 _NO_SIZES: Final[Mapping[str, int]] = {}
 # Of so many points, one is spanned: of a grid of five by five, the best three.
-_SHARE = 8
+_SHARE, _MOST = 8, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +105,36 @@ def narrowed(
     if len(ranges) == 1:
         (dimension,) = ranges
         points = [
-            ScoredPoint(float(t.params[dimension.name]), t.accuracy, t.loss, t.state, t.tied)  # type: ignore[arg-type]
-            for t in alike
+            ScoredPoint(_place(dimension, t), t.accuracy, t.loss, t.state, t.tied) for t in alike
         ]
-        window = refine(points, dimension.range, bounds=dimension.parameter.bounds(sizes))
-        there = {dimension.name: dimension.with_range(window.range)}
-        reason, warnings = window.reason, window.warnings
+        there, reason, warnings = _alone(dimension, points, sizes)
     else:
         there, reason, warnings = _together(ranges, alike, best, sizes)
     kept = "".join(f"; {name} as in the best trial: {shown(best.params[name])}" for name in fixed)
     return Narrowing(
         tuple({**there, **fixed}[d.name] for d in dimensions), best.params, reason + kept, warnings
     )
+
+
+def _alone(
+    dimension: Dimension, points: Sequence[ScoredPoint], sizes: Mapping[str, int]
+) -> tuple[dict[str, Dimension], str, tuple[str, ...]]:
+    """Return one range narrowed, on the logarithmic scale that it is seen as."""
+    bounds, searched = dimension.parameter.bounds(sizes), dimension.range
+    if searched is None or dimension.scale == "log":
+        window = refine(points, searched, bounds=bounds)
+        found = dimension.with_range(window.range)
+    else:
+        placed = bounds.placed(searched.placed)
+        window = refine(points, searched.log, bounds=placed, native=searched.native)
+        found = dimension.with_range(searched.within(window.range))
+    return {dimension.name: found}, window.reason, window.warnings
+
+
+def _place(dimension: Dimension, trial: ScoredTrial) -> float:
+    """Return where a trial's number lies on the logarithmic scale."""
+    value = float(trial.params[dimension.name])  # type: ignore[arg-type]
+    return value if dimension.range is None else dimension.range.placed(value)
 
 
 def _together(
@@ -129,8 +147,14 @@ def _together(
     finished = sorted(
         (trial for trial in trials if trial.scored), key=lambda t: score_key(t.accuracy, t.loss)
     )
-    chosen = finished[: max(1, min(3, len(finished) // _SHARE))]
-    axes = [_Axis(d, trials, len(dimensions), d.parameter.bounds(sizes)) for d in dimensions]
+    # A point that a finer stage took over stands there twice.
+    different = [
+        trial
+        for i, trial in enumerate(finished[: 2 * _MOST])
+        if not any(same_point(trial.params, other.params) for other in finished[:i])
+    ]
+    chosen = different[: max(1, min(_MOST, len(finished) // _SHARE))]
+    axes = [_Axis(d, trials, len(dimensions), _bounds(d, sizes)) for d in dimensions]
     spans = [axis.window(chosen, best) for axis in axes]
     words = " and ".join(
         "(" + ", ".join(f"{d.parameter.symbol} {shown(t.params[d.name])}" for d in dimensions) + ")"
@@ -140,13 +164,25 @@ def _together(
     reason = f"{points} {words} and their neighbours"
     warnings = tuple(
         f"the best value {shown(best.params[axis.dimension.name])} of "
-        f"{axis.dimension.parameter.symbol} lies on the {edge} edge of {axis.around}: a better one "
-        "may lie beyond"
+        f"{axis.dimension.parameter.symbol} lies on the {edge} edge of "
+        f"{axis.dimension.range or axis.around}: a better one may lie beyond"
         for axis in axes
         for edge in axis.edges(best)
     )
     ranges = {axis.dimension.name: span for axis, span in zip(axes, spans, strict=True)}
-    return {d.name: d.with_range(ranges[d.name]) for d in dimensions}, reason, warnings
+    found = {
+        d.name: d.with_range(ranges[d.name] if d.range is None else d.range.within(ranges[d.name]))
+        for d in dimensions
+    }
+    return found, reason, warnings
+
+
+def _bounds(dimension: Dimension, sizes: Mapping[str, int]) -> Bounds:
+    """Return the natural limits of a dimension, on the logarithmic scale that it is seen as."""
+    bounds = dimension.parameter.bounds(sizes)
+    if dimension.range is None or dimension.scale == "log":
+        return bounds
+    return bounds.placed(dimension.range.placed)
 
 
 class _Axis:
@@ -159,7 +195,7 @@ class _Axis:
         self.trials = [trial for trial in trials if trial.scored]
         self.bounds = bounds
         values = [self.value(trial) for trial in trials if self.value(trial) > 0]
-        around = dimension.range or LogRange.spanning(values)
+        around = dimension.range.log if dimension.range else LogRange.spanning(values)
         if around is None:
             raise StudyError(f"{dimension.name} needs two values to be narrowed between")
         self.around = around
@@ -172,7 +208,7 @@ class _Axis:
         self.limit = self._diverged_from(trials) if self.is_grid else math.inf
 
     def value(self, trial: ScoredTrial) -> float:
-        return float(trial.params[self.dimension.name])  # type: ignore[arg-type]
+        return _place(self.dimension, trial)
 
     def edges(self, best: ScoredTrial) -> list[str]:
         """Return on which edges of the range the best value lies."""

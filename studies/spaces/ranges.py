@@ -38,6 +38,23 @@ class LogRange:
         return f"{self.low:.4g} … {self.high:.4g}"
 
     @property
+    def log(self) -> "LogRange":
+        """Return the range on the logarithmic scale that this one is seen as: itself."""
+        return self
+
+    def placed(self, value: float) -> float:
+        """Return where a value lies on the logarithmic scale."""
+        return value
+
+    def native(self, place: float) -> float:
+        """Return the value at a place on the logarithmic scale."""
+        return place
+
+    def within(self, window: "LogRange") -> "LogRange":
+        """Return the range of a window on the logarithmic scale."""
+        return window
+
+    @property
     def decades(self) -> float:
         """Return the width in powers of ten."""
         # The ratio of two doubles can overflow; the difference of their logarithms cannot.

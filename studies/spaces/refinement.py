@@ -6,7 +6,7 @@ beyond that edge, so that a few stages arrive at an optimum that the first range
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,6 +91,7 @@ def refine(
     searched: LogRange | None,
     n_best: int = 3,
     bounds: Bounds = _UNBOUNDED,
+    native: Callable[[float], float] | None = None,
 ) -> Window:
     """Return the window that the scores narrow the searched range to.
 
@@ -99,6 +100,8 @@ def refine(
         searched: The range to narrow; ``None`` takes what the values span.
         n_best: How many of the best values to span, if the window stays narrow enough.
         bounds: The natural limits of the values.
+        native: Returns the value that is seen at a place on this scale; ``None`` where values are
+            their own places.
 
     Returns:
         A window that holds the best value (where that is 0: the decade below all others), is at
@@ -112,7 +115,7 @@ def refine(
     if not finished:
         raise StudyError("a range is narrowed around finished trials, got none that is complete")
     around, limit = _searched(places, searched)
-    neighbourhood = _Neighbourhood(places, around, bounds)
+    neighbourhood = _Neighbourhood(places, around, bounds, native)
     ranked = neighbourhood.candidates()
     most = max(1, min(n_best, -(-finished // SHARE)))
     for n in range(min(most, len(ranked)), 0, -1):
@@ -138,7 +141,14 @@ def refine(
 class _Neighbourhood:
     """What surrounds the best value."""
 
-    def __init__(self, places: list[_Place], around: LogRange, bounds: Bounds) -> None:
+    def __init__(
+        self,
+        places: list[_Place],
+        around: LogRange,
+        bounds: Bounds,
+        native: Callable[[float], float] | None = None,
+    ) -> None:
+        self.native = native
         self.places = places
         self.around = around
         self.bounds = bounds
@@ -192,17 +202,23 @@ class _Neighbourhood:
     def on_edge(self, side: Side) -> str:
         """Return that the best value lies on this edge, in words."""
         edge = "lower" if side == "low" else "upper"
-        return f"the best value {self.best.tried:.4g} lies on the {edge} edge of {self.around}"
+        around = f"{self.words(self.around.low)} … {self.words(self.around.high)}"
+        return f"the best value {self.words(self.best.tried)} lies on the {edge} edge of {around}"
+
+    def words(self, place: float) -> str:
+        """Return a value as people know it."""
+        return f"{place if self.native is None else self.native(place):.4g}"
 
     def reason(self, chosen: Sequence[_Place], low: float, high: float, halved: bool) -> str:
         """Return why the window is what it is, in words."""
-        values = _listed([place.tried for place in chosen])
+        values = _listed([self.words(place.tried) for place in chosen])
         if self.edges:
             side = self.edges[0]
             end, new = (self.around.low, low) if side == "low" else (self.around.high, high)
-            text = f"{self.on_edge(side)}, so the range goes on from {end:.4g} to {new:.4g}"
+            text = f"{self.on_edge(side)}, so the range goes on from {self.words(end)} to "
+            text += self.words(new)
         elif self.best.tried == 0:
-            text = f"the best value is 0, so the range goes on below {self.around.low:.4g}"
+            text = f"the best value is 0, so the range goes on below {self.words(self.around.low)}"
         elif halved:
             text = f"part of the way from the best value {values} to its neighbours"
         elif len(chosen) == 1:
@@ -213,9 +229,9 @@ class _Neighbourhood:
             why = "the limit" if self.beyond[side] is None else "tied with others"
             if self.best.key is not None and self.best.key[0] <= -1.0:
                 why = "100 %"
-            text += f"; nothing is sought beyond {self.best.tried:.4g}: {why}"
+            text += f"; nothing is sought beyond {self.words(self.best.tried)}: {why}"
         return text + "".join(
-            f"; ends short of {place.tried:.4g}, which diverged"
+            f"; ends short of {self.words(place.tried)}, which diverged"
             for place in self._diverged_neighbours(chosen)
         )
 
@@ -341,10 +357,11 @@ def _warnings(neighbourhood: _Neighbourhood) -> tuple[str, ...]:
     warnings = []
     places, around = neighbourhood.places, neighbourhood.around
     positive = sum(place.tried > 0 for place in places)
+    width = f"{around.decades:.2g} decades" if neighbourhood.native is None else "the range"
     if positive < FEW_VALUES and around.decades >= SEVERAL_DECADES:
         warnings.append(
-            f"{positive} value{'' if positive == 1 else 's'} over {around.decades:.2g} decades can "
-            f"miss the best one; try {FEW_VALUES} or more"
+            f"{positive} value{'' if positive == 1 else 's'} over {width} can miss the best one; "
+            f"try {FEW_VALUES} or more"
         )
     warnings += [
         f"{neighbourhood.on_edge(side)}: a better one may lie beyond"
@@ -353,6 +370,5 @@ def _warnings(neighbourhood: _Neighbourhood) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _listed(values: Sequence[float]) -> str:
-    words = [f"{value:.4g}" for value in values]
+def _listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

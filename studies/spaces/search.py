@@ -23,6 +23,7 @@ class SearchKind:
         alone: Whether trials are trained one after another, to be timed.
         title: What it does, in a few words, for help.
         question: What it asks, in words, for help.
+        sampler: How points of ranges are chosen unless told otherwise.
     """
 
     name: str
@@ -36,6 +37,7 @@ class SearchKind:
     alone: bool = False
     title: str = ""
     question: str = ""
+    sampler: str = "grid"
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

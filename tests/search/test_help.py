@@ -266,7 +266,7 @@ def test_every_object_that_a_command_prints_is_written_down():
         if any("--json" in parameter.opts for parameter in command.params)
     }
     # Rankings all look alike.
-    rankings = {"eta", "lambda-eta", "batch-size", "dataset-size", "hidden", "tricks"}
+    rankings = {"eta", "lambda-eta", "batch-size", "dataset-size", "hidden", "tricks", "space"}
 
     assert printed - rankings <= written
 

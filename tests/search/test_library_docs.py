@@ -10,7 +10,9 @@ import coarsefine
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize(("page", "fewest"), [("library.md", 11), ("models.md", 8)])
+@pytest.mark.parametrize(
+    ("page", "fewest"), [("library.md", 11), ("models.md", 8), ("spaces.md", 4)]
+)
 def test_the_examples_of_the_page_are_true(own_folder, page, fewest):
     found = doctest.testfile(
         str(DOCS / page),

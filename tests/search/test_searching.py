@@ -74,6 +74,7 @@ def test_json_is_one_object_of_the_contract_and_nothing_else(search):
             "validation_accuracy",
             "validation_balanced_accuracy",
             "validation_macro_f1",
+            "metrics",
             "validation_loss",
             "train_accuracy",
             "seconds",

@@ -1,6 +1,7 @@
 """The natural limits of a number: what a search may propose beyond the values that were tried."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +33,11 @@ class Bounds:
         if most is None or most >= self.high:
             return self
         return Bounds(self.low, most, self.low_open, zero=self.zero)
+
+    def placed(self, place: Callable[[float], float]) -> "Bounds":
+        """Return these bounds as they are seen on another scale."""
+        high = place(self.high) if math.isfinite(self.high) else math.inf
+        return Bounds(place(self.low), high, self.low_open, self.high_open)
 
     def beyond(self, end: float, side: Side) -> float | None:
         """Return the number one decade beyond an end of what was tried.

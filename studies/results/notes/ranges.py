@@ -9,7 +9,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.results.learning import equally_good
 from coarsefine.studies.results.notes.note import Note
 from coarsefine.studies.results.resolution import overall_window
-from coarsefine.studies.spaces.dimensions import from_json, from_params, parameter
+from coarsefine.studies.spaces.dimensions import from_json, from_params, parameter, stored_range
 from coarsefine.studies.spaces.narrowing import ScoredTrial, narrowed
 from coarsefine.studies.spaces.ranges import LogRange, is_same
 from coarsefine.studies.spaces.searches.registry import SEARCHES
@@ -79,7 +79,7 @@ def _on_ranges(ranking: "Ranking") -> tuple[Note, ...]:
         lows = [each["low"] for each in ranges if each["low"] is not None]
         highs = [each["high"] for each in ranges if each["high"] is not None]
         if dimension.range is not None:
-            dimension = dimension.with_range(LogRange(min(lows), max(highs)))
+            dimension = dimension.with_range(stored_range(stored, (min(lows), max(highs))))
         dimensions.append(dimension)
     tied = equally_good(ranking)
     trials = [

@@ -1,0 +1,130 @@
+"""``space``: a search over several keys at once, from a command line and from Python."""
+
+import optuna
+import pytest
+
+from coarsefine.search.library import Study
+from coarsefine.studies.errors import StudyError
+from tests.search.conftest import QUICK, carried_out
+
+VARY = ("--vary", "eta=1e-2..1", "--vary", "momentum=0.5..0.95:logit", "--vary", "hidden=4..16:int")
+EPOCHS = QUICK[:2]
+NAME = "digits/eta-momentum-width"
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory, own_cache):
+    """A search over three numbers, coarse and fine."""
+    folder = tmp_path_factory.mktemp("three")
+    coarse = ("space", "--coarse", *VARY, *EPOCHS, "--trials", "9")
+    return carried_out(folder, coarse, ("space", "--fine"))
+
+
+def trials_of(search, file, name=NAME):
+    return search("rank", name, "--json", "--storage", file).json
+
+
+def test_three_numbers_are_covered_and_narrowed_with_as_many_trials_as_asked(search, three):
+    found = trials_of(search, three)
+
+    stages = {stage["name"]: stage for stage in found["stages"]}
+    by_stage = {s: [t for t in found["trials"] if t["stage"] == s] for s in stages}
+    assert {name: len(trials) for name, trials in by_stage.items()} == {"coarse": 9, "fine": 9}
+    for trials in by_stage.values():
+        for name in ("eta", "momentum", "width"):
+            assert len({t["params"][name] for t in trials}) >= (5 if name == "width" else 9)
+    assert all(type(t["params"]["width"]) is int for t in found["trials"])
+    assert all(0 < t["params"]["momentum"] < 1 for t in found["trials"])
+    best = by_stage["coarse"][0]
+    first = next(t for t in by_stage["fine"] if t["trial"] == 0)
+    # The best point is included, and not trained again.
+    assert (first["params"], first["reused"]) == (best["params"], True)
+    for coarse, fine in zip(
+        stages["coarse"]["dimensions"], stages["fine"]["dimensions"], strict=True
+    ):
+        assert fine["low"] <= best["params"][fine["name"]] <= fine["high"]
+        assert fine.get("scale") == coarse.get("scale")
+
+
+def test_optuna_knows_the_scales_and_the_file_is_in_order(search, three):
+    study = optuna.load_study(study_name=f"{NAME}/coarse", storage=f"sqlite:///{three}")
+
+    distributions = study.trials[0].distributions
+    assert distributions["eta"].log
+    assert not distributions["momentum"].log
+    assert isinstance(distributions["width"], optuna.distributions.IntDistribution)
+    assert search("check", "--storage", three).status == 0
+
+
+def test_what_was_begun_otherwise_is_said(search, three):
+    other = search(
+        *("space", "--coarse", "--vary", "eta=1e-3..1", "--vary", "lambda=1e-5..1e-2"),
+        *("--study", NAME, *EPOCHS, "--storage", three),
+    )
+    again = search("space", "--coarse", *VARY, *EPOCHS, "--storage", three)
+
+    assert other.status == 1
+    assert "eta: 0.01 … 1 there, 0.001 … 1 asked for" in other.err
+    assert "lambda: not varied there" in other.err
+    assert again.status == 0
+    assert "nothing was trained" in again.err
+
+
+def test_the_report_says_how_it_is_made_again(search, three, own_folder):
+    search("report", NAME, "--storage", three, "-o", "r.md", "--no-figures", "--no-gradcheck")
+    text = (own_folder / "r.md").read_text(encoding="utf-8")
+    lab = text[text.index("title") if "\ntitle" in text else text.index("seed = ") :]
+    (own_folder / "lab.toml").write_text(lab[: lab.index("```")], encoding="utf-8")
+
+    answer = search("run", "lab.toml", "--storage", "again.db", "--quiet")
+
+    assert answer.status == 0, answer.err
+    assert 'scale = "logit"' in lab
+    first, second = trials_of(search, three), trials_of(search, "again.db", "lab")
+    for each in ("stage", "trial", "params", "validation_accuracy"):
+        assert [t[each] for t in first["trials"]] == [t[each] for t in second["trials"]]
+
+
+def test_choices_and_steps_are_sampled_too(search, own_folder):
+    line = ("--vary", "optimizer=sgd,momentum", "--vary", "eta=1e-2..1:step=0.33", *QUICK)
+    random = search("space", "--coarse", *line, "--sampler", "random", "--trials", "6", "--json")
+    tpe = search(
+        *("space", "--coarse", "--vary", "momentum=0.1..0.9:linear", "--vary", "batch_size=16..64"),
+        *(*QUICK, "--sampler", "tpe", "--trials", "7", "--json"),
+    )
+
+    params = [t["params"] for t in random.json["trials"]]
+    assert {p["optimizer"] for p in params} == {"sgd", "momentum"}
+    assert {p["eta"] for p in params} <= {0.01, 0.34, 0.67, 1.0}
+    assert len({tuple(p.values()) for p in params}) == len(params) == 6
+    assert len(tpe.json["trials"]) == 7
+    assert all(16 <= t["params"]["batch_size"] <= 64 for t in tpe.json["trials"])
+
+
+def test_one_line_says_what_is_missing(search, own_folder):
+    for words, line in (
+        (["--coarse"], "needs something to vary: --vary eta=1e-4..1e-1"),
+        (["--vary", "eta=1..2"], "a search is one of --coarse, --fine, --finer and --auto"),
+        (["--coarse", "--vary", "eta=1..2", "--low", "1"], "state ranges with --vary"),
+        (["--coarse", "--vary", "eta=1..2", "--eta", "1"], "say which values to try with --vary"),
+        (["--fine"], "there is no search.db in"),
+    ):
+        answer = search("space", *words)
+        assert answer.status in (1, 2)
+        assert line in answer.err, words
+
+
+def test_python_varies_the_same(search, own_folder):
+    vary = {"eta": "1e-2..1", "momentum": "0.5..0.95:logit", "hidden": "4..16:int"}
+    study = Study.search("space", vary=vary, epochs=2)
+    ranking = study.coarse(trials=4)
+    fine = Study(study.name).fine(trials=2)
+
+    assert study.name == NAME
+    assert len(ranking) == 4
+    assert len(fine) == 6
+    assert study.recipe.to_dict()["training"]["optimizer"] == "momentum"
+    with pytest.raises(StudyError, match="needs something to vary"):
+        Study.search("space")
+    with pytest.raises(StudyError, match="vary is of a space search"):
+        Study.search("lambda", vary=vary)
