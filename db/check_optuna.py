@@ -161,7 +161,9 @@ def _compare(
         if their.number != mine.number:
             check.wrong(f"{where} has number {mine.number}, Optuna's is {their.number}", again)
         if not _same_params(mine.params, their.params, plain):
-            check.wrong(f"{where} has {dict(mine.params)}, Optuna has {their.params}", again)
+            check.wrong(
+                f"{where} has {str(mine.params)[:60]}, Optuna has {str(their.params)[:60]}", again
+            )
 
 
 def _look_for_strangers(check: Check, name: str, theirs: Sequence[Any], known: set[str]) -> None:

@@ -10,6 +10,7 @@ from coarsefine.db.check_file import check_file, check_links, check_schema
 from coarsefine.db.check_optuna import Plain, check_optuna
 from coarsefine.db.check_outcomes import Accuracy, check_outcomes
 from coarsefine.db.check_report import Check, Report
+from coarsefine.db.check_stored import Faults, check_stored
 from coarsefine.db.check_tables import (
     check_checkpoints,
     check_curves,
@@ -22,7 +23,10 @@ from coarsefine.db.errors import StorageError
 
 
 def check_database(
-    url: str, plain: Plain = lambda value: value, accuracy: Accuracy | None = None
+    url: str,
+    plain: Plain = lambda value: value,
+    accuracy: Accuracy | None = None,
+    faults: Faults | None = None,
 ) -> Report:
     """Return what is in order in a database and what is not, without changing anything.
 
@@ -33,6 +37,8 @@ def check_database(
         plain: Turns a trial's parameter into what Optuna is told of it.
         accuracy: Returns the accuracy that packed outcomes have; without it, they are not looked
             at. What it cannot read is a ``ValueError``.
+        faults: Say what is wrong with recipes, stages and parameters; without them, these are not
+            looked at.
 
     Raises:
         StorageError: If there is no database of ours that could be looked at.
@@ -49,6 +55,9 @@ def check_database(
                 elif look is check_outcomes:
                     with database.session() as session:
                         check_outcomes(session, check, accuracy)
+                elif look is check_stored:
+                    with database.session() as session:
+                        check_stored(session, check, faults)
                 else:
                     with database.session() as session:
                         look(session, check)
@@ -63,6 +72,7 @@ _CHECKS: tuple[tuple[Callable[[], Check], Any], ...] = (
     (lambda: Check("file", "page"), check_file),
     (lambda: Check("schema", "version"), check_schema),
     (lambda: Check("links", "table"), check_links),
+    (lambda: Check("stored", "row"), check_stored),
     (lambda: Check("plans", "stage"), check_plans),
     (lambda: Check("curves", "run"), check_curves),
     (lambda: Check("results", "trial"), check_results),

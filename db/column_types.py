@@ -24,10 +24,18 @@ _DEEPEST: Final = 32
 
 
 class StrictJson(TypeDecorator[Json]):
-    """JSON as text, without the ``NaN`` and ``Infinity`` that Python would add to the language."""
+    """JSON as text, without the ``NaN`` and ``Infinity`` that Python would add to the language.
+
+    Args:
+        kind: What a text must state: a ``dict``, a ``list`` or anything.
+    """
 
     impl = LONG_TEXT
     cache_ok = True
+
+    def __init__(self, kind: type = object) -> None:
+        super().__init__()
+        self.kind = kind
 
     def process_bind_param(self, value: Json, dialect: Dialect) -> str | None:  # noqa: D102
         if value is None:
@@ -35,7 +43,11 @@ class StrictJson(TypeDecorator[Json]):
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Json:  # noqa: D102
-        found = None if value is None else json_of(value)
+        if value is None:
+            return None
+        found = json_of(value)
+        if not isinstance(found, self.kind):
+            raise _other_than(self.kind)
         if is_deeper(found, _DEEPEST):
             raise StorageError(
                 f"a row of the database holds JSON of more than {_DEEPEST} lists inside each other;"
@@ -71,7 +83,17 @@ def objects_of(texts: Sequence[str]) -> list[dict[str, Json]]:
     if len(found) == len(texts) and all(type(each) is dict for each in found):
         return list(found)
     # What is no JSON by itself can be some between others.
-    return [json_of(text) for text in texts]
+    found = [json_of(text) for text in texts]
+    if any(type(each) is not dict for each in found):
+        raise _other_than(dict)
+    return found
+
+
+def _other_than(kind: type) -> StorageError:
+    what = "object" if kind is dict else "list"
+    return StorageError(
+        f"a row of the database holds JSON that is no {what}; restore a copy of the file"
+    )
 
 
 class FiniteFloat(TypeDecorator[float]):

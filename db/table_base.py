@@ -26,8 +26,8 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012
         float: FiniteFloat,
         datetime: UtcTime,
-        dict[str, Any]: StrictJson,
-        list[Any]: StrictJson,
+        dict[str, Any]: StrictJson(dict),
+        list[Any]: StrictJson(list),
     }
 
 

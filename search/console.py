@@ -206,7 +206,8 @@ def written(text: str, stream: TextIO | None = None) -> str:
     What would command a terminal is shown as an escape: names and messages come from files that
     anybody may have written.
     """
-    text = COMMANDS.sub(_escape, text)
+    # Python quotes a byte of a path that is no text as half of a pair of UTF-16.
+    text = _QUOTED_BYTE.sub(r"\\x\1", COMMANDS.sub(_escape, text))
     try:
         text.encode(getattr(stream or sys.stdout, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):
@@ -222,6 +223,7 @@ def _escape(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode()
 
 
+_QUOTED_BYTE: Final = re.compile(r"\\udc([89a-f][0-9a-f])")
 _PLAIN: Final = {
     "λ": "lambda",
     "η": "eta",

@@ -38,17 +38,19 @@ class CheckOptions:
 def check(what: CheckOptions, storage: StorageOptions, output: OutputOptions) -> int:
     """Look through a database: is everything there, and as it should be?
 
-    Compares plans with training runs, curves, results and checkpoints, and all of them with
-    Optuna's studies. Changes nothing without --repair; a search may go on meanwhile. Exits 1 if
-    something is wrong.
+    Reads recipes, options and parameters as searches do, and compares plans with training runs,
+    curves, results and checkpoints, and all of them with Optuna's studies. Changes nothing without
+    --repair; a search may go on meanwhile. Exits 1 if something is wrong.
 
     Examples:
         python -m search check
         python -m search check --storage old.db --json
         python -m search check --repair
     """
+    from coarsefine.db.check_stored import Faults
     from coarsefine.db.checking import check_database
     from coarsefine.models.outcomes import read_accuracy
+    from coarsefine.studies.results.sound import fault_of_options, fault_of_params, fault_of_recipe
 
     repaired = []
     if what.repair:
@@ -59,7 +61,8 @@ def check(what: CheckOptions, storage: StorageOptions, output: OutputOptions) ->
         with open_database(storage.url, said=note) as database:
             repaired = mend(database)
         repaired += end_strays(storage.url, note)
-    report = check_database(storage.url, _plain, read_accuracy)
+    faults = Faults(fault_of_recipe, fault_of_options, fault_of_params)
+    report = check_database(storage.url, _plain, read_accuracy, faults)
     if output.json:
         say_json(to_json(report) | {"repaired": repaired})
     else:

@@ -3,9 +3,9 @@
 Imports neither Optuna nor the trainer: a ranking of thousands of trials should be there at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
@@ -27,8 +27,9 @@ from coarsefine.studies.results.ranking import (
     judged,
     rank_trials,
 )
+from coarsefine.studies.results.sound import check_sound
 from coarsefine.studies.results.statistics import How
-from coarsefine.studies.spaces.dimensions import PARAMETERS, SCALED, parameter
+from coarsefine.studies.spaces.dimensions import SCALED, parameter
 from coarsefine.studies.spaces.ranges import LogRange
 
 if TYPE_CHECKING:
@@ -82,9 +83,10 @@ def read_ranking(database: Database, study: StudyRecord, by: str | None = None) 
     Raises:
         StudyError: If no trial has what it takes.
     """
-    by = by or ranked_by(study)
     stages = [s for s in repository.stages(database, study) if s.optuna_name is not None]
     rows = repository.trial_rows(database, study)
+    check_sound(study, stages, rows)
+    by = by or ranked_by(study)
     accuracies: dict[int, dict[int, float]] = {}
     n_reused: dict[int, int] = {}
     for trial, replicate, accuracy, reused in repository.replicate_rows(database, study):
@@ -103,7 +105,7 @@ def read_ranking(database: Database, study: StudyRecord, by: str | None = None) 
                 row.stage,
                 number,
                 row.state,
-                _sound(row.params, row.stage, number),
+                row.params,
                 row.replicates,
                 row.validation_accuracy,
                 row.validation_loss,
@@ -166,19 +168,6 @@ def first_curve(
     ids = [row.id for row in rows if row.uuid == trial.uuid]
     runs = repository.run_rows(database, trial_ids=ids)
     return repository.epoch_rows(database, run_ids=[runs[0].id]) if runs else []
-
-
-def _sound(params: Mapping[str, Any], stage: str, trial: int) -> Mapping[str, Any]:
-    """Return what was searched, if numbers are where they should be."""
-    for name, value in params.items():
-        if name in PARAMETERS and PARAMETERS[name].numeric and type(value) not in {int, float}:
-            raise StudyError(
-                f"{name} must be a number, got {value!r} in trial {stage}:{trial}; another program "
-                "changed the database: `",
-                command("check"),
-                "` tells more",
-            )
-    return params
 
 
 def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:

@@ -42,6 +42,7 @@ from coarsefine.studies.results.learning import equally_good
 from coarsefine.studies.results.predictions import rows_by_score
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.resolution import resolution_reached
+from coarsefine.studies.results.sound import check_sound
 from coarsefine.studies.running import enqueued, loop
 from coarsefine.studies.running.mirror import OptunaMirror
 from coarsefine.studies.running.more_seeds import lacking_seeds
@@ -141,6 +142,8 @@ class Search:
         Raises:
             StudyError: If another recipe is asked for, or the data are no longer the same.
         """
+        stages = searched_stages(resources.database, study)
+        check_sound(study, stages, repository.trial_rows(resources.database, study))
         with offering_a_name(resources.database, study):
             recipe = same_recipe(study, kind, asked)
             data = checked_data(resources, study, recipe)

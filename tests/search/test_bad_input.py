@@ -1,5 +1,6 @@
 """What goes wrong costs one line, the right exit status, and no file."""
 
+import contextlib
 import json
 import os
 import re
@@ -283,3 +284,31 @@ def test_a_command_of_a_note_names_the_database_that_was_named(search, study):
     answer = search("lambda", "--finer", "--study", "missing", "--storage", "a b.db")
 
     assert answer.err.endswith("--study missing --storage 'a b.db'\n")
+
+
+CHANGED = [
+    ("trials SET params = '{\"eta\": 1}' WHERE id = 2", "must name lambda, got ['eta']"),
+    ("trials SET params = '[1]' WHERE id = 2", "trial 1: it is no object"),
+    ('trials SET params = \'{"lambda": "x"}\' WHERE id = 2', "lambda must be a number, got 'x'"),
+    ("studies SET recipe = '{\"data\": 3}'", "recipe: its recipe: data must be a section, got 3"),
+    ("studies SET versions = '3'", "versions: it is no object"),
+    ("studies SET data = '{'", "data: a row of the database holds no JSON"),
+    ('stages SET options = \'{"replicates": "x"}\' WHERE id = 1', "replicates is 'x'"),
+    ('stages SET options = \'{"dimensions": [{"name": 1}]}\' WHERE id = 1', "options: "),
+]
+
+
+@pytest.mark.parametrize(("changed", "problem"), CHANGED)
+def test_rows_that_another_program_changed_are_one_line_and_check_names_them(
+    search, study, changed, problem
+):
+    with contextlib.closing(sqlite3.connect(study)) as database:
+        database.execute(f"UPDATE training_{changed}")
+        database.commit()
+
+    for line in ("rank", *(["lambda --fine --trials 4"] if "eta" in changed else [])):
+        answer = search(*line.split(), "--quiet")
+        assert (answer.status, answer.err.count("\n")) == (1, 1)
+    looked = search("check")
+    assert looked.status == 1
+    assert problem in looked.out
