@@ -101,6 +101,7 @@ class Finished:
         parameters: Those of ``scored_epoch``, T = 1.
         step: Updates made in all; ``None`` in checkpoints of older versions.
         lowest: ``None`` likewise, and where no loss was finite.
+        snapshots: The networks that its cycles ended with, T = 1 each, where they are kept.
     """
 
     outcome: Outcome
@@ -109,6 +110,7 @@ class Finished:
     parameters: Parameters
     step: int | None = None
     lowest: Lowest | None = None
+    snapshots: tuple[Parameters, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ class CohortState:
         best_outcomes: Its outcomes on the validation split, likewise; ``None`` before there are
             any, and where they are not wanted.
         finished: By slot, the trials that are done.
+        snapshots: By slot, the networks that the cycles of the others ended with so far.
     """
 
     step: int
@@ -143,6 +146,7 @@ class CohortState:
     best: Parameters | None = None
     best_outcomes: SampleOutcomes | None = None
     finished: dict[int, Finished] = field(default_factory=dict)
+    snapshots: dict[int, tuple[Parameters, ...]] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -152,9 +156,10 @@ class CohortState:
     def rows(self, which: Sequence[int]) -> "CohortState":
         """Return a copy that trains only the trials at the positions ``which``."""
         index = np.asarray(which, dtype=np.intp)
+        slots = tuple(self.slots[i] for i in which)
         return replace(
             self,
-            slots=tuple(self.slots[i] for i in which),
+            slots=slots,
             parameters=self.parameters.rows(which),
             optimizer=[array[index] for array in self.optimizer],
             initial_cost=self.initial_cost[index],
@@ -163,7 +168,16 @@ class CohortState:
             best_epoch=self.best_epoch[index],
             best=None if self.best is None else self.best.rows(which),
             best_outcomes=None if self.best_outcomes is None else self.best_outcomes.rows(index),
+            snapshots={s: kept for s, kept in self.snapshots.items() if s in slots},
         )
+
+    def with_snapshots(self, rows: Sequence[int]) -> "CohortState":
+        """Return the state with the networks of the trials at some positions kept as they are."""
+        snapshots = dict(self.snapshots)
+        for row in rows:
+            slot = self.slots[row]
+            snapshots[slot] = (*snapshots.get(slot, ()), self.parameters.rows([row]))
+        return replace(self, snapshots=snapshots)
 
     def lowest(self, row: int) -> Lowest | None:
         """Return the evaluation with the lowest loss of the trial at a position."""
@@ -229,6 +243,10 @@ def state_to_bytes(state: CohortState) -> bytes:
         arrays["best/losses"] = state.best_outcomes.losses
     for slot, done in state.finished.items():
         _put(arrays, f"finished/{slot}", done.parameters)
+    kept = {slot: done.snapshots for slot, done in state.finished.items()} | state.snapshots
+    for slot, snapshots in kept.items():
+        for i, parameters in enumerate(snapshots):
+            _put(arrays, f"snapshots/{slot}/{i}", parameters)
     header = {
         "step": state.step,
         "epoch": state.epoch,
@@ -248,6 +266,7 @@ def state_to_bytes(state: CohortState) -> bytes:
             ]
             for slot, done in state.finished.items()
         },
+        "snapshots": {str(slot): len(snapshots) for slot, snapshots in kept.items()},
     }
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     buffer = io.BytesIO()
@@ -283,6 +302,10 @@ def state_from_bytes(payload: bytes) -> CohortState:
                     )
                 )
 
+            snapshots = {
+                int(slot): tuple(parameters(f"snapshots/{slot}/{i}") for i in range(count))
+                for slot, count in header.get("snapshots", {}).items()
+            }
             return CohortState(
                 step=header["step"],
                 epoch=header["epoch"],
@@ -307,9 +330,13 @@ def state_from_bytes(payload: bytes) -> CohortState:
                     else None
                 ),
                 finished={
-                    int(slot): _finished(stored, parameters(f"finished/{slot}"))
+                    int(slot): replace(
+                        _finished(stored, parameters(f"finished/{slot}")),
+                        snapshots=snapshots.get(int(slot), ()),
+                    )
                     for slot, stored in header["finished"].items()
                 },
+                snapshots={slot: snapshots[slot] for slot in header["slots"] if slot in snapshots},
             )
     except Exception as error:
         # A zip archive can be damaged in more ways than there are names for.

@@ -133,3 +133,9 @@ def learning_rates(
 ) -> Rates:
     """Return η for updates ``first`` … ``stop - 1``, counted from 0, (stop - first, T)."""
     return rates_at(schedule, np.arange(first, stop), trials, per_epoch)
+
+
+def cycle_ends(trial: Hyperparameters, step: int) -> bool:
+    """Return whether a cycle of η ends with so many updates made."""
+    made = step - trial.warm_up
+    return made > 0 and made % (2 * trial.half_cycle) == 0

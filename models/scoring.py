@@ -65,4 +65,5 @@ def finished(state: CohortState, row: int, *, diverged: bool) -> Finished:
         parameters=parameters.rows([row]),
         step=state.step,
         lowest=state.lowest(row),
+        snapshots=state.snapshots.get(state.slots[row], ()),
     )

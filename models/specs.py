@@ -21,7 +21,10 @@ StopRuleName = Literal["best", "window"]
 ScoreName = Literal["final", "best"]
 PrecisionName = Literal["float32", "float64"]
 SplitMethod = Literal["random", "ordered", "canonical"]
-NormalisationName = Literal["none", "scale", "centre", "standardise", "standardise-all"]
+NormalisationName = Literal[
+    "none", "scale", "symmetric", "shifted", "centre", "standardise", "standardise-all"
+]
+TestName = Literal["own", "none"]
 CategoricalName = Literal["one-hot"]
 MissingName = Literal["median", "indicator", "drop"]
 DecimalName = Literal[".", ","]
@@ -184,6 +187,7 @@ class TrainingSpec:
         flips: Mirror each image of a batch with a chance of ½.
         shifts: Shift each image of a batch by up to so many pixels in both directions.
         input_noise: Standard deviation of the normal noise that batches are blurred with.
+        snapshots: Keep the network that each cycle of η ends with.
         running: Measure each batch before its update, too: what Keras prints as an epoch's training
             accuracy is the mean of these.
     """
@@ -206,6 +210,7 @@ class TrainingSpec:
     flips: bool = False
     shifts: int = 0
     input_noise: float = 0.0
+    snapshots: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "n_updates", "evaluations"):

@@ -18,7 +18,7 @@ from coarsefine.models.evaluation import Evaluation, Evaluator, SampleOutcomes, 
 from coarsefine.models.kernels.choice import kernel
 from coarsefine.models.kernels.stretch import Running, Stretch
 from coarsefine.models.perturbations import perturbations_of
-from coarsefine.models.schedules import learning_rates
+from coarsefine.models.schedules import cycle_ends, learning_rates
 from coarsefine.models.scoring import Measured, finished, with_best
 
 
@@ -162,14 +162,25 @@ class _Trainer:
             self.running = Running(len(self.trials))
         self.state = replace(self.state, epoch=self.state.epoch + 1)
         for step in steps:
-            made = self.state.step
-            etas = self._etas(made, step)
-            self._updates(order[(made - first) * spec.batch_size :], etas)
-            self.state = replace(self.state, step=step)
+            for stop in (*self._cycle_ends(step), step):
+                made = self.state.step
+                etas = self._etas(made, stop)
+                self._updates(order[(made - first) * spec.batch_size :], etas)
+                self.state = replace(self.state, step=stop)
+                if spec.snapshots:
+                    ended = [row for row, t in enumerate(self.trials) if cycle_ends(t, stop)]
+                    self.state = self.state.with_snapshots(ended)
             rows += self._evaluated(etas[-1], ends=step == steps[-1])
             if self.state.done:
                 break
         return self.state
+
+    def _cycle_ends(self, stop: int) -> list[int]:
+        """Return the updates before ``stop`` after which networks are to be kept."""
+        if not self.plan.training.snapshots:
+            return []
+        steps = range(self.state.step + 1, stop)
+        return [step for step in steps if any(cycle_ends(trial, step) for trial in self.trials)]
 
     def _etas(self, first: int, stop: int) -> Values:
         """Return the learning rates of some updates, (stop - first, T)."""

@@ -1,19 +1,19 @@
 """Data sets decoded once: arrays in the cache, to be mapped into memory."""
 
-import dataclasses
 import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coarsefine.models.data import cache
 from coarsefine.models.data.catalogue import DatasetInfo, meaning
+from coarsefine.models.data.choosing import of_classes, with_test, without_test
 from coarsefine.models.data.cifar import read_cifar
 from coarsefine.models.data.columns import Column
 from coarsefine.models.data.digits import read_digits
@@ -24,7 +24,6 @@ from coarsefine.models.data.npz import read_npz
 from coarsefine.models.data.progress import Progress
 from coarsefine.models.data.raw import RawData, Samples
 from coarsefine.models.data.spec import DataSpec
-from coarsefine.models.data.splits import set_aside_test
 from coarsefine.models.data.tabular import read_table
 from coarsefine.models.errors import DataError
 
@@ -110,8 +109,25 @@ def decode(
         identity = _identity({source.name: source})
         if is_table:
             identity |= {"label": spec.label} | spec.of_tables
-        return _decoded(source.stem, str(source), identity, lambda: _read_own(source, spec), needed)
-    return _named(source, data_dir, download, progress, needed)
+        origin = _Origin(source.stem, str(source), identity, lambda: _read_own(source, spec))
+    else:
+        origin = _named(source, data_dir, download, progress)
+    return _decoded(origin, spec, needed)
+
+
+class _Origin(NamedTuple):
+    """Where a data set is read from.
+
+    Attributes:
+        where: For messages.
+        identity: What tells its files from themselves after a change.
+        read: Returns all of it.
+    """
+
+    name: str
+    where: str
+    identity: dict[str, Any]
+    read: Callable[[], RawData]
 
 
 def _read_own(path: Path, spec: DataSpec) -> RawData:
@@ -132,13 +148,12 @@ def _named(
     data_dir: Path | None,
     download: bool,
     progress: Progress,
-    needed: Sequence[str],
-) -> Decoded:
+) -> _Origin:
     if info.layout == "embedded":
         from importlib.metadata import version
 
         own = {"scikit-learn": version("scikit-learn")}
-        return _decoded(info.name, info.name, own, lambda: read_digits(info), needed)
+        return _Origin(info.name, info.name, own, lambda: read_digits(info))
     found = find_or_download(info, data_dir, progress) if download else require(info, data_dir)
 
     def read() -> RawData:
@@ -146,7 +161,7 @@ def _named(
             return read_idx_dataset(info, found.files)
         return read_cifar(info, found.place, progress)
 
-    return _decoded(info.name, info.name, _identity(found.files), read, needed)
+    return _Origin(info.name, info.name, _identity(found.files), read)
 
 
 def _identity(files: dict[str, Path]) -> dict[str, Any]:
@@ -165,13 +180,12 @@ def _identity(files: dict[str, Path]) -> dict[str, Any]:
     return identity
 
 
-def _decoded(
-    name: str,
-    where: str,
-    identity: dict[str, Any],
-    read: Callable[[], RawData],
-    needed: Sequence[str],
-) -> Decoded:
+def _decoded(origin: _Origin, spec: DataSpec, needed: Sequence[str]) -> Decoded:
+    name, identity = origin.name, dict(origin.identity)
+    if spec.test != "own":
+        identity["test"] = spec.test
+    if spec.classes is not None:
+        identity["classes"] = spec.classes
     text = repr((_FORMAT, name, sorted(identity.items())))
     key = f"{_plain(name)}-{hashlib.sha256(os.fsencode(text)).hexdigest()[:16]}"
     folder = cache.cache_dir() / "decoded" / key
@@ -181,7 +195,7 @@ def _decoded(
         cache.discard(folder)
         meta = None
     if meta is None:
-        raw = _with_test(where, read())
+        raw = _as_asked(origin.where, origin.read(), spec)
         folder = cache.store("decoded", key, lambda into: _write(raw, name, into))
         meta = cache.read_meta(folder)
         if meta is None:
@@ -226,39 +240,21 @@ def _plain(name: str) -> str:
     return "".join(c if c.isalnum() and c.isascii() else "-" for c in name)[:40]
 
 
-def _with_test(where: str, raw: RawData) -> RawData:
-    """Return ``raw`` with a test set, set aside if it has none, and checked as a whole."""
-    if raw.x_test is None or raw.y_test is None:
-        if len(raw.y) < 5:
-            raise DataError(f"{where}: must have at least 5 samples, got {len(raw.y)}")
-        rest, test = set_aside_test(raw.y)
-        raw = dataclasses.replace(
-            raw,
-            x=raw.x[rest],
-            y=raw.y[rest],
-            x_test=raw.x[test],
-            y_test=raw.y[test],
-            canonical=_less_test(raw.canonical, rest),
-        )
+def _as_asked(where: str, raw: RawData, spec: DataSpec) -> RawData:
+    """Return the samples that are asked for, with or without a test set, checked as a whole."""
+    if spec.classes is not None:
+        raw = of_classes(where, raw, spec.classes)
+    raw = without_test(raw) if spec.test == "none" else with_test(where, raw)
     if np.unique(raw.y).size < 2:
         raise DataError(f"{where}: must have at least 2 classes, got {np.unique(raw.y).size}")
     return raw
-
-
-def _less_test(
-    canonical: tuple[int, int] | None, rest: NDArray[np.int64]
-) -> tuple[int, int] | None:
-    if canonical is None:
-        return None
-    n_train = int(np.searchsorted(rest, canonical[0]))
-    return n_train, len(rest) - n_train
 
 
 def _write(raw: RawData, name: str, folder: Path) -> dict[str, Any]:
     arrays = {"x": raw.x, "y": raw.y, "x_test": raw.x_test, "y_test": raw.y_test}
     digest = hashlib.sha256()
     for array_name, array in arrays.items():
-        assert array is not None  # noqa: S101  # _with_test saw to it
+        assert array is not None  # noqa: S101  # _as_asked saw to it
         contiguous = np.ascontiguousarray(array)
         np.save(folder / f"{array_name}.npy", contiguous, allow_pickle=False)
         digest.update(f"{array_name} {contiguous.dtype.str} {contiguous.shape}\n".encode())

@@ -59,6 +59,9 @@ def fitted(
     span = np.float64(high - low) if high > low else one
     if kind == "scale":
         return Normalisation(np.asarray(np.float64(low)), np.asarray(span))
+    if kind in {"symmetric", "shifted"}:
+        middle = np.asarray(np.float64((low + high) / 2))
+        return Normalisation(middle, np.asarray(span / 2 if kind == "symmetric" else span))
     if kind == "centre":
         return Normalisation(statistics.mean, np.asarray(span))
     if kind == "standardise":

@@ -14,6 +14,7 @@ from coarsefine.models.specs import (
     NormalisationName,
     PrecisionName,
     SplitMethod,
+    TestName,
 )
 
 
@@ -66,9 +67,10 @@ class DataSpec:
 
     Attributes:
         name: A name from the catalogue, or the path of an .npz, .csv or .parquet file.
-        normalisation: ``none``: values as they are. ``scale``: to [0, 1]. ``centre``: scaled, less
-            the training mean of each feature. ``standardise``: each feature to mean 0 and
-            standard deviation 1. ``standardise-all``: one mean and deviation for all features.
+        normalisation: ``none``: values as they are. ``scale``: to [0, 1]. ``symmetric``: to
+            [-1, 1]. ``shifted``: to [-½, ½]. ``centre``: scaled, less the training mean of each
+            feature. ``standardise``: each feature to mean 0 and standard deviation 1.
+            ``standardise-all``: one mean and deviation for all features.
         precision: Floating-point type of the samples.
         label: Column that holds the labels of a .csv or .parquet file; ``None`` is ``label``.
         header: Whether a .csv file has a line of names; without it, ``label`` is a number.
@@ -78,6 +80,11 @@ class DataSpec:
         missing: ``median``: the training median stands in for missing values. ``indicator``: also
             a feature says where. ``drop``: samples with missing values are left out. ``None``
             refuses them.
+        test: ``own``: the data set's own test samples, or a fifth of a file without any, are set
+            aside. ``none``: no sample is; a data set's own test samples are those that its
+            canonical split validates with.
+        classes: Which classes there are: each an old one, or several that are taken for one;
+            samples of others are left out. ``None`` takes all as they are.
     """
 
     name: str
@@ -89,6 +96,8 @@ class DataSpec:
     decimal: DecimalName = "."
     categorical: CategoricalName | None = None
     missing: MissingName | None = None
+    test: TestName = "own"
+    classes: tuple[tuple[str, ...], ...] | None = None
 
     @property
     def of_tables(self) -> dict[str, str | bool]:
@@ -124,6 +133,7 @@ class DataSpec:
             ("decimal", self.decimal, get_args(DecimalName)),
             ("categorical", self.categorical, (None, *get_args(CategoricalName))),
             ("missing", self.missing, (None, *get_args(MissingName))),
+            ("test", self.test, get_args(TestName)),
         ):
             if value not in known:
                 choices = ", ".join(str(one) for one in known if one is not None)

@@ -40,6 +40,7 @@ def claims(
         and network.loss in COMPILED_LOSSES
         and training.class_weights is None
         and not training.changes_samples
+        and not training.snapshots
         and not training.running
         and network.n_features <= MOST_FEATURES
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.checks.network import NetworkCheck
 
 # Rows of a figure; more networks are for the table.
-_MOST: Final = 40
+_MOST: Final = 60
 _ROW: Final = 0.24
 # Inches of a row's name.
 _NAME_WIDTH: Final = 2.4

@@ -32,6 +32,8 @@ class Settings(TypedDict, total=False):
     train: Size | None
     validation: Size | None
     stratified: bool | None
+    test: str | None
+    only_classes: Sequence[Any] | None
     normalisation: str | None
     hidden: Sequence[int] | int | None
     activation: str | None
@@ -57,6 +59,7 @@ class Settings(TypedDict, total=False):
     step_every: int | None
     eta_decay: float | None
     cycle_factor: float | None
+    snapshots: bool | None
     warm_up: int | None
     batch_size: int | None
     epochs: int | None

@@ -154,4 +154,6 @@ def data_to_json(data: PreparedData) -> dict[str, Any]:
 def spec_from_json(stored: Mapping[str, Any]) -> DataSpec:
     """Return the data that ``data_to_json`` named."""
     spec = dict(stored["spec"])
+    if spec.get("classes") is not None:
+        spec["classes"] = tuple(map(tuple, spec["classes"]))
     return DataSpec(**{**spec, "split": SplitSpec(**spec["split"])})

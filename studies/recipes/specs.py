@@ -56,6 +56,8 @@ def to_data_spec(recipe: Recipe) -> DataSpec:
         decimal=data.decimal or ".",
         categorical=data.categorical,
         missing=data.missing,
+        test=data.test or "own",
+        classes=data.classes,
     )
 
 

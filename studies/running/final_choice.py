@@ -84,12 +84,15 @@ def choose(
         )
     if picks:
         chosen = _picked(study, ranking.trials, picks)
-        return Choice(chosen, chosen if recipe.final.ensemble else (), {}, by_hand=True)
+        combined = recipe.final.ensemble or recipe.training.snapshots
+        return Choice(chosen, chosen if combined else (), {}, by_hand=True)
     chosen = top(ranking.trials, recipe.final.top)
     if not chosen:
         raise StudyError(f"study {study.name} has no complete trial to test")
     tied = _tied(ranking)
-    members = (tied or chosen[:1]) if recipe.final.ensemble else ()
+    members = chosen[:1] if recipe.training.snapshots else ()
+    if recipe.final.ensemble:
+        members = tied or chosen[:1]
     return Choice(chosen, members, _biases(ranking, chosen, tied), by_hand=False)
 
 

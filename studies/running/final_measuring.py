@@ -9,8 +9,8 @@ import numpy.typing as npt
 from coarsefine.db.final_records import NewTestEnsemble, NewTestRun
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.blas_threads import limited_blas
-from coarsefine.models.ensembles import Ensemble, Probabilities, probabilities
-from coarsefine.models.evaluation import Evaluator, SampleOutcomes
+from coarsefine.models.ensembles import Ensemble, probabilities
+from coarsefine.models.evaluation import Evaluator, SampleOutcomes, predictions
 from coarsefine.models.losses import LOSSES
 from coarsefine.models.outcomes import OutcomeCodec
 from coarsefine.models.plugin import classes_of
@@ -47,7 +47,7 @@ class Measuring:
                 if choice.tests(candidate.trial):
                     runs.append(_run(choice, candidate, **measured))
                 if ensemble is not None and choice.combines(candidate.trial):
-                    ensemble.add(classes, self._probabilities(candidate))
+                    self._add(ensemble, candidate, classes)
         runs.sort(key=lambda run: (run.rank, run.replicate))
         return runs, [] if ensemble is None else self._ensembles(choice, candidates, ensemble)
 
@@ -74,11 +74,18 @@ class Measuring:
         measured["outcomes"] = self._codec.pack(classes, losses)
         return classes, measured
 
-    def _probabilities(self, candidate: Candidate) -> Probabilities | None:
+    def _add(self, ensemble: Ensemble, candidate: Candidate, classes: Labels) -> None:
+        """Add the networks of a candidate, of which one alone finds ``classes``."""
         # A trainer of the user's predicts classes.
-        if candidate.parameters is None or not LOSSES[candidate.network.loss].probable:
-            return None
-        return probabilities(candidate.network, candidate.parameters, self._x)
+        if candidate.parameters is None:
+            ensemble.add(classes, None)
+            return
+        spec = candidate.network
+        for parameters in candidate.networks:
+            known = None
+            if LOSSES[spec.loss].probable:
+                known = probabilities(spec, parameters, self._x)
+            ensemble.add(predictions(spec, parameters, self._x)[0], known)
 
     def _ensembles(
         self, choice: Choice, candidates: Sequence[Candidate], ensemble: Ensemble
@@ -109,12 +116,12 @@ class Measuring:
                     "rank": trial.rank,
                     "stage": trial.stage,
                     "params": dict(trial.params),
-                    "networks": sum(c.trial is trial for c in trained),
+                    "networks": sum(len(c.networks) or 1 for c in trained if c.trial is trial),
                 }
                 for trial in choice.trained
                 if choice.combines(trial)
             ],
-            n_networks=len(trained),
+            n_networks=sum(len(candidate.networks) or 1 for candidate in trained),
             test_accuracy=float(np.mean(classes == self._labels)),
             test_loss=float(losses.mean()) if losses is not None and known else None,
             confusion=self._confusion(classes),

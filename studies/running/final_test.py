@@ -95,6 +95,12 @@ def final_test(
         StudyError: If a stage is not finished, no trial is complete, or one that was picked is not.
     """
     recipe = _as_asked(study, n_top, refit, replicates, ensemble)
+    if recipe.data.test == "none":
+        raise StudyError(
+            f"there is no test set: the recipe of {study.name} says so with ",
+            option("data.test", "none"),
+            ", and all its samples train and validate",
+        )
     plugins.check_named(study, recipe, by_user=trainer == recipe.trainer)
     searched = checked_data(resources, study, recipe)
     with StudyLock(resources.database, study.uuid):

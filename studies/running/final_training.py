@@ -15,7 +15,7 @@ from coarsefine.db.records import (
 )
 from coarsefine.hints import option
 from coarsefine.models.blas_threads import limited_blas
-from coarsefine.models.cohort import state_from_bytes
+from coarsefine.models.cohort import Finished, state_from_bytes
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.prepared import prepare_final
 from coarsefine.models.data.spec import DataSpec
@@ -55,6 +55,7 @@ class Candidate:
 
     Attributes:
         data: What it was trained on.
+        snapshots: The networks that its cycles ended with, where they were kept.
     """
 
     trial: RankedTrial
@@ -66,6 +67,14 @@ class Candidate:
     predict: Predict | None = None
     replicate: int = 0
     data: PreparedData | None = None
+    snapshots: tuple[Parameters, ...] = ()
+
+    @property
+    def networks(self) -> tuple[Parameters, ...]:
+        """Return what an ensemble takes of it."""
+        if self.snapshots:
+            return self.snapshots
+        return () if self.parameters is None else (self.parameters,)
 
     @property
     def diverged(self) -> bool:
@@ -294,25 +303,26 @@ def _candidate(
         # Reused: its weights are where they were trained.
         run, cohort = repository.trained_run(source.resources.database, run)
     data = data_of(source.recipe, source.stage, trial.params, replicate, source.prepare)
-    weights = None
+    finished = None
     if run.state == "complete":
-        weights = _weights(source.resources, cohort, run, data, named(ranked))
+        finished = _finished(source.resources, cohort, run, data, named(ranked))
     return Candidate(
         trial=ranked,
         network=plan_from_json(cohort.plan).network,
-        parameters=weights,
+        parameters=None if finished is None else finished.parameters,
         validation_accuracy=run.validation_accuracy,
         epochs=run.epochs,
         seconds=run.seconds or 0.0,
         replicate=replicate,
         data=data,
+        snapshots=() if finished is None else finished.snapshots,
     )
 
 
-def _weights(
+def _finished(
     resources: Resources, cohort: CohortRecord, run: RunRecord, data: PreparedData, trial: str
-) -> Parameters:
-    """Return the weights of a run: as they are stored, or trained once more.
+) -> Finished:
+    """Return a run with its weights: as they are stored, or trained once more.
 
     Raises:
         StudyError: If another training gives another accuracy.
@@ -320,7 +330,7 @@ def _weights(
     stored = repository.load_checkpoint(resources.database, cohort.uuid)
     assert run.slot is not None  # noqa: S101  # a cohort trained it
     if stored is not None:
-        return state_from_bytes(stored[1]).finished[run.slot].parameters
+        return state_from_bytes(stored[1]).finished[run.slot]
     runs = repository.cohort_runs(resources.database, cohort)
     stopped = {r.slot: r.epochs for r in runs if r.state == "pruned" and r.slot is not None}
     plan = Again.of(cohort.uuid, cohort.plan, cohort.blas_threads, stopped)
@@ -341,7 +351,7 @@ def _weights(
             "versions or another processor give other weights: train it with ",
             option("final.refit", REFIT),
         )
-    return finished.parameters
+    return finished
 
 
 def named(trial: RankedTrial) -> str:

@@ -117,9 +117,10 @@ def test_arrays_are_contiguous_read_only_views_of_files(own, precision):
 def test_no_test_array_is_within_reach_of_a_search(own):
     one = prepare(spec(own))
 
-    assert set(TrainingData.__slots__) == {"x_train", "y_train", "x_validation", "y_validation"}
+    parts = {"x_train", "y_train", "x_validation", "y_validation"}
+    assert set(TrainingData.__slots__) == parts | {"sample_shape"}
     stored = {file.name for file in one.folder.iterdir()}
-    expected = {"meta.json", "statistics.npz"} | {f"{name}.npy" for name in TrainingData.__slots__}
+    expected = {"meta.json", "statistics.npz"} | {f"{name}.npy" for name in parts}
     assert stored == expected
     seen = np.concatenate([one.open().x_train, one.open().x_validation])
     test = open_test(one).x

@@ -279,6 +279,27 @@ def test_segments_see_the_same_changed_samples_and_units():
     assert state_to_bytes(state) == state_to_bytes(trained(plan, data)[0])
 
 
+def test_snapshots_are_the_networks_that_cycles_end_with():
+    kinds = {"schedule": "cyclical", "patience": 50, "hidden": (5,)}
+    trials = [replace(trial, half_cycle=6, warm_up=3) for trial in EIGHT[:2]]
+    # Epochs of 8 updates: cycles end after 15, 27 and 39, within epochs.
+    plan, data = plan_of(trials, n_updates=40, snapshots=True, **kinds), made_up()
+    state = initial_state(plan)
+    while not state.done:
+        state = train(plan, state_from_bytes(state_to_bytes(state)), data, 1)[0]
+
+    for slot in range(2):
+        snapshots = state.finished[slot].snapshots
+        for ends, kept in zip((15, 27, 39), snapshots, strict=True):
+            there = trained(plan_of(trials, n_updates=ends, **kinds), data)[0]
+            for found, expected in zip(
+                kept.weights, there.finished[slot].parameters.weights, strict=True
+            ):
+                np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+    assert state_to_bytes(state) == state_to_bytes(trained(plan, data)[0])
+    assert not trained(plan_of(trials, n_updates=40, **kinds), data)[0].finished[0].snapshots
+
+
 def test_training_leaves_the_state_it_was_given_as_it_was():
     plan, data = plan_of(optimizer="momentum", score="best"), made_up()
     state = train(plan, initial_state(plan), data, 2)[0]

@@ -25,7 +25,7 @@ from coarsefine.db.engine import open_database
 from coarsefine.db.urls import storage_url
 from coarsefine.models.gradient_check import TOLERANCE, ParameterCheck
 from coarsefine.models.schedules import cyclical
-from coarsefine.models.specs import NetworkSpec
+from coarsefine.models.specs import Hyperparameters, NetworkSpec
 from coarsefine.search.cli import main
 from coarsefine.search.errors import FigureError
 from coarsefine.search.figures import fonts, rendering, style
@@ -441,9 +441,9 @@ def test_the_rate_is_that_of_every_update_and_cycles_are_marked(searched):
         figure = curves(ranking, [trained], "updates")
 
     line = artist(figure, "eta-0")
-    hyper = SimpleNamespace(half_cycle=106, eta_min=1e-5, eta_max=0.1)
+    hyper = Hyperparameters(half_cycle=106, eta_min=1e-5, eta_max=0.1)
     assert list(line.get_xdata()) == list(range(108))
-    assert line.get_ydata() == pytest.approx(cyclical(np.arange(108), [hyper])[:, 0])
+    assert line.get_ydata() == pytest.approx(cyclical(np.arange(108), [hyper], 54)[:, 0])
     # Two epochs are a half of the first cycle.
     assert artists(figure, "cycle") == []
 

@@ -40,6 +40,7 @@ DERIVED = {"n_features", "n_classes", "n_updates", "train_samples"}
 SAMPLES = {
     "data.name": "other.csv",
     "data.label": "digit",
+    "data.classes": (("a",), ("b", "c")),
     "network.hidden": (7, 5),
     "seed": 3,
     "trainer": "my_lab.net:train",

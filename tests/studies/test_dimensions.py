@@ -26,7 +26,7 @@ HOW_A_FILE_IS_READ = {"data.label", "data.header", "data.decimal"}
 WHAT_BECOMES_OF_ITS_COLUMNS = {"data.categorical", "data.missing"}
 WHAT_TRIALS_ARE_RANKED_BY = {"training.metric"}
 NOT_SEARCHED = (
-    {"data.name", "training.class_weights"}
+    {"data.name", "data.test", "data.classes", "training.class_weights", "training.snapshots"}
     | HOW_A_FILE_IS_READ
     | WHAT_BECOMES_OF_ITS_COLUMNS
     | WHAT_TRIALS_ARE_RANKED_BY

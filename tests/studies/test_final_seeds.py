@@ -174,13 +174,13 @@ def test_a_seed_that_diverges_leaves_the_mean_of_the_others(bench, monkeypatch):
     from coarsefine.studies.running import final_training as module
 
     study = bench.coarse(StageRequest(values=(1e-3,))).study
-    real, seen = module._weights, []
+    real, seen = module._finished, []
 
     def first_is_gone(*args):
         seen.append(args)
         return None if len(seen) == 1 else real(*args)
 
-    monkeypatch.setattr(module, "_weights", first_is_gone)
+    monkeypatch.setattr(module, "_finished", first_is_gone)
     watch = Recorder()
     found = final_test(bench.means(observer=watch), study, replicates=3)
 
@@ -320,6 +320,23 @@ def test_a_best_trial_that_stands_alone_makes_no_ensemble(bench):
     assert "an ensemble needs two networks or more" in watch.lines[-1]
     seeds = final_test(bench.means(), study, replicates=2, ensemble=True)
     assert seeds.evidence.ensembles[0].record.n_networks == 2
+
+
+def test_the_networks_that_cycles_end_with_answer_as_one(bench):
+    cyclical = {"training__schedule": "cyclical", "training__eta": None, "training__ns": 10}
+    search = bench.coarse(
+        StageRequest(values=(1e-3, 1.0)), **cyclical, training__epochs=12, training__snapshots=True
+    )
+    refit = final_test(bench.means(), search.study, n_top=1)
+    kept = final_test(bench.means(), search.study, n_top=1, refit="none")
+
+    for found in (refit, kept):
+        vote, mean = (each.record for each in found.evidence.ensembles)
+        assert (vote.method, mean.method) == ("vote", "mean")
+        (member,) = vote.members
+        # 12 epochs of 13 or 15 updates, in cycles of 20.
+        assert member["networks"] == vote.n_networks == mean.n_networks >= 7
+        assert member["rank"] == 1
 
 
 def test_ensembles_are_rows_of_the_table_of_openings(tested):

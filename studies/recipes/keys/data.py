@@ -8,9 +8,11 @@ from coarsefine.models.specs import (
     MissingName,
     NormalisationName,
     SplitMethod,
+    TestName,
 )
 from coarsefine.studies.recipes.keys.key import Key, Needs
 from coarsefine.studies.recipes.keys.kinds import Choice, Size, Switch, Text
+from coarsefine.studies.recipes.keys.lists import Classes
 
 _FILE: Final = "it says how a file is read, and another file is another study"
 _COLUMNS: Final = "other columns or samples are other data, and another study"
@@ -24,6 +26,8 @@ class DataKeys:
         train: Number or fraction of training samples; ``None`` takes all that are left.
         validation: Number or fraction of validation samples; ``None`` where the split is canonical.
         stratified: Keep each class's share; ``None`` where the split is not random.
+        test: Whether test samples are set aside; ``None`` is ``own``.
+        classes: Of old ones, each one or several; ``None`` is all of them.
         label: The column of labels of a table.
         header: Whether a table of text has a line of names; ``None`` is yes. These four keys and
             ``label`` play a part with tables alone.
@@ -77,12 +81,34 @@ class DataKeys:
             help="Keep each class's share in both parts of a random split (default: stratified).",
         ),
     ] = None
+    test: Annotated[
+        TestName | None,
+        Key(
+            kind=Choice(),
+            unnamed="own",
+            stored_if_used=True,
+            not_searched=_COLUMNS,
+            help="own: test samples are set aside, of a file without any a fifth; none: no sample "
+            "is, and a data set's own test samples validate in its canonical split (default: own).",
+        ),
+    ] = None
+    classes: Annotated[
+        tuple[tuple[str, ...], ...] | None,
+        Key(
+            kind=Classes(),
+            option="only_classes",
+            stored_if_used=True,
+            not_searched=_COLUMNS,
+            help="Classes there are, samples of others are left out: 2,3 or, several taken for "
+            "one, 0+1+2+3+4,5+6+7+8+9 (default: all).",
+        ),
+    ] = None
     normalisation: Annotated[
         NormalisationName,
         Key(
             kind=Choice(),
-            help="none, scale, centre, standardise or standardise-all, by the training samples "
-            "(default: standardise).",
+            help="none, scale (to 0 … 1), symmetric (-1 … 1), shifted (-1/2 … 1/2), or by the "
+            "training samples centre, standardise, standardise-all (default: standardise).",
         ),
     ] = "standardise"
     label: Annotated[

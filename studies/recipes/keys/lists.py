@@ -69,9 +69,25 @@ class Weights(Choice):
             ) from None
 
     def __iter__(self) -> Iterator[Any]:
-        from pydantic import PlainValidator
+        from pydantic import BeforeValidator
 
-        yield PlainValidator(_checked_weights)
+        yield BeforeValidator(_checked_weights)
+
+
+class Classes(Kind):
+    """Names of classes, several of which may be taken for one."""
+
+    __slots__ = ()
+    metavar: ClassVar[str] = "CLASSES"
+
+    def typed(self, value: str) -> Any:
+        """Return the classes of ``2,3`` or ``0+1,2+3``."""
+        return tuple(tuple(group.split("+")) for group in value.split(","))
+
+    def __iter__(self) -> Iterator[Any]:
+        from pydantic import BeforeValidator
+
+        yield BeforeValidator(_checked_classes)
 
 
 def _widths(text: str, separator: str) -> tuple[int, ...]:
@@ -90,3 +106,21 @@ def _checked_weights(value: Any) -> Any:
         if len(weights) == len(numbers) and all(math.isfinite(w) and w > 0 for w in weights):
             return tuple(map(float, weights))
     raise ValueError(f"must be balanced or a number > 0 for each class, got {shown(value)}")
+
+
+def _checked_classes(value: Any) -> Any:
+    """Return ``value`` if it is a list of classes or of lists of them, each a name or a number."""
+    if value is None:
+        return value
+    groups = [
+        tuple(group) if isinstance(group, list | tuple) else (group,)
+        for group in (exact(value) if isinstance(value, list | tuple) else ())
+    ]
+    names = [name for group in groups for name in group]
+    plain = all(isinstance(name, int | str) and not isinstance(name, bool) for name in names)
+    if len(groups) >= 2 and len(names) <= MOST_CLASSES and plain and all(groups):
+        return tuple(tuple(map(str, group)) for group in groups)
+    raise ValueError(
+        "must be two classes or more, each a name or a list of names taken for one, as in "
+        f"[2, 3] or [[0, 1], [2, 3]], got {shown(value)}"
+    )

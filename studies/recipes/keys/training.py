@@ -50,6 +50,7 @@ class TrainingKeys(RegulariserKeys):
         step_every: Epochs between two steps of the step schedule.
         eta_decay: By epoch.
         cycle_factor: ``None`` is 1.
+        snapshots: Whether the final test has the networks of a training's cycles answer as one.
         warm_up: In updates; ``None`` is none.
         evaluations: Times an epoch that the validation split is measured for early stopping.
         patience: Evaluations that early stopping waits; ``None`` never stops.
@@ -212,6 +213,18 @@ class TrainingKeys(RegulariserKeys):
             needs=_CYCLE,
             help="What the height of a cycle is multiplied with for the next, in (0, 1] "
             "(default: 1).",
+        ),
+    ] = None
+    snapshots: Annotated[
+        bool | None,
+        Key(
+            kind=Switch(),
+            unnamed=False,
+            stored_if_used=True,
+            needs=_CYCLE,
+            not_searched="it changes no training, only what the final test can vote with",
+            help="Keep the network that each cycle ends with: the final test has them answer as "
+            "one, too (default: no-snapshots).",
         ),
     ] = None
     warm_up: Annotated[
