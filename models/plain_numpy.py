@@ -62,7 +62,8 @@ def _read(model: SavedModel, file: str) -> Iterator[str]:
     elif layout.names:
         yield f'x = np.loadtxt("new.csv", delimiter=",", ndmin=2)  # {layout.n_inputs} columns'
     else:
-        yield f'x = np.load("new.npy").reshape(-1, {layout.n_inputs})  # not normalised'
+        shape = "×".join(map(str, layout.sample_shape or (layout.n_inputs,)))
+        yield f'x = np.load("new.npy").reshape(-1, {layout.n_inputs})  # {shape}, not normalised'
 
 
 def _normalised(model: SavedModel) -> Iterator[str]:

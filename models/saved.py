@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final, cast
 import numpy as np
 import numpy.typing as npt
 
+from coarsefine.models.activations import ACTIVATIONS
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.data.columns import Encoder
@@ -23,12 +24,12 @@ from coarsefine.models.data.transform import Transform
 from coarsefine.models.ensembles import Probabilities, probabilities
 from coarsefine.models.errors import ModelError
 from coarsefine.models.evaluation import predictions
+from coarsefine.models.losses import LOSSES
 from coarsefine.models.network import Parameters
 from coarsefine.models.specs import PRECISIONS, NetworkSpec
 
 # Part of every file: raise it when older versions cannot read what is written.
 _FORMAT: Final = 1
-_MOST_BYTES: Final = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,17 @@ class SavedModel:
 
         Outputs of softmax are probabilities. Those of several networks are their means. One network
         chooses the class that the evaluation of its training would, to the bit.
+
+        Raises:
+            ModelError: If they put out no numbers for a sample.
         """
-        x = self.inputs(samples)
         with limited_blas(1), np.errstate(all="ignore"):
+            x = self.inputs(samples)
             each = [probabilities(network.spec, network.parameters, x) for network in self.networks]
             mean = np.asarray(sum(each) / len(each))
+            if not (right := np.isfinite(mean).all(axis=1)).all():
+                row = int(np.argmin(right))
+                raise ModelError(f"the outputs for sample {row} (0 is the first) are not finite")
             if len(self.networks) == 1:
                 (only,) = self.networks
                 return predictions(only.spec, only.parameters, x)[0], mean
@@ -125,8 +132,9 @@ def model_from_bytes(payload: bytes, where: str) -> SavedModel:
     try:
         with zipfile.ZipFile(io.BytesIO(payload)) as archive:
             members = {m.filename.removesuffix(".npy"): m for m in archive.infolist()}
-            if sum(member.file_size for member in members.values()) > _MOST_BYTES:
-                raise ValueError("it unpacks to more than any model")
+            # Ours are not compressed.
+            if sum(member.file_size for member in members.values()) > len(payload):
+                raise ValueError("it unpacks to more than it is")
 
             def array(name: str) -> npt.NDArray[Any]:
                 with archive.open(members[name]) as file:
@@ -159,7 +167,10 @@ def model_from_bytes(payload: bytes, where: str) -> SavedModel:
 
 
 def _spec(stored: Mapping[str, Any]) -> NetworkSpec:
-    return NetworkSpec(**{**stored, "hidden": tuple(stored["hidden"])})
+    spec = NetworkSpec(**{**stored, "hidden": tuple(stored["hidden"])})
+    if spec.activation not in ACTIVATIONS or spec.loss not in LOSSES:
+        raise ValueError(f"no network of ours has {spec.activation!r} or {spec.loss!r}")
+    return spec
 
 
 def _parameters(spec: NetworkSpec, number: int, array: Any) -> Parameters:

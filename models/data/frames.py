@@ -33,6 +33,7 @@ class Table:
         label_name: What that column is called, or should be.
         lines: Returns, for some rows, where they are in the file, in words.
         as_text: Whether labels are text, whatever they say.
+        texts: Reads all columns once more, as text; ``None`` where columns have types of their own.
         notes: What the user should know, a line each.
     """
 
@@ -44,6 +45,7 @@ class Table:
     lines: Callable[[Collection[int]], dict[int, str]]
     as_text: bool
     notes: tuple[str, ...] = ()
+    texts: "Callable[[], pd.DataFrame] | None" = None
 
     def place(self, row: int) -> str:
         """Return where a row is in the file, in words."""
@@ -83,6 +85,7 @@ def csv_table(path: Path, label: str, *, decimal: str) -> Table:
         lines=lambda rows: _lines(dialect, rows, has_names=True),
         as_text=True,
         notes=(*dialect.notes, *notes),
+        texts=lambda: _parsed(dialect, None, header=True, decimal=decimal, dtype=str),
     )
 
 
@@ -120,6 +123,7 @@ def headerless_table(
         lines=lambda rows: _lines(dialect, rows, has_names=False),
         as_text=True,
         notes=dialect.notes,
+        texts=lambda: _parsed(dialect, None, header=False, decimal=decimal, dtype=str),
     )
 
 
@@ -181,7 +185,14 @@ def _checked_schema(path: Path, metadata: object, schema: "pa.Schema") -> list[s
     ]
 
 
-def _parsed(dialect: Dialect, label: int | None, *, header: bool, decimal: str) -> "pd.DataFrame":
+def _parsed(
+    dialect: Dialect,
+    label: int | None,
+    *,
+    header: bool,
+    decimal: str,
+    dtype: type[str] | None = None,
+) -> "pd.DataFrame":
     import pandas as pd
 
     path = dialect.source.path
@@ -197,6 +208,7 @@ def _parsed(dialect: Dialect, label: int | None, *, header: bool, decimal: str) 
                 skipinitialspace=True,
                 index_col=False,
                 decimal=decimal,
+                dtype=dtype,
                 na_values=_MISSING_TOO,
                 # Labels stay as they are written: NA and None are names of classes too. With a
                 # mark before it, pandas takes none for a missing value.

@@ -1,7 +1,7 @@
 """Samples that come after the training: a table, an array or a frame, read as the data set was."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ class Layout:
         label: Column of the labels, which other samples need not have.
         header: Whether a .csv file has a line of names.
         decimal: What stands before the decimals in a .csv file.
+        sample_shape: Of a sample in an array; empty where it is not known.
     """
 
     names: tuple[str, ...]
@@ -44,6 +45,7 @@ class Layout:
     label: str = DEFAULT_LABEL
     header: bool = True
     decimal: str = "."
+    sample_shape: tuple[int, ...] = ()
 
     def rounded(self, x: NDArray[np.generic]) -> NDArray[np.float64]:
         """Return numbers as they are when the data set is decoded, (N, C)."""
@@ -92,6 +94,7 @@ def layout_of(data: PreparedData) -> Layout:
         label=spec.label or DEFAULT_LABEL,
         header=spec.header,
         decimal=spec.decimal,
+        sample_shape=decoded.sample_shape,
     )
 
 
@@ -137,7 +140,7 @@ def from_frame(frame: "pd.DataFrame", layout: Layout, encoder: Encoder | None) -
 def from_array(
     values: Any, layout: Layout, encoder: Encoder | None, where: str = "samples"
 ) -> NewSamples:
-    """Return samples of an array, (N, C) or (N, …) with as many numbers a sample.
+    """Return samples of an array, (N, C) or as the data set has them, such as (N, 3, 32, 32).
 
     Raises:
         DataError: As ``read_samples`` does.
@@ -149,24 +152,27 @@ def from_array(
         )
     if x.dtype.kind not in "buif":
         raise DataError(f"{where}: samples must be numbers, got {x.dtype}")
-    flat = x.reshape(len(x), -1) if x.ndim > 1 else x
-    if flat.ndim != 2 or flat.shape[1] != layout.n_inputs:
-        raise DataError(
-            f"{where}: samples must have {layout.n_inputs:,} numbers each, shape "
-            f"(N, {layout.n_inputs}), got shape {x.shape}"
-        )
-    return NewSamples(_finite(where, layout.rounded(flat)))
+    shapes = [(layout.n_inputs,), layout.sample_shape or x.shape[1:]]
+    # Colours may come first or last: numbers in another order would be other samples.
+    if x.shape[1:] not in shapes or x.size != len(x) * layout.n_inputs:
+        listed = " or ".join(str(("N", *shape)).replace("'", "") for shape in dict.fromkeys(shapes))
+        raise DataError(f"{where}: samples must have the shape {listed}, got {x.shape}")
+    if not len(x):
+        raise DataError(f"{where}: must hold samples, got none")
+    return NewSamples(_finite(where, layout.rounded(x.reshape(len(x), -1))))
 
 
 def _of_table(table: Table, layout: Layout, encoder: Encoder | None) -> NewSamples:
     places = _places(table, layout)
     cells = [cells_of(table.names[i], table.frame.iloc[:, i]) for i in places]
+    x = np.empty((len(table.frame), len(cells)))
     if encoder is None:
-        x = np.empty((len(table.frame), len(cells)))
         for i, one in enumerate(cells):
             x[:, i] = _numbers(table, one, gaps=False)
         return NewSamples(_finite(str(table.path), layout.rounded(x)), notes=table.notes)
-    x = np.empty((len(table.frame), len(cells)))
+    worded = [fitted.words is not None for fitted in encoder.columns]
+    if any(expected and one.words is None for one, expected in zip(cells, worded, strict=True)):
+        cells = _as_words(table, places, cells, worded)
     columns, notes = [], list(table.notes)
     for i, (one, fitted) in enumerate(zip(cells, encoder.columns, strict=True)):
         takes_gaps = fitted.fill is not None or fitted.indicator
@@ -179,12 +185,42 @@ def _of_table(table: Table, layout: Layout, encoder: Encoder | None) -> NewSampl
         x[:, i] = column.coded(words)
         columns.append(column)
         unknown = [word for word in column.words or () if word not in fitted.words]
-        if unknown and not fitted.other:
+        if unknown and (not fitted.other or len(unknown) == len(column.words or ())):
             notes.append(
                 f"{table.path}: column {quoted(fitted.name)} has words that no training sample "
-                f"has: {some(unknown, _MOST_NAMED)}; they count as none of the others"
+                f"has: {some(unknown, _MOST_NAMED)}; they count as "
+                f"{'rare ones' if fitted.other else 'none of the others'}"
             )
     return NewSamples(_finite(str(table.path), x, gaps=True), tuple(columns), tuple(notes))
+
+
+def _as_words(
+    table: Table, places: Sequence[int], cells: Sequence[Cells], worded: Sequence[bool]
+) -> list[Cells]:
+    """Return columns with those of words as they are written, though all look like numbers.
+
+    Of words such as 01234, 1.50 and True, new samples may hold no others.
+    """
+    texts = table.frame if table.texts is None else table.texts()
+    return [
+        replace(one, numbers=None, words=_words_of(texts.iloc[:, i].to_numpy(object), one.missing))
+        if expected and one.numbers is not None
+        else one
+        for i, one, expected in zip(places, cells, worded, strict=True)
+    ]
+
+
+def _words_of(values: NDArray[np.object_], missing: NDArray[np.bool_]) -> NDArray[np.object_]:
+    words = np.array([_word(value) for value in values], object)
+    words[missing] = None
+    return words
+
+
+def _word(value: object) -> str:
+    """Return a value as a .csv file has it: whole numbers without decimals."""
+    if isinstance(value, float | np.floating):
+        return f"{value:.17g}"
+    return str(value)
 
 
 def _places(table: Table, layout: Layout) -> list[int]:
@@ -225,15 +261,11 @@ def _numbers(table: Table, cells: Cells, *, gaps: bool) -> NDArray[np.float64]:
 
 def _words(table: Table, cells: Cells, *, gaps: bool) -> NDArray[np.object_]:
     _check_gaps(table, cells, gaps=gaps)
-    if cells.words is not None:
-        return cells.words
-    if cells.numbers is None:
-        got = cells.complaint
-        raise DataError(f"{table.path}: column {quoted(cells.name)} must hold words, got {got}")
-    # Of words that look like numbers, a file may hold no others.
-    words = np.array([f"{number:.17g}" for number in cells.numbers], object)
-    words[cells.missing] = None
-    return words
+    if cells.words is None:
+        raise DataError(
+            f"{table.path}: column {quoted(cells.name)} must hold words, got {cells.complaint}"
+        )
+    return cells.words
 
 
 def _check_gaps(table: Table, cells: Cells, *, gaps: bool) -> None:
@@ -255,5 +287,9 @@ def _finite(where: str, x: NDArray[np.float64], *, gaps: bool = False) -> NDArra
 
 def layout_from_json(stored: Mapping[str, Any]) -> Layout:
     """Return the layout whose fields were stored."""
-    lists: dict[str, Sequence[Any]] = {name: stored[name] for name in ("names", "exact")}
+    lists: dict[str, Sequence[Any]] = {
+        # Older files do not have them all.
+        name: stored.get(name, ())
+        for name in ("names", "exact", "sample_shape")
+    }
     return Layout(**{**stored, **{name: tuple(values) for name, values in lists.items()}})

@@ -127,7 +127,7 @@ def dialect_of(path: Path, label: str, *, header: bool, decimal: str) -> Dialect
     source = Source(path)
     head = source.head()
     if (seen := looks_like(head)) in NOT_DATA:
-        raise DataError(f"{path}: must be a {path.suffix} file, got {seen}")
+        raise DataError(f"{path}: must be a {path.suffix or '.csv'} file, got {seen}")
     encoding, notes = _encoding(source, head)
     with source.opened(encoding) as file:
         sample = _first_lines(path, file)

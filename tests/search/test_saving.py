@@ -5,6 +5,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -245,8 +246,30 @@ def test_what_cannot_be_a_model_is_refused_in_a_line(search, coarse, own_folder)
     assert search("save", "model.txt").status == 2
     assert search("save").status == 2
     assert search("save", "m.npz", "--trial", "6").status == 2
-    with pytest.raises(StudyError, match="must have 64 numbers each"):
+    with pytest.raises(
+        StudyError, match=r"must have the shape \(N, 64\) or \(N, 8, 8\), got \(2, 3\)"
+    ):
         model.predict(np.zeros((2, 3)))
+
+
+def test_a_hostile_model_costs_nothing_and_predicts_nothing(search, coarse, own_folder):
+    saved = Study().model(refit="none").saved
+    np.savez_compressed("bomb.npz", **{"1/W1": np.zeros((4000, 4000)), "model": np.zeros(1)})
+    (network,) = saved.networks
+    odd = replace(network, spec=replace(network.spec, activation="__import__"))
+    (own_folder / "odd.npz").write_bytes(replace(saved, networks=(odd,)).to_bytes())
+    network.parameters.weights[0][:] = np.nan
+    (own_folder / "nan.npz").write_bytes(saved.to_bytes())
+    np.save("new.npy", np.zeros((2, 64)))
+
+    for name, reason in {
+        "bomb": "unpacks to more than it is",
+        "odd": "no network of ours",
+        "nan": "the outputs for sample 0 (0 is the first) are not finite",
+    }.items():
+        answer = search("predict", f"{name}.npz", "new.npy", "--json")
+        assert (answer.status, answer.out) == (1, "")
+        assert reason in answer.err
 
 
 def test_a_custom_trainers_networks_stay_its_own(search, own_folder):
