@@ -172,6 +172,9 @@ class TrainingSpec:
         evaluations: How often an epoch the validation split is measured: every
             ``⌊updates_per_epoch / evaluations⌋`` updates (at least one), and at its end in place
             of the last. Those within an epoch are for early stopping alone.
+        evaluate_every: In place of that, measure after update 1 and every so many updates from
+            there, through all epochs; the ends of epochs have rows, and early stopping passes them
+            over.
         patience: How many evaluations early stopping waits; ``None`` never stops.
         stop_rule: What it waits for: ``best`` stops after ``patience`` evaluations in a row without
             a lower validation loss than the lowest, ``window`` when the oldest of the last
@@ -211,13 +214,14 @@ class TrainingSpec:
     shifts: int = 0
     input_noise: float = 0.0
     snapshots: bool = False
+    evaluate_every: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "n_updates", "evaluations"):
             value = getattr(self, name)
             if value < 1:
                 raise ModelError(f"{name} must be >= 1, got {value}")
-        for name in ("patience", "train_samples"):
+        for name in ("patience", "train_samples", "evaluate_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ModelError(f"{name} must be >= 1, got {value}")
@@ -249,8 +253,14 @@ class TrainingSpec:
         """
         per_epoch = self.updates_per_epoch(n_train)
         stop = min(first + per_epoch, self.n_updates)
+        if self.evaluate_every is not None:
+            return [*(s for s in range(first + 1, stop) if self.counts(s)), stop]
         interval = max(1, per_epoch // self.evaluations)
         return [*range(first + interval, stop, interval)[: self.evaluations - 1], stop]
+
+    def counts(self, step: int) -> bool:
+        """Return whether early stopping counts an evaluation after so many updates."""
+        return self.evaluate_every is None or (step - 1) % self.evaluate_every == 0
 
     def updates_per_epoch(self, n_train: int) -> int:
         """Return the number of batches that ``n_train`` samples make.

@@ -229,8 +229,11 @@ class _Trainer:
         n_trials, last = len(state.slots), state.step == spec.n_updates
         each = self._unknown() if last or (ends and spec.score == "best") else None
         validation, penalty = self._validation(each)
-        watch = state.watch.seen(validation.loss, validation.accuracy, state.step, spec)
-        over = watch.stops(spec) | ~np.isfinite(validation.loss + penalty) | last
+        watch, stops = state.watch, np.zeros(n_trials, np.bool_)
+        if spec.counts(state.step):
+            watch = watch.seen(validation.loss, validation.accuracy, state.step, spec)
+            stops = watch.stops(spec)
+        over = stops | ~np.isfinite(validation.loss + penalty) | last
         if each is None and over.any() and (each := self._unknown()) is not None:
             # That a trial ends here was not known before. The same sums give the same bits.
             self._validation(each)

@@ -74,6 +74,7 @@ class Settings(TypedDict, total=False):
     shuffle: bool | None
     drop_last: bool | None
     evaluations: int | None
+    evaluate_every: int | None
     patience: int | None
     stop_rule: str | None
     diverged_at: float | None

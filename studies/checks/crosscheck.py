@@ -87,6 +87,7 @@ def crosscheck(
         patience=None,
         stop_rule="best",
         evaluations=1,
+        evaluate_every=None,
         diverged_at=None,
         score="final",
         running=False,

@@ -103,6 +103,8 @@ def _early_stopping(training: TrainingRecipe) -> list[str]:
     if patience is None:
         return []
     each = f"{training.evaluations} an epoch"
+    if training.evaluate_every is not None:
+        each = f"one every {_updates(training.evaluate_every)}"
     rule = f"after {patience} validations ({each}) in a row without a lower loss"
     if training.stop_rule == "window":
         rule = f"when the oldest of the last {patience + 1} validation losses ({each}) is lowest"

@@ -278,12 +278,14 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
             step += 1
             ends = i + 1 == per_epoch or step == training.n_updates
             within = (i + 1) % interval == 0 and (i + 1) // interval < training.evaluations
-            if ends or within:
+            counted = (step - 1) % (training.evaluate_every or 1) == 0
+            if ends or (within if training.evaluate_every is None else counted):
                 scores = forward(spec, Ws, bs, data.x_validation, norms)[0][-1]
                 loss = losses(spec, scores, data.y_validation).mean()
                 accuracy = (scores.argmax(axis=1) == data.y_validation).mean()
-                seen.append((step, loss, accuracy))
-                stopped = stops(training, [loss for _, loss, _ in seen])
+                if counted:
+                    seen.append((step, loss, accuracy))
+                    stopped = stops(training, [loss for _, loss, _ in seen])
             if ends or stopped:
                 break
         curve.append((loss, accuracy, np.mean(batch_losses), np.mean(batch_right), step))

@@ -123,6 +123,7 @@ KINDS = [
     {"optimizer": "adam", "hidden": (), "schedule": "cyclical"},
     {"evaluations": 3},
     {"evaluations": 100, "patience": 2},
+    {"evaluate_every": 3, "patience": 4, "stop_rule": "window", "n_updates": 300},
     *(
         {"stop_rule": rule, "patience": 4, "evaluations": 3, "n_updates": 300, **more}
         for rule in STOP_RULES

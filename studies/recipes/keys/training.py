@@ -53,6 +53,7 @@ class TrainingKeys(RegulariserKeys):
         snapshots: Whether the final test has the networks of a training's cycles answer as one.
         warm_up: In updates; ``None`` is none.
         evaluations: Times an epoch that the validation split is measured for early stopping.
+        evaluate_every: In updates, in place of ``evaluations``; ``None`` where these say it.
         patience: Evaluations that early stopping waits; ``None`` never stops.
         stop_rule: What it waits for; ``None`` where it never stops.
         diverged_at: Times its first cost at which a trial counts as diverged; ``None`` where it has
@@ -289,6 +290,16 @@ class TrainingKeys(RegulariserKeys):
             "(default: 1).",
         ),
     ] = 1
+    evaluate_every: Annotated[
+        int | None,
+        Key(
+            kind=Whole(),
+            unnamed=None,
+            stored_if_used=True,
+            help="In place of evaluations: updates between two of them, from the first update on, "
+            "through all epochs (default: none).",
+        ),
+    ] = None
     patience: Annotated[
         int | None,
         Key(

@@ -46,7 +46,8 @@ def above_ceiling(
 ) -> tuple[Note, ...]:
     """Return that a network without hidden layers is better than any honest one, if it is."""
     ceiling = LINEAR_CEILINGS.get(study.data_name)
-    if ceiling is None or study.recipe.get("network", {}).get("hidden"):
+    fewer = study.recipe.get("data", {}).get("classes")
+    if ceiling is None or fewer or study.recipe.get("network", {}).get("hidden"):
         return ()
     error = math.sqrt(accuracy * (1 - accuracy) / n_samples) if n_samples else 0.0
     if accuracy - 2 * error <= ceiling:
