@@ -60,6 +60,11 @@ class SavedModel:
     precision: str
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def probable(self) -> bool:
+        """Return whether outputs are probabilities, or stand for them."""
+        return all(LOSSES[network.spec.loss].probable for network in self.networks)
+
     def inputs(self, samples: NewSamples) -> Array:
         """Return what the first layer sees of samples, (N, D)."""
         x = self.transform.applied(samples.x, samples.columns, self.precision)

@@ -1,9 +1,8 @@
 """``save``: a study's trained model as a file; ``predict``: what it makes of other samples."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +21,9 @@ from coarsefine.search.options import (
 )
 from coarsefine.search.options.output import study_and_file
 from coarsefine.search.words import counted, size
+
+if TYPE_CHECKING:
+    from coarsefine.models.saved import SavedModel
 
 MODEL = "Model"
 _USUAL = "model.npz"
@@ -152,20 +154,20 @@ def save(
         for line in lines:
             say(line)
         return
-    tell(f"wrote {file}, {size(len(contents))}: {_in_words(model.about)}")
+    tell(f"wrote {file}, {size(len(contents))}: {_in_words(model)}")
     if not output.quiet:
         say(f"\nnext: {typed('predict')} {file} new.csv")
 
 
-def _in_words(about: Mapping[str, Any]) -> str:
+def _in_words(model: "SavedModel") -> str:
     """Return what a model is, in a line."""
     from coarsefine.studies.spaces.dimensions import described
 
-    trials = about["trials"]
-    first = trials[0]
+    about, n_networks = model.about, len(model.networks)
+    first = about["trials"][0]
     which = f"{first['stage']}:{first['trial']} ({described(first['params'])})"
-    if len(trials) > 1:
-        which = f"{len(trials)} networks as one, the first {which}"
+    if n_networks > 1:
+        which = f"{n_networks} networks as one, the first {which}"
     n_openings = about["test_set"]["openings_of_these_trials"]
     tested = f"opened {counted(n_openings, 'time')}" if n_openings else "not opened"
     samples = f"{about['data']['training_samples']:,} training samples of {about['data']['name']}"
@@ -229,10 +231,11 @@ def predict(what: PredictOptions, output: OutputOptions) -> None:
     classes, outputs = saved.predicted(samples)
     names = [saved.class_names[place] for place in classes]
     chosen_outputs = outputs[range(len(classes)), classes].tolist()
-    columns: dict[str, list[Any]] = {"prediction": names, "probability": chosen_outputs}
+    output_name, each = ("probability", "p") if saved.probable else ("score", "score")
+    columns: dict[str, list[Any]] = {"prediction": names, output_name: chosen_outputs}
     if what.probabilities:
         columns |= {
-            f"p({name})": outputs[:, k].tolist() for k, name in enumerate(saved.class_names)
+            f"{each}({name})": outputs[:, k].tolist() for k, name in enumerate(saved.class_names)
         }
     if output.json:
         say_json(

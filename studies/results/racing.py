@@ -132,7 +132,8 @@ def read_race(database: Database, ranking: Ranking) -> RaceRun:
 
     def means(trial: RankedTrial) -> list[float]:
         own = values[ids[trial.uuid or ""]]
-        known = np.array([own[replicate] for replicate in range(len(own))])
+        # Runs beyond a trial's seeds may be there, with gaps, while others are being trained.
+        known = np.array([own[replicate] for replicate in range(trial.replicates)])
         return list(map(float, 100 * np.cumsum(known) / np.arange(1, len(known) + 1)))
 
     left = race.left

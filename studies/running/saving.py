@@ -6,6 +6,7 @@ from typing import Any
 from coarsefine.db import repository
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import StudyRecord
+from coarsefine.hints import command
 from coarsefine.models.data.new_samples import layout_of
 from coarsefine.models.saved import SavedModel, SavedNetwork
 from coarsefine.studies import environment
@@ -39,7 +40,8 @@ def model_of(
 
     Raises:
         StudyError: If the search is not finished, no trial is complete, the one that was picked is
-            not, it diverged in the final training, or its trainer keeps its networks to itself.
+            not, it diverged in the final training, its trainer keeps its networks to itself, or an
+            ensemble is of networks without probabilities.
     """
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
     if recipe.trainer is not None:
@@ -67,9 +69,12 @@ def model_of(
             "an ensemble needs networks that see the same samples; these were normalised by "
             "different training samples"
         )
-    return SavedModel(
+    model = SavedModel(
         networks=tuple(
-            SavedNetwork(c.network, c.parameters) for c in kept if c.parameters is not None
+            SavedNetwork(c.network, parameters)
+            for c in kept
+            for parameters in (c.networks if ensemble else (c.parameters,))
+            if parameters is not None
         ),
         transform=data.transform(),
         layout=layout_of(data),
@@ -77,6 +82,14 @@ def model_of(
         precision=data.precision,
         about=_about(resources, study, to_json(recipe), kept),
     )
+    if ensemble and not model.probable:
+        raise StudyError(
+            f"networks of {study.name} put out scores, not probabilities that have a mean; save "
+            "one of them, or use ",
+            command("test", study.name, ensemble=True),
+            " to test their vote",
+        )
+    return model
 
 
 def _about(

@@ -178,6 +178,36 @@ def test_lines_of_numpy_compute_what_the_model_does(search, samples, own_folder,
     assert plain_outputs(model, own_folder) == pytest.approx(model.probabilities(x), abs=1e-5)
 
 
+def test_scores_of_the_hinge_loss_are_not_called_probabilities(search, samples, own_folder):
+    samples()
+    recipe = ("--epochs", "1", "--data", "mine.npz", "--loss", "hinge")
+    search("lambda", "--coarse", "--trials", "2", *recipe)
+    np.save("new.npy", np.ones((2, 4)))
+
+    assert search("save", "model.npz").status == 0
+    lines = search("predict", "model.npz", "new.npy", "--probabilities").out.splitlines()
+    assert lines[0].startswith("prediction,score,score(")
+    answer = search("save", "model.npz", "--ensemble")
+    assert answer.status == 1
+    assert "scores, not probabilities" in answer.err
+    assert "python -m search test mine/lambda --ensemble" in answer.err
+
+
+def test_an_ensemble_saves_the_networks_that_cycles_end_with_as_the_test_has_them(
+    search, samples, own_folder
+):
+    samples()
+    recipe = ("--data", "mine.npz", "--snapshots", "--ns", "3", "--cycles", "3")
+    search("lambda", "--coarse", "--trials", "1", *recipe)
+
+    tested = json.loads(search("test", "--ensemble", "--json").out)
+
+    networks = Study().model(ensemble=True).saved.networks
+    assert len(networks) == tested["ensembles"][0]["networks"] == 3
+    assert search("save", "model.npz", "--ensemble").out.count("3 networks as one") == 1
+    assert len(Study().model().saved.networks) == 1
+
+
 def test_words_gaps_and_labels_become_what_they_were_in_training(search, tables, own_folder):
     storage = ("--storage", tables / "search.db")
     assert search("save", "model.npz", "--refit", "none", *storage).status == 0

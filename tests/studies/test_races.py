@@ -120,6 +120,10 @@ def test_a_study_with_one_seed_is_raced_on(raced):
     # Optuna was told of one seed, and cannot be told again.
     assert not any(check.problems for check in problems_of(bench))
 
+    # A value that comes without a race is not in the verdict.
+    bench.coarse(StageRequest(values=(0.05,), replicates=3), name="one")
+    assert str(bench.ranking(one).notes[-1]).endswith(" seeds; 1 value came later)")
+
 
 def test_a_fine_stage_races_as_the_coarse_one_did_and_new_trials_join(raced):
     bench, _ = raced

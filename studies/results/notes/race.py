@@ -28,7 +28,9 @@ def _stands(ranking: "Ranking", stage: "StageSummary", race: "Race") -> str:
     best = next((trial for trial in own if trial.uuid == race.ended.best), None)
     if best is None:
         return "its best value is no longer there"
-    return f"{_verdict(ranking, race, race.ended, best, left)} ({race.n_seeds} seeds)"
+    later = len(own) - race.n_trials
+    of_these = f"; {counted(later, 'value')} came later" if later > 0 else ""
+    return f"{_verdict(ranking, race, race.ended, best, left)} ({race.n_seeds} seeds{of_these})"
 
 
 def _verdict(
