@@ -349,11 +349,14 @@ class RunMetrics(Base):
     metrics: Mapped[dict[str, Any]]
 
 
-QUEUE_STATES: Final = ("waiting", "running", "finished", "failed", "cancelled")
+QUEUE_STATES: Final = ("waiting", "paused", "running", "finished", "failed", "cancelled")
 
 
 class QueueEntry(Base):
-    """A lab that was submitted, whole, and where a service stands with it; ids are the order."""
+    """A lab that was submitted, whole, and where a service stands with it.
+
+    Of those with the highest priority, the one with the lowest id comes first.
+    """
 
     __tablename__ = "training_queue"
     __table_args__ = (
@@ -379,6 +382,8 @@ class QueueEntry(Base):
     answers: Mapped[list[Any]]
     driver_host: Mapped[str | None] = mapped_column(String(255))
     driver_pid: Mapped[int | None]
+    priority: Mapped[int] = mapped_column(server_default="0")
+    to_pause: Mapped[bool | None]
 
 
 class Measurement(Base):

@@ -157,6 +157,12 @@ COMMANDS: Final = {
         "List what is in the queue: what runs, what waits in which place, what has ended and how.",
     ),
     "cancel": Entry(SERVICE, "queueing", "cancel", "Take an entry out of the queue."),
+    "pause": Entry(
+        SERVICE, "queueing", "pause", "Have an entry of the queue wait until it is resumed."
+    ),
+    "resume": Entry(
+        SERVICE, "queueing", "resume", "Put a paused entry back in the queue, where it was."
+    ),
     "rm": Entry(
         TIDYING,
         "tidying",

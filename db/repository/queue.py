@@ -16,13 +16,20 @@ from coarsefine.db.records import new_uuid
 from coarsefine.db.repository.common import now, table
 from coarsefine.db.tables import QueueEntry
 
+_NOT_ASKED: Mapping[str, Any] = {"to_cancel": False, "to_pause": None}
 _NOBODY: Mapping[str, Any] = {"driver_host": None, "driver_pid": None}
 
 
 def add_entry(
-    db: Database, *, name: str, content: str, options: Mapping[str, Any], submitted_by: str
+    db: Database,
+    *,
+    name: str,
+    content: str,
+    options: Mapping[str, Any],
+    submitted_by: str,
+    priority: int = 0,
 ) -> QueueRecord:
-    """Put a lab at the end of the queue and return its entry."""
+    """Put a lab in the queue, after those of its priority, and return its entry."""
     key = new_uuid()
     with db.write() as session:
         session.execute(
@@ -33,6 +40,7 @@ def add_entry(
                 options=dict(options),
                 state="waiting",
                 to_cancel=False,
+                priority=priority,
                 submitted_by=submitted_by,
                 submitted_at=now(),
                 tries=0,
@@ -45,7 +53,7 @@ def add_entry(
 
 
 def queue(db: Database, states: Sequence[QueueState] = ()) -> list[QueueRecord]:
-    """Return the entries in one of ``states`` (of any, if there are none named), in order."""
+    """Return the entries in one of ``states`` (of any if none is named), the oldest first."""
     statement = sa.select(table(QueueEntry)).order_by(QueueEntry.id)
     if states:
         statement = statement.where(QueueEntry.state.in_(states))
@@ -94,8 +102,8 @@ def take_entry(db: Database, entry: QueueRecord, *, host: str, pid: int) -> Queu
 
 def note_progress(
     db: Database, entry: QueueRecord, progress: str, *, further: bool = False
-) -> bool:
-    """Note where a running entry stands, and return whether it is to be cancelled.
+) -> QueueState | None:
+    """Note where a running entry stands, and return what ``asked_to_end`` does.
 
     Args:
         db: The database.
@@ -104,9 +112,7 @@ def note_progress(
         further: Whether something was stored of it: what it took to get here is forgotten.
     """
     with db.write() as session:
-        row = session.execute(
-            sa.select(QueueEntry.to_cancel).where(QueueEntry.uuid == entry.uuid)
-        ).one_or_none()
+        row = session.execute(_asked(entry)).one_or_none()
         if row is None:
             raise StorageError(f"entry {entry.id} is no longer in the queue; it was deleted")
         # The first try counts while it goes on.
@@ -114,15 +120,25 @@ def note_progress(
         session.execute(
             sa.update(table(QueueEntry)).where(QueueEntry.uuid == entry.uuid).values(values)
         )
-    return bool(row.to_cancel)
+    return _end_of(row)
 
 
-def to_be_cancelled(db: Database, entry: QueueRecord) -> bool:
-    """Return whether whoever is at an entry is asked to end."""
+def asked_to_end(db: Database, entry: QueueRecord) -> QueueState | None:
+    """Return the state that whoever is at an entry is asked to end it in, ``None`` to go on."""
     with db.session() as session:
-        statement = sa.select(QueueEntry.to_cancel).where(QueueEntry.uuid == entry.uuid)
-        # An entry that was deleted is not worth going on with, either.
-        return session.scalar(statement) is not False
+        return _end_of(session.execute(_asked(entry)).one_or_none())
+
+
+def _asked(entry: QueueRecord) -> sa.Select[Any, Any]:
+    own = QueueEntry.uuid == entry.uuid
+    return sa.select(QueueEntry.to_cancel, QueueEntry.to_pause).where(own)
+
+
+def _end_of(row: Any) -> QueueState | None:
+    # An entry that was deleted is not worth going on with, either.
+    if row is None or row.to_cancel:
+        return "cancelled"
+    return "paused" if row.to_pause else None
 
 
 def end_entry(
@@ -138,12 +154,12 @@ def end_entry(
     Args:
         db: The database.
         entry: Which.
-        state: ``waiting`` puts it back where it was in the line.
+        state: ``waiting`` puts it back where it was in the line, ``paused`` beside it.
         error: Why it failed.
         answers: What its parts came to; ``None`` leaves them.
     """
-    values: dict[str, Any] = {"state": state, "to_cancel": False, "error": error, **_NOBODY}
-    if state == "waiting":
+    values: dict[str, Any] = {"state": state, **_NOT_ASKED, "error": error, **_NOBODY}
+    if state in {"waiting", "paused"}:
         # One that runs has begun at least once.
         values |= {"tries": QueueEntry.tries - 1}
     else:
@@ -165,22 +181,53 @@ def end_entry(
 
 
 def cancel_entry(db: Database, entry: QueueRecord) -> QueueRecord:
-    """Take a waiting entry out of the line, or ask whoever is at a running one to end.
+    """Take an entry out of the line, or ask whoever is at a running one to end.
 
     Returns:
         The entry as it is now; one that has ended is as it was.
     """
+    ended = {"state": "cancelled", "ended_at": now()}
+    return _changed(
+        db,
+        entry,
+        {"waiting": ended, "paused": ended, "running": {"to_cancel": True, "to_pause": None}},
+    )
+
+
+def pause_entry(db: Database, entry: QueueRecord) -> QueueRecord:
+    """Have an entry wait for ``resume_entry``, or ask whoever is at a running one to end for now.
+
+    Returns:
+        The entry as it is now; one that has ended, or is to be cancelled, is as it was.
+    """
+    return _changed(
+        db, entry, {"waiting": {"state": "paused"}, "running": {"to_pause": ~QueueEntry.to_cancel}}
+    )
+
+
+def resume_entry(db: Database, entry: QueueRecord) -> QueueRecord:
+    """Put a paused entry back where it was in the line, or have a running one go on.
+
+    Returns:
+        The entry as it is now; any other is as it was.
+    """
+    return _changed(db, entry, {"paused": {"state": "waiting"}, "running": {"to_pause": None}})
+
+
+def set_priority(db: Database, entry: QueueRecord, priority: int) -> QueueRecord:
+    """Set the priority of an entry that has not ended."""
+    values = {"priority": priority}
+    return _changed(db, entry, dict.fromkeys(("waiting", "paused", "running"), values))
+
+
+def _changed(
+    db: Database, entry: QueueRecord, values: Mapping[str, Mapping[str, Any]]
+) -> QueueRecord:
+    """Change an entry according to the state that it is in, and return it."""
     own = QueueEntry.uuid == entry.uuid
     with db.write() as session:
-        session.execute(
-            sa.update(table(QueueEntry))
-            .where(own, QueueEntry.state == "waiting")
-            .values(state="cancelled", ended_at=now())
-        )
-        session.execute(
-            sa.update(table(QueueEntry))
-            .where(own, QueueEntry.state == "running")
-            .values(to_cancel=True)
-        )
+        state = session.scalar(sa.select(QueueEntry.state).where(own).with_for_update())
+        if state is not None and state in values:
+            session.execute(sa.update(table(QueueEntry)).where(own).values(dict(values[state])))
         row = session.execute(sa.select(table(QueueEntry)).where(own)).one()
     return QueueRecord(*row)

@@ -8,6 +8,7 @@ import typer
 
 from coarsefine.search.commands.asking import ask_before
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
+from coarsefine.search.ending import announced, came_of
 from coarsefine.search.errors import DONE, FAILED, UsageError
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import typed as by_hint
@@ -96,6 +97,7 @@ class LabOptions:
     data_dir: DataDir = None
 
 
+@announced
 def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: OutputOptions) -> int:
     """Run a whole lab: every search, check and final test of a file, with the lab's own figures.
 
@@ -140,6 +142,7 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
                 _draw(resources, part, answer, lab.figures / (part.name or found.name), output)
             said = _to_json(answer)
             answers.append({"part": part.name, "does": part.does, **said})
+            came_of(lab=found.name, parts=[each["part"] for each in answers])
             if said.get("passed") is False:
                 status = FAILED
     if output.json:

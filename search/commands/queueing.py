@@ -1,4 +1,4 @@
-"""``submit``, ``queue`` and ``cancel``: what a service is asked for."""
+"""``submit``, ``queue``, ``cancel``, ``pause`` and ``resume``: what a service is asked for."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,6 +68,15 @@ class SubmitOptions:
     part: Parts = None
     fresh: Fresh = False
     study: LabName = None
+    priority: Annotated[
+        int | None,
+        whole_option(
+            SEARCH,
+            "--priority",
+            "Entries with a higher one are taken first, -1000 to 1000; of equal ones, what was "
+            "submitted first (default: 0).",
+        ),
+    ] = None
 
 
 def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -> None:
@@ -81,14 +90,16 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
         python -m search submit my-lab.toml
         python -m search submit my-recipe.toml --search lambda
         python -m search submit cifar-linear --quick --storage course.db
-        python -m search submit --again 3
+        python -m search submit --again 3 --priority 10
     """
     from coarsefine.db import repository
     from coarsefine.db.engine import is_new, open_database
-    from coarsefine.studies.labs.queue import entry_of, of_the_server, stored, submission
-    from coarsefine.studies.labs.queue import submit as queued
+    from coarsefine.studies.labs.line import entry_of, in_line
+    from coarsefine.studies.labs.line import submit as queued
+    from coarsefine.studies.labs.queue import of_the_server, stored, submission
 
     _check_submitted(lab)
+    _check_priority(lab.priority)
     asked = None
     if lab.lab is not None:
         asked = submission(
@@ -105,12 +116,13 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
     with open_database(storage.url, create=create, said=note) as database:
         if asked is None:
             asked = stored(entry_of(database, lab.again or 0))
-        entry = queued(database, asked, _whoever())
-        before = [e for e in repository.queue(database, ("waiting", "running")) if e.id < entry.id]
+        entry = queued(database, asked, _whoever(), lab.priority or 0)
+        line = in_line(repository.queue(database, ("waiting", "running")))
+        before = [e for e in line if e.turn < entry.turn]
     for name in of_the_server(asked):
         note(f"note: {one_line(name)} is for the machine that serves to have", quiet=output.quiet)
     if output.json:
-        say_json(_to_json(entry, len(before) + 1))
+        say_json(to_json(entry, len(before) + 1))
         return
     say(f"entry {entry.id}: {one_line(entry.name)}, {len(before)} before it")
     say(f"\nnext: {typed('queue', storage=storage.storage)}")
@@ -131,6 +143,13 @@ def _check_submitted(lab: SubmitOptions) -> None:
     given = [name for name, is_given in others.items() if is_given]
     if lab.again is not None and given:
         raise UsageError(f"--again submits an entry as it was, got {given[0]}, too")
+
+
+def _check_priority(priority: int | None) -> None:
+    from coarsefine.studies.labs.line import HIGHEST
+
+    if priority is not None and abs(priority) > HIGHEST:
+        raise UsageError(f"--priority must be -{HIGHEST} to {HIGHEST}, got {priority}")
 
 
 def _whoever() -> str:
@@ -166,33 +185,37 @@ class QueueOptions:
 def queue(shown: QueueOptions, storage: StorageOptions, output: OutputOptions) -> None:
     """List what is in the queue: what runs, what waits in which place, what has ended and how.
 
+    The dashboard of `serve` and of `dashboard` has the same on its page /queue.
+
     Examples:
         python -m search queue
         python -m search queue --all --json
     """
     from coarsefine.db import repository
     from coarsefine.db.engine import open_database
+    from coarsefine.studies.labs.line import UNFINISHED, places, waits_for
 
     with open_database(storage.url, read_only=True) as database:
         entries = repository.queue(database)
         label = database.label
-    ended = [e for e in entries if e.state not in {"waiting", "running"}]
+    ended = [e for e in entries if e.state not in UNFINISHED]
     if not shown.everything:
         left_out = {e.id for e in ended[:-RECENT]}
         entries = [e for e in entries if e.id not in left_out]
-    waiting = [e.id for e in entries if e.state == "waiting"]
-    places = {entry_id: place for place, entry_id in enumerate(waiting, 1)}
+    place, waits = places(entries), waits_for(entries)
     if output.json:
-        say_json({"queue": [_to_json(e, places.get(e.id)) for e in entries]})
+        listed = [to_json(e, place.get(e.id)) | {"waits_for": waits.get(e.id)} for e in entries]
+        say_json({"queue": listed})
         return
-    console = stdout()
-    print_table(console, queue_table(label, entries, places))
+    print_table(stdout(), queue_table(label, entries, place, waits))
     failed = [e for e in entries if e.error]
     for entry in failed:
         say(f"\n{entry.id} {entry.state}: {one_line(entry.error or '')}")
 
 
-def queue_table(label: str, entries: "list[QueueRecord]", places: dict[int, int]) -> Any:
+def queue_table(
+    label: str, entries: "list[QueueRecord]", places: dict[int, int], waits: dict[int, str]
+) -> Any:
     """Return a line an entry."""
     from coarsefine.search.tables.column import TextColumn, fitting
 
@@ -201,9 +224,12 @@ def queue_table(label: str, entries: "list[QueueRecord]", places: dict[int, int]
         TextColumn("lab", lambda e: one_line(what(e)), right=False),
         TextColumn("state", lambda e: state_in_words(e, places.get(e.id)), right=False),
         TextColumn("progress", lambda e: one_line(e.progress), right=False, spare=1),
+        TextColumn("waits for", lambda e: one_line(waits.get(e.id, "")), right=False, spare=4),
         TextColumn("submitted by", lambda e: one_line(e.submitted_by), right=False, spare=3),
         TextColumn("at (UTC)", lambda e: f"{e.submitted_at:%Y-%m-%d %H:%M}", right=False, spare=2),
     ]
+    if any(entry.priority for entry in entries):
+        columns.insert(3, TextColumn("priority", lambda e: str(e.priority)))
     return fitting(stdout(), label, columns, entries)
 
 
@@ -224,7 +250,7 @@ def state_in_words(entry: "QueueRecord", place: int | None) -> str:
         return f"waiting ({place})"
     if entry.state == "running" and entry.to_cancel:
         return "ending"
-    return entry.state
+    return "pausing" if entry.state == "running" and entry.to_pause else entry.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,20 +278,75 @@ def cancel(entry: EntryArgument, storage: StorageOptions, output: OutputOptions)
         python -m search cancel 3
     """
     from coarsefine.db.engine import open_database
-    from coarsefine.studies.labs.queue import cancel as cancelled
+    from coarsefine.studies.labs.line import cancel as cancelled
 
     with open_database(storage.url) as database:
         found = cancelled(database, entry.entry)
+    ends = "ends after the segments under way"
+    _say(found, "is cancelled" if found.state == "cancelled" else ends, output)
+
+
+def pause(entry: EntryArgument, storage: StorageOptions, output: OutputOptions) -> None:
+    """Have an entry of the queue wait until it is resumed.
+
+    One that is being carried out ends after the segments under way, and others have their turn.
+
+    Examples:
+        python -m search pause 3
+    """
+    from coarsefine.db.engine import open_database
+    from coarsefine.studies.labs.line import pause as paused
+
+    with open_database(storage.url) as database:
+        found = paused(database, entry.entry)
+    ends = "pauses after the segments under way"
+    _say(found, "is paused" if found.state == "paused" else ends, output)
+    if not (output.json or output.quiet):
+        say(f"\nto go on: {typed('resume', str(found.id), storage=storage.storage)}")
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOptions:
+    """How an entry goes on."""
+
+    priority: Annotated[
+        int | None,
+        whole_option(
+            SERVICE,
+            "--priority",
+            "The priority that it has from now on; an entry that waits may be given one, too "
+            "(default: the one it has).",
+        ),
+    ] = None
+
+
+def resume(
+    entry: EntryArgument, how: ResumeOptions, storage: StorageOptions, output: OutputOptions
+) -> None:
+    """Put a paused entry back in the queue, where it was.
+
+    Examples:
+        python -m search resume 3
+        python -m search resume 3 --priority 10
+    """
+    from coarsefine.db.engine import open_database
+    from coarsefine.studies.labs.line import resume as resumed
+
+    _check_priority(how.priority)
+    with open_database(storage.url) as database:
+        found = resumed(database, entry.entry, how.priority)
+    _say(found, "goes on" if found.state == "running" else "waits for its turn", output)
+
+
+def _say(entry: "QueueRecord", what_now: str, output: OutputOptions) -> None:
     if output.json:
-        say_json(_to_json(found, None))
-        return
-    if found.state == "cancelled":
-        say(f"entry {found.id} ({one_line(found.name)}) is cancelled")
+        say_json(to_json(entry, None))
     else:
-        say(f"entry {found.id} ({one_line(found.name)}) ends after the segments under way")
+        say(f"entry {entry.id} ({one_line(entry.name)}) {what_now}")
 
 
-def _to_json(entry: "QueueRecord", place: int | None) -> dict[str, Any]:
+def to_json(entry: "QueueRecord", place: int | None) -> dict[str, Any]:
+    """Return what ``--json`` prints of an entry: a stable contract, see ``docs/cli.md``."""
     from coarsefine.studies.labs.queue import stored
 
     def moment(at: datetime | None) -> str | None:
@@ -278,6 +359,8 @@ def _to_json(entry: "QueueRecord", place: int | None) -> dict[str, Any]:
         "state": entry.state,
         "place": place,
         "to_cancel": entry.to_cancel,
+        "to_pause": bool(entry.to_pause),
+        "priority": entry.priority,
         "submitted_by": entry.submitted_by,
         "submitted_at": moment(entry.submitted_at),
         "started_at": moment(entry.started_at),

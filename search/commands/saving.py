@@ -8,6 +8,7 @@ import typer
 
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, say, say_json, tell
+from coarsefine.search.ending import announced
 from coarsefine.search.errors import UsageError
 from coarsefine.search.files import check_place, write
 from coarsefine.search.hints import command as typed
@@ -97,6 +98,7 @@ class SaveOptions:
         return stage, int(number)
 
 
+@announced
 def save(
     what: SaveOptions, storage: StorageOptions, jobs: JobsOptions, output: OutputOptions
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from coarsefine.search.commands.asking import ask_before
 from coarsefine.search.commands.range_testing import CYCLE, eta_range, range_test
 from coarsefine.search.console import note, say_json, stdout
+from coarsefine.search.ending import announced, came_of_search
 from coarsefine.search.errors import UsageError, program
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import typed as by_hint
@@ -119,7 +120,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
     usual: Callable[..., None] = refining if kind.refines else grid
     command = of_its_own.get(kind.name, usual)
     command.__name__ = kind.name.replace("-", "_")
-    return command
+    return announced(command)
 
 
 def help_text(kind: "SearchKind") -> str:
@@ -252,6 +253,7 @@ def run_search(
             rows = None if output.json else took(resources.database, ranking)
             free = repository.free_name(resources.database, search.study.name)
             failures = failures_of(resources.database, ranking)
+    came_of_search(ranking)
     all_failed = {t.state for t in ranking.trials} == {"failed"}
     if output.json:
         say_json(ranking.to_json(by_hint))

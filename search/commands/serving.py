@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from coarsefine.hints import HintedError
+from coarsefine.search.ending import tell
 from coarsefine.search.errors import (
     DONE,
     FAILED,
@@ -19,7 +20,7 @@ from coarsefine.search.errors import (
     Stopped,
     UsageError,
 )
-from coarsefine.search.hints import spelled
+from coarsefine.search.hints import spelled, without_password
 from coarsefine.search.interrupts import of_this_process
 from coarsefine.search.options import (
     OUTPUT,
@@ -30,7 +31,7 @@ from coarsefine.search.options import (
     text_option,
     whole_option,
 )
-from coarsefine.search.service_log import ServiceLog
+from coarsefine.search.service_log import ServiceLog, one_line
 
 if TYPE_CHECKING:
     from coarsefine.db.queue_records import QueueRecord
@@ -261,6 +262,7 @@ def _dashboard(
     with app, Server(app, host, port, or_next=service.port is None) as server:
         everybody = "" if server.local else "; everybody who reaches this machine can see it"
         watch.log(f"dashboard: {server.url}{everybody}")
+        watch.log(f"queue: {server.url.removesuffix('/dashboard')}/queue")
         yield
 
 
@@ -302,6 +304,15 @@ class _Face:
 
     def log(self, line: str) -> None:
         self.observer.log(line)
+
+    def ended(self, entry: "QueueRecord") -> None:
+        from coarsefine.search.commands.queueing import to_json
+
+        storage = without_password(self.storage.url).removeprefix("sqlite:///")
+        why = f": {entry.error}" if entry.error else ""
+        line = f"entry {entry.id} ({entry.name}) {entry.state}{why}"
+        facts = {"command": "serve", "storage": storage, "line": one_line(line)}
+        tell(self.jobs.end, facts | to_json(entry, None), said=self.log)
 
     def worded(self, error: HintedError) -> str:
         return spelled(error)

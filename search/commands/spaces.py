@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from coarsefine.search.commands.searches import Options, run_search, wanted_stage
+from coarsefine.search.ending import announced
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options import (
     SEARCH,
@@ -38,6 +39,7 @@ class VaryOptions:
     ] = None
 
 
+@announced
 def space(
     vary: VaryOptions,
     stage: StageOptions,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
+from coarsefine.search.ending import announced, came_of
 from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import spelled
@@ -116,6 +117,7 @@ class TestOptions:
         return tuple(dict.fromkeys(picked))
 
 
+@announced
 def test(
     study: StudyArgument,
     final: TestOptions,
@@ -168,6 +170,8 @@ def test(
             database, data_dir=final.data_dir, observer=watch, progress=watch, **workers
         )
         result = on_record or final_test(resources, found, trainer=trainer, **asked)
+    accuracies = [run.test_accuracy for run in result.opening.runs]
+    came_of(study=found.name, test_accuracies=accuracies)
     if output.json:
         from coarsefine.search.tables.final_test import final_test_json
 

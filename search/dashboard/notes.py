@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from coarsefine.db import repository
 from coarsefine.search.dashboard.sheets import Sheet
 from coarsefine.search.formats.markdown import escaped, text
 from coarsefine.search.hints import typed
@@ -28,6 +29,8 @@ def study_note(sheet: Sheet, stage: str, links: Mapping[str, str]) -> str:
         for name in (each.name for each in sheet.stages)
     ]
     where = f"{'Stages' if len(names) > 1 else 'Stage'}: {' → '.join(names)}\n"
+    if repository.queue(sheet.database):
+        where += "\nThe [queue](/queue) of the service: what runs, and what waits for what.\n"
     return f"{head}\n{where}\n## {_spaced(rest)}"
 
 

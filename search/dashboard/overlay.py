@@ -17,6 +17,8 @@ from coarsefine.search.dashboard.guard import READING, answer
 from coarsefine.search.dashboard.notes import study_note, trial_note
 from coarsefine.search.dashboard.pictures import FILES, Pictures, meta, number_of
 from coarsefine.search.dashboard.plots import plots
+from coarsefine.search.dashboard.queue_page import PATH as QUEUE
+from coarsefine.search.dashboard.queue_page import queue_answer
 from coarsefine.search.dashboard.sheets import Sheet, Sheets
 from coarsefine.search.errors import FigureError
 from coarsefine.search.formats.markdown import escaped
@@ -43,6 +45,7 @@ class Overlay:
     ) -> None:
         self._app = app
         self._storage = storage
+        self._database = database
         self._sheets = Sheets(database)
         self._pictures = Pictures()
         self._made: dict[tuple[str, str], tuple[str, str, dict[str, str]]] = {}
@@ -53,6 +56,8 @@ class Overlay:
         """Answer a request."""
         path = environ.get("PATH_INFO", "").rstrip("/")
         if environ["REQUEST_METHOD"] in READING:
+            if path == QUEUE:
+                return queue_answer(self._database, environ, start_response)
             file = _FILE.fullmatch(path)
             if file is not None and number_of(file[3]) is not None:
                 return self._file(environ, start_response, file)

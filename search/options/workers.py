@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from coarsefine.hints import option as hint
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options.declaring import WORKERS, option, text_option, whole_option
+from coarsefine.search.options.ending import EndOptions
 
 INLINE, PROCESSES, DASK = "inline", "processes", "dask"
 
 
 @dataclass(frozen=True, slots=True)
 class JobsOptions:
-    """Who trains, and how many at a time; no result depends on it."""
+    """Who trains, how many at a time, and who is told at the end; no result depends on it."""
 
     jobs: Annotated[
         int | None,
@@ -74,6 +75,7 @@ class JobsOptions:
             help="Its key (default: in the certificate's file).",
         ),
     ] = None
+    end: EndOptions = field(default_factory=EndOptions)
 
     @property
     def n_jobs(self) -> int:

@@ -18,13 +18,8 @@ from coarsefine.models.data.confinement import confined
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.labs.carrying_out import carried_out
-from coarsefine.studies.labs.queue import (
-    MOST_TRIES,
-    chosen,
-    fail_killer,
-    stored,
-    taken,
-)
+from coarsefine.studies.labs.line import AGAIN, MOST_TRIES, UNFINISHED, fail_killer, taken
+from coarsefine.studies.labs.queue import chosen, stored
 from coarsefine.studies.labs.rules import Rules, ServedLab
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.recipe import Recipe, from_json
@@ -56,30 +51,33 @@ class Display(Protocol):
     def wait(self, seconds: float) -> None:
         """Return after some time, or when the service is to end."""
 
+    def ended(self, entry: QueueRecord) -> None:
+        """Hear how an entry has ended."""
+
     def apart(self, entry: QueueRecord) -> int:
         """Carry out an entry in another process, which ends with this one; return its id."""
 
 
 class _AtWork:
-    """Watches an entry: tells the display, notes where it stands, hears whether it is cancelled."""
+    """Watches an entry: tells the display, notes where it stands, hears whether it is to end."""
 
     def __init__(self, database: Database, entry: QueueRecord, watched: Observer) -> None:
         self._database = database
         self._entry = entry
         self._watched = watched
         self._looked = 0.0
-        self.cancelled = False
+        self.end: QueueState | None = None
         self.came_further = False
         self.part = ""
 
     @property
     def stop_requested(self) -> bool:
         """Return whether the service or this entry is to end."""
-        if self._watched.stop_requested or self.cancelled:
+        if self._watched.stop_requested or self.end is not None:
             return True
         if self._due():
-            self.cancelled = repository.to_be_cancelled(self._database, self._entry)
-        return self.cancelled
+            self.end = repository.asked_to_end(self._database, self._entry)
+        return self.end is not None
 
     def begins(self, study: StudyRecord, stage: Stage, recipe: Recipe, data: PreparedData) -> None:
         """Note what is about to be trained."""
@@ -104,8 +102,8 @@ class _AtWork:
     def note(self, progress: str, *, further: bool = False) -> None:
         """Note where the entry stands."""
         self._looked = time.monotonic()
-        to_cancel = repository.note_progress(self._database, self._entry, progress, further=further)
-        self.cancelled = self.cancelled or to_cancel
+        asked = repository.note_progress(self._database, self._entry, progress, further=further)
+        self.end = self.end or asked
 
     def _due(self) -> bool:
         return time.monotonic() - self._looked >= POLL_SECONDS
@@ -226,6 +224,7 @@ class Service:
         if self._deaths[entry.uuid] >= MOST_TRIES:
             fail_killer(database, now)
             self.display.log(f"entry {entry.id} has failed")
+            self._tell(entry)
 
     def _train_enqueued(self) -> bool:
         """Train what was enqueued on Optuna's side, and return whether there was anything."""
@@ -282,7 +281,7 @@ class Service:
         try:
             self._parts(entry, resources, watch, answers)
         except StoppedByRequest:
-            self._end(entry, "cancelled" if watch.cancelled else "waiting", answers)
+            self._end(entry, watch.end or "waiting", answers)
         except KeyboardInterrupt:
             self._end(entry, "waiting", answers)
             raise
@@ -335,6 +334,7 @@ class Service:
         self._later[entry.uuid] = time.monotonic() + BUSY_SECONDS
         self._put_aside.add(entry.uuid)
         self.display.log(f"entry {entry.id} waits for {BUSY_SECONDS:.0f} s: {why}")
+        repository.note_progress(self.resources.database, entry, f"{AGAIN}{why}")
         repository.end_entry(self.resources.database, entry, "waiting")
 
     def _end(
@@ -345,9 +345,17 @@ class Service:
         error: str | None = None,
     ) -> None:
         line = None if error is None else " ".join(error.split())
-        what = "is put back in the queue" if state == "waiting" else f"has {_WORDS[state]}"
+        what = _WORDS[state]
         self.display.log(f"entry {entry.id} {what}" + (f": {line}" if line else ""))
-        repository.end_entry(self.resources.database, entry, state, error=line, answers=answers)
+        database = self.resources.database
+        repository.end_entry(database, entry, state, error=line, answers=answers)
+        self._tell(entry)
+
+    def _tell(self, entry: QueueRecord) -> None:
+        """Tell whoever waits for an entry, once it has ended."""
+        now = repository.find_entry(self.resources.database, entry.id)
+        if now is not None and now.state not in UNFINISHED:
+            self.display.ended(now)
 
 
 def _named(error: Exception) -> str:
@@ -355,7 +363,9 @@ def _named(error: Exception) -> str:
 
 
 _WORDS: dict[str, str] = {
-    "finished": "finished",
-    "failed": "failed",
-    "cancelled": "been cancelled",
+    "waiting": "is put back in the queue",
+    "paused": "is paused",
+    "finished": "has finished",
+    "failed": "has failed",
+    "cancelled": "has been cancelled",
 }

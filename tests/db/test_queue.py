@@ -80,12 +80,35 @@ def test_an_entry_that_is_put_back_keeps_its_place(db):
 
 def test_a_running_entry_hears_that_it_is_to_be_cancelled(db):
     entry = take(db, add(db))
-    assert not repository.to_be_cancelled(db, entry)
+    assert repository.asked_to_end(db, entry) is None
 
+    assert repository.pause_entry(db, entry).state == "running"
+    assert repository.asked_to_end(db, entry) == "paused"
+    assert repository.note_progress(db, entry, "epoch 1") == "paused"
+    assert repository.resume_entry(db, entry).state == "running"
+    assert repository.asked_to_end(db, entry) is None
     assert repository.cancel_entry(db, entry).state == "running"
+    # What is to end for good cannot be paused.
+    repository.pause_entry(db, entry)
 
-    assert repository.to_be_cancelled(db, entry)
-    assert repository.note_progress(db, entry, "epoch 1")
+    assert repository.asked_to_end(db, entry) == "cancelled"
+    assert repository.note_progress(db, entry, "epoch 1") == "cancelled"
+
+
+def test_a_paused_entry_waits_until_it_is_resumed(db):
+    entry = take(db, add(db))
+    waiting = add(db, priority=7)
+
+    repository.end_entry(db, entry, "paused")
+    repository.pause_entry(db, waiting)
+
+    assert [(e.state, e.tries) for e in repository.queue(db)] == [("paused", 0)] * 2
+    assert take(db, entry) is None
+    assert repository.resume_entry(db, waiting).state == "waiting"
+    assert repository.set_priority(db, waiting, -2).priority == -2
+    assert repository.cancel_entry(db, entry).state == "cancelled"
+    assert repository.resume_entry(db, entry).state == "cancelled"
+    assert repository.set_priority(db, entry, 3).priority == 0
 
 
 def test_what_has_ended_stays_as_it_is(db):
@@ -117,6 +140,6 @@ def test_an_entry_that_was_deleted_is_not_gone_on_with(path, db):
     with db.write() as session:
         session.connection().exec_driver_sql("DELETE FROM training_queue")
 
-    assert repository.to_be_cancelled(db, entry)
+    assert repository.asked_to_end(db, entry) == "cancelled"
     with pytest.raises(StorageError, match="no longer in the queue"):
         repository.note_progress(db, entry, "epoch 1")

@@ -6,7 +6,8 @@ import pytest
 
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
-from coarsefine.studies.labs.queue import submission, submit
+from coarsefine.studies.labs.line import submit
+from coarsefine.studies.labs.queue import submission
 from tests.faults.scenarios import (
     BOTH,
     COMMIT,

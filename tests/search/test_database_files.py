@@ -72,6 +72,8 @@ LINES = (
     "queue",
     "queue --json --all",
     "submit lab.toml --study another",
+    "pause 2",
+    "resume 2",
     "cancel 2",
     "serve --once --quiet --jobs 1",
     "presets",

@@ -80,4 +80,4 @@ def test_commands_of_the_page_are_commands_that_there_are():
         check_command(line)
 
 
-_SERVICE = {"serve", "submit", "queue", "cancel"}
+_SERVICE = {"serve", "submit", "queue", "pause", "resume", "cancel"}

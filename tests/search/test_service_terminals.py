@@ -114,7 +114,8 @@ def states(search):
 
 
 def test_all_that_the_page_types_while_it_is_idle_trains_and_ends(search, own_folder):
-    assert [words[0] for words in TYPED] == ["submit"] * 3 + ["queue", "cancel", "submit"]
+    typed = ["queue", "pause", "resume", "cancel", "submit"]
+    assert [words[0] for words in TYPED] == ["submit"] * 3 + typed
     (own_folder / "first.toml").write_text(LAB.format(epochs=2))
     (own_folder / "my-lab.toml").write_text(LAB.format(epochs=100_000))
     (own_folder / "my-recipe.toml").write_text(RECIPE)
