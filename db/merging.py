@@ -5,18 +5,21 @@ recipe key: recipe, data and seed. What both have should be equal to the bit.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from coarsefine.db import schema
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.lock import check_not_driven
+from coarsefine.db.messages import first_line
 from coarsefine.db.records import FINAL_STATES
 from coarsefine.db.repository.common import chunks, table
 from coarsefine.db.study_rows import UUID, StudyCopy
@@ -90,14 +93,30 @@ def merge(source: Database, target: Database, names: Mapping[str, str]) -> Merge
                 raise StorageError(f"a study is no longer in {source.label}")
             _check(source.label, study, there)
             mine = here.execute(sa.select(table(Study)).where(Study.uuid == uuid)).one_or_none()
-            if mine is None:
-                free = _free_name(here, name)
-                _write(there, here, study, free, merged)
-                merged.added.append((study.name, free))
-            else:
+            if mine is not None:
                 check_not_driven(target, here, {uuid: mine.name})
-                _renew(there, here, study, mine, merged)
+            with _refused(source.label, study.name):
+                if mine is None:
+                    free = _free_name(here, name)
+                    _write(there, here, study, free, merged)
+                    merged.added.append((study.name, free))
+                else:
+                    _renew(there, here, study, mine, merged)
     return merged
+
+
+@contextmanager
+def _refused(label: str, name: str) -> Generator[None]:
+    """Say that rows cannot be ours where the tables do not take them."""
+    try:
+        yield
+    except StatementError as error:
+        if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
+            raise
+        raise StorageError(
+            f"{label}: study {name!r} has a row that this program did not write "
+            f"({first_line(error.orig)[:200]}); restore a copy of the file"
+        ) from error
 
 
 def _check_versions(source: Database, there: Session, here: Session) -> None:

@@ -67,7 +67,7 @@ def selected(database: Database, filters: Filters, *, trashed: bool = False) -> 
         exact = [study for study in studies if study.name == pattern][:1]
         found = exact or [study for study in studies if fnmatchcase(study.name, pattern)]
         if not found:
-            where = "The trash of " if trashed else ""
+            where = "the trash of " if trashed else ""
             shown = command("list", trash=True) if trashed else command("list")
             close = did_you_mean(pattern, [study.name for study in studies])
             raise StudyError(

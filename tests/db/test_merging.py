@@ -207,6 +207,20 @@ def test_what_this_program_does_not_write_is_refused(db: Database, other: Databa
         merge(other, db, {uuid[::-1]: "x"})
 
 
+@pytest.mark.parametrize("value", ["7.5", "'much'"])
+def test_values_that_the_tables_do_not_take_are_refused_in_a_line(
+    db: Database, other: Database, value: str
+) -> None:
+    with other.write() as session:
+        session.execute(sa.text("PRAGMA ignore_check_constraints = 1"))
+        session.execute(sa.text(f"UPDATE training_trials SET validation_accuracy = {value}"))
+
+    with pytest.raises(StorageError, match="study 'one' has a row that this program did not write"):
+        merged(other, db)
+
+    assert repository.study_names(db) == []
+
+
 def test_segments_are_stored_after_a_merge(db: Database, other: Database) -> None:
     """A study that is not finished carries on where it is now."""
     from .conftest import add_stage, add_study, plan_trials
