@@ -135,8 +135,10 @@ def read_ranking(database: Database, study: StudyRecord, by: str | None = None) 
         return known_seeds(database, study, by)
 
     races = [stage.race for stage in map(Stage.of, stages) if stage.race is not None]
+    # By another metric, whoever left may be as good as the best.
+    raced_by = by == ranked_by(study)
     if races:
-        gone = {uuid for race in races for uuid in race.left}
+        gone = {uuid for race in races for uuid in race.left if raced_by}
         numbers = {row.uuid: row.position if row.number is None else row.number for row in rows}
         how = replace(
             how,
@@ -153,7 +155,7 @@ def read_ranking(database: Database, study: StudyRecord, by: str | None = None) 
         *baseline_notes(database, ranking),
         *unlike(database, ranking),
         *penalty_notes(database, ranking),
-        *on_race(ranking),
+        *(on_race(ranking) if raced_by else ()),
     )
     return replace(ranking, notes=notes)
 

@@ -143,7 +143,7 @@ def test_what_was_deleted_or_renamed_in_optuna_is_said_and_put_right(search, stu
     ("words", "status", "said"),
     [
         (("rm", "digits"), 1, "has no study 'digits'; did you mean digits/lambda?"),
-        (("restore", "*"), 1, "The trash of search.db has no study '*'"),
+        (("restore", "*"), 1, "the trash of search.db has no study '*'"),
         (("mv", "digits/lambda"), 2, "name the study, and the new name after it"),
         (("mv", "digits/lambda", "a\tb"), 2, "all printable, got 'a\\tb'"),
         (("cp", "digits/lambda", "x" * 256), 2, "must be 1 … 255 characters"),

@@ -11,6 +11,7 @@ from coarsefine.studies.planning.races import Race, replicates_of
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.reports.reproduction import reproduction
+from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.running.watching import StoppedByRequest
 from tests.studies.conftest import Bench, Recorder, comparable, refused
 from tests.studies.test_more_seeds import problems_of
@@ -77,6 +78,9 @@ def test_the_ranking_says_how_it_ended_and_who_left(raced):
     assert stage["race"]["ended"]["best"] == f"coarse:{ranking.best.trial}"
     commands = reproduction(bench.database, study, ()).commands
     assert "--replicates 3..8 --indifference 1.2" in commands[0]
+    # Of another metric, the race says nothing.
+    other = read_ranking(bench.database, study, "macro-f1")
+    assert not [note for note in other.notes if note.code == "race"]
 
 
 def test_the_same_again_trains_nothing_and_a_race_of_more_seeds_goes_on(raced):
