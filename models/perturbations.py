@@ -7,7 +7,7 @@ trials of a cohort share it, a trial alone sees the same, and the data itself st
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from coarsefine.models.arrays import Array, column
 from coarsefine.models.cohort import AUGMENTATION, DROPOUT, NOISE, CohortPlan
@@ -37,31 +37,35 @@ class Perturbations:
         training = plan.training
         check_images(training, shape)
         self._training = training
-        self._width = plan.network.n_features
         self._hidden = plan.network.hidden
         self._dtype = plan.dtype
-        self._places: npt.NDArray[np.int64] | None = None
-        if training.flips or training.shifts:
-            self._places = _variants(shape, training.shifts)
+        self._shape = shape
         self._augmentation, self._noise, self._dropout = (
             plan.generator(stream, epoch) for stream in (AUGMENTATION, NOISE, DROPOUT)
         )
 
     def change(self, x: Array) -> None:
         """Flip, shift and blur a batch (B, D) in place."""
-        if self._places is not None:
-            variants = self._drawn_variants(len(x))
-            x[...] = np.take_along_axis(x, self._places[variants], axis=1)
-        if self._training.input_noise:
+        training = self._training
+        if training.flips or training.shifts:
+            images = channels_first(x.reshape(len(x), *self._shape))
+            if training.flips:
+                flipped = self._augmentation.integers(0, 2, len(x)).astype(np.bool_)
+                images[flipped] = images[flipped][..., ::-1]
+            if training.shifts:
+                self._shift(images, training.shifts)
+        if training.input_noise:
             drawn = self._noise.standard_normal(x.shape, dtype=np.float32)
-            x += x.dtype.type(self._training.input_noise) * drawn
+            x += x.dtype.type(training.input_noise) * drawn
 
-    def _drawn_variants(self, n: int) -> npt.NDArray[np.int64]:
-        """Return which of the variants each of n images becomes."""
-        rng, reach = self._augmentation, self._training.shifts
-        flipped = rng.integers(0, 2, n) if self._training.flips else np.zeros(n, np.int64)
-        down, right = rng.integers(0, 2 * reach + 1, (2, n)) if reach else np.zeros((2, n), int)
-        return (flipped * (2 * reach + 1) + down) * (2 * reach + 1) + right
+    def _shift(self, images: Array, reach: int) -> None:
+        """Shift images (B, colours, height, width) in place; what comes in is the edge again."""
+        n, *_, height, width = images.shape
+        down, right = self._augmentation.integers(0, 2 * reach + 1, (2, n))
+        sides = ((0, 0), (0, 0), (reach, reach), (reach, reach))
+        wide = np.pad(images, sides, mode="edge")
+        windows = sliding_window_view(wide, (height, width), axis=(2, 3))
+        images[...] = windows[np.arange(n), :, 2 * reach - down, 2 * reach - right]
 
     def masks(self, trials: Sequence[Hyperparameters], n_samples: int) -> list[Array] | None:
         """Return what the units of each hidden layer are multiplied with; ``None`` is 1 for all.
@@ -89,26 +93,3 @@ def perturbations_of(plan: CohortPlan, epoch: int, shape: tuple[int, ...]) -> Pe
     if plan.training.changes_samples or any(trial.dropout for trial in plan.trials):
         return Perturbations(plan, epoch, shape)
     return None
-
-
-def _variants(shape: tuple[int, ...], reach: int) -> npt.NDArray[np.int64]:
-    """Return where each number of a changed image comes from, (variants, D).
-
-    What is shifted in from outside is what lies at the edge. Variants are numbered by whether they
-    are flipped, how far they are shifted down, and how far to the right, from the least.
-    """
-    places = channels_first(shape)
-    _, height, width = places.shape
-    rows, columns = np.arange(height), np.arange(width)
-    found = []
-    for flipped in (False, True):
-        for down in range(-reach, reach + 1):
-            for right in range(-reach, reach + 1):
-                from_rows = np.clip(rows - down, 0, height - 1)
-                from_columns = np.clip(columns - right, 0, width - 1)
-                if flipped:
-                    from_columns = width - 1 - from_columns
-                variant = np.empty(places.size, np.int64)
-                variant[places.ravel()] = places[:, from_rows[:, None], from_columns].ravel()
-                found.append(variant)
-    return np.stack(found)

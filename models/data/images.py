@@ -1,9 +1,7 @@
 """Which samples are images, and how they lie in a row of numbers."""
 
-import math
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 _COLOURS: Final = 3
@@ -27,13 +25,13 @@ def is_image(shape: tuple[int, ...]) -> bool:
     return len(shape) == _GREY and min(shape) >= _LEAST_SIDE
 
 
-def channels_first(shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return where in a row each pixel of an image is, (colours, height, width).
+def channels_first(images: NDArray[Any]) -> NDArray[Any]:
+    """Return a view of images (N, …), (N, colours, height, width).
 
-    >>> channels_first((4, 5, 3)).shape, int(channels_first((4, 5, 3))[1, 0, 2])
-    ((3, 4, 5), 7)
+    >>> from numpy import zeros
+    >>> channels_first(zeros((2, 4, 5, 3))).shape, channels_first(zeros((2, 4, 5))).shape
+    ((2, 3, 4, 5), (2, 1, 4, 5))
     """
-    places = np.arange(math.prod(shape)).reshape(shape)
-    if places.ndim == _GREY:
-        return places[None]
-    return places if shape[0] in {1, _COLOURS} else places.transpose(2, 0, 1)
+    if images.ndim == 1 + _GREY:
+        return images[:, None]
+    return images if images.shape[1] in {1, _COLOURS} else images.transpose(0, 3, 1, 2)

@@ -43,8 +43,8 @@ class PlotOptions:
         typer.Argument(
             metavar="[STUDY] [KIND]...",
             help="The study's name (default: the most recent one), and kinds of figures: curves, "
-            "values, heatmap, race, trade-off, sizes, bars, weights, range-test, gradients, "
-            "confusion, replay (default: all that fit the study).",
+            "values, heatmap, race, trade-off, sizes, bars, weights, certainty, range-test, "
+            "gradients, confusion, replay (default: all that fit the study).",
             show_default=False,
         ),
     ] = None
@@ -74,8 +74,8 @@ class PlotOptions:
             FIGURE,
             "--trial",
             metavar="STAGE:NUMBER",
-            help="A trial that curves, weights and confusion show, as in fine:6; may be given "
-            "several times (default: the best).",
+            help="A trial that curves, weights, certainty and confusion show, as in fine:6; may be "
+            "given several times (default: the best).",
         ),
     ] = None
     best: Annotated[
@@ -85,7 +85,8 @@ class PlotOptions:
             "--best",
             metavar="N",
             parser=whole,
-            help="How many of the best trials curves and weights show (default: 3 and 1).",
+            help="How many of the best trials curves, certainty and weights show (default: 3, 3 "
+            "and 1).",
         ),
     ] = None
     against: Annotated[
@@ -192,8 +193,8 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
     if what.best is not None and what.trial:
         raise UsageError("figures show the --best trials or each --trial, got both")
     for flag, given, users in (
-        ("--trial", what.trial, ("curves", "weights", "confusion")),
-        ("--best", what.best, ("curves", "weights")),
+        ("--trial", what.trial, ("curves", "weights", "certainty", "confusion")),
+        ("--best", what.best, ("curves", "weights", "certainty")),
         ("--against", what.against, ("curves",)),
         ("--on", what.on, ("confusion",)),
     ):

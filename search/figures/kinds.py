@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from coarsefine.search.errors import FigureError, require
 from coarsefine.search.figures import (
     bars,
+    certainty,
     confused,
     curves,
     gradients,
@@ -338,6 +339,14 @@ KINDS: Final[dict[str, Kind]] = {
             _lacks_weights,
             _weights,
             in_dashboard=_EITHER,
+        ),
+        Kind(
+            "certainty",
+            "the probability given to the true class, right and wrong",
+            certainty.lacks,
+            certainty.drawn,
+            in_report=False,
+            in_dashboard=_NOWHERE,
         ),
         Kind(
             "range-test",

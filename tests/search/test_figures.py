@@ -89,6 +89,7 @@ KIND_OF = [
     ("bars", "tricks"),
     ("weights", "lambda"),
     ("weights", "linear"),
+    ("certainty", "lambda"),
     ("range-test", "lambda"),
     ("gradients", "lambda"),
     ("confusion", "lambda"),
@@ -948,7 +949,8 @@ def test_all_that_fits_goes_into_a_folder_and_the_rest_is_explained(search, here
 
     assert answer.status == 0
     folder = own_folder / "lambda-figures"
-    written = {"curves", "values", "weights", "range-test", "gradients", "confusion", "replay"}
+    written = {"curves", "values", "weights", "certainty", "range-test"}
+    written |= {"gradients", "confusion", "replay"}
     assert {path.name for path in folder.iterdir()} == {f"{kind}.png" for kind in written}
     lines = answer.out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [
@@ -1048,7 +1050,8 @@ def test_programs_get_files_captions_and_reasons(search, here):
 
     assert answer.json["study"] == "hidden"
     found = {each["kind"]: each for each in answer.json["figures"]}
-    assert list(found) == ["curves", "bars", "weights", "gradients", "confusion", "replay"]
+    drawn_here = ["curves", "bars", "weights", "certainty", "gradients", "confusion", "replay"]
+    assert list(found) == drawn_here
     assert all(Path(each["file"]).exists() for each in found.values())
     assert found["bars"]["caption"].startswith(
         "hidden: validation accuracy by hidden layers. Digits, seed 0; 1,078 training"
