@@ -1,5 +1,6 @@
 """What a database's errors are to users: one line that says what to do."""
 
+import re
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,6 +18,12 @@ from coarsefine.db import server_errors
 from coarsefine.db.errors import StorageError
 from coarsefine.hints import option, search_command
 
+# SQLite's driver quotes what it could not read, which may be anything.
+_UNTEXT, _DAMAGED = (
+    re.compile(r"Could not decode .*? column '(\w+)'.*", re.DOTALL),
+    r"\1 is no text",
+)
+
 
 @contextmanager
 def explained(label: str) -> Generator[None]:
@@ -30,7 +37,7 @@ def explained(label: str) -> Generator[None]:
     except (DatabaseError, InterfaceError, sqlite3.DatabaseError) as error:
         cause = error if isinstance(error, sqlite3.DatabaseError) else error.orig
         if isinstance(cause, sqlite3.Error):
-            line = f"{first_line(cause)}{_advice(str(cause))}"
+            line = f"{_UNTEXT.sub(_DAMAGED, first_line(cause))}{_advice(str(cause))}"
         else:
             line = server_errors.reason(cause)
         raise StorageError(f"{label}: {line}") from error
@@ -48,6 +55,7 @@ def _advice(message: str) -> str:
         ("I/O error", "; look after the disk and its quota and run the same command again"),
         ("readonly", "; make the file and its folder writable"),
         ("unable to open", "; look at the permissions of the file and its folder"),
+        ("Could not decode", "; the file is damaged: restore a copy of it"),
         ("malformed", "; the file is damaged: restore a copy of it"),
         ("not a database", "; the file is damaged: restore a copy of it"),
     ):

@@ -110,7 +110,7 @@ def test_distributions_pass_the_index_check(installed):
 def test_wheel_alone_runs_the_main_job_and_the_labs(installed, tmp_path):
     done = installed.run("-m", "search", *QUICK, cwd=tmp_path)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
-    assert "next: python -m search lambda --fine" in done.stdout
+    assert "next: python -m search test" in done.stdout
     place = installed.run("-c", "import coarsefine.search as s; print(s.__file__)", cwd=tmp_path)
     assert Path(place.stdout.strip()).is_relative_to(installed.python.parents[1])
 

@@ -84,7 +84,7 @@ def _defaults(given: Stated, section: str) -> Stated:
         return values | {"eta_min": 1e-5, "eta_max": eta} | length
     if schedule in WHOLE_SCHEDULES:
         return values | {"eta_min": 1e-5, "eta_max": eta, "epochs": 10}
-    decay = {"exponential", "inverse-time"}
+    decay = ("exponential", "inverse-time")  # what is stated may be anything, also a list
     steps: Stated = {"eta_decay": 0.05} if schedule in decay else {}
     steps |= {"step_factor": 0.1, "step_every": 5} if schedule == "step" else {}
     return values | {"eta": eta, "epochs": 10} | steps

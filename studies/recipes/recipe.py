@@ -102,8 +102,8 @@ class Recipe(RecipeKeys, _Section):
         if self.params and self.trainer is None:
             raise ContradictionError("{} need a {} to be given to", "params", "trainer")
         for name in self.params:
-            for section, keys in (("network", NetworkRecipe), ("training", TrainingRecipe)):
-                if name in {field.alias or key for key, field in keys.model_fields.items()}:
+            for section in ("network", "training"):
+                if self._hides(f"{section}.{name}"):
                     raise ContradictionError(
                         "{} would hide {}: state that", f"params.{name}", f"{section}.{name}"
                     )
@@ -114,6 +114,18 @@ class Recipe(RecipeKeys, _Section):
                 "training.schedule",
             )
         return self
+
+    def _hides(self, place: str) -> bool:
+        """Return whether a parameter of a custom trainer would stand for a key that is in use.
+
+        A custom trainer may have a ``dropout`` of its own: what a recipe leaves out where it is
+        not used, as keys that were not always there, is no key of it.
+        """
+        key = KEYS.get(place)
+        if key is None:
+            return False
+        value = getattr(getattr(self, key.section), key.attribute)
+        return not (key.stored_if_used and value in (None, {}, key.unnamed))
 
 
 class Difference(NamedTuple):

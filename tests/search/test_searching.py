@@ -22,7 +22,7 @@ from tests.search.conftest import COARSE, QUICK
 
 
 def test_a_coarse_search_ends_with_a_ranking_and_the_command_for_the_fine_one(search, own_folder):
-    answer = search(*COARSE)
+    answer = search(*COARSE, "--trials", "2")
 
     assert answer.status == 0
     assert answer.out.startswith("digits/lambda: digits, seed 0; measured after the last epoch\n")
@@ -188,7 +188,7 @@ def test_a_recipe_file_is_read_and_flags_overrule_it(search, own_folder):
 
 
 def test_the_next_command_names_the_storage_that_was_given(search):
-    answer = search(*COARSE, "--storage", "my runs.db", "--study", "a b")
+    answer = search(*COARSE, "--trials", "2", "--storage", "my runs.db", "--study", "a b")
 
     last = answer.out.splitlines()[-1]
     assert last == "next: python -m search lambda --fine --study 'a b' --storage 'my runs.db'"

@@ -146,6 +146,7 @@ def test_the_json_of_a_ranking_is_json_and_keeps_its_keys(entries):
             "validation_accuracy",
             "validation_balanced_accuracy",
             "validation_macro_f1",
+            "metrics",
             "validation_loss",
             "train_accuracy",
             "seconds",

@@ -37,7 +37,7 @@ def test_an_eta_search_makes_the_schedule_constant_and_refuses_a_cyclical_one(be
     assert study.recipe["training"]["schedule"] == "constant"
     with pytest.raises(RecipeError) as refusal:
         bench.coarse(kind=ETA, name="other", training__eta_max=0.1)
-    assert "needs --schedule constant or step" in spelled(refusal.value)
+    assert "needs --schedule constant, step" in spelled(refusal.value)
 
 
 def test_etas_that_diverge_are_shown_and_bound_the_fine_window(bench):

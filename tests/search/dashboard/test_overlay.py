@@ -230,7 +230,7 @@ def test_files_are_what_the_commands_write(client, search, finished, own_folder)
 
 @pytest.mark.parametrize(
     "path",
-    ["1/c0a45e-00-0", "99/c0a45e-05-0", "1/99/c0a45e-09-0", "1/c0a45e-09-0", "1/1/c0a45e-00-0"],
+    ["1/c0a45e-00-0", "99/c0a45e-05-0", "1/99/c0a45e-09-0", "1/c0a45e-0a-0", "1/1/c0a45e-00-0"],
 )
 def test_a_file_that_is_not_there_is_not_found(client, path):
     reply = client.get(f"/artifacts/{path}")
