@@ -19,6 +19,7 @@ from coarsefine.search.options import (
     option,
     whole,
 )
+from coarsefine.search.options.keys import key_option
 from coarsefine.studies.checks.gradients import checked_networks, gradcheck_json
 from coarsefine.studies.checks.network import (
     FEATURES,
@@ -27,6 +28,7 @@ from coarsefine.studies.checks.network import (
     NetworkCheck,
     network_of,
 )
+from coarsefine.studies.recipes.keys import KEYS
 
 if TYPE_CHECKING:
     from coarsefine.studies.recipes.recipe import Recipe
@@ -79,6 +81,9 @@ class CheckOptions:
         ),
     ] = None
     loss: Loss = None
+    label_smoothing: Annotated[float | None, key_option("training.label_smoothing")] = None
+    class_weights: Annotated[str | None, key_option("training.class_weights")] = None
+    dropout: Annotated[float | None, key_option("training.dropout")] = None
     figure: Annotated[
         Path | None,
         option(
@@ -101,7 +106,8 @@ def gradcheck(
 
     Prints the largest absolute error |gₐ − gₙ| and relative error |gₐ − gₙ| / max(1e-4, |gₐ| +
     |gₙ|) of each parameter tensor, on a few samples and features of the real data. Elements whose
-    difference steps over the kink of a relu are skipped. Exits 1 if a relative error is above 1e-6.
+    difference steps over the kink of a relu or of the hinge are skipped. Exits 1 if a relative
+    error is above 1e-6.
 
     Examples:
         python -m search gradcheck
@@ -122,6 +128,11 @@ def gradcheck(
     flags = _flags(file, data, network) | {
         "training.loss": check.loss,
         "training.lambda": check.lambda_,
+        "training.label_smoothing": check.label_smoothing,
+        "training.class_weights": None
+        if check.class_weights is None
+        else KEYS["training.class_weights"].kind.typed(check.class_weights),
+        "training.dropout": check.dropout,
     }
     recipe = make_recipe(file.recipe, flags)
     strengths = STRENGTHS if check.lambda_ is None else (check.lambda_,)

@@ -40,6 +40,17 @@ def test_all_kinds_of_networks_are_checked(search):
     assert len(kinds) == len(checks["checks"]) == (2 * len(ACTIVATIONS) + 1) * len(LOSSES) * 2
 
 
+def test_what_regularises_is_checked_with_it(search):
+    few = ("--features", "5", "--samples", "6", "--hidden", "6")
+    more = ("--batch-norm", "--dropout", "0.4", "--class-weights", "balanced")
+
+    answer = search("gradcheck", *few, *more, "--label-smoothing", "0.1", "--json")
+
+    assert answer.status == 0
+    names = [each["name"] for each in answer.json["parameters"]]
+    assert names == ["W1", "b1", "g1", "W2", "b2"]
+
+
 def test_a_wrong_gradient_is_reported_and_the_command_fails(search, monkeypatch):
     class Wrong(CrossEntropy):
         def backward(self, scores, one_hot):

@@ -124,7 +124,7 @@ def test_a_search_never_holds_the_test_split(bench):
 
 def test_trials_that_all_diverge_leave_the_test_set_shut(bench, monkeypatch):
     study = bench.coarse(StageRequest(values=(1e-3, 1e-2))).study
-    monkeypatch.setattr("coarsefine.studies.running.final_training._weights", lambda *_: None)
+    monkeypatch.setattr("coarsefine.studies.running.final_training._finished", lambda *_: None)
     with pytest.raises(StudyError, match="test set stays shut"):
         final_test(bench.means(), study, refit="none")
 
@@ -135,13 +135,13 @@ def test_a_trial_that_diverges_in_the_final_training_is_listed_without_a_result(
     from coarsefine.studies.running import final_training as module
 
     study = bench.coarse(StageRequest(values=(1e-3, 1e-2))).study
-    real, seen = module._weights, []
+    real, seen = module._finished, []
 
     def first_is_gone(*args):
         seen.append(args)
         return None if len(seen) == 1 else real(*args)
 
-    monkeypatch.setattr(module, "_weights", first_is_gone)
+    monkeypatch.setattr(module, "_finished", first_is_gone)
     watch = Recorder()
     first, second = final_test(bench.means(observer=watch), study).opening.runs
 

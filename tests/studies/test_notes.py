@@ -174,6 +174,9 @@ def test_validation_equal_to_test_to_all_digits_is_suspected_to_be_a_leak():
     assert not same_to_all_digits(1.0, 1.0)
     assert not same_to_all_digits(0.0, 0.0)
     assert not same_to_all_digits(None, 0.5)
+    # A network that always answers one of ten classes, as one that does not learn.
+    assert same_to_all_digits(0.1, 0.1)
+    assert not same_to_all_digits(0.1, 0.1, 10)
 
 
 def test_a_score_that_is_flat_up_to_strong_penalties_with_stable_weights_tells_of_no_penalty():

@@ -59,8 +59,14 @@ def above_ceiling(
     return (Note("above-ceiling", line, ": suspect a leak"),)
 
 
-def same_to_all_digits(validation: float | None, test: float | None) -> bool:
-    """Return whether two accuracies are the same to all digits that are printed, and no limit."""
-    if validation is None or test is None or validation in (0.0, 1.0):
+def same_to_all_digits(
+    validation: float | None, test: float | None, n_classes: int | None = None
+) -> bool:
+    """Return whether two accuracies are the same to all digits that are printed, and no limit.
+
+    Of ``n_classes`` that are equally frequent, whoever always answers one has 1/K on both sides.
+    """
+    chance = 1 / n_classes if n_classes else None
+    if validation is None or test is None or validation in (0.0, 1.0, chance):
         return False
     return f"{validation:.4f}" == f"{test:.4f}"

@@ -56,7 +56,8 @@ def on_test(
         if test is None:
             continue
         validation = (run.validation_accuracy, run.final_validation_accuracy)
-        if any(same_to_all_digits(accuracy, test) for accuracy in validation):
+        n_classes = study.data.get("n_classes")
+        if any(same_to_all_digits(accuracy, test, n_classes) for accuracy in validation):
             line = (
                 f"rank {run.rank}: test and validation accuracy are the same to all digits, "
                 f"{points(test)} %"
