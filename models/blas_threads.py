@@ -1,4 +1,4 @@
-"""How many threads BLAS may use."""
+"""How many threads BLAS may use, and which BLAS it is."""
 
 import contextlib
 import os
@@ -32,6 +32,18 @@ def limited_blas(n_threads: int) -> Iterator[None]:
         else:
             with _controller().select(filepath=numpy_blas).limit(limits=1):
                 yield
+
+
+def blas_kernels() -> str:
+    """Return the libraries that multiply matrices, each with the kernels it chose here.
+
+    Processors of one name may be given different kernels, and these decide the last bits.
+    """
+    from scipy.linalg import blas  # noqa: F401  # loaded, so that it is looked at
+
+    libraries = [each for each in _controller().lib_controllers if each.user_api == "blas"]
+    chosen = {f"{each.internal_api} {getattr(each, 'architecture', '')}" for each in libraries}
+    return ", ".join(sorted(name.strip() for name in chosen)) or "unknown"
 
 
 def n_cores() -> int:

@@ -6,6 +6,8 @@ import sys
 from functools import cache
 from importlib import metadata
 
+from coarsefine.models.blas_threads import blas_kernels
+
 # Those whose version can change a number or how it is stored.
 _PACKAGES = ("coarsefine", "numpy", "scipy", "optuna", "sqlalchemy", "pandas", "scikit-learn")
 
@@ -29,6 +31,7 @@ def machine() -> dict[str, str | int]:
     return {
         "system": f"{platform.system()} {platform.release()}",
         "processor": _processor(),
+        "blas": blas_kernels(),
         "cores": os.cpu_count() or 1,
         "byte_order": sys.byteorder,
     }

@@ -358,9 +358,10 @@ def _scored(rows: Sequence[EpochRow], epoch: int) -> float | None:
 def _unlike(record: AuditRecord) -> list[str]:
     """Return in what this machine and its versions differ from those of the study."""
     here: dict[str, Any] = {**environment.versions(), **environment.machine()}
-    there = {**record.versions, **record.machine}
+    # Older records do not say which kernels multiplied: processors of one name may have others.
+    there = {"blas": "not on record", **record.versions, **record.machine}
     return [
         f"{name} {there[name]} there, {here.get(name)} here"
-        for name in ("processor", "numpy", "coarsefine")
+        for name in ("processor", "blas", "numpy", "coarsefine")
         if name in there and there[name] != here.get(name)
     ]

@@ -5,12 +5,14 @@ import random
 import re
 import sqlite3
 from math import comb
+from types import SimpleNamespace
 
 import pytest
 
 from coarsefine.search.cli import main
 from coarsefine.search.library import Study
-from coarsefine.studies.checks.audit import Audit, Checked, missed
+from coarsefine.studies import environment
+from coarsefine.studies.checks.audit import Audit, Checked, _unlike, missed
 from coarsefine.studies.checks.audit_record import AuditRecord, RunClaim, from_text, record_of
 
 ALL = ("--runs", "99")
@@ -145,6 +147,17 @@ def test_another_processor_rounds_differently_and_no_more(search, study):
     assert near.json["unlike"][0].startswith("processor Other there, ")
     assert far.status == 1
     assert [each["verdict"] for each in far.json["checked"]].count("differs") == 1
+
+
+def test_processors_of_one_name_may_multiply_by_other_kernels():
+    def unlike(**blas):
+        machine = {k: v for k, v in environment.machine().items() if k != "blas"} | blas
+        return _unlike(SimpleNamespace(versions=environment.versions(), machine=machine))
+
+    here = environment.machine()["blas"]
+    assert unlike(blas=here) == []
+    assert unlike(blas="openblas Zen9") == [f"blas openblas Zen9 there, {here} here"]
+    assert unlike() == [f"blas not on record there, {here} here"]
 
 
 def test_trials_that_were_stopped_early_are_stopped_again(search, own_folder):
