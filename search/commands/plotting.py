@@ -44,7 +44,8 @@ class PlotOptions:
             metavar="[STUDY] [KIND]...",
             help="The study's name (default: the most recent one), and kinds of figures: curves, "
             "values, heatmap, race, trade-off, sizes, bars, weights, certainty, range-test, "
-            "gradients, confusion, replay (default: all that fit the study).",
+            "gradients, confusion, replay, contour, parallel, importance (default: all that fit "
+            "the study).",
             show_default=False,
         ),
     ] = None

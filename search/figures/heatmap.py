@@ -110,7 +110,7 @@ def heatmap(ranking: "Ranking") -> Figure:
     trials = measured(ranking)
     x, y = numeric_parameters(ranking)
     scales = scale_of(ranking, x), scale_of(ranking, y)
-    norm, n_below = _norm(trials)
+    norm, n_below = norm_of(trials)
     with house_style():
         what = f"validation accuracy by {ranking.symbol(x)} and {ranking.symbol(y)}"
         sheet = new_sheet(ranking.study, what, heights=[3.3])
@@ -166,7 +166,7 @@ def _is_wordless(cells: Sequence["_Cell"]) -> bool:
     return len(cells) > _MOST_WORDS and any(cell.trial.rank is None for cell in cells)
 
 
-def _norm(trials: "Sequence[RankedTrial]") -> tuple[Normalize, int]:
+def norm_of(trials: "Sequence[RankedTrial]") -> tuple[Normalize, int]:
     """Return how accuracies become colours, and how many lie below the darkest."""
     found = sorted((100 * (t.validation_accuracy or 0.0) for t in trials), reverse=True)
     best, median = found[0], found[len(found) // 2]

@@ -11,9 +11,12 @@ from coarsefine.search.figures import (
     bars,
     certainty,
     confused,
+    contour,
     curves,
     gradients,
     heatmap,
+    importance,
+    parallel,
     race,
     range_test,
     replay,
@@ -165,10 +168,6 @@ def _ranges(subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
     }
 
 
-def _heatmap(subject: Subject) -> Figure:
-    return heatmap.heatmap(_by_accuracy(subject))
-
-
 def _trade_off(subject: Subject) -> Figure:
     from coarsefine.db import repository
     from coarsefine.studies.planning.stages import Stage
@@ -307,7 +306,7 @@ KINDS: Final[dict[str, Kind]] = {
             "heatmap",
             "validation accuracy over two searched numbers",
             _of_ranking(heatmap.lacks),
-            _heatmap,
+            lambda subject: heatmap.heatmap(_by_accuracy(subject)),
         ),
         Kind(
             "race",
@@ -377,6 +376,24 @@ KINDS: Final[dict[str, Kind]] = {
             _replay,
             in_report=False,
             in_dashboard=_NOWHERE,
+        ),
+        Kind(
+            "contour",
+            "validation accuracy over each two of the searched numbers",
+            _of_ranking(contour.lacks),
+            lambda subject: contour.contour(_by_accuracy(subject)),
+        ),
+        Kind(
+            "parallel",
+            "what each trial had of each parameter, and its accuracy",
+            _of_ranking(parallel.lacks),
+            lambda subject: parallel.parallel(_by_accuracy(subject)),
+        ),
+        Kind(
+            "importance",
+            "what explains the differences in accuracy",
+            importance.lacks,
+            importance.drawn,
         ),
     )
 }

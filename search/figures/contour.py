@@ -1,0 +1,151 @@
+"""Validation accuracy over any two of the searched numbers: contours between the trials."""
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.tri import Triangulation
+
+from coarsefine.search.errors import require
+from coarsefine.search.figures.heatmap import norm_of
+from coarsefine.search.figures.scales import Scale, set_scale
+from coarsefine.search.figures.style import (
+    BLACK,
+    COLOUR_MAP,
+    GREY,
+    TICKS,
+    house_style,
+    new_sheet,
+)
+from coarsefine.search.figures.trials import (
+    axis_label,
+    best_words,
+    draw_best,
+    entry,
+    measured,
+    numeric_parameters,
+    scale_of,
+    star_entry,
+    unfinished_note,
+)
+from coarsefine.search.words import counted
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Normalize
+
+    from coarsefine.studies.results.ranking import RankedTrial, Ranking
+
+_FEWEST: Final = 6
+# Of so many numbers, each two have a panel.
+_MOST: Final = 4
+_LEVELS: Final = 9
+
+
+def lacks(ranking: "Ranking") -> str | None:
+    """Return why a study has no such figure, if so."""
+    if len(numeric_parameters(ranking)) < 2:
+        return f"contour needs a search over two numbers or more, this one is over {ranking.over}"
+    n = len(measured(ranking))
+    return None if n >= _FEWEST else f"contour needs {_FEWEST} complete trials, there are {n}"
+
+
+def contour(ranking: "Ranking") -> Figure:
+    """Return validation accuracy over each two of the searched numbers, a panel a pair.
+
+    Args:
+        ranking: Of a search over at least two parameters whose values are numbers.
+
+    Raises:
+        FigureError: If it is over fewer, or has too few trials.
+    """
+    require(lacks(ranking))
+    trials, names = measured(ranking), numeric_parameters(ranking)[:_MOST]
+    pairs = list(combinations(names, 2))
+    norm, n_below = norm_of(trials)
+    symbols = [ranking.symbol(name) for name in names]
+    with house_style():
+        what = f"validation accuracy by each two of {', '.join(symbols)}"
+        if len(pairs) == 1:
+            what = f"validation accuracy by {symbols[0]} and {symbols[1]}, contours"
+        heights = [3.0 if len(pairs) == 1 else 2.3] * len(pairs)
+        sheet = new_sheet(ranking.study, what, heights=heights, share_x=False)
+        for panel, pair in zip(sheet.panels, pairs, strict=True):
+            scales = scale_of(ranking, pair[0]), scale_of(ranking, pair[1])
+            for name, scale, axis in zip(pair, scales, ("x", "y"), strict=True):
+                set_scale(panel, scale, axis)
+                label = axis_label(ranking, name, scale)
+                (panel.set_xlabel if axis == "x" else panel.set_ylabel)(label)
+            _draw(panel, trials, pair, scales, norm)
+        bar = sheet.figure.colorbar(
+            ScalarMappable(norm, COLOUR_MAP),
+            ax=list(sheet.panels),
+            extend="min" if n_below else "neither",
+            pad=0.02,
+            fraction=0.06,
+        )
+        bar.set_label("validation accuracy (%)")
+        bar.ax.tick_params(**TICKS)
+        others = len(ranking.searched) > 2
+        n_more = len(numeric_parameters(ranking)) - len(names)
+        return sheet.finished(
+            [
+                star_entry(best_words(ranking, trials[0])),
+                entry("o", BLACK, "a trial; black edge: tied with the best", face=GREY, size=4),
+            ],
+            (
+                "between trials, colours are interpolated",
+                "of each pair, the other parameters differ from trial to trial" if others else "",
+                f"{counted(n_below, 'trial')} below the scale of colours" if n_below else "",
+                f"{counted(n_more, 'more number')} without a panel" if n_more else "",
+                unfinished_note(ranking),
+            ),
+        )
+
+
+def _draw(
+    panel: Axes,
+    trials: "list[RankedTrial]",
+    pair: tuple[str, str],
+    scales: tuple[Scale, Scale],
+    norm: "Normalize",
+) -> None:
+    """Draw contours and trials; of several trials at a place, the best one stands for it."""
+    best: dict[tuple[float, float], RankedTrial] = {}
+    for trial in trials:
+        x, y = (s.place(float(trial.params[n])) for n, s in zip(pair, scales, strict=True))
+        best.setdefault((x, y), trial)
+    x, y = np.array(list(best)).T
+    accuracies = [100 * (trial.validation_accuracy or 0.0) for trial in best.values()]
+    edges = [BLACK if trial.tied else "white" for trial in best.values()]
+    seen = [np.log(each) if scale.log else each for each, scale in zip((x, y), scales, strict=True)]
+    # Triangles follow distances as they are seen, not as they are counted.
+    shape = [(each - each.min()) / (np.ptp(each) or 1.0) for each in seen]
+    spread = np.linalg.matrix_rank(np.stack(shape) - np.mean(shape, axis=1, keepdims=True), 1e-6)
+    if len(best) >= _FEWEST and spread == 2:
+        triangles = Triangulation(shape[0], shape[1]).triangles
+        levels = np.linspace(float(norm.vmin or 0), float(norm.vmax or 1), _LEVELS + 1)
+        panel.tricontourf(
+            Triangulation(x, y, triangles),
+            np.clip(accuracies, levels[0], levels[-1]),
+            levels=levels,
+            cmap=COLOUR_MAP,
+            norm=norm,
+            alpha=0.75,
+            zorder=0,
+        )
+    panel.scatter(
+        x,
+        y,
+        c=accuracies,
+        cmap=COLOUR_MAP,
+        norm=norm,
+        s=16,
+        edgecolors=edges,
+        linewidths=0.7,
+        zorder=4,
+        gid="trials",
+    )
+    draw_best(panel, float(x[0]), float(y[0]))

@@ -1,0 +1,185 @@
+"""Parallel coordinates: an axis a parameter, and a line a trial, which ends at its accuracy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from coarsefine.search.errors import require
+from coarsefine.search.figures.heatmap import norm_of
+from coarsefine.search.figures.scales import Scale, tick_text
+from coarsefine.search.figures.style import (
+    BLACK,
+    COLOUR_MAP,
+    GREY,
+    house_style,
+    new_sheet,
+    plain,
+    shortened,
+)
+from coarsefine.search.figures.trials import (
+    MANY,
+    best_words,
+    measured,
+    numeric_parameters,
+    scale_of,
+    unfinished_note,
+)
+from coarsefine.search.words import counted
+
+if TYPE_CHECKING:
+    from coarsefine.studies.results.ranking import Ranking
+
+_FEWEST: Final = 2
+_ACCURACY: Final = "accuracy (%)"
+# Beyond the highest and the lowest value of an axis, where its ends are written.
+_ROOM: Final = 0.09
+_LONGEST: Final = 12
+_MOST_CHOICES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """An upright axis.
+
+    Attributes:
+        label: Below it.
+        places: Of each trial, in [0, 1].
+        ends: What is written at its lower and its upper end.
+        between: What is written between them, by place.
+    """
+
+    label: str
+    places: Sequence[float]
+    ends: tuple[str, str]
+    between: tuple[tuple[float, str], ...] = ()
+
+
+def lacks(ranking: "Ranking") -> str | None:
+    """Return why a study has no such figure, if so."""
+    if len(ranking.searched) < 2:
+        return f"parallel needs a search over two parameters or more, this is over {ranking.over}"
+    n = len(measured(ranking))
+    return None if n >= _FEWEST else f"parallel needs {_FEWEST} complete trials, there are {n}"
+
+
+def parallel(ranking: "Ranking") -> Figure:
+    """Return a line a complete trial through what it had of each parameter, to its accuracy.
+
+    Args:
+        ranking: Of a search over at least two parameters.
+
+    Raises:
+        FigureError: If it is over one, or no two trials are complete.
+    """
+    require(lacks(ranking))
+    trials = measured(ranking)
+    norm, n_below = norm_of(trials)
+    accuracies = [100 * (trial.validation_accuracy or 0.0) for trial in trials]
+    low, high = min(accuracies), max(accuracies)
+    axes = [_axis(ranking, name, [t.params[name] for t in trials]) for name in ranking.searched]
+    # The worst may be far below: lines would end on top of each other.
+    floor = float(norm.vmin or 0.0)
+    reach = high - floor or 1.0
+    last = [max(0.0, (accuracy - floor) / reach) for accuracy in accuracies]
+    lowest = f"{low:.1f}" if floor <= low else f"≤ {floor:.1f}"
+    axes.append(_Axis(_ACCURACY, last, (lowest, f"{high:.1f}")))
+    with house_style():
+        what = f"{', '.join(ranking.symbol(name) for name in ranking.searched)} of each trial"
+        sheet = new_sheet(ranking.study, what, heights=[3.1])
+        panel = sheet.first
+        _draw_axes(panel, axes)
+        colours = mpl.colormaps[COLOUR_MAP]
+        order = range(len(trials) - 1, -1, -1)  # the best on top
+        lines = [np.array([(i, axis.places[t]) for i, axis in enumerate(axes)]) for t in order]
+        panel.add_collection(
+            LineCollection(
+                lines,
+                colors=[colours(norm(accuracies[t])) for t in order],
+                linewidths=[1.0 if trials[t].tied else 0.6 for t in order],
+                alpha=0.9,
+                zorder=2,
+                rasterized=len(trials) > MANY,
+                gid="trials",
+            )
+        )
+        panel.plot(
+            range(len(axes)),
+            [axis.places[0] for axis in axes],
+            color=BLACK,
+            linewidth=1.8,
+            marker="o",
+            markersize=4,
+            zorder=5,
+            gid="best",
+        )
+        best = Line2D([], [], color=BLACK, marker="o", markersize=4, linewidth=1.8)
+        best.set_label(best_words(ranking, trials[0]))
+        return sheet.finished(
+            [best],
+            (
+                "lines of tied trials are thicker" if any(t.tied for t in trials) else "",
+                f"{counted(n_below, 'trial')} end below the axis" if n_below else "",
+                unfinished_note(ranking),
+            ),
+        )
+
+
+def _axis(ranking: "Ranking", name: str, values: Sequence[Any]) -> _Axis:
+    """Return the axis of a parameter, of numbers on the scale that suits them."""
+    label = plain(shortened(ranking.symbol(name), _LONGEST))
+    if name in numeric_parameters(ranking):
+        scale = scale_of(ranking, name)
+        numbers = [float(value) for value in values]
+        places = _places([scale.place(number) for number in numbers], scale)
+        low, high = (tick_text(float(f"{end:.3g}")) for end in (min(numbers), max(numbers)))
+        return _Axis(label, places, (low, high))
+    words = [_word(value) for value in values]
+    known = list(dict.fromkeys(words))
+    at = {word: i / max(1, len(known) - 1) for i, word in enumerate(known)}
+    between = tuple((at[word], word) for word in known[1:-1])[:_MOST_CHOICES]
+    return _Axis(label, [at[word] for word in words], (known[0], known[-1]), between)
+
+
+def _places(values: Sequence[float], scale: Scale) -> list[float]:
+    seen = np.log(values) if scale.log else np.asarray(values)
+    low, high = float(seen.min()), float(seen.max())
+    return [float((each - low) / ((high - low) or 1.0)) for each in seen]
+
+
+def _word(value: Any) -> str:
+    from coarsefine.studies.spaces.dimensions import shown
+
+    return plain(shortened(shown(value), _LONGEST))
+
+
+def _draw_axes(panel: Axes, axes: Sequence[_Axis]) -> None:
+    panel.set_xlim(-0.35, len(axes) - 0.65)
+    panel.set_ylim(-_ROOM, 1 + _ROOM)
+    panel.set_yticks([])
+    panel.set_xticks(range(len(axes)), [axis.label for axis in axes])
+    panel.tick_params(axis="x", length=0)
+    for spine in panel.spines.values():
+        spine.set_visible(False)
+    for i, axis in enumerate(axes):
+        panel.plot([i, i], [0, 1], color=GREY, linewidth=0.8, zorder=1)
+        style: dict[str, Any] = {"ha": "center", "size": 6.5, "color": BLACK, "zorder": 6}
+        panel.text(i, -_ROOM / 3, axis.ends[0], va="top", **style)
+        if axis.ends[1] != axis.ends[0] or len(set(axis.places)) > 1:
+            panel.text(i, 1 + _ROOM / 3, axis.ends[1], va="bottom", **style)
+        for place, word in axis.between:
+            panel.annotate(
+                word,
+                (i, place),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="center",
+                size=6.5,
+                zorder=6,
+            )

@@ -1,0 +1,100 @@
+"""Which of several parameters matter: the share of the differences that each explains."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any, Final
+
+from coarsefine.db import repository
+from coarsefine.db.engine import Database
+from coarsefine.studies.results.ranking import Ranking
+from coarsefine.studies.spaces.dimensions import shown, stored_range
+
+# A random forest of fewer trials is all chance.
+FEWEST: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """How much of the variance of accuracies a parameter explains by itself.
+
+    Attributes:
+        by_seed: A share in [0, 1] for each seed that all trials were trained with.
+    """
+
+    name: str
+    by_seed: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Return the mean over seeds."""
+        return fmean(self.by_seed)
+
+    @property
+    def deviation(self) -> float | None:
+        """Return the standard deviation over seeds; ``None`` for one."""
+        return stdev(self.by_seed) if len(self.by_seed) > 1 else None
+
+
+def lacks(ranking: Ranking) -> str | None:
+    """Return why nothing can be said of a study's parameters, if so."""
+    if len(ranking.searched) < 2:
+        return f"importance needs a search over two parameters or more, this is over {ranking.over}"
+    accuracies = [t.validation_accuracy for t in ranking.trials if t.rank is not None]
+    if len(accuracies) < FEWEST:
+        return f"importance needs {FEWEST} complete trials, there are {len(accuracies)}"
+    if len(set(accuracies)) < 2:
+        return "importance needs trials that differ, all have the same accuracy"
+    return None
+
+
+def read_importance(database: Database, ranking: Ranking) -> list[Importance]:
+    """Return the importance of each parameter, the greatest first.
+
+    Every seed that all complete trials have is judged by itself: how much these differ is the
+    noise of the importance.
+
+    Args:
+        database: Where the study is.
+        ranking: Of a study that ``lacks`` nothing.
+    """
+    from coarsefine.db.optuna_importance import importances
+
+    trials = [trial for trial in ranking.trials if trial.rank is not None]
+    ids = {row.uuid: row.id for row in repository.trial_rows(database, ranking.study)}
+    accuracies: dict[int, dict[int, float]] = {}
+    for trial, replicate, accuracy, _ in repository.replicate_rows(database, ranking.study):
+        if accuracy is not None:
+            accuracies.setdefault(trial, {})[replicate] = accuracy
+    own = [accuracies.get(ids[trial.uuid or ""], {}) for trial in trials]
+    common = sorted(set.intersection(*(set(each) for each in own)))
+    places = {
+        name: _places(ranking, name, [trial.params[name] for trial in trials])
+        for name in ranking.searched
+    }
+    by_seed = [
+        importances(places, scores, seed=0)
+        for replicate in common
+        if len(set(scores := [each[replicate] for each in own])) > 1
+    ]
+    if not by_seed:
+        by_seed = [importances(places, [t.validation_accuracy or 0.0 for t in trials], seed=0)]
+    found = [Importance(name, tuple(each[name] for each in by_seed)) for name in places]
+    return sorted(found, key=lambda each: -each.mean)
+
+
+def _places(ranking: Ranking, name: str, values: Sequence[Any]) -> list[float | int]:
+    """Return where values lie: on their range's scale in [0, 1], or the numbers of choices."""
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
+        words = [shown(value) for value in values]
+        known = list(dict.fromkeys(words))
+        return [known.index(word) for word in words]
+    low, high = min(values), max(values)
+    if low == high:
+        return [0.5] * len(values)
+    stored = next(
+        (d for stage in ranking.stages for d in stage.dimensions if d["name"] == name), {}
+    )
+    scale: Mapping[str, Any] = stored if low > 0 or "scale" in stored else {"scale": "linear"}
+    searched = stored_range(scale, (float(low), float(high)))
+    return [min(max(searched.position(float(value)), 0.0), 1.0) for value in values]
