@@ -5,6 +5,7 @@ from itertools import groupby
 
 from coarsefine.models.activations import activation_of
 from coarsefine.models.batch_norm import EPSILON
+from coarsefine.models.data.new_samples import Layout
 from coarsefine.models.saved import SavedModel
 from coarsefine.models.specs import NetworkSpec
 
@@ -48,22 +49,31 @@ def _read(model: SavedModel, file: str) -> Iterator[str]:
         yield ""
         yield f"model = np.load({file!r})"
         yield 'with open("new.csv", newline="") as file:'
-        yield "    rows = list(csv.DictReader(file, skipinitialspace=True))"
+        # Where numbers have commas, columns have semicolons between them.
+        separated = ', delimiter=";"' if layout.decimal == "," else ""
+        yield f"    rows = list(csv.DictReader(file, skipinitialspace=True{separated}))"
     else:
         yield "import numpy as np"
         yield ""
         yield f"model = np.load({file!r})"
     if encoder is not None:
-        yield 'MISSING = {"", "?", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"}'
-        yield from _ENCODED.splitlines()
+        # What pandas takes for a missing value.
+        yield 'MISSING = set("? #N/A #NA -1.#IND -1.#QNAN -NaN -nan 1.#IND 1.#QNAN".split()) | set('
+        yield '    ["", "#N/A N/A", *"<NA> N/A NA NULL NaN None n/a nan null".split()])'
+        yield from _ENCODED.replace("float(v) if", f"{_number(layout)} if").splitlines()
         yield "x = np.array(list(features(rows))).T"
     elif layout.header and layout.names:
-        yield 'x = np.array([[float(row[name]) for name in model["features"]] for row in rows])'
+        number = _number(layout).replace("v", "row[name]", 1)
+        yield f'x = np.array([[{number} for name in model["features"]] for row in rows])'
     elif layout.names:
         yield f'x = np.loadtxt("new.csv", delimiter=",", ndmin=2)  # {layout.n_inputs} columns'
     else:
         shape = "×".join(map(str, layout.sample_shape or (layout.n_inputs,)))
         yield f'x = np.load("new.npy").reshape(-1, {layout.n_inputs})  # {shape}, not normalised'
+
+
+def _number(layout: Layout) -> str:
+    return 'float(v.replace(",", "."))' if layout.decimal == "," else "float(v)"
 
 
 def _normalised(model: SavedModel) -> Iterator[str]:

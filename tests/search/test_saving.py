@@ -239,6 +239,23 @@ def test_words_gaps_and_labels_become_what_they_were_in_training(search, tables,
     )
 
 
+def test_the_lines_of_numpy_read_decimal_commas_and_every_missing_value(tables, own_folder):
+    model = Study(storage=tables / "search.db").model()
+    rows = [dict.fromkeys(("size", "colour"), "n/a") | {"time": "1700000001.25"}, *mixed_rows(4)]
+    written(
+        own_folder / "points.csv", [{k: r[k] for k in ("size", "time", "colour")} for r in rows]
+    )
+    text = "\n".join(
+        ";".join(row[k].replace(".", ",") for k in ("size", "time", "colour")) for row in rows
+    )
+    (own_folder / "new.csv").write_text(f"size;time;colour\n{text}\n")
+    commas = Model(replace(model.saved, layout=replace(model.saved.layout, decimal=",")))
+
+    assert plain_outputs(commas, own_folder) == pytest.approx(
+        model.probabilities("points.csv"), abs=1e-5
+    )
+
+
 def test_what_no_training_sample_had_is_said(search, tables, own_folder):
     model = Study(storage=tables / "search.db").model()
     model.save("model.npz")
