@@ -392,7 +392,8 @@ def _next(search: "Search", last: "Stage", options: Options, ranking: "Ranking")
     words = (kind.name, "--fine", *named)
     resolved = resolution_reached(ranking, last.name) is not None
     if last.name != COARSE or not kind.refines or resolved:
-        words = ("test", *(named and (study.name,)))
+        after = "report" if search.recipe.data.test == "none" else "test"
+        words = (after, *(named and (study.name,)))
     if search.recipe.trainer is not None and recipe.path is not None:
         # A trainer of the user's is imported only where their recipe file names it.
         words = (*words, "--recipe", str(recipe.path))

@@ -188,6 +188,7 @@ def network(source: Source) -> Iterator[Block]:
         (spec,) = networks
         words = [f"fully connected, {_widths(spec)}"]
         words.append(f"{spec.activation} between the layers" if spec.hidden else "linear")
+        words += ["hidden layers normalised by their batch"] if spec.n_normalised else []
         words += [f"first weights {spec.initialisation}"]
         if sigma is not None:
             words[-1] += f" (sigma {sigma:g})"
