@@ -107,7 +107,7 @@ def moments(line, begun, tmp_path, name, every):
     ("name", "every"),
     [
         ("rm", False),
-        ("cp", False),
+        pytest.param("cp", False, marks=pytest.mark.slow),
         *(pytest.param(name, True, marks=pytest.mark.slow) for name in COMMANDS),
     ],
 )
