@@ -125,6 +125,7 @@ def show(
     """
     from coarsefine.db import repository
     from coarsefine.db.engine import open_database
+    from coarsefine.studies.results.optimum import located
     from coarsefine.studies.results.reading import first_curve, read_ranking
     from coarsefine.studies.tidying.mending import lost_studies
 
@@ -140,13 +141,17 @@ def show(
         failures = failures_of(database, ranking)
         free = repository.free_name(database, found.name)
     note_lost(lost, quiet=output.quiet)
+    optimum = located(ranking)
     if output.json:
         shown = _study_json(found, ranking, openings, curve) | {"failures": failures}
+        shown["optimum"] = None if optimum is None else optimum.to_json()
         shown["openings_elsewhere"] = [{"study": name, "openings": n} for name, n in elsewhere]
         say_json(shown | _classes_json(classes))
         return
     tested = _opening_lines(openings, elsewhere)
     _print(found, ranking, tested, trial, curve, failures)
+    if optimum is not None:
+        tell(f"\n{optimum.words}")
     _print_classes(classes)
     proposed = following(ranking, storage, free)
     if proposed is not None:

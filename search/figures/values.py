@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from coarsefine.search.errors import require
 from coarsefine.search.figures.scales import Scale, set_scale
-from coarsefine.search.figures.style import LIGHT, Sheet, house_style, light_grid, new_sheet
+from coarsefine.search.figures.style import BLACK, LIGHT, Sheet, house_style, light_grid, new_sheet
 from coarsefine.search.figures.trials import (
     MANY,
     axis_label,
@@ -30,8 +31,10 @@ from coarsefine.search.figures.trials import (
     values_of,
 )
 from coarsefine.search.words import counted
+from coarsefine.studies.results.optimum import located
 
 if TYPE_CHECKING:
+    from coarsefine.studies.results.optimum import Located
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 Windows = Mapping[str, Mapping[str, tuple[float, float]]]
@@ -75,10 +78,13 @@ def values(
             share_x=enlarged,
         )
         entries: list[Line2D] = []
+        found = located(ranking) if ranking.by == "accuracy" else None
         for i, panel in enumerate(sheet.panels):
             name = shown[0] if enlarged else shown[i]
             # Ends of trials are the same in each panel.
             entries = _panel(panel, ranking, name, _spans(ranking, name, windows))
+            if found is not None:
+                _show_optimum(panel, found)
         if enlarged:
             _enlarge(sheet, ranking)
         many = len(ranking.trials) > MANY
@@ -87,6 +93,7 @@ def values(
             (
                 "intervals are left out for so many trials" if many else interval_note(ranking),
                 _range_note(ranking, sheet),
+                f"band: the curve, bar: {found.words}" if found is not None else "",
                 unfinished_note(ranking),
             ),
         )
@@ -170,6 +177,21 @@ def _show_ranges(
             panel.axvspan(
                 start, stop, color=colour, alpha=0.13, linewidth=0, zorder=0, gid=f"{stage}-window"
             )
+
+
+def _show_optimum(panel: Axes, found: "Located") -> None:
+    """Draw the band that holds the curve, and a bar over the values that may be the best."""
+    places, curve = np.exp(found.curve.places), found.curve
+    limits = panel.get_ylim()
+    panel.fill_between(
+        places, 100 * curve.low, 100 * curve.high, color=LIGHT, alpha=0.35, linewidth=0, zorder=0.5,
+        gid="optimum-band",
+    )  # fmt: skip
+    panel.set_ylim(limits)
+    panel.plot(
+        [found.low, found.high], [0.015, 0.015], transform=panel.get_xaxis_transform(),
+        color=BLACK, linewidth=3, solid_capstyle="butt", gid="optimum",
+    )  # fmt: skip
 
 
 def _range_note(ranking: "Ranking", sheet: Sheet) -> str:

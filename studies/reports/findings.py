@@ -35,6 +35,7 @@ from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.notes.replaying import concluded
 from coarsefine.studies.results.notes.test_set import is_hand_picked, on_test
 from coarsefine.studies.results.notes.tested import ensemble_legend, test_legend
+from coarsefine.studies.results.optimum import located
 from coarsefine.studies.results.ranking import Ranking, StageSummary
 from coarsefine.studies.results.reading import first_curve
 from coarsefine.studies.results.replaying import read_replay
@@ -168,6 +169,9 @@ def ranked(source: Source) -> Iterator[Block]:
     marks = legend(ranking)
     if marks:
         yield Items(tuple(note.spelled(source.spelling) for note in marks))
+    optimum = located(ranking)
+    if optimum is not None:
+        yield Paragraph(f"{optimum.words[0].upper()}{optimum.words[1:]}.")
     for kind in ("values", "heatmap", "sizes", "bars", "trade-off"):
         yield Picture(kind)
     yield from _replayed(source)

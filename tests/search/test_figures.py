@@ -305,6 +305,19 @@ def test_settings_of_others_are_left_as_they_were(searched):
 # ------------------------------------------------------------------------------------------ values
 
 
+def test_the_bar_of_the_best_values_is_what_show_and_reports_say(search, here, own_folder):
+    found = search("show", "lambda", "--json").json["optimum"]
+    panel = drawn(here, "values", "lambda").axes[0]
+
+    (bar,) = [line for line in panel.lines if line.get_gid() == "optimum"]
+    assert list(bar.get_xdata()) == [found["low"], found["high"]]
+    assert found["low"] <= search("show", "lambda", "--json").json["trials"][0]["params"]["lambda"]
+    assert found["words"] in search("show", "lambda").out
+    assert search("report", "lambda", "-o", "r.md", "--no-figures").status == 0
+    assert found["words"][1:] in (own_folder / "r.md").read_text(encoding="utf-8")
+    assert search("show", "batch", "--json").json["optimum"] is None
+
+
 def test_values_have_each_trial_with_its_interval_and_a_mark_a_stage(searched):
     ranking = ranking_of(searched, "lambda")
     figure = drawn(searched, "values", "lambda")
@@ -1035,7 +1048,11 @@ WRONG = [
     ("plot curves --against time", 2, "--against must be one of epochs, updates, got 'time'"),
     ("plot eta confusion --on tests", 2, "did you mean test?"),
     ("plot values --on test", 2, "--on is for confusion, got values"),
-    ("plot values --trial coarse:0", 2, "--trial is for curves and weights and confusion"),
+    (
+        "plot values --trial coarse:0",
+        2,
+        "--trial is for curves and weights and certainty and confusion",
+    ),
     ("plot lambda weights" + 7 * " --trial coarse:0", 1, "weights shows 6 trials or fewer, got 7"),
     ("plot lambda confusion --trial coarse:0 --trial coarse:1", 1, "shows one trial, got 2"),
 ]
