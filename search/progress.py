@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Self
 from coarsefine.hints import Part
 from coarsefine.search.console import note, stderr
 from coarsefine.search.hints import spelled
-from coarsefine.search.words import counted, duration, percent, size
+from coarsefine.search.words import counted, percent, size
+from coarsefine.studies.results.notes.note import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

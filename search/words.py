@@ -12,22 +12,6 @@ def percent(share: float | None, digits: int = 2) -> str:
     return "–" if share is None else f"{100 * share:.{digits}f}"
 
 
-def duration(seconds: float) -> str:
-    """Return a time in the two units that matter.
-
-    >>> duration(0.42), duration(63), duration(7300)
-    ('0.4 s', '1 min 03 s', '2 h 01 min')
-    """
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
 def size(n_bytes: float) -> str:
     """Return a number of bytes.
 

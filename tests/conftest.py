@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+from coarsefine.studies.planning import races
 from tests import compiled_statements, migration_scripts
 
 # Far more than any test takes on a busy machine.
@@ -57,6 +58,14 @@ def executed_and_compiled_once():
     """Open databases in half the time, and read and write them in less."""
     migration_scripts.keep()
     compiled_statements.keep()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_seed_by_default():
+    """Train small searches with one seed, as large ones are: races are tested where they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(races, "QUICK_SECONDS", 0.0)
+        yield
 
 
 def hear_interrupts():

@@ -18,7 +18,8 @@ from coarsefine.search.options import (
     option,
     whole,
 )
-from coarsefine.search.words import counted, duration
+from coarsefine.search.words import counted
+from coarsefine.studies.results.notes.note import duration
 
 if TYPE_CHECKING:
     from coarsefine.studies.checks.audit import Audit

@@ -56,7 +56,7 @@ _REPLICATES = Annotated[
         "N",
         "Training runs a trial, each with a seed of its own; their mean counts. auto, or a range "
         "as in 3..20: all trials get a few, and those that may be the best get more, seed by seed "
-        "(default: 1; dataset-size: 3).",
+        "(default: auto for --coarse where that takes seconds, else 1; dataset-size: 3).",
     ),
 ]
 _INDIFFERENCE = Annotated[

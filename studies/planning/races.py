@@ -15,6 +15,8 @@ _RANGE: Final = re.compile(r"(\d{1,6})\.\.(\d{1,6})")
 # Of more values, all pairs of them would take long to look at.
 MOST_RACED: Final = 64
 _MOST_SEEDS: Final = 200
+# So long may a race take at the most to be the default.
+QUICK_SECONDS: Final = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,18 @@ class Race:
         steps = tuple(tuple(step) for step in stored["steps"])
         known = {**stored, "steps": steps, "ended": ended and RaceEnd(**ended)}
         return cls(**known)
+
+
+def quick_race(n_trials: int, seconds: float) -> Race | None:
+    """Return the race that is the default where even its last seed is soon trained.
+
+    Args:
+        n_trials: Values that are tried at first.
+        seconds: About how long a core takes to train all of them with one seed.
+    """
+    race = Race()
+    quick = 2 <= n_trials <= MOST_RACED and race.most * seconds <= QUICK_SECONDS
+    return race if quick else None
 
 
 def check_raced(metric: str | None, race: Race | None) -> None:

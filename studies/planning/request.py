@@ -34,6 +34,7 @@ class StageRequest:
         sampler: One of ``SAMPLERS``.
         replicates: Seeds that each trial is trained with.
         race: In place of ``replicates``, the race over seeds that decides them.
+        race_if_quick: Whether values of a new search are raced where that takes a few seconds.
         only: Which of the trials that are there get more seeds; one of ``ONLY``. ``None`` is those
             of ``values``, or the tied ones.
         prune: ``halving`` stops trials that are far behind; one of ``PRUNERS``.
@@ -51,6 +52,7 @@ class StageRequest:
     sampler: str | None = None
     replicates: int | None = None
     race: Race | None = None
+    race_if_quick: bool = False
     only: str | None = None
     prune: str | None = None
     alone: bool | None = None

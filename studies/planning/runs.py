@@ -29,7 +29,12 @@ from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.data import PreparedData
 from coarsefine.models.specs import KernelName
 from coarsefine.studies.planning import trainers as plugins
-from coarsefine.studies.planning.cohorts import cohort_widths, plan_to_json, threads_alone
+from coarsefine.studies.planning.cohorts import (
+    cohort_widths,
+    plan_to_json,
+    threads_alone,
+    training_seconds,
+)
 from coarsefine.studies.planning.kernels import missing_note, planned_kernel, saved_seconds
 from coarsefine.studies.planning.point_runs import PlannedRun, Prepare, data_to_json, runs_of
 from coarsefine.studies.planning.stages import Stage
@@ -79,6 +84,18 @@ class Plan:
     def n_seeds(self) -> int:
         """Return how many seeds some trial lacks."""
         return len(self.runs) - min(len(self.had.get(trial.uuid, ())) for trial in self.trials)
+
+    @property
+    def seconds(self) -> float:
+        """Return about how long a core takes to train each of its trials with one seed."""
+        return sum(
+            training_seconds(
+                CohortPlan(run.network, run.training, (run.hyperparameters,), self.seed, 0),
+                run.data.n_train,
+                run.plugin,
+            )
+            for run in self.runs[0]
+        )
 
     @property
     def notes(self) -> tuple[str | Message, ...]:

@@ -114,6 +114,11 @@ class Stage:
             start=tuple(options.get("start", ())),
         )
 
+    def raced(self, race: Race) -> "Stage":
+        """Return the stage with a race that decides how many seeds its trials get."""
+        options = replace(self.run_options, replicates=race.least)
+        return replace(self, run_options=options, race=race)
+
     @property
     def searches(self) -> bool:
         """Return whether it looks for better values, or trains the best once more."""

@@ -181,7 +181,8 @@ _GIVEN = "the range given"
 
 def _options(kind: SearchKind, stage: Stage) -> list[str]:
     words, options = [], stage.run_options
-    if stage.race is not None or options.replicates != kind.replicates:
+    # Without these, what takes seconds is raced.
+    if kind.refines or options.replicates != kind.replicates:
         words += _words(_seeds(stage))
     if not kind.refines:
         if options.alone != kind.alone:

@@ -7,6 +7,7 @@ compared by scores, as if each trial had had samples of its own, which errs on t
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean, median
 from typing import Final
 
@@ -21,15 +22,18 @@ from coarsefine.studies.results.evidence.intervals import (
 )
 from coarsefine.studies.results.evidence.looks import Looks
 from coarsefine.studies.results.evidence.quantiles import fewest_samples
+from coarsefine.studies.results.evidence.standing import Standing
 from coarsefine.studies.results.evidence.ties import ALPHA, Judged, judge, judge_accuracies
 from coarsefine.studies.results.family import Family, Outcomes, family_of
 from coarsefine.studies.results.scorer import Scorer
 from coarsefine.studies.results.seeds import ASSUMED_SEEDS, SeedNoise
 from coarsefine.studies.results.statistics import (
+    INDIFFERENT,
     ROUNDING,
     Comparison,
     Interval,
     Measured,
+    Needed,
     Verdict,
     deviation_of,
     dunnett_quantile,
@@ -128,13 +132,50 @@ def compare(
     if judged is None:
         return verdicts, None
     n_tied = 0 if alone else len(tied)
-    return verdicts, _comparison(family, judged, n_points, n_tied, (least, most), noise)
+    comparison = _comparison(family, judged, n_points, n_tied, (least, most), noise)
+    rows = [row for row, p in enumerate(family.positions) if row and measured[p].point in tied]
+    return verdicts, comparison if alone or not scorer.share else _planned(
+        comparison, judged, family, rows
+    )
 
 
 def _seen(values: Mapping[int, float]) -> Verdict:
     """Return what is known of a custom trainer's metric: its spread over seeds."""
     spread = deviation_of(list(values.values())) if len(values) > 1 else None
     return Verdict(None, None, spread, None, None, None, None)
+
+
+def _planned(
+    comparison: Comparison, judged: Judged, family: Family, rows: Sequence[int]
+) -> Comparison:
+    """Return a comparison with what would tell the best from the other tied ones."""
+    if not rows or family.single or family.scores is None:
+        return comparison
+    return replace(
+        comparison,
+        to_second=_needed(judged, family, rows[:1]),
+        to_all_tied=_needed(judged, family, rows, last=True),
+    )
+
+
+def _needed(
+    judged: Judged, family: Family, rows: Sequence[int], *, last: bool = False
+) -> Needed | None:
+    """Return what would tell the best from some others: from the second, or all within δ."""
+    assert family.scores is not None  # noqa: S101  # as its caller saw
+    standing = Standing.of(judged, family.present, 0, np.array(rows))
+    if standing.n_seeds < 2 or not np.isfinite(standing.lead).all():
+        return None
+    worst = int(standing.variance.argmax())
+    distance = standing.sure + INDIFFERENT if last else np.maximum(standing.lead, 1e-9)
+    return Needed(
+        difference=float(standing.lead[-1]),
+        seed_error=math.sqrt(standing.seeds[worst]),
+        sample_error=math.sqrt(standing.samples[worst]),
+        n_seeds=standing.n_seeds,
+        seeds=standing.seeds_needed(distance),
+        samples=standing.samples_needed(family.scores.shape[2], distance, standing.n_seeds),
+    )
 
 
 def _turned(verdict: Verdict) -> Verdict:

@@ -20,6 +20,9 @@ Interval = tuple[float, float]
 CONFIDENCE: Final = 0.95
 """Of every interval, and of the best trial being among those that are not told from the first."""
 
+INDIFFERENT: Final = 0.005
+"""The largest difference that does not matter, unless another one is stated."""
+
 # Means that differ by less than this, relatively, differ by rounding.
 ROUNDING: Final = 1e-12
 
@@ -75,6 +78,27 @@ class Verdict(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Needed:
+    """What would tell trials apart, if differences and noise stay as they are.
+
+    Attributes:
+        difference: Of the best and the other: the second, or the last of those that are tied.
+        seed_error: The part of its standard error that more seeds lessen.
+        sample_error: The part that they do not.
+        n_seeds: That they have.
+        seeds: About how many seeds in all would do, on these samples; ``None`` if none would.
+        samples: About how many validation samples would, with these seeds.
+    """
+
+    difference: float
+    seed_error: float
+    sample_error: float
+    n_seeds: int
+    seeds: int | None
+    samples: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """How the trials of a ranking were compared with the best.
 
@@ -100,6 +124,10 @@ class Comparison:
         seed_deviation: Where seeds were not repeated, the standard deviation between seeds, beyond
             what the samples show, that was taken for granted.
         seeds_from: The study that it was measured in; ``None`` where it is assumed.
+        to_second: What would tell the best from the second; ``None`` where they are not tied, or
+            too little is known of seeds or samples.
+        to_all_tied: What would show which of the tied ones are worse by no more than
+            ``INDIFFERENT``.
     """
 
     method: Literal["samples", "accuracies"]
@@ -117,6 +145,8 @@ class Comparison:
     without: tuple[Any, ...] = ()
     seed_deviation: float | None = None
     seeds_from: str | None = None
+    to_second: Needed | None = None
+    to_all_tied: Needed | None = None
 
     @property
     def n_without(self) -> int:

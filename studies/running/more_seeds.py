@@ -1,13 +1,58 @@
 """Which trials of a stage get more seeds when more are asked for."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from coarsefine.db.records import TrialRecord
+from coarsefine.db.records import PlanRecord, StudyRecord, TrialRecord
 from coarsefine.hints import Message, option
+from coarsefine.models.data import PreparedData
 from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.runs import Plan, plan_more_seeds
 from coarsefine.studies.planning.stages import Stage
+from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.results.ranking import Ranking
+from coarsefine.studies.results.reading import read_ranking
+from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.spaces.seen import same_value
+
+
+class Begun(NamedTuple):
+    """A study at hand, and what its stages are trained with."""
+
+    resources: Resources
+    study: StudyRecord
+    recipe: Recipe
+    data: PreparedData
+
+    def with_seeds(
+        self, stage: Stage, stored: PlanRecord, trials: Sequence[TrialRecord], n_seeds: int
+    ) -> Plan:
+        """Return how some trials of a stage get the seeds that they lack."""
+        prepare = self.resources.prepared
+        return plan_more_seeds(
+            *(self.recipe, self.data, stage, stored, trials), n_seeds=n_seeds, prepare=prepare
+        )
+
+
+def more_seeds(
+    begun: Begun, stage: Stage, request: StageRequest, stored: PlanRecord
+) -> Plan | None:
+    """Return how trials get the seeds that are asked for; ``None`` if none lacks any.
+
+    Args:
+        begun: The study.
+        stage: Whose trials.
+        request: How many seeds, and which trials.
+        stored: All that is stored of the stage, every trial finished.
+    """
+    n_seeds = request.replicates or 0
+    if all(trial.replicates >= n_seeds for trial in stored.trials):
+        return None
+    ranking = read_ranking(begun.resources.database, begun.study)
+    trials, line = lacking_seeds(stage, request, stored.trials, ranking)
+    if line is not None:
+        begun.resources.observer.said(line)
+    return begun.with_seeds(stage, stored, trials, n_seeds) if trials else None
 
 
 def lacking_seeds(

@@ -1,42 +1,48 @@
-"""Rounds of a race over seeds: which trials get another seed, until the race ends."""
+"""Rounds of a race over seeds: which trials get another seed, until it ends."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.db.records import StageRecord, StudyRecord, TrialRecord
+from coarsefine.db.records import PlanRecord, StageRecord, TrialRecord
+from coarsefine.hints import Message, option
 from coarsefine.studies.planning.races import MOST_RACED, Race
+from coarsefine.studies.planning.runs import Plan
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.running.loop import Mirror
+from coarsefine.studies.running.more_seeds import Begun
 
 
-def next_round(
-    database: Database, study: StudyRecord, stage: Stage, trials: Sequence[TrialRecord]
-) -> tuple[Race | None, list[TrialRecord]]:
-    """Return a race as far as its trials have seeds, and those that get one more.
+def another_seed(
+    begun: Begun, record: StageRecord, stage: Stage, stored: PlanRecord
+) -> tuple[StageRecord, Stage, Plan | None]:
+    """Return a stage with its race as it stands, and how another seed is trained.
 
     Args:
-        database: Where outcomes are.
-        study: Whose stage.
-        stage: It has a race.
-        trials: All of its trials, every one finished.
+        begun: The study.
+        record: The stage as it is stored.
+        stage: The same; it has a race.
+        stored: Its trials, every one finished.
 
     Returns:
-        The race, ``None`` where there are too few trials or too many; no trials where it has ended.
+        No plan where the race has ended, or there are too few trials for one, or too many.
     """
     from coarsefine.studies.results.racing import looked_at  # NumPy is not needed before
 
     assert stage.race is not None  # noqa: S101  # it has one
-    race = stage.race.of(trials)
+    database, trials = begun.resources.database, stored.trials
+    race, lacking = stage.race.of(trials), list[TrialRecord]()
     if not 2 <= race.n_trials <= MOST_RACED:
-        return None, []
-    while race.ended is None:
+        return record, stage, None
+    while race.ended is None and not lacking:
         lacking = [t for t in race.racing(trials) if t.replicates < race.n_seeds]
-        if lacking:
-            return race, lacking
-        race = looked_at(database, study, race, trials)
-    return race, []
+        if not lacking:
+            race = looked_at(database, begun.study, race, trials)
+    if race != stage.race:
+        record, stage = store_race(database, record, stage, race)
+    plan = begun.with_seeds(stage, stored, lacking, race.n_seeds) if lacking else None
+    return record, stage, plan
 
 
 def store_race(
@@ -56,6 +62,16 @@ def with_race(database: Database, record: StageRecord, asked: Race | None) -> St
     if asked is None or (stage.race is not None and stage.race.asked == asked.asked):
         return record
     return store_race(database, record, stage, asked)[0]
+
+
+def race_by_default(race: Race) -> Message:
+    """Return that values are raced over seeds because that is soon done."""
+    return Message(
+        f"this takes seconds, so all values get {race.least} seeds, and those that may be the best "
+        f"up to {race.most}; use ",
+        option("replicates", 1),
+        " for one seed",
+    )
 
 
 class UntoldMirror:

@@ -15,12 +15,11 @@ from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.asked_again import check_same_stage
 from coarsefine.studies.planning.points import Point, fewer_points, next_points
 from coarsefine.studies.planning.pruning import check_metric
-from coarsefine.studies.planning.races import check_raced
+from coarsefine.studies.planning.races import check_raced, quick_race
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.runs import (
     Plan,
     kernel_notes,
-    plan_more_seeds,
     plan_runs,
     reuse,
     store,
@@ -45,8 +44,13 @@ from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.results.sound import check_sound
 from coarsefine.studies.running import enqueued, loop
 from coarsefine.studies.running.mirror import OptunaMirror
-from coarsefine.studies.running.more_seeds import lacking_seeds
-from coarsefine.studies.running.races import UntoldMirror, next_round, store_race, with_race
+from coarsefine.studies.running.more_seeds import Begun, more_seeds
+from coarsefine.studies.running.races import (
+    UntoldMirror,
+    another_seed,
+    race_by_default,
+    with_race,
+)
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.studies import (
     add_study,
@@ -120,6 +124,12 @@ class Search:
         stage = first_stage(kind, request, data.n_train)
         points = next_points(stage, request, (), recipe.seed)
         plan = plan_runs(recipe, data, stage, points, resources.prepared)
+        race = None
+        if request.race_if_quick and recipe.training.metric != "loss" and stage.prune == "none":
+            race = quick_race(len(points), plan.seconds)
+        if race is not None:
+            stage = stage.raced(race)
+            plan = plan_runs(recipe, data, stage, points, resources.prepared)
         try:
             available = _available(resources, kind, recipe, data.n_train)
             study = add_study(resources.database, kind, name, recipe, data, available)
@@ -131,6 +141,8 @@ class Search:
             return cls.carry_on(resources, kind, asked, there)
         for line in asked.changed_choices(kind.implied):
             resources.observer.said(line)
+        if race is not None:
+            resources.observer.said(race_by_default(race))
         return cls(resources, study, kind, recipe, data, plan)
 
     @classmethod
@@ -303,9 +315,10 @@ class Search:
                 if all(cohort.state == "done" for cohort in stored.cohorts):
                     plan = self._enqueued(record, stage, stored, mirror)
                     if plan is None and request is not None:
-                        plan = self._asked(stage, request) or self._more(stage, request, stored)
+                        plan = self._asked(stage, request)
+                        plan = plan or more_seeds(self._begun, stage, request, stored)
                         if plan is None and racing:
-                            record, stage, plan = self._raced(record, stage, stored)
+                            record, stage, plan = another_seed(self._begun, record, stage, stored)
                             racing = plan is not None
                     if plan is not None:
                         fresh = request is not None and request.fresh
@@ -348,35 +361,9 @@ class Search:
         points = next_points(stage, request, tried, self.study.seed)
         return self._plan(stage, points) if points else None
 
-    def _more(self, stage: Stage, request: StageRequest, stored: PlanRecord) -> Plan | None:
-        """Return how trials get the seeds that they lack; ``None`` if none does."""
-        if all(trial.replicates >= (request.replicates or 0) for trial in stored.trials):
-            return None
-        ranking = read_ranking(self.resources.database, self.study)
-        trials, line = lacking_seeds(stage, request, stored.trials, ranking)
-        if line is not None:
-            self.resources.observer.said(line)
-        if not trials:
-            return None
-        return plan_more_seeds(
-            *(self.recipe, self.data, stage, stored, trials),
-            *(request.replicates or 0, self.resources.prepared),
-        )
-
-    def _raced(
-        self, record: StageRecord, stage: Stage, stored: PlanRecord
-    ) -> tuple[StageRecord, Stage, Plan | None]:
-        """Return the stage with its race as it stands, and how another seed is trained, if any."""
-        race, lacking = next_round(self.resources.database, self.study, stage, stored.trials)
-        if race is None:
-            return record, stage, None
-        if race != stage.race:
-            record, stage = store_race(self.resources.database, record, stage, race)
-        if not lacking:
-            return record, stage, None
-        more = race.n_seeds, self.resources.prepared
-        plan = plan_more_seeds(self.recipe, self.data, stage, stored, lacking, *more)
-        return record, stage, plan
+    @property
+    def _begun(self) -> Begun:
+        return Begun(self.resources, self.study, self.recipe, self.data)
 
     def _plan(self, stage: Stage, points: Sequence[Point], uuids: Sequence[str] = ()) -> Plan:
         return plan_runs(self.recipe, self.data, stage, points, self.resources.prepared, uuids)

@@ -159,3 +159,20 @@ def test_what_cannot_be_raced_is_refused(raced):
         bench.coarse(replace(ASKED, prune="halving"), name="pruned")
     with refused("a race compares shares of samples, this study ranks by loss"):
         bench.coarse(ASKED, name="loss", training__metric="loss")
+
+
+def test_a_ranking_with_several_seeds_says_what_would_tell_the_first_from_the_second(raced):
+    bench, _ = raced
+    study = bench.coarse(replace(ASKED, race=None, replicates=3), name="fixed").study
+    found = bench.ranking(study)
+
+    second, every = found.comparison.to_second, found.comparison.to_all_tied
+    assert second.n_seeds == every.n_seeds == 3
+    assert second.difference == pytest.approx(-found.trials[1].difference)
+    (line,) = [str(note) for note in found.notes if note.code == "needed"]
+    assert line.startswith(f"the first is {100 * second.difference:.2f} points ahead of the second")
+    assert f"{100 * second.sample_error:.2f} points by samples" in line
+    assert "tell all 3 tied values apart to within 0.50 points" in line
+    for needed in (second, every):
+        assert needed.samples is None or needed.samples > 600
+        assert needed.seeds is None or needed.seeds > 3

@@ -303,12 +303,12 @@ def needed(each: Contrast, delta: float, n_contrasts: int = 1, alpha: float = AL
         df = (n_seeds - 1) * (variance / seed_part) ** 2 if seed_part > 0 else 1e9
         return bool(distance >= -special.stdtrit(df, level) * np.sqrt(variance))
 
-    seeds = _least(lambda n: decides(n, each.n_samples), each.n_seeds, _MOST_SEEDS)
-    samples = _least(lambda n: decides(each.n_seeds, n), each.n_samples, _MOST_SAMPLES)
+    seeds = least_number(lambda n: decides(n, each.n_samples), each.n_seeds, _MOST_SEEDS)
+    samples = least_number(lambda n: decides(each.n_seeds, n), each.n_samples, _MOST_SAMPLES)
     return Needed(seeds, samples)
 
 
-def _least(decides: Callable[[int], bool], start: int, most: int) -> int | None:
+def least_number(decides: Callable[[int], bool], start: int, most: int) -> int | None:
     """Return the least number from ``start`` to ``most`` that decides."""
     high = max(1, start)
     while not decides(high):

@@ -8,21 +8,17 @@ selection of the best with an indifference zone, fully sequential and with commo
 enough to begin with, and the validation samples are a part of the noise that seeds do not lessen.
 """
 
-import math
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 
 from coarsefine.studies.results.evidence.looks import Looks
-from coarsefine.studies.results.evidence.pairs import Present, Real, Scores
+from coarsefine.studies.results.evidence.pairs import Present, Scores
+from coarsefine.studies.results.evidence.standing import Standing
 from coarsefine.studies.results.evidence.ties import ALPHA, Judged, judge
 
 End = Literal["best", "close", "samples", "seeds"]
-
-# By so many standard errors a lead may be more, or less, than it seems.
-_HOPE: Final = 1.0
-_MOST_SEEDS, _MOST_SAMPLES = 1_000, 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +111,7 @@ def decided(
     first = int(among[best])
     if not len(others):
         return Look(first, left, "best", ahead=ahead)
-    open_ones = among[others]
-    pairs = Standing(
-        lead=leads[best, others],
-        margin=margins[best, others],
-        multiple=judged.multiples[open_ones],
-        least=judged.least,
-        variance=np.square(judged.errors[first, open_ones]),
-        seeds=judged.seed_variances[first, open_ones],
-        flips=judged.flip_variances[first, open_ones],
-        n_seeds=int(present[first].sum()),
-    )
+    pairs = Standing.of(judged, present, first, among[others])
     above = max(0.0, float((pairs.margin - pairs.lead).max()))
     below = float((pairs.lead + margins[others, best]).max())
     end: End | None = None
@@ -133,87 +119,12 @@ def decided(
         end = "close"
     elif pairs.hopeless(rules.delta).any():
         end = "samples"
-    elif pairs.n_seeds >= rules.looks.most or not pairs.hopeful(rules).any():
+    elif (
+        pairs.n_seeds >= rules.looks.most or not pairs.hopeful(rules.delta, rules.looks.most).any()
+    ):
         end = "seeds"
     return Look(
         *(first, left, end, above, below, ahead),
-        pairs.samples_needed(n_samples, rules.delta, rules.looks.most),
-        pairs.seeds_needed(rules.delta),
+        pairs.samples_needed(n_samples, pairs.sure + rules.delta, rules.looks.most),
+        pairs.seeds_needed(pairs.sure + rules.delta),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The best beside the others that are left, an entry each.
-
-    Attributes:
-        lead: Of the best.
-        margin: By how much it may be ahead by chance.
-        multiple: What the margin is in standard errors once many seeds have shown how large these
-            are.
-        least: The margin that the fewest samples leave.
-        variance: Of the lead.
-        seeds: The part of it that more seeds lessen.
-        flips: The part of that which more samples lessen, too.
-        n_seeds: That all have.
-    """
-
-    lead: Real
-    margin: Real
-    multiple: Real
-    least: float
-    variance: Real
-    seeds: Real
-    flips: Real
-    n_seeds: int
-
-    @property
-    def _samples(self) -> Real:
-        """Return the part of the variance that seeds do not lessen."""
-        return np.asarray(np.maximum(self.variance - self.seeds, 0.0))
-
-    @property
-    def _hoped(self) -> Real:
-        """Return leads as they may come to be with more seeds."""
-        return np.asarray(self.lead + _HOPE * np.sqrt(self.seeds))
-
-    @property
-    def _sure(self) -> Real:
-        """Return leads as they may shrink to: the best one is in part the luckiest."""
-        return np.asarray(np.maximum(self.lead - _HOPE * np.sqrt(self.variance), 0.0))
-
-    def _open(self, delta: float) -> Present:
-        return np.asarray(self.margin - self.lead > delta)
-
-    def _after(self, n_seeds: float) -> Real:
-        """Return the margins after so many seeds."""
-        variance = self.seeds * self.n_seeds / n_seeds + self._samples
-        return np.asarray(np.maximum(self.multiple * np.sqrt(variance), self.least))
-
-    def hopeful(self, rules: Rules) -> Present:
-        """Return which open pairs seeds may decide, be the lead a little larger than it seems."""
-        within = self._after(rules.looks.most) <= self._hoped + rules.delta
-        return np.asarray(self._open(rules.delta) & within)
-
-    def hopeless(self, delta: float) -> Present:
-        """Return which open pairs no number of seeds decides: the samples are too few."""
-        return np.asarray(self._open(delta) & (self._after(math.inf) > self._hoped + delta))
-
-    def samples_needed(self, n_samples: int, delta: float, n_seeds: int) -> int | None:
-        """Return how many samples bring all margins down to leads and ``delta``."""
-        fewer = self.n_seeds / max(n_seeds, self.n_seeds)
-        room = np.square((self._sure + delta) / self.multiple)
-        room -= (self.seeds - self.flips) * fewer
-        if not (room > 0).all():
-            return None
-        share = float(((self.flips * fewer + self._samples) / room).max())
-        most = n_samples * max(share, self.least / delta)
-        return None if most > _MOST_SAMPLES else max(n_samples, math.ceil(most))
-
-    def seeds_needed(self, delta: float) -> int | None:
-        """Return how many seeds bring all margins down to leads and ``delta``."""
-        room = np.square((self._sure + delta) / self.multiple) - self._samples
-        if not (room > 0).all() or self.least > delta:
-            return None
-        most = float((self.n_seeds * self.seeds / room).max())
-        return None if most > _MOST_SEEDS else max(self.n_seeds, math.ceil(most))

@@ -75,6 +75,7 @@ class Judged:
         seed_variances: (T, T), the part of ``errors``, squared, that more seeds lessen.
         flip_variances: (T, T), the part of that which more samples lessen, too.
         multiples: (T,), margins of a column in standard errors, if these were known.
+        df: (T, T), degrees of freedom that they are known with.
         least: The margin that the fewest samples leave.
         by_place: How far the tied trial that is second, third, … among them is overestimated for
             its place; the first is ``optimism``. Nothing where none is tied.
@@ -94,6 +95,7 @@ class Judged:
     seed_variances: Real
     flip_variances: Real
     multiples: Real
+    df: Real
     least: float
     by_place: tuple[float, ...] = ()
 
@@ -245,6 +247,7 @@ def _judged(pairs: Pairs, present: Present, means: Real, asked: _Asked) -> Judge
         seed_variances=noise.seeds,
         flip_variances=np.asarray(np.minimum(noise.flips, noise.seeds)),
         multiples=multiples,
+        df=noise.df,
         least=float(least),
         by_place=by_place,
     )

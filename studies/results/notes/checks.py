@@ -6,13 +6,14 @@ from coarsefine.studies.results.notes.leaks import on_leaks
 from coarsefine.studies.results.notes.learnt import on_learning
 from coarsefine.studies.results.notes.marks import on_metric, on_ties
 from coarsefine.studies.results.notes.note import Note
+from coarsefine.studies.results.notes.planning import on_needed
 from coarsefine.studies.results.notes.ranges import on_range
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
 
 # In the order in which their notes are shown.
-CHECKS = (on_metric, on_learning, on_range, on_ties, on_leaks)
+CHECKS = (on_metric, on_learning, on_range, on_ties, on_needed, on_leaks)
 
 
 def ranking_notes(ranking: "Ranking") -> tuple[Note, ...]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from coarsefine.hints import Part, option
 from coarsefine.studies.results.learning import has_learnt
 from coarsefine.studies.results.notes.note import Note, counted
+from coarsefine.studies.results.notes.planning import race_advice
 from coarsefine.studies.results.resolution import resolution_reached
 
 if TYPE_CHECKING:
@@ -147,16 +148,16 @@ def on_ties(ranking: "Ranking") -> tuple[Note, ...]:
     if ranking.stages and ranking.refines:
         reached = resolution_reached(ranking, ranking.stages[-1].name)
         if reached is not None:
-            return (*found, Note("resolution", reached))
-    # How a race ended says more of what would tell them apart.
-    raced = any(stage.race is not None for stage in ranking.stages)
-    more = "" if raced else f": {comparison.lacking} would tell more than further values"
+            return (*found, Note("resolution", reached, *race_advice(ranking)))
+    # Another note says more of what would tell them apart.
+    known = comparison.to_second is not None or any(s.race is not None for s in ranking.stages)
+    more = "" if known else f": {comparison.lacking} would tell more than further values"
     line = (
         f"{comparison.n_tied:,} of {_values(ranking, comparison.n_points)} are tied"
         f"{_tied_range(ranking)}{more}; selection bias: the best of them is overestimated by about "
         f"{_amount(ranking, comparison.optimism)}"
     )
-    return (*found, Note("ties", line))
+    return (*found, Note("ties", line, *race_advice(ranking)))
 
 
 def _tied_range(ranking: "Ranking") -> str:

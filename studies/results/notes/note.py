@@ -35,3 +35,29 @@ def points(share: float) -> str:
 def counted(n: int, what: str) -> str:
     """Return a number of things."""
     return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def rounded(number: int) -> str:
+    """Return a number that is known roughly, with two digits.
+
+    >>> rounded(5437), rounded(41)
+    ('5,500', '41')
+    """
+    step = 10 ** max(0, len(str(number)) - 2)
+    return f"{-(-number // step) * step:,}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the two units that matter.
+
+    >>> duration(0.42), duration(63), duration(7300)
+    ('0.4 s', '1 min 03 s', '2 h 01 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

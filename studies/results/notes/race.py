@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from coarsefine.studies.results.notes.note import Note, counted
+from coarsefine.studies.results.notes.note import Note, counted, rounded
 
 if TYPE_CHECKING:
     from coarsefine.studies.planning.races import Race, RaceEnd
@@ -53,10 +53,10 @@ def _verdict(
     what = f"cannot tell {len(left)} of {race.n_trials} values apart to within {delta}"
     chance = f"one may be {amount(min(1.0, ended.above))} better than {named}"
     if ended.end == "samples":
-        more = f"{_rounded(ended.samples)} would be enough, " if ended.samples else ""
+        more = f"{rounded(ended.samples)} would be enough, " if ended.samples else ""
         what = f"{ranking.n_validation:,} validation samples {what}"
         return f"{what}: {more}more seeds would not; {chance}"
-    more = f": {_rounded(ended.seeds)} would be enough" if ended.seeds else ""
+    more = f": {rounded(ended.seeds)} would be enough" if ended.seeds else ""
     return f"{race.n_seeds} seeds {what}{more}; {chance}"
 
 
@@ -67,13 +67,3 @@ def _named(ranking: "Ranking", trials: "list[RankedTrial]") -> str:
     values = [float(trial.params[name]) for trial in trials]
     ends = f"{ranking.symbol(name)} {min(values):.4g} to {max(values):.4g}"
     return f"the {len(trials)} values of {ends} that are left"
-
-
-def _rounded(number: int) -> str:
-    """Return a number that is known roughly, with two digits.
-
-    >>> _rounded(5437), _rounded(41)
-    ('5,500', '41')
-    """
-    step = 10 ** max(0, len(str(number)) - 2)
-    return f"{-(-number // step) * step:,}"

@@ -1,0 +1,86 @@
+"""How many seeds or samples would tell tied values apart, and how long that would take."""
+
+from typing import TYPE_CHECKING
+
+from coarsefine.hints import Part, option
+from coarsefine.studies.results.learning import has_learnt
+from coarsefine.studies.results.notes.note import Note, duration, rounded
+from coarsefine.studies.results.statistics import INDIFFERENT
+
+if TYPE_CHECKING:
+    from coarsefine.studies.results.ranking import Ranking
+    from coarsefine.studies.results.statistics import Needed
+
+
+def on_needed(ranking: "Ranking") -> tuple[Note, ...]:
+    """Return what would tell the best from the second, and from all that are tied."""
+    comparison = ranking.comparison
+    if comparison is None or comparison.to_second is None or not has_learnt(ranking):
+        return ()
+    second, every = comparison.to_second, comparison.to_all_tied
+    amount = ranking.metric.amount
+    line = (
+        f"the first is {amount(second.difference)} ahead of the second; the standard error of this "
+        f"is {amount(second.seed_error)} by seeds and {amount(second.sample_error)} by samples: "
+        f"{_would(ranking, second)} tell them apart"
+    )
+    # A race says what would end it.
+    if every is not None and comparison.n_tied > 2 and all(s.race is None for s in ranking.stages):
+        line += (
+            f"; {_would(ranking, every)} tell all {comparison.n_tied} tied values apart to within "
+            f"{amount(INDIFFERENT)}"
+        )
+    return (Note("needed", line),)
+
+
+def _would(ranking: "Ranking", needed: "Needed") -> str:
+    """Return how many seeds and samples would do something, up to the verb."""
+    seeds = samples = ""
+    if needed.seeds is not None:
+        more = needed.seeds - needed.n_seeds
+        seeds = f"about {rounded(needed.seeds)} seeds ({_time(ranking, more)})"
+    if needed.samples is not None:
+        samples = f"about {rounded(needed.samples)} validation samples"
+    if seeds and samples:
+        return f"{seeds} or {samples} would"
+    if seeds:
+        return f"{seeds}, not more samples, would"
+    if samples:
+        return f"{samples}, not more seeds, would"
+    return "neither more seeds nor more samples alone would"
+
+
+def _time(ranking: "Ranking", n_seeds: int) -> str:
+    seconds, _ = seconds_a_seed(ranking)
+    return f"{duration(max(0, n_seeds) * seconds)} more"
+
+
+def seconds_a_seed(ranking: "Ranking") -> tuple[float, float]:
+    """Return how long it takes to train the tied trials with one more seed, and all complete ones.
+
+    As long as their other seeds took, on all cores of this machine.
+    """
+    from coarsefine.models.blas_threads import n_cores
+
+    known = [
+        (trial.seconds / max(1, trial.replicates), bool(trial.tied))
+        for trial in ranking.trials
+        if trial.state == "complete" and trial.seconds is not None
+    ]
+    cores = max(1, min(n_cores(), len(known)))
+    return sum(s for s, tied in known if tied) / cores, sum(s for s, _ in known) / cores
+
+
+def race_advice(ranking: "Ranking") -> tuple[Part, ...]:
+    """Return what a race over seeds would cost, where each value has one seed."""
+    from coarsefine.studies.planning.races import MOST_RACED, Race
+
+    n = sum(trial.state == "complete" for trial in ranking.trials)
+    one = ranking.comparison is not None and ranking.comparison.n_replicates == 1
+    if not one or not ranking.metric.share or not 2 <= n <= MOST_RACED:
+        return ()
+    race, (tied, every) = Race(), seconds_a_seed(ranking)
+    least = (race.least - 1) * every
+    most = least + (race.most - race.least) * tied
+    takes = f" takes {duration(least)} to {duration(most)}"
+    return ("; ", option("replicates", "auto"), takes)
