@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.search.console import note, without_secrets
 from coarsefine.search.errors import DONE, FAILED, INTERRUPTED, Stopped, exit_status
-from coarsefine.search.words import duration, percent
+from coarsefine.search.words import percent
+from coarsefine.studies.results.notes.note import duration
 
 if TYPE_CHECKING:
     from coarsefine.search.options.ending import EndOptions

@@ -75,6 +75,12 @@ COMMANDS: Final = {
         "Draw runs of a study at random, train them again, and compare every measure with the"
         " record.",
     ),
+    "plan": Entry(
+        RESULTS,
+        "planning",
+        "plan",
+        "Say how many seeds or validation samples would tell a study's values apart.",
+    ),
     "replay": Entry(
         RESULTS,
         "replaying",

@@ -149,12 +149,10 @@ The whole range first, then where the best values are. Trains a network for each
 points by validation accuracy. Without other wishes --coarse tries {kind.n_coarse} points over
 {ranges}, and --fine {kind.n_fine} more in the window that the results leave. Running the same
 command again carries on where it stopped; a higher --trials or --replicates adds to what is there.
-What takes seconds is trained with several seeds, until these tell no more: --replicates auto.
 
 Examples:
-    python -m search {kind.name} --coarse
+    python -m search {kind.name} --coarse --replicates auto
     python -m search {kind.name} --fine
-    python -m search {kind.name} --coarse --replicates auto --indifference 1
     python -m search {kind.name} --auto --data mnist --hidden 50,50
 """
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from coarsefine.db import repository
 from coarsefine.db.errors import StorageError
 from coarsefine.search.service_log import one_line
-from coarsefine.search.words import duration
 from coarsefine.studies.labs.line import UNFINISHED, in_line, places, waits_for
 from coarsefine.studies.labs.queue import stored
+from coarsefine.studies.results.notes.note import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

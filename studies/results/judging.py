@@ -53,6 +53,7 @@ def compare(
     scorer: Scorer | None = None,
     seeds: Callable[[], SeedNoise | None] | None = None,
     race: tuple[Looks, frozenset[int]] | None = None,
+    indifference: float = INDIFFERENT,
 ) -> tuple[list[Verdict], Comparison | None]:
     """Return what can be said of each trial, and how it was compared with the best.
 
@@ -64,6 +65,7 @@ def compare(
         seeds: Returns what other studies say of the spread over seeds; called only where no seed
             was repeated.
         race: After which seeds it was looked at, and the positions of trials that left the race.
+        indifference: The largest difference that does not matter.
 
     Returns:
         A verdict a trial, and ``None`` in place of the comparison if there is nothing to compare,
@@ -135,7 +137,7 @@ def compare(
     comparison = _comparison(family, judged, n_points, n_tied, (least, most), noise)
     rows = [row for row, p in enumerate(family.positions) if row and measured[p].point in tied]
     return verdicts, comparison if alone or not scorer.share else _planned(
-        comparison, judged, family, rows
+        comparison, judged, family, rows, indifference
     )
 
 
@@ -146,7 +148,7 @@ def _seen(values: Mapping[int, float]) -> Verdict:
 
 
 def _planned(
-    comparison: Comparison, judged: Judged, family: Family, rows: Sequence[int]
+    comparison: Comparison, judged: Judged, family: Family, rows: Sequence[int], delta: float
 ) -> Comparison:
     """Return a comparison with what would tell the best from the other tied ones."""
     if not rows or family.single or family.scores is None:
@@ -154,12 +156,12 @@ def _planned(
     return replace(
         comparison,
         to_second=_needed(judged, family, rows[:1]),
-        to_all_tied=_needed(judged, family, rows, last=True),
+        to_all_tied=_needed(judged, family, rows, delta),
     )
 
 
 def _needed(
-    judged: Judged, family: Family, rows: Sequence[int], *, last: bool = False
+    judged: Judged, family: Family, rows: Sequence[int], delta: float | None = None
 ) -> Needed | None:
     """Return what would tell the best from some others: from the second, or all within δ."""
     assert family.scores is not None  # noqa: S101  # as its caller saw
@@ -167,7 +169,7 @@ def _needed(
     if standing.n_seeds < 2 or not np.isfinite(standing.lead).all():
         return None
     worst = int(standing.variance.argmax())
-    distance = standing.sure + INDIFFERENT if last else np.maximum(standing.lead, 1e-9)
+    distance = np.maximum(standing.lead, 1e-9) if delta is None else standing.sure + delta
     return Needed(
         difference=float(standing.lead[-1]),
         seed_error=math.sqrt(standing.seeds[worst]),

@@ -339,10 +339,10 @@ def judged(
     if how.looks is not None:
         places = (ranking[p][:2] for p in positions)
         race = Looks(*how.looks), frozenset(i for i, at in enumerate(places) if at in how.left)
-    verdicts, comparison = compare(measured, n_samples, outcomes, how.scorer, how.seeds, race)
+    more = how.scorer, how.seeds, race, how.indifference
+    verdicts, comparison = compare(measured, n_samples, outcomes, *more)
     if comparison is not None:
-        without = (ranking[positions[i]] for i in comparison.without)
-        names = tuple(f"{trial.stage}:{trial.trial}" for trial in without)
+        names = tuple(":".join(map(str, ranking[positions[i]][:2])) for i in comparison.without)
         comparison = replace(comparison, without=names)
     found = list(ranking)
     for position, verdict in zip(positions, verdicts, strict=True):

@@ -28,7 +28,7 @@ from coarsefine.studies.results.ranking import (
     rank_trials,
 )
 from coarsefine.studies.results.sound import check_sound
-from coarsefine.studies.results.statistics import How
+from coarsefine.studies.results.statistics import INDIFFERENT, How
 from coarsefine.studies.spaces.dimensions import SCALED, parameter
 from coarsefine.studies.spaces.ranges import LogRange
 
@@ -72,13 +72,20 @@ def named_study(database: Database, name: str | None, search: str | None = None)
     )
 
 
-def read_ranking(database: Database, study: StudyRecord, by: str | None = None) -> Ranking:
+def read_ranking(
+    database: Database,
+    study: StudyRecord,
+    by: str | None = None,
+    *,
+    indifference: float = INDIFFERENT,
+) -> Ranking:
     """Return the ranking over all stages that search.
 
     Args:
         database: Where the study is.
         study: Whose trials.
         by: What they are ranked by; ``None`` for what the recipe says.
+        indifference: The largest difference that does not matter, in [0, 1].
 
     Raises:
         StudyError: If no trial has what it takes.
@@ -145,7 +152,7 @@ def read_ranking(database: Database, study: StudyRecord, by: str | None = None) 
             looks=(min(race.least for race in races), max(race.most for race in races)),
             left=frozenset((row.stage, numbers[row.uuid]) for row in rows if row.uuid in gone),
         )
-    how = replace(how, seeds=seeds)
+    how = replace(how, seeds=seeds, indifference=indifference)
     trials, comparison = judged(ranked, by_place, n_validation, read, how)
     summaries = tuple(_summary(stage, trials) for stage in stages)
     ranking = Ranking(study, summaries, trials, comparison, by=by)

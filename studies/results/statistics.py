@@ -126,8 +126,8 @@ class Comparison:
         seeds_from: The study that it was measured in; ``None`` where it is assumed.
         to_second: What would tell the best from the second; ``None`` where they are not tied, or
             too little is known of seeds or samples.
-        to_all_tied: What would show which of the tied ones are worse by no more than
-            ``INDIFFERENT``.
+        to_all_tied: What would show which of the tied ones are worse by no more than a difference
+            that does not matter.
     """
 
     method: Literal["samples", "accuracies"]
@@ -175,6 +175,7 @@ class How:
         looks: The least and the most seeds of a race, which is looked at after each; ``None`` where
             there was none.
         left: Trials that left a race, by stage and trial.
+        indifference: The largest difference that does not matter, in [0, 1].
     """
 
     scorer: "Scorer | None" = None
@@ -182,6 +183,7 @@ class How:
     seeds: "Callable[[], SeedNoise | None] | None" = None
     looks: tuple[int, int] | None = None
     left: frozenset[tuple[str, int]] = frozenset()
+    indifference: float = INDIFFERENT
 
 
 # ------------------------------------------------------------------------------------ intervals

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from coarsefine.hints import Part, option
+from coarsefine.hints import Message, Part, option
 from coarsefine.studies.results.learning import has_learnt
 from coarsefine.studies.results.notes.note import Note, duration, rounded
 from coarsefine.studies.results.statistics import INDIFFERENT
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
-    from coarsefine.studies.results.statistics import Needed
+    from coarsefine.studies.results.statistics import Comparison, Needed
 
 
 def on_needed(ranking: "Ranking") -> tuple[Note, ...]:
@@ -17,20 +17,52 @@ def on_needed(ranking: "Ranking") -> tuple[Note, ...]:
     comparison = ranking.comparison
     if comparison is None or comparison.to_second is None or not has_learnt(ranking):
         return ()
-    second, every = comparison.to_second, comparison.to_all_tied
+    line = _to_second(ranking, comparison.to_second)
+    # A race says what would end it.
+    if comparison.n_tied > 2 and all(stage.race is None for stage in ranking.stages):
+        line += f"; {_to_all_tied(ranking, comparison, INDIFFERENT)}"
+    return (Note("needed", line),)
+
+
+def planned(ranking: "Ranking", indifference: float) -> "list[Message]":
+    """Return what would tell a study's values apart, a line each.
+
+    Args:
+        ranking: As ``read_ranking`` returns it for this indifference.
+        indifference: The largest difference that does not matter.
+    """
+    comparison = ranking.comparison
+    if comparison is None:
+        return [Message("there are no two complete values to be compared")]
+    if not comparison.n_tied:
+        return [Message("no value is tied with the best: nothing is left to be told apart")]
+    if comparison.to_second is None:
+        line = f"{comparison.n_tied} values are tied; "
+        why = "one seed each does not tell what seeds do from what samples do"
+        if comparison.n_replicates > 1:
+            why = "stored predictions that tell seeds from samples are missing"
+        return [Message(line + why, *race_advice(ranking))]
+    lines = [_to_second(ranking, comparison.to_second)]
+    lines.append(_to_all_tied(ranking, comparison, indifference))
+    return [Message(line) for line in lines]
+
+
+def _to_second(ranking: "Ranking", second: "Needed") -> str:
     amount = ranking.metric.amount
-    line = (
+    return (
         f"the first is {amount(second.difference)} ahead of the second; the standard error of this "
         f"is {amount(second.seed_error)} by seeds and {amount(second.sample_error)} by samples: "
         f"{_would(ranking, second)} tell them apart"
     )
-    # A race says what would end it.
-    if every is not None and comparison.n_tied > 2 and all(s.race is None for s in ranking.stages):
-        line += (
-            f"; {_would(ranking, every)} tell all {comparison.n_tied} tied values apart to within "
-            f"{amount(INDIFFERENT)}"
-        )
-    return (Note("needed", line),)
+
+
+def _to_all_tied(ranking: "Ranking", comparison: "Comparison", indifference: float) -> str:
+    every = comparison.to_all_tied
+    assert every is not None  # noqa: S101  # known where the second is
+    return (
+        f"{_would(ranking, every)} tell all {comparison.n_tied} tied values apart to within "
+        f"{ranking.metric.amount(indifference)}"
+    )
 
 
 def _would(ranking: "Ranking", needed: "Needed") -> str:

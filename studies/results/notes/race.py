@@ -53,10 +53,10 @@ def _verdict(
     what = f"cannot tell {len(left)} of {race.n_trials} values apart to within {delta}"
     chance = f"one may be {amount(min(1.0, ended.above))} better than {named}"
     if ended.end == "samples":
-        more = f"{rounded(ended.samples)} would be enough, " if ended.samples else ""
+        more = f"about {rounded(ended.samples)} would, " if ended.samples else ""
         what = f"{ranking.n_validation:,} validation samples {what}"
         return f"{what}: {more}more seeds would not; {chance}"
-    more = f": {rounded(ended.seeds)} would be enough" if ended.seeds else ""
+    more = f": about {rounded(ended.seeds)} would" if ended.seeds else ""
     return f"{race.n_seeds} seeds {what}{more}; {chance}"
 
 

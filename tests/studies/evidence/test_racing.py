@@ -64,12 +64,12 @@ def test_a_race_ends_for_the_reason_that_the_world_has():
     assert at_look(World((0.9,) * 4, 8, 50_000, 0.02).outcomes(rng), TWO).end == "seeds"
 
 
-def test_so_many_samples_and_seeds_as_are_said_end_the_race():
+def test_twice_as_many_samples_or_seeds_as_are_said_mostly_end_the_race():
     world = World((0.9,) * 3, 8, 300, 0.001)
     needed = at_look(world.outcomes(np.random.default_rng(1)), TWO).samples
     larger = World((0.9,) * 3, 8, 2 * needed, 0.001)
     ends = [at_look(larger.outcomes(np.random.default_rng(i)), TWO).end for i in range(5)]
-    assert set(ends) <= {"close", "best"}
+    assert ends.count("close") >= 4
 
     noisy = World((0.9,) * 3, 5, 50_000, 0.006)
     needed = at_look(noisy.outcomes(np.random.default_rng(2)), Rules(Looks(3, 5), 0.005)).seeds

@@ -1,0 +1,79 @@
+"""``plan``: how many seeds or validation samples would tell a study's values apart."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from coarsefine.search.commands.ranking import chosen
+from coarsefine.search.console import say, say_json, tell
+from coarsefine.search.errors import UsageError
+from coarsefine.search.hints import spelled
+from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
+from coarsefine.search.options.declaring import OUTPUT, number_option
+
+if TYPE_CHECKING:
+    from coarsefine.studies.results.ranking import Ranking
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What a plan is for."""
+
+    indifference: Annotated[
+        float | None,
+        number_option(
+            OUTPUT,
+            "--indifference",
+            "The largest difference that does not matter, in percentage points (default: 0.5).",
+        ),
+    ] = None
+
+
+def plan(
+    study: StudyArgument, what: PlanOptions, storage: StorageOptions, output: OutputOptions
+) -> None:
+    """Say how many seeds or validation samples would tell a study's values apart.
+
+    The first from the second, and all tied values to within --indifference, from the noise that the
+    study's runs show: what seeds are of it and what samples, and how long more seeds would take.
+    Trains nothing and changes nothing.
+
+    Examples:
+        python -m search plan
+        python -m search plan mnist/lambda --indifference 0.2 --json
+    """
+    from coarsefine.db.engine import open_database
+    from coarsefine.studies.results.notes.planning import planned
+    from coarsefine.studies.results.reading import read_ranking
+    from coarsefine.studies.results.statistics import INDIFFERENT
+
+    delta = INDIFFERENT if what.indifference is None else what.indifference / 100
+    if not 0 < delta < 1:
+        raise UsageError(
+            f"--indifference must be above 0 and below 100 points, got {what.indifference:g}"
+        )
+    with open_database(storage.url, read_only=True) as database:
+        named = chosen(database, study, quiet=output.quiet)
+        ranking = read_ranking(database, named, indifference=delta)
+    if output.json:
+        say_json(_to_json(ranking, delta))
+        return
+    say(f"{ranking.study.name}: what would tell its values apart\n")
+    for line in planned(ranking, delta):
+        tell(spelled(line))
+
+
+def _to_json(ranking: "Ranking", delta: float) -> dict[str, Any]:
+    from coarsefine.studies.results.notes.planning import seconds_a_seed
+
+    comparison = ranking.comparison
+    second = None if comparison is None else comparison.to_second
+    every = None if comparison is None else comparison.to_all_tied
+    tied, complete = seconds_a_seed(ranking)
+    return {
+        "study": ranking.study.name,
+        "indifference": delta,
+        "n_tied": 0 if comparison is None else comparison.n_tied,
+        "to_second": second and asdict(second),
+        "to_all_tied": every and asdict(every),
+        "seconds_a_seed": {"tied": tied, "complete": complete},
+    }
