@@ -103,7 +103,9 @@ class Audit:
     def bound(self) -> int:
         """Return how many runs could be invented without the draw having met one, at 95 %."""
         n, k = len(self.drawn), 0
-        while k < self.n_runs - n and missed(self.n_runs, n, k + 1) > 1 - CONFIDENCE:
+        while (
+            k < self.n_runs - len(self.checked) and missed(self.n_runs, n, k + 1) > 1 - CONFIDENCE
+        ):
             k += 1
         return k
 
