@@ -9,6 +9,7 @@ from typing import Any, Final
 from coarsefine.db.records import TrialRecord
 from coarsefine.hints import option
 from coarsefine.studies.errors import SpaceError, StudyError
+from coarsefine.studies.metric import metric_named
 
 AUTO: Final = "auto"
 _RANGE: Final = re.compile(r"(\d{1,6})\.\.(\d{1,6})")
@@ -145,14 +146,14 @@ def quick_race(n_trials: int, seconds: float) -> Race | None:
 
 
 def check_raced(metric: str | None, race: Race | None) -> None:
-    """Refuse to race by the loss, of which no difference is known not to matter.
+    """Refuse to race by what is no share of samples: of no difference is it known not to matter.
 
     Raises:
         StudyError: If that is asked for.
     """
-    if race is not None and metric == "loss":
+    if race is not None and not metric_named(metric or "accuracy").share:
         raise StudyError(
-            "a race compares shares of samples, this study ranks by loss: state a number of ",
+            f"a race compares shares of samples, this study ranks by {metric}: state a number of ",
             option("replicates"),
         )
 

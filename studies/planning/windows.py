@@ -80,7 +80,8 @@ def next_stage(
         dimensions = (replace(dimension, values=values, range=None),)
     options = parent.run_options
     race = request.race
-    if race is None and request.replicates is None and parent.race is not None:
+    prune = request.prune or parent.prune
+    if race is None and request.replicates is None and parent.race and prune == "none":
         race = Race(*parent.race.asked)
     sampler = _sampler(dimensions, request, parent)
     several = sum(d.range is not None for d in dimensions) >= _SEVERAL
@@ -95,7 +96,7 @@ def next_stage(
             alone=options.alone if request.alone is None else request.alone,
         ),
         reason=narrowing.reason,
-        prune=request.prune or parent.prune,
+        prune=prune,
         parent=parent.name,
         race=race,
         start=(to_params(narrowing.best),) if several and sampler != "grid" else (),

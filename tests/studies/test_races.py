@@ -143,6 +143,10 @@ def test_a_fine_stage_races_as_the_coarse_one_did_and_new_trials_join(raced):
     fine = Stage.of(repository.stages(bench.database, study)[1]).race
     assert fine.asked == (2, 4, 0.02)
     assert fine.ended is not None
+    # Who prunes a later stage has it pruned, not raced.
+    bench.fine(study, StageRequest(n_trials=2, prune="halving"), stage_name="finer")
+    finer = Stage.of(repository.stages(bench.database, study)[2])
+    assert (finer.prune, finer.race, finer.run_options.replicates) == ("halving", None, 2)
 
 
 def test_what_cannot_be_raced_is_refused(raced):
