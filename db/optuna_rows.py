@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from coarsefine.db import schema
@@ -22,8 +23,17 @@ _UUID: Final = "uuid"
 
 
 def optunas_tables(session: Session) -> sa.MetaData | None:
-    """Return Optuna's tables of studies and trials; ``None`` before it has made them."""
-    connection = session.connection()
+    """Return Optuna's tables of studies and trials; ``None`` before it has made them.
+
+    They are looked up once in a session: that takes longer than to copy a study.
+    """
+    if "optunas_tables" not in session.info:
+        session.info["optunas_tables"] = _looked_up(session.connection())
+    found: sa.MetaData | None = session.info["optunas_tables"]
+    return found
+
+
+def _looked_up(connection: Connection) -> sa.MetaData | None:
     if not schema.optuna_has_begun(connection):
         return None
     tables = sa.MetaData()

@@ -35,9 +35,9 @@ class AuditOptions:
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[STUDY|REPORT.html]",
-            help="The study's name (default: the most recent one), or a report in HTML, which "
-            "needs no database.",
+            metavar="[STUDY|REPORT.html|FILE.cfs]",
+            help="The study's name (default: the most recent one), or a report in HTML or a packed "
+            "file, which need no database; of several studies in a file, --study names one.",
             show_default=False,
         ),
     ] = None
@@ -85,6 +85,11 @@ class AuditOptions:
         named = self.what is not None and self.what.lower().endswith((".html", ".htm"))
         return expanded(self.what or "") if named else None
 
+    @property
+    def packed(self) -> str | None:
+        """Return the packed file whose study is audited, if one is named."""
+        return self.what if self.what is not None and self.what.endswith(".cfs") else None
+
 
 def audit(what: AuditOptions, storage: StorageOptions, output: OutputOptions) -> int:
     """Draw runs of a study at random, train them again, and compare every measure with the record.
@@ -100,8 +105,10 @@ def audit(what: AuditOptions, storage: StorageOptions, output: OutputOptions) ->
         python -m search audit
         python -m search audit mnist/lambda --runs 12
         python -m search audit hand-in.html
+        python -m search audit hand-in.cfs
     """
     from coarsefine.db.engine import open_database
+    from coarsefine.db.packing import check_packed
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.search.report.claims import read_claims
@@ -117,8 +124,12 @@ def audit(what: AuditOptions, storage: StorageOptions, output: OutputOptions) ->
     if what.report is not None:
         record, differing = read_claims(what.report)
     else:
-        with open_database(storage.url, read_only=True) as database:
-            named = StudyArgument(what.what, what.study)
+        packed = what.packed
+        place = storage if packed is None else StorageOptions(packed)
+        with open_database(place.url, read_only=True) as database:
+            if packed is not None:
+                check_packed(database)
+            named = StudyArgument(None if packed else what.what, what.study)
             record = record_of(database, chosen(database, named, quiet=output.quiet))
     with (
         watching(quiet=output.quiet) as watch,

@@ -62,6 +62,17 @@ def test_a_file_that_is_not_as_packed_is_refused(search, packed):
     assert search("merge", packed, "--storage", "new.db").status == 0
 
 
+def test_a_packed_file_is_audited_as_it_is(search, packed):
+    answer = search("audit", packed, "--runs", "1", "-q")
+
+    assert answer.status == 0, answer.err
+    assert search("audit", packed, "--study", "none").status == 1
+    with sqlite3.connect(packed) as connection:
+        connection.execute("UPDATE training_runs SET validation_loss = 0.5")
+    connection.close()
+    assert "not as packed" in search("audit", packed).err
+
+
 def test_results_that_were_invented_are_reported(search, study, own_folder):
     shutil.copy(study, "bob.db")
     with sqlite3.connect("bob.db") as connection:
