@@ -37,7 +37,7 @@ def readme_lines():
 
 
 # Placeholders, a server, and labs on data that are not part of the program.
-LEFT_OUT = ("compare STUDY STUDY", "dashboard", "presets", "run ")
+LEFT_OUT = ("compare STUDY STUDY", "dashboard", "predict ", "presets", "run ")
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_the_readme_works_in_its_own_order_and_so_does_every_next_line(search, o
         waiting = type_in(line)
         while waiting:
             following = waiting.pop()
-            if following not in typed:
+            if following not in typed and not following.startswith("predict "):
                 waiting += type_in(following)
 
     assert len(typed) > len(lines)
