@@ -104,11 +104,9 @@ def diagnose(
 def _head(study: str, trial: "RankedTrial | None") -> str:
     if trial is None:
         return study
-    params = ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in trial.params.items()
-    )
-    return f"{study} {trial.stage}:{trial.trial} ({params})"
+    from coarsefine.studies.spaces.dimensions import described
+
+    return f"{study} {trial.stage}:{trial.trial} ({described(trial.params)})"
 
 
 def _to_json(

@@ -87,7 +87,7 @@ class _Page(HTMLParser):
 
 def _differences(record: "AuditRecord", page: _Page) -> list[str]:
     """Return where the ranking that people read says something else than the record."""
-    from coarsefine.studies.spaces.dimensions import PARAMETERS
+    from coarsefine.studies.results.column import parameter_symbol
 
     trials = {(trial.stage, str(trial.trial)): trial for trial in record.trials}
     stages = list(dict.fromkeys(s for s, stored in record.stages.items() if not stored["final"]))
@@ -99,9 +99,7 @@ def _differences(record: "AuditRecord", page: _Page) -> list[str]:
         if trial is None:
             lines.append(f"trial {stage}:{row.get('trial')} of the ranking is not in the record")
             continue
-        claims = {
-            PARAMETERS[n].symbol if n in PARAMETERS else n: v for n, v in trial.params.items()
-        }
+        claims = {parameter_symbol(name): value for name, value in trial.params.items()}
         accuracy = next((name for name in _ACCURACIES if name in row), None)
         if accuracy is not None:
             claims[accuracy] = trial.validation_accuracy
@@ -115,9 +113,12 @@ def _differences(record: "AuditRecord", page: _Page) -> list[str]:
 
 
 def _same(cell: str, claimed: object) -> bool:
-    if not isinstance(claimed, int | float):
-        # Words, and what is not known: no numbers that could be invented.
+    from coarsefine.studies.spaces.dimensions import shown
+
+    if claimed is None:
         return True
+    if isinstance(claimed, bool) or not isinstance(claimed, int | float):
+        return cell.strip() == shown(claimed)
     try:
         return float(cell.replace(",", "")) == float(claimed)
     except ValueError:

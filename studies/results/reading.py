@@ -29,7 +29,7 @@ from coarsefine.studies.results.ranking import (
 )
 from coarsefine.studies.results.sound import check_sound
 from coarsefine.studies.results.statistics import INDIFFERENT, How
-from coarsefine.studies.spaces.dimensions import SCALED, parameter
+from coarsefine.studies.spaces.dimensions import SCALED, check_one_loss, parameter
 from coarsefine.studies.spaces.ranges import LogRange
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def read_ranking(
     rows = repository.trial_rows(database, study)
     check_sound(study, stages, rows)
     by = by or ranked_by(study)
+    check_one_loss(by, [dimension for stage in stages for dimension in Stage.of(stage).dimensions])
     accuracies: dict[int, dict[int, float]] = {}
     n_reused: dict[int, int] = {}
     for trial, replicate, accuracy, reused in repository.replicate_rows(database, study):

@@ -61,7 +61,7 @@ from coarsefine.studies.running.studies import (
     same_recipe,
     study_name,
 )
-from coarsefine.studies.spaces.dimensions import sizes_of
+from coarsefine.studies.spaces.dimensions import check_one_loss, sizes_of
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.states import UNFINISHED
 
@@ -122,6 +122,7 @@ class Search:
         check_raced(recipe.training.metric, request.race)
         data = resources.prepare(recipe)
         stage = first_stage(kind, request, data.n_train)
+        check_one_loss(recipe.training.metric, stage.dimensions)
         points = next_points(stage, request, (), recipe.seed)
         plan = plan_runs(recipe, data, stage, points, resources.prepared)
         race = None

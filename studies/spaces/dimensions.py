@@ -237,6 +237,18 @@ def described(params: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {shown(value)}" for name, value in params.items())
 
 
+def check_one_loss(by: str | None, dimensions: Sequence[Dimension]) -> None:
+    """Refuse to compare trials by the loss where each may have been trained with another one.
+
+    Raises:
+        SpaceError: If that is asked for.
+    """
+    key = "training.loss"
+    stated = (d.variants.values() if d.variants else [{d.parameter.key: None}] for d in dimensions)
+    if by == "loss" and any(key in keys for each in stated for keys in each):
+        raise SpaceError("trials with different losses cannot be compared by the loss")
+
+
 def to_json(dimensions: Sequence[Dimension]) -> list[dict[str, Any]]:
     """Return the dimensions as they are stored with a stage."""
     return [

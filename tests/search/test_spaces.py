@@ -1,5 +1,7 @@
 """``space``: a search over several keys at once, from a command line and from Python."""
 
+import re
+
 import optuna
 import pytest
 
@@ -128,3 +130,28 @@ def test_python_varies_the_same(search, own_folder):
         Study.search("space")
     with pytest.raises(StudyError, match="vary is of a space search"):
         Study.search("lambda", vary=vary)
+
+
+def test_choices_are_the_same_words_in_report_record_and_diagnosis(search, own_folder):
+    vary = ("--vary", "optimizer=sgd,adam", "--vary", "batch_norm=true,false")
+    search("space", "--coarse", *vary, "--epochs", "1", "--hidden", "3")
+    search("report", "words.html")
+    text = (own_folder / "words.html").read_text()
+    (own_folder / "swapped.html").write_text(text.replace(">adam<", ">sgd<"))
+
+    assert search("audit", "words.html", "--runs", "1").status == 0
+    swapped = search("audit", "swapped.html", "--runs", "1")
+    assert swapped.status == 1
+    assert "has optimizer sgd in the ranking, adam in the record" in swapped.out
+    assert re.search(r"batch_norm (true|false)", search("diagnose").out)
+
+
+def test_trials_with_different_losses_are_not_compared_by_the_loss(search, own_folder):
+    search("space", "--coarse", "--vary", "loss=hinge,cross-entropy", "--epochs", "1")
+
+    again = ("--vary", "loss=hinge,cross-entropy", "--metric", "loss", "--study", "by-loss")
+    for line in (("rank", "--by", "loss"), ("space", "--coarse", *again)):
+        answer = search(*line)
+        assert answer.status != 0
+        assert "trials with different losses cannot be compared by the loss" in answer.err
+    assert search("rank").status == 0
