@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
@@ -36,17 +36,15 @@ _UPPER: Final = 0.7
 
 
 def known_seeds(database: Database, study: StudyRecord, by: str) -> SeedNoise | None:
-    """Return the spread over seeds of a similar study; ``None`` where none is known.
+    """Return the spread over seeds of a study or a similar one; ``None`` where none is known.
 
-    Similar is a study on the same data whose recipe differs in nothing but numbers that trials of
-    a cohort may differ in, the seed and the number of validation samples. Of several, the latest
-    that says enough is taken.
+    A study whose own trials have several seeds comes before others. Similar is a study on the same
+    data whose recipe differs in nothing but numbers that trials of a cohort may differ in, the seed
+    and the number of validation samples. Of several, the latest that says enough is taken.
     """
-    others = (
-        other
-        for other in repository.replicated_studies(database, study.data_name)
-        if other.id != study.id and _alike(database, study, other)
-    )
+    replicated = repository.replicated_studies(database, study.data_name)
+    replicated.sort(key=lambda other: other.id != study.id)
+    others = (other for other in replicated if _alike(database, study, other))
     for other, _ in zip(others, range(_MOST_STUDIES), strict=False):
         found = _measured(database, other, by)
         if found is not None:
@@ -118,7 +116,7 @@ def of_scores(scores: NDArray[np.float64], unit: float, source: str) -> SeedNois
     df = max(spread.df, n_seeds - 1.0) if np.isfinite(spread.df) else n_seeds - 1.0
     if df < _FEWEST_DF:
         return None
-    upper = df / float(special.chdtri(df, _UPPER))
+    upper = df / float(scipy.special.chdtri(df, _UPPER))
     pairs = compared(scores, present)
     rest = float(np.median(pairs.rest[~np.eye(n_trials, dtype=bool)])) / n_samples
     pair = max(0.0, spread.ratio * upper - 1) * rest

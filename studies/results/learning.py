@@ -1,6 +1,5 @@
 """Whether the networks of a search have learnt anything: before, no comparison tells much."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from coarsefine.studies.results.labels import KEY, majority_of
@@ -28,19 +27,17 @@ def chance(ranking: "Ranking") -> float:
 
 def has_learnt(ranking: "Ranking") -> bool:
     """Return whether any network has learnt, as far as is known."""
-    complete = [trial for trial in ranking.trials if trial.state == "complete"]
     base = chance(ranking)
-    if not complete or base >= 1.0:
-        return True
-    known = (
-        _most(trial.validation_accuracy for trial in complete),
-        _most(trial.train_accuracy for trial in complete),
-    )
-    return any(each is not None and each - base >= LEAST * (1 - base) for each in known)
-
-
-def _most(accuracies: "Iterable[float | None]") -> float | None:
-    return max((each for each in accuracies if each is not None), default=None)
+    least = base + LEAST * (1 - base)
+    none_complete = True
+    for trial in ranking.trials:
+        if trial.state != "complete":
+            continue
+        none_complete = False
+        # The best come first: of thousands, few are looked at.
+        if (trial.validation_accuracy or 0.0) >= least or (trial.train_accuracy or 0.0) >= least:
+            return True
+    return none_complete or base >= 1.0
 
 
 def equally_good(ranking: "Ranking") -> frozenset[str]:

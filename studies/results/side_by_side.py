@@ -15,6 +15,7 @@ from coarsefine.studies.recipes.recipe import from_json, to_json
 from coarsefine.studies.reports.source import first_result
 from coarsefine.studies.results.curves import find_trial
 from coarsefine.studies.results.final_evidence import evidence_of
+from coarsefine.studies.results.known_seeds import known_seeds
 from coarsefine.studies.results.notes.studies import (
     on_pair,
     on_recipes,
@@ -179,7 +180,11 @@ def _entry(database: Database, ranking: Ranking, place: Place | None) -> Entry:
         best = top(ranking.trials, MOST_TRIALS)
         others = [each for each in best if dict(each.params) != dict(trial.params)]
     outcomes, *of_others = read_outcomes(database, ranking, [trial, *others[: MOST_TRIALS - 1]])
-    return Entry(ranking, trial, outcomes, tuple(of_others), chosen_by_hand=place is not None)
+    return Entry(
+        *(ranking, trial, outcomes, tuple(of_others)),
+        chosen_by_hand=place is not None,
+        seeds=known_seeds(database, ranking.study, "accuracy"),
+    )
 
 
 def _check_twice(entries: Sequence[Entry]) -> None:

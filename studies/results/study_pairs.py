@@ -21,9 +21,10 @@ from coarsefine.studies.results.evidence.contrasts import (
     mcnemar,
     needed,
 )
-from coarsefine.studies.results.evidence.spread import Spread
+from coarsefine.studies.results.evidence.spread import ASSUMED, Spread
 from coarsefine.studies.results.outcomes import TrialOutcomes
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.seeds import ASSUMED_SEEDS, SeedNoise
 
 INDIFFERENCE: Final = 0.005
 """The largest difference that does not matter, unless the user says otherwise: 0.5 points."""
@@ -47,6 +48,7 @@ class Entry:
         others: What was measured of the study's other trials, of the best of them: they show how
             much seeds move.
         chosen_by_hand: Whether the trial was named.
+        seeds: What the file knows of seeds in such studies; ``None`` where that is nothing.
     """
 
     ranking: Ranking
@@ -54,6 +56,7 @@ class Entry:
     outcomes: TrialOutcomes | None
     others: tuple[TrialOutcomes, ...] = ()
     chosen_by_hand: bool = False
+    seeds: SeedNoise | None = None
 
     @property
     def study(self) -> StudyRecord:
@@ -90,6 +93,7 @@ class Pair:
         same_seeds: Whether runs of the same seed are compared.
         without: Positions of those whose runs have not all kept their predictions.
         networks: Of one seed on the same samples: these networks alone.
+        seeds_from: Of one seed: the studies that say how far seeds move a run, if any does.
     """
 
     first: int
@@ -101,6 +105,7 @@ class Pair:
     same_seeds: bool = False
     without: tuple[int, ...] = ()
     networks: Networks | None = None
+    seeds_from: tuple[str, ...] = ()
 
 
 def compared_pairs(
@@ -149,16 +154,23 @@ def _pair(places: tuple[int, int], one: Entry, other: Entry) -> Pair:
         known = [
             _of_accuracies(each, common if same_seeds else sorted(each.runs)) for each in (a, b)
         ]
-        found = contrast_of_accuracies(known[0], known[1], sizes, same_seeds=same_seeds)
-        return Pair(*places, contrast=found, same_seeds=same_seeds, without=without)
+        assumed, source = _assumed(one, other)
+        found = contrast_of_accuracies(
+            known[0], known[1], sizes, same_seeds=same_seeds, spread=assumed
+        )
+        source = source if found.assumed else ()
+        return Pair(
+            *places, contrast=found, same_seeds=same_seeds, without=without, seeds_from=source
+        )
     same_samples = same_validation(one, other) and a.labels == b.labels
     same_seeds = same_seeds and same_samples
     scores = [each.scores(common if same_seeds else sorted(each.runs)) for each in (a, b)]
+    single = min(map(len, scores)) == 1
+    assumed, source = _assumed(one, other)
+    source = source if single else ()
+    spread = _between(one, other, common) if same_seeds and not single else assumed
     found = contrast(
-        *(scores[0], scores[1]),
-        same_samples=same_samples,
-        same_seeds=same_seeds,
-        spread=_between(one, other, common) if same_seeds else None,
+        *(scores[0], scores[1]), same_samples=same_samples, same_seeds=same_seeds, spread=spread
     )
     networks = None
     if same_samples and len(scores[0]) == len(scores[1]) == 1:
@@ -174,7 +186,21 @@ def _pair(places: tuple[int, int], one: Entry, other: Entry) -> Pair:
         same_samples=same_samples,
         same_seeds=same_seeds,
         networks=networks,
+        seeds_from=source,
     )
+
+
+def _assumed(one: Entry, other: Entry) -> tuple[Spread, tuple[str, ...]]:
+    """Return what is taken for granted of seeds where a trial has one, and from which studies.
+
+    A seed moves networks of two studies independently of each other, as far as is known: so the
+    variances of both add up.
+    """
+    known = [entry.seeds or ASSUMED_SEEDS for entry in (one, other)]
+    source = tuple(dict.fromkeys(each.source for each in known if each.source is not None))
+    if not source:
+        return ASSUMED, ()
+    return Spread(extra=sum(each.run.extra for each in known)), source
 
 
 def _between(one: Entry, other: Entry, replicates: Sequence[int]) -> Spread | None:

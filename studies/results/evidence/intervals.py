@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
-from scipy import special
+import scipy
 
 from coarsefine.studies.results.evidence.pairs import Scores
-from coarsefine.studies.results.evidence.quantiles import cautious_share
+from coarsefine.studies.results.evidence.quantiles import cautious_share, normal_quantile
 from coarsefine.studies.results.evidence.spread import Spread
 
 Interval = tuple[float, float]
@@ -201,7 +201,9 @@ def _around(mean: float, half: float, *, share: bool) -> Interval:
 @lru_cache(maxsize=1024)
 def _quantile(df: float) -> float:
     level = (1 + CONFIDENCE) / 2
-    return float(special.ndtri(level) if not np.isfinite(df) else special.stdtrit(df, level))
+    return float(
+        normal_quantile(level) if not np.isfinite(df) else scipy.special.stdtrit(df, level)
+    )
 
 
 def _wilson(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from coarsefine.studies.results.evidence.pairs import Real
 
@@ -55,7 +55,7 @@ def _factor(least: int, most: int, quantile: float, share: float, n_seeds: int) 
     seeds, samples = share * n_seeds, 1 - share
     paths = np.sqrt(samples) * common[:, None] + np.sqrt(seeds) * walk
     paths /= np.sqrt(samples + seeds / at)
-    reached = np.quantile(paths.max(axis=1), special.ndtr(quantile))
+    reached = np.quantile(paths.max(axis=1), scipy.special.ndtr(quantile))
     return max(1.0, float(reached) / quantile)
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from coarsefine.studies.results.evidence.pairs import Pairs, Present, Real
 
@@ -19,6 +19,9 @@ from coarsefine.studies.results.evidence.pairs import Pairs, Present, Real
 _HUBER: Final = 0.8
 # A trial is noisier than the others if chance makes it so in one ranking of twenty.
 _NOISY: Final = 0.05
+# One that may be noisier, as chance makes so many in a ranking, is not judged by the others' noise:
+# two seeds or three cannot show that it is like them.
+_DOUBTFUL: Final = 1.0
 # Among fewer trials none can be out of line.
 _FEWEST: Final = 4
 # A ratio means little where fewer samples flipped.
@@ -96,9 +99,9 @@ def robust_mean(values: NDArray[np.float64], df: Real) -> NDArray[np.float64]:
     filled = np.where(known, values, 0.0)
     mean = filled.sum(axis=-1, keepdims=True) / n_known
     if values.shape[-1] >= _FEWEST:
-        limit = special.chdtri(df, 1 - _HUBER) / df
+        limit = scipy.special.chdtri(df, 1 - _HUBER) / df
         # What is left of a mean of equal ratios after the cut.
-        left = special.chdtr(df + 2, limit * df) + limit * (1 - _HUBER)
+        left = scipy.special.chdtr(df + 2, limit * df) + limit * (1 - _HUBER)
         share = np.where(known, left, 0.0).sum(axis=-1, keepdims=True) / n_known
         share = np.where(share > 0, share, 1.0)
         for _ in range(15):
@@ -115,13 +118,15 @@ class Pooled:
         spread: Pooled over the trials that are not noisy.
         ratios: (T, T), what each pair is judged by.
         drawn: (B, T, T), what it would be in draws whose true ratio is 1.
-        noisy: (T,), trials far noisier than the others; their pairs have their own ratio.
+        noisy: (T,), trials far noisier than the others, left out of what is pooled.
+        alone: (T,), trials that may be noisier than the others; their pairs have their own ratio.
     """
 
     spread: Spread
     ratios: Real
     drawn: NDArray[np.float64]
     noisy: Present
+    alone: Present
 
 
 def pool(ratios: Real, drawn: NDArray[np.float64], df: Real, known: Spread | None = None) -> Pooled:
@@ -137,22 +142,26 @@ def pool(ratios: Real, drawn: NDArray[np.float64], df: Real, known: Spread | Non
     usable = np.isfinite(ratios)
     own = np.maximum(np.where(usable, df, 0).max(axis=1), 1)
     noisy: Present = np.zeros(n_trials, np.bool_)
+    alone = noisy
     ratio, n_free, scales = _pooled(ratios, drawn, own, noisy)
     if n_trials >= _FEWEST and ratio > 0:
-        most = special.fdtri(own, max(n_free, 1.0), 1 - _NOISY / n_trials)
+        most = scipy.special.fdtri(own, max(n_free, 1.0), 1 - _NOISY / n_trials)
         noisy = np.asarray(np.nan_to_num(trial_ratios(ratios) / ratio) > most)
         if noisy.any() and (~noisy).sum() >= _FEWEST - 1:
             ratio, n_free, scales = _pooled(ratios, drawn, own, noisy)
         else:
-            noisy[:] = False
+            noisy = np.zeros_like(noisy)
+        least = scipy.special.fdtri(own, max(n_free, 1.0), 1 - min(0.5, _DOUBTFUL / n_trials))
+        alone = noisy | np.asarray(np.nan_to_num(trial_ratios(ratios) / ratio) > least)
     if known is not None and np.isfinite(known.df):
         total = n_free + known.df
         ratio = (n_free * ratio + known.df * known.ratio) / total
         scales, n_free = (n_free * scales + known.df) / total, total
     judged = _towards(np.asarray(ratio), ratios, df)
-    either = (noisy[:, None] | noisy[None]) & usable
+    either = (alone[:, None] | alone[None]) & usable
     judged = np.where(either, np.maximum(np.nan_to_num(ratios), ratio), judged)
-    return Pooled(Spread(float(ratio), float(n_free)), judged, _towards(scales, drawn, df), noisy)
+    pooled = Spread(float(ratio), float(n_free))
+    return Pooled(pooled, judged, _towards(scales, drawn, df), noisy, alone)
 
 
 def _pooled(

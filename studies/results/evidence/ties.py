@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from coarsefine.studies.results.evidence.looks import Looks
 from coarsefine.studies.results.evidence.pairs import (
@@ -29,6 +29,7 @@ from coarsefine.studies.results.evidence.quantiles import (
     family_factor,
     fewest_samples,
     normal_of,
+    normal_quantile,
     student_of,
 )
 from coarsefine.studies.results.evidence.spread import (
@@ -212,7 +213,7 @@ def _judged(pairs: Pairs, present: Present, means: Real, asked: _Asked) -> Judge
 
     def margins(compared_with: Present) -> tuple[Real, Real]:
         luckiest = np.where(compared_with, ahead, _NEVER).max(axis=1)
-        quantile = np.maximum(np.quantile(luckiest, level, axis=0), special.ndtri(level))
+        quantile = np.maximum(np.quantile(luckiest, level, axis=0), normal_quantile(level))
         often = 1.0
         if asked.looks is not None:
             often = asked.looks.factor(float(quantile.max()), share, int(pairs.n_seeds.max()))
@@ -289,7 +290,8 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
     runs = rng.standard_normal((n_draws, *present.T.shape)) @ covariance(per_seed)
     leads, squares = _drawn(runs, present, pairs.n_seeds)
     ratios, usable = usable_ratios(pairs, unit)
-    noisy, extra = np.zeros(n_trials, np.bool_), 0.0
+    noisy = alone = np.zeros(n_trials, np.bool_)
+    extra = 0.0
     if spread == NETWORKS or not usable.any():
         known = ASSUMED if spread is None else spread
         extra = known.extra
@@ -303,8 +305,9 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
         np.divide(squares, per_seed, out=drawn_ratios, where=usable)
         df = np.where(pairs.replicated, pairs.n_seeds - 1.0, 0.0)
         pooled: Pooled = pool(ratios, drawn_ratios, df, spread)
-        known, judged, noisy = pooled.spread, pooled.ratios, pooled.noisy
-        true = np.asarray(known.ratio * known.df / special.chdtri(known.df, _UPPER))
+        known, judged = pooled.spread, pooled.ratios
+        noisy, alone = pooled.noisy, pooled.alone
+        true = np.asarray(known.ratio * known.df / scipy.special.chdtri(known.df, _UPPER))
         drawn = pooled.drawn * true
     flips = per_seed / n_common / n_samples
     seeds = judged * flips + extra / n_common
@@ -322,7 +325,7 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
     mean, spread_of = drawn_variances.mean(axis=0), drawn_variances.var(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         df = np.where(spread_of > 1e-9 * mean**2, 2 * mean**2 / spread_of, np.inf)
-    either = (noisy[:, None] | noisy[None]) & pairs.replicated
+    either = (alone[:, None] | alone[None]) & pairs.replicated
     df = np.where(either, np.minimum(df, pairs.n_seeds - 1.0), df)
     scales = np.sqrt(np.where(drawn_variances > 0, drawn_variances, np.inf))
     return _Noise(variances, seeds, flips, leads, single, scales, np.maximum(df, 1.0), known, noisy)

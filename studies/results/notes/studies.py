@@ -199,9 +199,11 @@ def on_tests(pairs: "Sequence[Pair]", sides: "Sequence[Side]") -> tuple[Note, ..
     if single:
         named = "; ".join(f"{sides[p.first].label} and {sides[p.second].label}" for p in single)
         whose = "" if len(single) == len(tested) else f"{named}: "
+        source = sorted({name for pair in single for name in pair.seeds_from})
+        known = f"; where the file knows it, it is taken from {', '.join(source)}" if source else ""
         line = (
             f"{whose}one seed cannot show how much results vary between seeds: {ASSUMED_POINTS} "
-            "points of standard deviation are assumed; "
+            f"points of standard deviation are assumed{known}; "
         )
         tells = ("use ", option("replicates"), " to measure it")
         notes.append(Note("one-seed", line, *tells))
