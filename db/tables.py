@@ -369,7 +369,8 @@ class QueueEntry(Base):
     uuid: Mapped[str] = mapped_column(String(36), unique=True)
     name: Mapped[str] = mapped_column(String(255))
     content: Mapped[str] = mapped_column(LONG_TEXT)
-    options: Mapped[dict[str, Any]]
+    # Anything: an entry that somebody else wrote fails by itself, and stops no other.
+    options: Mapped[dict[str, Any]] = mapped_column(StrictJson())
     state: Mapped[str] = mapped_column(String(16))
     to_cancel: Mapped[bool]
     submitted_by: Mapped[str] = mapped_column(String(255))

@@ -64,7 +64,8 @@ def fault_of_params(params: Any, names: Sequence[str]) -> str | None:
         params: As they are stored.
         names: What its stage varies.
     """
-    if not isinstance(params, Mapping) or {*params} != {*names}:
+    # Names beside them tell nothing, and are shown as they are.
+    if not isinstance(params, Mapping) or not {*names} <= {*params}:
         held = sorted(map(str, params)) if isinstance(params, Mapping) else params
         return f"params must name {', '.join(names)}, got {str(held)[:60]}"
     for name, value in params.items():

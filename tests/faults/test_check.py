@@ -34,7 +34,7 @@ def test_a_study_that_is_done_is_in_order(search, study):
     answer = search("check")
 
     assert answer.status == 0
-    assert answer.out.count("in order") == 10
+    assert answer.out.count("in order") == 11
     assert answer.err == ""
     assert study.read_bytes() == before
     assert [path.name for path in study.parent.iterdir()] == [study.name]

@@ -46,6 +46,8 @@ LINES = (
     "compare digits/lambda digits/eta",
     "replay digits/lambda",
     "diagnose digits/lambda",
+    "plan digits/lambda",
+    f"space --coarse --vary eta=0.1..0.2 --study spaced --trials 2 {SMALL}",
     "audit digits/lambda --runs 2",
     "list",
     "show digits/lambda",
