@@ -234,7 +234,9 @@ def _classes(source: Source) -> Iterator[Block]:
 def final_tests(source: Source) -> Iterator[Block]:
     """Yield each opening of the test set, and how many there were."""
     openings, study = source.openings, source.study
-    if not openings:
+    if source.without_test:
+        yield Paragraph("No samples were set aside for a test, so there is none.", "warning")
+    elif not openings:
         yield Paragraph(
             "The test set was never opened for this study. When the search is over: "
             f"{source.spelling(command('test', study.name))}",

@@ -184,8 +184,9 @@ def _warnings(source: Source) -> Iterator[Paragraph]:
     if ranking.trials and ranking.best is None:
         yield Paragraph("No trial is complete, so there is no result.", "warning")
     if not source.openings:
+        why = "There is no test set" if source.without_test else "The test set was never opened"
         yield Paragraph(
-            "The test set was never opened for this study, so there is no test accuracy. The "
+            f"{why} for this study, so there is no test accuracy. The "
             "validation accuracy of the best trial is no substitute: the best of several looks "
             "better than it is.",
             "warning",

@@ -36,6 +36,11 @@ class Source:
         return self.ranking.study
 
     @property
+    def without_test(self) -> bool:
+        """Return whether no samples were set aside for a test."""
+        return bool(self.study.recipe["data"].get("test") == "none")
+
+    @property
     def n_left(self) -> int:
         """Return how many trials are still to be trained."""
         return sum(trial.state in UNFINISHED for trial in self.ranking.trials)

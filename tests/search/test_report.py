@@ -201,6 +201,17 @@ def test_a_study_that_was_not_tested_says_so(search, coarse, own_folder):
     assert "On the test set," not in words_of(report)
 
 
+def test_a_study_without_a_test_set_is_sent_to_no_test(search, own_folder):
+    search("lambda", "--coarse", "--test", "none", "--epochs", "1", "--values", "0.01")
+
+    answer = search("report", "nt.md")
+
+    assert "test set" not in answer.err
+    text = (own_folder / "nt.md").read_text()
+    assert "No samples were set aside for a test" in text
+    assert "search test" not in text
+
+
 def test_a_study_that_is_not_finished_says_so(search, coarse, own_folder):
     with open_database(StorageOptions("search.db").url) as database:
         study = named_study(database, None)
