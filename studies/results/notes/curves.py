@@ -6,6 +6,7 @@ averaged; noise is measured in each.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -35,6 +36,7 @@ CODES: Final = {
     "saturated": "in the second half of the training or longer, accuracy did not change",
 }
 LEVEL: Final = 0.01
+_FAR: Final = NormalDist().inv_cdf(1 - LEVEL)
 # Shorter ends of curves have slopes and noise that nobody can tell from each other.
 LEAST: Final = 5
 # A difference in accuracy that does not count: half a point.
@@ -127,8 +129,6 @@ def read(curve: Curve, seed_deviation: float | None = None) -> tuple[Note, ...]:
 
 def _overfits(curve: Curve) -> Note | None:
     """Training accuracy has left validation accuracy behind, which rises no more."""
-    from scipy.stats import norm
-
     if curve.training is None or not curve.n_validation or len(curve.epochs) < LEAST:
         return None
     validation, training = curve.validation.mean(axis=0), curve.training.mean(axis=0)
@@ -136,7 +136,7 @@ def _overfits(curve: Curve) -> Note | None:
     error = np.sqrt(
         _variance(validation, curve.n_validation) + _variance(training, curve.n_training)
     )
-    far = gap > INDIFFERENT + norm.isf(LEVEL) * error
+    far = gap > INDIFFERENT + _FAR * error
     if not far[-1] or _rising(curve) is not None:
         return None
     near = np.flatnonzero(~far)
@@ -148,7 +148,7 @@ def _overfits(curve: Curve) -> Note | None:
     if curve.losses is not None:
         losses = curve.losses.mean(axis=0)
         least = int(losses.argmin())
-        if len(losses) - least >= LEAST and _trend(curve.epochs[least:], losses[least:]) < LEVEL:
+        if len(losses) - least >= LEAST and _rises(losses[least:]):
             line += (
                 f"; validation loss rose from {losses[least]:.4g} after epoch "
                 f"{curve.epochs[least]:.0f} to {losses[-1]:.4g}"
@@ -171,7 +171,7 @@ def _rising(curve: Curve) -> Note | None:
 
 def _noisy(curve: Curve, seeds: float) -> Note | None:
     """From epoch to epoch, accuracy moves more than between seeds."""
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     tail, slope = _tail(curve), _slope(curve)
     # A rise that levels off is no noise.
@@ -182,7 +182,7 @@ def _noisy(curve: Curve, seeds: float) -> Note | None:
         left = row - np.polyval(np.polyfit(curve.epochs[tail], row, 2), curve.epochs[tail])
         squares, df = squares + float(left @ left), df + len(left) - 3
     usual = seeds**2 + 1 / curve.n_validation**2
-    if chi2.sf(squares / usual, df) >= LEVEL:
+    if chdtrc(df, squares / usual) >= LEVEL:
         return None
     deviation = float(np.sqrt(squares / df))
     line = (
@@ -237,14 +237,14 @@ def _slope(curve: Curve) -> _Line | None:
 
 
 def _line(x: "Floats", y: "Floats") -> _Line:
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     n = len(x)
     centred = x - x.mean()
     slope = float(centred @ y / (centred @ centred))
     left = y - y.mean() - slope * centred
     error = float(np.sqrt(left @ left / (n - 2) / (centred @ centred)))
-    return _Line(slope, error, n, float(t.isf(LEVEL, n - 2)))
+    return _Line(slope, error, n, float(stdtrit(n - 2, 1 - LEVEL)))
 
 
 def _tail(curve: Curve) -> "npt.NDArray[np.int64] | None":
@@ -257,12 +257,11 @@ def _what(curve: Curve) -> str:
     return "epochs" if curve.ends.all() else "cycles"
 
 
-def _trend(x: "Floats", y: "Floats") -> float:
-    """Return the p value of Kendall's test that ``y`` does not rise."""
-    from scipy.stats import kendalltau
-
-    p = kendalltau(x, y, alternative="greater").pvalue
-    return 1.0 if np.isnan(p) else float(p)
+def _rises(y: "Floats") -> bool:
+    """Return whether ``y`` has a rising trend, by Kendall's test (1975) in its normal limit."""
+    n = len(y)
+    concordance = float(np.sign(y[None] - y[:, None])[np.triu_indices(n, 1)].sum())
+    return concordance - 1 > _FAR * float(np.sqrt(n * (n - 1) * (2 * n + 5) / 18))
 
 
 def _variance(share: "Floats", n: int) -> "Floats":
