@@ -10,8 +10,11 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from coarsefine.db.engine import open_database, storage_url
+from coarsefine.studies.results import side_by_side
+from coarsefine.studies.results.evidence.spread import Spread
 from coarsefine.studies.results.outcomes import read_outcomes
 from coarsefine.studies.results.reading import named_study, read_ranking
+from coarsefine.studies.results.seeds import SeedNoise
 from coarsefine.studies.results.statistics import wilson
 from tests.search.conftest import COARSE, carried_out
 
@@ -146,6 +149,20 @@ def test_only_where_there_is_one_seed_it_is_said_that_one_seed_can_tell_no_more(
     assert "0.3 points of standard deviation are assumed; use --replicates" in single
     assert "one seed" not in several
     assert "paired by sample and seed: the same 360 validation samples, the same 3 seeds" in several
+
+
+def test_what_one_seed_cannot_show_is_taken_from_what_the_file_knows(search, two, monkeypatch):
+    line = ("compare", "digits/lambda", "wider")
+    before = search(*line, "--json").json["pairs"][0]
+    pilot = SeedNoise(Spread(extra=0.02**2), Spread(extra=0.02**2), "pilot")
+    monkeypatch.setattr(side_by_side, "known_seeds", lambda *_: pilot)
+
+    after = search(*line, "--json").json["pairs"][0]
+
+    assert "where the file knows it, it is taken from pilot" in search(*line).out
+    added = after["standard_error"] ** 2 - before["standard_error"] ** 2
+    # Two runs with a deviation of 2 points each, in place of 0.3 points of their difference.
+    assert added == pytest.approx(2 * 0.02**2 - 0.003**2)
 
 
 def test_of_one_seed_mcnemars_test_of_the_networks_is_that_of_statsmodels(search, two):

@@ -303,8 +303,9 @@ def needed(each: Contrast, delta: float, n_contrasts: int = 1, alpha: float = AL
         df = (n_seeds - 1) * (variance / seed_part) ** 2 if seed_part > 0 else 1e9
         return bool(distance >= -scipy.special.stdtrit(df, level) * np.sqrt(variance))
 
-    seeds = least_number(lambda n: decides(n, each.n_samples), each.n_seeds, _MOST_SEEDS)
-    samples = least_number(lambda n: decides(each.n_seeds, n), each.n_samples, _MOST_SAMPLES)
+    # What is undecided by a hair takes one more: degrees of freedom are cautious there.
+    seeds = least_number(lambda n: decides(n, each.n_samples), each.n_seeds + 1, _MOST_SEEDS)
+    samples = least_number(lambda n: decides(each.n_seeds, n), each.n_samples + 1, _MOST_SAMPLES)
     return Needed(seeds, samples)
 
 
