@@ -91,7 +91,7 @@ def stage_request(kind: "SearchKind", asked: Asked) -> "StageRequest":
         n_trials=_whole("trials", asked.get("trials")),
         replicates=replicates,
         race=race,
-        race_if_quick=replicates is None,
+        race_if_quick=replicates is None and race is None,
         only=asked.get("only"),
         sampler=asked.get("sampler"),
         prune=asked.get("prune"),

@@ -57,7 +57,7 @@ def stage_request(kind: "SearchKind", stage: StageOptions) -> "StageRequest":
         sampler=stage.sampler,
         replicates=replicates,
         race=race,
-        race_if_quick=replicates is None,
+        race_if_quick=replicates is None and race is None,
         only=stage.only,
         prune=stage.prune,
         fresh=stage.fresh,

@@ -14,6 +14,7 @@ from coarsefine.db import lock, repository
 from coarsefine.db.engine import open_database
 from coarsefine.db.errors import BusyError
 from coarsefine.db.lock import StudyLock
+from coarsefine.search.library import Study
 from coarsefine.search.progress import Log
 from coarsefine.studies.running import search as running_search
 from coarsefine.studies.running.pace import Pace
@@ -479,3 +480,16 @@ def test_a_driver_that_has_just_taken_the_lock_is_waited_for_to_say_who_it_is(
 
         later.join()
         first.release()
+
+
+def test_a_race_that_is_asked_for_is_not_the_default_one(search, own_folder):
+    quick = ("--coarse", "--values", "0.01,1", "--epochs", "1", "--hidden", "2")
+    search("lambda", *quick, "--replicates", "2..3", "--indifference", "4", "--study", "typed")
+    Study.search("lambda", data="digits", hidden=2, epochs=1, name="python").coarse(
+        values=[0.01, 1], replicates="2..3", indifference=4
+    )
+
+    for name in ("typed", "python"):
+        (stage,) = search("rank", name, "--json").json["stages"]
+        race = stage["race"]
+        assert (race["least"], race["most"], race["indifference"]) == (2, 3, 0.04)
