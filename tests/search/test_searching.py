@@ -16,6 +16,7 @@ from coarsefine.db.errors import BusyError
 from coarsefine.db.lock import StudyLock
 from coarsefine.search.library import Study
 from coarsefine.search.progress import Log
+from coarsefine.studies.planning import races
 from coarsefine.studies.running import search as running_search
 from coarsefine.studies.running.pace import Pace
 from coarsefine.studies.running.watching import CohortProgress
@@ -482,11 +483,12 @@ def test_a_driver_that_has_just_taken_the_lock_is_waited_for_to_say_who_it_is(
         first.release()
 
 
-def test_a_race_that_is_asked_for_is_not_the_default_one(search, own_folder):
-    quick = ("--coarse", "--values", "0.01,1", "--epochs", "1", "--hidden", "2")
+def test_a_race_that_is_asked_for_is_not_the_default_one(search, own_folder, monkeypatch):
+    monkeypatch.setattr(races, "QUICK_SECONDS", 60.0)
+    quick = ("--coarse", "--values", "0.01,0.1,1", "--epochs", "1", "--hidden", "2")
     search("lambda", *quick, "--replicates", "2..3", "--indifference", "4", "--study", "typed")
     Study.search("lambda", data="digits", hidden=2, epochs=1, name="python").coarse(
-        values=[0.01, 1], replicates="2..3", indifference=4
+        values=[0.01, 0.1, 1], replicates="2..3", indifference=4
     )
 
     for name in ("typed", "python"):
