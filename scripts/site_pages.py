@@ -6,6 +6,7 @@ repository, which lead somewhere on any page that shows them as Markdown, are le
 
 import inspect
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import coarsefine
-from scripts.link_tree import link_tree
+from scripts.link_tree import FLOORS
 
 ROOT = Path(__file__).parents[1]
 # Files of the repository beside docs/, by the page that they become.
@@ -25,12 +26,20 @@ BESIDE = {
     "changelog.md": "CHANGELOG.md",
 }
 PICTURE = "benchmarks/scaling.png"
+SOURCE = ROOT / "build" / "documented"
+_NO_SOURCE = shutil.ignore_patterns("__pycache__")
 _LINK = re.compile(r"(\]\(|src=\")(?!\w+:|#)([^)\s#\"]+)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Lay the source out for the reference as it is installed (``paths`` in mkdocs.yml)."""
-    link_tree(ROOT / "build" / "documented")
+    """Lay the source out for the reference as it is installed (``paths`` in mkdocs.yml).
+
+    It is copied: who reads the reference from the source follows links to where no floors are.
+    """
+    shutil.rmtree(SOURCE, ignore_errors=True)
+    shutil.copytree(ROOT / "coarsefine", SOURCE / "coarsefine", ignore=_NO_SOURCE)
+    for floor in FLOORS:
+        shutil.copytree(ROOT / floor, SOURCE / "coarsefine" / floor, ignore=_NO_SOURCE)
     return config
 
 
