@@ -1,10 +1,11 @@
 """How many seeds or samples would tell tied values apart, and how long that would take."""
 
+import math
 from typing import TYPE_CHECKING
 
 from coarsefine.hints import Message, Part, option
 from coarsefine.studies.results.learning import has_learnt
-from coarsefine.studies.results.notes.note import Note, duration, rounded
+from coarsefine.studies.results.notes.note import Note, rounded
 from coarsefine.studies.results.statistics import INDIFFERENT
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _would(ranking: "Ranking", needed: "Needed") -> str:
 
 def _time(ranking: "Ranking", n_seeds: int) -> str:
     seconds, _ = seconds_a_seed(ranking)
-    return f"{duration(max(0, n_seeds) * seconds)} more"
+    return f"{_about(max(0, n_seeds) * seconds)} more"
 
 
 def seconds_a_seed(ranking: "Ranking") -> tuple[float, float]:
@@ -114,5 +115,16 @@ def race_advice(ranking: "Ranking") -> tuple[Part, ...]:
     race, (tied, every) = Race(), seconds_a_seed(ranking)
     least = (race.least - 1) * every
     most = least + (race.most - race.least) * tied
-    takes = f" takes {duration(least)} to {duration(most)}"
-    return ("; ", option("replicates", "auto"), takes)
+    ends = dict.fromkeys((_about(least), _about(most)))
+    return ("; ", option("replicates", "auto"), f" takes {' to '.join(ends)}")
+
+
+def _about(seconds: float) -> str:
+    """Return a time roughly: the same search has the same notes, however fast the machine was.
+
+    >>> _about(7), _about(200), _about(7200)
+    ('less than a minute', '4 min', '2.0 h')
+    """
+    if seconds < 60:
+        return "less than a minute"
+    return f"{math.ceil(seconds / 60)} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
