@@ -430,12 +430,12 @@ def test_ctrl_c_ends_a_search_at_once_while_it_is_planned(search, monkeypatch):
         raise AssertionError("still planning")
 
     # Thousands of trials are stored, and started in Optuna, before the first one is trained.
-    monkeypatch.setattr("coarsefine.studies.running.search.store", planned)
-    answer = search(*COARSE, "--jobs", "1")
+    with monkeypatch.context() as during:
+        during.setattr("coarsefine.studies.running.search.store", planned)
+        answer = search(*COARSE, "--jobs", "1")
 
     assert answer.status == 130
     assert answer.err.endswith("stopped; run the same command to carry on\n")
-    monkeypatch.undo()
     assert search(*COARSE, "--jobs", "1").status == 0
 
 

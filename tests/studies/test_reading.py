@@ -6,6 +6,7 @@ from scipy import stats
 
 from coarsefine.db import repository
 from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.results.notes.planning import planned
 from coarsefine.studies.results.reading import read_ranking
 
 WIDE = StageRequest(values=(1e-5, 1e-3, 0.3))
@@ -47,6 +48,13 @@ def test_stages_with_other_numbers_of_replicates_are_compared_on_what_they_share
     assert ranking.comparison.method == "samples"
     assert all(trial.tied is not None for trial in ranking.trials)
     assert all((t.standard_deviation is None) == (t.replicates == 1) for t in ranking.trials)
+    # Of values with one seed nothing says what seeds do.
+    notes = {note.code: str(note) for note in ranking.notes}
+    assert "all 5 tied values apart" not in notes.get("needed", "")
+    (*_, last) = planned(ranking, 0.005)
+    assert str(last) == (
+        "a tied value with one seed tells nothing of what would tell all of them apart"
+    )
 
 
 def test_a_trial_that_was_trained_before_is_marked_as_reused(bench):

@@ -19,9 +19,10 @@ def on_needed(ranking: "Ranking") -> tuple[Note, ...]:
     if comparison is None or comparison.to_second is None or not has_learnt(ranking):
         return ()
     line = _to_second(ranking, comparison.to_second)
+    every = comparison.to_all_tied
     # A race says what would end it.
-    if comparison.n_tied > 2 and all(stage.race is None for stage in ranking.stages):
-        line += f"; {_to_all_tied(ranking, comparison, INDIFFERENT)}"
+    if every and comparison.n_tied > 2 and all(stage.race is None for stage in ranking.stages):
+        line += f"; {_to_all_tied(ranking, comparison, every, INDIFFERENT)}"
     return (Note("needed", line),)
 
 
@@ -44,7 +45,12 @@ def planned(ranking: "Ranking", indifference: float) -> "list[Message]":
             why = "stored predictions that tell seeds from samples are missing"
         return [Message(line + why, *race_advice(ranking))]
     lines = [_to_second(ranking, comparison.to_second)]
-    lines.append(_to_all_tied(ranking, comparison, indifference))
+    every = comparison.to_all_tied
+    lines.append(
+        "a tied value with one seed tells nothing of what would tell all of them apart"
+        if every is None
+        else _to_all_tied(ranking, comparison, every, indifference)
+    )
     return [Message(line) for line in lines]
 
 
@@ -57,9 +63,9 @@ def _to_second(ranking: "Ranking", second: "Needed") -> str:
     )
 
 
-def _to_all_tied(ranking: "Ranking", comparison: "Comparison", indifference: float) -> str:
-    every = comparison.to_all_tied
-    assert every is not None  # noqa: S101  # known where the second is
+def _to_all_tied(
+    ranking: "Ranking", comparison: "Comparison", every: "Needed", indifference: float
+) -> str:
     return (
         f"{_would(ranking, every)} tell all {comparison.n_tied} tied values apart to within "
         f"{ranking.metric.amount(indifference)}"
