@@ -19,7 +19,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-COLUMNS = 96
+COLUMNS = 116
 MOST_BYTES = 150_000
 SEARCHES = ("lambda --coarse", "lambda --fine", "test")
 AS_IT_IS = {"drop_whitespace": True, "replace_whitespace": False, "break_on_hyphens": False}
