@@ -1,6 +1,6 @@
 """What networks make of the test samples, each by itself and all of them as one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from coarsefine.db.final_records import NewTestEnsemble, NewTestRun
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.blas_threads import limited_blas
+from coarsefine.models.data import PreparedData
 from coarsefine.models.ensembles import Ensemble, probabilities
 from coarsefine.models.evaluation import Evaluator, SampleOutcomes, predictions
 from coarsefine.models.losses import LOSSES
@@ -20,10 +21,19 @@ from coarsefine.studies.running.final_training import Candidate
 
 
 class Measuring:
-    """The test samples, and what is packed against their labels."""
+    """The test samples, and what is packed against their labels.
 
-    def __init__(self, x: Array, labels: Labels, n_classes: int) -> None:
-        self._x = x
+    Args:
+        samples: Returns the test samples as those were normalised that a network was trained on;
+            ``None`` stands for the study's own.
+        labels: Of the test samples.
+        n_classes: How many there are.
+    """
+
+    def __init__(
+        self, samples: Callable[[PreparedData | None], Array], labels: Labels, n_classes: int
+    ) -> None:
+        self._samples = samples
         self._labels = labels
         self._n_classes = n_classes
         self._codec = OutcomeCodec(labels, n_classes)
@@ -53,16 +63,16 @@ class Measuring:
 
     def _one(self, candidate: Candidate) -> tuple[Labels, dict[str, Any]]:
         """Return the classes that a network finds, and what is measured of it."""
-        losses = None
+        losses, x = None, self._samples(candidate.data)
         if candidate.predict is not None:
-            classes = classes_of(candidate.predict, self._x, self._n_classes)
+            classes = classes_of(candidate.predict, x, self._n_classes)
             measured: dict[str, Any] = {"test_accuracy": float(np.mean(classes == self._labels))}
         else:
             parameters = candidate.parameters
             assert parameters is not None  # noqa: S101  # it has not diverged
             evaluator = Evaluator(candidate.network, 1, parameters.weights[0].dtype.type)
             each = SampleOutcomes.unknown(1, len(self._labels))
-            found = evaluator.evaluate(parameters, self._x, self._labels, outcomes=each)
+            found = evaluator.evaluate(parameters, x, self._labels, outcomes=each)
             classes = each.predicted[0].astype(np.int64)
             # On samples unlike those it was trained on, a loss can be past all numbers.
             losses = each.losses[0] if np.isfinite(each.losses).all() else None
@@ -80,12 +90,12 @@ class Measuring:
         if candidate.parameters is None:
             ensemble.add(classes, None)
             return
-        spec = candidate.network
+        spec, x = candidate.network, self._samples(candidate.data)
         for parameters in candidate.networks:
             known = None
             if LOSSES[spec.loss].probable:
-                known = probabilities(spec, parameters, self._x)
-            ensemble.add(predictions(spec, parameters, self._x)[0], known)
+                known = probabilities(spec, parameters, x)
+            ensemble.add(predictions(spec, parameters, x)[0], known)
 
     def _ensembles(
         self, choice: Choice, candidates: Sequence[Candidate], ensemble: Ensemble

@@ -5,7 +5,10 @@ Nothing else in the program opens it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
@@ -13,6 +16,7 @@ from coarsefine.db.final_records import NewTestOpening
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import StageRecord, StudyRecord, TestOpeningRecord
 from coarsefine.hints import command, option
+from coarsefine.models.arrays import Array
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.sealed import open_test
 from coarsefine.studies import environment
@@ -313,5 +317,15 @@ def _open(
         cut_short[0] if cut_short else repository.record_opening(resources.database, study, new)
     )
     test = open_test(data, progress=resources.progress)
-    runs, ensembles = Measuring(test.x, test.y, data.n_classes).all(choice, candidates)
+
+    @lru_cache(maxsize=1)
+    def samples(trained_on: PreparedData | None) -> Array:
+        if trained_on is None or trained_on.key == data.key:
+            return test.x
+        own = open_test(trained_on, progress=resources.progress)
+        if not np.array_equal(own.y, test.y):
+            raise StudyError(f"the trials of {study.name} differ in what their test samples are")
+        return own.x
+
+    runs, ensembles = Measuring(samples, test.y, data.n_classes).all(choice, candidates)
     return repository.add_test_runs(resources.database, opening, runs, ensembles)

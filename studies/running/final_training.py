@@ -276,6 +276,7 @@ def _by_user(
         seconds=sum(row.seconds for row in done.rows),
         predict=done.predict,
         replicate=replicate,
+        data=data,
     )
 
 
