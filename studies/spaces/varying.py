@@ -106,6 +106,9 @@ def ranged(
                 most = f" and {'<' if bounds.high_open else '<='} {bounds.high:g}"
                 rule = least + (most if math.isfinite(bounds.high) else "")
                 raise SpaceError(f"a range of {known.name} must be {rule}, got {end:g}")
+    part = next((end for end in (low, high) if integer and not float(end).is_integer()), None)
+    if part is not None:
+        raise SpaceError(f"a range of whole numbers has whole ends, got {part:g}")
     if step is not None and not 0 < step <= high - low:
         raise SpaceError(f"the step of {known.name} must fit its range, got {step:g}")
     if (integer or not known.continuous) and step is not None and step != int(step):

@@ -74,6 +74,7 @@ def test_a_key_is_varied_as_it_is_written(text, name, expected):
         ("eta=1e-4..1:cubic", "is followed by :log, :linear, :logit, :int or :step=S; got :cubic"),
         ("eta=1..2:step=3", "the step of eta must fit its range, got 3"),
         ("hidden=16..64:step=0.5", "the step of whole numbers must be whole, got 0.5"),
+        ("eta=1e-3..1:int", "a range of whole numbers has whole ends, got 0.001"),
         ("optimizer=sgd..adam", "a range is two numbers"),
         ("variant=a,b", "variants are named in a lab file"),
         ("eta=1,1", "values must differ, got 1 twice for eta"),
