@@ -80,7 +80,9 @@ def check_optuna(database: Database, check: Check, plain: Plain) -> None:
     for stage in stages:
         there = [s for s in by_uuid[stage.uuid] if s.name == stage.optuna_name]
         if there:
-            mine = [_as_told(trial, there[0].trials, by_seed) for trial in trials[stage.id]]
+            # Of equal UUIDs, the first.
+            as_told = {each.uuid: each for each in reversed(there[0].trials)}
+            mine = [_as_told(each, as_told.get(each.uuid), by_seed) for each in trials[stage.id]]
             n_more = sum(a is not b for a, b in zip(mine, trials[stage.id], strict=True))
             if n_more:
                 check.notes.append(
@@ -102,11 +104,8 @@ def check_optuna(database: Database, check: Check, plain: Plain) -> None:
             check.notes.append(f"Optuna's study {study.name} belongs to none that is here")
 
 
-def _as_told(
-    mine: Any, theirs: Sequence[Any], by_seed: Mapping[str, Sequence[float | None]]
-) -> Any:
+def _as_told(mine: Any, their: Any | None, by_seed: Mapping[str, Sequence[float | None]]) -> Any:
     """Return a trial as it was when Optuna was told of it: before it got more seeds."""
-    their = next((trial for trial in theirs if trial.uuid == mine.uuid), None)
     if not mine.told or their is None or not 0 < their.replicates < mine.replicates:
         return mine
     first = [each for each in by_seed[mine.uuid][: their.replicates] if each is not None]

@@ -24,17 +24,6 @@ def write_metrics(session: Session, metrics: Mapping[tuple[int, int], Mapping[st
         session.execute(sa.insert(table(RunMetrics)), rows)
 
 
-def copy_metrics(session: Session, source: int, run: int) -> None:
-    """Give a training run the metrics of another, if it has any."""
-    kept = table(RunMetrics)
-    session.execute(
-        sa.insert(kept).from_select(
-            ["run_id", "epoch", "metrics"],
-            sa.select(sa.literal(run), kept.c.epoch, kept.c.metrics).where(kept.c.run_id == source),
-        )
-    )
-
-
 def epoch_metrics(
     db: Database, *, study: StudyRecord | None = None, run_ids: Sequence[int] = ()
 ) -> Metrics:
@@ -57,21 +46,12 @@ def scored_metrics(db: Database, study: StudyRecord) -> dict[int, dict[int, dict
         By trial and replicate.
     """
     kept = table(RunMetrics)
-    statement = (
-        sa.select(Run.trial_id, Run.replicate, kept.c.metrics)
-        .join(Run, kept.c.run_id == Run.id)
-        .where(
-            Run.state == "complete", kept.c.epoch == sa.func.coalesce(Run.best_epoch, Run.epochs)
-        )
+    statement = sa.select(Run.trial_id, Run.replicate, kept.c.metrics).where(
+        Run.state == "complete", kept.c.epoch == sa.func.coalesce(Run.best_epoch, Run.epochs)
     )
     found: dict[int, dict[int, dict[str, float]]] = {}
     with db.session() as session:
-        owner = study_id(session, study)
-        rows = session.execute(
-            statement.join(table(Trial), Run.trial_id == Trial.id)
-            .join(table(Stage), Trial.stage_id == Stage.id)
-            .where(Stage.study_id == owner)
-        )
+        rows = session.execute(_of_study(statement, study_id(session, study)))
         for trial, replicate, metrics in rows:
             found.setdefault(trial, {})[replicate] = metrics
     return found

@@ -39,17 +39,6 @@ def write_test_outcomes(session: Session, payloads: Mapping[int, bytes]) -> None
         session.execute(sa.insert(table(SampleOutcomes)), rows)
 
 
-def copy_run_outcomes(session: Session, source: int, run: int) -> None:
-    """Give a training run the outcomes of another, if it has any."""
-    kept = table(SampleOutcomes)
-    session.execute(
-        sa.insert(kept).from_select(
-            ["run_id", "split", "payload"],
-            sa.select(sa.literal(run), kept.c.split, kept.c.payload).where(kept.c.run_id == source),
-        )
-    )
-
-
 def _read(
     db: Database, owner: sa.orm.InstrumentedAttribute[int | None], ids: Sequence[int]
 ) -> dict[int, bytes]:

@@ -32,10 +32,9 @@ from coarsefine.db.repository.common import (
     touch,
     touch_stage,
 )
-from coarsefine.db.repository.metrics import copy_metrics
-from coarsefine.db.repository.outcomes import copy_run_outcomes
 from coarsefine.db.repository.results import write_trial_updates
-from coarsefine.db.tables import Cohort, Epoch, Run, Stage, Study, Trial
+from coarsefine.db.table_base import Base
+from coarsefine.db.tables import Cohort, Epoch, Run, RunMetrics, SampleOutcomes, Stage, Study, Trial
 from coarsefine.hints import option
 
 _REUSABLE = ("complete", "diverged")
@@ -312,14 +311,18 @@ def _add_reused(session: Session, run: NewRun, trial_ids: Mapping[str, int]) -> 
             **copied,
         )
     ).inserted_primary_key[0]  # type: ignore[attr-defined]
-    copy_run_outcomes(session, source.id, run_id)
-    copy_metrics(session, source.id, run_id)
-    curve = table(Epoch)
-    columns = [column for column in curve.c if column.name != "run_id"]
+    for mapped in (SampleOutcomes, RunMetrics, Epoch):
+        _copy_of_run(session, mapped, source.id, run_id)
+
+
+def _copy_of_run(session: Session, mapped: type[Base], source: int, run: int) -> None:
+    """Give a training run what another has in a table, if it has anything there."""
+    kept = table(mapped)
+    columns = [column for column in kept.c if column.name not in {"id", "run_id"}]
     session.execute(
-        sa.insert(curve).from_select(
+        sa.insert(kept).from_select(
             ["run_id", *(column.name for column in columns)],
-            sa.select(sa.literal(run_id), *columns).where(curve.c.run_id == source.id),
+            sa.select(sa.literal(run), *columns).where(kept.c.run_id == source),
         )
     )
 
