@@ -10,7 +10,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
 
 from coarsefine.models.arrays import Array, Labels, column
 from coarsefine.models.specs import Hyperparameters
@@ -22,11 +21,16 @@ class Loss(Protocol):
     probable: bool = True
     """Whether ``outputs`` are probabilities."""
 
+    in_numpy: tuple[str, ...] = ()
+    """Lines that turn scores ``s``, (N, K), into outputs, for programs without this package."""
+
     def outputs(self, scores: Array) -> Array:
-        """Return what a network answers, of each class."""
+        """Return what a network answers, of each class: the scores, unless a loss says more."""
+        return scores
 
     def scores_of(self, outputs: Array) -> Array:
         """Return scores that ``outputs`` makes these of."""
+        return outputs
 
     def active(self, scores: Array, labels: Labels) -> npt.NDArray[np.bool_] | None:
         """Return on which side of its kinks a loss is; ``None`` if it has none."""
@@ -51,6 +55,11 @@ class Loss(Protocol):
 
 class CrossEntropy(Loss):
     """``-log softmax(scores)[label]``."""
+
+    in_numpy = (
+        's = np.exp(s.astype("float64") - s.max(axis=1, keepdims=True))',
+        "s /= s.sum(axis=1, keepdims=True)",
+    )
 
     def outputs(self, scores: Array) -> Array:
         """Return the softmax."""
@@ -103,14 +112,6 @@ class SquaredError(Loss):
     Networks learn to put out 1 for the class and 0 for others: scores stand for probabilities.
     """
 
-    def outputs(self, scores: Array) -> Array:
-        """Return the scores."""
-        return scores
-
-    def scores_of(self, outputs: Array) -> Array:
-        """Return the outputs."""
-        return outputs
-
     def total(
         self, scores: Array, labels: Labels, each: Array | None = None
     ) -> npt.NDArray[np.float64]:
@@ -138,14 +139,6 @@ class Hinge(Loss):
 
     probable = False
 
-    def outputs(self, scores: Array) -> Array:
-        """Return the scores."""
-        return scores
-
-    def scores_of(self, outputs: Array) -> Array:
-        """Return the outputs."""
-        return outputs
-
     def active(self, scores: Array, labels: Labels) -> npt.NDArray[np.bool_]:
         """Return which classes come closer to the label's than 1."""
         return self._margins(scores.copy(), labels) > 0
@@ -153,7 +146,7 @@ class Hinge(Loss):
     def total(
         self, scores: Array, labels: Labels, each: Array | None = None
     ) -> npt.NDArray[np.float64]:
-        """Return the summed hinge of each trial."""
+        """Return the summed hinge of each trial; leaves the margins in ``scores``."""
         margins = np.maximum(self._margins(scores, labels), 0, out=scores)
         if each is not None:
             each[...] = margins.sum(axis=1)
@@ -174,8 +167,7 @@ class Hinge(Loss):
         self, scores: Array, targets: Array, labels: Labels
     ) -> npt.NDArray[np.float64]:
         """Take the loss from the margins."""
-        margins = np.maximum(self._margins(scores, labels), 0, out=scores)
-        total = np.asarray(margins.sum(axis=(1, 2), dtype=np.float64))
+        total = self.total(scores, labels)
         np.sign(scores, out=scores)
         scores[:, labels, np.arange(labels.size)] = -scores.sum(axis=1)
         return total
@@ -184,12 +176,18 @@ class Hinge(Loss):
 class BinaryCrossEntropy(Loss):
     """``(1/K) Σ log(1 + exp(score)) - target · score``: K sigmoids, each right or wrong."""
 
+    in_numpy = ('s = 1 / (1 + np.exp(-s.astype("float64")))',)
+
     def outputs(self, scores: Array) -> Array:
         """Return the sigmoids, whose sum need not be 1."""
+        from scipy.special import expit  # here, because other losses start sooner without it
+
         return np.asarray(expit(scores))
 
     def scores_of(self, outputs: Array) -> Array:
         """Return their logits."""
+        from scipy.special import logit
+
         tiny = np.finfo(np.float64).eps
         return np.asarray(logit(np.clip(outputs, tiny, 1 - tiny)))
 
@@ -208,6 +206,8 @@ class BinaryCrossEntropy(Loss):
 
     def backward(self, scores: Array, targets: Array) -> None:
         """Turn scores into ``(sigmoid(scores) - targets) / K``."""
+        from scipy.special import expit
+
         expit(scores, out=scores)
         scores -= targets
         scores /= scores.shape[1]

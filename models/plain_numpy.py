@@ -6,6 +6,7 @@ from itertools import groupby
 from coarsefine.models.activations import activation_of
 from coarsefine.models.batch_norm import EPSILON
 from coarsefine.models.data.new_samples import Layout
+from coarsefine.models.losses import LOSSES
 from coarsefine.models.saved import SavedModel
 from coarsefine.models.specs import NetworkSpec
 
@@ -126,9 +127,5 @@ def _forward(spec: NetworkSpec, number: str | None) -> Iterator[str]:
 
 def _output(spec: NetworkSpec) -> Iterator[str]:
     """Yield the lines that turn scores into outputs; the last is what is added up."""
-    if spec.loss == "cross-entropy":
-        yield 's = np.exp(s.astype("float64") - s.max(axis=1, keepdims=True))'
-        yield "s /= s.sum(axis=1, keepdims=True)"
-    if spec.loss == "binary-cross-entropy":
-        yield 's = 1 / (1 + np.exp(-s.astype("float64")))'
+    yield from LOSSES[spec.loss].in_numpy
     yield _OUTPUT
