@@ -16,7 +16,7 @@ from scipy import special
 
 from coarsefine.studies.results.evidence.between import between
 from coarsefine.studies.results.evidence.contrasts import Contrast, contrast, decided
-from coarsefine.studies.results.study_pairs import INDIFFERENCE
+from coarsefine.studies.results.statistics import INDIFFERENT
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def tested(world: TwoStudies, rng: np.random.Generator) -> Contrast:
         families.append(trials[order])
     spread = between(*families)
     found = contrast(families[0][0], families[1][0], spread=spread)
-    return decided([found], INDIFFERENCE)[0]
+    return decided([found], INDIFFERENT)[0]
 
 
 def main() -> None:

@@ -83,10 +83,10 @@ def compare(what: CompareOptions, storage: StorageOptions, output: OutputOptions
     from coarsefine.db.engine import open_database
     from coarsefine.search.tables.comparing import comparing_table, to_json
     from coarsefine.studies.results.side_by_side import side_by_side
-    from coarsefine.studies.results.study_pairs import INDIFFERENCE
+    from coarsefine.studies.results.statistics import INDIFFERENT
 
     places = what.places()
-    delta = INDIFFERENCE if what.indifference is None else what.indifference / 100
+    delta = INDIFFERENT if what.indifference is None else what.indifference / 100
     with open_database(storage.url, read_only=True) as database:
         found = side_by_side(database, what.studies, places, delta)
     if output.json:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
-from coarsefine.db.records import EpochRecord, RunRecord, StageRecord, StudyRecord
+from coarsefine.db.records import CohortRecord, EpochRecord, RunRecord, StageRecord, StudyRecord
 from coarsefine.nesting import is_deeper
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.stages import Stage, searched_stages
@@ -164,8 +164,9 @@ def record_of(database: Database, study: StudyRecord) -> AuditRecord:
         ]
         ended = [run for run in plan.runs if run.state in ENDED]
         curves = _curves(database, ended)
+        own = {cohort.id: cohort for cohort in plan.cohorts}
         for run in ended:
-            found = _trained(database, run, cohorts)
+            found = _trained(database, run, own, cohorts)
             if found is None:
                 n_left_out += 1
                 continue
@@ -216,13 +217,26 @@ def _stages(
 
 
 def _trained(
-    database: Database, run: RunRecord, cohorts: dict[str, CohortClaim]
+    database: Database,
+    run: RunRecord,
+    own: Mapping[int, CohortRecord],
+    cohorts: dict[str, CohortClaim],
 ) -> tuple[str, int] | None:
-    """Return where a run was trained, which is added to ``cohorts``."""
-    try:
-        source, cohort = repository.trained_run(database, run)
-    except StorageError:
-        return None  # the study that it was taken over from was deleted
+    """Return where a run was trained, which is added to ``cohorts``.
+
+    Args:
+        database: That it is in.
+        run: Of a stage.
+        own: The cohorts of that stage, by id.
+        cohorts: Those that are known already, by UUID.
+    """
+    source, known = run, None if run.cohort_id is None else own.get(run.cohort_id)
+    if known is None:
+        try:
+            source, known = repository.trained_run(database, run)
+        except StorageError:
+            return None  # the study that it was taken over from was deleted
+    cohort = known
     if "network" not in cohort.plan or source.slot is None:
         return None
     if cohort.uuid not in cohorts:

@@ -136,7 +136,9 @@ def read_curves(
                 if plan is None or not n_updates
                 else _rates(*plan, n_updates, _updates_per_epoch(first)),
                 train_samples=None if plan is None else plan[0].training.train_samples,
-                metrics=repository.epoch_metrics(database, run_ids=[run.id for run, _ in curves]),
+                metrics=repository.epoch_metrics(database, run_ids=[run.id for run, _ in curves])
+                if ranking.study.recipe.get("trainer")
+                else {},
             )
         )
     return found

@@ -26,9 +26,8 @@ from coarsefine.studies.results.notes.studies import (
 from coarsefine.studies.results.outcomes import read_outcomes
 from coarsefine.studies.results.ranking import RankedTrial, Ranking, top
 from coarsefine.studies.results.reading import named_study, read_ranking
-from coarsefine.studies.results.statistics import Interval
+from coarsefine.studies.results.statistics import INDIFFERENT, Interval
 from coarsefine.studies.results.study_pairs import (
-    INDIFFERENCE,
     MOST_TRIALS,
     Entry,
     Pair,
@@ -108,7 +107,7 @@ def side_by_side(
     database: Database,
     names: Sequence[str],
     trials: Sequence[Place | None] = (),
-    indifference: float = INDIFFERENCE,
+    indifference: float = INDIFFERENT,
 ) -> SideBySide:
     """Return studies side by side, in the order they are named.
 

@@ -25,9 +25,7 @@ from coarsefine.studies.results.evidence.spread import ASSUMED, Spread
 from coarsefine.studies.results.outcomes import TrialOutcomes
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.seeds import ASSUMED_SEEDS, SeedNoise
-
-INDIFFERENCE: Final = 0.005
-"""The largest difference that does not matter, unless the user says otherwise: 0.5 points."""
+from coarsefine.studies.results.statistics import INDIFFERENT
 
 MOST_TRIALS: Final = 8
 """Of either study, so many trials at the most show how much seeds move."""
@@ -108,9 +106,7 @@ class Pair:
     seeds_from: tuple[str, ...] = ()
 
 
-def compared_pairs(
-    entries: Sequence[Entry], indifference: float = INDIFFERENCE
-) -> tuple[Pair, ...]:
+def compared_pairs(entries: Sequence[Entry], indifference: float = INDIFFERENT) -> tuple[Pair, ...]:
     """Return what a test says of each two of some studies, adjusted for how many pairs there are.
 
     Args:

@@ -1,7 +1,7 @@
 """The best trials with the weights that the test set is to measure: trained once more, or kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from coarsefine.db import repository
@@ -41,7 +41,13 @@ from coarsefine.studies.results.ranking import RankedTrial
 from coarsefine.studies.running import loop
 from coarsefine.studies.running.final_choice import Choice
 from coarsefine.studies.running.resources import Resources
-from coarsefine.studies.running.retraining import Again, data_of, retrained, seconds_again
+from coarsefine.studies.running.retraining import (
+    Again,
+    Retrained,
+    data_of,
+    retrained,
+    seconds_again,
+)
 from coarsefine.studies.spaces.dimensions import described, from_params
 
 REFIT, TRAINED = "train+validation", "none"
@@ -192,6 +198,7 @@ def _trained_in_search(
     candidates = []
     stages = {stage.name: stage for stage in repository.stages(resources.database, study)}
     prepare = cache(resources.prepared)
+    again: dict[str, Retrained] = {}
     plans: dict[str, PlanRecord] = {}
     for ranked in chosen:
         plan = plans.get(ranked.stage) or repository.load_plan(
@@ -200,7 +207,7 @@ def _trained_in_search(
         plans[ranked.stage] = plan
         trial = next(t for t in plan.trials if t.uuid == ranked.uuid)
         stage = Stage.of(stages[ranked.stage])
-        source = _Source(resources, recipe, stage, prepare)
+        source = _Source(resources, recipe, stage, prepare, again)
         candidates += [
             _candidate(source, plan, ranked, trial, replicate) for replicate in range(n_seeds)
         ]
@@ -282,12 +289,17 @@ def _by_user(
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where the runs of a stage come from: its recipe, and what it is trained on."""
+    """Where the runs of a stage come from: its recipe, and what it is trained on.
+
+    Attributes:
+        again: Cohorts whose weights were not stored, trained once more, by UUID.
+    """
 
     resources: Resources
     recipe: Recipe
     stage: Stage
     prepare: Prepare
+    again: dict[str, Retrained] = field(default_factory=dict)
 
 
 def _candidate(
@@ -306,7 +318,7 @@ def _candidate(
     data = data_of(source.recipe, source.stage, trial.params, replicate, source.prepare)
     finished = None
     if run.state == "complete":
-        finished = _finished(source.resources, cohort, run, data, named(ranked))
+        finished = _finished(source, cohort, run, data, named(ranked))
     return Candidate(
         trial=ranked,
         network=plan_from_json(cohort.plan).network,
@@ -321,27 +333,20 @@ def _candidate(
 
 
 def _finished(
-    resources: Resources, cohort: CohortRecord, run: RunRecord, data: PreparedData, trial: str
+    source: _Source, cohort: CohortRecord, run: RunRecord, data: PreparedData, trial: str
 ) -> Finished:
     """Return a run with its weights: as they are stored, or trained once more.
 
     Raises:
         StudyError: If another training gives another accuracy.
     """
-    stored = repository.load_checkpoint(resources.database, cohort.uuid)
+    stored = repository.load_checkpoint(source.resources.database, cohort.uuid)
     assert run.slot is not None  # noqa: S101  # a cohort trained it
     if stored is not None:
         return state_from_bytes(stored[1]).finished[run.slot]
-    runs = repository.cohort_runs(resources.database, cohort)
-    stopped = {r.slot: r.epochs for r in runs if r.state == "pruned" and r.slot is not None}
-    plan = Again.of(cohort.uuid, cohort.plan, cohort.blas_threads, stopped)
-    about = max(1, round(seconds_again(plan, data)))
-    together = f", with the {len(runs) - 1} it was trained with" if len(runs) > 1 else ""
-    resources.observer.said(
-        f"the weights of {trial} are not stored: it is trained once more{together}, which takes "
-        f"about {about} s"
-    )
-    again = retrained(plan, data, resources.observer)
+    if cohort.uuid not in source.again:
+        source.again[cohort.uuid] = _again(source.resources, cohort, data, trial)
+    again = source.again[cohort.uuid]
     assert again.state is not None  # noqa: S101  # it was trained
     finished = again.state.finished[run.slot]
     row = next(r for r in again.rows if (r.slot, r.epoch) == (run.slot, finished.scored_epoch))
@@ -353,6 +358,20 @@ def _finished(
             option("final.refit", REFIT),
         )
     return finished
+
+
+def _again(resources: Resources, cohort: CohortRecord, data: PreparedData, trial: str) -> Retrained:
+    """Return what training a cohort once more gives, which is said of one of its trials."""
+    runs = repository.cohort_runs(resources.database, cohort)
+    stopped = {r.slot: r.epochs for r in runs if r.state == "pruned" and r.slot is not None}
+    plan = Again.of(cohort.uuid, cohort.plan, cohort.blas_threads, stopped)
+    about = max(1, round(seconds_again(plan, data)))
+    together = f", with the {len(runs) - 1} it was trained with" if len(runs) > 1 else ""
+    resources.observer.said(
+        f"the weights of {trial} are not stored: it is trained once more{together}, which takes "
+        f"about {about} s"
+    )
+    return retrained(plan, data, resources.observer)
 
 
 def named(trial: RankedTrial) -> str:

@@ -1,6 +1,6 @@
 """Which trials of a stage get more seeds when more are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from coarsefine.db.records import PlanRecord, StudyRecord, TrialRecord
@@ -10,6 +10,7 @@ from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.runs import Plan, plan_more_seeds
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.results.notes.note import counted
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.running.resources import Resources
@@ -48,7 +49,10 @@ def more_seeds(
     n_seeds = request.replicates or 0
     if all(trial.replicates >= n_seeds for trial in stored.trials):
         return None
-    ranking = read_ranking(begun.resources.database, begun.study)
+
+    def ranking() -> Ranking:
+        return read_ranking(begun.resources.database, begun.study)
+
     trials, line = lacking_seeds(stage, request, stored.trials, ranking)
     if line is not None:
         begun.resources.observer.said(line)
@@ -56,7 +60,10 @@ def more_seeds(
 
 
 def lacking_seeds(
-    stage: Stage, request: StageRequest, trials: Sequence[TrialRecord], ranking: Ranking
+    stage: Stage,
+    request: StageRequest,
+    trials: Sequence[TrialRecord],
+    ranking: Callable[[], Ranking],
 ) -> tuple[list[TrialRecord], Message | None]:
     """Return the trials of a stage that get more seeds now, and what to say of it.
 
@@ -66,7 +73,7 @@ def lacking_seeds(
         stage: Whose trials.
         request: How many seeds they are to have, and which of them.
         trials: All that the stage has, every one finished.
-        ranking: Of the study.
+        ranking: Returns that of the study; called where it decides.
     """
     n_seeds = request.replicates or 0
     fewer = [t for t in trials if t.state == "complete" and t.replicates < n_seeds]
@@ -77,24 +84,22 @@ def lacking_seeds(
     elif request.only is None and request.values is not None:
         chosen = [trial for trial in fewer if _named(trial, request)]
     else:
-        tied = {trial.uuid for trial in ranking.trials if trial.tied}
+        tied = {trial.uuid for trial in ranking().trials if trial.tied}
         chosen = [trial for trial in fewer if trial.uuid in tied]
     rest = Message()
     if others := len(fewer) - len(chosen):
         have = "has" if others == 1 else "have"
         more = option("only", "all")
-        rest = Message(f"; {_values(others)} {have} fewer; use ", more, " to train these, too")
+        rest = Message(
+            f"; {counted(others, 'value')} {have} fewer; use ", more, " to train these, too"
+        )
     if not chosen:
         return [], Message(f"{stage.name}: all tied values have {n_seeds} seeds", rest)
     before = " or ".join(map(str, sorted({trial.replicates for trial in chosen})))
-    said = f"{stage.name}: {_values(len(chosen))} with {before} seeds get {n_seeds}"
+    said = f"{stage.name}: {counted(len(chosen), 'value')} with {before} seeds get {n_seeds}"
     return chosen, Message(said.replace("with 1 seeds", "with 1 seed"), rest)
 
 
 def _named(trial: TrialRecord, request: StageRequest) -> bool:
     (value,) = trial.params.values()
     return any(same_value(value, each) for each in request.values or ())
-
-
-def _values(n: int) -> str:
-    return f"{n:,} value{'' if n == 1 else 's'}"

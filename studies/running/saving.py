@@ -101,7 +101,6 @@ def _about(
     """Return where a model comes from, as it is kept with it."""
     data = candidates[0].data
     assert data is not None  # noqa: S101  # as above
-    tried = {(c.trial.stage, c.trial.trial) for c in candidates}
     openings = repository.openings(resources.database, study)
     return {
         "study": study.name,
@@ -135,7 +134,6 @@ def _about(
                     (run.stage, dict(run.params)) == (c.trial.stage, dict(c.trial.params))
                     for run in opening.runs
                     for c in candidates
-                    if (c.trial.stage, c.trial.trial) in tried
                 )
                 for opening in openings
             ),

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from coarsefine.hints import Part, option, search_command
+from coarsefine.studies.results.notes.marks import ASSUMED_POINTS
 from coarsefine.studies.results.notes.note import Note
+from coarsefine.studies.results.statistics import INDIFFERENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +41,6 @@ LEVEL: Final = 0.01
 _FAR: Final = NormalDist().inv_cdf(1 - LEVEL)
 # Shorter ends of curves have slopes and noise that nobody can tell from each other.
 LEAST: Final = 5
-# A difference in accuracy that does not count: half a point.
-INDIFFERENT: Final = 0.005
-# Where nothing is known of seeds, in accuracy; as ``evidence.spread`` assumes.
-_SEEDS: Final = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +116,18 @@ def read(curve: Curve, seed_deviation: float | None = None) -> tuple[Note, ...]:
         curve: Of a trial.
         seed_deviation: Of accuracies over seeds, where it is known.
     """
+    rising = _rising(curve)
     found = (
-        _overfits(curve),
-        _rising(curve),
-        _noisy(curve, seed_deviation or _SEEDS),
+        None if rising else _overfits(curve),
+        rising,
+        _noisy(curve, seed_deviation or ASSUMED_POINTS / 100),
         _saturated(curve),
     )
     return tuple(note for note in found if note is not None)
 
 
 def _overfits(curve: Curve) -> Note | None:
-    """Training accuracy has left validation accuracy behind, which rises no more."""
+    """Training accuracy has left validation accuracy behind."""
     if curve.training is None or not curve.n_validation or len(curve.epochs) < LEAST:
         return None
     validation, training = curve.validation.mean(axis=0), curve.training.mean(axis=0)
@@ -137,7 +136,7 @@ def _overfits(curve: Curve) -> Note | None:
         _variance(validation, curve.n_validation) + _variance(training, curve.n_training)
     )
     far = gap > INDIFFERENT + _FAR * error
-    if not far[-1] or _rising(curve) is not None:
+    if not far[-1]:
         return None
     near = np.flatnonzero(~far)
     since = curve.epochs[near[-1] + 1 if len(near) else 0]
@@ -275,18 +274,21 @@ def of_trial(
 
     Args:
         database: That the study is in.
-        ranking: Of the study.
+        ranking: Of the study, with its notes.
         trial: One of it; ``None`` where none is complete.
     """
     from coarsefine.studies.results.curves import read_curves
-    from coarsefine.studies.results.notes.baseline import baseline_notes
     from coarsefine.studies.results.notes.learnt import on_learning
 
     found = on_learning(ranking)
     if found or trial is None:
         return found
-    majority = baseline_notes(database, ranking) if trial is ranking.best else ()
-    found = tuple(note for note in majority if note.code == "no-better-than-majority")
+    of_best = ranking.notes if trial is ranking.best else ()
+    found = tuple(
+        note
+        for note in of_best
+        if isinstance(note, Note) and note.code == "no-better-than-majority"
+    )
     curves = read_curves(database, ranking, [trial])
     curve = curve_of(ranking, curves[0]) if curves else None
     if curve is None:
