@@ -76,7 +76,13 @@ def _after_training(ranking: "Ranking", own: Sequence[str]) -> list[str]:
     first = len(ranking.stages) == 1 and ranking.refines and study.search != "run"
     if first and resolution_reached(ranking, ranking.stages[0].name) is None:
         return [study.search, "--fine", "--study", study.name, *own]
-    return ["test", study.name, *own]
+    after = after_search(study.recipe)
+    return [after, study.name, *(own if after == "test" else ())]
+
+
+def after_search(recipe: "Mapping[str, Any]") -> str:
+    """Return the command after a finished search: the report where there is no test set."""
+    return "report" if recipe["data"].get("test") == "none" else "test"
 
 
 def _with_smaller_eta(

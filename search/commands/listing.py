@@ -48,7 +48,7 @@ def list_studies(which: FilterOptions, storage: StorageOptions, output: OutputOp
     with open_database(storage.url, read_only=True) as database:
         summaries = selected(database, which.filters(), trashed=which.trash)
         lost = lost_studies(database)
-    note_lost(lost, quiet=output.quiet)
+    note_lost(lost, storage.storage, quiet=output.quiet)
     if output.json:
         say_json({"studies": [_summary_json(summary) for summary in summaries]})
         return
@@ -58,14 +58,20 @@ def list_studies(which: FilterOptions, storage: StorageOptions, output: OutputOp
     print_table(console, studies_table(console, database.label, summaries))
 
 
-def note_lost(names: "Sequence[str]", *, quiet: bool) -> None:
-    """Say which studies somebody deleted or renamed in Optuna, and what to do."""
+def note_lost(names: "Sequence[str]", storage: str | None, *, quiet: bool) -> None:
+    """Say which studies somebody deleted or renamed in Optuna, and what to do.
+
+    Args:
+        names: Theirs.
+        storage: What ``--storage`` was given.
+        quiet: Whether to say nothing.
+    """
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         note(
             f"note: Optuna has lost {', '.join(names[:3])}{more}: deleted or renamed there, or "
-            f"interrupted; `{command('check', '--repair')}` writes it again, `"
-            f"{command('rm', names[0])}` deletes it here, too",
+            f"interrupted; `{command('check', '--repair', storage=storage)}` writes it again, `"
+            f"{command('rm', names[0], storage=storage)}` deletes it here, too",
             quiet=quiet,
         )
 
@@ -140,7 +146,7 @@ def show(
         classes = _classes(database, ranking, trial, named=what.trial is not None)
         failures = failures_of(database, ranking)
         free = repository.free_name(database, found.name)
-    note_lost(lost, quiet=output.quiet)
+    note_lost(lost, storage.storage, quiet=output.quiet)
     optimum = located(ranking)
     if output.json:
         shown = _study_json(found, ranking, openings, curve) | {"failures": failures}

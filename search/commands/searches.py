@@ -377,6 +377,7 @@ def _coarse_study(
 
 def _next(search: "Search", last: "Stage", options: Options, ranking: "Ranking") -> str:
     """Return the command that comes after this one; the test where finer values would not help."""
+    from coarsefine.search.following import after_search
     from coarsefine.studies.planning.stages import COARSE
     from coarsefine.studies.results.resolution import resolution_reached
     from coarsefine.studies.running.studies import study_name
@@ -392,9 +393,8 @@ def _next(search: "Search", last: "Stage", options: Options, ranking: "Ranking")
     words = (kind.name, "--fine", *named)
     resolved = resolution_reached(ranking, last.name) is not None
     if last.name != COARSE or not kind.refines or resolved:
-        after = "report" if search.recipe.data.test == "none" else "test"
-        words = (after, *(named and (study.name,)))
-    if search.recipe.trainer is not None and recipe.path is not None:
+        words = (after_search(study.recipe), *(named and (study.name,)))
+    if search.recipe.trainer is not None and recipe.path is not None and words[0] != "report":
         # A trainer of the user's is imported only where their recipe file names it.
         words = (*words, "--recipe", str(recipe.path))
     return typed(*words, storage=options.storage.storage, data_dir=recipe.data.data_dir)

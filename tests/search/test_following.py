@@ -295,3 +295,14 @@ def test_a_finished_stage_that_is_asked_again_says_that_nothing_was_trained(sear
     assert said not in search(*line).err
     assert said in search(*line).err
     assert said not in search(*line[:3], "3", *QUICK).err
+
+
+def test_where_there_is_no_test_set_the_report_is_proposed_wherever_one_looks(search):
+    words = ("lambda", "--coarse", "--trials", "2", "--epochs", "1", "--hidden", "4")
+    said = search(*words, "--test", "none", "--quiet")
+    search("lambda", "--fine", "--trials", "2", "--quiet")
+
+    assert said.status == 0
+    for command in ("rank", "show"):
+        last = search(command, "digits/lambda").out.splitlines()[-1]
+        assert last == "next: python -m search report digits/lambda"

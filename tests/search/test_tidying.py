@@ -125,6 +125,9 @@ def test_what_was_deleted_or_renamed_in_optuna_is_said_and_put_right(search, stu
         said = search(command).err
         assert "note: Optuna has lost digits/lambda: deleted or renamed there" in said
         assert "`python -m search check --repair` writes it again" in said
+    elsewhere = search("list", "--storage", "search.db").err
+    assert "`python -m search check --repair --storage search.db` writes it again" in elsewhere
+    assert "`python -m search rm digits/lambda --storage search.db` deletes it here" in elsewhere
     mended = search("check", "--repair")
 
     assert mended.status == 0, mended.out
