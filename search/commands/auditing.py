@@ -88,7 +88,9 @@ class AuditOptions:
     @property
     def packed(self) -> str | None:
         """Return the packed file whose study is audited, if one is named."""
-        return self.what if self.what is not None and self.what.endswith(".cfs") else None
+        from coarsefine.db.packing import ENDING
+
+        return self.what if self.what is not None and self.what.endswith(ENDING) else None
 
 
 def audit(what: AuditOptions, storage: StorageOptions, output: OutputOptions) -> int:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from coarsefine.search.commands.ranking import trial_place
 from coarsefine.search.console import print_table, say, say_json, stdout, tell
-from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import spelled
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import OutputOptions, StorageOptions, number, option
@@ -52,18 +52,9 @@ class CompareOptions:
     def places(self) -> tuple[tuple[str, int] | None, ...]:
         """Return stage and number of each trial that is named, ``None`` for the best."""
         named = [part.strip() for words in self.trial or () for part in words.split(",")]
-        found: list[tuple[str, int] | None] = []
-        for part in named:
-            stage, colon, number = part.rpartition(":")
-            if part == BEST:
-                found.append(None)
-            elif stage and colon and number.isdecimal():
-                found.append((stage, int(number)))
-            else:
-                raise UsageError(
-                    f"--trial must be STAGE:NUMBER, as in fine:6, or best; got {part!r}"
-                )
-        return tuple(found)
+        return tuple(
+            None if part == BEST else trial_place(part, "fine:6, or best") for part in named
+        )
 
 
 def compare(what: CompareOptions, storage: StorageOptions, output: OutputOptions) -> None:

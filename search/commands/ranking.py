@@ -69,10 +69,23 @@ def named_trial(ranking: "Ranking", text: str) -> "RankedTrial":
     """
     from coarsefine.studies.results.curves import find_trial
 
+    return find_trial(ranking, *trial_place(text))
+
+
+def trial_place(text: str, like: str = "fine:6") -> tuple[str, int]:
+    """Return stage and number of a trial that ``--trial`` names.
+
+    Args:
+        text: As it was typed.
+        like: An example, for the message.
+
+    Raises:
+        UsageError: If it is no name.
+    """
     stage, _, number = text.rpartition(":")
     if not stage or not number.isdecimal():
-        raise UsageError(f"--trial must be STAGE:NUMBER, as in fine:6; got {text!r}")
-    return find_trial(ranking, stage, int(number))
+        raise UsageError(f"--trial must be STAGE:NUMBER, as in {like}; got {text!r}")
+    return stage, int(number)
 
 
 def print_study(

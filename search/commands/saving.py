@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coarsefine.search.commands.ranking import chosen
+from coarsefine.search.commands.ranking import chosen, trial_place
 from coarsefine.search.console import note, say, say_json, tell
 from coarsefine.search.ending import announced
 from coarsefine.search.errors import UsageError
@@ -90,12 +90,10 @@ class SaveOptions:
         """Return stage and number of the trial, if one is named."""
         if self.trial is None:
             return None
-        stage, colon, number = self.trial.strip().rpartition(":")
-        if not (stage and colon and number.isdecimal()):
-            raise UsageError(f"--trial must be STAGE:NUMBER, as in fine:6; got {self.trial!r}")
+        place = trial_place(self.trial.strip())
         if self.ensemble:
             raise UsageError("a model is one trial, --trial, or the tied ones, --ensemble")
-        return stage, int(number)
+        return place
 
 
 @announced
@@ -158,7 +156,7 @@ def save(
         return
     tell(f"wrote {file}, {size(len(contents))}: {_in_words(model)}")
     if not output.quiet:
-        say(f"\nnext: {typed('predict')} {file} new.csv")
+        say(f"\nnext: {typed('predict', str(file), 'new.csv')}")
 
 
 def _in_words(model: "SavedModel") -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from coarsefine.search.commands.ranking import chosen
+from coarsefine.search.commands.ranking import chosen, trial_place
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.ending import announced, came_of
 from coarsefine.search.errors import UsageError
@@ -108,13 +108,7 @@ class TestOptions:
         named = [part.strip() for words in self.trial or () for part in words.split(",")]
         if named and self.top is not None:
             raise UsageError("a test is either of the best, --top, or of trials, --trial; got both")
-        picked = []
-        for part in named:
-            stage, colon, number = part.rpartition(":")
-            if not (stage and colon and number.isdecimal()):
-                raise UsageError(f"--trial must be STAGE:NUMBER, as in coarse:4; got {part!r}")
-            picked.append((stage, int(number)))
-        return tuple(dict.fromkeys(picked))
+        return tuple(dict.fromkeys(trial_place(part, "coarse:4") for part in named))
 
 
 @announced

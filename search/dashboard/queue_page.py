@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from coarsefine.db import repository
 from coarsefine.db.errors import StorageError
+from coarsefine.search.commands.queueing import state_in_words, what
 from coarsefine.search.service_log import one_line
 from coarsefine.studies.labs.line import UNFINISHED, in_line, places, waits_for
-from coarsefine.studies.labs.queue import stored
 from coarsefine.studies.results.notes.note import duration
 
 if TYPE_CHECKING:
@@ -92,14 +92,12 @@ def page(label: str, entries: "Sequence[QueueRecord]", now: datetime) -> str:
 
 
 def _open_row(entry: "QueueRecord", place: int | None, waits: str, now: datetime) -> str:
-    state = entry.state if place is None else f"waiting ({place})"
-    if entry.state == "running":
-        state = "ending" if entry.to_cancel else "pausing" if entry.to_pause else "running"
-        began = entry.started_at
-        state += f" for {duration((now - began).total_seconds())}" if began else ""
+    state = state_in_words(entry, place)
+    if entry.state == "running" and entry.started_at:
+        state += f" for {duration((now - entry.started_at).total_seconds())}"
     # A paused or waiting entry says where it was when it last ran.
     progress = "" if waits == entry.progress else entry.progress
-    cells = (str(entry.id), _lab(entry), state, progress, waits, str(entry.priority), _by(entry))
+    cells = (str(entry.id), what(entry), state, progress, waits, str(entry.priority), _by(entry))
     return _row("td", *cells, kind=entry.state)
 
 
@@ -110,14 +108,8 @@ def _ended_row(entry: "QueueRecord") -> str:
     studies = [str(a["study"]) for a in entry.answers if isinstance(a, dict) and "study" in a]
     came = entry.error or ", ".join(studies)
     when = "" if entry.ended_at is None else f"{entry.ended_at:%Y-%m-%d %H:%M}"
-    cells = (str(entry.id), _lab(entry), entry.state, came, took, _by(entry), when)
+    cells = (str(entry.id), what(entry), entry.state, came, took, _by(entry), when)
     return _row("td", *cells, kind=entry.state)
-
-
-def _lab(entry: "QueueRecord") -> str:
-    asked = stored(entry)
-    words = [entry.name, *(["--quick"] if asked.quick else [])]
-    return " ".join([*words, *(f"--part {name}" for name in asked.parts)])
 
 
 def _by(entry: "QueueRecord") -> str:

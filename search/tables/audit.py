@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.tables.column import TextColumn, fitting
-from coarsefine.search.tables.texts import UNKNOWN
 from coarsefine.search.words import percent
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ def audit_table(console: "Console", found: "Audit") -> "Table":
         TextColumn("run", lambda each: each.claim.name, right=False),
         TextColumn("drawn", lambda each: "yes" if each.drawn else "", right=False, spare=2),
         TextColumn("settings", lambda each: _point(trials, each), right=False, spare=3),
-        TextColumn("on record\n%", lambda each: _percent(each.claim.validation_accuracy)),
-        TextColumn("trained again\n%", lambda each: _percent(each.found)),
+        TextColumn("on record\n%", lambda each: percent(each.claim.validation_accuracy)),
+        TextColumn("trained again\n%", lambda each: percent(each.found)),
         TextColumn("verdict", lambda each: _WORDS[each.verdict], right=False),
         TextColumn("", lambda each: each.reason, right=False, fold=True, spare=1),
     ]
@@ -37,10 +36,6 @@ def _point(trials: "Mapping[tuple[str, int], Mapping[str, Any]]", each: "Checked
     from coarsefine.studies.spaces.dimensions import described
 
     return described(trials[each.claim.stage, each.claim.trial])
-
-
-def _percent(accuracy: float | None) -> str:
-    return UNKNOWN if accuracy is None else percent(accuracy)
 
 
 def audit_json(found: "Audit") -> dict[str, Any]:
