@@ -31,16 +31,16 @@ _NO_SOURCE = shutil.ignore_patterns("__pycache__")
 _LINK = re.compile(r"(\]\(|src=\")(?!\w+:|#)([^)\s#\"]+)")
 
 
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
+def on_startup(**_: Any) -> None:
     """Lay the source out for the reference as it is installed (``paths`` in mkdocs.yml).
 
-    It is copied: who reads the reference from the source follows links to where no floors are.
+    It is copied: who reads the reference from the source follows links to where no floors are. It
+    must be there before other plugins read the configuration: a path that is not is left out.
     """
     shutil.rmtree(SOURCE, ignore_errors=True)
     shutil.copytree(ROOT / "coarsefine", SOURCE / "coarsefine", ignore=_NO_SOURCE)
     for floor in FLOORS:
         shutil.copytree(ROOT / floor, SOURCE / "coarsefine" / floor, ignore=_NO_SOURCE)
-    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
