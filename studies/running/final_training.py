@@ -48,6 +48,7 @@ from coarsefine.studies.running.retraining import (
     retrained,
     seconds_again,
 )
+from coarsefine.studies.running.work import Work
 from coarsefine.studies.spaces.dimensions import described, from_params
 
 REFIT, TRAINED = "train+validation", "none"
@@ -166,7 +167,7 @@ def _trained_for_it(
         stored = store(plan, database, record, resources.planned_for)
     if any(cohort.state != "done" for cohort in stored.cohorts):
         resources.observer.begins(study, stage, longer, data)
-    loop.train(resources, loop.Work(record, stage, data, prepare), stored)
+    loop.train(resources, Work(record, stage, data, prepare), stored)
     stored = repository.load_plan(database, record)
     # The stage's trials are the chosen ones, in their order.
     pairs = zip(chosen, stored.trials, strict=True)

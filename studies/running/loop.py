@@ -7,9 +7,7 @@ and each of these may be done twice without harm.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Sequence
 
 from coarsefine.db import repository
 from coarsefine.db.records import (
@@ -18,12 +16,10 @@ from coarsefine.db.records import (
     PlanRecord,
     RunRecord,
     SegmentResult,
-    StageRecord,
     TrialRecord,
 )
 from coarsefine.hints import option
 from coarsefine.models.cohort import (
-    CohortPlan,
     CohortState,
     pruned,
     state_from_bytes,
@@ -31,20 +27,19 @@ from coarsefine.models.cohort import (
 )
 from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import DataError
-from coarsefine.models.plugin import Plugin
 from coarsefine.models.segment import Segment
 from coarsefine.models.segment import SegmentResult as Trained
 from coarsefine.models.training import EpochRow
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import epoch_seconds, plan_from_json, training_seconds
-from coarsefine.studies.planning.point_runs import Prepare, spec_from_json
+from coarsefine.studies.planning.point_runs import spec_from_json
 from coarsefine.studies.planning.pruning import HALVING, rungs, to_stop
-from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.running.executors import Executor
 from coarsefine.studies.running.ledger import Ledger, epoch_record
 from coarsefine.studies.running.pace import Pace
 from coarsefine.studies.running.resources import SMALL_SECONDS, Resources
 from coarsefine.studies.running.watching import CohortProgress, StoppedByRequest
+from coarsefine.studies.running.work import CohortAtWork, Work
 from coarsefine.studies.spaces.dimensions import described
 
 # A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
@@ -60,73 +55,6 @@ _USUAL_SECONDS = SEGMENT_SECONDS
 _NEWEST = 0.1
 # Of so many trials that Optuna hears of, one after the other, there is a line.
 _MANY = 1_000
-
-
-class Mirror(Protocol):
-    """Optuna's side of a stage."""
-
-    def start(
-        self, trials: Sequence[TrialRecord], started: Callable[[int], None] | None = None
-    ) -> None:
-        """Have every trial running in Optuna, and its number there in our tables."""
-
-    def tell(self, trials: Sequence[TrialRecord]) -> None:
-        """Tell the results of finished trials; twice does no harm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A stage and all that is needed to train what is planned of it.
-
-    Attributes:
-        record: The stage as it is stored.
-        stage: What it says.
-        data: What its cohorts are trained on, unless they name data of their own.
-        prepare: Returns the data that a cohort names.
-        trainer: The user's own, as their recipe names it: no other is called.
-        mirror: Optuna's side, if the stage has one.
-        by_loss: Whether trials are ranked by their loss.
-    """
-
-    record: StageRecord
-    stage: Stage
-    data: PreparedData
-    prepare: Prepare
-    trainer: str | None = None
-    mirror: Mirror | None = None
-    by_loss: bool = False
-
-
-@dataclass(slots=True)
-class _Cohort:
-    """A cohort that is being trained; ``epoch`` and ``seconds`` (by slot) are as stored."""
-
-    record: CohortRecord
-    position: int
-    plan: CohortPlan
-    plugin: Plugin | None
-    runs: list[RunRecord]
-    data: PreparedData
-    state: CohortState | None
-    epoch: int = field(init=False)
-    seconds: list[float] = field(init=False)
-    seconds_per_epoch: float | None = None
-
-    def __post_init__(self) -> None:
-        self.epoch = self.record.epochs_done
-        self.seconds = [run.seconds or 0.0 for run in self.runs]
-
-    @property
-    def done(self) -> bool:
-        return self.state is not None and self.state.done
-
-    @property
-    def n_epochs(self) -> int:
-        return self.plan.training.n_epochs(self.data.n_train)
-
-    @property
-    def reached(self) -> int:
-        return 0 if self.state is None else self.state.epoch
 
 
 def train(resources: Resources, work: Work, plan: PlanRecord) -> None:
@@ -258,13 +186,13 @@ class _StageRun:
             if state.done:
                 self._store(cohort, Trained(cohort.record.uuid, state, [], 0.0))
 
-    def _unfinished(self, plan: PlanRecord) -> list[_Cohort]:
+    def _unfinished(self, plan: PlanRecord) -> list[CohortAtWork]:
         runs: dict[int | None, list[RunRecord]] = defaultdict(list)
         for run in plan.runs:
             runs[run.cohort_id].append(run)
         records = [cohort for cohort in plan.cohorts if cohort.state != "done"]
         return [
-            _Cohort(
+            CohortAtWork(
                 record=record,
                 position=position,
                 plan=plan_from_json(record.plan),
@@ -296,7 +224,7 @@ class _StageRun:
         stored = repository.state_to_carry_on(self.database, record)
         return None if stored is None else state_from_bytes(stored)
 
-    def _submit(self, cohort: _Cohort, until: int) -> None:
+    def _submit(self, cohort: CohortAtWork, until: int) -> None:
         # An estimate at first, then what was measured. How long a segment is changes no result.
         estimated = cohort.seconds_per_epoch is None
         seconds = cohort.seconds_per_epoch or epoch_seconds(cohort.plan, cohort.data.n_train)
@@ -323,7 +251,7 @@ class _StageRun:
         storing = self.executor.n_workers * self.store_seconds
         return usual * max(1.0, storing / (STORING_SHARE * _USUAL_SECONDS))
 
-    def _store(self, cohort: _Cohort, trained: Trained) -> None:
+    def _store(self, cohort: CohortAtWork, trained: Trained) -> None:
         """Write a segment in one transaction, then tell Optuna which trials it finished."""
         state = trained.state
         for row in trained.rows:
@@ -363,7 +291,7 @@ class _StageRun:
         if self.work.mirror is not None and self.started and finished:
             self.work.mirror.tell(finished)
 
-    def _report(self, cohort: _Cohort, rows: Sequence[EpochRow]) -> None:
+    def _report(self, cohort: CohortAtWork, rows: Sequence[EpochRow]) -> None:
         n_epochs = cohort.n_epochs
         accuracies = [row.validation_accuracy for row in rows if row.epoch == cohort.epoch]
         if accuracies:

@@ -10,8 +10,8 @@ from coarsefine.hints import Message, option
 from coarsefine.studies.planning.races import MOST_RACED, Race
 from coarsefine.studies.planning.runs import Plan
 from coarsefine.studies.planning.stages import Stage
-from coarsefine.studies.running.loop import Mirror
 from coarsefine.studies.running.more_seeds import Begun
+from coarsefine.studies.running.work import Mirror
 
 
 def another_seed(

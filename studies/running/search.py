@@ -61,6 +61,7 @@ from coarsefine.studies.running.studies import (
     same_recipe,
     study_name,
 )
+from coarsefine.studies.running.work import Work
 from coarsefine.studies.spaces.dimensions import check_one_loss, sizes_of
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.states import UNFINISHED
@@ -305,7 +306,7 @@ class Search:
         database, stage = self.resources.database, Stage.of(record)
         self.resources.observer.begins(self.study, stage, self.recipe, self.data)
         with OptunaMirror(database, self.study, record) as mirror:
-            work = loop.Work(
+            work = Work(
                 *(record, stage, self.data, self.resources.prepared, self.recipe.trainer, mirror),
                 by_loss=self.recipe.training.metric == "loss",
             )

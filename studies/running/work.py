@@ -1,0 +1,82 @@
+"""What a run loop trains: a stage with all that is needed for it, and its cohorts as they stand."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from coarsefine.db.records import CohortRecord, RunRecord, StageRecord, TrialRecord
+from coarsefine.models.cohort import CohortPlan, CohortState
+from coarsefine.models.data import PreparedData
+from coarsefine.models.plugin import Plugin
+from coarsefine.studies.planning.point_runs import Prepare
+from coarsefine.studies.planning.stages import Stage
+
+
+class Mirror(Protocol):
+    """Optuna's side of a stage."""
+
+    def start(
+        self, trials: Sequence[TrialRecord], started: Callable[[int], None] | None = None
+    ) -> None:
+        """Have every trial running in Optuna, and its number there in our tables."""
+
+    def tell(self, trials: Sequence[TrialRecord]) -> None:
+        """Tell the results of finished trials; twice does no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A stage and all that is needed to train what is planned of it.
+
+    Attributes:
+        record: The stage as it is stored.
+        stage: What it says.
+        data: What its cohorts are trained on, unless they name data of their own.
+        prepare: Returns the data that a cohort names.
+        trainer: The user's own, as their recipe names it: no other is called.
+        mirror: Optuna's side, if the stage has one.
+        by_loss: Whether trials are ranked by their loss.
+    """
+
+    record: StageRecord
+    stage: Stage
+    data: PreparedData
+    prepare: Prepare
+    trainer: str | None = None
+    mirror: Mirror | None = None
+    by_loss: bool = False
+
+
+@dataclass(slots=True)
+class CohortAtWork:
+    """A cohort that is being trained; ``epoch`` and ``seconds`` (by slot) are as stored."""
+
+    record: CohortRecord
+    position: int
+    plan: CohortPlan
+    plugin: Plugin | None
+    runs: list[RunRecord]
+    data: PreparedData
+    state: CohortState | None
+    epoch: int = field(init=False)
+    seconds: list[float] = field(init=False)
+    seconds_per_epoch: float | None = None
+
+    def __post_init__(self) -> None:
+        self.epoch = self.record.epochs_done
+        self.seconds = [run.seconds or 0.0 for run in self.runs]
+
+    @property
+    def done(self) -> bool:
+        """Return whether none of its trials is left to be trained."""
+        return self.state is not None and self.state.done
+
+    @property
+    def n_epochs(self) -> int:
+        """Return how many epochs its training has."""
+        return self.plan.training.n_epochs(self.data.n_train)
+
+    @property
+    def reached(self) -> int:
+        """Return how many of them are trained, stored or not."""
+        return 0 if self.state is None else self.state.epoch
