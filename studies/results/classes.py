@@ -1,7 +1,8 @@
 """What trials made of each class of the validation samples: recall, precision, confusions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.db import repository
@@ -10,6 +11,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.results.column import Column, Face
 from coarsefine.studies.results.predictions import outcomes_of
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.shared_columns import PARAMS, STAGE, STUDY, TITLE, TRIAL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,50 +101,19 @@ class OfClass:
         return 2 * self.n_right / both if both else None
 
 
-_TITLE: Final = Face(absent="it is said once, above the table")
-
 CLASSES: Final[tuple[Column, ...]] = (
-    Column(
-        name="study",
-        kind="text",
-        meaning="the study's name",
-        value=lambda ranking: ranking.study.name,
-        of_table=True,
-        terminal=_TITLE,
-        report=_TITLE,
-        paper=_TITLE,
-    ),
+    STUDY,
     Column(
         name="rank",
         kind="whole",
         meaning="of the trial, from 1",
         value=lambda row: row.trial.rank,
-        terminal=_TITLE,
-        report=_TITLE,
+        absent=TITLE,
+        paper=Face(),
     ),
-    Column(
-        name="stage",
-        kind="text",
-        meaning="the stage, as in `coarse`",
-        value=lambda row: row.trial.stage,
-        terminal=_TITLE,
-        report=_TITLE,
-    ),
-    Column(
-        name="trial",
-        kind="whole",
-        meaning="Optuna's number of the trial in its stage, from 0",
-        value=lambda row: row.trial.trial,
-        terminal=_TITLE,
-        report=_TITLE,
-    ),
-    Column(
-        name="params",
-        kind="value",
-        meaning="what was searched",
-        terminal=_TITLE,
-        report=_TITLE,
-    ),
+    replace(STAGE, value=attrgetter("trial.stage"), absent=TITLE, paper=Face()),
+    replace(TRIAL, value=attrgetter("trial.trial"), absent=TITLE, paper=Face()),
+    replace(PARAMS, absent=TITLE, paper=Face()),
     Column(name="class", kind="text", meaning="the name of the class", value=lambda row: row.name),
     Column(name="samples", kind="count", meaning="validation samples that belong to the class"),
     Column(

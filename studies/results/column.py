@@ -47,7 +47,8 @@ class Face:
     Attributes:
         heading: What people read above it. In a terminal, line breaks are kept; in exports
             ``{epoch}`` is the one that trials were measured after.
-        place: The columns are shown in the order of this number, or else as they are listed.
+        place: The columns are shown in the order of this number, or else as they are listed;
+            0 for the column's.
         spare: Where a table is too wide, columns with the highest number are left out first;
             0 never.
         shown_if: Returns whether some trials have anything to show there; ``None`` for always.
@@ -55,13 +56,10 @@ class Face:
     """
 
     heading: str = ""
-    place: int = 100
+    place: int = 0
     spare: int = 0
     shown_if: Condition | None = None
     absent: str = ""
-
-
-_FACE: Final = Face()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +83,8 @@ class Column:
         mark: What people read where it is true; nothing where it is not.
         ends: The two columns of an interval, of which people read the whole.
         heading: For people, in lines; ``terminal``, ``report`` and ``paper`` may have others.
-        spare: As in ``Face``.
-        shown_if: As in ``Face``, for all faces that do not say otherwise.
+        place, spare, shown_if: As in ``Face``, for all faces that do not say otherwise.
+        absent: As in ``Face``, for all faces that are not told how to show it.
         paper: How rounded exports show it: md, tex and html.
         not_in_json: Why the trials in JSON do not have it.
         not_in_tables: Why exact exports and data frames have it elsewhere.
@@ -105,21 +103,24 @@ class Column:
     mark: str = ""
     ends: tuple[str, str] | None = None
     heading: str = ""
+    place: int = 100
     spare: int = 0
     shown_if: Condition | None = None
-    terminal: Face = _FACE
-    report: Face = _FACE
-    paper: Face = _FACE
+    absent: str = ""
+    terminal: Face | None = None
+    report: Face | None = None
+    paper: Face | None = None
     not_in_json: str = ""
     not_in_tables: str = ""
 
     def face(self, name: FaceName) -> Face:
         """Return how it is shown by one face of the program."""
-        own: Face = getattr(self, name)
+        own: Face = getattr(self, name) or Face(absent=self.absent)
         heading = own.heading or self.heading or self.name.replace("_", " ")
         return replace(
             own,
             heading=heading if name == "terminal" else heading.replace("\n", " "),
+            place=own.place or self.place,
             spare=own.spare or self.spare,
             shown_if=own.shown_if or self.shown_if,
         )

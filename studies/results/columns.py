@@ -11,6 +11,17 @@ from typing import Any, Final
 
 from coarsefine.studies.metric import OWN, Metric
 from coarsefine.studies.results.column import Column, Condition, Face, Row, finite
+from coarsefine.studies.results.shared_columns import (
+    ASKED,
+    BOTH_ENDS,
+    DATA,
+    PARAMS,
+    SEED,
+    STAGE,
+    STUDY,
+    TITLE,
+    TRIAL,
+)
 
 
 def _any(name: str) -> Condition:
@@ -30,88 +41,39 @@ def _params(trial: Row) -> dict[str, Any]:
     return {name: finite(value) for name, value in trial.params.items()}
 
 
-_TITLE: Final = Face(absent="it is said once, above the table")
-_ASKED: Final = "only programs and those who name it need it"
-_INTERVAL: Final = "people read both ends in one column"
+_SAID: Final = "it is said once, beside the trials"
 _SEEDS: Final = "tables show the interval for new samples, too"
 
 COLUMNS: Final[tuple[Column, ...]] = (
-    Column(
-        name="study",
-        kind="text",
-        meaning="the study's name",
-        value=attrgetter("study.name"),
-        of_table=True,
-        terminal=_TITLE,
-        report=_TITLE,
-        paper=_TITLE,
-        not_in_json="it is said once, beside the trials",
-    ),
-    Column(
-        name="data",
-        kind="text",
-        meaning="the name of its data set",
-        value=attrgetter("study.data_name"),
-        of_table=True,
-        terminal=_TITLE,
-        report=_TITLE,
-        paper=_TITLE,
-        not_in_json="it is said once, beside the trials",
-    ),
-    Column(
-        name="seed",
-        kind="whole",
-        meaning="the study's seed",
-        value=attrgetter("study.seed"),
-        of_table=True,
-        terminal=_TITLE,
-        report=_TITLE,
-        paper=_TITLE,
-        not_in_json="it is said once, beside the trials",
-    ),
+    replace(STUDY, not_in_json=_SAID),
+    replace(DATA, not_in_json=_SAID),
+    replace(SEED, not_in_json=_SAID),
     Column(
         name="rank",
         kind="whole",
         meaning="from 1; empty unless complete",
-        terminal=Face(place=1),
-        report=Face(place=1),
-        paper=Face(place=1),
+        place=1,
     ),
-    Column(
-        name="stage",
-        kind="text",
-        meaning="the stage, as in `coarse`",
-        terminal=Face(place=2),
-        report=Face(place=2, shown_if=lambda trials: len({t.stage for t in trials}) > 1),
-        paper=Face(place=2),
+    replace(
+        STAGE,
+        place=2,
+        report=Face(shown_if=lambda trials: len({t.stage for t in trials}) > 1),
     ),
-    Column(
-        name="trial",
-        kind="whole",
-        meaning="Optuna's number of the trial in its stage, from 0",
-        spare=2,
-        terminal=Face(place=3),
-        report=Face(place=3),
-        paper=Face(absent=_ASKED),
-    ),
+    replace(TRIAL, place=3, spare=2, paper=Face(absent=ASKED)),
     Column(
         name="state",
         kind="text",
         meaning="`complete`, `diverged`, `pruned`, `failed`, `running` or `planned`: not begun",
         shown_if=lambda trials: any(t.state != "complete" for t in trials),
-        terminal=Face(place=5),
-        report=Face(place=5),
-        paper=Face(place=5),
+        place=5,
     ),
     Column(
         name="score",
         kind="text",
         meaning="which epoch all measures are of: the `final` one or the `best`",
         of_table=True,
-        terminal=_TITLE,
-        report=_TITLE,
-        paper=_TITLE,
-        not_in_json="it is said once, beside the trials",
+        absent=TITLE,
+        not_in_json=_SAID,
     ),
     Column(
         name="ranked_by",
@@ -119,30 +81,20 @@ COLUMNS: Final[tuple[Column, ...]] = (
         meaning="what trials are ranked by: `accuracy`, `balanced-accuracy`, `macro-f1` or `loss`",
         value=attrgetter("by"),
         of_table=True,
-        terminal=_TITLE,
-        report=_TITLE,
-        paper=_TITLE,
+        absent=TITLE,
         not_in_json="it is said once, beside the trials, as `by`",
     ),
-    Column(
-        name="params",
-        kind="value",
-        meaning="what was searched",
-        value=_params,
-        terminal=Face(place=4),
-        report=Face(place=4),
-        paper=Face(place=4),
-        not_in_tables="each parameter is a column, named as in recipes",
-    ),
+    replace(PARAMS, value=_params, place=4),
     Column(
         name="replicates",
         kind="whole",
         meaning="training runs that the numbers are means of",
         unit="runs",
         shown_if=lambda trials: any(t.replicates > 1 for t in trials),
-        terminal=Face(place=13, spare=4),
-        report=Face("seeds", place=13),
-        paper=Face(absent=_ASKED),
+        place=13,
+        terminal=Face(spare=4),
+        report=Face("seeds"),
+        paper=Face(absent=ASKED),
     ),
     Column(
         name="validation_accuracy",
@@ -151,9 +103,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "after the trial's best; trials are ranked by it unless `ranked_by` says otherwise",
         error=lambda trial, ranking: ranking.error(trial),
         evidence=True,
-        terminal=Face("validation\naccuracy\n% ± SE", place=6),
-        report=Face("validation ± SE", place=6),
-        paper=Face("validation accuracy, {epoch} epoch (%)", place=6),
+        place=6,
+        terminal=Face("validation\naccuracy\n% ± SE"),
+        report=Face("validation ± SE"),
+        paper=Face("validation accuracy, {epoch} epoch (%)"),
     ),
     Column(
         name="validation_balanced_accuracy",
@@ -162,9 +115,9 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "ranked by it",
         shown_if=_any("validation_balanced_accuracy"),
         heading="validation balanced accuracy",
-        terminal=Face("validation\nbalanced\naccuracy\n%", place=6),
-        report=Face(place=6),
-        paper=Face("validation balanced accuracy, {epoch} epoch (%)", place=6),
+        place=6,
+        terminal=Face("validation\nbalanced\naccuracy\n%"),
+        paper=Face("validation balanced accuracy, {epoch} epoch (%)"),
     ),
     Column(
         name="validation_macro_f1",
@@ -173,17 +126,15 @@ COLUMNS: Final[tuple[Column, ...]] = (
         "by it",
         heading="validation macro F1",
         shown_if=_any("validation_macro_f1"),
-        terminal=Face("validation\nmacro F1\n%", place=6),
-        report=Face(place=6),
-        paper=Face("validation macro F1, {epoch} epoch (%)", place=6),
+        place=6,
+        terminal=Face("validation\nmacro F1\n%"),
+        paper=Face("validation macro F1, {epoch} epoch (%)"),
     ),
     Column(
         name="metrics",
         kind="value",
         meaning="what a custom trainer reported under names of its own, by name; empty without one",
-        terminal=Face(absent="each metric is a column"),
-        report=Face(absent="each metric is a column"),
-        paper=Face(absent="each metric is a column"),
+        absent="each metric is a column",
         not_in_tables="each metric is a column, `metrics.NAME`",
     ),
     Column(
@@ -191,25 +142,26 @@ COLUMNS: Final[tuple[Column, ...]] = (
         kind="loss",
         meaning="without the penalty",
         heading="validation\nloss",
-        terminal=Face(place=11, spare=3),
-        report=Face(place=11),
-        paper=Face("validation loss, {epoch} epoch", place=11),
+        place=11,
+        terminal=Face(spare=3),
+        paper=Face("validation loss, {epoch} epoch"),
     ),
     Column(
         name="train_accuracy",
         kind="percent",
         meaning="on training samples, as many as `show` tells",
-        terminal=Face("training\naccuracy\n%", place=12, spare=5),
-        report=Face("training", place=12),
-        paper=Face("training accuracy, {epoch} epoch (%)", place=12),
+        place=12,
+        terminal=Face("training\naccuracy\n%", spare=5),
+        report=Face("training"),
+        paper=Face("training accuracy, {epoch} epoch (%)"),
     ),
     Column(
         name="seconds",
         kind="seconds",
         meaning="training time of all replicates: a trial's share of its cohort's",
-        terminal=Face(place=15, spare=6),
-        report=Face(place=15),
-        paper=Face("training (s)", absent=_ASKED),
+        place=15,
+        terminal=Face(spare=6),
+        paper=Face("training (s)", absent=ASKED),
     ),
     Column(
         name="test_accuracy",
@@ -228,7 +180,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         of_score=True,
         terminal=Face(absent="it stands beside the score"),
         report=Face(absent="it stands beside the score"),
-        paper=Face("SE (points)", absent=_ASKED),
+        paper=Face("SE (points)", absent=ASKED),
     ),
     Column(
         name="standard_deviation",
@@ -238,9 +190,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
         evidence=True,
         heading="SD over\nseeds",
         shown_if=_any("standard_deviation"),
-        terminal=Face(place=8, spare=5),
-        report=Face(place=8),
-        paper=Face(place=8),
+        place=8,
+        terminal=Face(spare=5),
     ),
     Column(
         name="interval",
@@ -250,8 +201,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
         evidence=True,
         heading="95 %\ninterval",
         shown_if=_any("interval"),
-        terminal=Face(place=7, spare=1),
-        report=Face(place=7),
+        place=7,
+        terminal=Face(spare=1),
         paper=Face(absent="`interval_low` shows it"),
         not_in_tables="its ends are `interval_low` and `interval_high`",
     ),
@@ -262,7 +213,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         of_score=True,
         terminal=Face(absent="it follows from the accuracies"),
         report=Face(absent="it follows from the accuracies"),
-        paper=Face("difference to the best (points)", absent=_ASKED),
+        paper=Face("difference to the best (points)", absent=ASKED),
     ),
     Column(
         name="margin",
@@ -271,7 +222,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         of_score=True,
         terminal=Face(absent="the legend says it for all"),
         report=Face(absent="the legend says it for all"),
-        paper=Face("may be chance (points)", absent=_ASKED),
+        paper=Face("may be chance (points)", absent=ASKED),
     ),
     *(
         Column(
@@ -282,9 +233,9 @@ COLUMNS: Final[tuple[Column, ...]] = (
             of_score=True,
             ends=("interval_low", "interval_high"),
             heading="95 %\ninterval",
-            terminal=Face(absent=_INTERVAL),
-            report=Face(absent=_INTERVAL),
-            paper=Face(place=7, absent=_INTERVAL if place else ""),
+            terminal=Face(absent=BOTH_ENDS),
+            report=Face(absent=BOTH_ENDS),
+            paper=Face(place=7, absent=BOTH_ENDS if place else ""),
             not_in_json="`interval` is a list of both ends",
         )
         for place, (name, word) in enumerate((("low", "lower"), ("high", "upper")))
@@ -310,7 +261,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
             ends=("seed_interval_low", "seed_interval_high"),
             terminal=Face(absent=_SEEDS),
             report=Face(absent=_SEEDS),
-            paper=Face("95 % interval, these samples", absent=_ASKED),
+            paper=Face("95 % interval, these samples", absent=ASKED),
             not_in_json="`seed_interval` is a list of both ends",
         )
         for place, (name, word) in enumerate((("low", "lower"), ("high", "upper")))
@@ -323,9 +274,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         evidence=True,
         mark="=",
         shown_if=_any("tied"),
-        terminal=Face(place=9),
-        report=Face(place=9),
-        paper=Face(place=9),
+        place=9,
     ),
     Column(
         name="reused",
@@ -333,9 +282,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
         meaning="whether all of its runs were trained before, for another trial",
         mark="yes",
         shown_if=_any("reused"),
-        terminal=Face(place=14, spare=4),
-        report=Face(place=14),
-        paper=Face(place=14),
+        place=14,
+        terminal=Face(spare=4),
     ),
 )
 
@@ -356,9 +304,8 @@ def own_column(name: str) -> Column:
         meaning="what the custom trainer reported under this name; the mean over replicates",
         value=lambda row: (row.metrics or {}).get(name),
         heading=name,
-        terminal=Face(place=12, spare=7),
-        report=Face(place=12),
-        paper=Face(place=12),
+        place=12,
+        terminal=Face(spare=7),
         not_in_json="it is in `metrics`",
     )
 
@@ -371,18 +318,18 @@ def _fit(column: Column, metric: Metric) -> Column:
             column,
             error=lambda trial, ranking: ranking.error(trial),
             evidence=True,
-            terminal=Face(f"{shown} ± SE", place=6),
-            report=Face(f"{metric.words} ± SE", place=6),
+            place=6,
+            terminal=Face(f"{shown} ± SE"),
+            report=Face(f"{metric.words} ± SE"),
         )
     if column.name == "validation_accuracy":
-        without = replace(column.terminal, heading="validation\naccuracy\n%", place=10)
         return replace(
             column,
             error=None,
             evidence=False,
-            terminal=without,
-            report=Face("validation accuracy", place=10),
-            paper=replace(column.paper, place=10),
+            place=10,
+            terminal=Face("validation\naccuracy\n%"),
+            report=Face("validation accuracy"),
         )
     if column.of_score and not metric.share:
         if metric.own:

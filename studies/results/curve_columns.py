@@ -2,14 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
-from coarsefine.studies.results.column import Column, Face, Kind, finite, of_one_kind, searched
+from coarsefine.studies.results.column import Column, Face, finite, of_one_kind, searched
 from coarsefine.studies.results.columns import own_column
 from coarsefine.studies.results.ranking import Ranking
+from coarsefine.studies.results.shared_columns import PARAMS, STAGE, STUDY, TITLE, TRIAL
 
 
 class CurveOf(NamedTuple):
@@ -22,34 +24,26 @@ class CurveOf(NamedTuple):
     replicate: int
 
 
-_TITLE: Final = Face(absent="it is said once, above the table")
-_TIME: Final = Face(absent="the ranking has the time of the whole training")
-_RUNNING: Final = Face(absent="it is measured only where a recipe asks for it")
+_TIME: Final = "the ranking has the time of the whole training"
+_RUNNING: Final = "it is measured only where a recipe asks for it"
 _BATCHES: Final = (
     "mean over the epoch's batches, each before its update; empty unless running measures were"
     " asked for"
 )
 
-_RUN: Final[tuple[tuple[str, Kind, str, Face], ...]] = (
-    ("study", "text", "the study's name", _TITLE),
-    ("stage", "text", "the stage, as in `coarse`", Face()),
-    ("trial", "whole", "Optuna's number of the trial in its stage, from 0", Face()),
-    ("params", "value", "what was searched", Face()),
-    ("replicate", "whole", "of the trial, from 0", Face()),
-)
-
 EPOCHS: Final[tuple[Column, ...]] = (
+    replace(STUDY, value=None),
     *(
-        Column(
-            name=name,
-            kind=kind,
-            meaning=meaning,
-            of_table=True,
-            terminal=_TITLE,
-            report=_TITLE,
-            paper=paper,
-        )
-        for name, kind, meaning, paper in _RUN
+        replace(column, value=None, of_table=True, absent=TITLE, paper=Face())
+        for column in (STAGE, TRIAL, PARAMS)
+    ),
+    Column(
+        name="replicate",
+        kind="whole",
+        meaning="of the trial, from 0",
+        of_table=True,
+        absent=TITLE,
+        paper=Face(),
     ),
     Column(
         name="epoch",
@@ -129,15 +123,14 @@ EPOCHS: Final[tuple[Column, ...]] = (
         name="running_loss",
         kind="loss",
         meaning=_BATCHES,
-        terminal=_RUNNING,
-        report=_RUNNING,
+        absent=_RUNNING,
+        paper=Face(),
     ),
     Column(
         name="running_accuracy",
         kind="percent",
         meaning=_BATCHES,
-        terminal=_RUNNING,
-        report=_RUNNING,
+        absent=_RUNNING,
         paper=Face("running accuracy (%)"),
     ),
     Column(
@@ -145,18 +138,16 @@ EPOCHS: Final[tuple[Column, ...]] = (
         kind="real",
         unit="s",
         meaning="training the epoch: the run's share of its cohort's",
-        terminal=_TIME,
-        report=_TIME,
-        paper=Face("training (s)", absent=_TIME.absent),
+        absent=_TIME,
+        paper=Face("training (s)", absent=_TIME),
     ),
     Column(
         name="evaluation_seconds",
         kind="real",
         unit="s",
         meaning="measuring after the epoch",
-        terminal=_TIME,
-        report=_TIME,
-        paper=Face("measuring (s)", absent=_TIME.absent),
+        absent=_TIME,
+        paper=Face("measuring (s)", absent=_TIME),
     ),
 )
 

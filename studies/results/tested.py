@@ -1,19 +1,27 @@
 """What final tests found, as columns: each shown wherever final tests are, or it says why not."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Final
 
 from coarsefine.studies.results.column import Column, Face
 from coarsefine.studies.results.notes.test_set import is_hand_picked
+from coarsefine.studies.results.shared_columns import (
+    ASKED,
+    BOTH_ENDS,
+    DATA,
+    PARAMS,
+    SEED,
+    STAGE,
+    STUDY,
+    TITLE,
+    TRIAL,
+)
 from coarsefine.studies.results.statistics import Interval
 from coarsefine.studies.results.tested_rows import TestedTrial
 
-_TITLE: Final = Face(absent="it is said once, above the table")
-_BESIDE: Final = Face(absent="it is said beside the table")
-_ASKED: Final = "only programs and those who name it need it"
 _OWN: Final = "ensembles have a table of their own"
-_INTERVAL: Final = "people read both ends in one column"
 
 
 def _end(of: Callable[[TestedTrial], Interval | None], place: int) -> Callable[..., float | None]:
@@ -48,9 +56,9 @@ def _interval(name: str, heading: str, meaning: str, of: str, place: int) -> tup
             ends=(low, high),
             heading=heading,
             shown_if=several,
-            terminal=Face(absent=_INTERVAL),
-            report=Face(absent=_INTERVAL),
-            paper=Face(place=place, absent=_INTERVAL if end else ""),
+            terminal=Face(absent=BOTH_ENDS),
+            report=Face(absent=BOTH_ENDS),
+            paper=Face(place=place, absent=BOTH_ENDS if end else ""),
         )
         for end in (0, 1)
     )
@@ -72,30 +80,15 @@ def _interval(name: str, heading: str, meaning: str, of: str, place: int) -> tup
 
 
 FINAL_TEST: Final[tuple[Column, ...]] = (
-    *(
-        Column(
-            name=name,
-            kind="whole" if name == "seed" else "text",
-            meaning=meaning,
-            value=attrgetter(of),
-            of_table=True,
-            terminal=_TITLE,
-            report=_TITLE,
-            paper=_TITLE,
-        )
-        for name, meaning, of in (
-            ("study", "the study's name", "study.name"),
-            ("data", "the name of its data set", "study.data_name"),
-            ("seed", "the study's seed", "study.seed"),
-        )
-    ),
+    STUDY,
+    DATA,
+    SEED,
     Column(
         name="opening",
         kind="whole",
         meaning="which opening of the test set for this study, from 1",
         value=attrgetter("number"),
-        terminal=_TITLE,
-        report=_TITLE,
+        absent=TITLE,
         paper=Face(place=1, shown_if=lambda rows: len({row.number for row in rows}) > 1),
     ),
     Column(
@@ -103,17 +96,15 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         kind="text",
         meaning="when, in UTC, as ISO 8601",
         value=lambda row: row.opening.opened_at.isoformat(timespec="seconds"),
-        terminal=_TITLE,
-        report=_TITLE,
-        paper=Face("opened (UTC)", absent=_ASKED),
+        absent=TITLE,
+        paper=Face("opened (UTC)", absent=ASKED),
     ),
     Column(
         name="refit",
         kind="text",
         meaning="what it was trained on: `train+validation`, or `none`: as it was",
         value=attrgetter("opening.refit"),
-        terminal=_TITLE,
-        report=_TITLE,
+        absent=TITLE,
         paper=Face(place=14),
     ),
     Column(
@@ -122,8 +113,7 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         meaning="whether trials were picked by hand",
         value=lambda row: is_hand_picked(row.opening),
         heading="picked by hand",
-        terminal=_BESIDE,
-        report=_BESIDE,
+        absent="it is said beside the table",
         paper=Face(place=15, shown_if=lambda rows: any(is_hand_picked(r.opening) for r in rows)),
     ),
     Column(
@@ -131,52 +121,29 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         kind="text",
         meaning="`trial`; or an ensemble: by the `vote` of its networks, or the `mean` of their "
         "probabilities",
+        place=1,
         terminal=Face(absent=_OWN),
         report=Face(absent=_OWN),
-        paper=Face(place=1, shown_if=lambda rows: any(row.ensemble for row in rows)),
+        paper=Face(shown_if=lambda rows: any(row.ensemble for row in rows)),
     ),
     Column(
         name="rank",
         kind="whole",
         meaning="in the ranking by validation accuracy, from 1; empty for an ensemble",
-        terminal=Face(place=2),
-        report=Face(place=2),
-        paper=Face(place=2),
+        place=2,
     ),
-    Column(
-        name="stage",
-        kind="text",
-        meaning="the stage, as in `coarse`",
-        value=attrgetter("run.stage"),
-        terminal=Face(place=3),
-        report=Face(place=3),
-        paper=Face(place=3),
-    ),
-    Column(
-        name="trial",
-        kind="whole",
-        meaning="Optuna's number of the trial in its stage, from 0",
-        terminal=Face(absent=_ASKED),
-        report=Face(absent=_ASKED),
-        paper=Face(absent=_ASKED),
-    ),
-    Column(
-        name="params",
-        kind="value",
-        meaning="what was searched",
-        terminal=Face(place=4),
-        report=Face(place=4),
-        paper=Face(place=4),
-        not_in_tables="each parameter is a column, named as in recipes",
-    ),
+    replace(STAGE, value=attrgetter("run.stage"), place=3),
+    replace(TRIAL, absent=ASKED),
+    replace(PARAMS, place=4),
     Column(
         name="validation_accuracy",
         kind="percent",
         meaning="of the search, by which it was ranked",
         value=attrgetter("run.validation_accuracy"),
-        terminal=Face("validation\naccuracy\n%", place=5, spare=2),
-        report=Face("validation", place=5),
-        paper=Face("validation accuracy (%)", place=5),
+        place=5,
+        terminal=Face("validation\naccuracy\n%", spare=2),
+        report=Face("validation"),
+        paper=Face("validation accuracy (%)"),
     ),
     Column(
         name="validation_corrected",
@@ -185,9 +152,10 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         "worth; empty where it was picked by hand, or the bias is not known",
         value=attrgetter("corrected"),
         shown_if=_any("corrected"),
-        terminal=Face("validation\ncorrected\n%", place=5, spare=3),
-        report=Face("validation, corrected", place=5),
-        paper=Face("validation accuracy, corrected (%)", place=5),
+        place=5,
+        terminal=Face("validation\ncorrected\n%", spare=3),
+        report=Face("validation, corrected"),
+        paper=Face("validation accuracy, corrected (%)"),
     ),
     Column(
         name="final_validation_accuracy",
@@ -195,9 +163,9 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         meaning="after the final training, on what that kept for validation; empty where it kept "
         "nothing",
         value=attrgetter("run.final_validation_accuracy"),
-        terminal=Face(absent=_ASKED),
-        report=Face(absent=_ASKED),
-        paper=Face("validation accuracy, final training (%)", absent=_ASKED),
+        terminal=Face(absent=ASKED),
+        report=Face(absent=ASKED),
+        paper=Face("validation accuracy, final training (%)", absent=ASKED),
     ),
     Column(
         name="test_accuracy",
@@ -205,9 +173,10 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         meaning="on the test samples; empty where training diverged",
         value=attrgetter("run.test_accuracy"),
         error=lambda row, _: row.error,
-        terminal=Face("test\naccuracy\n% ± SE", place=6),
-        report=Face("test ± SE", place=6),
-        paper=Face("test accuracy (%)", place=6),
+        place=6,
+        terminal=Face("test\naccuracy\n% ± SE"),
+        report=Face("test ± SE"),
+        paper=Face("test accuracy (%)"),
     ),
     Column(
         name="tied",
@@ -217,9 +186,7 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         value=attrgetter("evidence.tied"),
         mark="=",
         shown_if=_any("evidence.tied"),
-        terminal=Face(place=7),
-        report=Face(place=7),
-        paper=Face(place=7),
+        place=7,
     ),
     *_interval(
         "interval",
@@ -252,9 +219,8 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         value=attrgetter("evidence.corrected"),
         heading="test\ncorrected\n%",
         shown_if=_any("evidence.corrected"),
-        terminal=Face(place=11),
-        report=Face(place=11),
-        paper=Face("test accuracy, corrected (%)", place=11),
+        place=11,
+        paper=Face("test accuracy, corrected (%)"),
     ),
     Column(
         name="difference",
@@ -262,9 +228,7 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         unit="share",
         meaning="to the highest test accuracy, over the seeds that both have",
         value=attrgetter("evidence.difference"),
-        terminal=Face(absent=_ASKED),
-        report=Face(absent=_ASKED),
-        paper=Face(absent=_ASKED),
+        absent=ASKED,
     ),
     Column(
         name="replicates",
@@ -272,18 +236,15 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         meaning="seeds it has a result of",
         unit="seeds",
         value=lambda row: row.evidence.n_seeds or None,
-        terminal=_TITLE,
-        report=_TITLE,
-        paper=Face("seeds", absent=_ASKED),
+        absent=TITLE,
+        paper=Face("seeds", absent=ASKED),
     ),
     Column(
         name="standard_deviation",
         kind="percent",
         meaning="of the test accuracy over seeds; empty for one",
         value=attrgetter("evidence.standard_deviation"),
-        terminal=Face(absent=_ASKED),
-        report=Face(absent=_ASKED),
-        paper=Face(absent=_ASKED),
+        absent=ASKED,
     ),
     Column(
         name="test_loss",
@@ -292,9 +253,7 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         value=attrgetter("run.test_loss"),
         heading="test\nloss",
         spare=4,
-        terminal=Face(place=12),
-        report=Face(place=12),
-        paper=Face(place=12),
+        place=12,
     ),
     Column(
         name="test_samples",
@@ -302,8 +261,7 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         meaning="that the test set has",
         unit="samples",
         value=attrgetter("opening.n_test"),
-        terminal=_TITLE,
-        report=_TITLE,
+        absent=TITLE,
         paper=Face(absent="the legend says it"),
     ),
     Column(
@@ -312,17 +270,17 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         meaning="that the tested weights were trained",
         unit="epochs",
         value=attrgetter("run.epochs"),
-        terminal=Face("epochs", place=13, spare=5),
-        report=Face("epochs", place=13),
-        paper=Face(place=13),
+        place=13,
+        terminal=Face("epochs", spare=5),
+        report=Face("epochs"),
     ),
     Column(
         name="seconds",
         kind="seconds",
         meaning="that they were trained",
         value=attrgetter("run.seconds"),
-        terminal=Face(absent=_ASKED),
-        report=Face(absent=_ASKED),
-        paper=Face("training (s)", absent=_ASKED),
+        terminal=Face(absent=ASKED),
+        report=Face(absent=ASKED),
+        paper=Face("training (s)", absent=ASKED),
     ),
 )
