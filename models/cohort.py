@@ -340,7 +340,9 @@ def state_from_bytes(payload: bytes) -> CohortState:
             )
     except Exception as error:
         # A zip archive can be damaged in more ways than there are names for.
-        raise ModelError(f"a checkpoint must be an archive of ours, got {error!r}") from error
+        raise ModelError(
+            f"a checkpoint must be an archive that this program wrote, got {error!r}"
+        ) from error
 
 
 def _check_size(payload: bytes) -> None:

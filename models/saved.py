@@ -168,13 +168,13 @@ def model_from_bytes(payload: bytes, where: str) -> SavedModel:
     except Exception as error:
         # An archive can be damaged in more ways than there are names for.
         reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{where}: must be a saved model of ours: {reason}") from error
+        raise ModelError(f"{where}: must be a model that this program saved: {reason}") from error
 
 
 def _spec(stored: Mapping[str, Any]) -> NetworkSpec:
     spec = NetworkSpec(**{**stored, "hidden": tuple(stored["hidden"])})
     if spec.activation not in ACTIVATIONS or spec.loss not in LOSSES:
-        raise ValueError(f"no network of ours has {spec.activation!r} or {spec.loss!r}")
+        raise ValueError(f"this program has no {spec.activation!r} or {spec.loss!r}")
     return spec
 
 

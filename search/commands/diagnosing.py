@@ -57,7 +57,7 @@ class DiagnoseOptions:
         named = {code.strip() for words in self.ignore or () for code in words.split(",")}
         unknown = sorted(named - CODES.keys())
         if unknown:
-            raise UsageError(f"--ignore must be of {', '.join(CODES)}; got {unknown[0]!r}")
+            raise UsageError(f"--ignore must be one of {', '.join(CODES)}; got {unknown[0]!r}")
         return frozenset(named)
 
 

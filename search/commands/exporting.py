@@ -120,7 +120,7 @@ class ExportOptions:
 
         named = "curves" if self.curves else "ranking"
         if self.curves and self.what not in {None, "curves"}:
-            raise UsageError(f"--curves is --what curves, got --what {self.what}, too")
+            raise UsageError(f"--curves means --what curves; leave out --what {self.what}")
         found = (self.what or named).lower()
         if found not in TABLES:
             raise UsageError(
@@ -171,9 +171,9 @@ def export(what: ExportOptions, by: RankedBy, storage: StorageOptions) -> None:
     if file is not None:
         check_place(file)
     elif what.json:
-        raise UsageError("--json tells of a file: name one, as in ranking.csv")
+        raise UsageError("--json describes the file that is written; name one, as in ranking.csv")
     elif kind in BINARY:
-        raise UsageError(f"{kind} is no text: name a file, as in {table_name}.{kind}")
+        raise UsageError(f"{kind} cannot be printed; name a file, as in {table_name}.{kind}")
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=what.quiet), by.metric)
         table = selection.of(TABLES[table_name](database, ranking, selection.top))

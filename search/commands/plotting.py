@@ -192,7 +192,7 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
     if what.best is not None and what.best < 1:
         raise UsageError(f"--best must be >= 1, got {what.best}")
     if what.best is not None and what.trial:
-        raise UsageError("figures show the --best trials or each --trial, got both")
+        raise UsageError("name trials with --best or with --trial, got both")
     for flag, given, users in (
         ("--trial", what.trial, ("curves", "weights", "certainty", "confusion")),
         ("--best", what.best, ("curves", "weights", "certainty")),
@@ -239,7 +239,7 @@ def _drawn(
         raise FigureError(next(iter(left_out.values())))
     if not figures:
         raise FigureError(
-            f"there is nothing to draw of {subject.ranking.study.name} yet: no trial is complete"
+            f"nothing can be drawn of {subject.ranking.study.name} yet: no trial is complete"
         )
     return figures, left_out
 

@@ -131,7 +131,7 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
 def _check_submitted(lab: SubmitOptions) -> None:
     """Refuse a submission of nothing, or of two things at once."""
     if lab.again is None and lab.lab is None:
-        raise UsageError("what is submitted is a lab file, a preset or --again ENTRY, got neither")
+        raise UsageError("name what to submit: a lab file, a preset or --again ENTRY")
     others = {
         lab.lab: lab.lab is not None,
         "--search": lab.search is not None,
@@ -142,7 +142,7 @@ def _check_submitted(lab: SubmitOptions) -> None:
     }
     given = [name for name, is_given in others.items() if is_given]
     if lab.again is not None and given:
-        raise UsageError(f"--again submits an entry as it was, got {given[0]}, too")
+        raise UsageError(f"--again submits an entry unchanged; leave out {given[0]}")
 
 
 def _check_priority(priority: int | None) -> None:

@@ -92,7 +92,9 @@ class SaveOptions:
             return None
         place = trial_place(self.trial.strip())
         if self.ensemble:
-            raise UsageError("a model is one trial, --trial, or the tied ones, --ensemble")
+            raise UsageError(
+                "save one trial with --trial or the tied ones with --ensemble, not both"
+            )
         return place
 
 

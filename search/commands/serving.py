@@ -227,7 +227,7 @@ def _check_network(service: ServeOptions) -> None:
     }
     said_of = [name for name, is_given in given.items() if is_given]
     if service.no_dashboard and said_of:
-        raise UsageError(f"there is no dashboard with --no-dashboard, got {said_of[0]}, too")
+        raise UsageError(f"--no-dashboard starts no dashboard; leave out {said_of[0]}")
     if service.port is not None and not 0 <= service.port <= _LAST_PORT:
         raise UsageError(f"--port must be 0 to {_LAST_PORT}, got {service.port}")
 

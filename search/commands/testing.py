@@ -107,7 +107,7 @@ class TestOptions:
         """Return stages and numbers of the trials that are named."""
         named = [part.strip() for words in self.trial or () for part in words.split(",")]
         if named and self.top is not None:
-            raise UsageError("a test is either of the best, --top, or of trials, --trial; got both")
+            raise UsageError("name what to test with --top or with --trial, got both")
         return tuple(dict.fromkeys(trial_place(part, "coarse:4") for part in named))
 
 

@@ -65,7 +65,9 @@ def histograms(ranking: "Ranking", found: "Sequence[Certainty]") -> Figure:
         FigureError: If there is none.
     """
     if not found:
-        raise FigureError("certainty needs a trial with probabilities: of a cross-entropy")
+        raise FigureError(
+            "certainty needs a trial that predicts probabilities: train with loss cross-entropy"
+        )
     edges = np.linspace(0, 1, _BINS + 1).tolist()
     with house_style():
         what = "probability given to the true class"

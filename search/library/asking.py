@@ -141,7 +141,7 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
         if given and kind.name != its:
             raise StudyError(f"{name}= is for {its} searches, this one is over {kind.name}")
     if values is not None and (layers is not None or asked.get("one_at_a_time")):
-        raise SpaceError("a grid is of values=, or of what layers= or one_at_a_time= say; got both")
+        raise SpaceError("state values=, or layers= or one_at_a_time=; got both")
     (parameter,) = kind.parameters
     if layers is not None:
         if any(type(number) is not int or number < 0 for number in layers):

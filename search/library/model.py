@@ -164,7 +164,7 @@ class Models:
 
         with as_study_errors():
             if ensemble and trial is not None:
-                raise StudyError("a model is one trial, or the tied ones, ensemble=True; got both")
+                raise StudyError("name one trial, or ensemble=True for the tied ones; got both")
             pick = None if trial is None else named(trial)
             with (
                 watched(progress=self._kept.place.progress) as watch,

@@ -197,7 +197,7 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         with as_study_errors():
             picks, kept = tuple(dict.fromkeys(places(trials, self._stages))), self._kept
             if picks and top is not None:
-                raise StudyError("a test is either of the best, top, or of trials; got both")
+                raise StudyError("name what to test with top= or trials=, got both")
             with (
                 watched(progress=kept.place.progress) as watch,
                 kept.training(watch) as (resources, study),

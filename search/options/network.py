@@ -29,6 +29,6 @@ class NetworkOptions(KeyOptions):
         """Return what is stated of the recipe's network."""
         if self.bias_trick and self.bias is not None:
             given = "--bias" if self.bias else "--no-bias"
-            raise UsageError(f"biases are said by one option, got --bias-trick and {given}")
+            raise UsageError(f"state biases with one option, got --bias-trick and {given}")
         bias = "input" if self.bias_trick else self.bias
         return KeyOptions.flags(self) | {"network.bias": bias}

@@ -96,7 +96,7 @@ class StudyArgument:
     def name(self) -> str | None:
         """Return the name, ``None`` for the most recent study."""
         if self.study is not None and self.study_flag is not None:
-            raise UsageError(f"one study at a time, got {self.study} and {self.study_flag}")
+            raise UsageError(f"name one study, got {self.study} and {self.study_flag}")
         return self.study or self.study_flag
 
 

@@ -141,7 +141,7 @@ def grid_request(
         values = tuple(parameter.parse(part) for part in stage.values.split(","))
     if layers is not None:
         if values is not None:
-            raise UsageError("hidden layers are either --values or --layers, got both")
+            raise UsageError("state hidden layers with --values or --layers, got both")
         values = layers_of(asked.recipe({}).network.hidden, _whole_numbers(layers))
     replicates, race = replicates_of(stage.replicates, stage.indifference)
     return StageRequest(

@@ -75,7 +75,7 @@ def parsed(text: str, where: str, what: str) -> dict[str, Any]:
         raise RecipeError(f"{deep}, got more") from None
     except ValueError:
         # Python reads no whole number of more than 4,300 digits, and tomllib lets it say so.
-        raise RecipeError(f"{where}: {what} must have numbers of usual length") from None
+        raise RecipeError(f"{where}: {what} must not have numbers of thousands of digits") from None
     if is_deeper(table, _DEEPEST):
         raise RecipeError(f"{deep}, got more")
     return table

@@ -65,7 +65,7 @@ def certainty_of(database: Database, ranking: Ranking, trial: RankedTrial) -> Ce
     except (ModelError, OSError) as error:
         raise StudyError(f"the data of study {ranking.study.name} are not here: {error}") from error
     if data.fingerprint != ranking.study.data_fingerprint:
-        raise StudyError(f"the data of study {ranking.study.name} are others now")
+        raise StudyError(f"the data of study {ranking.study.name} have changed since")
     opened = data.open()
     outputs = probabilities(network, finished.parameters, np.asarray(opened.x_validation))
     of_label = outputs[np.arange(len(outputs)), opened.y_validation]

@@ -120,6 +120,6 @@ def _of_data(study: "StudyRecord") -> "NDArray[np.int64]":
     if data.fingerprint != study.data_fingerprint:
         raise StudyError(
             f"the labels of study {study.name} must be known, it was begun before they were kept, "
-            "and its data are others now"
+            "and its data have changed since"
         )
     return np.asarray(data.open().y_validation, np.int64)

@@ -182,7 +182,7 @@ COSTLY = {
     "deep tables": ("x = " + "{a = " * 300 + "1" + "}" * 300, "must have at most 32 tables"),
     "a deep key": ("a" + ".a" * 20_000 + " = 1", "got a longer key"),
     "a deep quoted header": ('["a"' + ' . "a"' * 5000 + "]", "got a longer key"),
-    "a seed of 5,000 digits": (f"seed = {LONG}", "must have numbers of usual length"),
+    "a seed of 5,000 digits": (f"seed = {LONG}", "must not have numbers of thousands of digits"),
     "many layers": ("[network]\nhidden = [" + "1," * 20_000 + "]", "at most 1,000 entries"),
     "a long key": ("x" * 900_000 + " = 1", "is no key of a recipe"),
     "a long name": (f"[data]\nname = '{'x' * 900_000}'", "File name too long"),

@@ -88,7 +88,7 @@ def test_a_code_that_is_none_is_a_line(search, study):
     answer = search("diagnose", "--ignore", "overfit")
 
     assert answer.status == 2
-    assert answer.err.startswith("error: --ignore must be of none-complete, not-learnt, ")
+    assert answer.err.startswith("error: --ignore must be one of none-complete, not-learnt, ")
     assert answer.err.count("\n") == 1
 
 

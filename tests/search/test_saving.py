@@ -311,7 +311,7 @@ def test_a_hostile_model_costs_nothing_and_predicts_nothing(search, coarse, own_
 
     for name, reason in {
         "bomb": "unpacks to more than it is",
-        "odd": "no network of ours",
+        "odd": "this program has no",
         "nan": "the outputs for sample 0 (0 is the first) are not finite",
     }.items():
         answer = search("predict", f"{name}.npz", "new.npy", "--json")

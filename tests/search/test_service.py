@@ -130,7 +130,7 @@ def test_a_recipe_without_a_search_is_given_one(search, own_folder):
         (("long.toml",), 2, "must have at most 60,000 bytes"),
         (("no-toml.toml",), 2, "must be TOML"),
         ((), 2, "got neither"),
-        (("lab.toml", "--again", "1"), 2, "submits an entry as it was, got lab.toml, too"),
+        (("lab.toml", "--again", "1"), 2, "submits an entry unchanged; leave out lab.toml"),
         (("--again", "1"), 1, "the queue of search.db has no entry 1"),
         (
             ("no-momentum.toml",),
@@ -348,7 +348,7 @@ def test_the_dashboard_is_there_while_it_trains(search, lab, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("--no-dashboard", "--port", "80"), "there is no dashboard with --no-dashboard"),
+        (("--no-dashboard", "--port", "80"), "--no-dashboard starts no dashboard"),
         (("--port", "70000"), "--port must be 0 to 65535"),
         (("--jobs", "0"), "--jobs must be >= 1"),
     ],

@@ -164,7 +164,7 @@ def _check(task: Task) -> None:
         )
     if reason is not None:
         raise NotComparableError(
-            "scikit-learn cannot do the same: ", reason, ". Check against torch, which can"
+            "scikit-learn has no counterpart: ", reason, ". Check against torch, which can"
         )
 
 
