@@ -15,8 +15,8 @@ from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.new_records import NewStage, NewStudy
-from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
-from coarsefine.db.optuna_values import Range
+from coarsefine.db.optuna_studies import OptunaStage
+from coarsefine.db.optuna_trials import OptunaTrial, Range
 from coarsefine.db.records import (
     EpochRecord,
     NewCohort,

@@ -6,7 +6,8 @@ from optuna.storages import RDBStorage
 
 from coarsefine.db.engine import Database
 from coarsefine.db.optuna_storage import close_storage, explained_by_optuna
-from coarsefine.db.optuna_values import ENDED, UUID, quiet, uuid_of
+from coarsefine.db.optuna_trials import ENDED, UUID
+from coarsefine.db.optuna_values import quiet, uuid_of
 
 
 class OptunaRow(NamedTuple):

@@ -23,6 +23,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
+from coarsefine.db import optuna_tables as tables
 from coarsefine.db import schema
 from coarsefine.db.column_types import json_of
 from coarsefine.db.engine import Database
@@ -40,32 +41,6 @@ _ONE_BY_ONE: Final = 400
 MOST_CURVES: Final = 200
 """Of more trials in a study only the best and those under way have points of their curves: the page
 draws a line a trial, and a browser that is given ten thousand of them says nothing any more."""
-
-_TRIALS: Final = sa.table(
-    "trials",
-    sa.column("trial_id", sa.Integer),
-    sa.column("number", sa.Integer),
-    sa.column("study_id", sa.Integer),
-    sa.column("state", sa.String),
-    sa.column("datetime_start", sa.DateTime),
-    sa.column("datetime_complete", sa.DateTime),
-)
-
-
-def _of_trial(name: str, *columns: str) -> sa.TableClause:
-    """Return a table with rows of a trial."""
-    return sa.table(name, sa.column("trial_id"), *map(sa.column, columns))
-
-
-_PARAMS: Final = _of_trial(
-    "trial_params", "param_id", "param_name", "param_value", "distribution_json"
-)
-_VALUES: Final = _of_trial("trial_values", "objective", "value", "value_type")
-_POINTS: Final = _of_trial(
-    "trial_intermediate_values", "step", "intermediate_value", "intermediate_value_type"
-)
-_USER: Final = _of_trial("trial_user_attributes", "key", "value_json")
-_SYSTEM: Final = _of_trial("trial_system_attributes", "key", "value_json")
 
 _NOT_FINITE: Final = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 
@@ -149,7 +124,7 @@ class ReadingStorage(BaseStorage):
             KeyError: If there is none.
         """
         with self._database.session() as session:
-            query = sa.select(_TRIALS.c.study_id).where(_TRIALS.c.trial_id == trial_id)
+            query = sa.select(tables.TRIALS.c.study_id).where(tables.TRIALS.c.trial_id == trial_id)
             study_id = session.scalar(query)
         known = {} if study_id is None else self._read(study_id)
         if trial_id not in known:
@@ -175,7 +150,9 @@ class ReadingStorage(BaseStorage):
         with self._reading:
             before = self._studies.get(study_id, {})
             with self._database.session() as session:
-                rows = session.execute(sa.select(_TRIALS).where(_TRIALS.c.study_id == study_id))
+                rows = session.execute(
+                    sa.select(tables.TRIALS).where(tables.TRIALS.c.study_id == study_id)
+                )
                 found = {row.trial_id: tuple(row) for row in rows}
                 # A finished trial is immutable. Its id may be another's by now: SQLite gives those
                 # of deleted rows out again; but not with the same moments.
@@ -303,13 +280,14 @@ def _made(
         return {}
 
     def of(
-        table: sa.TableClause, order: str | None = None, only: list[int] | None = None
+        table: sa.Table, order: str | None = None, only: list[int] | None = None
     ) -> Iterator[Sequence[Any]]:
-        query = sa.select(table)
+        _, *columns = table.c
+        query = sa.select(*columns)
         if only is not None:
             query = query.where(table.c.trial_id.in_(only))
         elif len(rows) > _ONE_BY_ONE:
-            ids = sa.select(_TRIALS.c.trial_id).where(_TRIALS.c.study_id == study_id)
+            ids = sa.select(tables.TRIALS.c.trial_id).where(tables.TRIALS.c.study_id == study_id)
             query = query.where(table.c.trial_id.in_(ids))
         else:
             query = query.where(table.c.trial_id.in_(list(rows)))
@@ -323,16 +301,18 @@ def _made(
 
     params: dict[int, dict[str, Any]] = defaultdict(dict)
     distributions: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
-    for trial_id, _, name, value, text in of(_PARAMS, "param_id"):
+    for trial_id, name, value, text in of(tables.PARAMS, "param_id"):
         distribution = _distribution(text)
         distributions[trial_id][name] = distribution
         params[trial_id][name] = distribution.to_external_repr(value)
-    values = by_trial((i, objective, _finite(v, kind)) for i, objective, v, kind in of(_VALUES))
-    points = by_trial(
-        (i, step, _finite(v, kind)) for i, step, v, kind in of(_POINTS, only=curved(values))
+    values = by_trial(
+        (i, objective, _finite(v, kind)) for i, objective, v, kind in of(tables.VALUES)
     )
-    user = by_trial((i, key, json_of(text)) for i, key, text in of(_USER))
-    system = by_trial((i, key, json_of(text)) for i, key, text in of(_SYSTEM))
+    points = by_trial(
+        (i, step, _finite(v, kind)) for i, step, v, kind in of(tables.POINTS, only=curved(values))
+    )
+    user = by_trial((i, key, json_of(text)) for i, key, text in of(tables.TRIAL_USER))
+    system = by_trial((i, key, json_of(text)) for i, key, text in of(tables.TRIAL_SYSTEM))
     return {
         key: FrozenTrial(
             trial_id=key,

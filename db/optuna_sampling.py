@@ -9,7 +9,8 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from coarsefine.db.optuna_values import Choices, Range, distribution_of, inside, plain, quiet
+from coarsefine.db.optuna_trials import Choices, Range, inside, plain
+from coarsefine.db.optuna_values import distribution_of, quiet
 
 SamplerName = Literal["random", "qmc", "tpe"]
 

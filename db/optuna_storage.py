@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import optuna
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from coarsefine.db import sqlite_files
 from coarsefine.db.engine import Database
 from coarsefine.db.lock import tables_lock
 from coarsefine.db.messages import explained
+from coarsefine.db.optuna_tables import CHECKED
 from coarsefine.db.repository.measurements import get_measurement, set_measurement
 
 
@@ -30,7 +31,7 @@ def opened_storage(database: Database) -> RDBStorage:
         # Optuna compares its schema with the file's at each opening, which takes longer (0.2 s)
         # than telling a search's results. Once is enough for one version of it and of the file.
         schema = _schema(database)
-        known = schema is not None and get_measurement(database, _CHECKED) == schema
+        known = schema is not None and get_measurement(database, CHECKED) == schema
         storage = RDBStorage(
             database.url,
             engine_kwargs=engine_kwargs,
@@ -38,11 +39,8 @@ def opened_storage(database: Database) -> RDBStorage:
             skip_table_creation=known,
         )
         if not known:
-            set_measurement(database, _CHECKED, _schema(database))
+            set_measurement(database, CHECKED, _schema(database))
         return storage
-
-
-_CHECKED: Final = "optuna schema checked"
 
 
 def _schema(database: Database) -> dict[str, str] | None:

@@ -7,7 +7,6 @@ finished one stays as it is.
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 import optuna
@@ -19,37 +18,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.optuna_storage import close_storage, explained_by_optuna, opened_storage
-from coarsefine.db.optuna_values import (
-    UUID,
-    Choices,
-    End,
-    FinalState,
-    Range,
-    distribution_of,
-    inside,
-    plain,
-    quiet,
-    uuid_of,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class OptunaTrial:
-    """A trial to be started in Optuna's study.
-
-    Attributes:
-        uuid: Ours; a trial that is there already is not started again.
-        params: By the names that users know.
-        space: Range or choices of each parameter.
-        attributes: Shown by the dashboard; JSON.
-        end: How it ended, if it has ended before Optuna hears of it.
-    """
-
-    uuid: str
-    params: Mapping[str, Any]
-    space: Mapping[str, Range | Choices]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    end: End | None = None
+from coarsefine.db.optuna_trials import UUID, End, FinalState, OptunaTrial, inside, plain
+from coarsefine.db.optuna_values import distribution_of, quiet, uuid_of
 
 
 class Wish(NamedTuple):
@@ -220,7 +190,7 @@ class OptunaStage:
                 self._storage.set_trial_intermediate_value(trial_id, step, point)
             # What Study.tell does after it has read all of the trial, which takes as long again.
             values = None if end.value is None else [end.value]
-            self._storage.set_trial_state_values(trial_id, end.state, values)
+            self._storage.set_trial_state_values(trial_id, TrialState[end.state], values)
 
     def wishes(self) -> list[Wish]:
         """Return the trials that somebody enqueued and that have not ended, by number."""
@@ -346,15 +316,13 @@ class OptunaStage:
 
 def _whole(trial: OptunaTrial) -> FrozenTrial:
     """Return a trial to be written at once."""
-    end = trial.end or End(TrialState.RUNNING)
+    end = trial.end or End("RUNNING")
     return create_trial(
-        state=end.state,
+        state=TrialState[end.state],
         value=end.value,
-        params={
-            name: inside(plain(trial.params[name]), where) for name, where in trial.space.items()
-        },
+        params=trial.suggested,
         distributions={name: distribution_of(where) for name, where in trial.space.items()},
-        user_attrs={**plain(trial.attributes), **end.attributes, UUID: trial.uuid},
+        user_attrs=trial.user_attributes,
         intermediate_values=end.points,
     )
 

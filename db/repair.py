@@ -33,7 +33,7 @@ def end_strays(url: str, said: Callable[[str], None] | None = None) -> list[str]
     with open_database(url, said=said) as database:
         for name, stage, study, uuids in _stages_with_strays(database):
             from coarsefine.db.optuna_studies import OptunaStage
-            from coarsefine.db.optuna_values import UUID
+            from coarsefine.db.optuna_trials import UUID
 
             try:
                 with StudyLock(database, study):

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -106,6 +106,15 @@ class Race:
             return self
         return replace(self, n_trials=n_trials, steps=(), ended=None)
 
+    def is_quick(self, seconds: float, seeds: Collection[int]) -> bool:
+        """Return whether even the last seed is soon trained.
+
+        Args:
+            seconds: About how long a core takes to train some of them.
+            seeds: These.
+        """
+        return self.most * seconds <= QUICK_SECONDS * max(1, len(seeds))
+
     def to_json(self) -> dict[str, Any]:
         """Return it as it is stored."""
         return asdict(self)
@@ -141,8 +150,7 @@ def quick_race(n_trials: int, seconds: float) -> Race | None:
         seconds: About how long a core takes to train all of them with one seed.
     """
     race = Race()
-    quick = 2 <= n_trials <= MOST_RACED and race.most * seconds <= QUICK_SECONDS
-    return race if quick else None
+    return race if 2 <= n_trials <= MOST_RACED and race.is_quick(seconds, [1]) else None
 
 
 def check_raced(metric: str | None, race: Race | None) -> None:

@@ -5,6 +5,7 @@ segment with its checkpoint before the next one counts, a trial's result before 
 and each of these may be done twice without harm.
 """
 
+import dataclasses
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -107,13 +108,16 @@ class _StageRun:
         )
         halving = first and self.work.stage.prune == HALVING
         # Sooner trained than seen running in Optuna: its trials are written once, with their ends.
-        self.at_once = seconds < SMALL_SECONDS
+        seeds = {run.replicate for cohort in cohorts for run in cohort.runs}
+        race = self.work.stage.race if self.work.racing else None
+        self.at_once = seconds < SMALL_SECONDS if race is None else race.is_quick(seconds, seeds)
         with self.resources.workers(seconds, len(cohorts), alone=alone) as self.executor:
             for rung in rungs(n_epochs) if halving else ():
                 self._train_until(rung)
                 self._stop_trials(rung)
             self._train_until(n_epochs)
-        self._start_in_optuna()
+        if not (self.at_once and self.work.racing):
+            self._start_in_optuna()
 
     def _train_until(self, epoch: int) -> None:
         """Train all cohorts that are not as far."""
@@ -154,7 +158,10 @@ class _StageRun:
         if self.work.mirror is not None and not self.started:
             self.started = True
             started = None if self.at_once else self._started
-            self.work.mirror.start(list(self.trials.values()), started)
+            trials = list(self.trials.values())
+            if self.work.racing:
+                trials = [t if t.told else dataclasses.replace(t, state="running") for t in trials]
+            self.work.mirror.start(trials, started)
 
     def _started(self, n_there: int) -> None:
         """Hear how many trials Optuna has; long before the first training where there are many."""
@@ -288,7 +295,7 @@ class _StageRun:
     def _tell(self, trials: Sequence[TrialRecord]) -> None:
         # What Optuna was told once cannot be changed there.
         finished = [trial for trial in trials if trial.state in FINAL_STATES and not trial.told]
-        if self.work.mirror is not None and self.started and finished:
+        if self.work.mirror is not None and self.started and finished and not self.work.racing:
             self.work.mirror.tell(finished)
 
     def _report(self, cohort: CohortAtWork, rows: Sequence[EpochRow]) -> None:

@@ -11,7 +11,7 @@ from coarsefine.studies.spaces.dimensions import Dimension, shown
 
 if TYPE_CHECKING:
     from coarsefine.db.optuna_studies import OptunaStage, Wish
-    from coarsefine.db.optuna_values import Choices, End, Range
+    from coarsefine.db.optuna_trials import Choices, End, Range
 
 # Points of a curve that Optuna's dashboard gets: each is a transaction of a millisecond.
 CURVE_POINTS = 5
@@ -49,10 +49,12 @@ class OptunaMirror:
         self, trials: Sequence[TrialRecord], started: Callable[[int], None] | None = None
     ) -> None:
         """Do as ``start``, also where all trials were told before: Optuna may have lost them."""
-        from coarsefine.db.optuna_studies import OptunaTrial
+        from coarsefine.db.optuna_trials import OptunaTrial
 
         space = {d.name: _searched(d, trials) for d in Stage.of(self._stage).dimensions}
         self._begun = any(trial.number is not None for trial in trials)
+        if not self._begun and self._written(trials, space):
+            return
         stage = self._open()
         known = stage.known() if self._begun else set()
         lost = {t.uuid: t for t in trials if t.told and t.uuid not in known}
@@ -76,6 +78,30 @@ class OptunaMirror:
         stage.fail_strays({trial.uuid for trial in trials})
         repository.mark_told(self._database, [trial.uuid for trial in ended])
 
+    def _written(
+        self, trials: Sequence[TrialRecord], space: "Mapping[str, Range | Choices]"
+    ) -> bool:
+        """Write the stage whole, without Optuna, if all of it has ended and Optuna has none of it.
+
+        Returns:
+            Whether it is written.
+        """
+        from coarsefine.db import optuna_writing
+        from coarsefine.db.optuna_trials import OptunaTrial
+
+        if self._optuna is not None or any(trial.state not in FINAL_STATES for trial in trials):
+            return False
+        ends = self._ends(trials)
+        whole = [OptunaTrial(t.uuid, _plain(t.params), space, end=ends[t.uuid]) for t in trials]
+        name = self._stage.optuna_name or ""
+        numbers = optuna_writing.written(self._database, name, self._attributes, whole)
+        if numbers is None:
+            return False
+        self._numbers.update(numbers)
+        repository.set_numbers(self._database, numbers)
+        repository.mark_told(self._database, list(numbers))
+        return True
+
     def tell(self, trials: Sequence[TrialRecord]) -> None:
         """Tell the results of finished trials, with a few points of their curves."""
         if not trials:
@@ -87,7 +113,7 @@ class OptunaMirror:
 
     def _ends(self, trials: Sequence[TrialRecord]) -> "dict[str, End]":
         """Return how finished trials ended, by UUID."""
-        from coarsefine.db.optuna_values import End
+        from coarsefine.db.optuna_trials import End
 
         ends = {}
         curves = repository.mean_accuracies(self._database, [trial.id for trial in trials])
@@ -140,25 +166,30 @@ class OptunaMirror:
             self._optuna = OptunaStage.open(
                 self._database,
                 self._stage.optuna_name or "",
-                {
-                    "uuid": self._stage.uuid,
-                    "study": self._study.name,
-                    "stage": self._stage.name,
-                    "parent": self._stage.parent,
-                    "low": self._stage.low,
-                    "high": self._stage.high,
-                    "reason": self._stage.reason,
-                    "data": self._study.data_name,
-                    "seed": self._study.seed,
-                },
+                self._attributes,
                 begun=self._begun,
             )
         return self._optuna
 
+    @property
+    def _attributes(self) -> dict[str, Any]:
+        """Return what Optuna's study says of the stage."""
+        return {
+            "uuid": self._stage.uuid,
+            "study": self._study.name,
+            "stage": self._stage.name,
+            "parent": self._stage.parent,
+            "low": self._stage.low,
+            "high": self._stage.high,
+            "reason": self._stage.reason,
+            "data": self._study.data_name,
+            "seed": self._study.seed,
+        }
+
 
 def _searched(dimension: Dimension, trials: Sequence[TrialRecord]) -> "Range | Choices":
     """Return where Optuna is told that a parameter may lie: it wants every value inside."""
-    from coarsefine.db.optuna_values import Choices, Range
+    from coarsefine.db.optuna_trials import Choices, Range
 
     if not dimension.parameter.numeric:
         return Choices(tuple(_plain_value(value) for value in dimension.values or ()))

@@ -1,6 +1,5 @@
 """Rounds of a race over seeds: which trials get another seed, until it ends."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from coarsefine.db import repository
@@ -11,7 +10,6 @@ from coarsefine.studies.planning.races import MOST_RACED, Race
 from coarsefine.studies.planning.runs import Plan
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.running.more_seeds import Begun
-from coarsefine.studies.running.work import Mirror
 
 
 def another_seed(
@@ -72,22 +70,3 @@ def race_by_default(race: Race) -> Message:
         option("replicates", 1),
         " for one seed",
     )
-
-
-class UntoldMirror:
-    """Optuna's side of a stage while its race is on: trials are seen running, and end with it.
-
-    What Optuna was told of a finished trial cannot be changed there, and seeds still come.
-    """
-
-    def __init__(self, mirror: Mirror) -> None:
-        self._mirror = mirror
-
-    def start(
-        self, trials: Sequence[TrialRecord], started: Callable[[int], None] | None = None
-    ) -> None:
-        """Have all trials running in Optuna that it was not told of."""
-        self._mirror.start([t if t.told else replace(t, state="running") for t in trials], started)
-
-    def tell(self, trials: Sequence[TrialRecord]) -> None:
-        """Tell nothing yet."""

@@ -46,7 +46,6 @@ from coarsefine.studies.running import enqueued, loop
 from coarsefine.studies.running.mirror import OptunaMirror
 from coarsefine.studies.running.more_seeds import Begun, more_seeds
 from coarsefine.studies.running.races import (
-    UntoldMirror,
     another_seed,
     race_by_default,
     with_race,
@@ -335,8 +334,7 @@ class Search:
                             )
                         return stage
                 idle = False
-                silent = UntoldMirror(mirror)
-                loop.train(self.resources, replace(work, mirror=silent) if racing else work, stored)
+                loop.train(self.resources, replace(work, racing=racing), stored)
 
     def _enqueued(
         self, record: StageRecord, stage: Stage, stored: PlanRecord, mirror: OptunaMirror

@@ -36,6 +36,8 @@ class Work:
         trainer: The user's own, as their recipe names it: no other is called.
         mirror: Optuna's side, if the stage has one.
         by_loss: Whether trials are ranked by their loss.
+        racing: Whether seeds still come after these: Optuna sees the trials running, and what it
+            was told of a finished one cannot be changed there.
     """
 
     record: StageRecord
@@ -45,6 +47,7 @@ class Work:
     trainer: str | None = None
     mirror: Mirror | None = None
     by_loss: bool = False
+    racing: bool = False
 
 
 @dataclass(slots=True)

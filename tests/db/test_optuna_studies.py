@@ -20,8 +20,8 @@ from coarsefine.db import optuna_storage, repository
 from coarsefine.db.engine import Database, open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.optuna_sampling import SamplerName, propose
-from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
-from coarsefine.db.optuna_values import Choices, Range
+from coarsefine.db.optuna_studies import OptunaStage
+from coarsefine.db.optuna_trials import Choices, OptunaTrial, Range
 
 from .conftest import Planned
 
@@ -228,8 +228,8 @@ def test_a_kill_between_commit_and_tell_is_mended(
 import os, sys
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
-from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
-from coarsefine.db.optuna_values import Range
+from coarsefine.db.optuna_studies import OptunaStage
+from coarsefine.db.optuna_trials import OptunaTrial, Range
 from coarsefine.db.records import SegmentResult, TrialUpdate
 database = open_database(sys.argv[1])
 (stage,) = repository.stages(database, repository.latest_study(database))
@@ -275,8 +275,8 @@ from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import SegmentResult, TrialUpdate, EpochRecord
-from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
-from coarsefine.db.optuna_values import Range
+from coarsefine.db.optuna_studies import OptunaStage
+from coarsefine.db.optuna_trials import OptunaTrial, Range
 from tests.db.conftest import add_stage, add_study, plan_trials
 with open_database(sys.argv[1], create=True) as database:
     study = add_study(database, sys.argv[2])

@@ -10,8 +10,8 @@ from coarsefine.db.engine import Database
 from coarsefine.db.errors import BusyError, NameTakenError, StorageError
 from coarsefine.db.final_records import NewTestOpening, NewTestRun
 from coarsefine.db.lock import StudyLock
-from coarsefine.db.optuna_studies import OptunaStage, OptunaTrial
-from coarsefine.db.optuna_values import Range
+from coarsefine.db.optuna_studies import OptunaStage
+from coarsefine.db.optuna_trials import OptunaTrial, Range
 from coarsefine.db.records import StudyRecord
 from coarsefine.db.study_rows import KINDS, compared_columns, digest, walk
 from coarsefine.db.tables import Study

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import optuna
 import pytest
 from typer.main import get_command
 
@@ -291,3 +292,21 @@ def test_only_training_with_a_compiled_kernel_imports_numba():
     done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
 
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("seeds", [(), ("--replicates", "1")])
+def test_a_search_of_a_second_does_without_optuna(seeds, tmp_path):
+    argv = ["lambda", "--coarse", "--trials", "2", "--cycles", "1", *seeds, "--quiet"]
+    code = (
+        "import sys\n"
+        "from coarsefine.search.cli import main\n"
+        f"main({argv})\n"
+        "print([m for m in ('optuna', 'alembic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, **_here())
+
+    assert done.stdout.splitlines()[-1] == "[]"
+    study = optuna.load_study(
+        study_name="digits/lambda/coarse", storage=f"sqlite:///{tmp_path / 'search.db'}"
+    )
+    assert [trial.state.name for trial in study.get_trials()] == ["COMPLETE"] * 2
