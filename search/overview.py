@@ -111,7 +111,7 @@ COMMANDS: Final = {
         RESULTS,
         "reporting",
         "report",
-        "Write a report of a study: html, md, tex or pdf.",
+        "Write a report of a study or of a whole lab: html, md, tex or pdf.",
     ),
     "dashboard": Entry(
         RESULTS,

@@ -112,8 +112,8 @@ def mark_told(db: Database, uuids: Sequence[str]) -> None:
             session.execute(sa.update(table(Trial)).where(Trial.uuid.in_(keys)).values(told=True))
 
 
-def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
-    """Return the trials of all stages that search, in order of stage and position."""
+def trial_rows(db: Database, study: StudyRecord, *, final: bool = False) -> list[TrialRow]:
+    """Return the trials of all stages that search, or train for final tests, in order."""
     latest = (
         sa.select(sa.func.max(FinalRun.opening_id))
         .where(FinalRun.trial_id == Trial.id)
@@ -156,7 +156,8 @@ def trial_rows(db: Database, study: StudyRecord) -> list[TrialRow]:
     with db.session() as session:
         rows = session.execute(
             statement.where(
-                Stage.study_id == study_id(session, study), Stage.optuna_name.is_not(None)
+                Stage.study_id == study_id(session, study),
+                Stage.optuna_name.is_(None) if final else Stage.optuna_name.is_not(None),
             )
         ).all()
     place = TrialRow._fields.index("params")

@@ -22,7 +22,6 @@ from coarsefine.search.options import (
 )
 from coarsefine.search.options.declaring import text_option
 from coarsefine.search.options.searching import YES
-from coarsefine.search.words import percent
 
 if TYPE_CHECKING:
     from coarsefine.studies.checks.reference_lines import ReferenceLines
@@ -258,7 +257,7 @@ def _print_search(resources: "Resources", part: "Part", answer: "Searched", *, q
     from coarsefine.search.commands.ranking import print_comparison, print_ranking
     from coarsefine.search.commands.testing import print_test
     from coarsefine.search.tables.comparison import lab_table
-    from coarsefine.search.words import value
+    from coarsefine.studies.labs.beside import beside, tested_at
     from coarsefine.studies.labs.files import lab_figures
     from coarsefine.studies.results.comparison import compared
 
@@ -271,22 +270,17 @@ def _print_search(resources: "Resources", part: "Part", answer: "Searched", *, q
         print_comparison(console, ranking, rows, None)
     if part.curves:
         _print_curves(resources, ranking)
-    tested: dict[str, float] = {}
     if final is not None:
         say("")
         print_test(final)
-        tested = {
-            ", ".join(value(v) for v in run.params.values()): run.test_accuracy
-            for run in final.opening.runs
-            if run.test_accuracy is not None
-        }
     figures = lab_figures(part)
     if figures:
         say("")
         title = "the lab's figures and ours"
         if quick:
             title = "the lab's figures, and ours of a quick look, which are not to be compared"
-        print_table(console, lab_table(console, title, rows, figures, tested))
+        tested = {} if final is None else tested_at([final.opening])
+        print_table(console, lab_table(console, title, *beside(figures, rows, tested)))
 
 
 def _print_curves(resources: "Resources", ranking: "Ranking") -> None:
@@ -315,15 +309,8 @@ def _print_counted(answer: "Counted") -> None:
 
 def _print_optimum(found: "ReferenceLines") -> None:
     """Print the exact least-squares optimum, and how large η may be."""
-    tell(
-        f"exact least-squares optimum: training loss {found.train_loss:.4f}, training accuracy "
-        f"{percent(found.train_accuracy)} %, validation accuracy "
-        f"{percent(found.validation_accuracy)} %"
-    )
-    tell(
-        f"largest eigenvalue of XᵀX/N, by power iteration: {found.largest_eigenvalue:.4g}; "
-        f"gradient descent on the squared loss is stable up to η = {found.largest_eta:.4g}"
-    )
+    for line in found.lines():
+        tell(line)
 
 
 def _draw(

@@ -43,9 +43,9 @@ class PlotOptions:
         typer.Argument(
             metavar="[STUDY] [KIND]...",
             help="The study's name (default: the most recent one), and kinds of figures: curves, "
-            "values, heatmap, race, trade-off, sizes, bars, weights, certainty, range-test, "
-            "gradients, confusion, replay, contour, parallel, importance (default: all that fit "
-            "the study).",
+            "final-curves, values, heatmap, race, trade-off, sizes, bars, weights, certainty, "
+            "range-test, gradients, confusion, replay, contour, parallel, importance (default: all "
+            "that fit the study).",
             show_default=False,
         ),
     ] = None
@@ -96,7 +96,8 @@ class PlotOptions:
             FIGURE,
             "--against",
             metavar="WHAT",
-            help="What curves are drawn against: epochs or updates (default: epochs).",
+            help="What curves and final-curves are drawn against: epochs or updates (default: "
+            "epochs).",
         ),
     ] = None
     on: Annotated[
@@ -196,7 +197,7 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
     for flag, given, users in (
         ("--trial", what.trial, ("curves", "weights", "certainty", "confusion")),
         ("--best", what.best, ("curves", "weights", "certainty")),
-        ("--against", what.against, ("curves",)),
+        ("--against", what.against, ("curves", "final-curves")),
         ("--on", what.on, ("confusion",)),
     ):
         if given and kinds and not set(kinds) & set(users):

@@ -36,6 +36,7 @@ from coarsefine.search.figures.style import (
     light_grid,
     mark,
     new_sheet,
+    origin,
 )
 from coarsefine.search.figures.trials import described
 from coarsefine.search.words import counted, percent
@@ -50,6 +51,7 @@ _FIRST, _STEEP, _FEWEST = 0.08, 2.5, 6
 _MARKERS: Final = 9
 _TRAINING: Final = (0, (3, 1.2))
 _RUNNING: Final = (0, (1, 1))
+_TOGETHER: Final = "training and validation samples together"
 
 
 class _Line(NamedTuple):
@@ -61,7 +63,11 @@ class _Line(NamedTuple):
 
 
 def curves(
-    ranking: "Ranking", trained: "Sequence[TrialCurves]", against: Against = "epochs"
+    ranking: "Ranking",
+    trained: "Sequence[TrialCurves]",
+    against: Against = "epochs",
+    *,
+    final: bool = False,
 ) -> Figure:
     """Return accuracy, loss, cost and η of some trials, a panel each.
 
@@ -72,6 +78,7 @@ def curves(
         ranking: That the trials are of.
         trained: As ``coarsefine.studies.results.curves.read_curves`` returns them.
         against: What the horizontal axis counts.
+        final: Whether they were trained for a final test, on other samples than the study's.
 
     Raises:
         FigureError: If there is no curve.
@@ -85,7 +92,9 @@ def curves(
     heights = [1.75, *([1.55] * (len(quantities) - 1)), *([0.8] if rates else [])]
     what = "accuracy and loss by epoch" if against == "epochs" else "accuracy and loss by update"
     with house_style():
-        sheet = new_sheet(ranking.study, what, heights=heights)
+        about = f"{origin(ranking.study, sizes=False)}; {_TOGETHER}" if final else ""
+        what += " in the final training" if final else ""
+        sheet = new_sheet(ranking.study, what, heights=heights, about=about)
         drawn = {
             quantity.key: _draw_quantity(panel, trained, quantity, against)
             for quantity, panel in zip(quantities, sheet.panels, strict=False)

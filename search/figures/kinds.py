@@ -12,7 +12,6 @@ from coarsefine.search.figures import (
     certainty,
     confused,
     contour,
-    curves,
     gradients,
     heatmap,
     importance,
@@ -22,6 +21,7 @@ from coarsefine.search.figures import (
     replay,
     sizes,
     trade_off,
+    trained,
     values,
     weights,
 )
@@ -85,7 +85,6 @@ class Kind:
         lacks: Returns what a study lacks for it, or ``None`` if the figure can be drawn. Cheap:
             the dashboard asks it of every trial of a page.
         draw: Returns the figure, or raises a FigureError that says what the study lacks.
-        in_report: Whether a report shows it; else it has a table of its own of the same.
         in_dashboard: On which pages of the dashboard it stands: of a ``study``, of a ``trial``.
     """
 
@@ -93,7 +92,6 @@ class Kind:
     shows: str
     lacks: Callable[[Subject], str | None]
     draw: Callable[[Subject], Figure]
-    in_report: bool = True
     in_dashboard: frozenset[str] = frozenset({"study"})
 
 
@@ -114,22 +112,6 @@ def drawn(
         except FigureError as error:
             left_out[kind.name] = str(error)
     return figures, left_out
-
-
-# --------------------------------------------------------------------------------- curves
-
-
-def _lacks_curves(subject: Subject) -> str | None:
-    return (
-        None if subject.chosen(1) else "curves needs a complete trial, or the name of another one"
-    )
-
-
-def _curves(subject: Subject) -> Figure:
-    from coarsefine.studies.results.curves import read_curves
-
-    trained = read_curves(subject.database, subject.ranking, subject.chosen(3))
-    return curves.curves(subject.ranking, trained, subject.against)
 
 
 # --------------------------------------------------------------------- figures of the whole study
@@ -292,9 +274,16 @@ KINDS: Final[dict[str, Kind]] = {
         Kind(
             "curves",
             "accuracy, loss, cost and η by epoch",
-            _lacks_curves,
-            _curves,
+            trained.lacks,
+            trained.drawn,
             in_dashboard=_EITHER,
+        ),
+        Kind(
+            "final-curves",
+            "the same of the final training",
+            trained.lacks_final,
+            trained.drawn_final,
+            in_dashboard=_NOWHERE,
         ),
         Kind(
             "values",
@@ -344,7 +333,6 @@ KINDS: Final[dict[str, Kind]] = {
             "the probability given to the true class, right and wrong",
             certainty.lacks,
             certainty.drawn,
-            in_report=False,
             in_dashboard=_NOWHERE,
         ),
         Kind(
@@ -359,7 +347,6 @@ KINDS: Final[dict[str, Kind]] = {
             "errors of the gradients, by parameter",
             _lacks_gradients,
             _gradients,
-            in_report=False,
             in_dashboard=_NOWHERE,
         ),
         Kind(
@@ -374,7 +361,6 @@ KINDS: Final[dict[str, Kind]] = {
             "what sloppier protocols would have concluded",
             _lacks_replay,
             _replay,
-            in_report=False,
             in_dashboard=_NOWHERE,
         ),
         Kind(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coarsefine.search.formats.words import clean
-from coarsefine.studies.reports.parts import Picture, Report
+from coarsefine.studies.reports.parts import Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,14 +27,15 @@ class Caption:
 
 
 def numbered(report: Report, figures: "Mapping[str, Figure]") -> dict[str, Caption]:
-    """Return the captions of the figures that the report has a place for, by kind."""
+    """Return the captions of the figures that the report has a place for, by the place's name."""
     if not figures:
         return {}
     from coarsefine.search.figures.kinds import KINDS
 
-    places = [block.kind for block in report.blocks() if isinstance(block, Picture)]
-    shown = [kind for kind in dict.fromkeys(places) if kind in figures]
-    return {
-        kind: Caption(number, KINDS[kind].shows, clean(str(figures[kind].get_label())))
-        for number, kind in enumerate(shown, start=1)
-    }
+    shown = [place for place in report.pictures() if place.name in figures]
+    found = {}
+    for number, place in enumerate(shown, start=1):
+        kind = KINDS[place.kind].shows if place.kind in KINDS else ""
+        words = ": ".join(filter(None, (kind, clean(place.of))))
+        found[place.name] = Caption(number, words, clean(str(figures[place.name].get_label())))
+    return found

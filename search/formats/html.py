@@ -31,10 +31,9 @@ def page(report: Report, figures: "Mapping[str, Figure]") -> bytes:
         from coarsefine.search.formats.svg import inline
 
         captions = numbered(report, figures)
-        for kind, figure in figures.items():
-            drawing = Markup(inline(figure, kind))  # noqa: S704  # our own
-            if kind in captions:
-                pictures[kind] = (drawing, f"{captions[kind].number}: {captions[kind].shows}")
+        for name, caption in captions.items():
+            drawing = Markup(inline(figures[name], name))  # noqa: S704  # our own
+            pictures[name] = (drawing, f"{caption.number}: {caption.shows}")
     text = _template().render(
         report=report,
         pictures=pictures,

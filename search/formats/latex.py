@@ -12,6 +12,7 @@ from coarsefine.studies.reports.parts import (
     Code,
     Column,
     Facts,
+    Heading,
     Items,
     Paragraph,
     Picture,
@@ -104,7 +105,7 @@ def text(report: Report, captions: Mapping[str, Caption], folder: str) -> str:
 
     Args:
         report: What it says.
-        captions: Of the figures that there are, by kind.
+        captions: Of the figures that there are, by the names of their places.
         folder: Beside the report.
     """
     title = rf"\title{{{escaped(report.study)}\\[0.3em]\large {escaped(report.title)}}}"
@@ -180,14 +181,16 @@ def _block(block: Block, captions: Mapping[str, Caption], folder: str) -> Iterat
                 yield rf"\hangindent=2em {said or '~'}\par" + r"\vspace{-0.45em}"
             yield r"}"
             yield r"\vspace{0.6em}"
+        case Heading():
+            yield rf"\subsection*{{{escaped(block.text)}}}"
         case Picture():
-            if block.kind in captions:
+            if block.name in captions:
                 yield r"\begin{figure}[htbp]"
                 yield r"\centering"
                 size = r"width=0.8\textwidth,height=0.8\textheight,keepaspectratio"
-                place = rf"\detokenize{{{folder}/{block.kind}.pdf}}"
+                place = rf"\detokenize{{{folder}/{block.name}.pdf}}"
                 yield rf"\includegraphics[{size}]{{{place}}}"
-                yield rf"\caption{{{escaped(captions[block.kind].shows)}}}"
+                yield rf"\caption{{{escaped(captions[block.name].shows)}}}"
                 yield r"\end{figure}"
 
 

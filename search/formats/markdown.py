@@ -12,6 +12,7 @@ from coarsefine.studies.reports.parts import (
     Block,
     Code,
     Facts,
+    Heading,
     Items,
     Paragraph,
     Picture,
@@ -29,12 +30,12 @@ def text(report: Report, captions: Mapping[str, Caption], folder: str) -> str:
 
     Args:
         report: What it says.
-        captions: Of the figures that there are, by kind.
+        captions: Of the figures that there are, by the names of their places.
         folder: Beside the report.
     """
     lines = [f"# {escaped(report.study)}", "", escaped(report.title), ""]
     for section in report.sections:
-        lines += [f"## {section.title}", ""]
+        lines += [f"## {escaped(section.title)}", ""]
         for block in section.blocks:
             lines += [*_block(block, captions, folder), ""]
     # An absent figure leaves no gap.
@@ -102,10 +103,12 @@ def _block(block: Block, captions: Mapping[str, Caption], folder: str) -> Iterat
             longest = max((len(run) for run in re.findall("`+", code)), default=0)
             fence = "`" * max(3, longest + 1)
             yield from (fence, code, fence)
+        case Heading():
+            yield f"### {escaped(block.text)}"
         case Picture():
-            if block.kind in captions:
-                caption = captions[block.kind]
-                place = f"{quote(folder)}/{block.kind}.png"
+            if block.name in captions:
+                caption = captions[block.name]
+                place = f"{quote(folder)}/{block.name}.png"
                 yield f"![{escaped(caption.spoken)}]({place})"
                 yield ""
                 yield f"*Figure {caption.number}: {escaped(caption.shows)}*"

@@ -87,10 +87,12 @@ TEMPLATE: Final = """\
 </table>
 </div>
 </figure>
-{% elif kind == "Picture" and block.kind in pictures %}
+{% elif kind == "Heading" %}
+<h3>{{ block.text }}</h3>
+{% elif kind == "Picture" and block.name in pictures %}
 <figure class="picture">
-<div class="wide" tabindex="0">{{ pictures[block.kind][0] }}</div>
-<figcaption>Figure {{ pictures[block.kind][1] }}</figcaption>
+<div class="wide" tabindex="0">{{ pictures[block.name][0] }}</div>
+<figcaption>Figure {{ pictures[block.name][1]|prose }}</figcaption>
 </figure>
 {% endif %}
 {% endfor %}
@@ -98,8 +100,12 @@ TEMPLATE: Final = """\
 {% endfor %}
 </main>
 <footer>
-<p>Written by <code>python -m search report</code> from the record of the study. Every number comes
-from it; none was typed.</p>
+<p>Written by <code>python -m search report</code> from the record of the training.
+{% if report.typed %}
+Every number comes from it but those of {{ report.typed|join(" and ") }}.</p>
+{% else %}
+Every number comes from it; none was typed.</p>
+{% endif %}
 </footer>
 {% if report.record %}
 <data id="record" hidden value="{{ report.record }}"></data>
@@ -135,6 +141,7 @@ h2 {
   margin: 2.4rem 0 .8rem; padding-top: .6rem; border-top: 1px solid var(--line);
   font-size: 1.2rem; line-height: 1.3;
 }
+h3 { margin: 1.6rem 0 .5rem; font-size: 1rem; line-height: 1.35; }
 p, ul, dl { margin: 0 0 .9rem; max-width: 44rem; }
 ul { padding-left: 1.2rem; }
 li { margin-bottom: .3rem; }
@@ -205,7 +212,7 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .8r
   th, td { padding: 1.5pt 4pt; }
   thead { display: table-header-group; }
   tr, .short, .picture, .warning, .note, dl > div { break-inside: avoid; }
-  h2, .table figcaption { break-after: avoid; }
+  h2, h3, .table figcaption { break-after: avoid; }
   .picture { max-width: 12cm; }
   pre { font-size: 7.5pt; }
 }

@@ -34,7 +34,7 @@ def rendered(
     Args:
         report: What it says.
         file_format: One of ``FORMATS``.
-        figures: By kind; those whose place the report names are shown.
+        figures: By the names of their places; those that the report has a place for are shown.
         folder: What the folder of the figures is called, for formats that need one.
 
     Raises:
@@ -93,14 +93,14 @@ def _pdf(report: Report, figures: "Mapping[str, Figure]", _folder: str) -> Rende
 
 
 def _drawn(
-    figures: "Mapping[str, Figure]", kinds: Iterable[str], file_format: str
+    figures: "Mapping[str, Figure]", names: Iterable[str], file_format: str
 ) -> dict[str, bytes]:
     """Return the files of some figures; matplotlib is only imported where there are any."""
     if not figures:
         return {}
     from coarsefine.search.figures.rendering import rendered as drawn
 
-    return {f"{kind}.{file_format}": drawn(figures[kind], file_format) for kind in kinds}
+    return {f"{name}.{file_format}": drawn(figures[name], file_format) for name in names}
 
 
 FORMATS: Final[dict[str, Callable[[Report, "Mapping[str, Figure]", str], Rendered]]] = {

@@ -1,6 +1,6 @@
 """Tables of searches that are one grid: time and accuracy, sizes, variants, a lab's figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -8,6 +8,7 @@ from rich.table import Table
 from coarsefine.search.tables.column import TextColumn, fitting, text_columns
 from coarsefine.search.tables.ranking import ranking_title
 from coarsefine.search.words import percent, value
+from coarsefine.studies.labs.beside import Beside, heading
 from coarsefine.studies.results.column import parameter_symbol
 from coarsefine.studies.results.columns import columns_of
 from coarsefine.studies.results.comparison import Compared, recommended
@@ -89,62 +90,15 @@ def comparison_lines(ranking: Ranking, rows: Sequence[Compared]) -> list[str]:
     return lines
 
 
-def lab_table(
-    console: Console,
-    title: str,
-    rows: Sequence[Compared],
-    figures: Mapping[str, Mapping[str, float]],
-    tested: Mapping[str, float],
-) -> Table:
-    """Return the lab's own figures beside those found here.
-
-    Args:
-        console: Where it is printed.
-        title: What it shows.
-        rows: The trials.
-        figures: The lab's, by value or variant, then by name.
-        tested: Test accuracy by value or variant, in [0, 1].
-    """
-    names = list(dict.fromkeys(name for row in figures.values() for name in row))
-    by_value = {", ".join(value(v) for v in row.trial.params.values()): row for row in rows}
-
-    def here(at: str, name: str) -> str:
-        if name == "test_accuracy":
-            return percent(tested.get(at))
-        row = by_value.get(at)
-        return "–" if row is None else _shown(name, measured(row, name))
-
-    columns: list[TextColumn[str]] = [TextColumn("", lambda at: at, right=False)]
+def lab_table(console: Console, title: str, names: Sequence[str], rows: Sequence[Beside]) -> Table:
+    """Return a lab's own figures, by name, beside those found here."""
+    columns: list[TextColumn[Beside]] = [TextColumn("", lambda row: row.at, right=False)]
     for name in names:
-        heading = _HEADINGS.get(name, name.replace("_", " "))
         columns += [
-            TextColumn(f"{heading}\nlab", _lab_cell(figures, name)),
-            TextColumn(f"{heading}\nhere", lambda at, name=name: here(at, name)),  # type: ignore[misc]
+            TextColumn(f"{heading(name)}\nlab", lambda row, n=name: _shown(n, row.lab.get(n))),  # type: ignore[misc]
+            TextColumn(f"{heading(name)}\nhere", lambda row, n=name: _shown(n, row.here[n])),  # type: ignore[misc]
         ]
-    return fitting(console, title, columns, list(figures))
-
-
-def measured(row: Compared, name: str) -> float | None:
-    """Return a figure of a trial by the name that lab files give it."""
-    own = {
-        "validation_accuracy": row.trial.validation_accuracy,
-        "train_accuracy": row.trial.train_accuracy,
-        "test_accuracy": row.trial.test_accuracy,
-    }
-    return own[name] if name in own else getattr(row, name, None)
-
-
-_HEADINGS = {
-    "running_accuracy": "running training accuracy %",
-    "train_accuracy": "training accuracy %",
-    "validation_accuracy": "validation accuracy %",
-    "test_accuracy": "test accuracy %",
-    "best_accuracy": "best validation accuracy %",
-}
-
-
-def _lab_cell(figures: Mapping[str, Mapping[str, float]], name: str):  # type: ignore[no-untyped-def]
-    return lambda at: _shown(name, figures[at].get(name))
+    return fitting(console, title, columns, rows)
 
 
 def _shown(name: str, number: float | None) -> str:

@@ -30,6 +30,19 @@ class ReferenceLines:
     largest_eigenvalue: float
     largest_eta: float
 
+    def lines(self) -> tuple[str, ...]:
+        """Return it in words."""
+        optimum = (
+            f"exact least-squares optimum: training loss {self.train_loss:.4f}, training accuracy "
+            f"{100 * self.train_accuracy:.2f} %, validation accuracy "
+            f"{100 * self.validation_accuracy:.2f} %"
+        )
+        bound = (
+            f"largest eigenvalue of XᵀX/N, by power iteration: {self.largest_eigenvalue:.4g}; "
+            f"gradient descent on the squared loss is stable up to η = {self.largest_eta:.4g}"
+        )
+        return optimum, bound
+
     def to_json(self) -> dict[str, Any]:
         """Return it by name."""
         return asdict(self)

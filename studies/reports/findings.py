@@ -1,10 +1,10 @@
 """The sections of a report that say what was found: stages, ranking, curves, final tests."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from coarsefine.db import repository
-from coarsefine.db.records import TestOpeningRecord
+from coarsefine.db.records import EpochRecord, TestOpeningRecord
 from coarsefine.hints import command
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.stages import Stage, searched_stages
@@ -25,7 +25,7 @@ from coarsefine.studies.reports.source import (
     ends,
     moment,
 )
-from coarsefine.studies.reports.tables import columns_and_rows
+from coarsefine.studies.reports.tables import columns_and_rows, spread
 from coarsefine.studies.results.classes import CLASSES, confusions_of
 from coarsefine.studies.results.columns import columns_of
 from coarsefine.studies.results.curve_columns import EPOCHS
@@ -47,6 +47,11 @@ from coarsefine.studies.spaces.dimensions import shown
 MOST_ROWS = 50
 # Lines of one curve and reasons of failures: enough to see.
 _CURVE_POINTS, _MOST_FAILURES = 8, 5
+# Figures of a whole search; each has a place where the search suits it.
+OF_RANKINGS = (
+    *("values", "heatmap", "contour", "sizes", "bars", "trade-off", "race"),
+    *("parallel", "importance"),
+)
 # To replay thousands of trials takes seconds, and says no more.
 _MOST_REPLAYED = 1000
 
@@ -172,7 +177,7 @@ def ranked(source: Source) -> Iterator[Block]:
     optimum = located(ranking)
     if optimum is not None:
         yield Paragraph(f"{optimum.words[0].upper()}{optimum.words[1:]}.")
-    for kind in ("values", "heatmap", "sizes", "bars", "trade-off"):
+    for kind in OF_RANKINGS:
         yield Picture(kind)
     yield from _replayed(source)
 
@@ -197,20 +202,22 @@ def training_of_best(source: Source) -> Iterator[Block]:
     if best is None or not curve:
         yield Paragraph("No complete trial, so no curve.", "warning")
         return
-    last = len(curve) - 1
-    picked = sorted({round(i * last / (_CURVE_POINTS - 1)) for i in range(_CURVE_POINTS)})
     first_seed = " (its first seed)" if best.replicates > 1 else ""
-    yield Table(
-        f"{best.stage} {best.trial}{first_seed} at some epochs: loss is without the penalty, cost "
-        "with it; accuracies in percent",
-        *columns_and_rows(EPOCHS, [curve[i] for i in picked]),
-    )
+    yield curve_table(f"{best.stage} {best.trial}{first_seed}", curve)
     shown = of_trial(source.database, source.ranking, best)
     if shown:
         yield Items(tuple(note.spelled(source.spelling) for note in shown))
     yield Picture("curves")
     yield Picture("weights")
     yield from _classes(source)
+
+
+def curve_table(what: str, curve: Sequence[EpochRecord]) -> Table:
+    """Return a curve at some of its epochs."""
+    return Table(
+        f"{what} at some epochs: loss is without the penalty, cost with it; accuracies in percent",
+        *columns_and_rows(EPOCHS, spread(curve, _CURVE_POINTS)),
+    )
 
 
 def _classes(source: Source) -> Iterator[Block]:
@@ -260,6 +267,7 @@ def final_tests(source: Source) -> Iterator[Block]:
             "among them now would be to choose by the test set."
         )
     if openings:
+        yield Picture("final-curves")
         yield Picture("confusion")
     said = f"This database records {counted(len(openings), 'opening')} of the test set of "
     said += f"{study.data_name} for this study"

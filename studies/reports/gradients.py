@@ -23,10 +23,9 @@ def checked_gradients(
     if trainer is not None:
         return unchecked(f"the study is trained by {trainer}, whose gradients are its own")
     try:
-        # Nobody who asks for a report expects a download.
-        states = {each.info.name: each.state for each in status(data_dir)}
-        if states.get(study.data_name) == "to download":
-            return unchecked(f"the data set {study.data_name} is not on this machine")
+        missing = not_here(study.data_name, data_dir)
+        if missing is not None:
+            return unchecked(missing)
         recipe = from_json(study.recipe, f"the recipe of study {study.name}")
         checks, on = checked_networks(recipe, data_dir, progress)
     except ModelError as error:
@@ -36,6 +35,14 @@ def checked_gradients(
         for check in checks
     ]
     return GradientCheck(on=on, networks=networks)
+
+
+def not_here(data_name: str, data_dir: Path | None) -> str | None:
+    """Return that data would have to be downloaded, which nobody who asks for a report expects."""
+    states = {each.info.name: each.state for each in status(data_dir)}
+    if states.get(data_name) == "to download":
+        return f"the data set {data_name} is not on this machine"
+    return None
 
 
 def unchecked(reason: Part) -> Message:

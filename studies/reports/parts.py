@@ -78,12 +78,36 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The place of a figure, by its kind; it stays empty where the study has none."""
+    """The place of a figure; it stays empty where the study has none.
+
+    Attributes:
+        kind: Of figure.
+        place: Tells it from others of its kind in the same report.
+        study: Whose it is, where the report is of several; of a cross-check the part of the lab.
+        trial: What it shows; the best trials unless named.
+        of: What it shows, in words.
+    """
 
     kind: str
+    place: str = ""
+    study: str = ""
+    trial: tuple[str, int] | None = None
+    of: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in the report, and its file."""
+        return "-".join(filter(None, (self.place, self.kind)))
 
 
-Block = Paragraph | Items | Facts | Table | Code | Picture
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands above a part of a section."""
+
+    text: str
+
+
+Block = Paragraph | Items | Facts | Table | Code | Picture | Heading
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +121,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is to be said of a study.
+    """All that is to be said of a study, or of the studies of a lab.
 
     Attributes:
-        study: Its name.
+        study: Its name, or the lab's.
         title: What was searched, on what.
         finished: Whether no trial is left to be trained.
         n_openings: How many times the test set was opened for it.
         record: What an audit reads, as letters and digits; nothing where there is none.
+        typed: What in it is not from the record, in words.
     """
 
     study: str
@@ -113,6 +138,7 @@ class Report:
     n_openings: int
     sections: tuple[Section, ...]
     record: str = ""
+    typed: tuple[str, ...] = ()
 
     def section(self, name: str) -> Section:
         """Return a section by its name."""
@@ -122,6 +148,14 @@ class Report:
         """Yield all blocks, from top to bottom."""
         for section in self.sections:
             yield from section.blocks
+
+    def pictures(self) -> Iterator[Picture]:
+        """Yield the places of all figures, each once, from top to bottom."""
+        names = set[str]()
+        for block in self.blocks():
+            if isinstance(block, Picture) and block.name not in names:
+                names.add(block.name)
+                yield block
 
     def tables(self) -> Iterator[Table]:
         """Yield all tables, from top to bottom."""

@@ -5,12 +5,10 @@ Nothing here prints, draws or knows of files; ``coarsefine.search.report`` makes
 
 from collections.abc import Iterator
 
-from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord, TestOpeningRecord
 from coarsefine.hints import Spelling
 from coarsefine.studies.checks.audit_record import record_of
-from coarsefine.studies.recipes.recipe import from_json
 from coarsefine.studies.reports.findings import final_tests, ranked, search_stages, training_of_best
 from coarsefine.studies.reports.parts import (
     Block,
@@ -37,6 +35,7 @@ from coarsefine.studies.reports.source import (
     first_result,
     moment,
     plural,
+    read_source,
     steps_of,
     times,
 )
@@ -62,7 +61,7 @@ def read_report(
         spelling: Words hints, such as the command to type.
         by: What trials are ranked by; ``None`` as the recipe says.
     """
-    source = _source(database, read_ranking(database, study, by), spelling)
+    source = read_source(database, read_ranking(database, study, by), spelling)
     record = record_of(database, study).to_text()
     return _report(
         source,
@@ -85,7 +84,7 @@ def read_report(
 
 def read_summary(database: Database, ranking: Ranking, spelling: Spelling = str) -> Report:
     """Return the report of a study in short: what stands beside its trials in a dashboard."""
-    source = _source(database, ranking, spelling)
+    source = read_source(database, ranking, spelling)
     return _report(
         source,
         (
@@ -101,18 +100,6 @@ def read_summary(database: Database, ranking: Ranking, spelling: Spelling = str)
 
 def _ranking_by(source: Source) -> str:
     return f"Ranking by {source.ranking.metric.words}"
-
-
-def _source(database: Database, ranking: Ranking, spelling: Spelling) -> Source:
-    study = ranking.study
-    return Source(
-        database=database,
-        ranking=ranking,
-        recipe=from_json(study.recipe, f"the recipe of study {study.name}"),
-        openings=repository.openings(database, study),
-        runs=repository.run_rows(database, study),
-        spelling=spelling,
-    )
 
 
 def _report(source: Source, sections: tuple[Section, ...], record: str = "") -> Report:

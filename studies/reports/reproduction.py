@@ -5,7 +5,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
@@ -18,6 +18,9 @@ from coarsefine.studies.spaces.dimensions import SCALED, Dimension, shown, to_js
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
 from coarsefine.studies.spaces.searches.registry import SEARCHES
+
+if TYPE_CHECKING:
+    from coarsefine.studies.labs.files import Lab
 
 RECIPE_FILE, LAB_FILE, STORAGE = "recipe.toml", "lab.toml", "again.db"
 
@@ -54,12 +57,23 @@ def reproduction(
     if searches is not None:
         return Reproduction(RECIPE_FILE, recipe, (*searches, *_looks(database, study, openings)))
     text = f"{recipe}\n{_search_table(study, stages, tested=bool(openings))}"
-    again = _line("run", LAB_FILE)
-    return Reproduction(LAB_FILE, text, (again, _line("rank", LAB_FILE.removesuffix(".toml"))))
+    again = command_line("run", LAB_FILE)
+    return Reproduction(
+        LAB_FILE, text, (again, command_line("rank", LAB_FILE.removesuffix(".toml")))
+    )
 
 
-def _line(*words: str) -> str:
+def command_line(*words: str) -> str:
+    """Return a command line that keeps its studies in a file of its own."""
     return f"python -m search {shlex.join([*words, '--storage', STORAGE])}"
+
+
+def lab_command(lab: "Lab", text: str) -> str:
+    """Return what makes a whole lab again: its preset, or where it has a text, ``LAB_FILE``."""
+    name = LAB_FILE if text else lab.named
+    own = name.removesuffix(".toml")
+    words = [*(["--quick"] if lab.is_quick else []), *(["--study", lab.name] * (lab.name != own))]
+    return command_line("run", name, *words)
 
 
 def _looks(
@@ -82,8 +96,8 @@ def _looks(
         seeds = ["--replicates", str(final["replicates"])] if final.get("replicates") else []
         whole = {True: ["--ensemble"], False: ["--no-ensemble"]}.get(final.get("ensemble"), [])
         how = ["--refit", opening.refit, *seeds, *whole, *named]
-        tests[_line("test", study.name, *which, *how)] = None
-    return (*tests, _line("rank", study.name))
+        tests[command_line("test", study.name, *which, *how)] = None
+    return (*tests, command_line("rank", study.name))
 
 
 def _preset(study: StudyRecord) -> tuple[str, ...] | None:
@@ -101,7 +115,7 @@ def _preset(study: StudyRecord) -> tuple[str, ...] | None:
             same = part.search is not None and lab.study_name(part) == study.name
             if same and lab.recipe(part) == stored:
                 words = ["run", name, *(["--part", part.name] if part.name else [])]
-                return (_line(*words, *(["--quick"] if quick else [])),)
+                return (command_line(*words, *(["--quick"] if quick else [])),)
     return None
 
 
@@ -138,9 +152,9 @@ def _searches(
         if kind.refines and stage.prune != ("none" if before is None else before.prune):
             options += ["--prune", stage.prune]
         named = ["--study", study.name, "--recipe", RECIPE_FILE]
-        lines += [_line(kind.name, *flag, *each, *options, *named) for each in what]
+        lines += [command_line(kind.name, *flag, *each, *options, *named) for each in what]
         more = _more_seeds(stage, tried[stage.name])
-        lines += [_line(kind.name, *flag, *each, *named) for each in more]
+        lines += [command_line(kind.name, *flag, *each, *named) for each in more]
     return tuple(lines)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from coarsefine.db import repository
 from coarsefine.models.gradient_check import TOLERANCE, ParameterCheck
-from coarsefine.models.parameter_count import count_parameters
+from coarsefine.models.parameter_count import LayerCount, count_parameters
 from coarsefine.models.specs import NetworkSpec
 from coarsefine.studies.planning.cohorts import plan_from_json
 from coarsefine.studies.recipes.cost import cost_line, strengths
@@ -81,7 +81,7 @@ def question(source: Source) -> Iterator[Block]:
                 else ()
             ),
             *((("length", "; ".join(steps[0])),) if steps[0] else ()),
-            *_sections(study.recipe, skipped=_keys_searched(dimensions)),
+            *_sections(study.recipe, skipped=keys_searched(dimensions)),
         )
     )
     for dimension in dimensions:
@@ -92,7 +92,7 @@ def question(source: Source) -> Iterator[Block]:
 _OWN = "a function of the user's own"
 
 
-def _keys_searched(dimensions: Sequence[Mapping[str, Any]]) -> set[str]:
+def keys_searched(dimensions: Sequence[Mapping[str, Any]]) -> set[str]:
     """Return the keys of the recipe that trials do not have from it."""
     keys = {PARAMETERS[d["name"]].key for d in dimensions if d["name"] in PARAMETERS}
     for dimension in dimensions:
@@ -106,7 +106,7 @@ def _sections(recipe: Mapping[str, Any], skipped: set[str]) -> Iterator[tuple[st
         if not isinstance(section, Mapping):
             continue
         stated = [
-            f"{key.replace('_', ' ')} {'searched' if f'{name}.{key}' in skipped else _word(value)}"
+            f"{key.replace('_', ' ')} {'searched' if f'{name}.{key}' in skipped else word(value)}"
             for key, value in section.items()
             if (value is not None and not (key == "activation" and not section["hidden"]))
             or f"{name}.{key}" in skipped
@@ -114,7 +114,8 @@ def _sections(recipe: Mapping[str, Any], skipped: set[str]) -> Iterator[tuple[st
         yield name, ", ".join(stated)
 
 
-def _word(stated: Any) -> str:
+def word(stated: Any) -> str:
+    """Return what a recipe states, in words."""
     if isinstance(stated, bool):
         return "yes" if stated else "no"
     whole = isinstance(stated, float) and stated.is_integer()
@@ -126,7 +127,7 @@ def _variants(variants: Mapping[str, Mapping[str, Any]]) -> Table:
         "What each variant states, in place of the recipe",
         (Column("variant"), Column("settings")),
         tuple(
-            (name, ", ".join(f"{key} {_word(value)}" for key, value in settings.items()) or "–")
+            (name, ", ".join(f"{key} {word(value)}" for key, value in settings.items()) or "–")
             for name, settings in variants.items()
         ),
     )
@@ -194,33 +195,7 @@ def network(source: Source) -> Iterator[Block]:
             words[-1] += f" (sigma {sigma:g})"
         words += [f"{training.precision} in training"]
         yield Paragraph(f"The network: {', '.join(words)}.")
-        layers = count_parameters(spec)
-        rows: list[tuple[Any, ...]] = [
-            (
-                layer.name,
-                layer.arithmetic,
-                layer.n_parameters,
-                layer.arithmetic_bias_trick,
-                layer.n_parameters_bias_trick,
-            )
-            for layer in layers
-        ]
-        total = sum(layer.n_parameters for layer in layers)
-        tricked = sum(layer.n_parameters_bias_trick for layer in layers)
-        rows.append(("total", "", total, "", tricked))
-        yield Table(
-            "Parameters, as the network is, and counted under the bias trick (a constant 1 "
-            "beside the inputs)",
-            (
-                Column("layer"),
-                Column("inputs × outputs + biases"),
-                Column("parameters", "whole"),
-                Column("with the bias trick"),
-                Column("parameters", "whole"),
-            ),
-            tuple(rows),
-            strong=frozenset({len(layers)}),
-        )
+        yield parameters_table("Parameters", count_parameters(spec))
         return
     yield Table(
         f"Parameters of the {len(networks)} networks that were trained",
@@ -244,6 +219,36 @@ def network(source: Source) -> Iterator[Block]:
     )
     if len(networks) > _MOST_NETWORKS:
         yield Paragraph(f"And {len(networks) - _MOST_NETWORKS} more.")
+
+
+def parameters_table(what: str, layers: Sequence[LayerCount]) -> Table:
+    """Return the parameters of each layer and their sums, in both conventions."""
+    rows: list[tuple[Any, ...]] = [
+        (
+            layer.name,
+            layer.arithmetic,
+            layer.n_parameters,
+            layer.arithmetic_bias_trick,
+            layer.n_parameters_bias_trick,
+        )
+        for layer in layers
+    ]
+    total = sum(layer.n_parameters for layer in layers)
+    tricked = sum(layer.n_parameters_bias_trick for layer in layers)
+    rows.append(("total", "", total, "", tricked))
+    return Table(
+        f"{what}, as the network is, and counted under the bias trick (a constant 1 beside the "
+        "inputs)",
+        (
+            Column("layer"),
+            Column("inputs × outputs + biases"),
+            Column("parameters", "whole"),
+            Column("with the bias trick"),
+            Column("parameters", "whole"),
+        ),
+        tuple(rows),
+        strong=frozenset({len(layers)}),
+    )
 
 
 def _networks(source: Source) -> list[NetworkSpec]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import RunRecord, StudyRecord, TestOpeningRecord, TestRunRecord
 from coarsefine.hints import Spelling
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.lengths import resolve
-from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.recipes.recipe import Recipe, from_json
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.states import UNFINISHED
 
@@ -56,6 +57,19 @@ class Source:
     def point(self, params: Mapping[str, Any]) -> str:
         """Return some parameters in words."""
         return self.ranking.point(params)
+
+
+def read_source(database: Database, ranking: Ranking, spelling: Spelling = str) -> Source:
+    """Return what the sections of a study's report are written from."""
+    study = ranking.study
+    return Source(
+        database=database,
+        ranking=ranking,
+        recipe=from_json(study.recipe, f"the recipe of study {study.name}"),
+        openings=repository.openings(database, study),
+        runs=repository.run_rows(database, study),
+        spelling=spelling,
+    )
 
 
 def steps_of(recipe: Recipe, study: StudyRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,11 +1,27 @@
 """Tables of a report from the columns that all tables have."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from coarsefine.studies.reports.parts import Column, Kind
 from coarsefine.studies.results.column import Column as AnyColumn
 from coarsefine.studies.results.column import parameter_symbol, read_by
+
+Row = TypeVar("Row")
+
+
+def spread(rows: Sequence[Row], most: int) -> list[Row]:
+    """Return the first, the last and some between, evenly spread.
+
+    >>> spread(range(10), 4), spread([1, 2], 4)
+    ([0, 3, 6, 9], [1, 2])
+    """
+    last = len(rows) - 1
+    return (
+        [rows[i] for i in sorted({round(i * last / (most - 1)) for i in range(most)})]
+        if rows
+        else []
+    )
 
 
 def columns_and_rows(

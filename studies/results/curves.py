@@ -114,9 +114,38 @@ def read_curves(
 ) -> list[TrialCurves]:
     """Return the curves of some trials; of those that are not trained at all, none."""
     runs = read_runs(database, ranking, trials)
+    return _curves(database, ranking, [(t, runs.get(t.uuid or "", [])) for t in trials])
+
+
+def read_final_curves(database: Database, ranking: Ranking) -> list[TrialCurves]:
+    """Return the curves of the trials that were trained once more for the latest final test."""
+    rows = repository.trial_rows(database, ranking.study, final=True)
+    latest = [row for row in rows if row.stage == rows[-1].stage]
+    runs: dict[int, list[RunRecord]] = defaultdict(list)
+    for run in repository.run_rows(database, trial_ids=[row.id for row in latest]):
+        runs[run.trial_id].append(run)
+    trained = [
+        (
+            RankedTrial(
+                *(row.stage, row.position, row.state, row.params, row.replicates),
+                validation_accuracy=row.validation_accuracy,
+                uuid=row.uuid,
+                rank=row.position + 1,
+            ),
+            runs[row.id],
+        )
+        for row in latest
+    ]
+    return _curves(database, ranking, trained)
+
+
+def _curves(
+    database: Database,
+    ranking: Ranking,
+    trained: Sequence[tuple[RankedTrial, Sequence[RunRecord]]],
+) -> list[TrialCurves]:
     found = []
-    for trial in trials:
-        own = runs.get(trial.uuid or "", [])
+    for trial, own in trained:
         rows = repository.epoch_rows(database, run_ids=[run.id for run in own])
         by_run: dict[int, list[EpochRecord]] = defaultdict(list)
         for row in rows:

@@ -82,6 +82,7 @@ KIND_OF = [
     ("curves", "lambda"),
     ("curves", "seeds"),
     ("curves", "batch"),
+    ("final-curves", "lambda"),
     ("values", "lambda"),
     ("values", "zero"),
     ("values", "eta"),
@@ -222,6 +223,7 @@ def test_titles_are_the_record_s(searched, kind, name):
     assert about.startswith("digits, seed 0; ")
     of_kind = {
         "confusion": "359 test samples",
+        "final-curves": "training and validation samples together",
         "gradients": "20-8-10 relu, cross-entropy, 10 random samples, 20 of 64 features",
     }
     samples = of_kind.get(kind, "1,078 training and 360 validation")

@@ -4,9 +4,11 @@ import pytest
 
 from coarsefine.db import repository
 from coarsefine.search.following import _lab_of
+from coarsefine.search.report.comments import _blocks
 from coarsefine.studies.errors import RecipeError
 from coarsefine.studies.labs.files import presets, read_lab
 from coarsefine.studies.recipes.recipe import to_json
+from coarsefine.studies.reports.parts import Code, Items, Paragraph
 
 LAB = """
 title = "A lab"
@@ -279,3 +281,68 @@ def test_presets_are_listed(search):
 )
 def test_a_labs_study_is_gone_on_with_by_running_the_lab(study, words):
     assert _lab_of(study, "") == words
+
+
+@pytest.fixture
+def reported(search, lab, own_folder):
+    """The report of a lab that was run, as text, and its comments."""
+    assert search("run", lab, "--quiet").status == 0
+    (own_folder / "notes.md").write_text(
+        "# settings\n\nThe large one *jumps*.\n\n- once\n- twice,\n  again\n", encoding="utf-8"
+    )
+    answer = search("report", lab, "lab.md", "--notes", "notes.md", "--quiet")
+    assert answer.status == 0
+    return (own_folder / "lab.md").read_text(encoding="utf-8")
+
+
+def test_a_lab_has_one_report_with_every_part_setting_and_comment(reported, own_folder):
+    for chapter in ("The lab", "Gradients", "Parameters", "Settings", "Eta"):
+        assert f"## {chapter}\n" in reported
+    assert "Parameters of 64-8-8-10" in reported
+    for setting in ("small", "large"):
+        assert f"### Training of {setting}" in reported
+    assert (own_folder / "lab-figures" / "settings-1-curves.png").exists()
+    assert (own_folder / "lab-figures" / "settings-2-curves.png").exists()
+    assert "The lab's figures and ours:" in reported
+    assert "| small | 50" in reported.replace("\\", "")
+    assert "They differ." in reported
+    assert "### Final test" in reported
+    assert "### Comments\n\nThe large one \\*jumps\\*.\n\n- once\n- twice, again" in reported
+    assert "python -m search run lab.toml --storage again.db" in reported
+
+
+def test_comments_under_no_section_are_refused_with_a_guess(search, lab, own_folder):
+    (own_folder / "notes.md").write_text("# setings\n\nText.\n", encoding="utf-8")
+    search("run", lab, "--part", "settings", "--quiet")
+
+    answer = search("report", lab, "--notes", "notes.md", "--no-figures", "--no-gradcheck")
+
+    assert answer.status == 2
+    assert "got 'setings'; did you mean settings?" in answer.err
+    assert not (own_folder / "lab-report.html").exists()
+
+
+def test_a_file_of_comments_that_is_not_there_is_begun(search, lab, own_folder):
+    search("run", lab, "--part", "settings", "--quiet")
+
+    answer = search("report", lab, "--notes", "n.md", "--no-figures", "--no-gradcheck")
+
+    headings = [line for line in (own_folder / "n.md").read_text().splitlines() if line[:1] == "#"]
+    assert headings == ["# lab", "# gradients", "# parameters", "# settings", "# eta", "# again"]
+    assert "parts of this lab are not finished, and the report says so" in answer.err
+    page = (own_folder / "lab-report.html").read_text(encoding="utf-8")
+    assert "These parts were not run yet: eta." in page
+    assert "Comments" not in page
+
+
+def test_comments_are_paragraphs_lists_and_code():
+    lines = ["One", "two.", "", "1. a", "2. b", "```", "# no heading", "```", "end"]
+
+    found = list(_blocks(lines))
+
+    assert found == [
+        Paragraph("One two."),
+        Items(("a", "b")),
+        Code("code", "# no heading\n"),
+        Paragraph("end"),
+    ]
