@@ -129,7 +129,7 @@ def test_a_recipe_without_a_search_is_given_one(search, own_folder):
         (("no-data.toml",), 1, "did you mean mnist?"),
         (("long.toml",), 2, "must have at most 60,000 bytes"),
         (("no-toml.toml",), 2, "must be TOML"),
-        ((), 2, "got neither"),
+        ((), 2, "name what to submit"),
         (("lab.toml", "--again", "1"), 2, "submits an entry unchanged; leave out lab.toml"),
         (("--again", "1"), 1, "the queue of search.db has no entry 1"),
         (
