@@ -5,6 +5,9 @@ import sqlite3
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
+from typing import Final
+
+_PAGES: Final = 2_000
 
 
 def keep_copy(path: Path, revision: str) -> Path:
@@ -39,7 +42,12 @@ def keep_copy(path: Path, revision: str) -> Path:
 
 def fill(target: sqlite3.Connection, source: sqlite3.Connection) -> None:
     """Copy a database as it is at one moment, while others go on writing to it."""
-    source.backup(target)
+    # In steps, between which Python hears signals. What is read first holds the moment: without
+    # it, SQLite would begin again whenever somebody writes.
+    source.execute("BEGIN")
+    source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    source.backup(target, pages=_PAGES, progress=lambda *_: None)
+    source.rollback()
     # One file that stands by itself, whatever becomes of it.
     target.execute("PRAGMA journal_mode = DELETE").fetchone()
 

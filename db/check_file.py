@@ -1,12 +1,14 @@
 """Looks at the file of a database: its pages, the version of its tables, and where rows point."""
 
 from collections import defaultdict
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coarsefine.db import schema
 from coarsefine.db.check_report import Check
+from coarsefine.db.sqlite_files import damage
 
 
 def check_file(session: Session, check: Check) -> None:
@@ -21,10 +23,10 @@ def check_file(session: Session, check: Check) -> None:
         "the file is damaged: restore a copy of it, or save what can be read: "
         "sqlite3 FILE .recover | sqlite3 NEW-FILE"
     )
-    for (line,) in connection.exec_driver_sql("PRAGMA integrity_check(20)"):
-        if line != "ok":
-            for each in str(line).splitlines():
-                check.wrong(each, advice)
+    driver: Any = connection.connection.driver_connection
+    for line in damage(driver, 20):
+        for each in line.splitlines():
+            check.wrong(each, advice)
 
 
 def check_schema(session: Session, check: Check) -> None:

@@ -15,6 +15,7 @@ from coarsefine.db.engine import open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.messages import explained
 from coarsefine.db.open_files import beside, is_open
+from coarsefine.db.sqlite_files import damage
 from coarsefine.db.urls import storage_url
 from coarsefine.hints import option
 
@@ -51,10 +52,10 @@ def copy_database(storage: str, target: Path, *, replace: bool = False) -> int:
             try:
                 # Nobody else may have put a file or a link there.
                 os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-                with closing(sqlite3.connect(part)) as copy:
+                with closing(sqlite3.connect(part, check_same_thread=False)) as copy:
                     fill(copy, source)
-                    found = copy.execute("PRAGMA integrity_check(1)").fetchone()
-                if found != ("ok",):
+                    found = damage(copy, 1)
+                if found:
                     raise StorageError(
                         f"{database.label} is damaged ({found[0]}); restore an older copy of it"
                     )

@@ -27,7 +27,12 @@ _UNTEXT, _DAMAGED = (
 
 @contextmanager
 def explained(label: str) -> Generator[None]:
-    """Turn what the world does to a database into one line; leave our own mistakes alone."""
+    """Turn what the world does to a database into one line; leave our own mistakes alone.
+
+    Raises:
+        StorageError: With that line.
+        KeyboardInterrupt: If a signal ended a statement.
+    """
     try:
         yield
     except (DataError, IntegrityError, ProgrammingError) as error:
@@ -36,6 +41,8 @@ def explained(label: str) -> Generator[None]:
         raise StorageError(f"{label}: {server_errors.reason(error.orig)}") from error
     except (DatabaseError, InterfaceError, sqlite3.DatabaseError) as error:
         cause = error if isinstance(error, sqlite3.DatabaseError) else error.orig
+        if is_interrupt(cause):
+            raise KeyboardInterrupt from None
         if isinstance(cause, sqlite3.Error):
             line = f"{_UNTEXT.sub(_DAMAGED, first_line(cause))}{_advice(str(cause))}"
         else:
@@ -46,6 +53,12 @@ def explained(label: str) -> Generator[None]:
         raise StorageError(
             f"names and paths must be text in UTF-8, got {error.object[:60]!r}"
         ) from error
+
+
+def is_interrupt(cause: object) -> bool:
+    """Return whether SQLite gave up a statement because a signal's handler wants to stop."""
+    code = getattr(cause, "sqlite_errorcode", None)
+    return isinstance(cause, sqlite3.Error) and code == sqlite3.SQLITE_INTERRUPT
 
 
 def _advice(message: str) -> str:

@@ -15,12 +15,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from coarsefine.db import schema
-from coarsefine.db.backup import sync_folder
+from coarsefine.db.backup import fill, sync_folder
 from coarsefine.db.copying import check_target
 from coarsefine.db.engine import Database, open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.messages import explained
 from coarsefine.db.repository.measurements import get_measurement, set_measurement
+from coarsefine.db.sqlite_files import hear_signals
 from coarsefine.db.study_rows import StudyCopy, compared_columns, digest
 from coarsefine.db.tables import Study
 from coarsefine.hints import command
@@ -55,6 +56,7 @@ def pack(database: Database, names: Mapping[str, str], target: Path, *, replace:
                 make_optunas_tables(packed)
                 _fill(database, packed, names)
             with explained(str(target)), closing(sqlite3.connect(part)) as connection:
+                hear_signals(connection)
                 # One file that stands by itself, whatever becomes of it.
                 connection.execute("PRAGMA journal_mode = DELETE").fetchone()
                 connection.execute("VACUUM")
@@ -127,7 +129,7 @@ def opened_to_merge(storage: str) -> Generator[Database]:
             closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source,
             closing(sqlite3.connect(copy)) as made,
         ):
-            source.backup(made)
+            fill(made, source)
         open_database(str(copy)).close()
         with open_database(str(copy), read_only=True) as database:
             yield database

@@ -187,8 +187,44 @@ def inspect(path: Path) -> sqlite3.Connection:
     _process.check(path)
     mode = "mode=ro" if beside(path, "-wal").exists() else reading_mode(path)
     connection = sqlite3.connect(_uri(path, mode), uri=True, timeout=BUSY_SECONDS)
+    hear_signals(connection)
     connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def hear_signals(connection: sqlite3.Connection) -> None:
+    """Let Ctrl-C end a long statement: Python runs no handler of a signal while SQLite works.
+
+    SQLite calls Python again and again. What a handler raises then reaches SQLite, which gives up
+    the statement, and is lost there: ``db.messages`` makes a ``KeyboardInterrupt`` of that again.
+    """
+    connection.set_progress_handler(lambda: None, _STEPS)
+
+
+# Of SQLite's machine between two calls: some milliseconds.
+_STEPS: Final = 100_000
+
+
+def damage(connection: sqlite3.Connection, most: int) -> list[str]:
+    """Return what SQLite finds wrong with a file's pages, so many lines at the most.
+
+    Args:
+        connection: That any thread may use: SQLite before 3.41 calls nobody while it looks, so that
+            a thread has to wait for it for signals to be heard.
+        most: The lines.
+    """
+    # Loaded where it is needed: a ranking does without.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(
+            lambda: connection.execute(f"PRAGMA integrity_check({most:d})").fetchall()
+        )
+        try:
+            return [str(line) for (line,) in looking.result() if line != "ok"]
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
 
 
 _WRITABLE: Final = "mode=rw"
@@ -266,6 +302,7 @@ def _connected(
         # SQLAlchemy's pool hands a connection to one thread at a time.
         check_same_thread=False,
     )
+    hear_signals(connection)
     try:
         # SQLite leaves foreign keys unchecked unless each connection asks.
         connection.execute("PRAGMA foreign_keys = ON")

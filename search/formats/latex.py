@@ -1,16 +1,15 @@
 """A report as LaTeX, for the booktabs package, with its figures beside it."""
 
-import re
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from coarsefine.search.formats.captions import Caption
-from coarsefine.search.formats.words import cell, clean, is_number
+from coarsefine.search.formats.latex_letters import STRAIGHT, escaped, number
+from coarsefine.search.formats.latex_width import Shape, Size, columns, fitting
+from coarsefine.search.formats.words import cell, is_number
 from coarsefine.studies.reports.parts import (
     Block,
     Code,
-    Column,
     Facts,
     Heading,
     Items,
@@ -20,68 +19,6 @@ from coarsefine.studies.reports.parts import (
     Table,
 )
 
-# Words of any encoding of fonts: a plain installation has no other.
-_LETTERS: Final = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\straight{34}",
-    "'": r"\straight{13}",
-    "`": r"\straight{18}",
-    # Two of them would be a dash.
-    "-": r"-{}",
-    "–": "--",
-    "−": r"\ensuremath{-}",
-    "…": r"\dots{}",
-    "±": r"\ensuremath{\pm}",
-    "×": r"\ensuremath{\times}",
-    "·": r"\ensuremath{\cdot}",
-    "≤": r"\ensuremath{\le}",
-    "≥": r"\ensuremath{\ge}",
-    "½": r"\ensuremath{\frac{1}{2}}",
-    "²": r"\ensuremath{^2}",
-    "√": r"\ensuremath{\surd}",
-    "→": r"\ensuremath{\to}",
-    "°": r"\ensuremath{^\circ}",
-    "‖": r"\ensuremath{\Vert}",
-    "ₐ": r"\ensuremath{_a}",
-    "ₙ": r"\ensuremath{_n}",
-    "\N{NO-BREAK SPACE}": "~",
-    **{
-        letter: rf"\ensuremath{{\{name}}}"
-        for letter, name in {
-            "α": "alpha",
-            "β": "beta",
-            "γ": "gamma",
-            "ε": "epsilon",
-            "η": "eta",
-            "λ": "lambda",
-            "μ": "mu",
-            "ρ": "rho",
-            "σ": "sigma",
-            "Σ": "Sigma",
-        }.items()
-    },
-}
-# Latin letters that every font encoding of LaTeX has or composes.
-_PLAIN: Final = frozenset("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿŁłŠšŽžŒœ")
-_POWER: Final = re.compile(r"(-?[\d.]+)e([-+]\d+)")
-# Words longer than this have places to break; letters between two such places.
-_LONG, _PIECE = 24, 8
-
-STRAIGHT: Final = (
-    r"\newcommand{\straight}[1]{{\fontencoding{OT1}\fontfamily{cmtt}\selectfont\char#1}}"
-)
 _HEAD: Final = r"""\documentclass[11pt,a4paper]{article}
 \usepackage[utf8]{inputenc}
 % Without these fonts letters are nearly the same; quotes of commands must be straight with any.
@@ -89,6 +26,8 @@ _HEAD: Final = r"""\documentclass[11pt,a4paper]{article}
 @STRAIGHT@
 \usepackage[margin=22mm]{geometry}
 \usepackage{array,booktabs,longtable,graphicx}
+% For tables wider than a page, where there are any.
+\IfFileExists{pdflscape.sty}{\usepackage{pdflscape}}{\usepackage{lscape}}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.5em}
 \setlength{\LTleft}{0pt}
@@ -116,38 +55,6 @@ def text(report: Report, captions: Mapping[str, Caption], folder: str) -> str:
             lines += [*_block(block, captions, folder), ""]
     lines += [r"\end{document}", ""]
     return "\n".join(lines)
-
-
-def escaped(words: str) -> str:
-    r"""Return a text that LaTeX sets as it stands; letters that it has no font for by number.
-
-    >>> escaped("n_s 50%"), escaped("λ ± 1"), escaped("日")
-    ('n\\_s 50\\%', '\\ensuremath{\\lambda} \\ensuremath{\\pm} 1', '[U+65E5]')
-    """
-    pieces = []
-    for word in re.split(r"(\s+)", clean(words)):
-        if not word.strip():
-            pieces.append(" " if word else "")
-            continue
-        letters = [_letter(c) for c in word]
-        if len(letters) > _LONG:
-            # A fingerprint or a path has no blank to break at.
-            parts = ["".join(letters[i : i + _PIECE]) for i in range(0, len(letters), _PIECE)]
-            pieces.append(r"\allowbreak{}".join(parts))
-        else:
-            pieces.append("".join(letters))
-    return "".join(pieces).strip()
-
-
-def _letter(letter: str) -> str:
-    if letter in _LETTERS:
-        return _LETTERS[letter]
-    if letter in _PLAIN or (letter.isascii() and letter.isprintable()):
-        return letter
-    bare = unicodedata.normalize("NFKD", letter)
-    if bare != letter and all(c.isascii() and c.isprintable() for c in bare):
-        return "".join(map(_letter, bare))
-    return f"[U+{ord(letter):04X}]"
 
 
 def _block(block: Block, captions: Mapping[str, Caption], folder: str) -> Iterator[str]:
@@ -199,20 +106,36 @@ def _table(table: Table) -> Iterator[str]:
         [cell(column.kind, content) for column, content in zip(table.columns, row, strict=True)]
         for row in table.rows
     ]
-    shapes, wide = _shapes(table.columns, cells)
-    long = len(cells) > _ROWS
-    caption, shape = escaped(table.caption), f"{{@{{}}{shapes}@{{}}}}"
+    shapes = [
+        Shape(
+            column.heading,
+            [row[i] for row in cells],
+            "r" if is_number(column) else "l",
+            strong=table.strong,
+            longest=_LONGEST,
+        )
+        for i, column in enumerate(table.columns)
+    ]
+    size = fitting(shapes, _SIZES, _LINE)
+    turned = size is None
+    line = _TURNED_LINE if turned else _LINE
+    size = size or fitting(shapes, _SIZES, line) or _SIZES[-1]
     # Long tables go over pages; others stay in one piece.
+    long = turned or len(cells) > _ROWS
+    caption = escaped(table.caption)
+    shape = "".join(columns(shapes, size, line))
+    if turned:
+        yield r"\begin{landscape}"
     yield r"\begingroup" if long else r"\noindent\begin{minipage}{\textwidth}"
-    yield r"\scriptsize\setlength{\tabcolsep}{2.5pt}" if wide else r"\small"
+    yield size.begun()
     if long:
-        yield rf"\begin{{longtable}}{shape}"
+        yield rf"\begin{{longtable}}{{@{{}}{shape}@{{}}}}"
         yield rf"\caption{{{caption}}}\\"
     else:
         yield rf"\tablecaption{{{caption}}}"
-        yield rf"\begin{{tabular}}{shape}"
+        yield rf"\begin{{tabular}}{{@{{}}{shape}@{{}}}}"
     yield r"\toprule"
-    yield " & ".join(_heading(column, wide=wide) for column in table.columns) + r" \\"
+    yield " & ".join("{}" + each.set_heading(size) for each in shapes) + r" \\"
     yield r"\midrule"
     if long:
         yield r"\endhead"
@@ -228,55 +151,22 @@ def _table(table: Table) -> Iterator[str]:
         yield r"\bottomrule"
     yield r"\end{longtable}" if long else r"\end{tabular}"
     yield r"\endgroup" if long else r"\end{minipage}"
+    if turned:
+        yield r"\end{landscape}"
 
 
-# Rows that fit a page with something above them.
-_ROWS = 25
-
-
-def _shapes(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> tuple[str, bool]:
-    """Return the kinds of columns, and whether the table needs small letters."""
-    widths = [max((len(row[i]) for row in cells), default=0) for i in range(len(columns))]
-    total = sum(
-        max(width, len(c.heading) // 2) + 2 for width, c in zip(widths, columns, strict=True)
-    )
-    shapes = ""
-    n_long = sum(width > _LONGEST for width in widths)
-    for width, column in zip(widths, columns, strict=True):
-        if width > _LONGEST:
-            # Long texts share what the others leave.
-            share = max(0.15, (0.95 - 0.012 * (total - sum(w for w in widths if w > _LONGEST))))
-            shapes += _flushed(share / n_long)
-        else:
-            shapes += "r" if is_number(column) else "l"
-    return shapes, total - sum(w for w in widths if w > _LONGEST) > _WIDE
+# Rows that fit a page with something above them, and letters of a cell that may take several lines.
+_ROWS, _LONGEST = 25, 36
+# Points of a line of the report's pages, upright and turned; the sizes of letters that tables have.
+_LINE, _TURNED_LINE = 472.0, 718.0
+_SIZES: Final = (
+    Size(r"\small", 1.0, 6.0, folded=False),
+    Size(r"\small", 1.0, 6.0, folded=True),
+    Size(r"\footnotesize", 0.9, 4.0, folded=True),
+    Size(r"\scriptsize", 0.8, 2.5, folded=True),
+)
 
 
 def _flushed(share: float) -> str:
     """Return a column of texts that takes a share of the line."""
     return rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\textwidth}}"
-
-
-# Letters of a cell that may take several lines, and of a row in letters of normal size.
-_LONGEST, _WIDE = 36, 80
-
-
-def _heading(column: Column, *, wide: bool) -> str:
-    words = [escaped(word) for word in column.heading.split(" ")]
-    if not wide or len(words) == 1:
-        return "{}" + " ".join(words)
-    side = "r" if is_number(column) else "l"
-    joined = r" \\ ".join(f"{{}}{word}" for word in words)
-    return rf"\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}{joined}\end{{tabular}}"
-
-
-def number(shown: str) -> str:
-    r"""Return a cell, a power of ten as mathematics.
-
-    >>> number("3.728e-05"), number("0.1")
-    ('\\ensuremath{3.728 \\cdot 10^{-5}}', '0.1')
-    """
-    power = _POWER.fullmatch(shown)
-    if power:
-        return rf"\ensuremath{{{power[1]} \cdot 10^{{{int(power[2])}}}}}"
-    return escaped(shown)

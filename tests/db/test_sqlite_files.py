@@ -1,6 +1,7 @@
 """The files of a database: opened by SQLite alone, by one engine a process, under one name."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -199,3 +200,25 @@ def test_what_a_database_consists_of_is_known_by_any_name(path: Path) -> None:
         db.close()
         assert is_open(path)
     assert not is_open(path)
+
+
+# More than a minute of SQLite's own work.
+ENDLESS = (
+    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 2000000000) "
+    "SELECT count(*) FROM c"
+)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_signal_ends_a_long_statement(tmp_path, read_only):
+    path = str(tmp_path / "a.db")
+    open_database(path, create=True).close()
+    with open_database(path, read_only=read_only) as database:
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        transaction = database.session if read_only else database.write
+        timer.start()
+        with pytest.raises(KeyboardInterrupt), transaction() as session:
+            session.scalar(sa.text(ENDLESS))
+
+        with database.session() as session:
+            assert session.scalar(sa.text("SELECT 1")) == 1

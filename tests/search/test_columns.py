@@ -18,7 +18,7 @@ from coarsefine.db.records import EpochRecord
 from coarsefine.db.tables import TRIAL_STATES, Epoch
 from coarsefine.models.training import EpochRow
 from coarsefine.search.formats.exports import FORMATS
-from coarsefine.search.formats.latex import escaped as tex
+from coarsefine.search.formats.latex_letters import escaped as tex
 from coarsefine.search.formats.markdown import escaped as md
 from coarsefine.search.formats.words import clean
 from coarsefine.search.tables.column import text_columns

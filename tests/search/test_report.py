@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.search.formats.html import POLICY
-from coarsefine.search.formats.latex import escaped as tex
+from coarsefine.search.formats.latex_letters import escaped as tex
 from coarsefine.search.formats.markdown import escaped as md
 from coarsefine.search.formats.words import cell, clean
 from coarsefine.search.options import StorageOptions

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from coarsefine.search.console import COMMANDS
 from coarsefine.search.formats.csv_xlsx_parquet import frame_of
 from coarsefine.search.formats.exports import FORMATS
-from coarsefine.search.formats.latex import escaped as tex
+from coarsefine.search.formats.latex_letters import escaped as tex
 from coarsefine.search.tables.ranking import of_ranking
 from coarsefine.search.words import percent
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
