@@ -183,6 +183,7 @@ def _look_for_strangers(check: Check, name: str, theirs: Sequence[Any], known: s
 
 
 def _same_params(ours: Mapping[str, Any], theirs: Mapping[str, Any], plain: Plain) -> bool:
+    ours = {name: value for name, value in ours.items() if value is not None}
     if set(ours) != set(theirs):
         return False
     pairs = [(plain(value), theirs[name]) for name, value in ours.items()]

@@ -24,7 +24,7 @@ class Faults:
     Attributes:
         recipe: Of a study's recipe.
         options: Of those of a stage that searches.
-        params: Of a trial's parameters, whose names are known.
+        params: Of a trial's parameters, given what its stage varies.
     """
 
     recipe: Fault
@@ -50,16 +50,16 @@ def check_stored(session: Session, check: Check, faults: Faults | None) -> None:
     for stage, position, text in session.execute(trials.execution_options(yield_per=1000)):
         check.looked_at += 1
         if stage in varied:
-            where, names = varied[stage]
-            fault = partial(faults.params, names=names)
+            where, dimensions = varied[stage]
+            fault = partial(faults.params, dimensions=dimensions)
             _object(check, f"{where}: trial {position}", text, fault)
 
 
 def _check_stages(
     session: Session, check: Check, faults: Faults
-) -> dict[int, tuple[str, Sequence[str]]]:
+) -> dict[int, tuple[str, Sequence[Mapping[str, Any]]]]:
     """Return where stages that search are, and what they vary, by id; without those at fault."""
-    varied: dict[int, tuple[str, Sequence[str]]] = {}
+    varied: dict[int, tuple[str, Sequence[Mapping[str, Any]]]] = {}
     stages = (
         sa.select(
             *(Stage.id, Study.name, Stage.name, Stage.optuna_name, Stage.parameter),
@@ -76,7 +76,7 @@ def _check_stages(
         if options is not None and searches:
             # Of before there were several dimensions, there is one, in columns.
             dimensions = options.get("dimensions", [{"name": parameter}])
-            varied[number] = where, [each["name"] for each in dimensions]
+            varied[number] = where, dimensions
     return varied
 
 

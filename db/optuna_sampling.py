@@ -35,7 +35,8 @@ def propose(
     Args:
         sampler: ``qmc`` goes on with one scrambled Sobol sequence; ``tpe`` learns from history.
         space: Range of each parameter, or choices, which are numbered from 0.
-        history: Parameters, value and state of each point so far, running ones included.
+        history: Parameters, value and state of each point so far, running ones included; a
+            parameter is ``None`` where the point has no use for it.
         n: How many points.
         seed: The study's.
         batch: How many batches were proposed before: a sampler that started with the same seed
@@ -53,7 +54,9 @@ def propose(
     found: list[dict[str, Any]] = []
     with quiet():
         study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, state))
-        study.add_trials(_past(space, distributions, history))
+        # A Sobol sequence takes its space from the first trial, and learns nothing from others.
+        known = [each for each in history if sampler != "qmc" or None not in each[0].values()]
+        study.add_trials(_past(space, distributions, known))
         if sampler == "qmc":
             # The first trial of a study would be random: QMC learns the space from one.
             low = {
@@ -94,10 +97,11 @@ def _past(
 ) -> list[FrozenTrial]:
     trials = []
     for params, value, state in history:
-        point = {name: inside(plain(params[name]), where) for name, where in space.items()}
+        used = {name: where for name, where in space.items() if params[name] is not None}
+        point = {name: inside(plain(params[name]), where) for name, where in used.items()}
         if any(
             isinstance(where, Range) and not where.low <= point[name] <= where.high
-            for name, where in space.items()
+            for name, where in used.items()
         ):
             continue
         complete = state == "complete" and value is not None and math.isfinite(value)
@@ -106,7 +110,7 @@ def _past(
                 state=TrialState.COMPLETE if complete else _PAST_STATES[state],
                 value=float(value) if complete and value is not None else None,
                 params=point,
-                distributions=dict(distributions),
+                distributions={name: distributions[name] for name in used},
             )
         )
     return trials
@@ -129,6 +133,8 @@ def _coordinates(space: Mapping[str, Range | Choices], params: Mapping[str, Any]
 
 
 def _coordinate(where: Range | Choices, value: Any) -> float:
+    if value is None:
+        return math.nan  # no point is the same
     if isinstance(where, Choices):
         return float(value)
     if where.log:

@@ -218,7 +218,7 @@ class OptunaStage:
     def _take_up(self, number: int, trial: OptunaTrial) -> None:
         """Have a trial that waits running, with the parameters that are trained."""
         with self._trial(number) as trial_id:
-            for name, where in trial.space.items():
+            for name, where in trial.used.items():
                 distribution = distribution_of(where)
                 value = inside(plain(trial.params[name]), where)
                 # Of another kind than in trials before: ours has it, the dashboard goes without.
@@ -321,7 +321,7 @@ def _whole(trial: OptunaTrial) -> FrozenTrial:
         state=TrialState[end.state],
         value=end.value,
         params=trial.suggested,
-        distributions={name: distribution_of(where) for name, where in trial.space.items()},
+        distributions={name: distribution_of(where) for name, where in trial.used.items()},
         user_attrs=trial.user_attributes,
         intermediate_values=end.points,
     )

@@ -107,7 +107,7 @@ class OptunaTrial:
 
     Attributes:
         uuid: Ours; a trial that is there already is not started again.
-        params: By the names that users know.
+        params: By the names that users know; ``None`` of what the trial has no use for.
         space: Range or choices of each parameter.
         attributes: Shown by the dashboard; JSON.
         end: How it ended, if it has ended before Optuna hears of it.
@@ -120,9 +120,14 @@ class OptunaTrial:
     end: End | None = None
 
     @property
+    def used(self) -> Mapping[str, Range | Choices]:
+        """Return the space without parameters that the trial has no use for."""
+        return {n: where for n, where in self.space.items() if self.params[n] is not None}
+
+    @property
     def suggested(self) -> dict[str, Any]:
         """Return its parameters as Optuna takes them: inside their space."""
-        return {name: inside(plain(self.params[name]), where) for name, where in self.space.items()}
+        return {name: inside(plain(self.params[name]), where) for name, where in self.used.items()}
 
     @property
     def user_attributes(self) -> dict[str, Any]:

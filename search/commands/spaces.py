@@ -33,7 +33,8 @@ class VaryOptions:
             metavar="KEY=RANGE",
             help="A key of the recipe and where it may lie, as in eta=1e-4..1e-1, "
             "momentum=0.5..0.99:logit, batch_size=16..512, hidden=16..256:int, "
-            "params.dropout=0..0.8:linear:step=0.1; or its values, as in optimizer=sgd,adam. Given "
+            "params.dropout=0..0.8:linear:step=0.1; or its values, as in optimizer=sgd,adam; "
+            "momentum=0.5..0.99:when=optimizer=momentum where a choice has that value. Given "
             "again for each key (default: as the study varies them).",
         ),
     ] = None

@@ -58,7 +58,8 @@ def _ranked(ranking: Ranking) -> list[RankedTrial]:
 
 
 def _accuracies(ranking: Ranking, name: str) -> dict[str, Any]:
-    ranked = _ranked(ranking)
+    # Trials without a use for it have no value of it.
+    ranked = [trial for trial in _ranked(ranking) if trial.params.get(name) is not None]
     shown = ranked[:MOST_POINTS]
     numeric = all(type(trial.params.get(name)) in (int, float) for trial in shown)
     with_intervals = len(shown) < MOST_POINTS
@@ -87,7 +88,7 @@ def _accuracies(ranking: Ranking, name: str) -> dict[str, Any]:
             trace["error_y"] = _intervals(trials, colour)
         traces.append(trace)
     best = ranking.best
-    if best is not None:
+    if best is not None and best.params.get(name) is not None:
         traces.append(_star(ranking, best, name, numeric=numeric))
     symbol = _plain(ranking.symbol(name))
     title = f"Accuracy by {symbol}"

@@ -25,6 +25,7 @@ from coarsefine.search.figures.trials import (
     best_words,
     draw_best,
     entry,
+    having,
     measured,
     numeric_parameters,
     scale_of,
@@ -114,6 +115,9 @@ def _draw(
 ) -> None:
     """Draw contours and trials; of several trials at a place, the best one stands for it."""
     best: dict[tuple[float, float], RankedTrial] = {}
+    first, trials = trials[0], having(pair[0], having(pair[1], trials))
+    if not trials:
+        return
     for trial in trials:
         x, y = (s.place(float(trial.params[n])) for n, s in zip(pair, scales, strict=True))
         best.setdefault((x, y), trial)
@@ -148,4 +152,5 @@ def _draw(
         zorder=4,
         gid="trials",
     )
-    draw_best(panel, float(x[0]), float(y[0]))
+    if trials[0] is first:
+        draw_best(panel, float(x[0]), float(y[0]))

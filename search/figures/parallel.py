@@ -41,6 +41,8 @@ _ACCURACY: Final = "accuracy (%)"
 # Beyond the highest and the lowest value of an axis, where its ends are written.
 _ROOM: Final = 0.09
 _LONGEST: Final = 12
+# How far above the end of an axis its lowest value is, where some trials have none.
+_APART: Final = 0.12
 _MOST_CHOICES: Final = 6
 
 
@@ -136,10 +138,14 @@ def _axis(ranking: "Ranking", name: str, values: Sequence[Any]) -> _Axis:
     label = plain(shortened(ranking.symbol(name), _LONGEST))
     if name in numeric_parameters(ranking):
         scale = scale_of(ranking, name)
-        numbers = [float(value) for value in values]
-        places = _places([scale.place(number) for number in numbers], scale)
+        numbers = [float(value) for value in values if value is not None]
+        seen = iter(_places([scale.place(number) for number in numbers], scale))
         low, high = (tick_text(float(f"{end:.3g}")) for end in (min(numbers), max(numbers)))
-        return _Axis(label, places, (low, high))
+        if len(numbers) == len(values):
+            return _Axis(label, list(seen), (low, high))
+        # Trials without a use for it pass below its lowest value.
+        places = [0.0 if each is None else 1 - (1 - _APART) * (1 - next(seen)) for each in values]
+        return _Axis(label, places, ("not used", high), ((_APART, low),))
     words = [_word(value) for value in values]
     known = list(dict.fromkeys(words))
     at = {word: i / max(1, len(known) - 1) for i, word in enumerate(known)}

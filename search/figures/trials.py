@@ -48,19 +48,29 @@ def stage_marks(ranking: "Ranking") -> dict[str, Mark]:
 
 
 def numeric_parameters(ranking: "Ranking") -> list[str]:
-    """Return the parameters all of whose values are numbers, if there are two values or more."""
+    """Return the parameters all of whose values are numbers, if there are two values or more.
+
+    A trial that has no use for a parameter has no value of it.
+    """
     names = dict.fromkeys(name for trial in ranking.trials for name in trial.params)
     found = []
     for name in names:
-        values = [trial.params.get(name) for trial in ranking.trials]
+        values = {
+            trial.params.get(name) for trial in ranking.trials if trial.params.get(name) is not None
+        }
         if {type(each) for each in values} <= {int, float} and len(set(values)) > 1:
             found.append(name)
     return found
 
 
 def values_of(ranking: "Ranking", name: str) -> list[float]:
-    """Return what was tried of a numeric parameter, trial by trial."""
-    return [float(trial.params[name]) for trial in ranking.trials]
+    """Return what was tried of a numeric parameter, trial by trial that has it."""
+    return [float(trial.params[name]) for trial in having(name, ranking.trials)]
+
+
+def having(name: str, trials: "Sequence[RankedTrial]") -> "list[RankedTrial]":
+    """Return the trials that have a value of a parameter; others had no use for it."""
+    return [trial for trial in trials if trial.params.get(name) is not None]
 
 
 def scale_of(ranking: "Ranking", name: str) -> Scale:

@@ -20,6 +20,7 @@ from coarsefine.search.figures.trials import (
     draw_intervals,
     draw_points,
     entry,
+    having,
     interval_note,
     measured,
     numeric_parameters,
@@ -108,7 +109,7 @@ def _panel(
     panel.set_ylabel("validation accuracy (%)")
     light_grid(panel)
     _show_ranges(panel, ranking, spans, scale)
-    trials = measured(ranking)
+    trials = having(name, measured(ranking))
     one = len(numeric_parameters(ranking)) == 1 and all(len(t.params) == 1 for t in trials)
     if one and len(trials) <= MANY:
         _thread(panel, trials, name, scale)
@@ -120,12 +121,12 @@ def _panel(
         accuracies = [trial.validation_accuracy or 0.0 for trial in these]
         draw_points(panel, places, accuracies, these, stage_mark, stage)
     best = ranking.best
-    if best is not None and best.validation_accuracy is not None:
+    if best is not None and having(name, [best]) and best.validation_accuracy is not None:
         draw_best(panel, scale.place(float(best.params[name])), 100 * best.validation_accuracy)
     else:
         panel.set_ylim(0, 100)
     places = [scale.place(each) for each in values_of(ranking, name)]
-    return draw_ends(panel, ranking.trials, places)
+    return draw_ends(panel, having(name, ranking.trials), places)
 
 
 def _thread(panel: Axes, trials: "Sequence[RankedTrial]", name: str, scale: Scale) -> None:
@@ -147,7 +148,8 @@ def _spans(
     found = {}
     for stage in ranking.stages:
         known = (windows or {}).get(stage.name, {}).get(name)
-        tried = [float(t.params[name]) for t in ranking.trials if t.stage == stage.name]
+        these = having(name, ranking.trials)
+        tried = [float(t.params[name]) for t in these if t.stage == stage.name]
         positive = [each for each in tried if each > 0]
         if known is not None and known[0] < known[1]:
             found[stage.name] = known

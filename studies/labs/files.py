@@ -5,6 +5,7 @@ Each part overrules the recipe with what it needs.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +21,7 @@ from coarsefine.studies.recipes.messages import ContradictionError, explained, l
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.toml_text import parsed, read_text
+from coarsefine.studies.spaces.conditions import check_conditions, when_of
 from coarsefine.studies.spaces.dimensions import VARIANT, Dimension, parameter
 from coarsefine.studies.spaces.scales import Scale
 from coarsefine.studies.spaces.search import SearchKind
@@ -39,7 +41,11 @@ class _Table(BaseModel):
 
 
 class Vary(_Table):
-    """What is tried of one key of the recipe: a range on some scale, or values."""
+    """What is tried of one key of the recipe: a range on some scale, or values.
+
+    Attributes:
+        when: The values of other keys that are varied at which it is used.
+    """
 
     low: float | None = None
     high: float | None = None
@@ -47,6 +53,7 @@ class Vary(_Table):
     scale: Scale | None = None
     integer: bool = False
     step: float | None = None
+    when: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -322,6 +329,7 @@ def kind_of(search: SearchTable, where: str = "") -> SearchKind:
         dimensions = [_dimension(name, vary) for name, vary in search.vary.items()]
         if search.variants:
             dimensions.append(_variants(search))
+        check_conditions(dimensions)
     except SpaceError as error:
         raise RecipeError(f"{where}search: {error}") from None
     if not dimensions and base is None:
@@ -367,10 +375,15 @@ def _dimension(name: str, vary: Vary) -> Dimension:
     known = parameter(name)
     if known.name == VARIANT:
         raise SpaceError("variants are named in search.variants")
+    when = when_of(vary.when)
     if vary.values is not None:
-        return Dimension(known, values=tuple(known.checked(value) for value in vary.values))
+        values = tuple(known.checked(value) for value in vary.values)
+        return Dimension(known, values=values, when=when)
     assert vary.low is not None and vary.high is not None  # noqa: PT018, S101  # checked there
-    return ranged(name, vary.low, vary.high, scale=vary.scale, integer=vary.integer, step=vary.step)
+    found = ranged(
+        name, vary.low, vary.high, scale=vary.scale, integer=vary.integer, step=vary.step
+    )
+    return replace(found, when=when)
 
 
 def _variants(search: SearchTable) -> Dimension:

@@ -4,6 +4,7 @@ from coarsefine.hints import Message, Part, joined, option
 from coarsefine.studies.errors import TakenError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import Stage
+from coarsefine.studies.spaces.conditions import conditions
 from coarsefine.studies.spaces.dimensions import Dimension, shown
 from coarsefine.studies.spaces.seen import same_value
 
@@ -72,8 +73,9 @@ def check_same_stage(stage: Stage, request: StageRequest) -> None:
 
 
 def _words(dimension: Dimension) -> str:
+    when = f" {conditions(dimension)}" if dimension.when else ""
     if dimension.range is None:
-        return ", ".join(map(shown, dimension.values or ()))
+        return ", ".join(map(shown, dimension.values or ())) + when
     step = "" if dimension.step is None else f" in steps of {dimension.step:g}"
     scale = "" if dimension.scale == "log" else f" ({dimension.scale})"
-    return f"{dimension.range}{scale}{step}"
+    return f"{dimension.range}{scale}{step}{when}"

@@ -46,8 +46,10 @@ class Axis:
         return self.dimension.integer or self.dimension.step is not None
 
     def place(self, params: Mapping[str, Any]) -> Any:
-        """Return where a trial lies on the axis."""
+        """Return where a trial lies on the axis; ``None`` for nowhere."""
         value: Any = params[self.dimension.name]
+        if value is None:
+            return None  # the trial has no use for it
         if self.dimension.range is None:
             values = self.dimension.values or ()
             return next((i for i, known in enumerate(values) if same_value(known, value)), 0)

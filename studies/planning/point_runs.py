@@ -58,7 +58,8 @@ def recipe_at(
     """
     stated: dict[str, Any] = {}
     for dimension in dimensions:
-        stated |= dimension.statement(point[dimension.name])
+        if point[dimension.name] is not None:
+            stated |= dimension.statement(point[dimension.name])
     return with_overrides(recipe, stated) if stated else recipe
 
 
@@ -81,12 +82,13 @@ def runs_of(
     known: dict[Any, tuple[Recipe, dict[str, str]]] = {}
     asked: list[tuple[Recipe, dict[str, Any]]] = []
     for point in points:
-        settings = tuple(point[d.name] for d in others)
+        used = [d for d in numbers if point[d.name] is not None]
+        settings = (*(point[d.name] for d in others), *(d.name for d in used))
         if settings not in known:
             there = recipe_at(recipe, others, point)
-            known[settings] = there, {d.name: searched_field(there, d.name) for d in numbers}
+            known[settings] = there, {d.name: searched_field(there, d.name) for d in used}
         there, fields = known[settings]
-        asked.append((there, {fields[d.name]: float(point[d.name]) for d in numbers}))  # type: ignore[arg-type]
+        asked.append((there, {fields[d.name]: float(point[d.name]) for d in used}))  # type: ignore[arg-type]
     prepared: dict[DataSpec, PreparedData] = {data.spec: data}
     specs: dict[Any, tuple[NetworkSpec, TrainingSpec, Hyperparameters]] = {}
     runs: list[tuple[PlannedRun, ...]] = []

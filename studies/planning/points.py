@@ -10,6 +10,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.axes import Axis
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import Stage
+from coarsefine.studies.spaces.conditions import with_used
 from coarsefine.studies.spaces.dimensions import (
     Dimension,
     Value,
@@ -94,7 +95,8 @@ def _proposed(
     alike = [t for t in known if all(same_value(t.params.get(n), v) for n, v in fixed.items())]
     n = min(missing, ADAPTIVE_BATCH) if stage.sampler == "tpe" else missing
     # Numbers that are rounded may be the same: more are proposed, so that enough are left.
-    n_asked = n * (_SPARE if any(axis.is_rounded for axis in axes) else 1)
+    some_same = any(axis.is_rounded or axis.dimension.when for axis in axes)
+    n_asked = n * (_SPARE if some_same else 1)
     proposals = propose(
         stage.sampler,  # type: ignore[arg-type]
         {axis.dimension.name: axis.where for axis in axes},
@@ -112,7 +114,10 @@ def _proposed(
         batch=len(own),
     )
     points = [
-        {**fixed, **{axis.dimension.name: axis.value(point) for axis in axes}}
+        with_used(
+            stage.dimensions,
+            {**fixed, **{axis.dimension.name: axis.value(point) for axis in axes}},
+        )
         for point in proposals
     ]
     if n_asked == n:
@@ -188,7 +193,16 @@ def _grid(stage: Stage, missing: int, before: Sequence[Point], *, begun: bool) -
 
 def _product(dimensions: Sequence[Dimension], grids: Sequence[Sequence[Value]]) -> list[Point]:
     names = [d.name for d in dimensions]
-    return [dict(zip(names, values, strict=True)) for values in itertools.product(*grids)]
+    points = (dict(zip(names, values, strict=True)) for values in itertools.product(*grids))
+    if not any(d.when for d in dimensions):
+        return list(points)
+    seen, found = Seen(), []
+    for point in points:
+        used = with_used(dimensions, point)
+        if used not in seen:
+            seen.add(used)
+            found.append(used)
+    return found
 
 
 def _untried(points: Sequence[Point], tried: Sequence[Mapping[str, Value]]) -> list[Point]:

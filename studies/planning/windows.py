@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from coarsefine.db.records import TrialRow
 from coarsefine.hints import Message, option
@@ -10,6 +10,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.races import Race
 from coarsefine.studies.planning.request import SAMPLERS, StageRequest
 from coarsefine.studies.planning.stages import Stage, sampler_of
+from coarsefine.studies.spaces.conditions import UNUSED
 from coarsefine.studies.spaces.dimensions import Dimension, Value, from_params, shown, to_params
 from coarsefine.studies.spaces.narrowing import Narrowing, ScoredTrial, narrowed
 from coarsefine.studies.spaces.ranges import LogRange, is_same
@@ -140,7 +141,8 @@ def _window(
     )
     of_parent = [from_params(t.params) for t in trials if t.stage == parent.name]
     for dimension, before in zip(asked, parent.dimensions, strict=True):
-        tried = [point[dimension.name] for point in of_parent]
+        values: list[Any] = [point[dimension.name] for point in of_parent]
+        tried = [value for value in values if value is not None]
         _check_narrower(dimension, before, tried, narrowing.best[dimension.name])
     if request.values is not None:
         return narrowing
@@ -150,8 +152,10 @@ def _window(
 def _asked(dimension: Dimension, request: StageRequest, n_dimensions: int) -> Dimension:
     """Return a narrowed dimension as the user wants it."""
     given = next((d for d in request.dimensions if d.name == dimension.name), None)
+    if dimension.values == UNUSED:
+        return dimension
     if given is not None:
-        return given
+        return replace(given, when=())
     if request.values is not None:
         values = tuple(dimension.parameter.checked(value) for value in request.values)
         return replace(dimension, values=values, range=None)
@@ -174,7 +178,7 @@ def _check_narrower(
         tried: What it tried; values may have been named later.
         best: Of all that was tried so far.
     """
-    if not dimension.parameter.numeric:
+    if not dimension.parameter.numeric or dimension.values == UNUSED:
         return
     given = _numbers(dimension)
     low, high, at = min(given), max(given), float(best)  # type: ignore[arg-type]

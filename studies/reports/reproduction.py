@@ -301,13 +301,15 @@ def _search_table(study: StudyRecord, stages: Sequence[Stage], *, tested: bool) 
         lines += ["", f"[search.vary.{d.name}]"]
         if d.range is not None:
             lines += [f"low = {_toml(d.range.low)}", f"high = {_toml(d.range.high)}"]
-            stored = to_json([d])[0]
-            lines += [f"{key} = {_toml(stored[key])}" for key in SCALED if key in stored]
         else:
             lines.append(f"values = {_toml(list(d.values or ()))}")
+        stored = to_json([d])[0]
+        lines += [f"{key} = {_toml(stored[key])}" for key in SCALED if key in stored]
     return "\n".join(lines) + "\n"
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(each)}' for key, each in value.items())} }}"
     # JSON writes strings, numbers, booleans and lists as TOML does, but for one character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -85,11 +85,12 @@ def read_importance(database: Database, ranking: Ranking) -> list[Importance]:
 
 def _places(ranking: Ranking, name: str, values: Sequence[Any]) -> list[float | int]:
     """Return where values lie: on their range's scale in [0, 1], or the numbers of choices."""
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
+    used = [value for value in values if value is not None]
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in used):
         words = [shown(value) for value in values]
         known = list(dict.fromkeys(words))
         return [known.index(word) for word in words]
-    low, high = min(values), max(values)
+    low, high = min(used, default=0), max(used, default=0)
     if low == high:
         return [0.5] * len(values)
     stored = next(
@@ -97,4 +98,8 @@ def _places(ranking: Ranking, name: str, values: Sequence[Any]) -> list[float | 
     )
     scale: Mapping[str, Any] = stored if low > 0 or "scale" in stored else {"scale": "linear"}
     searched = stored_range(scale, (float(low), float(high)))
-    return [min(max(searched.position(float(value)), 0.0), 1.0) for value in values]
+    # A trial without a use for it stands in the middle: no value explains what it came to.
+    return [
+        0.5 if value is None else min(max(searched.position(float(value)), 0.0), 1.0)
+        for value in values
+    ]

@@ -219,6 +219,7 @@ class Ranking:
         return ", ".join(
             shown(value) if name == "variant" else f"{self.symbol(name)} {shown(value)}"
             for name, value in params.items()
+            if value is not None
         )
 
     def symbol(self, name: str) -> str:

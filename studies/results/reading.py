@@ -195,7 +195,7 @@ def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
             asked=asked_of(stage),
             race=race,
         )
-    values = sorted({float(value) for value in tried})
+    values = sorted({float(value) for value in tried if value is not None})
     # Values given one by one have the range that they span, and may lie beyond a window.
     spanned = LogRange.spanning(values)
     lows = (stage.low, None if spanned is None else spanned.low)

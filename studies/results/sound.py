@@ -39,36 +39,40 @@ def _faults(
     for section in ("data", "network", "training", "final"):
         if not isinstance(study.recipe.get(section), Mapping):
             yield f"its recipe has no {section}"
-    varied: dict[str, list[str]] = {}
+    varied: dict[str, Sequence[Mapping[str, Any]]] = {}
     for stage in stages:
         fault = fault_of_options(stage.options)
         if fault is not None:
             yield f"stage {stage.name}: {fault}"
-        varied[stage.name] = varied_names(stage.options, stage.parameter)
+        varied[stage.name] = varied_dimensions(stage.options, stage.parameter)
     for row in rows:
         fault = fault_of_params(row.params, varied[row.stage])
         if fault is not None:
             yield f"trial {row.stage}:{row.position if row.number is None else row.number}: {fault}"
 
 
-def varied_names(options: Mapping[str, Any], parameter: str) -> list[str]:
+def varied_dimensions(options: Mapping[str, Any], parameter: str) -> Sequence[Mapping[str, Any]]:
     """Return what a stage varies; of before there were several, its one parameter."""
     stored = options.get("dimensions")
-    return [parameter] if stored is None else [each["name"] for each in stored]
+    return [{"name": parameter}] if stored is None else stored
 
 
-def fault_of_params(params: Any, names: Sequence[str]) -> str | None:
+def fault_of_params(params: Any, dimensions: Sequence[Mapping[str, Any]]) -> str | None:
     """Return what is wrong with a trial's parameters; ``None`` if they are in order.
 
     Args:
         params: As they are stored.
-        names: What its stage varies.
+        dimensions: What its stage varies, as stored.
     """
+    names = [each["name"] for each in dimensions]
     # Names beside them tell nothing, and are shown as they are.
     if not isinstance(params, Mapping) or not {*names} <= {*params}:
         held = sorted(map(str, params)) if isinstance(params, Mapping) else params
         return f"params must name {', '.join(names)}, got {str(held)[:60]}"
+    without = {d["name"] for d in dimensions if d.get("when") or d.get("values") == [None]}
     for name, value in params.items():
+        if value is None and name in without:
+            continue  # the trial has no use for it
         if name in PARAMETERS and PARAMETERS[name].numeric and type(value) not in {int, float}:
             return f"{name} must be a number, got {str(value)[:60]!r}"
     return None

@@ -16,6 +16,7 @@ from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
 from coarsefine.studies.planning.points import Point
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.running.mirror import OptunaMirror
+from coarsefine.studies.spaces.conditions import conditions, is_used
 from coarsefine.studies.spaces.dimensions import (
     Dimension,
     Value,
@@ -85,7 +86,7 @@ def under_way(mirror: OptunaMirror, trials: Sequence[TrialRecord]) -> bool:
     return all(t.uuid in theirs for t in trials if t.state in UNFINISHED)
 
 
-def enqueued_point(params: Mapping[str, Any], dimensions: Sequence[Dimension]) -> dict[str, Value]:
+def enqueued_point(params: Mapping[str, Any], dimensions: Sequence[Dimension]) -> dict[str, Any]:
     """Return the point of a stage that parameters stand for; they may be anything.
 
     Raises:
@@ -98,7 +99,12 @@ def enqueued_point(params: Mapping[str, Any], dimensions: Sequence[Dimension]) -
                 f"this stage varies {' and '.join(names)}, got {str(name)[:60]!r}"
                 f"{did_you_mean(str(name)[:60], names)}"
             )
-    return {d.name: _value(d, params) for d in dimensions}
+    choices = {d.name: _value(d, params) for d in dimensions if not d.when}
+    used = {d.name: is_used(d, choices) for d in dimensions}
+    for dimension in dimensions:
+        if dimension.name in params and not used[dimension.name]:
+            raise SpaceError(f"{dimension.name} is used {conditions(dimension)}: leave it out")
+    return {d.name: _value(d, params) if used[d.name] else None for d in dimensions}
 
 
 def _value(dimension: Dimension, params: Mapping[str, Any]) -> Value:

@@ -51,7 +51,11 @@ class OptunaMirror:
         """Do as ``start``, also where all trials were told before: Optuna may have lost them."""
         from coarsefine.db.optuna_trials import OptunaTrial
 
-        space = {d.name: _searched(d, trials) for d in Stage.of(self._stage).dimensions}
+        space = {
+            d.name: _searched(d, trials)
+            for d in Stage.of(self._stage).dimensions
+            if any(trial.params[d.name] is not None for trial in trials)
+        }
         self._begun = any(trial.number is not None for trial in trials)
         if not self._begun and self._written(trials, space):
             return
@@ -193,7 +197,7 @@ def _searched(dimension: Dimension, trials: Sequence[TrialRecord]) -> "Range | C
 
     if not dimension.parameter.numeric:
         return Choices(tuple(_plain_value(value) for value in dimension.values or ()))
-    values = [trial.params[dimension.name] for trial in trials]
+    values = [t.params[dimension.name] for t in trials if t.params[dimension.name] is not None]
     if dimension.range is not None:
         ends = (dimension.range.low, dimension.range.high)
         values += map(round, ends) if all(isinstance(v, int) for v in values) else ends

@@ -20,8 +20,8 @@ from coarsefine.studies.spaces.seen import first_twice
 Value = kinds.Value
 
 VARIANT = "variant"
-# What is stored of a range that is not any number on a log scale.
-SCALED: Final = ("scale", "integer", "step")
+# What is stored of a dimension that is not any number of a range on a log scale, always used.
+SCALED: Final = ("scale", "integer", "step", "when")
 # Units of a network's only hidden layer.
 WIDTH = "width"
 # What the names of parameters begin with that only a custom trainer knows.
@@ -129,6 +129,7 @@ class Dimension:
         variants: What each named variant states, by key; ``None`` but for variants.
         integer: Whether values of the range are whole numbers, though the parameter has others.
         step: Between values of the range, from its lower end; ``None`` for any.
+        when: Other parameters, each with the values at which this one is used; empty for always.
     """
 
     parameter: Parameter
@@ -137,6 +138,7 @@ class Dimension:
     variants: Mapping[str, Mapping[str, Any]] | None = None
     integer: bool = False
     step: float | None = None
+    when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         if self.step is not None and not self.step > 0:
@@ -221,6 +223,8 @@ def shown(value: Any) -> str:
     >>> shown((59, 59)), shown(()), shown(0.001), shown(50_000.0), shown(True)
     ('59-59', 'none', '0.001', '50000', 'true')
     """
+    if value is None:
+        return "–"  # not used in this trial
     if isinstance(value, list | tuple):
         return "-".join(map(str, value)) or "none"
     if isinstance(value, bool):
@@ -234,7 +238,9 @@ def shown(value: Any) -> str:
 
 def described(params: Mapping[str, Any]) -> str:
     """Return a trial's parameters in words."""
-    return ", ".join(f"{name} {shown(value)}" for name, value in params.items())
+    return ", ".join(
+        f"{name} {shown(value)}" for name, value in params.items() if value is not None
+    )
 
 
 def check_one_loss(by: str | None, dimensions: Sequence[Dimension]) -> None:
@@ -262,6 +268,7 @@ def to_json(dimensions: Sequence[Dimension]) -> list[dict[str, Any]]:
             **({} if d.scale == "log" else {"scale": d.scale}),
             **({"integer": True} if d.integer else {}),
             **({} if d.step is None else {"step": d.step}),
+            **({"when": {k: [_plain(v) for v in vs] for k, vs in d.when}} if d.when else {}),
         }
         for d in dimensions
     ]
@@ -279,6 +286,10 @@ def from_json(stored: Sequence[Mapping[str, Any]]) -> tuple[Dimension, ...]:
             each["variants"],
             bool(each.get("integer", False)),
             each.get("step"),
+            tuple(
+                (name, tuple(tuple(v) if isinstance(v, list) else v for v in values))
+                for name, values in (each.get("when") or {}).items()
+            ),
         )
         for each in stored
     )

@@ -12,6 +12,7 @@ from typing import Final
 from coarsefine.db.records import TrialState
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.keys.bounds import Bounds, Side
+from coarsefine.studies.spaces.conditions import UNUSED, settled
 from coarsefine.studies.spaces.dimensions import Dimension, Value, shown
 from coarsefine.studies.spaces.ranges import LogRange, midpoint, shifted
 from coarsefine.studies.spaces.refinement import (
@@ -87,11 +88,13 @@ def narrowed(
     finished = [trial for trial in trials if trial.scored]
     if not finished:
         raise StudyError("a range is narrowed around finished trials, got none that is complete")
-    ranges = [d for d in dimensions if d.parameter.numeric]
+    best = min(finished, key=lambda trial: score_key(trial.accuracy, trial.loss))
+    # With the choices of the best point, each number has a use or none.
+    there_is = {d.name: settled(d, best.params) for d in dimensions}
+    ranges = [d for d in there_is.values() if d.parameter.numeric and d.values != UNUSED]
     if not ranges:
         names = " and ".join(d.name for d in dimensions)
         raise StudyError(f"a finer search narrows a range of numbers, {names} has none")
-    best = min(finished, key=lambda trial: score_key(trial.accuracy, trial.loss))
     choices = [d for d in dimensions if not d.parameter.numeric]
     fixed = {
         d.name: Dimension(d.parameter, values=(best.params[d.name],), variants=d.variants)
@@ -112,7 +115,10 @@ def narrowed(
         there, reason, warnings = _together(ranges, alike, best, sizes)
     kept = "".join(f"; {name} as in the best trial: {shown(best.params[name])}" for name in fixed)
     return Narrowing(
-        tuple({**there, **fixed}[d.name] for d in dimensions), best.params, reason + kept, warnings
+        tuple({**there_is, **there, **fixed}[d.name] for d in dimensions),
+        best.params,
+        reason + kept,
+        warnings,
     )
 
 

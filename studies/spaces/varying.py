@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from coarsefine.hints import option
 from coarsefine.studies.errors import SpaceError, did_you_mean
 from coarsefine.studies.recipes.keys.bounds import bounds_of
 from coarsefine.studies.recipes.keys.kinds import number_of
-from coarsefine.studies.spaces.dimensions import VARIANT, WIDTH, Dimension, parameter
+from coarsefine.studies.spaces.conditions import check_conditions, when_of
+from coarsefine.studies.spaces.dimensions import VARIANT, WIDTH, Dimension, parameter, shown
 from coarsefine.studies.spaces.scales import SCALES, Scale, range_of
 from coarsefine.studies.spaces.search import SearchKind
 
 SPACE: Final = "space"
 _DOTS: Final = ".."
+_WHEN: Final = ":when="
 # Trials of a first stage, and of one that narrows it, by the number of ranges: those of three and
 # more are powers of two, as a Sobol sequence has it.
 _TRIALS: Final = {0: (8, 8), 1: (8, 8), 2: (25, 16)}
@@ -27,7 +30,8 @@ def varied(text: str) -> Dimension:
 
     Args:
         text: ``KEY=LOW..HIGH``, then any of ``:log``, ``:linear``, ``:logit``, ``:int`` and
-            ``:step=S``; or ``KEY=A,B,C``.
+            ``:step=S``; or ``KEY=A,B,C``. After either, ``:when=OTHER=A,B`` says at which values
+            of another one it is used.
 
     Raises:
         SpaceError: If it is neither, or the recipe has no such key or no such values.
@@ -36,7 +40,27 @@ def varied(text: str) -> Dimension:
     LogRange(low=0.0001, high=0.1)
     >>> varied("hidden=16..256:int").name, varied("optimizer=sgd,adam").values
     ('width', ('sgd', 'adam'))
+    >>> varied("momentum=0.5..0.99:logit:when=optimizer=momentum").when
+    (('optimizer', ('momentum',)),)
     """
+    text, *conditions = text.split(_WHEN)
+    return replace(_unconditional(text), when=_conditions(conditions))
+
+
+def _conditions(texts: Sequence[str]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, values = (part.strip() for part in text.partition("="))
+        if not (name and equals and values):
+            raise SpaceError(
+                "a condition is :when=KEY=VALUE,VALUE, as in :when=optimizer=momentum; got "
+                f"{_WHEN}{text[:30]}"
+            )
+        found[name] = values.split(",")
+    return when_of(found)
+
+
+def _unconditional(text: str) -> Dimension:
     name, equals, what = (part.strip() for part in text.partition("="))
     if not (name and equals and what):
         raise SpaceError(
@@ -60,10 +84,10 @@ def varied(text: str) -> Dimension:
         elif word.startswith("step="):
             step = _number(word.removeprefix("step="), text)
         else:
-            choices = [*SCALES, "int", "step="]
+            choices = [*SCALES, "int", "step=", "when="]
             raise SpaceError(
-                f"a range of {name} is followed by :{', :'.join(SCALES)}, :int or :step=S; "
-                f"got :{word[:30]}{did_you_mean(word, choices)}"
+                f"a range of {name} is followed by :{', :'.join(SCALES)}, :int, :step=S or "
+                f":when=KEY=VALUE; got :{word[:30]}{did_you_mean(word, choices)}"
             )
     return ranged(
         name, _number(low, text), _number(high, text), scale=scale, integer=integer, step=step
@@ -129,6 +153,34 @@ def _number(text: str, whole: str) -> float:
         ) from None
 
 
+def varied_text(dimension: Dimension) -> str:
+    """Return what ``varied`` reads as the same dimension; of none that are variants.
+
+    >>> varied_text(varied("momentum=0.5..0.99:logit:when=optimizer=momentum"))
+    'momentum=0.5..0.99:logit:when=optimizer=momentum'
+    >>> varied_text(varied("hidden=16..256:int")), varied_text(varied("optimizer=sgd,adam"))
+    ('hidden=16..256', 'optimizer=sgd,adam')
+    """
+
+    def word(value: Any) -> str:
+        return repr(value).removesuffix(".0") if isinstance(value, float) else shown(value)
+
+    searched = dimension.range
+    name = "hidden" if dimension.name == WIDTH else dimension.name
+    said = []
+    if searched is None:
+        what = ",".join(map(word, dimension.values or ()))
+    else:
+        what = f"{word(searched.low)}{_DOTS}{word(searched.high)}"
+        said = [
+            *([] if dimension.scale == "log" else [dimension.scale]),
+            *(["int"] if dimension.integer else []),
+            *([] if dimension.step is None else [f"step={word(dimension.step)}"]),
+        ]
+    when = [f"{_WHEN}{key}={','.join(map(word, values))}" for key, values in dimension.when]
+    return "".join([name, "=", what, *(f":{each}" for each in said), *when])
+
+
 def space_kind(dimensions: Sequence[Dimension]) -> SearchKind:
     """Return the search over some dimensions.
 
@@ -143,6 +195,7 @@ def space_kind(dimensions: Sequence[Dimension]) -> SearchKind:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None or {"hidden", WIDTH} <= {*names}:
         raise SpaceError(f"each parameter is varied once, got {twice or 'hidden'} twice")
+    check_conditions(dimensions)
     n_ranges = sum(d.range is not None for d in dimensions)
     n_coarse, n_fine = _TRIALS.get(n_ranges, _MORE)
     implied: dict[str, Any] = {}

@@ -7,6 +7,9 @@ import pytest
 
 from coarsefine.search.library import Study
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.running.enqueued import enqueued_point
+from coarsefine.studies.spaces.narrowing import ScoredTrial, narrowed
+from coarsefine.studies.spaces.varying import varied
 from tests.search.conftest import QUICK, carried_out
 
 VARY = ("--vary", "eta=1e-2..1", "--vary", "momentum=0.5..0.95:logit", "--vary", "hidden=4..16:int")
@@ -155,3 +158,75 @@ def test_trials_with_different_losses_are_not_compared_by_the_loss(search, own_f
         assert answer.status != 0
         assert "trials with different losses cannot be compared by the loss" in answer.err
     assert search("rank").status == 0
+
+
+CONDITIONAL = (
+    *("--vary", "eta=1e-2..0.5", "--vary", "optimizer=sgd,momentum"),
+    *("--vary", "momentum=0.5..0.95:logit:when=optimizer=momentum"),
+)
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory, own_cache):
+    """A search over μ where the optimizer is momentum, coarse and fine."""
+    folder = tmp_path_factory.mktemp("conditional")
+    coarse = ("space", "--coarse", *CONDITIONAL, *EPOCHS, "--sampler", "qmc", "--trials", "8")
+    return carried_out(folder, coarse, ("space", "--fine", "--sampler", "tpe", "--trials", "5"))
+
+
+def test_what_a_choice_has_no_use_for_is_not_varied(search, conditional):
+    name = "digits/eta-optimizer-momentum"
+    found = trials_of(search, conditional, name)
+
+    for trial in found["trials"]:
+        used = trial["params"]["optimizer"] == "momentum"
+        assert (trial["params"]["momentum"] is not None) == used
+    assert {t["params"]["optimizer"] for t in found["trials"]} == {"sgd", "momentum"}
+    study = optuna.load_study(study_name=f"{name}/coarse", storage=f"sqlite:///{conditional}")
+    for trial in study.trials:
+        assert ("momentum" in trial.params) == (trial.params["optimizer"] == "momentum")
+    assert search("check", "--storage", conditional).status == 0
+    text = search("rank", name, "--storage", conditional).out
+    assert re.search(r"sgd +– ", text)
+    for kind in ("contour", "parallel", "values", "importance"):
+        drawn = search("plot", kind, name, "--storage", conditional, "--out", f"{kind}.svg")
+        assert drawn.status == 0, drawn.err
+    assert search("report", name, "--storage", conditional, "--out", "r.md").status == 0
+
+
+@pytest.mark.parametrize(("best", "is_used"), [("sgd", False), ("momentum", True)])
+def test_a_finer_stage_keeps_the_choice_and_what_it_uses(best, is_used):
+    dimensions = [varied(text) for text in CONDITIONAL[1::2]]
+    trials = [
+        ScoredTrial(
+            {
+                "eta": eta,
+                "optimizer": optimizer,
+                "momentum": momentum if optimizer == "momentum" else None,
+            },
+            0.9 - abs(eta - 0.1) - 0.1 * (optimizer != best),
+            0.1,
+        )
+        for eta in (0.01, 0.05, 0.1, 0.2, 0.5)
+        for optimizer, momentum in (("sgd", 0), ("momentum", 0.6), ("momentum", 0.9))
+    ]
+
+    eta, optimizer, momentum = narrowed(dimensions, trials).dimensions
+
+    assert optimizer.values == (best,)
+    assert eta.range.contains(0.1)
+    assert (momentum.range is not None) == is_used
+    assert not momentum.when
+    assert momentum.values == (None if is_used else (None,))
+
+
+def test_an_enqueued_point_states_what_it_uses():
+    dimensions = [varied(text) for text in CONDITIONAL[1::2]]
+
+    point = enqueued_point({"eta": 0.1, "optimizer": "sgd"}, dimensions)
+
+    assert point == {"eta": 0.1, "optimizer": "sgd", "momentum": None}
+    with pytest.raises(StudyError, match="used when optimizer is momentum: leave it out"):
+        enqueued_point({**point, "momentum": 0.9}, dimensions)
+    with pytest.raises(StudyError, match="must state momentum"):
+        enqueued_point({"eta": 0.1, "optimizer": "momentum"}, dimensions)

@@ -13,7 +13,7 @@ from coarsefine.studies.spaces.dimensions import from_json, to_json
 from coarsefine.studies.spaces.narrowing import ScoredTrial, narrowed
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.scales import ScaledRange, range_of
-from coarsefine.studies.spaces.varying import space_kind, varied
+from coarsefine.studies.spaces.varying import space_kind, varied, varied_text
 
 SHARES = st.floats(0.001, 0.999)
 
@@ -50,6 +50,8 @@ def test_scales_lay_their_grids_evenly():
         ("params.drop=0..0.8:linear:step=0.1", "params.drop", ScaledRange(0, 0.8, "linear")),
         ("optimizer=sgd,adam", "optimizer", ("sgd", "adam")),
         ("hidden=64,59-59", "hidden", ((64,), (59, 59))),
+        ("momentum=0.5..0.9:when=optimizer=momentum", "momentum", LogRange(0.5, 0.9)),
+        ("beta2=0.9,0.99:when=optimizer=adam,adamw", "beta2", (0.9, 0.99)),
     ],
 )
 def test_a_key_is_varied_as_it_is_written(text, name, expected):
@@ -58,6 +60,7 @@ def test_a_key_is_varied_as_it_is_written(text, name, expected):
     assert found.name == name
     assert expected in (found.range, found.values)
     assert from_json(to_json([found])) == (found,)
+    assert varied(varied_text(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -71,13 +74,17 @@ def test_a_key_is_varied_as_it_is_written(text, name, expected):
         ("momentum=0.5..1", "a range of momentum must be >= 0 and < 1, got 1"),
         ("momentum=0..0.5:logit", "low must be between 0 and 1 on the logit scale"),
         ("batch_size=0.8..16", "a range of batch_size must be >= 1"),
-        ("eta=1e-4..1:cubic", "is followed by :log, :linear, :logit, :int or :step=S; got :cubic"),
+        (
+            "eta=1e-4..1:cubic",
+            "followed by :log, :linear, :logit, :int, :step=S or :when=KEY=VALUE; got :cubic",
+        ),
         ("eta=1..2:step=3", "the step of eta must fit its range, got 3"),
         ("hidden=16..64:step=0.5", "the step of whole numbers must be whole, got 0.5"),
         ("eta=1e-3..1:int", "a range of whole numbers has whole ends, got 0.001"),
         ("optimizer=sgd..adam", "a range is two numbers"),
         ("variant=a,b", "variants are named in a lab file"),
         ("eta=1,1", "values must differ, got 1 twice for eta"),
+        ("eta=1,2:when=optimizer", "a condition is :when=KEY=VALUE,VALUE"),
     ],
 )
 def test_what_cannot_be_varied_is_one_line(text, line):
@@ -92,6 +99,11 @@ def test_a_space_is_over_different_things():
         ([], "needs something to vary"),
         (["eta=1..2", "eta=3,4"], "each parameter is varied once, got eta twice"),
         (["hidden=16..64", "hidden=5,6"], "each parameter is varied once, got hidden twice"),
+        (["momentum=0.5..0.9:when=optimizer=sgd"], "optimizer must be a choice that is varied"),
+        (
+            ["optimizer=sgd,adam", "momentum=0.5..0.9:when=optimizer=momentum"],
+            "varied when optimizer is momentum, but optimizer is one of sgd, adam",
+        ),
     ):
         with pytest.raises(SpaceError) as error:
             space_kind([varied(text) for text in texts])
