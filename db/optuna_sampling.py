@@ -12,10 +12,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from coarsefine.db.optuna_trials import Choices, Range, inside, plain
 from coarsefine.db.optuna_values import distribution_of, quiet
 
-SamplerName = Literal["random", "qmc", "tpe"]
+SamplerName = Literal["random", "qmc", "tpe", "gp"]
 
 TPE_STARTUP: Final = 4
 """Random points before TPE learns from them. Optuna's 10 are more than a search here has trials."""
+
+Past = tuple[Mapping[str, Any], float | None, str]
 
 _SAME: Final = 1e-6
 _TRIES: Final = 50
@@ -24,7 +26,7 @@ _TRIES: Final = 50
 def propose(
     sampler: SamplerName,
     space: Mapping[str, Range | Choices],
-    history: Sequence[tuple[Mapping[str, Any], float | None, str]],
+    history: Sequence[Past],
     n: int,
     *,
     seed: int,
@@ -33,7 +35,8 @@ def propose(
     """Return up to ``n`` new points of ``space``, the same for the same arguments.
 
     Args:
-        sampler: ``qmc`` goes on with one scrambled Sobol sequence; ``tpe`` learns from history.
+        sampler: ``qmc`` goes on with one scrambled Sobol sequence; ``tpe`` and ``gp``, a Gaussian
+            process, learn from history.
         space: Range of each parameter, or choices, which are numbered from 0.
         history: Parameters, value and state of each point so far, running ones included; a
             parameter is ``None`` where the point has no use for it.
@@ -54,8 +57,12 @@ def propose(
     found: list[dict[str, Any]] = []
     with quiet():
         study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, state))
-        # A Sobol sequence takes its space from the first trial, and learns nothing from others.
-        known = [each for each in history if sampler != "qmc" or None not in each[0].values()]
+        known = list(history)
+        if sampler == "qmc":
+            # It takes its space from the first trial, and learns nothing from others.
+            known = [each for each in history if None not in each[0].values()]
+        elif sampler == "gp":
+            known = _complete(space, history)
         study.add_trials(_past(space, distributions, known))
         if sampler == "qmc":
             # The first trial of a study would be random: QMC learns the space from one.
@@ -87,13 +94,38 @@ def _sampler(name: SamplerName, seed: int) -> optuna.samplers.BaseSampler:
         return optuna.samplers.RandomSampler(seed=seed)
     if name == "qmc":
         return optuna.samplers.QMCSampler(scramble=True, seed=seed, warn_independent_sampling=False)
+    if name == "gp":
+        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=TPE_STARTUP)
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=TPE_STARTUP)
+
+
+def _complete(space: Mapping[str, Range | Choices], history: Sequence[Past]) -> list[Past]:
+    """Return a history that a Gaussian process learns all of: it knows complete trials alone.
+
+    A diverged trial counts as the worst, and is in the middle of what it has no use for.
+    """
+    values = [v for _, v, state in history if state == "complete" and v is not None]
+    worst = min(values, default=None)
+    return [
+        (
+            {n: _middle(space[n]) if p[n] is None else p[n] for n in space},
+            *((worst, "complete") if state in {"diverged", "pruned"} else (value, state)),
+        )
+        for p, value, state in history
+    ]
+
+
+def _middle(where: Range | Choices) -> Any:
+    if isinstance(where, Choices):
+        return where.values[0]
+    middle = math.sqrt(where.low * where.high) if where.log else (where.low + where.high) / 2
+    return round(middle) if isinstance(where.low, int) else middle
 
 
 def _past(
     space: Mapping[str, Range | Choices],
     distributions: Mapping[str, BaseDistribution],
-    history: Sequence[tuple[Mapping[str, Any], float | None, str]],
+    history: Sequence[Past],
 ) -> list[FrozenTrial]:
     trials = []
     for params, value, state in history:

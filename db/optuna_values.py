@@ -30,7 +30,7 @@ def distribution_of(where: Range | Choices) -> BaseDistribution:
 def quiet() -> Generator[None]:
     """Keep Optuna's notes about itself off the user's screen."""
     before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)

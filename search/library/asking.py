@@ -29,7 +29,7 @@ class Asked(TypedDict, total=False):
     values: Values | None
     low: End | None
     high: End | None
-    sampler: Literal["grid", "random", "qmc", "tpe"] | None
+    sampler: Literal["grid", "random", "qmc", "tpe", "gp"] | None
     replicates: int | str | None
     indifference: float | None
     only: Literal["tied", "all"] | None

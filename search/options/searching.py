@@ -45,7 +45,8 @@ _SAMPLER = Annotated[
         SEARCH,
         "--sampler",
         "KIND",
-        "grid, random, qmc or tpe, on a log scale (default: grid; fine: as --coarse).",
+        "grid, random, qmc, tpe, or gp with PyTorch, on a log scale (default: grid; fine: as "
+        "--coarse).",
     ),
 ]
 _REPLICATES = Annotated[

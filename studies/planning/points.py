@@ -1,5 +1,6 @@
 """Which points a stage still has to try: decided from what was tried, and from nothing else."""
 
+import importlib.util
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from coarsefine.db.records import TrialRow
 from coarsefine.hints import Message, option
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.axes import Axis
-from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.request import ADAPTIVE, StageRequest
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.spaces.conditions import with_used
 from coarsefine.studies.spaces.dimensions import (
@@ -25,7 +26,7 @@ Point = dict[str, Value]
 _CLOSER = 4
 # So many times as many points are proposed where some may be the same.
 _SPARE = 4
-# How many trials TPE proposes before it waits for what comes of them.
+# How many trials an adaptive sampler proposes before it waits for what comes of them.
 ADAPTIVE_BATCH = 4
 
 
@@ -41,9 +42,10 @@ def next_points(
         seed: The study's.
 
     Raises:
-        StudyError: If there is no such grid.
+        StudyError: If there is no such grid, or the sampler cannot be used here.
     """
     dimensions = stage.dimensions
+    check_installed(stage.sampler)
     own = [trial for trial in tried if trial.stage == stage.name]
     points = [from_params(trial.params) for trial in own]
     if request.values is not None and len(dimensions) == 1:
@@ -61,6 +63,20 @@ def next_points(
     if started and not own:
         return started[:missing]
     return _proposed(stage, own, tried if stage.start else own, missing, seed)
+
+
+def check_installed(sampler: str) -> None:
+    """Check that what a sampler needs is installed.
+
+    Raises:
+        StudyError: If it is not.
+    """
+    if sampler == "gp" and importlib.util.find_spec("torch") is None:
+        raise StudyError(
+            "a Gaussian process needs PyTorch, which is not installed; get it with: pip install "
+            "torch, or use ",
+            option("sampler", "tpe"),
+        )
 
 
 def _of_grid(
@@ -93,7 +109,7 @@ def _proposed(
         d.name: d.values[0] for d in stage.dimensions if d.values is not None and not _is_free(d)
     }
     alike = [t for t in known if all(same_value(t.params.get(n), v) for n, v in fixed.items())]
-    n = min(missing, ADAPTIVE_BATCH) if stage.sampler == "tpe" else missing
+    n = min(missing, ADAPTIVE_BATCH) if stage.sampler in ADAPTIVE else missing
     # Numbers that are rounded may be the same: more are proposed, so that enough are left.
     some_same = any(axis.is_rounded or axis.dimension.when for axis in axes)
     n_asked = n * (_SPARE if some_same else 1)

@@ -15,7 +15,9 @@ from coarsefine.studies.spaces.search import SearchKind
 
 # Which trials get more seeds.
 ONLY = ("tied", "all")
-SAMPLERS = ("grid", "random", "qmc", "tpe")
+SAMPLERS = ("grid", "random", "qmc", "tpe", "gp")
+# Those that learn from what trials came to, and so propose a few at a time.
+ADAPTIVE = ("tpe", "gp")
 EQUAL = ("epochs", "updates")
 # A plan is made and stored whole: more trials than anyone can look at would take hours to plan.
 MOST = 100_000

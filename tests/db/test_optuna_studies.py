@@ -397,14 +397,37 @@ def test_a_space_that_is_used_up_gives_what_it_has() -> None:
     assert sorted(point["n"] for point in points) == [1, 2, 4, 5]
 
 
-def test_tpe_looks_where_it_was_good() -> None:
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_adaptive_samplers_look_where_it_was_good(sampler) -> None:
+    if sampler == "gp":
+        pytest.importorskip("torch")
     values = np.linspace(-5, -1, 30)
     history = [({"lambda": 10**v}, 1 - (v + 2) ** 2 / 9, "complete") for v in values]
 
-    points = propose("tpe", {"lambda": LAMBDA}, history, 8, seed=1, batch=1)
+    n = 8 if sampler == "tpe" else 2
+    points = propose(sampler, {"lambda": LAMBDA}, history, n, seed=1, batch=1)
 
     near = [point for point in points if abs(math.log10(point["lambda"]) + 2) < 1]
-    assert len(near) >= 6
+    assert len(near) >= 0.75 * n
+
+
+def test_a_gaussian_process_hears_of_what_diverged_and_takes_unused_numbers() -> None:
+    pytest.importorskip("torch")
+    space = {"lambda": LAMBDA, "momentum": Range(0.0, 0.9)}
+    rising = [
+        ({"lambda": 10**v, "momentum": None if i % 2 else 0.5}, 0.5 + 0.05 * i, "complete")
+        for i, v in enumerate(np.linspace(-5, -2, 9))
+    ]
+
+    def at_the_end(state: str) -> int:
+        end = [
+            ({"lambda": 10**v, "momentum": m}, None, state) for v in (-1.7, -1) for m in (0.2, 0.7)
+        ]
+        points = propose("gp", space, [*rising, *end], 3, seed=1, batch=3)
+        assert len(points) == 3
+        return sum(point["lambda"] > 10**-1.5 for point in points)
+
+    assert at_the_end("diverged") < at_the_end("failed") == 3
 
 
 def test_optunas_schema_is_checked_once_for_a_version_of_it(db: Database, monkeypatch) -> None:

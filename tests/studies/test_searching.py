@@ -1,5 +1,7 @@
 """Searches on a small file: what is planned, trained, told and refused."""
 
+import sys
+
 import numpy as np
 import optuna
 import pytest
@@ -351,3 +353,10 @@ def test_what_is_sooner_trained_than_seen_is_written_to_optuna_with_its_end(benc
         assert trial.value == accuracies[trial.params["lambda"]]
         assert {"validation_loss", "train_accuracy", "seconds", "uuid"} <= set(trial.user_attrs)
         assert trial.intermediate_values[max(trial.intermediate_values)] == trial.value
+
+
+def test_a_gaussian_process_without_pytorch_is_one_line(bench, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    with pytest.raises(StudyError, match="needs PyTorch, which is not installed; get it with"):
+        bench.coarse(StageRequest(n_trials=3, sampler="gp"))
