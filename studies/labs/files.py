@@ -5,7 +5,6 @@ Each part overrules the recipe with what it needs.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import resources
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from coarsefine.paths import expanded
 from coarsefine.studies.errors import RecipeError, SpaceError, did_you_mean
 from coarsefine.studies.labs.quick import quick_layer
+from coarsefine.studies.labs.vary import STRICT, Vary, dimension_of
 from coarsefine.studies.planning.races import replicates_of
 from coarsefine.studies.planning.request import StageRequest, n_points
 from coarsefine.studies.recipes.layers import recipe_of
@@ -21,13 +21,11 @@ from coarsefine.studies.recipes.messages import ContradictionError, explained, l
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.toml_text import parsed, read_text
-from coarsefine.studies.spaces.conditions import check_conditions, when_of
-from coarsefine.studies.spaces.dimensions import VARIANT, Dimension, parameter
-from coarsefine.studies.spaces.scales import Scale
+from coarsefine.studies.spaces.conditions import check_conditions
+from coarsefine.studies.spaces.dimensions import Dimension
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.grids import cumulative, one_at_a_time, variants_of
 from coarsefine.studies.spaces.searches.registry import SEARCHES
-from coarsefine.studies.spaces.varying import ranged
 
 # Of searches that are none of the registry: what they vary is theirs.
 RUN = "run"
@@ -37,32 +35,7 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Vary(_Table):
-    """What is tried of one key of the recipe: a range on some scale, or values.
-
-    Attributes:
-        when: The values of other keys that are varied at which it is used.
-    """
-
-    low: float | None = None
-    high: float | None = None
-    values: list[Any] | None = None
-    scale: Scale | None = None
-    integer: bool = False
-    step: float | None = None
-    when: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        ranged = self.low is not None and self.high is not None
-        if ranged == (self.values is not None) or (self.low is None) != (self.high is None):
-            raise ContradictionError("what is varied has either low and high, or values")
-        if self.values is not None and (self.scale or self.integer or self.step is not None):
-            raise ContradictionError("scale, integer and step are of ranges, not of values")
-        return self
+    model_config = STRICT
 
 
 class SearchTable(_Table):
@@ -326,7 +299,7 @@ def kind_of(search: SearchTable, where: str = "") -> SearchKind:
             f"{did_you_mean(search.kind, SEARCHES)}"
         )
     try:
-        dimensions = [_dimension(name, vary) for name, vary in search.vary.items()]
+        dimensions = [dimension_of(name, vary) for name, vary in search.vary.items()]
         if search.variants:
             dimensions.append(_variants(search))
         check_conditions(dimensions)
@@ -369,21 +342,6 @@ def request_of(search: SearchTable, where: str = "") -> StageRequest:
         )
     except SpaceError as error:
         raise RecipeError(f"{where}search: {error}") from None
-
-
-def _dimension(name: str, vary: Vary) -> Dimension:
-    known = parameter(name)
-    if known.name == VARIANT:
-        raise SpaceError("variants are named in search.variants")
-    when = when_of(vary.when)
-    if vary.values is not None:
-        values = tuple(known.checked(value) for value in vary.values)
-        return Dimension(known, values=values, when=when)
-    assert vary.low is not None and vary.high is not None  # noqa: PT018, S101  # checked there
-    found = ranged(
-        name, vary.low, vary.high, scale=vary.scale, integer=vary.integer, step=vary.step
-    )
-    return replace(found, when=when)
 
 
 def _variants(search: SearchTable) -> Dimension:
