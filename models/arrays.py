@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import blas
 
+from coarsefine.models.blas import dgemm, sgemm
 from coarsefine.models.specs import Hyperparameters
 
 # float32 in training, float64 in gradient checks.
@@ -37,7 +37,7 @@ def gemm_call(
         beta: Factor of what ``out`` held; 0 overwrites it, whatever it was.
     """
     # BLAS counts by columns: what it sees is out.T = b.T a.T, and a transposed view is free.
-    product = blas.sgemm if out.dtype == np.float32 else blas.dgemm
+    product = sgemm if out.dtype == np.float32 else dgemm
     left, transpose_left = (b.T, 0) if b.flags.c_contiguous else (b, 1)
     right, transpose_right = (a.T, 0) if a.flags.c_contiguous else (a, 1)
     return partial(

@@ -39,7 +39,7 @@ def blas_kernels() -> str:
 
     Processors of one name may be given different kernels, and these decide the last bits.
     """
-    from scipy.linalg import blas  # noqa: F401  # loaded, so that it is looked at
+    from coarsefine.models import blas  # noqa: F401  # loaded, so that it is looked at
 
     libraries = [each for each in _controller().lib_controllers if each.user_api == "blas"]
     chosen = {f"{each.internal_api} {getattr(each, 'architecture', '')}" for each in libraries}
