@@ -6,7 +6,10 @@ import time
 
 from benchmarks.common import Table, log, machine_line, parser, show, to_options
 
-NAMES = ("startup", "cohort_cost", "memory", "w1", "w2", "w3", "storage", "scaling", "scaling_out")
+NAMES = (
+    *("startup", "cohort_cost", "regularised", "memory", "w1", "w2", "w3", "storage"),
+    *("scaling", "scaling_out"),
+)
 
 
 def main() -> None:

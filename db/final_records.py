@@ -53,7 +53,7 @@ class NewTestRun:
     Attributes:
         outcomes: What it predicted for each test sample, packed by the trainer.
         replicate: Which seed, from 0.
-        selection_bias: As of ``TestRunRecord``.
+        selection_bias, test_cost: As of ``TestRunRecord``.
     """
 
     rank: int
@@ -70,6 +70,7 @@ class NewTestRun:
     outcomes: bytes | None = None
     replicate: int = 0
     selection_bias: float | None = None
+    test_cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,7 @@ class EpochRecord(NamedTuple):
     evaluation_seconds: float | None = None
     running_accuracy: float | None = None
     running_loss: float | None = None
+    squared_weights: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +255,7 @@ class TestRunRecord:
     epochs: int | None
     replicate: int = 0
     selection_bias: float | None = None
+    test_cost: float | None = None
     replicates: tuple["TestRunRecord", ...] = ()
 
     @property

@@ -210,6 +210,7 @@ class Epoch(Base):
     evaluation_seconds: Mapped[float | None]
     running_accuracy: Mapped[float | None]
     running_loss: Mapped[float | None]
+    squared_weights: Mapped[float | None]
 
 
 class Checkpoint(Base):
@@ -284,6 +285,7 @@ class FinalRun(Base):
     epochs: Mapped[int | None]
     replicate: Mapped[int] = mapped_column(server_default="0")
     selection_bias: Mapped[float | None]
+    test_cost: Mapped[float | None]
 
 
 ENSEMBLE_METHODS: Final = get_args(EnsembleMethod)

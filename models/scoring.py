@@ -16,12 +16,14 @@ class Measured:
     Attributes:
         rows: Their positions in the cohort.
         penalty: What their costs are above their losses.
+        squared_weights: Σ W².
     """
 
     rows: Sequence[int]
     train: Evaluation
     validation: Evaluation
     penalty: Values
+    squared_weights: Values
 
     @property
     def train_cost(self) -> Values:

@@ -68,6 +68,8 @@ class EpochRow:
             that batch's update, so of as many networks as there were updates; ``None`` unless
             ``TrainingSpec.running``, and in epoch 0.
         running_accuracy: Likewise; what Keras prints as an epoch's training accuracy.
+        squared_weights: Σ W² over all layers, biases not counted; ``None`` of a trainer of the
+            user's.
     """
 
     slot: int
@@ -84,6 +86,7 @@ class EpochRow:
     evaluation_seconds: float
     running_loss: float | None = None
     running_accuracy: float | None = None
+    squared_weights: float | None = None
 
 
 def train(
@@ -209,7 +212,7 @@ class _Trainer:
         """Measure the initial weights; return the rows of epoch 0."""
         started = time.perf_counter()
         etas = self._etas(0, 1)[0]
-        measured = self._measured(range(len(self.trials)), self._validation())
+        measured = self._measured(range(len(self.trials)), *self._validation())
         self.state = replace(self.state, initial_cost=measured.train_cost)
         seconds = (time.perf_counter() - started) / len(self.trials)
         return self._rows(measured, etas, 0.0, seconds)
@@ -228,18 +231,18 @@ class _Trainer:
         spec, state = self.plan.training, self.state
         n_trials, last = len(state.slots), state.step == spec.n_updates
         each = self._unknown() if last or (ends and spec.score == "best") else None
-        validation, penalty = self._validation(each)
+        validation, squared = self._validation(each)
         watch, stops = state.watch, np.zeros(n_trials, np.bool_)
         if spec.counts(state.step):
             watch = watch.seen(validation.loss, validation.accuracy, state.step, spec)
             stops = watch.stops(spec)
-        over = stops | ~np.isfinite(validation.loss + penalty) | last
+        over = stops | ~np.isfinite(validation.loss + self._penalty(squared)) | last
         if each is None and over.any() and (each := self._unknown()) is not None:
             # That a trial ends here was not known before. The same sums give the same bits.
             self._validation(each)
         ending = np.flatnonzero(over).tolist()
         shown = list(range(n_trials)) if ends else ending
-        measured = self._measured(shown, (validation, penalty), ending) if shown else None
+        measured = self._measured(shown, validation, squared, ending) if shown else None
         self.evaluation_seconds += (time.perf_counter() - started) / n_trials
         self.state = state = replace(state, watch=watch)
         if measured is None:
@@ -264,14 +267,18 @@ class _Trainer:
         return rows
 
     def _validation(self, each: SampleOutcomes | None = None) -> tuple[Evaluation, Values]:
-        """Return what all trials make of the validation split, and their penalties.
+        """Return what all trials make of the validation split, and their Σ W².
 
         ``each`` is filled with what they make of each sample.
         """
         data, parameters = self.data, self.state.parameters
-        penalty = np.asarray(self.l2_strength * parameters.squared_weights(), dtype=np.float64)
         x, labels = data.x_validation, data.y_validation
-        return self.evaluator.evaluate(parameters, x, labels, outcomes=each), penalty
+        found = self.evaluator.evaluate(parameters, x, labels, outcomes=each)
+        return found, np.asarray(parameters.squared_weights())
+
+    def _penalty(self, squared: Values) -> Values:
+        """Return what costs are above losses."""
+        return np.asarray(self.l2_strength * squared, dtype=np.float64)
 
     def _unknown(self) -> SampleOutcomes | None:
         """Return outcomes of all trials to be filled in; ``None`` if they are not wanted."""
@@ -291,13 +298,18 @@ class _Trainer:
                 self.outcomes[self.state.slots[row]] = outcomes
 
     def _measured(
-        self, rows: Sequence[int], validated: tuple[Evaluation, Values], ending: Sequence[int] = ()
+        self,
+        rows: Sequence[int],
+        validation: Evaluation,
+        squared: Values,
+        ending: Sequence[int] = (),
     ) -> Measured:
         """Return some trials with what they make of the training samples.
 
         Args:
             rows: Their positions.
-            validated: What all trials make of the validation split, and their penalties.
+            validation: What all trials make of the validation split.
+            squared: Σ W² of all trials.
             ending: Those whose training is over: all samples are looked at, of others some.
         """
         looked_at = self._looked_at(len(self.data.y_train))
@@ -311,10 +323,10 @@ class _Trainer:
                 found = self._of_training_samples(part, samples)
                 places = np.isin(rows, part)
                 train.loss[places], train.accuracy[places] = found.loss, found.accuracy
-        validation, penalty = validated
         these = np.asarray(rows, dtype=np.intp)
         validation = Evaluation(validation.loss[these], validation.accuracy[these])
-        return Measured(rows, train, validation, penalty[these])
+        penalty = self._penalty(squared)
+        return Measured(rows, train, validation, penalty[these], squared[these])
 
     def _of_training_samples(
         self, rows: Sequence[int], samples: npt.NDArray[np.intp] | None
@@ -359,6 +371,7 @@ class _Trainer:
                 validation_accuracy=float(validation.accuracy[i]),
                 seconds=seconds,
                 evaluation_seconds=evaluation_seconds,
+                squared_weights=float(measured.squared_weights[i]),
                 **(running.means(row) if running is not None else {}),
             )
             for i, row in enumerate(measured.rows)

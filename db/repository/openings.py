@@ -129,6 +129,7 @@ def _add_runs(session: Session, study: int, opening: int, runs: Sequence[NewTest
                 "epochs": run.epochs,
                 "replicate": run.replicate,
                 "selection_bias": run.selection_bias,
+                "test_cost": run.test_cost,
             }
             for run in runs
         ],
@@ -212,6 +213,7 @@ def _together(seeds: Sequence[TestRunRecord]) -> TestRunRecord:
         final_validation_accuracy=_mean([seed.final_validation_accuracy for seed in seeds]),
         test_accuracy=_mean([seed.test_accuracy for seed in seeds]),
         test_loss=_mean([seed.test_loss for seed in seeds]),
+        test_cost=_mean([seed.test_cost for seed in seeds]),
         confusion=[
             [sum(cells) for cells in zip(*rows, strict=True)]
             for rows in zip(*confusions, strict=True)

@@ -43,9 +43,9 @@ class PlotOptions:
         typer.Argument(
             metavar="[STUDY] [KIND]...",
             help="The study's name (default: the most recent one), and kinds of figures: curves, "
-            "final-curves, values, heatmap, race, trade-off, sizes, bars, weights, certainty, "
-            "range-test, gradients, confusion, replay, contour, parallel, importance (default: all "
-            "that fit the study).",
+            "final-curves, values, heatmap, race, trade-off, sizes, bars, weights, norms, "
+            "certainty, range-test, gradients, confusion, replay, contour, parallel, importance "
+            "(default: all that fit the study).",
             show_default=False,
         ),
     ] = None

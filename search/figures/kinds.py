@@ -15,6 +15,7 @@ from coarsefine.search.figures import (
     gradients,
     heatmap,
     importance,
+    norms,
     parallel,
     race,
     range_test,
@@ -327,6 +328,13 @@ KINDS: Final[dict[str, Kind]] = {
             _lacks_weights,
             _weights,
             in_dashboard=_EITHER,
+        ),
+        Kind(
+            "norms",
+            "the size of the weights by epoch, and against what was searched",
+            norms.lacks,
+            norms.drawn,
+            in_dashboard=_NOWHERE,
         ),
         Kind(
             "certainty",

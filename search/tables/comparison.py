@@ -46,6 +46,8 @@ def comparison_table(console: Console, ranking: Ranking, rows: Sequence[Compared
                 "validation\naccuracy %\nthere", lambda r: percent(r.best_accuracy), spare=6
             ),
         ]
+    if any(r.squared_weights is not None for r in rows):
+        columns.append(TextColumn("Σ W²", lambda r: _number(r.squared_weights), spare=8))
     if _timed(ranking):
         columns.append(TextColumn("front", lambda r: "*" if r.on_front else "", right=False))
     if any(r.trial.test_accuracy is not None for r in rows):

@@ -189,6 +189,7 @@ def _trial_json(row: TestedTrial) -> dict[str, Any]:
         "validation_corrected": row.corrected,
         "test_accuracy": run.test_accuracy,
         "test_loss": run.test_loss,
+        "test_cost": run.test_cost,
         "refit": row.opening.refit,
         "interval": _ends(evidence.interval),
         "seeds_interval": _ends(evidence.seeds),
@@ -205,6 +206,7 @@ def _trial_json(row: TestedTrial) -> dict[str, Any]:
                 "final_validation_accuracy": seed.final_validation_accuracy,
                 "test_accuracy": seed.test_accuracy,
                 "test_loss": seed.test_loss,
+                "test_cost": seed.test_cost,
             }
             for seed in run.seeds
         ],

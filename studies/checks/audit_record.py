@@ -22,8 +22,12 @@ _MOST_BYTES: Final = 64 << 20
 _DEEPEST: Final = 30
 # States of runs that another training can confirm.
 ENDED: Final = frozenset({"complete", "diverged", "pruned"})
-# What is measured after an epoch; times are no claims.
-MEASURES: Final = tuple(n for n in EpochRecord._fields[1:] if not n.endswith("seconds"))
+# What is measured after an epoch; times are no claims, and curves may be older than Σ W² in them.
+MEASURES: Final = tuple(
+    name
+    for name in EpochRecord._fields[1:]
+    if not name.endswith("seconds") and name != "squared_weights"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Compared:
         best_accuracy: Validation accuracy there, in [0, 1].
         running_accuracy: Mean over the last epoch of the accuracy on each batch before its update,
             in [0, 1]; ``None`` where it was not asked for.
+        squared_weights: Σ W² in the end, biases not counted; ``None`` of older curves.
         train_loss: Re-evaluated at the end, without penalty.
         on_front: Whether no other trial is both faster and more accurate.
     """
@@ -41,6 +42,7 @@ class Compared:
     best_accuracy: float | None
     running_accuracy: float | None
     train_loss: float | None
+    squared_weights: float | None = None
     on_front: bool = False
 
 
@@ -140,6 +142,7 @@ def _compared(
         best_accuracy=_mean(best),
         running_accuracy=_mean([getattr(row, "running_accuracy", None) for row in ends]),
         train_loss=_mean([run.train_loss for run in runs]),
+        squared_weights=_mean([row.squared_weights for row in ends]),
     )
 
 

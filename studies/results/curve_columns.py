@@ -134,6 +134,16 @@ EPOCHS: Final[tuple[Column, ...]] = (
         paper=Face("running accuracy (%)"),
     ),
     Column(
+        name="squared_weights",
+        kind="value",
+        meaning="Σ W² after the epoch, over all layers, biases not counted; empty of curves that "
+        "are older than this column",
+        heading="Σ W²",
+        terminal=Face(place=10, spare=5),
+        report=Face(place=10),
+        shown_if=lambda rows: any(row.squared_weights is not None for row in rows),
+    ),
+    Column(
         name="seconds",
         kind="real",
         unit="s",

@@ -256,6 +256,21 @@ FINAL_TEST: Final[tuple[Column, ...]] = (
         place=12,
     ),
     Column(
+        name="test_cost",
+        kind="loss",
+        meaning="on the test samples, with the penalty λ Σ W²; empty of tests that are older than "
+        "this column",
+        value=attrgetter("run.test_cost"),
+        heading="test\ncost",
+        shown_if=lambda rows: any(
+            None not in (row.run.test_cost, row.run.test_loss)
+            and row.run.test_cost != row.run.test_loss
+            for row in rows
+        ),
+        spare=4,
+        place=12,
+    ),
+    Column(
         name="test_samples",
         kind="whole",
         meaning="that the test set has",

@@ -76,9 +76,11 @@ class Measuring:
             classes = each.predicted[0].astype(np.int64)
             # On samples unlike those it was trained on, a loss can be past all numbers.
             losses = each.losses[0] if np.isfinite(each.losses).all() else None
+            penalty = candidate.l2_strength * float(parameters.squared_weights()[0])
             measured = {
                 "test_accuracy": float(found.accuracy[0]),
                 "test_loss": float(found.loss[0]),
+                "test_cost": float(found.loss[0]) + penalty,
             }
         measured["confusion"] = self._confusion(classes)
         measured["outcomes"] = self._codec.pack(classes, losses)

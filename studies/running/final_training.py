@@ -63,6 +63,7 @@ class Candidate:
     Attributes:
         data: What it was trained on.
         snapshots: The networks that its cycles ended with, where they were kept.
+        l2_strength: λ, with which a cost is a loss + λ Σ W².
     """
 
     trial: RankedTrial
@@ -75,6 +76,7 @@ class Candidate:
     replicate: int = 0
     data: PreparedData | None = None
     snapshots: tuple[Parameters, ...] = ()
+    l2_strength: float = 0.0
 
     @property
     def networks(self) -> tuple[Parameters, ...]:
@@ -320,9 +322,10 @@ def _candidate(
     finished = None
     if run.state == "complete":
         finished = _finished(source, cohort, run, data, named(ranked))
+    trained_by = plan_from_json(cohort.plan)
     return Candidate(
         trial=ranked,
-        network=plan_from_json(cohort.plan).network,
+        network=trained_by.network,
         parameters=None if finished is None else finished.parameters,
         validation_accuracy=run.validation_accuracy,
         epochs=run.epochs,
@@ -330,6 +333,7 @@ def _candidate(
         replicate=replicate,
         data=data,
         snapshots=() if finished is None else finished.snapshots,
+        l2_strength=trained_by.trials[run.slot or 0].l2_strength,
     )
 
 

@@ -99,6 +99,9 @@ KIND_OF = [
     ("bars", "tricks"),
     ("weights", "lambda"),
     ("weights", "linear"),
+    ("norms", "lambda"),
+    ("norms", "zero"),
+    ("norms", "tricks"),
     ("certainty", "lambda"),
     ("range-test", "lambda"),
     ("gradients", "lambda"),
@@ -974,7 +977,7 @@ def test_all_that_fits_goes_into_a_folder_and_the_rest_is_explained(search, here
     assert answer.status == 0
     folder = own_folder / "lambda-figures"
     written = {"curves", "values", "weights", "certainty", "range-test"}
-    written |= {"gradients", "confusion", "replay"}
+    written |= {"gradients", "confusion", "replay", "norms", "final-curves"}
     assert {path.name for path in folder.iterdir()} == {f"{kind}.png" for kind in written}
     lines = answer.out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [

@@ -328,6 +328,7 @@ def test_the_final_test_is_recorded_and_repeats_show(search, study):
             "validation_corrected",
             "test_accuracy",
             "test_loss",
+            "test_cost",
             "refit",
             "interval",
             "seeds_interval",

@@ -167,3 +167,22 @@ def test_each_network_meets_the_test_samples_normalised_as_it_was_trained(search
 
     for measure in ("test_accuracy", "test_loss"):
         assert tested["otherwise"][measure] == tested["alike"][measure]
+
+
+def test_the_cost_on_the_test_samples_is_their_loss_and_the_penalty(search, own_folder):
+    words = ("lambda", "--coarse", "--values", "0,0.01", "--epochs", "2", "--hidden", "8")
+    assert search(*words, "--replicates", "1", "--quiet").status == 0
+
+    by_value = {
+        trial["params"]["lambda"]: trial
+        for trial in search("test", "--refit", "none", "--top", "2", "--json").json["trials"]
+    }
+    search("export", "curves.csv", "--what", "curves")
+    curves = pd.read_csv("curves.csv")
+
+    assert by_value[0.0]["test_cost"] == by_value[0.0]["test_loss"]
+    (last,) = curves[(curves["lambda"] == 0.01) & (curves["epoch"] == 2)].to_dict("records")
+    penalty = 0.01 * last["squared_weights"]
+    assert penalty > 0
+    assert by_value[0.01]["test_cost"] == pytest.approx(by_value[0.01]["test_loss"] + penalty)
+    assert last["train_cost"] == pytest.approx(last["train_loss"] + penalty)
