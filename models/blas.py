@@ -25,9 +25,10 @@ def _extension() -> Any:
         from scipy.linalg import blas
 
         return blas
-    # Not kept in ``sys.modules``: whoever imports ``scipy.linalg`` gets all of it, as ever.
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
+    # Extensions of this kind enter themselves. Whoever imports ``scipy.linalg`` gets all of it.
+    sys.modules.pop(_NAME, None)
     return module
 
 
