@@ -20,7 +20,7 @@ ScheduleName = Literal[
 StopRuleName = Literal["best", "window"]
 ScoreName = Literal["final", "best"]
 PrecisionName = Literal["float32", "float64"]
-SplitMethod = Literal["random", "ordered", "canonical"]
+SplitMethod = Literal["random", "ordered", "canonical", "folds"]
 NormalisationName = Literal[
     "none", "scale", "symmetric", "shifted", "centre", "standardise", "standardise-all"
 ]

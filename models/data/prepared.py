@@ -125,6 +125,18 @@ class PreparedData:
             folder = self._prepared_again()
         return Transform.load(folder, cache.read_meta(folder) or {})
 
+    def labels_to_split(self) -> NDArray[np.int64]:
+        """Return the labels of all samples outside the test set, in the order of the data set.
+
+        Raises:
+            DataError: If the data set is not here.
+        """
+        with confinement.confined(self.folders):
+            decoded = decode(
+                self.spec, self.data_dir, download=False, progress=Silent(), needed=("y",)
+            )
+        return decoded.y()
+
     def _prepared_again(self) -> Path:
         with confinement.confined(self.folders):
             again = prepare_split(self.spec, self.refit, data_dir=self.data_dir)

@@ -28,16 +28,22 @@ class SplitSpec:
             split and gives nested training splits. ``ordered``: the first ``train`` samples of
             the file, the validation split right after them. ``canonical``: the split that the
             data set defines itself; ``validation``, ``stratified`` and ``seed`` play no part.
+            ``folds``: a seeded order dealt out to ``folds`` parts, of which one validates and the
+            others are trained on.
         train: Number of training samples, or a fraction in (0, 1); ``None`` takes all the rest.
             A fraction is one of the samples outside the test set (canonical: of its training part).
         validation: Number of validation samples, or a fraction in (0, 1).
-        stratified: Keep every class's share in both splits (``random`` only).
+        stratified: Keep every class's share in both splits (``random`` and ``folds`` only).
         seed: Chooses the random order; ``>= 0``.
         draw: Which of several training splits of the same size, ``>= 0``, beside the same
             validation split. 0 is as said above. Others take the training samples in another
             random order, of which ``train`` are the first: of all samples outside test and
             validation (canonical: of the training part). Within a draw smaller training splits
             lie inside larger ones (not ``ordered``, whose validation split moves with ``train``).
+        folds: In how many parts the samples are dealt out, ``>= 2`` (``folds`` only).
+        fold: Which of them validates, from 0.
+        redraw: Which of several random splits of these sizes, training and validation both,
+            ``>= 0`` (``random`` only). 0 is as said above.
     """
 
     method: SplitMethod = "random"
@@ -46,6 +52,9 @@ class SplitSpec:
     stratified: bool = True
     seed: int = 0
     draw: int = 0
+    folds: int = 0
+    fold: int = 0
+    redraw: int = 0
 
     def __post_init__(self) -> None:
         if self.method not in SPLIT_METHODS:
@@ -59,6 +68,13 @@ class SplitSpec:
             raise DataError(f"split seed must be >= 0, got {self.seed}")
         if self.draw < 0:
             raise DataError(f"split draw must be >= 0, got {self.draw}")
+        if self.redraw < 0:
+            raise DataError(f"split redraw must be >= 0, got {self.redraw}")
+        if self.method == "folds" and not 0 <= self.fold < self.folds >= 2:
+            raise DataError(
+                f"a split in folds must have 2 or more and validate with one of them, got fold "
+                f"{self.fold} of {self.folds}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,16 @@ def split_indices(
     if spec.method == "canonical":
         return _canonical_split(spec, canonical, name)
     n = len(y)
-    n_validation = n_samples(spec.validation, n)
+    if spec.method == "folds":
+        # Sizes of folds differ by one sample at the most; the first ones are the larger.
+        n_validation = n // spec.folds + (spec.fold < n % spec.folds)
+        if spec.folds > n:
+            raise DataError(
+                f"{name} has {n:,} samples outside its test set, got {spec.folds:,} folds; ask "
+                f"for {n:,} or fewer"
+            )
+    else:
+        n_validation = n_samples(spec.validation, n)
     n_train = n - n_validation if spec.train is None else n_samples(spec.train, n)
     fractions = isinstance(spec.train, float) and isinstance(spec.validation, float)
     if fractions and (spec.train or 0) + spec.validation <= 1 + 1e-9:
@@ -53,14 +62,32 @@ def split_indices(
         validation = order[n_train : n_train + n_validation]
         rest = np.concatenate([order[:n_train], order[n_train + n_validation :]])
         return _drawn(spec, rest)[:n_train], validation
-    order = shuffled(n, spec.seed)
-    if spec.stratified:
+    order = shuffled(n, spec.seed, redraw=spec.redraw)
+    if spec.method == "folds":
+        order = _fold_first(spec, y, order)
+    elif spec.stratified:
         order = order[balanced_order(y[order])]
     validation, rest = order[:n_validation], _drawn(spec, order[n_validation:])
     if spec.stratified:
         # Balanced again by itself: the middle of a balanced order is so less closely.
         rest = rest[balanced_order(y[rest])]
     return rest[:n_train], validation
+
+
+def _fold_first(spec: SplitSpec, y: NDArray[np.int64], order: Indices) -> Indices:
+    """Return the order with the samples of the validating fold before all others.
+
+    Samples are dealt out one by one, class by class where folds are stratified: then each fold has
+    of each class as many as any other, to within one sample.
+    """
+    dealt = order[np.argsort(y[order], kind="stable")] if spec.stratified else order
+    held = np.zeros(len(y), np.bool_)
+    held[dealt[spec.fold :: spec.folds]] = True
+    held = held[order]
+    validation, rest = order[held], order[~held]
+    if spec.stratified:
+        validation = validation[balanced_order(y[validation])]
+    return np.concatenate([validation, rest])
 
 
 def _canonical_split(
@@ -129,13 +156,14 @@ def n_samples(amount: int | float, n: int) -> int:
     return amount if isinstance(amount, int) else max(1, round(amount * n))
 
 
-def shuffled(n: int, seed: int, draw: int = 0) -> Indices:
-    """Return a random order of 0 … n-1, another one for each seed and draw.
+def shuffled(n: int, seed: int, draw: int = 0, redraw: int = 0) -> Indices:
+    """Return a random order of 0 … n-1, another one for each seed, draw and redraw.
 
     Made from raw generator output, which NumPy promises to keep between versions, unlike
     ``Generator.permutation``: a split must outlive an upgrade.
     """
-    stream = (_DOMAIN, draw) if draw else (_DOMAIN,)
+    later = (draw, redraw) if redraw else (draw,) if draw else ()
+    stream = (_DOMAIN, *later)
     generator = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=stream))
     return np.argsort(generator.random_raw(n), kind="stable").astype(np.int64)
 

@@ -32,6 +32,8 @@ class Settings(TypedDict, total=False):
     train: Size | None
     validation: Size | None
     stratified: bool | None
+    folds: int | None
+    redraw: bool | None
     test: str | None
     only_classes: Sequence[Any] | None
     normalisation: str | None

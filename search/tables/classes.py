@@ -25,11 +25,11 @@ MOST_CLASSES = 30
 def classes_table(console: "Console", found: Confusion) -> "Table":
     """Return what a trial made of each class."""
     trial = found.trial
-    seeds = f"; {counted(trial.replicates, 'seed')}" if trial.replicates > 1 else ""
+    runs = f"; {counted(trial.replicates, 'run')}" if trial.replicates > 1 else ""
     title = f"By class, {trial.stage} {trial.trial}: "
     rows = found.rows[:MOST_CLASSES]
     columns = text_columns(CLASSES, rows)
-    return fitting(console, f"\n{title}{described(trial.params)}{seeds}", columns, rows)
+    return fitting(console, f"\n{title}{described(trial.params)}{runs}", columns, rows)
 
 
 def confusion_lines(found: Confusion, most: int = 3) -> list[str]:

@@ -24,8 +24,9 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import plan_from_json
 from coarsefine.studies.planning.point_runs import PlannedRun, Prepare
+from coarsefine.studies.planning.run_options import RunOptions
 from coarsefine.studies.planning.runs import plan_runs
-from coarsefine.studies.planning.stages import RunOptions, Stage
+from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.layers import final_recipe, with_overrides
 from coarsefine.studies.recipes.recipe import Recipe, from_json
 from coarsefine.studies.recipes.specs import to_data_spec
@@ -263,14 +264,10 @@ class _Work:
         if stored is None:
             return "its stage is not in the record"
         try:
-            options = stored["options"]
-            replicates = RunOptions(
-                replicates=claim.replicate + 1,
-                draws=bool(options.get("draws", False)),
-                alone=bool(options.get("alone", False)),
-                equal_updates=options.get("equal") == "updates",
-            )
-            stage = Stage(claim.stage, dimensions_from(options["dimensions"]), "", 0, replicates)
+            options = RunOptions.of(stored["options"])
+            options = replace(options, replicates=claim.replicate // options.n_runs(1) + 1)
+            dimensions = dimensions_from(stored["options"]["dimensions"])
+            stage = Stage(claim.stage, dimensions, "", 0, options)
             recipe, prepare = self._recipe(stored["final"])
             point = from_params(self.trials[claim.stage, claim.trial].params)
             data = prepare(to_data_spec(recipe))

@@ -69,9 +69,9 @@ def runs_of(
     stage: Stage,
     points: Sequence[Mapping[str, Value]],
     prepare: Prepare,
-    n_seeds: int,
+    n_runs: int,
 ) -> tuple[tuple[PlannedRun, ...], ...]:
-    """Return what is to be trained, by replicate up to ``n_seeds``, in the order of the points."""
+    """Return what is to be trained, by replicate up to ``n_runs``, in the order of the points."""
     # Numbers that may differ within a cohort need no recipe of their own: making one takes a
     # thousand times as long as changing a number.
     source = plugins.source_of(recipe)
@@ -92,10 +92,10 @@ def runs_of(
     prepared: dict[DataSpec, PreparedData] = {data.spec: data}
     specs: dict[Any, tuple[NetworkSpec, TrainingSpec, Hyperparameters]] = {}
     runs: list[tuple[PlannedRun, ...]] = []
-    for replicate in range(n_seeds):
+    for replicate in range(n_runs):
         of_replicate = []
         for (there, values), point in zip(asked, points, strict=True):
-            spec = drawn(to_data_spec(there), replicate if options.draws else 0)
+            spec = options.data_of(to_data_spec(there), replicate)
             if spec not in prepared:
                 prepared[spec] = prepare(spec)
             samples = prepared[spec]
@@ -138,11 +138,6 @@ def _specs(
     if n_updates is not None:
         training, base = with_length(training, base, n_updates)
     return network, training, base
-
-
-def drawn(spec: DataSpec, draw: int) -> DataSpec:
-    """Return the data with another draw of the training samples; 0 is the first."""
-    return replace(spec, split=replace(spec.split, draw=draw)) if draw else spec
 
 
 # --------------------------------------------------------------------------- data of its own

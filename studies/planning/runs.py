@@ -152,7 +152,7 @@ def plan_runs(
     Raises:
         StudyError: If a point cannot be trained on the data.
     """
-    replicates = stage.run_options.replicates
+    replicates = stage.run_options.n_runs()
     names = [{"uuid": uuid} for uuid in uuids] or [{} for _ in points]
     return Plan(
         stage=stage,
@@ -183,10 +183,11 @@ def plan_more_seeds(
         stage: Whose trials.
         stored: All that is stored of it.
         trials: Finished ones that have fewer seeds; at least one.
-        n_seeds: That each is to have in the end.
+        n_seeds: That each is to have in the end; of folds, on each of them.
         prepare: Returns other data, where points ask for any.
     """
     points = [from_params(trial.params) for trial in trials]
+    n_runs = stage.run_options.n_runs(n_seeds)
     had: dict[str, list[RunRecord]] = {trial.uuid: [] for trial in trials}
     uuids = {trial.id: trial.uuid for trial in trials}
     for run in stored.runs:
@@ -196,8 +197,8 @@ def plan_more_seeds(
         stage=stage,
         seed=recipe.seed,
         data_key=data.key,
-        trials=tuple(NewTrial(trial.params, n_seeds, trial.uuid) for trial in trials),
-        runs=runs_of(recipe, data, stage, points, prepare, n_seeds),
+        trials=tuple(NewTrial(trial.params, n_runs, trial.uuid) for trial in trials),
+        runs=runs_of(recipe, data, stage, points, prepare, n_runs),
         had=had,
     )
 

@@ -16,6 +16,8 @@ from coarsefine.hints import option
 from coarsefine.studies.errors import SpaceError
 from coarsefine.studies.planning.races import Race
 from coarsefine.studies.planning.request import StageRequest
+from coarsefine.studies.planning.run_options import AS_USUAL, RunOptions
+from coarsefine.studies.recipes.recipe import DataRecipe
 from coarsefine.studies.spaces.dimensions import (
     Dimension,
     from_json,
@@ -31,23 +33,6 @@ COARSE, FINE, FINER = "coarse", "fine", "finer"
 GRID = "grid"
 # In place of a sampler, of the stages that train the best trials for the test set.
 RANKING: Final = "ranking"
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How points are trained, whatever they are.
-
-    Attributes:
-        replicates: Seeds that each is trained with.
-        draws: Whether replicates train on other draws of the training samples.
-        alone: Whether each is trained by itself, nothing beside it, to be timed.
-        equal_updates: Whether all make as many updates as the recipe itself.
-    """
-
-    replicates: int = 1
-    draws: bool = False
-    alone: bool = False
-    equal_updates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +58,7 @@ class Stage:
     dimensions: tuple[Dimension, ...]
     sampler: str
     n_trials: int = 0
-    run_options: RunOptions = RunOptions()
+    run_options: RunOptions = AS_USUAL
     reason: str = ""
     prune: str = "none"
     parent: str | None = None
@@ -90,6 +75,12 @@ class Stage:
                 ", or state a number of ",
                 option("replicates"),
             )
+        if self.race is not None and self.run_options.split_varies:
+            raise SpaceError(
+                "a race compares seeds on the same validation samples, and here each replicate "
+                "has its own: state a number of ",
+                option("replicates"),
+            )
 
     @classmethod
     def of(cls, record: StageRecord) -> "Stage":
@@ -100,12 +91,7 @@ class Stage:
             dimensions=_dimensions(record),
             sampler=record.sampler,
             n_trials=int(options.get("n_trials", 0)),
-            run_options=RunOptions(
-                replicates=int(options.get("replicates", 1)),
-                draws=bool(options.get("draws", False)),
-                alone=bool(options.get("alone", False)),
-                equal_updates=options.get("equal") == "updates",
-            ),
+            run_options=RunOptions.of(options),
             reason=record.reason,
             prune=str(options.get("prune", "none")),
             parent=record.parent,
@@ -113,6 +99,10 @@ class Stage:
             race=None if options.get("race") is None else Race.from_json(options["race"]),
             start=tuple(options.get("start", ())),
         )
+
+    def on_splits(self, data: DataRecipe) -> "Stage":
+        """Return the stage with replicates on the splits that a recipe's data ask for."""
+        return replace(self, run_options=self.run_options.on_splits(data))
 
     def raced(self, race: Race) -> "Stage":
         """Return the stage with a race that decides how many seeds its trials get."""
@@ -140,6 +130,8 @@ class Stage:
             "equal": self.equal,
             "n_trials": self.n_trials,
             "prune": self.prune,
+            **({"folds": self.run_options.folds} if self.run_options.folds else {}),
+            **({"redraw": True} if self.run_options.redraw else {}),
             **({"lab": self.lab} if self.lab else {}),
             **({} if self.race is None else {"race": self.race.to_json()}),
             **({"start": [dict(point) for point in self.start]} if self.start else {}),

@@ -62,8 +62,9 @@ def _says_nothing(name: str, value: Any) -> bool:
 def _defaults(given: Stated, section: str) -> Stated:
     if section == "data":
         split = given.get("split", CHOICES["split"])
-        values: Stated = {} if split == "canonical" else {"validation": 0.1}
-        return values | ({"stratified": True} if split == "random" else {})
+        values: Stated = {"stratified": True} if split in {"random", "folds"} else {}
+        sizes = {"canonical": {}, "folds": {"folds": 5}}
+        return values | sizes.get(str(split), {"validation": 0.1})
     if section == "network":
         sigma = {"normal": 0.01, "uniform": 1.0}.get(str(given.get("initialisation")))
         return {} if sigma is None else {"sigma": sigma}

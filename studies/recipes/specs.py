@@ -43,6 +43,7 @@ def to_data_spec(recipe: Recipe) -> DataSpec:
         train=data.train,
         stratified=bool(data.stratified),
         seed=recipe.seed,
+        folds=data.folds or 0,
     )
     if data.validation is not None:
         split = replace(split, validation=data.validation)

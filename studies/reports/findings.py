@@ -116,7 +116,8 @@ def search_stages(source: Source) -> Iterator[Block]:
 
 def _seeds(ranking: Ranking, stage: Stage) -> str:
     """Return how many seeds a stage's trials have."""
-    counts = {t.replicates for t in ranking.trials if t.stage == stage.name}
+    n_splits = stage.run_options.n_runs(1)
+    counts = {t.replicates // n_splits for t in ranking.trials if t.stage == stage.name}
     counts = counts or {stage.run_options.replicates}
     return " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
 

@@ -43,6 +43,7 @@ from coarsefine.studies.results.final_evidence import evidence_of
 from coarsefine.studies.results.notes.test_set import is_hand_picked
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.reading import read_ranking
+from coarsefine.studies.results.splits import Splits
 
 
 def read_report(
@@ -195,14 +196,15 @@ def _score(ranking: Ranking, trial: RankedTrial) -> str:
 
 def _of_what(ranking: Ranking, trial: RankedTrial) -> str:
     """Return an accuracy's interval and what it is of, in brackets."""
-    parts = []
+    parts, splits = [], Splits.of(ranking.study)
     if trial.interval is not None:
         low, high = trial.interval
         shown = f"{ends(low, high)} %" if ranking.metric.share else f"{low:.3f}–{high:.3f}"
         parts.append(f"95 % interval {shown}")
     if trial.replicates > 1:
-        parts.append(f"mean over {trial.replicates} seeds")
-    if ranking.n_validation:
+        what = "seeds" if splits is None else f"runs on {splits.word}s of the data"
+        parts.append(f"mean over {trial.replicates} {what}")
+    if ranking.n_validation and splits is None:
         parts.append(f"{ranking.n_validation:,} validation samples")
     return f" ({', '.join(parts)})" if parts else ""
 

@@ -176,10 +176,11 @@ def _more_seeds(stage: Stage, trials: Sequence[TrialRow]) -> list[list[str]]:
     found: list[list[str]] = []
     if stage.race is not None:
         return found  # the race itself gives them
-    counts = sorted({t.replicates for t in trials} - {stage.run_options.replicates})
+    options, n_splits = stage.run_options, stage.run_options.n_runs(1)
+    counts = sorted({t.replicates // n_splits for t in trials} - {options.replicates})
     name = stage.dimensions[0].name
     for count in counts:
-        have = [trial for trial in trials if trial.replicates >= count]
+        have = [trial for trial in trials if trial.replicates >= count * n_splits]
         which = []
         if len(have) == sum(trial.state == "complete" for trial in trials):
             which = ["--only", "all"]

@@ -155,7 +155,11 @@ def data_and_split(source: Source) -> Iterator[Block]:
     classes = f"{data.get('n_classes', 0):,}" + (
         f" ({', '.join(names)})" if names and not numbered and len(names) <= 20 else ""
     )
-    split = f"{recipe.split}, seed {study.seed}" if recipe.split == "random" else recipe.split
+    split = f"{recipe.split}, seed {study.seed}" if recipe.stratified is not None else recipe.split
+    if recipe.folds is not None:
+        split = f"{recipe.folds} {split}, the samples above are of the first"
+    if recipe.redraw:
+        split += ", another one for each replicate"
     if recipe.stratified:
         split += ", each class in proportion"
     yield Facts(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,7 @@ from coarsefine.studies.results.column import Column, Face
 from coarsefine.studies.results.predictions import outcomes_of
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.shared_columns import PARAMS, STAGE, STUDY, TITLE, TRIAL
+from coarsefine.studies.results.splits import Splits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,11 +30,14 @@ class Confusion:
     Attributes:
         counts: (K, K), samples by true class (row) and predicted class, summed over the replicates.
         names: Of the classes.
+        n_seeds: How often each sample was predicted; where replicates are random splits, how many
+            there are.
     """
 
     trial: RankedTrial
     counts: "NDArray[np.int64]"
     names: tuple[str, ...]
+    n_seeds: int = 1
 
     @property
     def rows(self) -> "tuple[OfClass, ...]":
@@ -44,7 +49,7 @@ class Confusion:
                 n_true=int(self.counts[k].sum()),
                 n_predicted=int(self.counts[:, k].sum()),
                 n_right=int(self.counts[k, k]),
-                n_replicates=self.trial.replicates,
+                n_replicates=self.n_seeds,
             )
             for k, name in enumerate(self.names)
         )
@@ -59,7 +64,7 @@ class OfClass:
         n_true: Samples that belong to it, counted once for each replicate.
         n_predicted: Samples that were given it, likewise.
         n_right: Both, likewise.
-        n_replicates: Of the trial.
+        n_replicates: That count a sample once each; all folds together are one.
     """
 
     trial: RankedTrial
@@ -183,7 +188,8 @@ def confusions_of(
     from coarsefine.studies.results.labels import labels_of
     from coarsefine.studies.results.scorer import predicted
 
-    labels = labels_of(ranking.study)
+    splits = Splits.of(ranking.study)
+    labels_at = cache(partial(labels_of, ranking.study))
     ids = {row.uuid: row.id for row in repository.trial_rows(database, ranking.study)}
     complete = [trial for trial in trials if trial.state == "complete"]
     found = []
@@ -191,13 +197,18 @@ def confusions_of(
         some = complete[start : start + _AT_ONCE]
         kept = outcomes_of(database, [ids[trial.uuid or ""] for trial in some])
         for trial, outcomes in zip(some, kept, strict=True):
-            runs = [predicted(payload, labels) for payload in outcomes.values()]
+            labels = [labels_at(replicate) for replicate in outcomes]
+            runs = list(map(predicted, outcomes.values(), labels))
             known = [classes for classes in runs if classes is not None]
             if not known or len(known) < max(trial.replicates, len(runs)):
                 continue
             counts = sum(
-                (confusion(classes, labels.classes, labels.n_classes) for classes in known),
-                np.zeros((labels.n_classes, labels.n_classes), np.int64),
+                (
+                    confusion(classes, own.classes, own.n_classes)
+                    for classes, own in zip(known, labels, strict=True)
+                ),
+                np.zeros((labels[0].n_classes,) * 2, np.int64),
             )
-            found.append(Confusion(trial, counts, labels.names))
+            n_seeds = trial.replicates // (splits.folds if splits and splits.folds else 1)
+            found.append(Confusion(trial, counts, labels[0].names, max(1, n_seeds)))
     return found

@@ -188,7 +188,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         meaning="of the score that trials are ranked by, over replicates; empty for one",
         of_score=True,
         evidence=True,
-        heading="SD over\nseeds",
+        heading="SD over\nruns",
         shown_if=_any("standard_deviation"),
         place=8,
         terminal=Face(spare=5),

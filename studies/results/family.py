@@ -1,7 +1,7 @@
 """The points of a ranking or a race that are judged together, with what their runs predicted."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coarsefine.studies.results.scorer import Scored, Scorer
+from coarsefine.studies.results.splits import Splits
 from coarsefine.studies.results.statistics import Measured
 
 Outcomes = Mapping[int, Mapping[int, bytes]]
@@ -27,6 +28,8 @@ class Family:
         scores: (T, S, N), of each sample; ``None`` where not all runs have outcomes.
         without: Positions of trials some of whose runs have none.
         accuracy: Of the first, where all runs have outcomes.
+        by_split: Where replicates are splits: scores by split, (T, N) of its own samples, in place
+            of ``scores``; ``present`` and ``values`` are by split then.
     """
 
     positions: Sequence[int]
@@ -36,6 +39,12 @@ class Family:
     scores: NDArray[Any] | None
     without: tuple[int, ...]
     accuracy: float = 0.0
+    by_split: tuple[NDArray[np.float64], ...] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Return whether all runs have outcomes."""
+        return self.scores is not None or self.by_split is not None
 
     @property
     def single(self) -> bool:
@@ -74,8 +83,11 @@ def family_of(
     for row, position in enumerate(positions):
         whole = True
         for place in np.flatnonzero(present[row]).tolist():
-            payload = outcomes.get(position, {}).get(replicates[place])
-            scored = scorer.scored(payload, n_samples, value=values[row, place])
+            replicate = replicates[place]
+            payload = outcomes.get(position, {}).get(replicate)
+            scored = scorer.scored(
+                payload, n_samples, replicate=replicate, value=values[row, place]
+            )
             if scored is None:
                 whole = False
                 continue
@@ -84,6 +96,9 @@ def family_of(
         if not whole:
             without.append(position)
     lacking = tuple(without)
+    if scorer.splits is not None:
+        family = Family(positions, replicates, present, values, None, lacking)
+        return _on_splits(family, runs, scorer.splits)
     if lacking or len(labels) != 1:
         return Family(positions, replicates, present, values, None, lacking)
     kind = next(iter(runs.values())).scores.dtype
@@ -92,3 +107,42 @@ def family_of(
         scores[at] = scored.scores
     accuracy = fmean(scored.accuracy for (row, _), scored in runs.items() if row == 0)
     return Family(positions, replicates, present, values, scores, lacking, accuracy)
+
+
+def _on_splits(family: Family, runs: Mapping[tuple[int, int], Scored], splits: Splits) -> Family:
+    """Return the family with means over the seeds of each split in place of its runs.
+
+    Args:
+        family: By replicate.
+        runs: By row and column of it, as far as they have outcomes.
+        splits: That the replicates are measured on.
+    """
+    numbers = [splits.number(replicate) for replicate in family.replicates]
+    names = sorted(set(numbers))
+    shape = len(family.positions), len(names)
+    present, values = np.zeros(shape, np.bool_), np.zeros(shape)
+    by_split: list[NDArray[np.float64]] | None = None if family.without else []
+    for column, name in enumerate(names):
+        own = np.array([number == name for number in numbers])
+        n_seeds = (family.present & own).sum(axis=1)
+        present[:, column] = n_seeds > 0
+        sums = np.where(family.present & own, family.values, 0.0).sum(axis=1)
+        values[:, column] = sums / np.maximum(n_seeds, 1)
+        if by_split is None:
+            continue
+        found = {at: run for at, run in runs.items() if own[at[1]]}
+        # The loss has no checksum of its labels: theirs are of as many samples at least.
+        if len({(run.labels_crc, len(run.scores)) for run in found.values()}) != 1:
+            by_split = None
+            continue
+        scores = np.zeros((shape[0], len(next(iter(found.values())).scores)))
+        for (row, _), run in found.items():
+            scores[row] += run.scores / n_seeds[row]
+        by_split.append(scores)
+    return replace(
+        family,
+        replicates=names,
+        present=present,
+        values=values,
+        by_split=None if by_split is None else tuple(by_split),
+    )

@@ -14,29 +14,27 @@ from typing import Final
 import numpy as np
 
 from coarsefine.studies.metric import metric_named
-from coarsefine.studies.results.evidence.intervals import (
-    Estimate,
-    estimate,
-    estimate_of_accuracies,
-    over_seeds,
-)
+from coarsefine.studies.results.estimates import estimates_of
+from coarsefine.studies.results.evidence.intervals import over_seeds
 from coarsefine.studies.results.evidence.looks import Looks
-from coarsefine.studies.results.evidence.quantiles import fewest_samples
+from coarsefine.studies.results.evidence.splits import (
+    judge_on_splits,
+    varied,
+)
 from coarsefine.studies.results.evidence.standing import Standing
-from coarsefine.studies.results.evidence.ties import ALPHA, Judged, judge, judge_accuracies
+from coarsefine.studies.results.evidence.ties import Judged, judge, judge_accuracies
 from coarsefine.studies.results.family import Family, Outcomes, family_of
+from coarsefine.studies.results.lower_places import Others, binomial
 from coarsefine.studies.results.scorer import Scorer
 from coarsefine.studies.results.seeds import ASSUMED_SEEDS, SeedNoise
 from coarsefine.studies.results.statistics import (
     INDIFFERENT,
-    ROUNDING,
     Comparison,
     Interval,
     Measured,
     Needed,
     Verdict,
     deviation_of,
-    dunnett_quantile,
 )
 
 # So many points at the most are judged sample by sample, and so many scores.
@@ -72,36 +70,36 @@ def compare(
         or nothing is known of the noise.
     """
     scorer = scorer or Scorer()
+    runs, splits = measured, scorer.splits
     if metric_named(scorer.metric).own:
         return [_seen(trial.values) for trial in measured], None
+    if splits is not None:
+        measured = [trial._replace(values=splits.averaged(trial.values)) for trial in measured]
     # A loss has no noise that follows from it and the number of samples.
     n_known = n_samples if scorer.share else 0
     # Shares cannot be further apart.
     most = 1.0 if scorer.share else math.inf
     points = _representatives(measured)
-    n_points, chosen = len(points), list(points.values())
-    n_seeds = max((len(trial.values) for trial in measured), default=0)
-    known = [p for p in chosen if measured[p].values]
-    room = _MOST_SCORES // max(1, n_samples * n_seeds)
-    family = family_of(measured, known[: max(2, min(_MOST_POINTS, room))], n_samples, read, scorer)
+    n_points = len(points)
+    known = [p for p in points.values() if measured[p].values]
+    family = _family(runs, known, n_samples, read, scorer)
     noise = _seed_noise(family, scorer, seeds)
-    least = 0.0
-    if n_known:
-        least = fewest_samples(n_points - 1, ALPHA) * math.sqrt(scorer.unit) / n_known
     compared: dict[int, tuple[float, float, bool]] = {}
     judged = None
     if len(family.positions) > 1 and 0 in family.positions:
         judged = _judged(family, n_known, n_points, scorer, noise, race and race[0])
+    least = judged.least if judged is not None and n_known else 0.0
     if judged is not None:
         compared = _verdicts(family, judged)
         rest = known[len(family.positions) :]
-        compared |= _others(measured, rest, n_points, n_known, least, noise.pair.extra)
+        others = Others(n_points, n_known, least, noise.pair.extra, scorer.splits)
+        compared |= others.compared(measured, rest)
     left = race[1] if race is not None else frozenset[int]()
     tied = {measured[p].point for p, (_, _, tie) in compared.items() if tie and p not in left}
     alone = len(tied) < 2
     first = measured[0].values if measured else {}
     verdicts = []
-    estimates = _estimates(family, scorer, noise)
+    estimates = estimates_of(measured, family, n_known, scorer, noise)
     for position, (point, by_seed, _) in enumerate(measured):
         difference, margin, tie = None, None, None
         found = compared.get(points[point])
@@ -113,20 +111,14 @@ def compare(
                 difference = _difference(by_seed, first)
         elif judged is None and n_points == 1 and n_samples:
             difference, margin, tie = 0.0, 0.0, False
-        values = list(by_seed.values())
-        own = estimates.get(position) or estimate_of_accuracies(
-            values, n_known, noise.run, share=scorer.share
-        )
-        several = len(values) > 1
+        own, values = estimates[position], list(runs[position].values.values())
         verdicts.append(
             Verdict(
                 own and own.error,
                 own and own.interval,
-                deviation_of(values) if several else None,
-                difference,
-                margin,
-                tie,
-                over_seeds(values, n_known, share=scorer.share) if several else None,
+                deviation_of(values) if len(values) > 1 else None,
+                *(difference, margin, tie),
+                over_seeds(values, n_known, share=scorer.share) if splits is None else None,
             )
         )
     if not scorer.share:
@@ -135,10 +127,27 @@ def compare(
         return verdicts, None
     n_tied = 0 if alone else len(tied)
     comparison = _comparison(family, judged, n_points, n_tied, (least, most), noise)
+    if splits is not None:
+        alike = [trial for trial in runs if trial.point in tied] or runs[:1]
+        both = varied([splits.nested(trial.values) for trial in alike])
+        return verdicts, replace(comparison, varied=both)
     rows = [row for row, p in enumerate(family.positions) if row and measured[p].point in tied]
     return verdicts, comparison if alone or not scorer.share else _planned(
         comparison, judged, family, rows, indifference
     )
+
+
+def _family(
+    runs: Sequence[Measured],
+    positions: Sequence[int],
+    n_samples: int,
+    read: Callable[[Sequence[int]], Outcomes] | None,
+    scorer: Scorer,
+) -> Family:
+    """Return the best trials, as many as are judged sample by sample."""
+    n_runs = max((len(trial.values) for trial in runs), default=0)
+    room = _MOST_SCORES // max(1, n_samples * n_runs)
+    return family_of(runs, positions[: max(2, min(_MOST_POINTS, room))], n_samples, read, scorer)
 
 
 def _seen(values: Mapping[int, float]) -> Verdict:
@@ -206,9 +215,9 @@ def _seed_noise(
     if scorer.share or family.scores is None:
         return ASSUMED_SEEDS
     # Seeds are to samples as they are assumed to be for the accuracy.
-    binomial = max(_binomial(family.accuracy), 1 / family.scores.shape[2])
+    of_shares = max(binomial(family.accuracy), 1 / family.scores.shape[2])
     noise = float(family.scores[0, family.present[0]].var(dtype=np.float64))
-    return ASSUMED_SEEDS.times(noise / binomial)
+    return ASSUMED_SEEDS.times(noise / of_shares)
 
 
 def _representatives(measured: Sequence[Measured]) -> dict[object, int]:
@@ -230,6 +239,18 @@ def _judged(
     looks: Looks | None,
 ) -> Judged | None:
     spread = noise.pair if family.single else None
+    if scorer.splits is not None:
+        if (family.present.sum(axis=1) < 2).any() or (family.by_split is None and not n_samples):
+            return None
+        return judge_on_splits(
+            family.by_split,
+            family.values,
+            family.present,
+            correction=scorer.splits.correction,
+            n_samples=n_samples,
+            n_family=n_points,
+            unit=scorer.unit,
+        )
     if family.scores is not None:
         scores, present = family.scores, family.present
         return judge(
@@ -258,63 +279,9 @@ def _verdicts(family: Family, judged: Judged) -> dict[int, tuple[float, float, b
     }
 
 
-def _others(
-    measured: Sequence[Measured],
-    positions: Sequence[int],
-    n_points: int,
-    n_samples: int,
-    least: float,
-    extra: float,
-) -> dict[int, tuple[float, float, bool]]:
-    """Compare trials far down the ranking with the best by their scores alone."""
-    if not positions:
-        return {}
-    first = measured[0].values
-    mean = fmean(first.values())
-    quantile = dunnett_quantile(n_points - 1)
-    step = 1 / n_samples if n_samples else 0.0
-    best_noise = measured[0].noise
-    found = {}
-    for position in positions:
-        _, own, own_noise = measured[position]
-        shared = [own[r] - first[r] for r in own if r in first]
-        if not shared:
-            continue
-        difference = fmean(shared)
-        if best_noise is None or own_noise is None:
-            variance = (_binomial(mean) + _binomial(mean + difference)) * step
-        else:
-            variance = best_noise + own_noise
-        several = len(shared) > 1
-        variance += deviation_of(shared) ** 2 / len(shared) if several else extra
-        margin = max(quantile * math.sqrt(variance), least)
-        found[position] = (difference, margin, -difference <= margin + ROUNDING)
-    return found
-
-
-def _binomial(accuracy: float) -> float:
-    return max(0.0, accuracy * (1 - accuracy))
-
-
 def _difference(own: Mapping[int, float], first: Mapping[int, float]) -> float | None:
     shared = [own[r] - first[r] for r in own if r in first]
     return fmean(shared) if shared else None
-
-
-def _estimates(family: Family, scorer: Scorer, noise: SeedNoise) -> dict[int, Estimate]:
-    """Return the intervals of trials whose outcomes were read, with their errors."""
-    if family.scores is None:
-        return {}
-    kind = np.float32 if family.scores.dtype == np.bool_ else np.float64
-    return {
-        position: estimate(
-            family.scores[row, family.present[row]].astype(kind, copy=False),
-            noise.run,
-            share=scorer.share,
-            unit=scorer.unit,
-        )
-        for row, position in enumerate(family.positions)
-    }
 
 
 def _comparison(
@@ -349,7 +316,7 @@ def _comparison(
                 shares.append(min(1.0, part / float(judged.errors[0, row]) ** 2))
     df = judged.spread.df
     return Comparison(
-        method="samples" if family.scores is not None else "accuracies",
+        method="samples" if family.whole else "accuracies",
         n_points=n_points,
         n_tied=n_tied,
         n_replicates=int(family.present.sum(axis=1).max()),

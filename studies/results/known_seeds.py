@@ -19,6 +19,7 @@ from coarsefine.studies.results.evidence.ties import judge
 from coarsefine.studies.results.predictions import outcomes_of
 from coarsefine.studies.results.scorer import Scorer
 from coarsefine.studies.results.seeds import SeedNoise
+from coarsefine.studies.results.splits import Splits
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 
 # Recipes are alike that differ in nothing but what trials of a cohort may differ in, the seed, and
@@ -71,6 +72,8 @@ def _searched(database: Database, study: StudyRecord) -> frozenset[str]:
 def _measured(database: Database, study: StudyRecord, by: str) -> SeedNoise | None:
     """Return what the best trials of a study say of seeds; ``None`` if that is too little."""
     n_samples = int(study.data.get("n_validation", 0))
+    if Splits.of(study) is not None:
+        return None  # its runs differ in their samples, too
     rows = [
         row
         for row in repository.trial_rows(database, study)

@@ -1,5 +1,6 @@
 """Which validation samples each run of some trials got right, as far as that was kept."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from coarsefine.db.engine import Database
 from coarsefine.db.records import RunRecord
 from coarsefine.models.errors import ModelError
 from coarsefine.models.outcomes import read_rights
+from coarsefine.studies.results.evidence.pairs import Real
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.splits import Splits
 
 Rights = NDArray[np.bool_]
 
@@ -28,11 +31,13 @@ class TrialOutcomes:
         runs: Those that have an accuracy.
         rights: (N,) of each run whose outcomes were kept and agree with its accuracy.
         labels: Checksums of the labels that these are of.
+        splits: Where replicates are splits, each with samples of its own.
     """
 
     runs: Mapping[int, RunRecord]
     rights: Mapping[int, Rights]
     labels: frozenset[int]
+    splits: Splits | None = None
 
     @property
     def accuracies(self) -> dict[int, float]:
@@ -41,8 +46,17 @@ class TrialOutcomes:
 
     @property
     def whole(self) -> bool:
-        """Return whether all runs have outcomes, of the same labels."""
-        return bool(self.runs) and self.rights.keys() == self.runs.keys() and len(self.labels) == 1
+        """Return whether all runs have outcomes, of the same labels unless they are splits."""
+        known = bool(self.runs) and self.rights.keys() == self.runs.keys()
+        return known and (len(self.labels) == 1 or self.splits is not None)
+
+    def by_split(self) -> dict[int, Real]:
+        """Return, where all runs have outcomes, means over the seeds of each split, (N,)."""
+        assert self.splits is not None  # noqa: S101  # asked where replicates are splits
+        found: dict[int, list[Rights]] = defaultdict(list)
+        for replicate, right in self.rights.items():
+            found[self.splits.number(replicate)].append(right)
+        return {split: np.mean(runs, axis=0) for split, runs in found.items()}
 
     def scores(self, replicates: Sequence[int]) -> NDArray[np.float32]:
         """Return which samples some runs got right, (R, N), as 0 and 1."""
@@ -64,16 +78,21 @@ def read_outcomes(
     of_trials: dict[int, dict[int, RunRecord]] = {each: {} for each in wanted}
     for run in runs:
         of_trials[run.trial_id][run.replicate] = run
-    return [_read(of_trials[each], payloads, ranking.n_validation) for each in wanted]
+    splits = Splits.of(ranking.study)
+    return [_read(of_trials[each], payloads, ranking.n_validation, splits) for each in wanted]
 
 
 def _read(
-    runs: Mapping[int, RunRecord], payloads: Mapping[int, bytes], n_samples: int
+    runs: Mapping[int, RunRecord],
+    payloads: Mapping[int, bytes],
+    n_validation: int,
+    splits: Splits | None,
 ) -> TrialOutcomes:
     rights: dict[int, Rights] = {}
     labels: set[int] = set()
     for replicate, run in runs.items():
         payload = payloads.get(run.id)
+        n_samples = n_validation if splits is None else splits.n_samples(replicate)
         if payload is None:
             continue
         # Damaged ones are as good as none: a check of the database tells more.
@@ -83,4 +102,4 @@ def _read(
             if len(kept.right) == n_samples and agree:
                 rights[replicate] = kept.right
                 labels.add(kept.labels_crc)
-    return TrialOutcomes(runs, rights, frozenset(labels))
+    return TrialOutcomes(runs, rights, frozenset(labels), splits)

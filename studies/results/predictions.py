@@ -80,7 +80,9 @@ def metrics_of(
     n_samples = int(study.data["n_validation"])
     found: dict[int, dict[int, tuple[float, float | None]]] = {}
     for run, payload in _runs_with_outcomes(database, study):
-        scored = scorer.scored(payload, n_samples, accuracy=run.validation_accuracy)
+        scored = scorer.scored(
+            payload, n_samples, replicate=run.replicate, accuracy=run.validation_accuracy
+        )
         if scored is not None:
             known: tuple[float, float | None] = scored.mean, scored.noise
         elif by == "loss" and run.validation_loss is not None:

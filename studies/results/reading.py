@@ -28,6 +28,7 @@ from coarsefine.studies.results.ranking import (
     rank_trials,
 )
 from coarsefine.studies.results.sound import check_sound
+from coarsefine.studies.results.splits import Splits
 from coarsefine.studies.results.statistics import INDIFFERENT, How
 from coarsefine.studies.spaces.dimensions import SCALED, check_one_loss, parameter
 from coarsefine.studies.spaces.ranges import LogRange
@@ -129,6 +130,10 @@ def read_ranking(
             by_place[row.stage, number] = accuracies[row.id]
     ids = {row.uuid: row.id for row in rows}
     how = How()
+    if Splits.of(study) is not None:
+        from coarsefine.studies.results.scorer import Scorer
+
+        how = How(Scorer.of("accuracy", study))
     if by != "accuracy":
         drafts, by_place, how = with_metric(database, study, by, drafts, ids)
     ranked = rank_trials(drafts, [stage.name for stage in stages], by)

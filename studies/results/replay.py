@@ -12,6 +12,7 @@ import numpy as np
 
 from coarsefine.studies.results.outcomes import Rights
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.splits import Splits
 
 SEED: Final = 0
 """Of the halves of the validation samples."""
@@ -190,25 +191,27 @@ def _honest(candidates: Sequence[Candidate]) -> float:
 # ---------------------------------------------------------------------------------- by seed
 
 
-def _one_seed(_: Ranking, candidates: Sequence[Candidate]) -> _Found:
-    found = _by_seed(candidates)
+def _one_seed(ranking: Ranking, candidates: Sequence[Candidate]) -> _Found:
+    found = _by_seed(ranking, candidates)
     return found if isinstance(found, str) else found[:1]
 
 
-def _another_seed(_: Ranking, candidates: Sequence[Candidate]) -> _Found:
-    found = _by_seed(candidates)
+def _another_seed(ranking: Ranking, candidates: Sequence[Candidate]) -> _Found:
+    found = _by_seed(ranking, candidates)
     return found if isinstance(found, str) else found[1:]
 
 
-def _by_seed(candidates: Sequence[Candidate]) -> _Found:
+def _by_seed(ranking: Ranking, candidates: Sequence[Candidate]) -> _Found:
+    splits = Splits.of(ranking.study)
     replicates = sorted(candidates[0].accuracies)
     if len(replicates) < 2:
         return "the best value was trained with one seed"
     found = []
+    run = "seed" if splits is None else "replicate"
     for replicate in replicates:
         having = [each for each in candidates if replicate in each.accuracies]
         scores = [each.accuracies[replicate] for each in having]
-        found.append(_case(f"seed {replicate + 1}", having, scores, _honest(candidates)))
+        found.append(_case(f"{run} {replicate + 1}", having, scores, _honest(candidates)))
     return tuple(found)
 
 
@@ -263,7 +266,9 @@ def _have_curves(candidates: Sequence[Candidate]) -> bool:
 # ------------------------------------------------------------------------ by samples, by values
 
 
-def _half_samples(_: Ranking, candidates: Sequence[Candidate]) -> _Found:
+def _half_samples(ranking: Ranking, candidates: Sequence[Candidate]) -> _Found:
+    if Splits.of(ranking.study) is not None:
+        return "replicates have validation samples of their own"
     # Values far down would not win on any half: outcomes are read for the best alone.
     having = [each for each in candidates if each.rights]
     if len(having) < 2 or having[0] is not candidates[0]:

@@ -5,7 +5,7 @@ one machinery gives intervals and ties of every metric, and nothing is trained a
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ from coarsefine.models.errors import ModelError
 from coarsefine.models.outcomes import OutcomeCodec, read_rights
 from coarsefine.studies.results.evidence import metrics
 from coarsefine.studies.results.labels import Labels, labels_of
+from coarsefine.studies.results.splits import Splits
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
@@ -57,12 +58,16 @@ class Scorer:
         metric: Which metric the scores have for their mean.
         labels: Of the validation samples. The accuracy needs none.
         unit: By how much a score changes where a sample flips, squared, on average.
+        splits: Where replicates are splits; ``None`` where all have the same samples.
     """
 
     metric: str = "accuracy"
     labels: Labels | None = None
     unit: float = 1.0
     _codec: OutcomeCodec | None = field(default=None, repr=False)
+    splits: Splits | None = None
+    _study: "StudyRecord | None" = field(default=None, repr=False)
+    _by_split: "dict[int, Scorer]" = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, metric: str, study: "StudyRecord") -> "Scorer":
@@ -71,7 +76,9 @@ class Scorer:
         Raises:
             StudyError: If the labels of its validation samples are not known.
         """
-        return cls() if metric == "accuracy" else cls.by(metric, labels_of(study))
+        found = cls() if metric == "accuracy" else cls.by(metric, labels_of(study))
+        splits = Splits.of(study)
+        return found if splits is None else replace(found, splits=splits, _study=study)
 
     @classmethod
     def by(cls, metric: str, labels: Labels) -> "Scorer":
@@ -79,6 +86,20 @@ class Scorer:
         unit = metrics.unit(metric, labels.classes, labels.n_classes)
         codec = OutcomeCodec(labels.classes, labels.n_classes)
         return cls(metric, labels, unit, codec)
+
+    def at(self, replicate: int) -> "Scorer":
+        """Return what makes scores of a replicate: the same for all unless they are splits.
+
+        Raises:
+            StudyError: If the labels of its validation samples are not known.
+        """
+        if self.splits is None or self._study is None or self.labels is None:
+            return self
+        number = self.splits.number(replicate)
+        if number not in self._by_split:
+            labels = labels_of(self._study, replicate)
+            self._by_split[number] = self.by(self.metric, labels)
+        return self._by_split[number]
 
     @property
     def share(self) -> bool:
@@ -90,6 +111,7 @@ class Scorer:
         payload: bytes | None,
         n_samples: int,
         *,
+        replicate: int = 0,
         accuracy: float | None = None,
         value: float | None = None,
     ) -> Scored | None:
@@ -98,6 +120,7 @@ class Scorer:
         Args:
             payload: What it predicted, packed; ``None`` where it was not kept.
             n_samples: Of the validation split.
+            replicate: Which run: where replicates are splits, it has samples of its own.
             accuracy: Of the run, if it is known.
             value: Its mean score, likewise.
 
@@ -107,8 +130,10 @@ class Scorer:
         """
         if payload is None:
             return None
+        if self.splits is not None:
+            n_samples = self.splits.n_samples(replicate)
         try:
-            found = self._read(payload, n_samples)
+            found = self.at(replicate)._read(payload, n_samples)  # one of its own
         except ModelError:
             return None
         if found is None or len(found.scores) != n_samples:

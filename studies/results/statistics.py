@@ -12,6 +12,7 @@ from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from coarsefine.studies.results.evidence.splits import Varied
     from coarsefine.studies.results.scorer import Scorer
     from coarsefine.studies.results.seeds import SeedNoise
 
@@ -128,6 +129,8 @@ class Comparison:
             too little is known of seeds or samples.
         to_all_tied: What would show which of the tied ones are worse by no more than a difference
             that does not matter.
+        varied: What splits and seeds do to a run, where replicates are splits: of the tied trials,
+            or of the best.
     """
 
     method: Literal["samples", "accuracies"]
@@ -147,6 +150,7 @@ class Comparison:
     seeds_from: str | None = None
     to_second: Needed | None = None
     to_all_tied: Needed | None = None
+    varied: "Varied | None" = None
 
     @property
     def n_without(self) -> int:
@@ -160,7 +164,9 @@ class Comparison:
             # Of an accuracy near 100 %, a few samples are most of what one run leaves open.
             few = 2 * self.sample_margin > self.margin
             return "more validation samples and replicates" if few else "replicates"
-        return "more validation samples" if self.seed_share < 1 / 2 else "more replicates"
+        if self.seed_share >= 1 / 2:
+            return "more replicates"
+        return "more validation samples" if self.varied is None else "more samples"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Pure functions of rankings and outcomes; ``evidence.contrasts`` has the arithmet
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from statistics import fmean
 from typing import Final, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from coarsefine.studies.results.evidence.contrasts import (
     mcnemar,
     needed,
 )
+from coarsefine.studies.results.evidence.splits import contrast_on_splits
 from coarsefine.studies.results.evidence.spread import ASSUMED, Spread
 from coarsefine.studies.results.outcomes import TrialOutcomes
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
@@ -30,10 +32,12 @@ from coarsefine.studies.results.statistics import INDIFFERENT
 MOST_TRIALS: Final = 8
 """Of either study, so many trials at the most show how much seeds move."""
 
+# What of a recipe's data splits follow from, beside the seed.
+_SPLIT_BY: Final = ("split", "folds", "redraw", "validation", "stratified")
 # Scores that are held at a time, a sample of a run each.
 _MOST_SCORES: Final = 1 << 24
 
-Refusal = Literal["no-trial", "data", "samples", "same-runs"]
+Refusal = Literal["no-trial", "data", "samples", "same-runs", "splits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Pair:
         without: Positions of those whose runs have not all kept their predictions.
         networks: Of one seed on the same samples: these networks alone.
         seeds_from: Of one seed: the studies that say how far seeds move a run, if any does.
+        split: What a split is called, where replicates are splits: both are compared on the same.
     """
 
     first: int
@@ -104,6 +109,7 @@ class Pair:
     without: tuple[int, ...] = ()
     networks: Networks | None = None
     seeds_from: tuple[str, ...] = ()
+    split: str | None = None
 
 
 def compared_pairs(entries: Sequence[Entry], indifference: float = INDIFFERENT) -> tuple[Pair, ...]:
@@ -123,7 +129,7 @@ def compared_pairs(entries: Sequence[Entry], indifference: float = INDIFFERENT) 
             continue
         verdict = next(verdicts)
         more = None
-        if verdict.verdict == "undecided":
+        if verdict.verdict == "undecided" and pair.split is None:
             more = needed(verdict, indifference, len(tested))
         # Accuracies differ by no more than 100 points.
         ends = max(-1.0, verdict.interval[0]), min(1.0, verdict.interval[1])
@@ -143,6 +149,17 @@ def _pair(places: tuple[int, int], one: Entry, other: Entry) -> Pair:
     keys = [sorted(run.recipe_key for run in each.runs.values()) for each in (a, b)]
     if keys[0] == keys[1]:
         return Pair(*places, refused="same-runs")
+    if a.splits is None and b.splits is None:
+        return _on_same_samples(places, one, other)
+    return _on_splits(places, one, other)
+
+
+def _on_same_samples(places: tuple[int, int], one: Entry, other: Entry) -> Pair:
+    """Return what a test says where all runs of a study have the same validation samples."""
+    a, b = one.outcomes, other.outcomes
+    assert a is not None  # noqa: S101  # only complete trials are compared
+    assert b is not None  # noqa: S101  # likewise
+    sizes = one.ranking.n_validation, other.ranking.n_validation
     without = tuple(place for place, each in zip(places, (a, b), strict=True) if not each.whole)
     common = sorted(a.runs.keys() & b.runs.keys())
     same_seeds = one.study.seed == other.study.seed and bool(common)
@@ -184,6 +201,31 @@ def _pair(places: tuple[int, int], one: Entry, other: Entry) -> Pair:
         networks=networks,
         seeds_from=source,
     )
+
+
+def _on_splits(places: tuple[int, int], one: Entry, other: Entry) -> Pair:
+    """Return what a test says where replicates are splits: on those that both have, or nothing."""
+    a, b = one.outcomes, other.outcomes
+    assert a is not None  # noqa: S101  # only complete trials are compared
+    assert b is not None  # noqa: S101  # likewise
+    drawn = [
+        (each.study.seed, *(each.study.recipe["data"].get(key) for key in _SPLIT_BY))
+        for each in (one, other)
+    ]
+    if a.splits is None or b.splits is None or drawn[0] != drawn[1]:
+        return Pair(*places, refused="splits")
+    values = [a.splits.averaged(a.accuracies), a.splits.averaged(b.accuracies)]
+    common = sorted(values[0].keys() & values[1].keys())
+    if len(common) < 2:
+        return Pair(*places, refused="splits")
+    apart = [values[0][split] - values[1][split] for split in common]
+    without = tuple(place for place, each in zip(places, (a, b), strict=True) if not each.whole)
+    within = 0.0
+    if not without:
+        right = a.by_split(), b.by_split()
+        within = fmean(float((right[0][s] - right[1][s]).var(ddof=1)) for s in common)
+    found = contrast_on_splits(apart, a.splits.n_samples(0), a.splits.correction, within)
+    return Pair(*places, contrast=found, same_samples=True, without=without, split=a.splits.word)
 
 
 def _assumed(one: Entry, other: Entry) -> tuple[Spread, tuple[str, ...]]:

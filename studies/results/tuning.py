@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coarsefine.studies.results.ranking import Ranking
+from coarsefine.studies.results.splits import Splits
 from coarsefine.studies.spaces.dimensions import PARAMETERS, shown
 from coarsefine.studies.states import UNFINISHED
 
@@ -19,7 +20,7 @@ class Tuning:
     Attributes:
         searched: What was varied, by name.
         n_values: Different values, or points, with a complete trial.
-        seeds: The fewest and the most seeds that such a trial has.
+        seeds: The fewest and the most seeds that such a trial has, of folds on each of them.
         ranges: Where the first stage looked, in words, by name.
         stages: How many there are.
         n_lost: Trials that ended without an accuracy.
@@ -47,7 +48,9 @@ class Tuning:
 def tuning_of(ranking: Ranking) -> Tuning:
     """Return how a study was tuned."""
     complete = [trial for trial in ranking.trials if trial.rank is not None]
-    seeds = [trial.replicates for trial in complete]
+    splits = Splits.of(ranking.study)
+    n_folds = splits.folds if splits is not None and splits.folds else 1
+    seeds = [trial.replicates // n_folds for trial in complete]
     first = ranking.stages[0].dimensions if ranking.stages else ()
     return Tuning(
         searched=ranking.searched,

@@ -26,10 +26,10 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import plan_from_json
 from coarsefine.studies.planning.point_runs import Prepare, recipe_at
+from coarsefine.studies.planning.run_options import RunOptions
 from coarsefine.studies.planning.runs import plan_runs, reuse, store
 from coarsefine.studies.planning.stages import (
     RANKING,
-    RunOptions,
     Stage,
     final_stage,
     searched_stages,

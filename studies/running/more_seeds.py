@@ -47,7 +47,8 @@ def more_seeds(
         stored: All that is stored of the stage, every trial finished.
     """
     n_seeds = request.replicates or 0
-    if all(trial.replicates >= n_seeds for trial in stored.trials):
+    n_runs = stage.run_options.n_runs(n_seeds)
+    if all(trial.replicates >= n_runs for trial in stored.trials):
         return None
 
     def ranking() -> Ranking:
@@ -76,7 +77,9 @@ def lacking_seeds(
         ranking: Returns that of the study; called where it decides.
     """
     n_seeds = request.replicates or 0
-    fewer = [t for t in trials if t.state == "complete" and t.replicates < n_seeds]
+    unit, n_splits = stage.run_options.unit, stage.run_options.n_runs(1)
+    n_runs = n_seeds * n_splits
+    fewer = [t for t in trials if t.state == "complete" and t.replicates < n_runs]
     if not fewer:
         return [], None
     if request.only == "all":
@@ -94,9 +97,9 @@ def lacking_seeds(
             f"; {counted(others, 'value')} {have} fewer; use ", more, " to train these, too"
         )
     if not chosen:
-        return [], Message(f"{stage.name}: all tied values have {n_seeds} seeds", rest)
-    before = " or ".join(map(str, sorted({trial.replicates for trial in chosen})))
-    said = f"{stage.name}: {counted(len(chosen), 'value')} with {before} seeds get {n_seeds}"
+        return [], Message(f"{stage.name}: all tied values have {n_seeds} {unit}", rest)
+    before = " or ".join(map(str, sorted({trial.replicates // n_splits for trial in chosen})))
+    said = f"{stage.name}: {counted(len(chosen), 'value')} with {before} {unit} get {n_seeds}"
     return chosen, Message(said.replace("with 1 seeds", "with 1 seed"), rest)
 
 

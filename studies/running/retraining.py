@@ -12,7 +12,7 @@ from coarsefine.models.segment import Segment, run_segment
 from coarsefine.models.training import EpochRow
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.cohorts import epoch_seconds, plan_from_json, training_seconds
-from coarsefine.studies.planning.point_runs import Prepare, drawn, recipe_at
+from coarsefine.studies.planning.point_runs import Prepare, recipe_at
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.specs import to_data_spec
@@ -80,7 +80,7 @@ def data_of(
         prepare: Returns the data that a point asks for.
     """
     there = recipe_at(recipe, stage.dimensions, from_params(params))
-    return prepare(drawn(to_data_spec(there), replicate if stage.run_options.draws else 0))
+    return prepare(stage.run_options.data_of(to_data_spec(there), replicate))
 
 
 def seconds_again(cohort: Again, data: PreparedData, plugin: Plugin | None = None) -> float:

@@ -121,12 +121,13 @@ class Search:
         check_metric(recipe.training.metric, request.prune or "none")
         check_raced(recipe.training.metric, request.race)
         data = resources.prepare(recipe)
-        stage = first_stage(kind, request, data.n_train)
+        stage = first_stage(kind, request, data.n_train).on_splits(recipe.data)
         check_one_loss(recipe.training.metric, stage.dimensions)
         points = next_points(stage, request, (), recipe.seed)
         plan = plan_runs(recipe, data, stage, points, resources.prepared)
         race = None
-        if request.race_if_quick and recipe.training.metric != "loss" and stage.prune == "none":
+        quick = request.race_if_quick and not stage.run_options.split_varies
+        if quick and recipe.training.metric != "loss" and stage.prune == "none":
             race = quick_race(len(points), plan.seconds)
         if race is not None:
             stage = stage.raced(race)
@@ -250,7 +251,7 @@ class Search:
         if name == first_name(self.kind):
             new = self._first and self._first.stage
             stage = new or first_stage(self.kind, request, self.data.n_train)
-            return self._add(stage)
+            return self._add(stage.on_splits(self.recipe.data))
         rows = rows_by_score(database, self.study)
         ranking = read_ranking(database, self.study)
         n_train = self.data.n_train
@@ -259,7 +260,7 @@ class Search:
         following = next_stage(self.kind, name, self._parent(name), request, rows, known)
         check_metric(self.recipe.training.metric, following.stage.prune)
         check_raced(self.recipe.training.metric, following.stage.race)
-        record = self._add(following.stage)
+        record = self._add(following.stage.on_splits(self.recipe.data))
         for line in following.warnings:
             self.resources.observer.said(line)
         return record

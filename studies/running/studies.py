@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
@@ -17,7 +17,8 @@ from coarsefine.studies.errors import StudyError, StudyNameError, TakenError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
-from coarsefine.studies.results.labels import packed_labels
+from coarsefine.studies.results.labels import SPLIT_LABELS, packed_labels
+from coarsefine.studies.results.splits import N_SPLIT, Splits
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.spaces.dimensions import OWN
 from coarsefine.studies.spaces.search import SearchKind
@@ -99,11 +100,20 @@ def add_study(
                 "normalisation": data.normalisation,
                 "warnings": list(data.warnings),
                 **packed_labels(data.open().y_validation, data.n_classes),
+                **_split_again(recipe, data),
             },
             versions=environment.versions() | plugins.version(recipe),
             machine=environment.machine(),
         ),
     )
+
+
+def _split_again(recipe: Recipe, data: PreparedData) -> dict[str, Any]:
+    """Return what a study's data keep where replicates are splits: what all of them are made of."""
+    if Splits.read(to_json(recipe)["data"], {}) is None:
+        return {}
+    labels = data.labels_to_split()
+    return {N_SPLIT: len(labels), **packed_labels(labels, data.n_classes, SPLIT_LABELS)}
 
 
 def same_recipe(study: StudyRecord, kind: SearchKind, asked: Asked) -> Recipe:

@@ -225,10 +225,66 @@ def test_a_fifth_is_set_aside_for_the_test_with_the_classes_in_proportion(y):
     assert np.abs(np.bincount(y[test], minlength=7) - ideal).max() < 1
 
 
+def in_folds(y, n_folds, seed=0, **changes):
+    specs = [
+        SplitSpec("folds", seed=seed, folds=n_folds, fold=i, **changes) for i in range(n_folds)
+    ]
+    return [split_indices(spec, y) for spec in specs]
+
+
+@given(y=LABELS, n_folds=st.integers(2, 12), seed=st.integers(0, 100))
+def test_each_sample_validates_in_one_fold_and_is_trained_on_in_all_others(y, n_folds, seed):
+    assume(len(y) >= n_folds)
+
+    found = in_folds(y, n_folds, seed)
+
+    validating = np.concatenate([validation for _, validation in found])
+    assert sorted(validating) == list(range(len(y)))
+    for train, validation in found:
+        assert sorted([*train, *validation]) == list(range(len(y)))
+    sizes = [len(validation) for _, validation in found]
+    assert max(sizes) - min(sizes) <= 1
+    counts = np.array([np.bincount(y[validation], minlength=7) for _, validation in found])
+    assert (counts.max(axis=0) - counts.min(axis=0)).max() <= 1
+
+
+def test_folds_that_are_not_stratified_are_other_ones_and_more_folds_than_samples_are_refused():
+    y = np.repeat(np.arange(3), 20)
+
+    plain, stratified = in_folds(y, 4, stratified=False), in_folds(y, 4)
+
+    assert sorted(plain[0][1]) != sorted(stratified[0][1])
+    assert sorted(np.concatenate([validation for _, validation in plain])) == list(range(60))
+    with pytest.raises(DataError, match="60 samples outside its test set, got 61 folds"):
+        in_folds(y, 61)
+
+
+def test_a_smaller_training_set_of_a_fold_lies_inside_a_larger_one_beside_the_same_fold():
+    y = np.repeat(np.arange(3), 20)
+
+    small, large = (in_folds(y, 4, train=n)[1] for n in (10, 40))
+
+    assert small[0].tolist() == large[0][:10].tolist()
+    assert small[1].tolist() == large[1].tolist()
+
+
+def test_redraws_are_other_splits_of_the_same_sizes_and_the_first_is_the_plain_one():
+    y = np.repeat(np.arange(3), 20)
+    plain, *others = (split_indices(SplitSpec(redraw=i), y) for i in range(4))
+
+    assert [part.tolist() for part in plain] == [
+        part.tolist() for part in split_indices(SplitSpec(), y)
+    ]
+    assert len({tuple(sorted(validation)) for _, validation in (plain, *others)}) == 4
+    for train, validation in others:
+        assert sorted([*train, *validation]) == list(range(60))
+        assert np.bincount(y[validation]).tolist() == [2, 2, 2]
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"method": "stratified"}, "random, ordered, canonical, got 'stratified'"),
+        ({"method": "stratified"}, "random, ordered, canonical, folds, got 'stratified'"),
         ({"train": 0}, "train must be .*, got 0"),
         ({"train": 1.0}, "train must be .*, got 1.0"),
         ({"train": True}, "train must be .*, got True"),
@@ -236,6 +292,9 @@ def test_a_fifth_is_set_aside_for_the_test_with_the_classes_in_proportion(y):
         ({"validation": float("nan")}, "validation must be .*, got nan"),
         ({"seed": -1}, "seed must be >= 0, got -1"),
         ({"draw": -1}, "draw must be >= 0, got -1"),
+        ({"redraw": -1}, "redraw must be >= 0, got -1"),
+        ({"method": "folds", "folds": 1}, "2 or more .*, got fold 0 of 1"),
+        ({"method": "folds", "folds": 3, "fold": 3}, "2 or more .*, got fold 3 of 3"),
     ],
 )
 def test_a_split_checks_itself(settings, words):

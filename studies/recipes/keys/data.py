@@ -11,10 +11,11 @@ from coarsefine.models.specs import (
     TestName,
 )
 from coarsefine.studies.recipes.keys.key import Key, Needs
-from coarsefine.studies.recipes.keys.kinds import Choice, Size, Switch, Text
+from coarsefine.studies.recipes.keys.kinds import Choice, Size, Switch, Text, Whole
 from coarsefine.studies.recipes.keys.lists import Classes
 
 _FILE: Final = "it says how a file is read, and another file is another study"
+_REPLICATES: Final = "it says what replicates are, which all trials have alike"
 _COLUMNS: Final = "other columns or samples are other data, and another study"
 
 
@@ -24,8 +25,11 @@ class DataKeys:
     Attributes:
         name: A data set's name or the path of a file.
         train: Number or fraction of training samples; ``None`` takes all that are left.
-        validation: Number or fraction of validation samples; ``None`` where the split is canonical.
-        stratified: Keep each class's share; ``None`` where the split is not random.
+        validation: Number or fraction of validation samples; ``None`` where the split
+            is canonical or folds.
+        stratified: Keep each class's share; ``None`` where the split is neither random nor folds.
+        folds: In how many parts samples are dealt out; ``None`` where the split is not folds.
+        redraw: Whether each replicate has another random split; ``None`` is no.
         test: Whether test samples are set aside; ``None`` is ``own``.
         classes: Of old ones, each one or several; ``None`` is all of them.
         label: The column of labels of a table.
@@ -52,7 +56,8 @@ class DataKeys:
         SplitMethod,
         Key(
             kind=Choice(),
-            help="random, ordered, or canonical: the data set's own (default: random).",
+            help="random, ordered, canonical: the data set's own, or folds: cross-validation "
+            "(default: random).",
         ),
     ] = "random"
     train: Annotated[
@@ -77,8 +82,31 @@ class DataKeys:
         bool | None,
         Key(
             kind=Switch(),
+            needs=Needs("split", ("random", "folds")),
+            help="Keep each class's share in both parts of a random split, or in each fold "
+            "(default: stratified).",
+        ),
+    ] = None
+    folds: Annotated[
+        int | None,
+        Key(
+            kind=Whole(least=2),
+            stored_if_used=True,
+            not_searched=_REPLICATES,
+            needs=Needs("split", ("folds",), instead_of=("random",)),
+            help="Deal out the samples outside the test set to so many folds; a trial is trained "
+            "once for each, which validates (default: no folds; 5 with split folds).",
+        ),
+    ] = None
+    redraw: Annotated[
+        bool | None,
+        Key(
+            kind=Switch(),
+            unnamed=False,
+            stored_if_used=True,
+            not_searched=_REPLICATES,
             needs=Needs("split", ("random",)),
-            help="Keep each class's share in both parts of a random split (default: stratified).",
+            help="Draw another random split for each replicate (default: one split for all).",
         ),
     ] = None
     test: Annotated[

@@ -76,11 +76,11 @@ def estimate(
         variance = part + kept
         if _sample_variance(scores) > 0:
             df = float(cautious_share(np.array(part), np.array(kept), np.array(n_seeds - 1.0)))
-    quantile, error = _quantile(df), math.sqrt(variance)
+    quantile, error = t_quantile(df), math.sqrt(variance)
     if not share:
         return Estimate(error, (mean - quantile * error, mean + quantile * error))
     extra = spread.extra if n_seeds == 1 else 0.0
-    return Estimate(error, _wilson(mean, variance, n_samples / unit, quantile, extra))
+    return Estimate(error, interval_of_share(mean, variance, n_samples / unit, quantile, extra))
 
 
 def standard_error(scores: Scores, *, share: bool = True) -> float:
@@ -147,8 +147,8 @@ def estimate_of_accuracies(
     df = float(cautious_share(np.array(part), np.array(kept), np.array(n_seeds - 1.0)))
     error = math.sqrt(part + kept)
     if not n_samples:
-        return Estimate(error, _around(mean, _quantile(df) * error, share=share))
-    return Estimate(error, _wilson(mean, part + kept, n_samples, _quantile(df), 0.0))
+        return Estimate(error, _around(mean, t_quantile(df) * error, share=share))
+    return Estimate(error, interval_of_share(mean, part + kept, n_samples, t_quantile(df), 0.0))
 
 
 def interval_of_accuracies(accuracies: Sequence[float], n_samples: int) -> Interval | None:
@@ -160,7 +160,7 @@ def interval_of_accuracies(accuracies: Sequence[float], n_samples: int) -> Inter
 @lru_cache(maxsize=4096)
 def _of_one_run(accuracy: float, n_samples: int, extra: float) -> Estimate:
     variance = accuracy * (1 - accuracy) / n_samples + extra
-    ends = _wilson(accuracy, variance, n_samples, _quantile(np.inf), extra)
+    ends = interval_of_share(accuracy, variance, n_samples, t_quantile(np.inf), extra)
     return Estimate(math.sqrt(variance), ends)
 
 
@@ -190,7 +190,7 @@ def over_seeds(values: Sequence[float], n_samples: int, *, share: bool = True) -
     variance = math.fsum((value - mean) ** 2 for value in values) / (n_seeds - 1)
     if share and n_samples:
         variance = max(variance, 1 / (12 * n_samples**2))
-    return _around(mean, _quantile(n_seeds - 1.0) * math.sqrt(variance / n_seeds), share=share)
+    return _around(mean, t_quantile(n_seeds - 1.0) * math.sqrt(variance / n_seeds), share=share)
 
 
 def _around(mean: float, half: float, *, share: bool) -> Interval:
@@ -199,17 +199,26 @@ def _around(mean: float, half: float, *, share: bool) -> Interval:
 
 
 @lru_cache(maxsize=1024)
-def _quantile(df: float) -> float:
+def t_quantile(df: float) -> float:
+    """Return how many standard errors a 95 % interval reaches, known with so many degrees."""
     level = (1 + CONFIDENCE) / 2
     return float(
         normal_quantile(level) if not np.isfinite(df) else scipy.special.stdtrit(df, level)
     )
 
 
-def _wilson(
-    mean: float, variance: float, n_samples: float, quantile: float, extra: float
+def interval_of_share(
+    mean: float, variance: float, n_samples: float, quantile: float, extra: float = 0.0
 ) -> Interval:
-    """Return Wilson's interval for as many samples as would have this variance."""
+    """Return Wilson's (1927) interval for as many samples as would have this variance.
+
+    Args:
+        mean: In [0, 1].
+        variance: Of the mean.
+        n_samples: As many there are, where the mean is 0 or 1 and all samples agree.
+        quantile: How many standard errors it reaches.
+        extra: The part of the variance that has nothing to do with samples.
+    """
     binomial = mean * (1 - mean)
     effective = binomial / variance if variance > 0 and binomial > 0 else n_samples
     if not binomial:

@@ -28,6 +28,9 @@ class Pairs:
         seed: Mean square of the seeds' means, N times their variance; NaN where R < 2.
         sample: Mean square of the samples' means, R times their variance.
         rest: Mean square of what is left; NaN where R < 2.
+        correction: 0 where all seeds are measured on the same samples. Where each has a split of
+            its own (``splits``), validation samples by training samples; ``sample`` and ``rest``
+            are the mean square within splits then.
     """
 
     n_samples: int
@@ -36,6 +39,14 @@ class Pairs:
     seed: Real
     sample: Real
     rest: Real
+    correction: float = 0.0
+
+    @property
+    def n_alike(self) -> float:
+        """Return of how many independent samples a mean score is as good as one, at the most."""
+        if not self.correction:
+            return self.n_samples
+        return self.n_samples / (1 / max(1, int(self.n_seeds.max())) + self.correction)
 
     @property
     def replicated(self) -> Present:

@@ -131,7 +131,7 @@ def judge(
         present = np.ones((n_trials, n_seeds), np.bool_)
     means = np.array([scores[t, present[t]].mean(dtype=np.float64) for t in range(n_trials)])
     pairs = compared(scores, present)
-    return _judged(pairs, present, means, _Asked(spread, n_family, unit, looks, alpha))
+    return judge_pairs(pairs, present, means, Asked(spread, n_family, unit, looks, alpha))
 
 
 def judge_accuracies(
@@ -178,12 +178,12 @@ def judge_accuracies(
     )
     if spread is None and not several[~np.eye(len(means), dtype=bool)].any():
         spread = NETWORKS
-    asked = _Asked(spread, n_family, 1.0, looks, alpha, counted=False)
-    return _judged(pairs, present, means, asked)
+    asked = Asked(spread, n_family, 1.0, looks, alpha, counted=False)
+    return judge_pairs(pairs, present, means, asked)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """Arguments of ``judge``; ``counted`` if what samples say of pairs is known."""
 
     spread: Spread | None
@@ -194,11 +194,11 @@ class _Asked:
     counted: bool = True
 
 
-def _judged(pairs: Pairs, present: Present, means: Real, asked: _Asked) -> Judged:
+def judge_pairs(pairs: Pairs, present: Present, means: Real, asked: Asked) -> Judged:
     """Return the verdicts on pairs."""
     spread, n_family, unit, alpha = asked.spread, asked.n_family, asked.unit, asked.alpha
     counted = asked.counted
-    n_trials, n_samples = len(present), pairs.n_samples
+    n_trials = len(present)
     best = int(means.argmax())
     noise = _noise(pairs, present, spread, unit if counted else 0.0)
     off = ~np.eye(n_trials, dtype=bool) & (pairs.n_seeds > 0)
@@ -206,8 +206,8 @@ def _judged(pairs: Pairs, present: Present, means: Real, asked: _Asked) -> Judge
     ahead = np.where(off, normal_of(noise.leads / noise.scales, noise.df), _NEVER)
     level = 1 - _SPENT * alpha
     factor = family_factor(n_trials, n_family, alpha)
-    least = fewest_samples(max(n_trials, n_family) - 1, alpha) * np.sqrt(unit) / n_samples
-    pseudo = _PSEUDO * unit / n_samples**2 if counted else 0.0
+    least = fewest_samples(max(n_trials, n_family) - 1, alpha) * np.sqrt(unit) / pairs.n_alike
+    pseudo = _PSEUDO * unit / pairs.n_alike**2 if counted else 0.0
     errors = np.sqrt(noise.variances + pseudo)
     share = 1.0 if not off.any() else float((noise.seeds[off] / np.square(errors[off])).max())
 
@@ -219,7 +219,7 @@ def _judged(pairs: Pairs, present: Present, means: Real, asked: _Asked) -> Judge
             often = asked.looks.factor(float(quantile.max()), share, int(pairs.n_seeds.max()))
         multiples = often * factor * quantile
         found = student_of(multiples[None], noise.df) * errors
-        if counted:
+        if counted or pairs.correction:
             return multiples, np.asarray(np.maximum(found, least))
         # D = q √(v + D/N), solved for D; of one seed v holds all of the samples' part.
         both = (least + np.sqrt(least**2 + 4 * found**2)) / 2
@@ -311,9 +311,13 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
         drawn = pooled.drawn * true
     flips = per_seed / n_common / n_samples
     seeds = judged * flips + extra / n_common
-    variances = seeds + kept / n_samples
-    drawn_variances = (drawn * per_seed / n_common + kept) / n_samples + extra / n_common
+    # What training sets share that overlap: more splits do not lessen it.
+    shared_sets = per_seed * pairs.correction
+    variances = seeds + (judged * shared_sets + kept) / n_samples
+    drawn_variances = drawn * per_seed / n_common + drawn * shared_sets + kept
+    drawn_variances = drawn_variances / n_samples + extra / n_common
     drawn_variances = np.broadcast_to(drawn_variances, leads.shape)
+    leads *= np.sqrt(1 + n_common * pairs.correction)
     single = leads.mean(axis=2) * np.sqrt(known.ratio / n_samples)
     leads *= np.sqrt(true / n_samples)
     shared = rng.standard_normal((n_draws, n_trials)) @ covariance(kept / n_samples)

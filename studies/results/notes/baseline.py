@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coarsefine.studies.results.notes.note import Note
+from coarsefine.studies.results.splits import Splits
 
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
@@ -60,6 +61,8 @@ def _beside_it(
     best, labels = ranking.best, labels_of(ranking.study)
     if best is None:
         return None
+    if Splits.of(ranking.study) is not None:
+        return _beside_it_on_splits(database, ranking, majority)
     ids = [r.id for r in repository.trial_rows(database, ranking.study) if r.uuid == best.uuid]
     scorer = Scorer.by(ranking.by, labels)
     constant = np.full(len(labels.classes), majority.label)
@@ -73,3 +76,38 @@ def _beside_it(
     beside = np.broadcast_to(np.asarray(baseline.scores, np.float64), scores.shape)
     (found,) = decided([contrast(scores, beside, unit=scorer.unit)], delta=0.005)
     return baseline.mean, found.difference, found.interval
+
+
+def _beside_it_on_splits(
+    database: "Database", ranking: "Ranking", majority: "Majority"
+) -> tuple[float, float, tuple[float, float]] | None:
+    """Return the same where replicates are splits: both are measured on the samples of each."""
+    from statistics import fmean
+
+    import numpy as np
+
+    from coarsefine.db import repository
+    from coarsefine.studies.results.evidence.splits import estimate_on_splits
+    from coarsefine.studies.results.labels import labels_of
+    from coarsefine.studies.results.predictions import outcomes_of
+    from coarsefine.studies.results.scorer import Scorer
+
+    best, study = ranking.best, ranking.study
+    ids = [r.id for r in repository.trial_rows(database, study) if best and r.uuid == best.uuid]
+    (outcomes,) = outcomes_of(database, ids)
+    ahead, constant = {}, {}
+    for replicate, payload in outcomes.items():
+        scorer = Scorer.by(ranking.by, labels_of(study, replicate))
+        assert scorer.labels is not None  # noqa: S101  # it was made by them
+        n_samples = len(scorer.labels.classes)
+        run = scorer.scored(payload, n_samples)
+        if run is None:
+            return None
+        constant[replicate] = scorer.of_classes(np.full(n_samples, majority.label)).mean
+        ahead[replicate] = run.mean - constant[replicate]
+    splits = Splits.of(study)
+    if best is None or splits is None or len(ahead) < best.replicates:
+        return None
+    values = list(splits.averaged(ahead).values())
+    found = estimate_on_splits(values, splits.n_samples(0), splits.correction, share=False)
+    return None if found is None else (fmean(constant.values()), fmean(values), found.interval)

@@ -6,7 +6,9 @@ from coarsefine.hints import Part, option
 from coarsefine.studies.results.learning import has_learnt
 from coarsefine.studies.results.notes.note import Note, counted
 from coarsefine.studies.results.notes.planning import race_advice
+from coarsefine.studies.results.notes.splits import on_splits, splits_in_words
 from coarsefine.studies.results.resolution import resolution_reached
+from coarsefine.studies.results.splits import Splits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,7 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
     """Return what a ranking's intervals and marks claim, a note each."""
     comparison, n_samples = ranking.comparison, ranking.n_validation
     replicated = any(trial.standard_deviation is not None for trial in ranking.trials)
+    splits = Splits.of(ranking.study)
     single = any(trial.interval and trial.replicates == 1 for trial in ranking.trials)
     notes = []
     if ranking.metric.own:
@@ -37,6 +40,8 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
         seeds = f"{comparison.n_replicates} seeds" if comparison.n_replicates > 1 else ""
         samples = f"{n_samples:,} validation samples" if n_samples else ""
         on = " and ".join(filter(None, (seeds, samples)))
+        if splits is not None and comparison.varied is not None:
+            on = splits_in_words(splits, comparison.varied)
         raced = any(stage.race is not None for stage in ranking.stages)
         looked = ", looked at after every seed" if raced else ""
         line = (
@@ -45,13 +50,15 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
             f"{_values(ranking, comparison.n_points)} compared{looked}; each pair by its own noise)"
         )
         notes.append(Note("tied", line))
-    if comparison is not None and comparison.n_replicates == 1:
+    if comparison is not None and comparison.n_replicates == 1 and splits is None:
         tells: tuple[Part, ...] = ()
         if has_learnt(ranking):
             more = (option("replicates"), " to measure how much results vary between seeds")
             tells = ("; use ", *more)
         notes.append(Note("one-seed", _one_seed(ranking, comparison), *tells))
-    if replicated and any(trial.interval for trial in ranking.trials):
+    if splits is not None:
+        notes += on_splits(ranking, splits)
+    elif replicated and any(trial.interval for trial in ranking.trials):
         whose = " of trials with several seeds" if single else ""
         line = f"95 % intervals{whose}: for new seeds and new samples, as far as known"
         notes.append(Note("interval-over-seeds", line))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from coarsefine.studies.results.notes.note import counted, points
+from coarsefine.studies.results.splits import Splits
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.replay import Protocol, Replay
@@ -19,6 +20,10 @@ def honest(replay: "Replay") -> str:
     seeds = f"the mean of {best.replicates} seeds" if best.replicates > 1 else "one seed"
     epoch = "the best epoch" if ranking.score == "best" else "the last epoch"
     samples = f"all {ranking.n_validation:,} validation samples"
+    splits = Splits.of(ranking.study)
+    if splits is not None:
+        seeds = f"the mean of {best.replicates} runs on {splits.word}s of the data"
+        samples = f"all {splits.sizes} validation samples of each"
     values = f"all {counted(replay.n_values, 'value')}"
     return (
         f"the study's own protocol ({seeds}, {epoch}, {samples}, {values}) names "

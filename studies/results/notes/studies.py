@@ -96,6 +96,8 @@ def on_pair(pair: "Pair", sides: "Sequence[Side]", delta: float, n_tested: int) 
             "data": "the data differ, so the accuracies are of different tasks",
             "samples": "a test needs two validation samples or more",
             "same-runs": "they are the same training: equal recipes, values and seeds",
+            "splits": "replicates are splits of the data, and have to be the same ones in both: "
+            "equal in seed, folds and sizes",
         }[pair.refused or "no-trial"]
         return Note("no-test", f"{both}: no test, {why}")
     found = pair.contrast
@@ -162,7 +164,7 @@ def _needed(pair: "Pair") -> str:
     """Return how many more seeds or samples would decide a pair."""
     found, more = pair.contrast, pair.needed
     if found is None or more is None:
-        return ""
+        return "more data would tell" if pair.split is not None else ""
     ways = []
     if more.seeds is not None:
         ways.append(
@@ -235,6 +237,11 @@ def _basis(pair: "Pair", sides: "Sequence[Side]") -> str:
     found = pair.contrast
     assert found is not None  # noqa: S101  # asked of tested pairs
     seeds = "seed" if found.n_seeds == 1 else f"{found.n_seeds:,} seeds"
+    if pair.split is not None:
+        return (
+            f"paired by {pair.split}: accuracies on the same {found.n_seeds:,} {pair.split}s, by "
+            "the corrected resampled t-test (Nadeau and Bengio 2003)"
+        )
     if pair.without:
         names = " and ".join(sides[place].label for place in pair.without)
         has = "has" if len(pair.without) == 1 else "have"
