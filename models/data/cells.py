@@ -15,7 +15,9 @@ from coarsefine.models.data.wording import named, shown
 if TYPE_CHECKING:
     import pandas as pd
 
-_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+(e[-+]?\d+)?\s*", re.IGNORECASE)
+_THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2}([,_' \u00a0\u202f]\d{3})+(\.\d+)?\s*")
+# So many cells say what a column holds.
+_MANY = 1000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,10 +44,27 @@ class Cells:
     @property
     def decimal_commas(self) -> bool:
         """Return whether all words are numbers with a decimal comma."""
-        if self.words is None:
-            return False
-        there = self.words[~self.missing]
-        return there.size > 0 and all(_is_number(word.replace(",", ".")) for word in there[:1000])
+        there = self._words_there()
+        return (
+            any("," in word for word in there)
+            and not self.thousands
+            and all(_is_number(word.replace(",", ".")) for word in there)
+        )
+
+    @property
+    def thousands(self) -> bool:
+        """Return whether all words are numbers, and those that are not plain have thousands."""
+        marked = [word for word in self._words_there() if not _is_number(word)]
+        return bool(marked) and all(map(_THOUSANDS.fullmatch, marked))
+
+    @property
+    def mostly_numbers(self) -> bool:
+        """Return whether more than half of the words are numbers."""
+        there = self._words_there()
+        return sum(map(_is_number, there)) > len(there) / 2
+
+    def _words_there(self) -> list[str]:
+        return [] if self.words is None else self.words[~self.missing][:_MANY].tolist()
 
 
 def cells_of(name: str, values: "pd.Series") -> Cells:
@@ -71,7 +90,7 @@ def cells_of(name: str, values: "pd.Series") -> Cells:
         cells = cells.copy()
         cells[missing] = None
         first = next((i for i, v in enumerate(cells) if v is not None and not _is_number(v)), 0)
-        return Cells(name, missing, words=cells, first=first)
+        return Cells(name, missing, words=cells, first=first, notes=_numbers_among(name, there))
     return Cells(name, missing, first=first, complaint=_kind(cells[first]))
 
 
@@ -89,7 +108,19 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text  # which Python reads, and nobody who writes tables
+
+
+def _numbers_among(name: str, words: Iterable[str]) -> tuple[str, ...]:
+    """Return the note, if there is one to give, that nearly all words are numbers."""
+    numbers = [_is_number(word) for word in words]
+    if not 0.9 * len(numbers) < sum(numbers) < len(numbers):
+        return ()
+    note = (
+        f"column {named(name)}: {sum(numbers):,} of {len(numbers):,} values are numbers, and count "
+        "as words because of the others"
+    )
+    return (note,)
 
 
 def _collapsed(

@@ -1,5 +1,6 @@
 """From labels as people write them to classes 0 … K-1."""
 
+import unicodedata
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -150,14 +151,25 @@ def _alike(where: str, names: list[str]) -> list[str]:
     """Return the note, if there is one to give, that names of classes are nearly the same."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        groups[" ".join(name.split()).casefold()].append(name)
+        groups[_as_read(name)].append(name)
     alike = [sorted(group) for group in groups.values() if len(group) > 1]
     if not alike:
         return []
     pairs = "; ".join(" and ".join(shown(name) for name in group) for group in sorted(alike)[:3])
     more = ", …" if len(alike) > 3 else ""
-    note = f"{where}: some classes differ only in blanks or capital letters and count as different"
+    what = "blanks or capital letters"
+    if any(len({" ".join(name.split()).casefold() for name in group}) > 1 for group in alike):
+        what = "blanks, capital letters or how letters are encoded"
+    note = f"{where}: some classes differ only in {what} and count as different"
     return [f"{note}: {pairs}{more}"]
+
+
+def _as_read(name: str) -> str:
+    """Return a name as people read it: without what is not seen, however accents are encoded."""
+    seen = "".join(
+        c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf"
+    )
+    return " ".join(seen.split()).casefold()
 
 
 def _like_missing(where: str, names: list[str], counts: NDArray[np.int64]) -> list[str]:

@@ -226,7 +226,9 @@ def array_in(where: str, file: BinaryIO, n_available: int) -> NDArray[np.generic
     except ValueError as error:
         raise DataError(f"{where}: no NumPy array: {' '.join(str(error).split())}") from error
     if dtype.hasobject or dtype.kind not in "buif":
-        raise DataError(f"{where}: must hold numbers, got {dtype}")
+        words = "; number the words: np.unique(y, return_inverse=True)[1]"
+        advice = words if dtype.kind in "US" and "y_" in where else ""
+        raise DataError(f"{where}: must hold numbers, got {dtype}{advice}")
     n_bytes = math.prod(shape) * dtype.itemsize
     left = n_available - file.tell()
     if n_bytes != left or min(shape, default=0) < 0:

@@ -170,7 +170,27 @@ def _check(
             f"{_first(table, commas[0])}",
             Message("read them with ", option("data.decimal", ",")),
         )
-    elif worded_columns and categorical is None:
+    thousands = [one for one in worded_columns if one.thousands]
+    numeric = [one for one in worded_columns if one.mostly_numbers and one not in thousands]
+    if thousands and categorical is None:
+        problems.add(
+            f"features must be numbers, got marks between thousands in {_columns(thousands)}, as "
+            f"in {_first(table, thousands[0])}",
+            Message(
+                "take them out; if they are decimal commas, read them with ",
+                option("data.decimal", ","),
+            )
+            if any("," in _cell(one) for one in thousands)
+            else Message("take them out"),
+        )
+    elif numeric and not commas and categorical is None:
+        # As words, all these numbers would be categories.
+        listed = "; ".join(f"{_first(table, one)} of column {quoted(one.name)}" for one in numeric)
+        problems.add(
+            f"features must be numbers, as most are here, got {listed}",
+            Message("mend such lines, or leave them out"),
+        )
+    elif worded_columns and not commas and categorical is None:
         listed = ", ".join(
             f"{_cell(one)} in column {quoted(one.name)} ({table.place(one.first)})"
             for one in worded_columns[:_LISTED]

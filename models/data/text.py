@@ -56,7 +56,10 @@ class Source:
             raw: BinaryIO = (
                 self.path.open("rb") if self._contents is None else io.BytesIO(self._contents)
             )
-            with io.TextIOWrapper(raw, encoding, newline="") as text:
+            # Lines of an old Macintosh, which Python's reader of CSV refuses.
+            head = self.head()
+            returns = b"\r" in head and b"\n" not in head
+            with io.TextIOWrapper(raw, encoding, newline=None if returns else "") as text:
                 yield text
 
     def decodes(self, encoding: str) -> UnicodeDecodeError | None:

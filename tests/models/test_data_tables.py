@@ -553,3 +553,51 @@ def test_every_table_is_read_or_said_to_be_what_it_is():
         about = [line for line in lines if "have no sample" not in line]
         assert bool(about) == bool(said), (name, about)
         assert said is None or any(said in line for line in about), (name, about)
+
+
+@pytest.mark.parametrize("mark", ["_", "'", "\u00a0"])
+def test_marks_between_thousands_are_no_decimal_commas(tmp_path, mark):
+    rows = "".join(f"1{mark}{i * 10 + 100},{i % 2}\n" for i in range(30))
+
+    line = refused(write(tmp_path, f"width,label\n{rows}"))
+
+    assert "got marks between thousands in column width, as in " in line
+    assert line.endswith("; take them out")
+
+
+def test_commas_that_may_be_either_are_said_to_be_so(tmp_path):
+    rows = "".join(f'"1,{i * 10 + 100}",{i % 2}\n' for i in range(30))
+
+    line = refused(write(tmp_path, f"width,label\n{rows}"))
+
+    assert "marks between thousands in column width, as in '1,100' in line 2; take them out" in line
+    assert line.endswith("if they are decimal commas, read them with data.decimal = ,")
+
+
+def test_a_line_of_words_among_numbers_is_not_proposed_as_categories(tmp_path):
+    rows = "cm,\n" + "".join(f"{i}.5,{i % 2}\n" for i in range(30))
+    path = write(tmp_path, f"width,label\n{rows}")
+
+    line = refused(path)
+    spec = as_it_is(path, categorical="one-hot", missing="drop")
+
+    assert "features must be numbers, as most are here, got 'cm' in line 2 of column" in line
+    assert "mend such lines, or leave them out" in line
+    assert "one-hot" not in line
+    assert any("30 of 31 values are numbers" in note for note in prepare(spec).warnings)
+
+
+@pytest.mark.parametrize("other", ["Zu\u0308rich", "Zürich\u200b", "ＺÜrich"])
+def test_classes_that_look_the_same_are_noted(tmp_path, other):
+    rows = "".join(f"{i},{(other, 'Zürich')[i % 2]}\n" for i in range(30))
+
+    notes = prepare(as_it_is(write(tmp_path, f"width,label\n{rows}"))).warnings
+
+    assert any("capital letters or how letters are encoded" in note for note in notes)
+
+
+def test_the_lines_of_an_old_macintosh_are_lines(tmp_path):
+    contents = plain(tmp_path).read_bytes()
+    (tmp_path / "mac.csv").write_bytes(contents.replace(b"\r\n", b"\n").replace(b"\n", b"\r"))
+
+    assert prepare(as_it_is(tmp_path / "mac.csv")).class_names == FLOWERS
