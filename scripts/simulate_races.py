@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from coarsefine.studies.results.evidence.looks import Looks
-from coarsefine.studies.results.evidence.pairs import Scores
+from coarsefine.studies.results.evidence.pairs import Present, Scores
 from coarsefine.studies.results.evidence.racing import Look, Rules, look
 from tests.studies.evidence.worlds import World
 
@@ -70,8 +70,8 @@ def few() -> Iterator[tuple[str, World]]:
 PARTS: Final = {"flat": flat, "peaked": peaked, "noisy": noisy, "few": few}
 
 
-def raced(scores: Scores, rules: Rules = RULES) -> tuple[Look, int, bool]:
-    """Return the end of a race, the runs that it took, and whether the first value has left.
+def raced(scores: Scores, rules: Rules = RULES) -> tuple[Look, int, Present]:
+    """Return the end of a race, the runs that it took, and which values have not left.
 
     Args:
         scores: (T, R, N), of all seeds that there may be.
@@ -86,7 +86,7 @@ def raced(scores: Scores, rules: Rules = RULES) -> tuple[Look, int, bool]:
         racing &= ~seen.left
         if seen.end is not None:
             break
-    return seen, int(present.sum()), not racing[0]
+    return seen, int(present.sum()), racing
 
 
 def counted(world: World, n: int, seed: int) -> tuple[Sequence[float], Counter[str]]:
@@ -96,9 +96,9 @@ def counted(world: World, n: int, seed: int) -> tuple[Sequence[float], Counter[s
     lost = wrong = over = runs = 0
     ends = Counter[str]()
     for _ in range(n):
-        seen, needed, best_left = raced(world.outcomes(rng))
+        seen, needed, racing = raced(world.outcomes(rng))
         others = np.delete(true, seen.best)
-        lost += best_left
+        lost += not racing[0]
         wrong += seen.end in {"best", "close"} and true[seen.best] < true.max() - RULES.delta - 1e-9
         over += seen.ahead > 0 and true[seen.best] - others.max() < seen.ahead
         runs += needed
