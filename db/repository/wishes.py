@@ -9,18 +9,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from coarsefine.db import schema
 from coarsefine.db.engine import Database
+from coarsefine.db.optuna_tables import STUDIES, TRIAL_SYSTEM, TRIALS
 from coarsefine.db.records import FINAL_STATES, StageRecord, StudyRecord
 from coarsefine.db.repository.common import table
 from coarsefine.db.tables import Stage, Study, Trial
 
-_STUDIES: Final = sa.table("studies", sa.column("study_id"), sa.column("study_name", sa.String))
-_TRIALS: Final = sa.table(
-    "trials", sa.column("trial_id"), sa.column("study_id"), sa.column("state", sa.String)
-)
-_ATTRIBUTES: Final = sa.table(
-    "trial_system_attributes", sa.column("trial_id"), sa.column("key", sa.String)
-)
 # What Optuna gives to a trial that was enqueued, and to no other.
 _ENQUEUED: Final = "fixed_params"
 
@@ -28,8 +23,8 @@ _ENQUEUED: Final = "fixed_params"
 def wished_stages(db: Database) -> list[tuple[StudyRecord, StageRecord]]:
     """Return the stages with trials that were enqueued and have not ended, and their studies."""
     enqueued = (
-        sa.select(_ATTRIBUTES.c.trial_id)
-        .where(_ATTRIBUTES.c.trial_id == _TRIALS.c.trial_id, _ATTRIBUTES.c.key == _ENQUEUED)
+        sa.select(TRIAL_SYSTEM.c.trial_id)
+        .where(TRIAL_SYSTEM.c.trial_id == TRIALS.c.trial_id, TRIAL_SYSTEM.c.key == _ENQUEUED)
         .exists()
     )
     # States are of a type of its own on PostgreSQL: words compare with it, parameters do not.
@@ -37,18 +32,18 @@ def wished_stages(db: Database) -> list[tuple[StudyRecord, StageRecord]]:
     running = sa.literal_column("trials.state = 'RUNNING'", sa.Boolean)
     statement: sa.Select[Any] = (
         sa.select(table(Stage))
-        .join(_STUDIES, Stage.optuna_name == _STUDIES.c.study_name)
+        .join(STUDIES, Stage.optuna_name == STUDIES.c.study_name)
         .join(table(Study), Stage.study_id == Study.id)
         .where(
             Study.trashed_at.is_(None),
-            sa.select(_TRIALS.c.trial_id)
-            .where(_TRIALS.c.study_id == _STUDIES.c.study_id, waiting | (running & enqueued))
+            sa.select(TRIALS.c.trial_id)
+            .where(TRIALS.c.study_id == STUDIES.c.study_id, waiting | (running & enqueued))
             .exists(),
         )
         .order_by(Stage.id)
     )
     with db.session() as session:
-        if not sa.inspect(session.connection()).has_table("trials"):
+        if not schema.optuna_has_begun(session.connection()):
             return []
         return _with_studies(session, statement)
 
@@ -66,13 +61,13 @@ def lost_stages(db: Database) -> list[tuple[StudyRecord, StageRecord]]:
     )
     there = (
         sa.select(sa.func.count())
-        .select_from(_TRIALS)
-        .join(_STUDIES, _TRIALS.c.study_id == _STUDIES.c.study_id)
-        .where(_STUDIES.c.study_name == Stage.optuna_name)
+        .select_from(TRIALS)
+        .join(STUDIES, TRIALS.c.study_id == STUDIES.c.study_id)
+        .where(STUDIES.c.study_name == Stage.optuna_name)
         .scalar_subquery()
     )
     with db.session() as session:
-        if not sa.inspect(session.connection()).has_table("trials"):
+        if not schema.optuna_has_begun(session.connection()):
             return []
         return _with_studies(
             session,

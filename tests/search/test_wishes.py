@@ -8,6 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
@@ -60,6 +61,16 @@ def trials(name=NAME):
 def ranked(search, study="digits/lambda"):
     found = search("rank", study, "--json").json["trials"]
     return {tuple(trial["params"].values()): trial for trial in found}
+
+
+def test_tables_that_optuna_was_killed_while_making_hold_no_wishes(search, coarse):
+    # Each table is a transaction of its own to Optuna, and these come before the others.
+    with open_database("search.db") as database:
+        with database.write() as session:
+            for name in ("trial_system_attributes", "version_info", "alembic_version"):
+                session.execute(sa.text(f"DROP TABLE {name}"))
+        assert repository.wished_stages(database) == []
+        assert repository.lost_stages(database) == []
 
 
 def test_enqueued_trials_are_trained_together_and_told(search, coarse):
