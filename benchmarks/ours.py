@@ -143,12 +143,12 @@ class Ours:
 
         Args:
             work: What is searched.
-            compiled: Train with the compiled kernel whatever it claims, as the peers' programs are
-                compiled before the clock runs; otherwise with the reference.
+            compiled: Train with the kernel that is quickest by estimate once it is compiled, as the
+                peers' programs are before the clock runs; otherwise with the reference.
             **wanted: Of the stage's request; all values of the work if there is none.
         """
         asked = wanted or {"values": work.l2_strengths}
-        start_seconds = -1.0 if compiled else math.inf
+        start_seconds = 0.0 if compiled else math.inf
         with (
             patch.object(kernels, "START_SECONDS", start_seconds),
             tempfile.TemporaryDirectory() as folder,

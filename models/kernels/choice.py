@@ -4,52 +4,67 @@ Nothing here imports numba: that is for whoever trains with it.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.errors import ModelError
 from coarsefine.models.kernels import reference
 from coarsefine.models.kernels.rows import MOST_FEATURES
 from coarsefine.models.kernels.stretch import MakesUpdates
-from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
+from coarsefine.models.specs import Hyperparameters, KernelName, NetworkSpec, TrainingSpec
 
 # Seconds a worker takes to import numba and compile an epoch, the first time on a machine. Later
 # it reads what was compiled, in a fifth of that.
 START_SECONDS = 5.0
 # Sparse rows a worker may hold, in bytes: they come on top of the samples, which workers share.
 MOST_BYTES = 2**28
+# Operations of a product from which on BLAS may share it among cores (``studies.planning``).
+_SHARED_OPERATIONS = 1e9
 
-# What an update costs, in seconds, on the scale of ``studies.planning.cohorts``: fitted to updates
-# of 784-10 at batch sizes 1, 10 and 100 with 1 to 16 trials (docs/speed.md).
+COMPILED: tuple[KernelName, ...] = ("sparse-1", "dense-1")
+COMPILED_LOSSES = ("cross-entropy", "squared-error")
+
+
+def claims(
+    kernel: KernelName,
+    network: NetworkSpec,
+    training: TrainingSpec,
+    trials: Iterable[Hyperparameters] = (),
+) -> bool:
+    """Return whether a compiled kernel can train this; all else is for the reference."""
+    if kernel == "sparse-1":
+        shapes = not network.hidden and training.optimizer == "sgd"
+        shapes = shapes and network.n_features <= MOST_FEATURES
+    else:
+        largest = max(a * b for a, b in pairwise(network.widths))
+        shapes = 2 * training.batch_size * largest < _SHARED_OPERATIONS
+    return (
+        shapes
+        and not network.batch_norm
+        and not any(trial.clip_norm or trial.label_smoothing or trial.dropout for trial in trials)
+        and network.loss in COMPILED_LOSSES
+        and training.class_weights is None
+        and not training.changes_samples
+        and not training.snapshots
+        and not training.running
+    )
+
+
+# What updates cost, in seconds, on the scale of ``studies.planning.cohorts``.
+
+# Fitted to updates of 784-10 at batch sizes 1, 10 and 100 with 1 to 16 trials (docs/speed.md).
 _PER_UPDATE = 0.4e-6
 _PER_TRIAL = 0.1e-6
 _PER_SCORE = 3e-9
 _PER_NUMBER = 0.4e-9
 _PER_VECTOR = 0.7e-9
 _LANES = {"float32": 8, "float64": 4}
-COMPILED_LOSSES = ("cross-entropy", "squared-error")
 
 
-def claims(
-    network: NetworkSpec, training: TrainingSpec, trials: Iterable[Hyperparameters] = ()
-) -> bool:
-    """Return whether the compiled kernel can train this; all else is for the reference."""
-    return (
-        not network.hidden
-        and not any(trial.clip_norm or trial.label_smoothing for trial in trials)
-        and training.optimizer == "sgd"
-        and network.loss in COMPILED_LOSSES
-        and training.class_weights is None
-        and not training.changes_samples
-        and not training.snapshots
-        and not training.running
-        and network.n_features <= MOST_FEATURES
-    )
-
-
-def update_seconds(
+def sparse_seconds(
     network: NetworkSpec, training: TrainingSpec, n_trials: int, density: float
 ) -> float:
-    """Return about how long the compiled kernel takes for one update of a cohort.
+    """Return about how long ``sparse-1`` takes for one update of a cohort.
 
     Args:
         network: What is trained; the kernel claims it.
@@ -62,6 +77,56 @@ def update_seconds(
     numbers = density * network.n_features
     per_sample = n_scores * _PER_SCORE + numbers * (_PER_NUMBER + vectors * _PER_VECTOR)
     return _PER_UPDATE + n_trials * _PER_TRIAL + training.batch_size * per_sample
+
+
+# Fitted to updates of 3072-50-10, 784-64-10, 784-128-128-10 and 64-50-10 at batch sizes 1 to 1,000.
+_PER_DENSE_UPDATE = 0.5e-6
+_PER_UNIT = 2.1e-9  # of each sample: activation, softmax, derivatives
+_PER_PRODUCT = 1 / 6.7e10
+_PANEL = 16  # lanes that a layer's units, or an upper layer's of each trial, are filled up to
+_PER_WEIGHT = {
+    "sgd": 0.25e-9,
+    "momentum": 0.3e-9,
+    "nesterov": 0.3e-9,
+    "rmsprop": 0.6e-9,
+    "adam": 0.65e-9,
+    "adamw": 0.65e-9,
+}
+# What the reference takes for each weight beside the products: its passes over arrays of them.
+_PER_REFERENCE_WEIGHT = {
+    "sgd": 0.0,
+    "momentum": 0.7e-9,
+    "nesterov": 1.0e-9,
+    "rmsprop": 1.5e-9,
+    "adam": 2.0e-9,
+    "adamw": 2.0e-9,
+}
+
+
+def dense_seconds(network: NetworkSpec, training: TrainingSpec, n_trials: int) -> float:
+    """Return about how long ``dense-1`` takes for one update of a cohort; arguments likewise."""
+    first, *others = pairwise(network.widths)
+    lanes = _PANEL * -(-n_trials * first[1] // _PANEL)
+    products = 2 * first[0] * lanes
+    for below, above in others:
+        products += n_trials * 3 * below * _PANEL * -(-above // _PANEL)
+    units = n_trials * sum(network.widths[1:])
+    per_sample = products * _PER_PRODUCT + units * _PER_UNIT
+    weights = n_trials * _n_weights(network)
+    return (
+        _PER_DENSE_UPDATE
+        + training.batch_size * per_sample
+        + weights * _PER_WEIGHT[training.optimizer]
+    )
+
+
+def reference_passes(network: NetworkSpec, training: TrainingSpec, n_trials: int) -> float:
+    """Return about how long the reference's optimizer takes beside an update's products."""
+    return n_trials * _n_weights(network) * _PER_REFERENCE_WEIGHT[training.optimizer]
+
+
+def _n_weights(network: NetworkSpec) -> int:
+    return sum(a * b for a, b in pairwise(network.widths))
 
 
 def kernel(plan: CohortPlan) -> MakesUpdates:
@@ -78,9 +143,9 @@ def kernel(plan: CohortPlan) -> MakesUpdates:
             f"the training was planned with the compiled kernel {plan.kernel}, and numba cannot be "
             f"imported ({reason}): install it with `pip install numba`"
         )
-    from coarsefine.models.kernels import sparse
+    from coarsefine.models.kernels import dense, sparse
 
-    return sparse.make_updates
+    return {"sparse-1": sparse.make_updates, "dense-1": dense.make_updates}[plan.kernel]
 
 
 def why_unavailable() -> str | None:

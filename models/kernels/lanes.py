@@ -19,7 +19,7 @@ VECTOR_BYTES = 32
 _INT32 = ir.IntType(32)
 
 
-class _Vectors:
+class Vectors:
     """Vectors of one type of number, and how they are read, written and multiplied."""
 
     def __init__(self, context: Any, builder: Any, dtype: Any) -> None:
@@ -30,7 +30,8 @@ class _Vectors:
         self.type = ir.VectorType(context.get_data_type(dtype), self.lanes)
         self.integers = ir.VectorType(ir.IntType(self.bits), self.lanes)
 
-    def _call(self, name: str, *arguments: Any) -> Any:
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Return what one of LLVM's own functions returns."""
         kind = ir.FunctionType(self.type, [self.type] * len(arguments))
         full = f"llvm.{name}.v{self.lanes}f{self.bits}"
         function = cgutils.get_or_insert_function(self.builder.module, kind, full)
@@ -38,12 +39,14 @@ class _Vectors:
 
     def fused(self, a: Any, b: Any, c: Any) -> Any:
         """Return ``a b + c``, rounded once."""
-        return self._call("fma", a, b, c)
+        return self.call("fma", a, b, c)
 
     def floor(self, a: Any) -> Any:
-        return self._call("floor", a)
+        """Return the next whole numbers below."""
+        return self.call("floor", a)
 
     def same(self, value: float) -> Any:
+        """Return a vector of one number that is known."""
         return ir.Constant(self.type, [value] * self.lanes)
 
     def number(self, value: int) -> Any:
@@ -64,14 +67,52 @@ class _Vectors:
         first = self.builder.mul(vector, self.number(self.lanes))
         return self.builder.bitcast(self.builder.gep(pointer, [first]), self.type.as_pointer())
 
+    def exponential(self, given: Any, *, less_one: bool = False) -> Any:
+        """Return ``exp x`` of numbers <= 0, or ``exp x - 1`` without cancellation near 0."""
+        builder = self.builder
+        # exp x = 2ⁿ exp r with |r| <= ½ ln 2: a Taylor sum to the precision of the type. Below
+        # the lowest x its exponential is taken for that: it is still a normal number, and far from
+        # any that counts beside the 1 of the highest score. ln 2 in two parts, so that r is exact.
+        single = self.bits == 32
+        lowest, degree = (-87.0, 7) if single else (-708.0, 13)
+        high = 0.693359375 if single else 0.6931471803691238
+        low = -2.12194440054690583e-4 if single else 1.9082149292705877e-10
+        mantissa, bias = (23, 127) if single else (52, 1023)
+        is_number = builder.fcmp_ordered("ord", given, given)
+        x = builder.select(is_number, given, self.same(0.0))
+        lowest_x = self.same(lowest)
+        x = builder.select(builder.fcmp_ordered("<", x, lowest_x), lowest_x, x)
+        n = self.floor(self.fused(x, self.same(1 / log(2)), self.same(0.5)))
+        r = self.fused(n, self.same(-high), x)
+        r = self.fused(n, self.same(-low), r)
+        total = self.same(1 / factorial(degree))
+        for k in range(degree - 1, 0, -1):
+            total = self.fused(total, r, self.same(1 / factorial(k)))
+        exponent = builder.add(
+            builder.fptosi(n, self.integers), ir.Constant(self.integers, [bias] * self.lanes)
+        )
+        power = builder.shl(exponent, ir.Constant(self.integers, [mantissa] * self.lanes))
+        power = builder.bitcast(power, self.type)
+        one = self.same(1.0)
+        if less_one:
+            # 2ⁿ (exp r - 1) + (2ⁿ - 1), whose last part is exact where it counts.
+            total = builder.fmul(total, r)
+            result = self.fused(total, power, builder.fsub(power, one))
+        else:
+            result = builder.fmul(self.fused(total, r, one), power)
+        return builder.select(is_number, result, given)
+
     def load(self, pointer: Any) -> Any:
+        """Return the vector at a pointer, which need not be aligned."""
         return self.builder.load(pointer, align=self.bits // 8)
 
     def store(self, value: Any, pointer: Any) -> None:
+        """Set the vector at a pointer."""
         self.builder.store(value, pointer, align=self.bits // 8)
 
 
-def _data(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+def data_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """Return a pointer to an array's first number."""
     return cgutils.create_struct_proxy(kind)(context, builder, array).data
 
 
@@ -92,9 +133,9 @@ def _over_row(*, adds_to_rows: bool) -> Any:
         signature = types.void(matrix, index, values, columns, index, index, dense)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            vectors = _Vectors(context, builder, signature.args[0].dtype)
+            vectors = Vectors(context, builder, signature.args[0].dtype)
             matrix, values, columns, dense = (
-                _data(context, builder, signature.args[i], arguments[i]) for i in (0, 2, 3, 6)
+                data_of(context, builder, signature.args[i], arguments[i]) for i in (0, 2, 3, 6)
             )
             width, start, stop = (arguments[i] for i in (1, 4, 5))
             most = vectors.number(MOST)
@@ -128,7 +169,7 @@ def _over_row(*, adds_to_rows: bool) -> Any:
 class _Run(NamedTuple):
     """A run through a sparse row, for some vectors of the dense one that are held in registers."""
 
-    vectors: _Vectors
+    vectors: Vectors
     matrix: Any
     width: Any
     values: Any
@@ -182,38 +223,13 @@ def _exponentials(context: Any, array: Any, offset: Any, n: Any) -> Any:
     signature = types.void(array, types.intp, types.intp)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vectors = _Vectors(context, builder, signature.args[0].dtype)
-        array = _data(context, builder, signature.args[0], arguments[0])
+        vectors = Vectors(context, builder, signature.args[0].dtype)
+        array = data_of(context, builder, signature.args[0], arguments[0])
         array = builder.gep(array, [arguments[1]])
-        # exp x = 2ⁿ exp r with |r| <= ½ ln 2: a Taylor sum to the precision of the type. Below
-        # the lowest x its exponential is taken for that: it is still a normal number, and far from
-        # any that counts beside the 1 of the highest score. ln 2 in two parts, so that r is exact.
-        single = vectors.bits == 32
-        lowest, degree = (-87.0, 7) if single else (-708.0, 13)
-        high = 0.693359375 if single else 0.6931471803691238
-        low = -2.12194440054690583e-4 if single else 1.9082149292705877e-10
-        mantissa, bias = (23, 127) if single else (52, 1023)
         n_vectors = builder.udiv(arguments[2], vectors.number(vectors.lanes))
         with cgutils.for_range(builder, n_vectors) as loop:
             pointer = vectors.at(array, loop.index)
-            given = vectors.load(pointer)
-            is_number = builder.fcmp_ordered("ord", given, given)
-            x = builder.select(is_number, given, vectors.same(0.0))
-            lowest_x = vectors.same(lowest)
-            x = builder.select(builder.fcmp_ordered("<", x, lowest_x), lowest_x, x)
-            n = vectors.floor(vectors.fused(x, vectors.same(1 / log(2)), vectors.same(0.5)))
-            r = vectors.fused(n, vectors.same(-high), x)
-            r = vectors.fused(n, vectors.same(-low), r)
-            total = vectors.same(1 / factorial(degree))
-            for k in range(degree - 1, -1, -1):
-                total = vectors.fused(total, r, vectors.same(1 / factorial(k)))
-            integers = vectors.integers
-            exponent = builder.add(
-                builder.fptosi(n, integers), ir.Constant(integers, [bias] * vectors.lanes)
-            )
-            power = builder.shl(exponent, ir.Constant(integers, [mantissa] * vectors.lanes))
-            result = builder.fmul(total, builder.bitcast(power, vectors.type))
-            vectors.store(builder.select(is_number, result, given), pointer)
+            vectors.store(vectors.exponential(vectors.load(pointer)), pointer)
         return context.get_dummy_value()
 
     return signature, generate

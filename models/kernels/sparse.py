@@ -1,4 +1,4 @@
-"""The compiled kernel of networks without hidden layers, between NumPy arrays and numba."""
+"""The compiled kernel of sparse samples without hidden layers, between NumPy and numba."""
 
 import numpy as np
 

@@ -1,14 +1,19 @@
 """Which kernel a study's training runs are given: a function of what is trained, and stored."""
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from coarsefine.models.data import PreparedData
 from coarsefine.models.kernels.choice import (
+    COMPILED,
     MOST_BYTES,
     START_SECONDS,
     claims,
-    update_seconds,
+    dense_seconds,
+    reference_passes,
+    sparse_seconds,
     why_unavailable,
 )
 from coarsefine.models.kernels.rows import usual_values
@@ -20,18 +25,34 @@ _COLUMN_BYTES = 2
 _VALUE_BYTES = {"float32": 4, "float64": 8}
 
 
-def saved_seconds(
+class Saving(NamedTuple):
+    """The compiled kernel that suits a training best.
+
+    Attributes:
+        kernel: Its name.
+        seconds: About how much sooner it ends than the reference, per worker; negative where the
+            reference is the better choice.
+    """
+
+    kernel: KernelName
+    seconds: float
+
+
+NOTHING_SAVED = Saving("numpy", -math.inf)
+
+
+def saving(
     network: NetworkSpec,
     training: TrainingSpec,
     data: PreparedData,
     widths: Sequence[int],
     n_workers: int,
     trials: Sequence[Hyperparameters] = (),
-) -> float:
-    """Return about how much sooner the compiled kernel ends than the reference, per worker.
+) -> Saving:
+    """Return what the best of the compiled kernels saves.
 
-    Starting it is counted, as it is where nothing was compiled before. Where it could save nothing,
-    or claims nothing, the data is not looked at.
+    Starting it is counted, as it is where nothing was compiled before. Where none could save
+    anything, or none claims the training, the data is not looked at.
 
     Args:
         network: What is trained.
@@ -41,20 +62,30 @@ def saved_seconds(
         n_workers: How many cohorts are trained at the same time.
         trials: Their hyperparameters.
     """
-    if not claims(network, training, trials):
-        return -START_SECONDS
+    claiming = [name for name in COMPILED if claims(name, network, training, trials)]
     share = training.n_updates / min(n_workers, len(widths))
     usual = share * sum(
-        cohorts.update_seconds(network, training.batch_size, width) for width in widths
+        cohorts.update_seconds(network, training.batch_size, width)
+        + reference_passes(network, training, width)
+        for width in widths
     )
-    if usual <= START_SECONDS:
-        return usual - START_SECONDS
-    density = _density(data)
-    numbers = density * network.n_features * data.n_train
-    if numbers * (_COLUMN_BYTES + _VALUE_BYTES[training.precision]) > MOST_BYTES:
-        return -START_SECONDS
-    compiled = share * sum(update_seconds(network, training, width, density) for width in widths)
-    return usual - compiled - START_SECONDS
+    if not claiming or usual <= START_SECONDS:
+        return NOTHING_SAVED
+    seconds: dict[KernelName, float] = {}
+    if "dense-1" in claiming:
+        seconds["dense-1"] = sum(dense_seconds(network, training, width) for width in widths)
+    if "sparse-1" in claiming:
+        density = _density(data)
+        numbers = density * network.n_features * data.n_train
+        if numbers * (_COLUMN_BYTES + _VALUE_BYTES[training.precision]) <= MOST_BYTES:
+            seconds["sparse-1"] = sum(
+                sparse_seconds(network, training, width, density) for width in widths
+            )
+    return max(
+        (Saving(name, usual - share * each - START_SECONDS) for name, each in seconds.items()),
+        key=lambda saving: saving.seconds,
+        default=NOTHING_SAVED,
+    )
 
 
 @lru_cache(maxsize=16)
@@ -62,9 +93,9 @@ def _density(data: PreparedData) -> float:
     return usual_values(data.open().x_train)[1]
 
 
-def planned_kernel(seconds: float) -> KernelName:
-    """Return the kernel of training runs for which the compiled one saves so many seconds."""
-    return "sparse-1" if seconds > 0 and why_unavailable() is None else "numpy"
+def planned_kernel(saving: Saving) -> KernelName:
+    """Return the kernel of training runs for which the best compiled one saves so much."""
+    return saving.kernel if saving.seconds > 0 and why_unavailable() is None else "numpy"
 
 
 def missing_note(seconds: float) -> str | None:

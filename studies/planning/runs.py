@@ -6,7 +6,6 @@ A plan is made without a database; then it is looked up what was trained before,
 """
 
 import dataclasses
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,7 +34,13 @@ from coarsefine.studies.planning.cohorts import (
     threads_alone,
     training_seconds,
 )
-from coarsefine.studies.planning.kernels import missing_note, planned_kernel, saved_seconds
+from coarsefine.studies.planning.kernels import (
+    NOTHING_SAVED,
+    Saving,
+    missing_note,
+    planned_kernel,
+    saving,
+)
 from coarsefine.studies.planning.point_runs import PlannedRun, Prepare, data_to_json, runs_of
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.planning.trials import trial_update
@@ -239,7 +244,7 @@ def store(
 
 def kernel_notes(plan: Plan, n_workers: int | None = None) -> list[str]:
     """Return what the user should know of the kernels that ``store`` gives the plan's runs."""
-    seconds = [group.saved_seconds for group in _groups(plan, n_workers or n_cores())]
+    seconds = [group.saving.seconds for group in _groups(plan, n_workers or n_cores())]
     note = missing_note(max(seconds)) if seconds else None
     return [] if note is None else [note]
 
@@ -249,13 +254,13 @@ class _Group(NamedTuple):
 
     Attributes:
         widths: Of how many each cohort is.
-        saved_seconds: How much sooner a compiled kernel ends with them.
+        saving: How much sooner which compiled kernel ends with them.
     """
 
     replicate: int
     indices: list[int]
     widths: list[int]
-    saved_seconds: float
+    saving: Saving
 
 
 def _groups(plan: Plan, n_workers: int) -> Iterator[_Group]:
@@ -270,20 +275,20 @@ def _groups(plan: Plan, n_workers: int) -> Iterator[_Group]:
         for indices in groups.values():
             first = plan.runs[replicate][indices[0]]
             widths = _widths(plan, first, len(indices), n_alike, n_workers)
-            seconds = -math.inf
+            saved = NOTHING_SAVED
             if first.plugin is None:
                 together, at_once = widths * plan.n_seeds, 1 if options.alone else n_workers
                 network, training = first.network, first.training
                 trials = [plan.runs[replicate][i].hyperparameters for i in indices]
-                seconds = saved_seconds(network, training, first.data, together, at_once, trials)
-            yield _Group(replicate, indices, widths, seconds)
+                saved = saving(network, training, first.data, together, at_once, trials)
+            yield _Group(replicate, indices, widths, saved)
 
 
 def _cohorts(plan: Plan, n_workers: int) -> list[NewCohort]:
     """Return the runs that are left to be trained, as cohorts."""
     cohorts: list[NewCohort] = []
     for group in _groups(plan, n_workers):
-        kernel, start = planned_kernel(group.saved_seconds), 0
+        kernel, start = planned_kernel(group.saving), 0
         for width in group.widths:
             indices = group.indices[start : start + width]
             cohorts.append(_cohort(plan, group.replicate, indices, kernel))

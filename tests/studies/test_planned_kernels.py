@@ -2,15 +2,21 @@
 
 import os
 import sys
-from dataclasses import replace
 
 import pytest
 
 from coarsefine.db import repository
+from coarsefine.models.kernels.choice import COMPILED
 from coarsefine.models.specs import NetworkSpec, TrainingSpec
 from coarsefine.studies.planning import kernels
 from coarsefine.studies.planning.cohorts import plan_from_json
-from coarsefine.studies.planning.kernels import missing_note, planned_kernel, saved_seconds
+from coarsefine.studies.planning.kernels import (
+    NOTHING_SAVED,
+    Saving,
+    missing_note,
+    planned_kernel,
+    saving,
+)
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running import resources as means
 from coarsefine.studies.running.watching import StoppedByRequest
@@ -32,11 +38,13 @@ class Sparse:
         return 0
 
 
-@pytest.fixture
-def compiling(monkeypatch):
-    """Have even the smallest search compiled, if a kernel claims it."""
+@pytest.fixture(params=COMPILED)
+def compiling(monkeypatch, request):
+    """Have even the smallest search compiled by one of the kernels, if it claims it."""
     monkeypatch.setattr(kernels, "START_SECONDS", -1.0)
+    monkeypatch.setattr(kernels, "COMPILED", (request.param,))
     monkeypatch.setenv("SEARCH_CACHE_DIR", SHARED_CACHE)
+    return request.param
 
 
 def stored_kernels(bench, search):
@@ -48,22 +56,38 @@ def test_a_short_search_waits_for_no_compiler_and_looks_at_no_data():
     training = TrainingSpec(100, 6_000)
 
     # W2: two seconds of updates.
-    assert saved_seconds(MNIST, training, None, [4, 4], 2) < 0
-    assert saved_seconds(replace(MNIST, hidden=(50,)), training, None, [64] * 100, 1) < 0
+    assert saving(MNIST, training, None, [4, 4], 2) == NOTHING_SAVED
+    assert planned_kernel(NOTHING_SAVED) == "numpy"
 
 
 def test_a_long_search_of_sparse_samples_is_compiled_and_one_of_dense_samples_is_not(monkeypatch):
     batches, single = TrainingSpec(100, 60_000), TrainingSpec(1, 10**6)
 
+    def planned(training, data):
+        return planned_kernel(saving(MNIST, training, data, [4, 4], 2))
+
     monkeypatch.setattr(kernels, "_density", lambda data: 0.2)
-    assert saved_seconds(MNIST, batches, Sparse(), [4, 4], 2) > 0
-    assert saved_seconds(MNIST, single, Sparse(), [4, 4], 2) > 0
+    assert planned(batches, Sparse()) == planned(single, Sparse()) == "sparse-1"
     monkeypatch.setattr(kernels, "_density", lambda data: 1.0)
-    assert saved_seconds(MNIST, batches, Sparse(), [4, 4], 2) < 0
+    assert planned(batches, Sparse()) != "sparse-1"
     # Sparse rows that no worker should hold beside its samples.
+    monkeypatch.setattr(kernels, "_density", lambda data: 0.2)
     large = Sparse()
     large.n_train = 10**6
-    assert saved_seconds(MNIST, single, large, [4, 4], 2) < 0
+    assert planned(single, large) != "sparse-1"
+
+
+def test_hidden_layers_are_compiled_where_python_or_the_optimizer_takes_the_time():
+    network = NetworkSpec(784, (128, 128), 10)
+
+    def planned(network, *training, **kinds):
+        return planned_kernel(saving(network, TrainingSpec(*training, **kinds), None, [4, 4], 2))
+
+    assert planned(network, 1, 10**6, optimizer="adam") == "dense-1"
+    assert planned(network, 100, 10**5, optimizer="adam") == "dense-1"
+    assert planned(NetworkSpec(64, (50,), 10), 20, 10**6) == "dense-1"
+    assert planned(NetworkSpec(64, (50,), 10), 20, 10**4) == "numpy"
+    assert planned(NetworkSpec(3072, (300,), 10), 1000, 10**6) == "numpy"
 
 
 def test_usual_searches_are_planned_with_the_reference(bench):
@@ -81,7 +105,7 @@ def test_a_compiled_search_that_was_stopped_ends_as_one_that_was_not(bench, monk
 
     resumed = bench.coarse(FEW, name="stopped", **LINEAR)
 
-    assert stored_kernels(bench, whole) == stored_kernels(bench, resumed) == {"sparse-1"}
+    assert stored_kernels(bench, whole) == stored_kernels(bench, resumed) == {compiling}
     found = comparable(bench.ranking(resumed.study))
     assert {**found, "study": "whole"} == comparable(bench.ranking(whole.study))
 
@@ -92,7 +116,7 @@ def test_two_processes_end_with_the_same_bits_as_one(bench, monkeypatch, compili
     one = bench.coarse(FEW, name="one", means=bench.means(n_jobs=1, planned_for=2), **LINEAR)
     two = bench.coarse(FEW, name="two", means=bench.means(n_jobs=2, planned_for=2), **LINEAR)
 
-    assert stored_kernels(bench, two) == {"sparse-1"}
+    assert stored_kernels(bench, two) == {compiling}
     alone = comparable(bench.ranking(one.study))
     assert {**comparable(bench.ranking(two.study)), "study": "one"} == alone
 
@@ -121,7 +145,7 @@ def test_without_numba_the_reference_serves_and_one_line_says_so(bench, monkeypa
     assert stored_kernels(bench, search) == {"numpy"}
     (line,) = [line for line in observer.lines if "numba" in str(line)]
     assert "s longer than it needs to: numba cannot be imported (ModuleNotFoundError" in line
-    assert planned_kernel(10.0) == "numpy"
+    assert planned_kernel(Saving("sparse-1", 10.0)) == "numpy"
     assert missing_note(-1.0) is None
 
 
@@ -131,5 +155,5 @@ def test_without_numba_a_study_that_needs_it_is_refused_in_a_line(bench, monkeyp
         bench.coarse(FEW, name="begun", means=stopping, **LINEAR)
     monkeypatch.setitem(sys.modules, "numba", None)
 
-    with refused("planned with the compiled kernel sparse-1, and numba cannot be imported"):
+    with refused(f"planned with the compiled kernel {compiling}, and numba cannot be imported"):
         bench.coarse(FEW, name="begun", **LINEAR)

@@ -1,0 +1,210 @@
+"""The compiled kernel of networks of any depth, between NumPy arrays and numba."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from coarsefine.models.arrays import Array, column
+from coarsefine.models.kernels.stretch import Stretch
+from coarsefine.models.optimizers import n_slots
+from coarsefine.models.specs import Hyperparameters, NetworkSpec
+
+_PANEL_BYTES = 64
+
+
+def make_updates(stretch: Stretch) -> None:
+    """Make one update per row of the learning rates."""
+    from coarsefine.models.kernels import layered
+
+    plan, parameters = stretch.plan, stretch.state.parameters
+    spec, network, dtype = plan.training, plan.network, plan.dtype
+    panel = _PANEL_BYTES // np.dtype(dtype).itemsize
+    n_trials = parameters.n_trials
+    count = n_slots(spec.optimizer)
+    # By parameter, weights before biases.
+    slots = [stretch.state.optimizer[i::count] for i in range(count)]
+    kept = [[*parameters.weights, *parameters.biases], *slots]
+    n_layers = len(parameters.weights)
+    table, n_cells = layout(network, n_trials, spec.batch_size, panel)
+    packed = [_packed(arrays, n_layers, panel) for arrays in kept]
+    empty = np.empty(0, dtype)
+    values, deltas = np.zeros((2, n_cells), dtype)
+    values[: layered.ONES] = 1
+    numbers, trials = _numbers(stretch, table, panel)
+    rates = _rates(stretch)
+    # Copies, whose layout is always the same: numba compiles for each layout anew. The samples are
+    # too many to be copied; all of them are made read-only.
+    x = stretch.x.reshape(-1).view(np.ndarray)
+    x.flags.writeable = False
+    layered.descend(
+        layered.Learned(*packed, *[empty] * (3 - len(packed))),
+        layered.Updates(
+            x=x,
+            labels=np.array(stretch.labels, np.int64, order="C"),
+            order=np.array(stretch.order, np.int64, order="C"),
+            batch_size=spec.batch_size,
+            rates=rates,
+            changed=np.concatenate(([True], (rates[1:] != rates[:-1]).any(axis=(1, 2)))),
+            n_trials=n_trials,
+            squared=network.loss == "squared-error",
+            activation=layered.ACTIVATION_CODES[network.activation],
+            optimizer=layered.OPTIMIZER_CODES[spec.optimizer],
+        ),
+        layered.Cells(
+            values=values,
+            deltas=deltas,
+            gradient=np.empty(layered.ROWS * panel, dtype),
+            turned=np.empty(_most_turned(network, panel), dtype),
+            numbers=numbers.ravel(),
+            trials=trials,
+        ),
+        table,
+        panel,
+    )
+    for flat, arrays in zip(packed, kept, strict=True):
+        _unpack(flat, arrays, n_layers, panel)
+
+
+def layout(
+    network: NetworkSpec, n_trials: int, batch_size: int, panel: int
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Return where everything is, (layers, ``N_COLUMNS``), and how many cells there are."""
+    from coarsefine.models.kernels import layered as of
+
+    widths = network.widths
+    table = np.zeros((len(widths) - 1, of.N_COLUMNS), np.int64)
+    stride = _stride(min(widths[0], of.BLOCK), panel)
+    offset, step, block = of.ONES, 0, batch_size * stride
+    n_blocks = -(-widths[0] // of.BLOCK)
+    weights = lanes = 0
+    for layer, row in enumerate(table):
+        n_in, n_out = widths[layer : layer + 2]
+        row[of.N_IN], row[of.IN_OFFSET], row[of.IN_BLOCK] = n_in, offset, block
+        row[of.IN_STRIDE], row[of.IN_STEP] = stride, step
+        offset += batch_size * stride * n_blocks
+        n_blocks, block = 1, of.BLOCK
+        step = n_out if layer == 0 else _whole(n_out, panel)
+        n_panels = _whole(n_trials * step, panel) // panel
+        # Room for a last trial whose lanes are written as whole panels.
+        stride = _stride((n_trials - 1) * step + _whole(n_out, panel), panel)
+        stride = max(stride, _stride(n_panels * panel, panel))
+        row[of.N_OUT], row[of.OUT_OFFSET] = n_out, offset
+        row[of.OUT_STRIDE], row[of.OUT_STEP] = stride, step
+        row[of.PANELS] = n_panels
+        # All panels of the first layer have one input.
+        row[of.PANELS_A_TRIAL] = n_panels if layer == 0 else step // panel
+        row[of.WEIGHTS], row[of.LANES] = weights, lanes
+        row[of.BIASED] = layer < network.n_biased
+        weights += n_panels * (n_in + 1) * panel
+        lanes += n_panels * panel
+    return table, offset + batch_size * stride
+
+
+def _whole(n: int, panel: int) -> int:
+    return -(-n // panel) * panel
+
+
+def _stride(width: int, panel: int) -> int:
+    """Return how far rows are apart: an odd number of cache lines, so that all sets are used."""
+    return (-(-width // panel) | 1) * panel
+
+
+def _most_turned(network: NetworkSpec, panel: int) -> int:
+    pairs = pairwise(network.widths[1:])
+    return max((n_out * _whole(n_in, panel) for n_in, n_out in pairs), default=0)
+
+
+def _numbers(
+    stretch: Stretch, table: npt.NDArray[np.int64], panel: int
+) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Return what lanes are changed with, by number and lane, and whose each lane is."""
+    from coarsefine.models.kernels import layered as of
+
+    plan, trials = stretch.plan, stretch.trials
+    owners = []
+    for row in table:
+        lanes = np.arange(row[of.PANELS] * panel) // row[of.OUT_STEP]
+        owners.append(np.minimum(lanes, len(trials) - 1))
+    owner = np.concatenate(owners)
+    values = np.zeros((of.N_NUMBERS, len(trials)))
+    values[of.PENALTY] = 2 * column(trials, "l2_strength")
+    values[of.ALL_ONES] = 1
+    values[of.SLOPE] = plan.network.slope
+    if plan.training.optimizer in ("adam", "adamw"):
+        values[of.BETA1], values[of.BETA2] = column(trials, "beta1"), column(trials, "beta2")
+        values[of.REST1], values[of.REST2] = 1 - values[of.BETA1], 1 - values[of.BETA2]
+    else:
+        values[of.BETA1] = column(trials, "momentum")
+    return values.astype(plan.dtype)[:, owner], owner
+
+
+def _rates(stretch: Stretch) -> Array:
+    """Return the numbers that change with updates, (n, 3, T)."""
+    optimizer, trials, etas = stretch.plan.training.optimizer, stretch.trials, stretch.etas
+    rates = np.ones((len(etas), 3, len(trials)))
+    rates[:, 0] = etas
+    if optimizer == "sgd":
+        rates[:, 1] = 1 - 2 * etas * column(trials, "l2_strength")
+    if optimizer == "adamw":
+        rates[:, 1] = 1 - etas * column(trials, "decoupled_decay")
+    if optimizer in ("adam", "adamw"):
+        first, second = (
+            _corrections(trials, name, stretch.state.step, len(etas)) for name in ("beta1", "beta2")
+        )
+        rates[:, 0] /= first
+        rates[:, 2] = 1 / second
+    return rates.astype(stretch.plan.dtype)
+
+
+def _corrections(
+    trials: Sequence[Hyperparameters], name: str, n_done: int, n: int
+) -> npt.NDArray[np.float64]:
+    """Return how far Adam's means are from what they estimate, (n, T)."""
+    betas = column(trials, name).tolist()
+    # The powers are Python's, as in the reference.
+    steps = range(n_done + 1, n_done + n + 1)
+    return np.array([[1 - beta**step for beta in betas] for step in steps])
+
+
+def _packed(arrays: Sequence[Array], n_layers: int, panel: int) -> Array:
+    """Return parameters, or their slots, as panels one after another, their biases last."""
+    parts = []
+    for layer, weights in enumerate(arrays[:n_layers]):
+        n_trials, n_out, n_in = weights.shape
+        rows = np.zeros((n_trials, n_out, n_in + 1), weights.dtype)
+        rows[:, :, :n_in] = weights
+        if n_layers + layer < len(arrays):
+            rows[:, :, n_in] = arrays[n_layers + layer]
+        lanes = _lanes(rows, layer, panel)
+        parts.append(lanes.reshape(-1, panel, n_in + 1).transpose(0, 2, 1).ravel())
+    return np.concatenate(parts)
+
+
+def _lanes(rows: Array, layer: int, panel: int) -> Array:
+    """Return (T, out, in + 1) as (lanes, in + 1), with zeros where a lane is nobody's."""
+    n_trials, n_out, n_in = rows.shape
+    if layer == 0:
+        rows = rows.reshape(1, n_trials * n_out, n_in)
+    n = rows.shape[1]
+    whole = np.zeros((len(rows), _whole(n, panel), n_in), rows.dtype)
+    whole[:, :n] = rows
+    return whole.reshape(-1, n_in)
+
+
+def _unpack(flat: Array, arrays: Sequence[Array], n_layers: int, panel: int) -> None:
+    """Set parameters, or their slots, to what ``_packed`` made of them."""
+    start = 0
+    for layer, weights in enumerate(arrays[:n_layers]):
+        n_trials, n_out, n_in = weights.shape
+        groups, n = (1, n_trials * n_out) if layer == 0 else (n_trials, n_out)
+        width = _whole(n, panel)
+        stop = start + groups * width * (n_in + 1)
+        panels = flat[start:stop].reshape(-1, n_in + 1, panel)
+        lanes = panels.transpose(0, 2, 1).reshape(groups, width, n_in + 1)[:, :n]
+        rows = lanes.reshape(n_trials, n_out, n_in + 1)
+        weights[...] = rows[:, :, :n_in]
+        if n_layers + layer < len(arrays):
+            arrays[n_layers + layer][...] = rows[:, :, n_in]
+        start = stop

@@ -1,0 +1,139 @@
+"""Activations and optimizers of the dense kernel: the reference's formulas, on whole vectors.
+
+Their names are those of ``models.activations`` and ``models.optimizers``, which say where they are
+from. What a formula returns replaces its first arguments.
+"""
+
+from coarsefine.models.activations import ImprovedSigmoid
+from coarsefine.models.kernels.tiles import Value, formula
+from coarsefine.models.optimizers import Adam, RMSprop
+
+Values = tuple[Value, ...]
+
+# ------------------------------------------------------- scores z, biases b, slopes of leaky ReLUs
+
+
+@formula
+def shifted(z: Value, b: Value) -> Values:
+    """Return what has no activation."""
+    return (z + b,)
+
+
+@formula
+def relu(z: Value, b: Value) -> Values:
+    """Return ``max(0, z)``."""
+    z = z + b
+    return (z.where_positive(z, 0.0),)
+
+
+@formula
+def leaky_relu(z: Value, b: Value, slope: Value) -> Values:
+    """Return ``z`` above 0 and ``slope z`` below."""
+    z = z + b
+    return (z.where_positive(z, z * slope),)
+
+
+@formula
+def sigmoid(z: Value, b: Value) -> Values:
+    """Return ``1 / (1 + exp(-z))``."""
+    return (((z + b) * 0.5).tanh() * 0.5 + 0.5,)
+
+
+@formula
+def tanh(z: Value, b: Value) -> Values:
+    """Return ``tanh z``."""
+    return ((z + b).tanh(),)
+
+
+@formula
+def improved_sigmoid(z: Value, b: Value) -> Values:
+    """Return ``1.7159 tanh(2 z / 3)``."""
+    return (((z + b) * ImprovedSigmoid.slope).tanh() * ImprovedSigmoid.amplitude,)
+
+
+# ------------------------------------------------------------------ derivatives where they are a
+
+
+@formula
+def relu_backward(delta: Value, a: Value) -> Values:
+    """Pass ``delta`` on where the unit is active."""
+    return (a.where_positive(delta, 0.0),)
+
+
+@formula
+def leaky_relu_backward(delta: Value, a: Value, slope: Value) -> Values:
+    """Multiply with 1 where the unit is active, else with the slope."""
+    return (a.where_positive(delta, delta * slope),)
+
+
+@formula
+def sigmoid_backward(delta: Value, a: Value) -> Values:
+    """Multiply with ``a (1 - a)``."""
+    return (delta * (a - a * a),)
+
+
+@formula
+def tanh_backward(delta: Value, a: Value) -> Values:
+    """Multiply with ``1 - a²``."""
+    return (delta - delta * (a * a),)
+
+
+@formula
+def improved_sigmoid_backward(delta: Value, a: Value) -> Values:
+    """Multiply with ``slope (amplitude - a² / amplitude)``."""
+    slope, amplitude = ImprovedSigmoid.slope, ImprovedSigmoid.amplitude
+    return (delta * (a * a * (-slope / amplitude) + slope * amplitude),)
+
+
+# --------------------------------- weights w, their slots, gradients g, what they are changed with
+
+
+@formula
+def sgd(w: Value, g: Value, rate: Value, kept: Value) -> Values:
+    """``w ← (1 − 2 η λ) w − η g``."""
+    return (w * kept - g * rate,)
+
+
+@formula
+def momentum(w: Value, v: Value, g: Value, rate: Value, penalty: Value, mu: Value) -> Values:
+    """``v ← μ v + g; w ← w − η v``."""
+    v = v * mu + (g + w * penalty)
+    return w - v * rate, v
+
+
+@formula
+def nesterov(w: Value, v: Value, g: Value, rate: Value, penalty: Value, mu: Value) -> Values:
+    """``v ← μ v + g; w ← w − η (g + μ v)``."""
+    g = g + w * penalty
+    v = v * mu + g
+    return w - (g + v * mu) * rate, v
+
+
+@formula
+def rmsprop(w: Value, s: Value, g: Value, rate: Value, penalty: Value) -> Values:
+    """``s ← α s + (1 − α) g²; w ← w − η g / (√s + ε)``."""
+    g = g + w * penalty
+    s = s * RMSprop.alpha + g * g * (1 - RMSprop.alpha)
+    return w - g / (s.root() + RMSprop.epsilon) * rate, s
+
+
+@formula
+def adam(
+    w: Value,
+    first: Value,
+    second: Value,
+    g: Value,
+    penalty: Value,
+    *numbers: Value,
+) -> Values:
+    """Kingma & Ba (2015); AdamW's weights decay by ``kept``.
+
+    Further numbers are η over the first mean's correction, ``kept``, 1 over the second mean's
+    correction, and of each mean what is kept and what is new.
+    """
+    rate, kept, over_correction, beta1, rest1, beta2, rest2 = numbers
+    g = g + w * penalty
+    first = first * beta1 + g * rest1
+    second = second * beta2 + g * g * rest2
+    step = first / ((second * over_correction).root() + Adam.epsilon)
+    return w * kept - step * rate, first, second

@@ -1,0 +1,313 @@
+"""Updates of T networks with hidden layers, compiled: no Python between two batches.
+
+The lanes of a layer are the units of all trials. Those of the first layer lie side by side, unit h
+of trial t at ``t H + h``, because all trials see one batch; above, each trial begins with a panel
+of its own. A panel's weights are one piece, a row for each input and last the biases; so are its
+optimizer's slots. Gradients are made for a few rows of a panel at a time and used at once: there is
+no array of them.
+
+Activations of all layers, the batch below them, are in one flat array, and deltas in another at
+the same places. Whatever belongs to a trial is computed in an order that does not depend on the
+others.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from coarsefine.models.arrays import Array, Labels
+from coarsefine.models.kernels import formulas
+from coarsefine.models.kernels.compiling import Compiled
+from coarsefine.models.kernels.lanes import exponentials
+from coarsefine.models.kernels.tiles import (
+    copy,
+    multiply,
+    multiply_transposed,
+    prefetch_samples,
+    prefetch_weights,
+)
+
+# Numbers that a sum of a tile takes at a time, and samples that are taken together: such a part of
+# a panel stays in the nearest cache. The batch lies in blocks of so many columns, each one piece:
+# whole rows would be on more pages than a processor knows by heart.
+BLOCK = 240
+# Rows of a panel whose gradients are made at a time; a block has a whole number of them.
+ROWS = 48
+# Before activations are ones: the input that biases are multiplied with.
+ONES = 16
+# Columns of a layer's row in the table.
+(
+    N_IN,
+    IN_OFFSET,
+    IN_BLOCK,
+    IN_STRIDE,
+    IN_STEP,
+    N_OUT,
+    OUT_OFFSET,
+    OUT_STRIDE,
+    OUT_STEP,
+    PANELS,
+    PANELS_A_TRIAL,
+    WEIGHTS,
+    LANES,
+    BIASED,
+) = range(14)
+N_COLUMNS = 14
+# Rows of what lanes are changed with. The first three may change with each update.
+RATE, KEPT, OVER_CORRECTION, PENALTY, BETA1, REST1, BETA2, REST2, ZEROS, ALL_ONES, SLOPE = range(11)
+N_NUMBERS = 11
+N_CHANGING = 3
+ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "sigmoid": 2, "tanh": 3, "improved-sigmoid": 4}
+OPTIMIZER_CODES = {"sgd": 0, "momentum": 1, "nesterov": 2, "rmsprop": 3, "adam": 4, "adamw": 4}
+
+
+class Learned(NamedTuple):
+    """Weights with biases, and their slots, alike; empty where an optimizer has none."""
+
+    weights: Array
+    first: Array
+    second: Array
+
+
+class Updates(NamedTuple):
+    """What is done: an update per row of ``rates``, with batches of the samples in ``order``.
+
+    Attributes:
+        rates: (n, 3, T), the numbers that change with updates.
+        changed: (n,), whether they are others than before.
+    """
+
+    x: Array
+    labels: Labels
+    order: npt.NDArray[np.intp]
+    batch_size: int
+    rates: Array
+    changed: npt.NDArray[np.bool_]
+    n_trials: int
+    squared: bool
+    activation: int
+    optimizer: int
+
+
+class Cells(NamedTuple):
+    """Arrays to work in, made by whoever calls.
+
+    Attributes:
+        values: Ones, the batch, activations.
+        deltas: As long.
+        gradient: (ROWS, panel).
+        turned: A trial's weights of a layer, inputs side by side.
+        numbers: (``N_NUMBERS``, lanes of all layers).
+        trials: Whose each lane is.
+    """
+
+    values: Array
+    deltas: Array
+    gradient: Array
+    turned: Array
+    numbers: Array
+    trials: npt.NDArray[np.int64]
+
+
+# One function, flat arrays, as few places as can be from which tiles are called: each takes numba
+# and LLVM longer than the loops around it.
+@Compiled
+def descend(  # noqa: PLR0912, PLR0915
+    learned: Learned, updates: Updates, cells: Cells, table: npt.NDArray[np.int64], panel: int
+) -> None:
+    """Make updates.
+
+    Args:
+        learned: Changed in place.
+        updates: What is done.
+        cells: Zeros in values (after the ones) and in deltas.
+        table: (layers, ``N_COLUMNS``).
+        panel: Lanes of a panel.
+    """
+    weights, slots, more_slots = learned
+    x, labels, order, batch_size, rates, changed, n_trials = updates[:7]
+    squared, activation, optimizer = updates[7:]
+    values, deltas, gradient, turned, numbers, trials = cells
+    n_lanes = trials.shape[0]
+    n_layers = table.shape[0]
+    start = 0
+    for update in range(rates.shape[0]):
+        size = min(batch_size, order.shape[0] - start)
+        if changed[update]:
+            for c in range(N_CHANGING):
+                for j in range(n_lanes):
+                    numbers[c * n_lanes + j] = rates[update, c, trials[j]]
+        n_features = table[0, N_IN]
+        for i in range(size):
+            source = order[start + i] * n_features
+            into = table[0, IN_OFFSET] + i * table[0, IN_STRIDE]
+            for k in range(0, n_features, BLOCK):
+                copy((values, into, 1), (x, source + k, 1), min(BLOCK, n_features - k))
+                into += table[0, IN_BLOCK]
+        for layer in range(n_layers):
+            row = table[layer]
+            n_in, offset, stride = row[N_IN], row[OUT_OFFSET], row[OUT_STRIDE]
+            last = layer == n_layers - 1
+            out = deltas if last else values
+            n_blocks = -(-n_in // BLOCK)
+            # Some samples at a time meet each part of the weights while both are near.
+            for part in range(-(-size // BLOCK) * n_blocks):
+                i, block = part // n_blocks * BLOCK, part % n_blocks
+                n_rows, k = min(BLOCK, size - i), block * BLOCK
+                left = row[IN_OFFSET] + block * row[IN_BLOCK] + i * row[IN_STRIDE]
+                for q in range(row[PANELS]):
+                    trial = q // row[PANELS_A_TRIAL]
+                    w = row[WEIGHTS] + q * (n_in + 1) * panel
+                    z = (out, offset + i * stride + q * panel, stride)
+                    multiply(
+                        (values, left + trial * row[IN_STEP], row[IN_STRIDE]),
+                        (weights, w + k * panel, panel),
+                        z,
+                        (n_rows, min(BLOCK, n_in - k), block),
+                    )
+                    if block < n_blocks - 1:
+                        continue
+                    b = (weights, w + n_in * panel, 0)
+                    slope = (numbers, SLOPE * n_lanes, 0)
+                    if last:
+                        formulas.shifted((z, b), (n_rows, 2))
+                    elif activation == 0:
+                        formulas.relu((z, b), (n_rows, 2))
+                    elif activation == 1:
+                        formulas.leaky_relu((z, b, slope), (n_rows, 2))
+                    elif activation == 2:
+                        formulas.sigmoid((z, b), (n_rows, 2))
+                    elif activation == 3:
+                        formulas.tanh((z, b), (n_rows, 2))
+                    else:
+                        formulas.improved_sigmoid((z, b), (n_rows, 2))
+        row = table[n_layers - 1]
+        n_classes, step, width = row[N_OUT], row[OUT_STEP], row[PANELS] * panel
+        for i in range(size):
+            s = row[OUT_OFFSET] + i * row[OUT_STRIDE]
+            label = labels[order[start + i]]
+            if not squared:
+                for t in range(n_trials):
+                    first = s + t * step
+                    highest = deltas[first]
+                    for j in range(first + 1, first + n_classes):
+                        highest = max(highest, deltas[j])
+                    for j in range(first, first + n_classes):
+                        deltas[j] -= highest
+                exponentials(deltas, s, width)
+                for t in range(n_trials):
+                    first = s + t * step
+                    total = deltas[first]
+                    for j in range(first + 1, first + n_classes):
+                        total += deltas[j]
+                    for j in range(first, first + n_classes):
+                        deltas[j] /= total
+                    for j in range(first + n_classes, first + step):
+                        deltas[j] = 0
+                for j in range(s + n_trials * step, s + width):
+                    deltas[j] = 0
+            for t in range(n_trials):
+                deltas[s + t * step + label] -= 1
+            for j in range(s, s + width):
+                deltas[j] /= size
+        for layer in range(n_layers - 1, -1, -1):
+            row = table[layer]
+            n_in, n_out, stride, step = row[N_IN], row[N_OUT], row[IN_STRIDE], row[IN_STEP]
+            if layer > 0:
+                below = table[layer - 1]
+                padded = -(-n_in // panel) * panel
+                for t in range(n_trials):
+                    w = row[WEIGHTS] + t * row[PANELS_A_TRIAL] * (n_in + 1) * panel
+                    for k in range(n_out):
+                        first = w + k // panel * (n_in + 1) * panel + k % panel
+                        for h in range(n_in):
+                            turned[k * padded + h] = weights[first + h * panel]
+                        for h in range(n_in, padded):
+                            turned[k * padded + h] = 0
+                    for p in range(0, padded, panel):
+                        # What lies beyond a trial's own lanes is the next one's, and comes next.
+                        multiply(
+                            (deltas, row[OUT_OFFSET] + t * row[OUT_STEP], row[OUT_STRIDE]),
+                            (turned, p, padded),
+                            (deltas, row[IN_OFFSET] + t * step + p, stride),
+                            (size, n_out, 0),
+                        )
+                vectors = 2 * below[PANELS]
+                delta = (deltas, row[IN_OFFSET], stride)
+                a = (values, row[IN_OFFSET], stride)
+                slope = (numbers, SLOPE * n_lanes, 0)
+                if activation == 0:
+                    formulas.relu_backward((delta, a), (size, vectors))
+                elif activation == 1:
+                    slope = (numbers, SLOPE * n_lanes + below[LANES], 0)
+                    formulas.leaky_relu_backward((delta, a, slope), (size, vectors))
+                elif activation == 2:
+                    formulas.sigmoid_backward((delta, a), (size, vectors))
+                elif activation == 3:
+                    formulas.tanh_backward((delta, a), (size, vectors))
+                else:
+                    formulas.improved_sigmoid_backward((delta, a), (size, vectors))
+            n_blocks = -(-n_in // ROWS)
+            for block in range(n_blocks + row[BIASED]):
+                of_biases = block == n_blocks
+                d = n_in if of_biases else block * ROWS
+                n_rows = 1 if of_biases else min(ROWS, n_in - d)
+                for q in range(row[PANELS]):
+                    if layer == 0 and not of_biases:
+                        # A part of the next batch, which is scattered over the memory.
+                        n_next = min(batch_size, order.shape[0] - start - size)
+                        for i in range(n_next * q // row[PANELS], n_next * (q + 1) // row[PANELS]):
+                            source = order[start + size + i] * n_features + d
+                            prefetch_samples((x, source, panel), -(-n_rows // panel))
+                    trial = q // row[PANELS_A_TRIAL]
+                    at = row[WEIGHTS] + (q * (n_in + 1) + d) * panel
+                    prefetch_weights((weights, at, panel), n_rows)
+                    if optimizer > 0:
+                        prefetch_weights((slots, at, panel), n_rows)
+                    for i in range(0, size, BLOCK):
+                        left = row[IN_OFFSET] + d // BLOCK * row[IN_BLOCK] + d % BLOCK
+                        left += trial * step + i * stride
+                        multiply_transposed(
+                            (values, 0 if of_biases else left, 0 if of_biases else stride),
+                            (
+                                deltas,
+                                row[OUT_OFFSET] + i * row[OUT_STRIDE] + q * panel,
+                                row[OUT_STRIDE],
+                            ),
+                            (gradient, 0, panel),
+                            (n_rows, min(BLOCK, size - i), 1 if i > 0 else 0),
+                        )
+                    lane = row[LANES] + q * panel
+                    w, v, g = (weights, at, panel), (slots, at, panel), (gradient, 0, panel)
+                    rate = (numbers, RATE * n_lanes + lane, 0)
+                    kept = (numbers, (ALL_ONES if of_biases else KEPT) * n_lanes + lane, 0)
+                    penalty = (numbers, (ZEROS if of_biases else PENALTY) * n_lanes + lane, 0)
+                    mu = (numbers, BETA1 * n_lanes + lane, 0)
+                    if optimizer == 0:
+                        formulas.sgd((w, g, rate, kept), (n_rows, 2))
+                    elif optimizer == 1:
+                        formulas.momentum((w, v, g, rate, penalty, mu), (n_rows, 2))
+                    elif optimizer == 2:
+                        formulas.nesterov((w, v, g, rate, penalty, mu), (n_rows, 2))
+                    elif optimizer == 3:
+                        formulas.rmsprop((w, v, g, rate, penalty), (n_rows, 2))
+                    else:
+                        formulas.adam(
+                            (
+                                w,
+                                v,
+                                (more_slots, at, panel),
+                                g,
+                                penalty,
+                                rate,
+                                kept,
+                                (numbers, OVER_CORRECTION * n_lanes + lane, 0),
+                                mu,
+                                (numbers, REST1 * n_lanes + lane, 0),
+                                (numbers, BETA2 * n_lanes + lane, 0),
+                                (numbers, REST2 * n_lanes + lane, 0),
+                            ),
+                            (n_rows, 2),
+                        )
+        start += size

@@ -1,0 +1,263 @@
+"""Dense products in tiles, and formulas over rows, as instructions for LLVM.
+
+Lanes lie in panels of ``PANEL_BYTES``: two vectors. A tile of a product, up to ``TILE_ROWS`` rows
+of one panel, stays in registers while its sums grow. Each lane of a sum is a chain of fused
+multiply-adds whose order follows from the shapes of its own product alone, so a trial's bits do
+not depend on which others lie beside it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from coarsefine.models.kernels.lanes import VECTOR_BYTES, Vectors, data_of
+
+PANEL_BYTES = 2 * VECTOR_BYTES
+# Of 16 registers, twelve hold sums, two a panel and one a number that it is multiplied with.
+TILE_ROWS = 6
+
+
+def _product(*, transposed: bool) -> Any:
+    """Return what multiplies a matrix with a panel."""
+
+    def product(context: Any, left: Any, right: Any, out: Any, sizes: Any) -> Any:
+        signature = types.void(left, right, out, sizes)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            matrices = [
+                _Matrix(context, builder, kind, argument)
+                for kind, argument in zip(signature.args[:3], arguments[:3], strict=True)
+            ]
+            rows, length, adds = cgutils.unpack_tuple(builder, arguments[3], 3)
+            vectors = Vectors(context, builder, signature.args[0].types[0].dtype)
+            tile = _Tile(vectors, *matrices, transposed=transposed)
+            full = vectors.number(TILE_ROWS)
+            n_tiles = builder.sdiv(rows, full)
+            with cgutils.for_range(builder, n_tiles) as loop:
+                tile.generate(builder.mul(loop.index, full), TILE_ROWS, length, adds)
+            done = builder.mul(n_tiles, full)
+            end = builder.append_basic_block("end")
+            switch = builder.switch(builder.sub(rows, done), end)
+            for n_rows in range(1, TILE_ROWS):
+                block = builder.append_basic_block(f"rows{n_rows}")
+                switch.add_case(vectors.number(n_rows), block)
+                builder.position_at_end(block)
+                tile.generate(done, n_rows, length, adds)
+                builder.branch(end)
+            builder.position_at_end(end)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return intrinsic(product)
+
+
+class _Matrix:
+    """A flat array, where in it a matrix starts, and how far its rows are apart."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any, argument: Any) -> None:
+        array, offset, self.stride = cgutils.unpack_tuple(builder, argument, 3)
+        self.builder = builder
+        self.pointer = builder.gep(data_of(context, builder, kind.types[0], array), [offset])
+
+    def row(self, index: Any) -> Any:
+        """Return a pointer to a row."""
+        return self.builder.gep(self.pointer, [self.builder.mul(index, self.stride)])
+
+
+class _Tile:
+    """Some rows of a product with a panel."""
+
+    def __init__(
+        self, vectors: Vectors, left: _Matrix, right: _Matrix, out: _Matrix, *, transposed: bool
+    ) -> None:
+        self.vectors = vectors
+        self.left = left
+        self.right = right
+        self.out = out
+        self.transposed = transposed
+
+    def generate(self, first: Any, n_rows: int, length: Any, adds: Any) -> None:
+        """Generate the sums of rows from ``first`` on."""
+        vectors, builder = self.vectors, self.vectors.builder
+        # A processor multiplies again before it has added: few rows take several sums each.
+        phases = max(1, TILE_ROWS // n_rows)
+        sums = [self._sums(n_rows) for _ in range(phases)]
+        outs = [self.out.row(builder.add(first, vectors.number(r))) for r in range(n_rows)]
+        ends = [vectors.at(pointer, k) for pointer in outs for k in range(2)]
+        with builder.if_then(builder.icmp_signed("!=", adds, vectors.number(0))):
+            for each, end in zip(sums[0], ends, strict=True):
+                builder.store(vectors.load(end), each)
+        if self.transposed:
+            starts = [builder.gep(self.left.pointer, [first])]
+        else:
+            starts = [self.left.row(builder.add(first, vectors.number(r))) for r in range(n_rows)]
+        n_whole = builder.sdiv(length, vectors.number(phases))
+        whole = builder.mul(n_whole, vectors.number(phases))
+        with cgutils.for_range(builder, n_whole) as loop:
+            k = builder.mul(loop.index, vectors.number(phases))
+            for phase, of_phase in enumerate(sums):
+                self._step(starts, builder.add(k, vectors.number(phase)), of_phase)
+        if phases > 1:
+            with cgutils.for_range(builder, builder.sub(length, whole)) as loop:
+                self._step(starts, builder.add(whole, loop.index), sums[0])
+        for i, end in enumerate(ends):
+            total = builder.load(sums[0][i])
+            for of_phase in sums[1:]:
+                total = builder.fadd(total, builder.load(of_phase[i]))
+            vectors.store(total, end)
+
+    def _sums(self, n_rows: int) -> list[Any]:
+        """Return two zeros a row, which LLVM will keep in registers."""
+        builder = self.vectors.builder
+        made = [cgutils.alloca_once(builder, self.vectors.type) for _ in range(2 * n_rows)]
+        for each in made:
+            builder.store(self.vectors.same(0.0), each)
+        return made
+
+    def _step(self, starts: Sequence[Any], k: Any, sums: Sequence[Any]) -> None:
+        """Add the products of number ``k`` of each row with vectors ``k`` of the panel."""
+        vectors, builder = self.vectors, self.vectors.builder
+        panel = self.right.row(k)
+        held = [vectors.load(vectors.at(panel, i)) for i in range(2)]
+        for r in range(len(sums) // 2):
+            if self.transposed:
+                start = builder.gep(starts[0], [builder.mul(k, self.left.stride)])
+                pointer = builder.gep(start, [vectors.number(r)])
+            else:
+                pointer = builder.gep(starts[r], [k])
+            number = vectors.spread(builder.load(pointer))
+            for vector, each in zip(held, sums[2 * r : 2 * r + 2], strict=True):
+                builder.store(vectors.fused(number, vector, builder.load(each)), each)
+
+
+# Both take (array, offset, row stride) of two matrices and the result, and (rows of the result,
+# numbers in a sum, whether the sums are added to what is there). The right matrix is a panel.
+multiply = _product(transposed=False)  # out = left right
+multiply_transposed = _product(transposed=True)  # out = leftᵀ right
+
+
+def _copy(context: Any, to: Any, source: Any, count: Any) -> Any:
+    """Copy numbers; takes (array, offset, 1) of both, and how many."""
+    signature = types.void(to, source, count)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        to, source = (
+            _Matrix(context, builder, kind, argument)
+            for kind, argument in zip(signature.args[:2], arguments[:2], strict=True)
+        )
+        n_bytes = signature.args[0].types[0].dtype.bitwidth // 8
+        cgutils.raw_memcpy(builder, to.pointer, source.pointer, arguments[2], n_bytes)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+copy: Any = intrinsic(_copy)
+
+
+def _prefetch(*, to_write: bool, level: int) -> Any:
+    """Return what has lines of memory brought near, which are worked on later."""
+
+    def prefetch(context: Any, matrix: Any, rows: Any) -> Any:
+        signature = types.void(matrix, rows)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            lines = _Matrix(context, builder, signature.args[0], arguments[0])
+            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            # The last one says that this is data.
+            how = [ir.Constant(number, code) for code in (int(to_write), level, 1)]
+            with cgutils.for_range(builder, arguments[1]) as loop:
+                builder.call(function, [builder.bitcast(lines.row(loop.index), byte), *how])
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return intrinsic(prefetch)
+
+
+# Both take (array, offset, row stride), and a number of rows of one panel.
+prefetch_weights = _prefetch(to_write=True, level=3)
+prefetch_samples = _prefetch(to_write=False, level=2)
+
+
+class Value:
+    """A vector of numbers in a formula."""
+
+    def __init__(self, vectors: Vectors, vector: Any) -> None:
+        self.vectors = vectors
+        self.vector = vector
+
+    def _of(self, other: "Value | float") -> Any:
+        return other.vector if isinstance(other, Value) else self.vectors.same(other)
+
+    def _with(self, vector: Any) -> "Value":
+        return Value(self.vectors, vector)
+
+    def __add__(self, other: "Value | float") -> "Value":
+        return self._with(self.vectors.builder.fadd(self.vector, self._of(other)))
+
+    def __sub__(self, other: "Value | float") -> "Value":
+        return self._with(self.vectors.builder.fsub(self.vector, self._of(other)))
+
+    def __mul__(self, other: "Value | float") -> "Value":
+        return self._with(self.vectors.builder.fmul(self.vector, self._of(other)))
+
+    def __truediv__(self, other: "Value | float") -> "Value":
+        return self._with(self.vectors.builder.fdiv(self.vector, self._of(other)))
+
+    def root(self) -> "Value":
+        """Return the square root."""
+        return self._with(self.vectors.call("sqrt", self.vector))
+
+    def where_positive(self, yes: "Value | float", no: "Value | float") -> "Value":
+        """Return ``yes`` where this is above 0 or NaN, ``no`` elsewhere."""
+        builder = self.vectors.builder
+        above = builder.fcmp_unordered(">", self.vector, self.vectors.same(0.0))
+        return self._with(builder.select(above, self._of(yes), self._of(no)))
+
+    def tanh(self) -> "Value":
+        """Return the hyperbolic tangent, by way of ``exp(-2 |x|) - 1``."""
+        size = self._with(self.vectors.call("fabs", self.vector))
+        less = self._with(self.vectors.exponential((size * -2.0).vector, less_one=True))
+        result = less / (less + 2.0) * -1.0
+        return self._with(self.vectors.call("copysign", result.vector, self.vector))
+
+
+def formula(function: Callable[..., Sequence[Value]]) -> Any:
+    """Return what applies a formula to rows of whole vectors.
+
+    It takes (array, offset, row stride) of each argument of the formula, and (rows, vectors of a
+    row). What the formula returns replaces its first arguments. A stride of 0 repeats a row.
+    """
+
+    def over_rows(context: Any, operands: Any, sizes: Any) -> Any:
+        signature = types.void(operands, sizes)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args[0].types
+            given = cgutils.unpack_tuple(builder, arguments[0], len(kinds))
+            vectors = Vectors(context, builder, kinds[0].types[0].dtype)
+            matrices = [
+                _Matrix(context, builder, kind, each)
+                for kind, each in zip(kinds, given, strict=True)
+            ]
+            rows, n_vectors = cgutils.unpack_tuple(builder, arguments[1], 2)
+            with cgutils.for_range(builder, rows) as row:
+                starts = [matrix.row(row.index) for matrix in matrices]
+                with cgutils.for_range(builder, n_vectors) as loop:
+                    pointers = [vectors.at(start, loop.index) for start in starts]
+                    values = [Value(vectors, vectors.load(pointer)) for pointer in pointers]
+                    results = function(*values)
+                    for pointer, result in zip(pointers, results, strict=False):
+                        vectors.store(result.vector, pointer)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return intrinsic(over_rows)
