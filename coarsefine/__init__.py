@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from coarsefine.search.library import (
         Audit,
         Comparison,
+        Forecast,
         Model,
         RangeTest,
         Ranking,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Audit",
     "Comparison",
+    "Forecast",
     "Model",
     "RangeTest",
     "Ranking",

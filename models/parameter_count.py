@@ -1,9 +1,10 @@
-"""How many parameters a network has, with the arithmetic, in the two conventions in use."""
+"""How large a network is: its parameters, in the two conventions in use, and its arithmetic."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 
-from coarsefine.models.specs import NetworkSpec
+from coarsefine.models.optimizers import n_slots
+from coarsefine.models.specs import NetworkSpec, TrainingSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +62,24 @@ def count_parameters(spec: NetworkSpec) -> list[LayerCount]:
             )
         )
     return layers
+
+
+def multiply_adds(network: NetworkSpec, training: TrainingSpec, *, dropout: bool = False) -> int:
+    """Return how many multiplications, each with an addition, one trial's update takes.
+
+    The products of a batch: forward and by the weights in every layer, and by what a layer is given
+    in all but the first. Beside them, of each sample and hidden unit, 8 where layers are normalised
+    by their batch and 2 where units are left out; and of each parameter one, and one more for each
+    number that the optimizer keeps of it.
+
+    Args:
+        network: What is trained.
+        training: How.
+        dropout: Whether units are left out.
+    """
+    first, *others = (a * b for a, b in pairwise(network.widths))
+    n_units = sum(network.hidden)
+    per_sample = 2 * first + 3 * sum(others)
+    per_sample += 8 * sum(network.hidden[: network.n_normalised]) + 2 * n_units * dropout
+    n_parameters = sum(layer.n_parameters for layer in count_parameters(network))
+    return training.batch_size * per_sample + n_parameters * (1 + n_slots(training.optimizer))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coarsefine.search.commands.asking import ask_before
+from coarsefine.search.commands.forecasting import foreseen_lab
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.ending import announced, came_of
 from coarsefine.search.errors import DONE, FAILED, UsageError
@@ -20,8 +21,9 @@ from coarsefine.search.options import (
     StorageOptions,
     option,
 )
+from coarsefine.search.options.budget import budget_of
 from coarsefine.search.options.declaring import text_option
-from coarsefine.search.options.searching import YES
+from coarsefine.search.options.searching import DRY_RUN, YES
 
 if TYPE_CHECKING:
     from coarsefine.studies.checks.reference_lines import ReferenceLines
@@ -67,6 +69,18 @@ Fresh = Annotated[
 ]
 
 
+Within = Annotated[
+    str | None,
+    text_option(
+        SEARCH,
+        "--within",
+        "TIME",
+        "How long all of it may take, as in 20m or 1h30m: each search gets its share, and goes on "
+        "with the same command later (default: as long as it takes).",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class LabOptions:
     """Which lab, and how much of it."""
@@ -81,6 +95,8 @@ class LabOptions:
     ]
     quick: Quick = False
     part: Parts = None
+    within: Within = None
+    dry_run: DRY_RUN = False
     fresh: Fresh = False
     yes: YES = False
     study: LabName = None
@@ -111,14 +127,19 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
     from coarsefine.db.engine import open_database
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
+    from coarsefine.studies.labs.budgets import shared
     from coarsefine.studies.labs.carrying_out import carried_out
     from coarsefine.studies.labs.files import read_lab
     from coarsefine.studies.running.resources import Resources
 
+    budget = budget_of(lab.within)
     found = read_lab(lab.lab, quick=lab.quick, name=lab.study)
     parts = _chosen(found, lab.part)
     jobs.check()
     ask_before(max(map(found.n_points, parts), default=0), yes=lab.yes)
+    if lab.dry_run:
+        foreseen_lab(found, parts, lab.data_dir, (storage, jobs, output), budget)
+        return DONE
     if not output.json:
         _print_head(found)
     status, answers = DONE, []
@@ -128,13 +149,12 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
         jobs.opened(watch.said) as workers,
         open_database(storage.url, create=True) as database,
     ):
-        resources = Resources(
-            database, data_dir=lab.data_dir, observer=watch, progress=watch, **workers
-        )
-        for part in parts:
+        workers |= {"data_dir": lab.data_dir, "budget": budget}
+        resources = Resources(database, observer=watch, progress=watch, **workers)
+        for part, own in shared(resources, found, parts):
             if not output.json:
                 _print_title(part, quick=lab.quick)
-            answer = carried_out(resources, found, part, fresh=lab.fresh)
+            answer = carried_out(own, found, part, fresh=lab.fresh)
             if not output.json:
                 _print_answer(resources, part, answer, quick=lab.quick)
             if lab.figures is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coarsefine.search.commands.labs import Fresh, LabName, Parts, Quick
+from coarsefine.search.commands.labs import Fresh, LabName, Parts, Quick, Within
 from coarsefine.search.console import note, print_table, say, say_json, stdout
 from coarsefine.search.errors import (
     UsageError,
@@ -67,6 +67,7 @@ class SubmitOptions:
     quick: Quick = False
     part: Parts = None
     fresh: Fresh = False
+    within: Within = None
     study: LabName = None
     priority: Annotated[
         int | None,
@@ -97,6 +98,7 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
     from coarsefine.studies.labs.line import entry_of, in_line
     from coarsefine.studies.labs.line import submit as queued
     from coarsefine.studies.labs.queue import of_the_server, stored, submission
+    from coarsefine.studies.planning.within import seconds_of
 
     _check_submitted(lab)
     _check_priority(lab.priority)
@@ -109,6 +111,7 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
             quick=lab.quick,
             parts=lab.part or (),
             fresh=lab.fresh,
+            within=None if lab.within is None else seconds_of(lab.within),
         )
     # In the wrong folder, nobody would ever look at what is submitted.
     lost = storage.url.startswith("sqlite") and is_new(storage.url)
@@ -138,6 +141,7 @@ def _check_submitted(lab: SubmitOptions) -> None:
         "--quick": lab.quick,
         "--part": bool(lab.part),
         "--fresh": lab.fresh,
+        "--within": lab.within is not None,
         "--study": lab.study is not None,
     }
     given = [name for name, is_given in others.items() if is_given]
@@ -241,6 +245,7 @@ def what(entry: "QueueRecord") -> str:
     words = [entry.name]
     words += ["--quick"] if asked.quick else []
     words += [f"--part {name}" for name in asked.parts]
+    words += [f"--within {asked.within:g}s"] if asked.within is not None else []
     return " ".join(words)
 
 

@@ -1,10 +1,21 @@
 """``lambda`` and the other searches: one function makes a command of each kind."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coarsefine.search.commands.asking import ask_before
+from coarsefine.search.commands.beginning import (
+    AUTO,
+    BEGIN,
+    FINE,
+    FINER,
+    FIRST,
+    Options,
+    foreseen_search,
+    found_search,
+    variant_name,
+)
 from coarsefine.search.commands.range_testing import CYCLE, eta_range, range_test
 from coarsefine.search.console import note, say_json, stdout
 from coarsefine.search.ending import announced, came_of_search
@@ -26,33 +37,13 @@ from coarsefine.search.options.requesting import grid_request, stage_request
 from coarsefine.studies.spaces.varying import SPACE
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
-    from coarsefine.db.records import StudyRecord
     from coarsefine.studies.errors import TakenError
     from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.results.ranking import Ranking
-    from coarsefine.studies.running.resources import Resources
     from coarsefine.studies.running.search import Search
     from coarsefine.studies.spaces.search import SearchKind
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options that all searches have."""
-
-    recipe: RecipeOptions
-    storage: StorageOptions
-    jobs: JobsOptions
-    output: OutputOptions
-
-    @property
-    def asked(self) -> "Asked":
-        """Return the recipe that is asked for."""
-        from coarsefine.studies.recipes.layers import Asked
-
-        return Asked(self.recipe.path, self.recipe.flags())
 
 
 def search_command(kind: "SearchKind") -> Callable[..., int | None]:
@@ -88,7 +79,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         output: OutputOptions,
     ) -> None:
         options = Options(recipe, storage, jobs, output)
-        run_search(kind, grid_request(kind, stage, options.asked), _FIRST, stage, options)
+        run_search(kind, grid_request(kind, stage, options.asked), FIRST, stage, options)
 
     def hidden(
         stage: GridOptions,
@@ -101,7 +92,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         options = Options(recipe, storage, jobs, output)
         request = grid_request(kind, stage, options.asked, layers=layers.layers)
         variant = "" if layers.layers is None else "layers"
-        run_search(kind, request, _FIRST, stage, options, variant)
+        run_search(kind, request, FIRST, stage, options, variant)
 
     def tricks(
         stage: GridOptions,
@@ -114,7 +105,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
         options = Options(recipe, storage, jobs, output)
         request = grid_request(kind, stage, options.asked, one_at_a_time=how.one_at_a_time)
         variant = "one-at-a-time" if how.one_at_a_time else ""
-        run_search(kind, request, _FIRST, stage, options, variant)
+        run_search(kind, request, FIRST, stage, options, variant)
 
     of_its_own: dict[str, Callable[..., None]] = {"hidden": hidden, "tricks": tricks, "eta": eta}
     usual: Callable[..., None] = refining if kind.refines else grid
@@ -157,10 +148,6 @@ Examples:
 """
 
 
-# Which stages a command is about.
-_FIRST, _FINE, _FINER, _AUTO = "coarse", "fine", "finer", "auto"
-
-
 def _refining(kind: "SearchKind", stage: StageOptions, options: Options) -> None:
     run_search(kind, stage_request(kind, stage), wanted_stage(kind.name, stage), stage, options)
 
@@ -171,7 +158,7 @@ def wanted_stage(name: str, stage: StageOptions) -> str:
     Raises:
         UsageError: If it names none, or several.
     """
-    flags = {_FIRST: stage.coarse, _FINE: stage.fine, _FINER: stage.finer, _AUTO: stage.auto}
+    flags = {FIRST: stage.coarse, FINE: stage.fine, FINER: stage.finer, AUTO: stage.auto}
     chosen = [each for each, said in flags.items() if said]
     if len(chosen) != 1:
         got = " and ".join(f"--{each}" for each in chosen) or "none"
@@ -213,19 +200,20 @@ def run_search(
         variant: What the study's name ends with where its values answer another question.
     """
     from coarsefine.db import repository
+    from coarsefine.search.commands.forecasting import print_forecast
     from coarsefine.search.commands.listing import failures_of
     from coarsefine.search.commands.ranking import print_study
-    from coarsefine.search.following import following
     from coarsefine.search.interrupts import stoppable
+    from coarsefine.search.options.budget import budget_of
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.range_test import ends_of, keep
     from coarsefine.studies.planning.request import n_points
     from coarsefine.studies.results.comparison import took
-    from coarsefine.studies.results.learning import has_learnt
     from coarsefine.studies.results.reading import read_ranking
     from coarsefine.studies.running.resources import NewDatabase, Resources
 
     asked, output, data_dir = options.asked, options.output, options.recipe.data.data_dir
+    budget = budget_of(stage.within)
     _check_free(kind, asked)
     ask_before(n_points(kind, request), yes=stage.yes)
     with (
@@ -234,18 +222,21 @@ def run_search(
         options.jobs.opened(watch.said) as workers,
     ):
         tested = None
-        if stage.eta_range is not None:
+        if stage.eta_range is not None and not stage.dry_run:
             tested = eta_range(kind, stage.eta_range, asked, data_dir, watch)
             ends = dict(zip(CYCLE, ends_of(tested), strict=True))
             asked = replace(asked, flags={**asked.flags, **ends})
-        with NewDatabase(options.storage.url, said=note, create=wanted in {_FIRST, _AUTO}) as there:
-            resources = Resources(
-                there, data_dir=data_dir, observer=watch, progress=watch, **workers
-            )
+        with NewDatabase(options.storage.url, said=note, create=wanted in BEGIN) as there:
+            workers |= {"data_dir": data_dir, "budget": budget}
+            resources = Resources(there, observer=watch, progress=watch, **workers)
             name = stage.study
             if name is None and variant:
-                name = _variant_name(resources, kind, asked, request, variant)
-            search = _search(resources, kind, asked, request, wanted, name, options)
+                name = variant_name(resources, kind, asked, request, variant)
+            if stage.dry_run:
+                forecast = foreseen_search(resources, kind, asked, request, wanted, name, options)
+                print_forecast(forecast, budget, output, several=wanted == AUTO)
+                return
+            search = found_search(resources, kind, asked, request, wanted, name, options)
             if tested is not None:
                 keep(resources.database, tested)
             last = _searched(search, request, wanted)
@@ -257,15 +248,23 @@ def run_search(
     all_failed = {t.state for t in ranking.trials} == {"failed"}
     if output.json:
         say_json(ranking.to_json(by_hint))
-    elif all_failed:
-        print_study(stdout(), ranking, rows, None)
     else:
-        proposed: str | None = _next(search, last, options, ranking)
-        if ranking.best is None or not has_learnt(ranking):
-            proposed = following(ranking, options.storage, free, data_dir)
+        proposed = None if all_failed else _proposed(search, last, options, ranking, free)
         print_study(stdout(), ranking, rows, proposed)
     if all_failed:
         raise _all_failed(search, ranking, failures, free)
+
+
+def _proposed(
+    search: "Search", last: "Stage", options: Options, ranking: "Ranking", free: str
+) -> str | None:
+    """Return the command that comes after this one, if there is any."""
+    from coarsefine.search.following import following
+    from coarsefine.studies.results.learning import has_learnt
+
+    if ranking.best is None or not has_learnt(ranking):
+        return following(ranking, options.storage, free, options.recipe.data.data_dir)
+    return _next(search, last, options, ranking)
 
 
 def _all_failed(
@@ -283,96 +282,12 @@ def _all_failed(
     return error
 
 
-def _search(
-    resources: "Resources",
-    kind: "SearchKind",
-    asked: "Asked",
-    request: "StageRequest",
-    wanted: str,
-    name: str | None,
-    options: Options,
-) -> "Search":
-    """Return the search that is begun, or carried on with."""
-    from coarsefine.studies.running.search import Search
-
-    if wanted in {_FIRST, _AUTO}:
-        return Search.begin(resources, kind, asked, request, name)
-    study = _coarse_study(resources.database, kind, asked, name, options)
-    return Search.carry_on(resources, kind, asked, study)
-
-
-def _variant_name(
-    resources: "Resources",
-    kind: "SearchKind",
-    asked: "Asked",
-    request: "StageRequest",
-    variant: str,
-) -> str:
-    """Return the name of a search whose values answer another question than the usual ones.
-
-    A study of the usual name that was begun with these very values is carried on with.
-    """
-    from coarsefine.db import repository
-    from coarsefine.studies.planning.stages import Stage, find_stage, first_name, first_stage
-    from coarsefine.studies.running.studies import study_name
-
-    usual = study_name(kind, asked.recipe(kind.implied))
-    study = repository.find_study(resources.database, usual) if resources.has_database else None
-    if study is not None:
-        record = find_stage(resources.database, study, first_name(kind))
-        wanted = first_stage(kind, request).dimensions
-        if record is not None and Stage.of(record).dimensions == wanted:
-            return usual
-    return f"{usual}-{variant}"
-
-
 def _searched(search: "Search", request: "StageRequest", wanted: str) -> "Stage":
     from coarsefine.studies.planning.stages import first_name
 
-    if wanted == _AUTO:
+    if wanted == AUTO:
         return search.auto(request)
-    return search.stage(first_name(search.kind) if wanted == _FIRST else wanted, request)
-
-
-def _coarse_study(
-    database: "Database", kind: "SearchKind", asked: "Asked", name: str | None, options: Options
-) -> "StudyRecord":
-    """Return the study to be searched finely: the one named, or of that data, or the last one.
-
-    Raises:
-        StudyError: If it is not there; names the command to run first.
-    """
-    from coarsefine.db import repository
-    from coarsefine.studies.errors import StudyError
-    from coarsefine.studies.results.reading import named_study
-    from coarsefine.studies.running.studies import study_name
-
-    if name is not None:
-        if repository.find_study(database, name) is None:
-            raise StudyError(
-                f"study {name} is not in {database.label}; run\n    "
-                + typed(kind.name, "--coarse", "--study", name, storage=options.storage.storage)
-            )
-        return named_study(database, name)
-    recipe = options.recipe
-    if "data.name" not in asked.flags and asked.path is None:
-        study = named_study(database, None, search=kind.name)
-        note(f"the most recent {kind.name} study: {study.name}", quiet=options.output.quiet)
-        return study
-    name = study_name(kind, asked.recipe(kind.implied))
-    found = repository.find_study(database, name)
-    if found is None:
-        data = recipe.data.data or ""
-        coarse = typed(
-            kind.name,
-            "--coarse",
-            *(("--data", data) if data else ()),
-            *(("--recipe", str(recipe.path)) if recipe.path else ()),
-            storage=options.storage.storage,
-            data_dir=recipe.data.data_dir,
-        )
-        raise StudyError(f"{database.label} has no study {name}; run\n    {coarse}")
-    return found
+    return search.stage(first_name(search.kind) if wanted == FIRST else wanted, request)
 
 
 def _next(search: "Search", last: "Stage", options: Options, ranking: "Ranking") -> str:

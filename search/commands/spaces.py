@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
-from coarsefine.search.commands.searches import Options, run_search, wanted_stage
+from coarsefine.search.commands.beginning import Options
+from coarsefine.search.commands.searches import run_search, wanted_stage
 from coarsefine.search.ending import announced
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options import (

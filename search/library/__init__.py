@@ -5,6 +5,7 @@ reports. ``studies`` hands it on; see ``docs/decisions/0007-python-has-a-face-of
 """
 
 from coarsefine.search.library.audits import Audit
+from coarsefine.search.library.forecasts import Forecast
 from coarsefine.search.library.listing import compare_studies, list_studies
 from coarsefine.search.library.model import Model
 from coarsefine.search.library.moving import merge_studies, pack_studies, unpack_studies
@@ -17,6 +18,7 @@ from coarsefine.search.library.tidying import purge_studies, remove_studies, res
 __all__ = [
     "Audit",
     "Comparison",
+    "Forecast",
     "Model",
     "RangeTest",
     "Ranking",

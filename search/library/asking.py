@@ -8,6 +8,7 @@ from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
 from coarsefine.studies.recipes.keys.kinds import whole
 
 if TYPE_CHECKING:
+    from coarsefine.studies.planning.budget import Budget
     from coarsefine.studies.planning.races import Race
     from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.spaces.dimensions import Parameter
@@ -34,6 +35,7 @@ class Asked(TypedDict, total=False):
     indifference: float | None
     only: Literal["tied", "all"] | None
     prune: Literal["halving", "none"] | None
+    within: str | float | None
     fresh: bool
 
 
@@ -48,6 +50,7 @@ class GridAsked(TypedDict, total=False):
     only: Literal["tied", "all"] | None
     alone: bool | None
     equal: Literal["epochs", "updates"] | None
+    within: str | float | None
     fresh: bool
 
 
@@ -197,6 +200,19 @@ def _seeds(asked: "Asked | GridAsked") -> "tuple[int | None, Race | None]":
     return replicates_of(
         given if isinstance(given, str) else _whole("replicates", given), indifference
     )
+
+
+def budget(asked: "Asked | GridAsked") -> "Budget | None":
+    """Return how long a stage may take from now on; ``None`` where that is not said.
+
+    Raises:
+        SpaceError: If it is no time.
+    """
+    from coarsefine.studies.planning.budget import Budget
+    from coarsefine.studies.planning.within import seconds_of
+
+    within = plain(asked.get("within"))
+    return None if within is None else Budget(seconds_of(within))
 
 
 def _whole(name: str, value: Any) -> int | None:

@@ -98,6 +98,26 @@ _FRESH = Annotated[
         "(default: take it over).",
     ),
 ]
+WITHIN = Annotated[
+    str | None,
+    text_option(
+        SEARCH,
+        "--within",
+        "TIME",
+        "How long it may take, as in 90s, 20m or 1h30m: fewer seeds first, then values far behind "
+        "wait, and it ends there with a ranking; the same without this goes on (default: as long "
+        "as it takes).",
+    ),
+]
+DRY_RUN = Annotated[
+    bool,
+    option(
+        SEARCH,
+        "--dry-run",
+        help="Say what would be trained, how long it takes and how much memory, and train nothing "
+        "(default: train).",
+    ),
+]
 YES = Annotated[
     bool,
     option(
@@ -173,6 +193,8 @@ class StageOptions:
         ),
     ] = None
     eta_range: _ETA_RANGE = None
+    within: WITHIN = None
+    dry_run: DRY_RUN = False
     fresh: _FRESH = False
     yes: YES = False
     study: _STUDY = None
@@ -215,6 +237,8 @@ class GridOptions:
         ),
     ] = None
     eta_range: _ETA_RANGE = None
+    within: WITHIN = None
+    dry_run: DRY_RUN = False
     fresh: _FRESH = False
     yes: YES = False
     study: _STUDY = None

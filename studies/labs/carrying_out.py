@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any, Final, TypeAlias
 
 from coarsefine.db import repository
+from coarsefine.hints import Message, option
 from coarsefine.models.parameter_count import LayerCount, count_parameters
 from coarsefine.models.specs import NetworkSpec
 from coarsefine.studies.checks.crosscheck import N_STEPS, FrameworkMissingError, crosscheck
@@ -12,10 +14,12 @@ from coarsefine.studies.checks.crosscheck_result import CrossCheck
 from coarsefine.studies.checks.gradients import checked_networks, gradcheck_json
 from coarsefine.studies.checks.network import NetworkCheck, network_of
 from coarsefine.studies.checks.reference_lines import ReferenceLines, reference_lines
+from coarsefine.studies.labs.budgets import n_stages
 from coarsefine.studies.labs.files import Lab, Part, kind_of, request_of
 from coarsefine.studies.labs.names import offering_a_name
-from coarsefine.studies.planning.stages import first_name
+from coarsefine.studies.planning.stages import Stage, first_name
 from coarsefine.studies.recipes.layers import Asked
+from coarsefine.studies.results.notes.note import duration
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.results.reading import named_study, read_ranking
 from coarsefine.studies.running.final_test import FinalTest, final_test, result_of
@@ -37,6 +41,8 @@ class Searched:
     def to_json(self) -> dict[str, Any]:
         """Return what is kept of it: the rest is in the database."""
         found: dict[str, Any] = {"study": self.ranking.study.name}
+        if cut := [stage.name for stage in self.ranking.stages if stage.cut is not None]:
+            found["cut"] = cut
         if {trial.state for trial in self.ranking.trials} == {"failed"}:
             found["passed"] = False
         return found
@@ -96,6 +102,9 @@ class Skipped:
         return {"skipped": self.reason}
 
 
+# About how many trials a final test trains once more.
+_TESTED: Final = 3
+
 Answer: TypeAlias = Searched | Counted | Gradients | Compared | Skipped | ReferenceLines
 
 
@@ -110,6 +119,8 @@ def carried_out(resources: Resources, lab: Lab, part: Part, *, fresh: bool = Fal
         part: What is asked.
         fresh: Train again what was trained before.
     """
+    if resources.budget is not None and resources.budget.left <= 0:
+        return Skipped(f"nothing is left of the budget of {duration(resources.budget.asked)}")
     if part.does == "search":
         with offering_a_name(resources.database, lab):
             return _searched(resources, lab, part, fresh)
@@ -120,17 +131,39 @@ def _searched(resources: Resources, lab: Lab, part: Part, fresh: bool) -> Search
     search, recipe = lab.search(part), lab.recipe(part)
     kind, name = kind_of(search), lab.study_name(part)
     request = replace(request_of(search), fresh=fresh, lab=lab.named)
-    stages = search.stages if search.stages is not None else (2 if kind.refines else 1)
+    stages = n_stages(search)
     searched = Search.begin(resources, kind, Asked.of(recipe), request, name)
     if stages == 1:
-        searched.stage(first_name(kind), request)
-    elif stages == "auto":
-        searched.auto(request)
+        last = searched.stage(first_name(kind), request)
+    elif isinstance(stages, int):
+        last = searched.auto(request, stages, until_resolved=False)
     else:
-        searched.auto(request, stages, until_resolved=False)
-    study = searched.study.name
-    final = _tested(resources, study, recipe.trainer) if search.test else None
-    return Searched(read_ranking(resources.database, named_study(resources.database, study)), final)
+        last = searched.auto(request)
+    study, database = searched.study.name, resources.database
+    ranking = read_ranking(database, named_study(database, study))
+    if not search.test or not _is_time_to_test(resources, last, ranking):
+        return Searched(ranking, None)
+    final = _tested(replace(resources, budget=None), study, recipe.trainer)
+    return Searched(read_ranking(database, named_study(database, study)), final)
+
+
+def _is_time_to_test(resources: Resources, last: Stage, ranking: Ranking) -> bool:
+    """Return whether the budget leaves time for a final test, and say so if it does not."""
+    if resources.budget is None:
+        return True
+    known = [t.seconds / t.replicates for t in ranking.trials if t.seconds is not None]
+    seconds = _TESTED * fmean(known) if known else 0.0
+    if last.cut is None and resources.budget.allows(seconds):
+        return True
+    resources.observer.said(
+        Message(
+            f"{ranking.study.name}: its budget leaves no time for the final test: the test set "
+            "stays closed; the same without ",
+            option("within"),
+            " opens it in the end",
+        )
+    )
+    return False
 
 
 def _tested(resources: Resources, name: str, trainer: str | None) -> FinalTest:

@@ -38,6 +38,7 @@ class Submission:
         content: The whole text of a lab file.
         parts: Which of its parts; all if none is named.
         fresh: Train again what was trained before.
+        within: How many seconds it may take each time that it is carried out; ``None`` for any.
     """
 
     name: str
@@ -45,11 +46,17 @@ class Submission:
     quick: bool = False
     parts: tuple[str, ...] = ()
     fresh: bool = False
+    within: float | None = None
 
     @property
     def options(self) -> dict[str, Any]:
         """Return how it is stored beside the text."""
-        return {"quick": self.quick, "parts": list(self.parts), "fresh": self.fresh}
+        return {
+            "quick": self.quick,
+            "parts": list(self.parts),
+            "fresh": self.fresh,
+            "within": self.within,
+        }
 
     def lab(self, where: str) -> Lab:
         """Return the lab; ``where`` is what messages call it."""
@@ -61,12 +68,15 @@ def stored(entry: QueueRecord) -> Submission:
     given: Any = entry.options
     options = given if isinstance(given, dict) else {}
     parts = options.get("parts")
+    within: Any = options.get("within")
+    timed = type(within) in {int, float} and within > 0
     return Submission(
         entry.name,
         entry.content,
         quick=options.get("quick") is True,
         parts=tuple(map(str, parts)) if isinstance(parts, list) else (),
         fresh=options.get("fresh") is True,
+        within=float(within) if timed else None,
     )
 
 
@@ -78,6 +88,7 @@ def submission(
     quick: bool = False,
     parts: Sequence[str] = (),
     fresh: bool = False,
+    within: float | None = None,
 ) -> Submission:
     """Return what a file or a preset asks for, checked as far as it can be without the data.
 
@@ -88,6 +99,7 @@ def submission(
         quick: A first look.
         parts: Which parts; all if none is named.
         fresh: Train again what was trained before.
+        within: How many seconds it may take.
 
     Raises:
         RecipeError: Names file, part, key and reason.
@@ -100,7 +112,8 @@ def submission(
     size = len(text.encode())
     if size > MOST_BYTES:
         raise RecipeError(f"{where}: a lab must have at most {MOST_BYTES:,} bytes, got {size:,}")
-    asked = Submission(name or stem, text, quick=quick, parts=tuple(parts), fresh=fresh)
+    options = {"quick": quick, "fresh": fresh}
+    asked = Submission(name or stem, text, parts=tuple(parts), within=within, **options)
     if not asked.name.isprintable() or not 0 < len(asked.name.strip()) <= LONGEST_NAME:
         raise RecipeError(
             f"what studies are named by must be 1 … {LONGEST_NAME} printable characters, got "

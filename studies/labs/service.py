@@ -17,10 +17,12 @@ from coarsefine.models.data import PreparedData
 from coarsefine.models.data.confinement import confined
 from coarsefine.models.errors import ModelError
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.labs.budgets import shared
 from coarsefine.studies.labs.carrying_out import carried_out
 from coarsefine.studies.labs.line import AGAIN, MOST_TRIES, UNFINISHED, fail_killer, taken
 from coarsefine.studies.labs.queue import chosen, stored
 from coarsefine.studies.labs.rules import Rules, ServedLab
+from coarsefine.studies.planning.budget import Budget
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.recipe import Recipe, from_json
 from coarsefine.studies.running.resources import Resources
@@ -322,12 +324,15 @@ class Service:
         parts = chosen(lab, asked.parts)
         for part in parts:
             lab.recipe(part)  # all of them before the first is trained
-        for number, part in enumerate(parts, 1):
+        if asked.within is not None:
+            # It begins anew with each turn that the entry has.
+            resources = replace(resources, budget=Budget(asked.within))
+        for number, (part, own) in enumerate(shared(resources, lab, parts), 1):
             watch.part = f"part {number} of {len(parts)}: " if len(parts) > 1 else ""
             watch.note(f"{watch.part}{part.name or lab.name}")
             if watch.stop_requested:
                 raise StoppedByRequest
-            answer = carried_out(resources, lab, part, fresh=asked.fresh)
+            answer = carried_out(own, lab, part, fresh=asked.fresh)
             answers.append({"part": part.name, "does": part.does, **answer.to_json()})
 
     def _put_back(self, entry: QueueRecord, why: str) -> None:

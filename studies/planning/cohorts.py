@@ -66,16 +66,16 @@ def cohort_widths(
     fewest = -(-n_trials // widest(network))
     most = min(n_trials, fewest + n_workers)
 
-    def makespan(widths: list[int]) -> float:
+    def ends(widths: list[int]) -> float:
         seconds = [update_seconds(network, batch_size, width) for width in widths]
-        return _makespan(seconds * n_replicates, n_workers)
+        return makespan(seconds * n_replicates, n_workers)
 
     return min(
         (
             _even_split(n_trials, count)
             for count in _counts(fewest, most, n_workers // n_replicates)
         ),
-        key=lambda widths: (makespan(widths), len(widths)),
+        key=lambda widths: (ends(widths), len(widths)),
     )
 
 
@@ -100,8 +100,8 @@ def _even_split(total: int, count: int) -> list[int]:
     return [total // count + (index < total % count) for index in range(count)]
 
 
-def _makespan(seconds: Sequence[float], n_workers: int) -> float:
-    """Return when the last cohort ends if each goes to the first free worker."""
+def makespan(seconds: Sequence[float], n_workers: int) -> float:
+    """Return when the last cohort ends if each goes to the first free worker, the longest first."""
     if len(seconds) <= n_workers:
         return max(seconds)
     free = [0.0] * n_workers

@@ -237,7 +237,7 @@ def store(
         if (update := trial_update(uuid, len(plan.runs), [*plan.had.get(uuid, ()), *sources]))
         is not None
     ]
-    cohorts = _cohorts(plan, n_workers or n_cores())
+    cohorts = cohorts_of(plan, n_workers or n_cores())
     trials = [trial for trial in plan.trials if trial.uuid not in plan.had]
     return repository.add_plan(database, record, trials, cohorts, reused=reused, finished=finished)
 
@@ -284,7 +284,7 @@ def _groups(plan: Plan, n_workers: int) -> Iterator[_Group]:
             yield _Group(replicate, indices, widths, saved)
 
 
-def _cohorts(plan: Plan, n_workers: int) -> list[NewCohort]:
+def cohorts_of(plan: Plan, n_workers: int) -> list[NewCohort]:
     """Return the runs that are left to be trained, as cohorts."""
     cohorts: list[NewCohort] = []
     for group in _groups(plan, n_workers):

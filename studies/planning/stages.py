@@ -17,6 +17,7 @@ from coarsefine.studies.errors import SpaceError
 from coarsefine.studies.planning.races import Race
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.run_options import AS_USUAL, RunOptions
+from coarsefine.studies.planning.within import Cut
 from coarsefine.studies.recipes.recipe import DataRecipe
 from coarsefine.studies.spaces.dimensions import (
     Dimension,
@@ -50,6 +51,7 @@ class Stage:
         parent: The stage that was narrowed to it.
         lab: The file or preset of the lab that it is part of, as it was named.
         race: Over seeds, and how it stands; ``None`` where all trials have as many.
+        cut: What a budget has left over of it; ``None`` where nothing.
         start: Points that it begins with, where a sampler proposes the others: it learns from the
             trials of earlier stages then.
     """
@@ -64,6 +66,7 @@ class Stage:
     parent: str | None = None
     lab: str = ""
     race: Race | None = None
+    cut: Cut | None = None
     start: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
@@ -97,6 +100,7 @@ class Stage:
             parent=record.parent,
             lab=str(options.get("lab", "")),
             race=None if options.get("race") is None else Race.from_json(options["race"]),
+            cut=None if options.get("cut") is None else Cut.from_json(options["cut"]),
             start=tuple(options.get("start", ())),
         )
 
@@ -134,6 +138,7 @@ class Stage:
             **({"redraw": True} if self.run_options.redraw else {}),
             **({"lab": self.lab} if self.lab else {}),
             **({} if self.race is None else {"race": self.race.to_json()}),
+            **({} if self.cut is None else {"cut": self.cut.to_json()}),
             **({"start": [dict(point) for point in self.start]} if self.start else {}),
         }
 

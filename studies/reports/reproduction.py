@@ -177,7 +177,9 @@ def _more_seeds(stage: Stage, trials: Sequence[TrialRow]) -> list[list[str]]:
     if stage.race is not None:
         return found  # the race itself gives them
     options, n_splits = stage.run_options, stage.run_options.n_runs(1)
-    counts = sorted({t.replicates // n_splits for t in trials} - {options.replicates})
+    # Those with fewer lack what a budget has left over.
+    seeds = {t.replicates // n_splits for t in trials}
+    counts = sorted(n for n in seeds if n > options.replicates)
     name = stage.dimensions[0].name
     for count in counts:
         have = [trial for trial in trials if trial.replicates >= count * n_splits]

@@ -10,6 +10,7 @@ from coarsefine.db.records import TrialState
 from coarsefine.hints import Message, Spelling
 from coarsefine.studies.metric import Metric, metric_named
 from coarsefine.studies.planning.races import Race
+from coarsefine.studies.planning.within import Cut
 from coarsefine.studies.results.column import finite
 from coarsefine.studies.results.columns import trial_rows
 from coarsefine.studies.results.statistics import (
@@ -107,10 +108,10 @@ class StageSummary:
         values: What was tried, from the least to the greatest where that is said of numbers.
         parent: The stage that the range was narrowed from, if any.
         reason: How the range came about, in plain words.
-        dimensions: Each parameter that was varied: its name, and the ends of its range or its
-            values.
+        dimensions: Each parameter that was varied: its name, its range's ends or its values.
         asked: What was asked of it beside that, by option; see ``asked_of``.
         race: Over seeds, and how it stands; ``None`` where there is none.
+        cut: What a time budget has left over of it; ``None`` where nothing.
     """
 
     name: str
@@ -122,6 +123,7 @@ class StageSummary:
     dimensions: Sequence[Mapping[str, Any]] = ()
     asked: Mapping[str, Any] = field(default_factory=dict)
     race: Race | None = None
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True)
@@ -282,10 +284,7 @@ def rank_trials(
 
 
 def top(ranking: Iterable[RankedTrial], k: int) -> tuple[RankedTrial, ...]:
-    """Return the ``k`` best complete trials of a ranking, fewer if there are fewer.
-
-    A second trial with the same parameters is passed over: it would be tested twice.
-    """
+    """Return the ``k`` best complete trials of a ranking, or all; of equal parameters the first."""
     best: list[RankedTrial] = []
     for trial in ranking:
         known = any(dict(trial.params) == dict(other.params) for other in best)
@@ -364,8 +363,8 @@ def ranking_json(
 ) -> dict[str, Any]:
     """Return a ranking for programs: a stable contract, see ``docs/cli.md``.
 
-    ``measured`` is after which epoch, and by what trials are ranked. Numbers that are not finite
-    are ``null``; so is what is not known.
+    ``measured`` is after which epoch, and by what trials are ranked. What is not known, or not
+    finite, is ``null``.
     """
     trials = list(trials)
     places = {trial.uuid or "": f"{trial.stage}:{trial.trial}" for trial in trials}
@@ -385,6 +384,7 @@ def ranking_json(
                 "reason": stage.reason,
                 "dimensions": [dict(each) for each in stage.dimensions],
                 "race": stage.race and stage.race.shown(places),
+                "cut": stage.cut and stage.cut.shown(places),
             }
             for stage in stages
         ],

@@ -14,6 +14,7 @@ from coarsefine.hints import command, search_command
 from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.planning.stages import Stage, asked_of, stored_dimensions
 from coarsefine.studies.results.notes.baseline import baseline_notes
+from coarsefine.studies.results.notes.budget import on_budget
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.penalty import penalty_notes
@@ -169,6 +170,7 @@ def read_ranking(
         *unlike(database, ranking),
         *penalty_notes(database, ranking),
         *(on_race(ranking) if raced_by else ()),
+        *on_budget(ranking),
     )
     return replace(ranking, notes=notes)
 
@@ -187,7 +189,7 @@ def first_curve(
 
 def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
     tried = [trial.params[stage.parameter] for trial in trials if trial.stage == stage.name]
-    dimensions, race = stored_dimensions(stage), Stage.of(stage).race
+    dimensions, own = stored_dimensions(stage), Stage.of(stage)
     if not parameter(stage.parameter).numeric:
         return StageSummary(
             name=stage.name,
@@ -198,7 +200,8 @@ def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
             reason=stage.reason,
             dimensions=dimensions or (),
             asked=asked_of(stage),
-            race=race,
+            race=own.race,
+            cut=own.cut,
         )
     values = sorted({float(value) for value in tried if value is not None})
     # Values given one by one have the range that they span, and may lie beyond a window.
@@ -220,5 +223,6 @@ def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:
         reason=stage.reason,
         dimensions=dimensions,
         asked=asked_of(stage),
-        race=race,
+        race=own.race,
+        cut=own.cut,
     )

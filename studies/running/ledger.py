@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import takewhile
 from operator import attrgetter
 from typing import Any
 
@@ -31,6 +32,7 @@ class Ledger:
         self.trials = {trial.id: trial for trial in plan.trials}
         # Told when they ended, and not again with each segment of the others.
         self._runs: dict[int, dict[int, RunRecord | RunUpdate]] = defaultdict(dict)
+        self._replicates = {run.id: run.replicate for run in plan.runs}
         for run in plan.runs:
             self._runs[run.trial_id][run.id] = run
         # One with more runs than count is trained with more seeds: it ends again.
@@ -108,6 +110,40 @@ class Ledger:
         self.trials.update((trial.id, trial) for trial in finished)
         self._finished.update(trial.id for trial in finished)
         return finished
+
+    def so_far(self, n_runs: int) -> list[TrialUpdate]:
+        """Return where trials stand that have some of their seeds, and lack others.
+
+        Args:
+            n_runs: That a seed has: one, or one a fold.
+        """
+        updates = []
+        for trial_id, trial in self.trials.items():
+            ended, n = self._ended(trial_id), len(self._runs[trial_id])
+            ended = ended[: len(ended) // n_runs * n_runs]
+            if trial_id not in self._finished and 0 < len(ended) < n:
+                update = trial_update(trial.uuid, len(ended), ended)
+                assert update is not None  # noqa: S101  # all of these runs have ended
+                updates.append(update)
+        return updates
+
+    def lacks(self, trial_id: int, n_runs: int) -> bool:
+        """Return whether the first ``n_runs`` runs of a trial have yet to end."""
+        return len(self._ended(trial_id)) < n_runs
+
+    def _ended(self, trial_id: int) -> list[RunRecord | RunUpdate]:
+        """Return the first runs of a trial, up to one that has not ended."""
+        known = sorted(self._runs[trial_id].items(), key=lambda each: self._replicates[each[0]])
+        return list(takewhile(lambda run: run.state in FINAL_STATES, (run for _, run in known)))
+
+    def as_seen(self) -> list[TrialRecord]:
+        """Return all trials as Optuna is to see them: running until the last seed has ended."""
+        return [
+            trial
+            if trial.told or trial.id in self._finished
+            else dataclasses.replace(trial, state="running")
+            for trial in self.trials.values()
+        ]
 
     def _stored_row(self, run_id: int, epoch: int) -> EpochRecord:
         rows = repository.epoch_rows(self._database, run_ids=[run_id])

@@ -32,15 +32,22 @@ from coarsefine.models.segment import Segment
 from coarsefine.models.segment import SegmentResult as Trained
 from coarsefine.models.training import EpochRow
 from coarsefine.studies.planning import trainers as plugins
-from coarsefine.studies.planning.cohorts import epoch_seconds, plan_from_json, training_seconds
+from coarsefine.studies.planning.cohorts import (
+    epoch_seconds,
+    makespan,
+    plan_from_json,
+    training_seconds,
+)
+from coarsefine.studies.planning.costs import SMALL_SECONDS
 from coarsefine.studies.planning.point_runs import spec_from_json
 from coarsefine.studies.planning.pruning import HALVING, rungs, to_stop
+from coarsefine.studies.running.budgeted import ahead, planned_within
 from coarsefine.studies.running.executors import Executor
 from coarsefine.studies.running.ledger import Ledger, epoch_record
 from coarsefine.studies.running.pace import Pace
-from coarsefine.studies.running.resources import SMALL_SECONDS, Resources
+from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.watching import CohortProgress, StoppedByRequest
-from coarsefine.studies.running.work import CohortAtWork, Work
+from coarsefine.studies.running.work import CohortAtWork, Left, Work
 from coarsefine.studies.spaces.dimensions import described
 
 # A segment should take about this long: hand-over and storing take milliseconds, and a kill costs
@@ -58,18 +65,24 @@ _NEWEST = 0.1
 _MANY = 1_000
 
 
-def train(resources: Resources, work: Work, plan: PlanRecord) -> None:
+def train(resources: Resources, work: Work, plan: PlanRecord) -> Left | None:
     """Train all cohorts that are planned and not done, and tell Optuna of all finished trials.
+
+    Within a budget, as many of the first seeds are trained as it allows. Trials that lack seeds
+    then count with those that they have, and Optuna hears of them when they have all.
 
     Args:
         resources: Who trains, where results go, and who watches, and may ask to stop.
         work: What is trained.
         plan: All that is stored of the stage.
 
+    Returns:
+        What the budget has left over; ``None`` if all is trained.
+
     Raises:
         StoppedByRequest: If the observer asked to stop; the same call carries on.
     """
-    _StageRun(resources, work, plan).run()
+    return _StageRun(resources, work, plan).run()
 
 
 class _StageRun:
@@ -79,6 +92,7 @@ class _StageRun:
         self.resources = resources
         self.database = resources.database
         self.observer = resources.observer
+        self.budget = resources.budget
         self.work = work
         self.executor: Executor
         self.prepared: dict[str, PreparedData] = {work.data.key: work.data}
@@ -88,16 +102,17 @@ class _StageRun:
         self.ledger = Ledger(self.database, plan)
         self.trials = self.ledger.trials
         self.cohorts = {cohort.record.uuid: cohort for cohort in self._unfinished(plan)}
+        if self.budget is not None:
+            n_runs = work.stage.run_options.n_runs(1)
+            jobs = [cohort.job(n_runs) for cohort in self.cohorts.values()]
+            self.budget.costs.measure(jobs, self.budget.measuring)
         self.pace = Pace(
-            {
-                uuid: (epoch_seconds(c.plan, c.data.n_train), c.n_epochs - c.epoch)
-                for uuid, c in self.cohorts.items()
-            }
+            {uuid: (self._estimate(c), c.n_epochs - c.epoch) for uuid, c in self.cohorts.items()}
         )
         known = [run.validation_accuracy for run in plan.runs]
         self.best = max((each for each in known if each is not None), default=None)
 
-    def run(self) -> None:
+    def run(self) -> Left | None:
         cohorts = list(self.cohorts.values())
         n_train, alone = self.work.data.n_train, self.work.stage.run_options.alone
         seconds = sum(training_seconds(c.plan, n_train, c.plugin) for c in cohorts)
@@ -112,20 +127,66 @@ class _StageRun:
         race = self.work.stage.race if self.work.racing else None
         self.at_once = seconds < SMALL_SECONDS if race is None else race.is_quick(seconds, seeds)
         with self.resources.workers(seconds, len(cohorts), alone=alone) as self.executor:
+            if self.budget is not None and cohorts:
+                self.observer.said(planned_within(self.work, self.budget, cohorts, self.executor))
             for rung in rungs(n_epochs) if halving else ():
-                self._train_until(rung)
-                self._stop_trials(rung)
-            self._train_until(n_epochs)
-        if not (self.at_once and self.work.racing):
+                if self._train_until(rung):
+                    self._stop_trials(rung)
+            if self.budget is None or halving:
+                self._train_until(n_epochs)
+            else:
+                self._train_within(n_epochs)
+        left = [cohort for cohort in cohorts if not cohort.done]
+        if left:
+            so_far = self.ledger.so_far(self.work.stage.run_options.n_runs(1))
+            repository.update_trials(self.database, so_far)
+        if left or not (self.at_once and self.work.racing):
             self._start_in_optuna()
+        return Left(self._seconds(left), n_epochs) if left else None
 
-    def _train_until(self, epoch: int) -> None:
-        """Train all cohorts that are not as far."""
-        waiting = [c for c in self.cohorts.values() if not c.done and c.reached < epoch]
-        n_running = 0
-        while waiting and n_running < self.executor.n_workers and not self.observer.stop_requested:
-            self._submit(waiting.pop(0), epoch)
-            n_running += 1
+    def _train_within(self, n_epochs: int) -> None:
+        """Train as many of the first seeds as the budget allows.
+
+        Where it does not allow the first one, values that are far behind wait at each rung.
+        """
+        assert self.budget is not None  # noqa: S101  # there is one
+        while chosen := self._allowed(self.budget.left):
+            for rung in rungs(n_epochs):
+                if self._seconds(chosen) <= self.budget.left or not self._train_until(rung, chosen):
+                    break
+                chosen = ahead(self.database, self.work, chosen, rung)
+            if not self._train_until(n_epochs, chosen):
+                break
+
+    def _allowed(self, seconds: float) -> list[CohortAtWork]:
+        """Return the cohorts of the seeds that end in some time; of trials without seeds, all."""
+        waiting = [cohort for cohort in self.cohorts.values() if not cohort.done]
+        n_runs = self.work.stage.run_options.n_runs(1)
+        new = [c for c in waiting if any(self.ledger.lacks(r.trial_id, n_runs) for r in c.runs)]
+        first = min((cohort.seed(n_runs) for cohort in new), default=0)
+        chosen = [cohort for cohort in new if cohort.seed(n_runs) == first]
+        seconds = max(seconds, self._seconds(chosen))
+        for seed in sorted({cohort.seed(n_runs) for cohort in waiting}):
+            more = [c for c in waiting if c.seed(n_runs) <= seed or c in chosen]
+            if self._seconds(more) > seconds:
+                break
+            chosen = more
+        return chosen
+
+    def _seconds(self, cohorts: Sequence[CohortAtWork]) -> float:
+        """Return how long it takes to train some cohorts to their ends."""
+        seconds = [self.pace.seconds_of(cohort.record.uuid) for cohort in cohorts]
+        return makespan(seconds, self.executor.n_workers) if seconds else 0.0
+
+    def _train_until(self, epoch: int, cohorts: Sequence[CohortAtWork] | None = None) -> bool:
+        """Train cohorts that are not as far, all if none are named.
+
+        Returns:
+            Whether they are as far now: the budget may have ended it.
+        """
+        named = list(self.cohorts.values()) if cohorts is None else cohorts
+        waiting = [c for c in named if not c.done and c.reached < epoch]
+        n_running = self._hand_out(waiting, epoch, 0)
         if not self.at_once:
             # Workers are at work by now: they need not wait for Optuna.
             self._start_in_optuna()
@@ -133,18 +194,10 @@ class _StageRun:
             trained = self.executor.next_result()
             cohort = self.cohorts[trained.key]
             cohort.state = trained.state
-            n_running -= 1
-            # Hand out the next work before storing, for the same reason.
-            if not self.observer.stop_requested:
-                unfinished = not cohort.done and cohort.reached < epoch
-                following = cohort if unfinished else waiting.pop(0) if waiting else None
-                if following is not None:
-                    self._submit(following, epoch)
-                    n_running += 1
-                # A cluster may have grown.
-                while waiting and n_running < self.executor.n_workers:
-                    self._submit(waiting.pop(0), epoch)
-                    n_running += 1
+            if not cohort.done and cohort.reached < epoch:
+                waiting.insert(0, cohort)
+            # Hand out the next work before storing, for the same reason. A cluster may have grown.
+            n_running = self._hand_out(waiting, epoch, n_running - 1)
             began = time.perf_counter()
             self._store(cohort, trained)
             self.store_seconds += _NEWEST * (time.perf_counter() - began - self.store_seconds)
@@ -153,12 +206,19 @@ class _StageRun:
                 # What is stopped can be looked at, and trials be enqueued, until it goes on.
                 self._start_in_optuna()
             raise StoppedByRequest
+        return all(c.done or c.reached >= epoch for c in named)
+
+    def _hand_out(self, waiting: list[CohortAtWork], epoch: int, n_running: int) -> int:
+        """Have workers train what waits, and return how many are at work then."""
+        while waiting and n_running < self.executor.n_workers and not self.observer.stop_requested:
+            n_running += self._submit(waiting.pop(0), epoch)
+        return n_running
 
     def _start_in_optuna(self) -> None:
         if self.work.mirror is not None and not self.started:
             self.started = True
             started = None if self.at_once else self._started
-            trials = list(self.trials.values())
+            trials = self.ledger.as_seen()
             if self.work.racing:
                 trials = [t if t.told else dataclasses.replace(t, state="running") for t in trials]
             self.work.mirror.start(trials, started)
@@ -231,12 +291,24 @@ class _StageRun:
         stored = repository.state_to_carry_on(self.database, record)
         return None if stored is None else state_from_bytes(stored)
 
-    def _submit(self, cohort: CohortAtWork, until: int) -> None:
+    def _estimate(self, cohort: CohortAtWork) -> float:
+        """Return about how long an epoch takes, before one was trained."""
+        if self.budget is None:
+            return epoch_seconds(cohort.plan, cohort.data.n_train)
+        return self.budget.costs.epoch_seconds(cohort.plan, cohort.data)
+
+    def _submit(self, cohort: CohortAtWork, until: int) -> bool:
+        """Have a worker train a segment, unless the budget does not allow an epoch of it."""
         # An estimate at first, then what was measured. How long a segment is changes no result.
         estimated = cohort.seconds_per_epoch is None
-        seconds = cohort.seconds_per_epoch or epoch_seconds(cohort.plan, cohort.data.n_train)
+        seconds = cohort.seconds_per_epoch or self._estimate(cohort) * self.pace.ratio
         wanted = self._segment_seconds(estimated=estimated)
         left = min(until, cohort.n_epochs) - cohort.reached
+        if self.budget is not None:
+            least = seconds if cohort.plugin is None else seconds * left
+            if not self.budget.allows(least):
+                return False
+            wanted = min(wanted, self.budget.left)
         n_epochs = min(max(1, int(wanted / seconds)), left)
         self.executor.submit(
             Segment(
@@ -251,6 +323,7 @@ class _StageRun:
                 warm_up=estimated and self.work.stage.run_options.alone,
             )
         )
+        return True
 
     def _segment_seconds(self, *, estimated: bool) -> float:
         """Return how long a segment should take."""
@@ -298,6 +371,12 @@ class _StageRun:
         if self.work.mirror is not None and self.started and finished and not self.work.racing:
             self.work.mirror.tell(finished)
 
+    def _seconds_left(self) -> float | None:
+        seconds = self.pace.seconds_left(self.executor.n_workers)
+        if seconds is None or self.budget is None:
+            return seconds
+        return max(0.0, min(seconds, self.budget.left))
+
     def _report(self, cohort: CohortAtWork, rows: Sequence[EpochRow]) -> None:
         n_epochs = cohort.n_epochs
         accuracies = [row.validation_accuracy for row in rows if row.epoch == cohort.epoch]
@@ -313,7 +392,7 @@ class _StageRun:
                 epoch=cohort.epoch,
                 n_epochs=n_epochs,
                 best_accuracy=self.best,
-                seconds_left=self.pace.seconds_left(self.executor.n_workers),
+                seconds_left=self._seconds_left(),
                 done=cohort.done,
                 empty=not accuracies,
             )

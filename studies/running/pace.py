@@ -41,9 +41,18 @@ class Pace:
         if n_left:
             self._epochs[name] = n_left
 
+    @property
+    def ratio(self) -> float:
+        """Return by how much what was trained took longer than estimated; 1 before any was."""
+        return self._measured / self._estimated if self._estimated else 1.0
+
+    def seconds_of(self, name: str) -> float:
+        """Return how long a cohort has yet to be trained."""
+        return self._seconds[name] * self._epochs.get(name, 0) * self.ratio
+
     def seconds_left(self, n_workers: int) -> float | None:
         """Return how long all cohorts have yet to be trained; ``None`` before one was."""
         if not self._estimated:
             return None
         at_once = max(1, min(n_workers, len(self._epochs)))
-        return max(0.0, self._left) * self._measured / self._estimated / at_once
+        return max(0.0, self._left) * self.ratio / at_once

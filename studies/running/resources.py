@@ -13,13 +13,12 @@ from coarsefine.models.blas_threads import n_cores
 from coarsefine.models.data import PreparedData, Progress, prepare
 from coarsefine.models.data.spec import DataSpec
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.budget import Budget
+from coarsefine.studies.planning.costs import SMALL_SECONDS
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.specs import to_data_spec
 from coarsefine.studies.running.executors import Executor, ProcessExecutor, make_executor
 from coarsefine.studies.running.watching import NullObserver, Observer
-
-# Work that is done sooner than a worker process has started is done in this process.
-SMALL_SECONDS = 1.5
 
 
 class NewDatabase:
@@ -78,6 +77,7 @@ class Resources:
         executor: Workers to use, kept open for the next search; ``None`` starts them as needed.
         planned_for: How many cohorts trials are put together for; ``None`` is one a core.
         processes: Whether processes are started even for what is done sooner without.
+        budget: How long all of it may take; ``None`` as long as it takes.
     """
 
     storage: Database | NewDatabase
@@ -88,6 +88,12 @@ class Resources:
     data_dir: Path | None = None
     observer: Observer = field(default_factory=NullObserver)
     progress: Progress | None = None
+    budget: Budget | None = None
+
+    @property
+    def n_workers(self) -> int:
+        """Return how many cohorts are trained at the same time, if there are as many."""
+        return self.n_jobs if self.executor is None else self.executor.n_workers
 
     @property
     def database(self) -> Database:

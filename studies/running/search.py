@@ -11,11 +11,10 @@ from coarsefine.db.records import PlanRecord, StageRecord, StudyRecord
 from coarsefine.hints import Message, search_command
 from coarsefine.models.data import PreparedData
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.asked_again import check_same_stage
 from coarsefine.studies.planning.points import Point, fewer_points, next_points
 from coarsefine.studies.planning.pruning import check_metric
-from coarsefine.studies.planning.races import check_raced, quick_race
+from coarsefine.studies.planning.races import check_raced
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.runs import (
     Plan,
@@ -34,7 +33,7 @@ from coarsefine.studies.planning.stages import (
     next_name,
     searched_stages,
 )
-from coarsefine.studies.planning.windows import Known, next_stage
+from coarsefine.studies.planning.windows import Following, Known, next_stage
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.results.learning import equally_good
@@ -43,6 +42,8 @@ from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.results.sound import check_sound
 from coarsefine.studies.running import enqueued, loop
+from coarsefine.studies.running.beginning import first_plan, n_available
+from coarsefine.studies.running.budgeted import cut, with_cut
 from coarsefine.studies.running.mirror import OptunaMirror
 from coarsefine.studies.running.more_seeds import Begun, more_seeds
 from coarsefine.studies.running.races import (
@@ -61,7 +62,7 @@ from coarsefine.studies.running.studies import (
     study_name,
 )
 from coarsefine.studies.running.work import Work
-from coarsefine.studies.spaces.dimensions import check_one_loss, sizes_of
+from coarsefine.studies.spaces.dimensions import sizes_of
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.states import UNFINISHED
 
@@ -117,23 +118,9 @@ class Search:
         if study is not None:
             return cls.carry_on(resources, kind, asked, study)
         check_name(name)
-        plugins.check_new(recipe, request.prune)
-        check_metric(recipe.training.metric, request.prune or "none")
-        check_raced(recipe.training.metric, request.race)
-        data = resources.prepare(recipe)
-        stage = first_stage(kind, request, data.n_train).on_splits(recipe.data)
-        check_one_loss(recipe.training.metric, stage.dimensions)
-        points = next_points(stage, request, (), recipe.seed)
-        plan = plan_runs(recipe, data, stage, points, resources.prepared)
-        race = None
-        quick = request.race_if_quick and not stage.run_options.split_varies
-        if quick and recipe.training.metric != "loss" and stage.prune == "none":
-            race = quick_race(len(points), plan.seconds)
-        if race is not None:
-            stage = stage.raced(race)
-            plan = plan_runs(recipe, data, stage, points, resources.prepared)
+        data, plan, race = first_plan(resources, kind, recipe, request)
         try:
-            available = _available(resources, kind, recipe, data.n_train)
+            available = n_available(resources, kind, recipe, data.n_train)
             study = add_study(resources.database, kind, name, recipe, data, available)
         except NameTakenError:
             # Another process began it since this one looked: one of the two drives it.
@@ -214,6 +201,8 @@ class Search:
         )
         while self.kind.refines:
             ranking = read_ranking(database, self.study)
+            if stage.cut is not None:
+                break
             reached = resolution_reached(ranking, stage.name)
             if reached is not None and until_resolved:
                 self.resources.observer.said(reached)
@@ -247,23 +236,32 @@ class Search:
 
     def _added(self, name: str, request: StageRequest) -> StageRecord:
         """Return a stage that is new."""
-        database = self.resources.database
         if name == first_name(self.kind):
             new = self._first and self._first.stage
             stage = new or first_stage(self.kind, request, self.data.n_train)
             return self._add(stage.on_splits(self.recipe.data))
+        following = self.following(name, request)
+        record = self._add(following.stage)
+        for line in following.warnings:
+            self.resources.observer.said(line)
+        return record
+
+    def following(self, name: str, request: StageRequest) -> Following:
+        """Return the stage of that name that narrows the one before, which must be finished.
+
+        Raises:
+            StudyError: If that is missing or not finished, or cannot be narrowed so.
+        """
+        database = self.resources.database
         rows = rows_by_score(database, self.study)
         ranking = read_ranking(database, self.study)
         n_train = self.data.n_train
-        available = _available(self.resources, self.kind, self.recipe, n_train)
+        available = n_available(self.resources, self.kind, self.recipe, n_train)
         known = Known(equally_good(ranking), sizes_of(n_train, available))
         following = next_stage(self.kind, name, self._parent(name), request, rows, known)
         check_metric(self.recipe.training.metric, following.stage.prune)
         check_raced(self.recipe.training.metric, following.stage.race)
-        record = self._add(following.stage.on_splits(self.recipe.data))
-        for line in following.warnings:
-            self.resources.observer.said(line)
-        return record
+        return replace(following, stage=following.stage.on_splits(self.recipe.data))
 
     def _add(self, stage: Stage) -> StageRecord:
         """Store a new stage, and say where a grid has fewer points than were asked for."""
@@ -303,7 +301,8 @@ class Search:
 
         What was enqueued on Optuna's side comes first; without a request, nothing else is planned.
         """
-        database, stage = self.resources.database, Stage.of(record)
+        database = self.resources.database
+        record, stage = with_cut(database, record, Stage.of(record), None)
         self.resources.observer.begins(self.study, stage, self.recipe, self.data)
         with OptunaMirror(database, self.study, record) as mirror:
             work = Work(
@@ -317,10 +316,9 @@ class Search:
                 if all(cohort.state == "done" for cohort in stored.cohorts):
                     plan = self._enqueued(record, stage, stored, mirror)
                     if plan is None and request is not None:
-                        plan = self._asked(stage, request)
-                        plan = plan or more_seeds(self._begun, stage, request, stored)
+                        plan = self.next_plan(stage, request, stored)
                         if plan is None and racing:
-                            record, stage, plan = another_seed(self._begun, record, stage, stored)
+                            record, stage, plan = another_seed(self.begun, record, stage, stored)
                             racing = plan is not None
                     if plan is not None:
                         fresh = request is not None and request.fresh
@@ -335,7 +333,10 @@ class Search:
                             )
                         return stage
                 idle = False
-                loop.train(self.resources, replace(work, racing=racing), stored)
+                work = replace(work, record=record, stage=stage, racing=racing)
+                left = loop.train(self.resources, work, stored)
+                if left is not None:
+                    return cut(self.resources, record, stage, left)
 
     def _enqueued(
         self, record: StageRecord, stage: Stage, stored: PlanRecord, mirror: OptunaMirror
@@ -353,17 +354,26 @@ class Search:
             self.resources.observer.said(line)
         return self._plan(stage, accepted.points, accepted.uuids) if accepted.points else None
 
-    def _asked(self, stage: Stage, request: StageRequest) -> Plan | None:
-        """Return how to train the points that are asked for; ``None`` if none is left."""
+    def next_plan(self, stage: Stage, request: StageRequest, stored: PlanRecord) -> Plan | None:
+        """Return how to train the points and seeds that are asked for; ``None`` if none is left.
+
+        Args:
+            stage: Whose.
+            request: What is asked of it.
+            stored: All that is stored of it, trained to its end.
+        """
         if self._first is not None:
             first, self._first = self._first, None
             return first
         tried = rows_by_score(self.resources.database, self.study)
         points = next_points(stage, request, tried, self.study.seed)
-        return self._plan(stage, points) if points else None
+        if points:
+            return self._plan(stage, points)
+        return more_seeds(self.begun, stage, request, stored)
 
     @property
-    def _begun(self) -> Begun:
+    def begun(self) -> Begun:
+        """Return the study, and what its stages are trained with."""
         return Begun(self.resources, self.study, self.recipe, self.data)
 
     def _plan(self, stage: Stage, points: Sequence[Point], uuids: Sequence[str] = ()) -> Plan:
@@ -373,13 +383,3 @@ class Search:
         store(plan, self.resources.database, record, self.resources.planned_for)
         for line in (*plan.notes, *kernel_notes(plan, self.resources.planned_for)):
             self.resources.observer.said(line)
-
-
-def _available(resources: Resources, kind: SearchKind, recipe: Recipe, n_train: int) -> int | None:
-    """Return how many samples there are to train on; ``None`` where that plays no part."""
-    if recipe.data.train is None:
-        return n_train
-    if all(p.name != "train" for p in kind.parameters):
-        return None
-    all_samples = recipe.data.model_copy(update={"train": None})
-    return resources.prepare(recipe.model_copy(update={"data": all_samples})).n_train

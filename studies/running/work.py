@@ -8,6 +8,7 @@ from coarsefine.db.records import CohortRecord, RunRecord, StageRecord, TrialRec
 from coarsefine.models.cohort import CohortPlan, CohortState
 from coarsefine.models.data import PreparedData
 from coarsefine.models.plugin import Plugin
+from coarsefine.studies.planning.costs import Job
 from coarsefine.studies.planning.point_runs import Prepare
 from coarsefine.studies.planning.stages import Stage
 
@@ -50,6 +51,19 @@ class Work:
     racing: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a budget has left over of a stage.
+
+    Attributes:
+        seconds: About how long it takes.
+        n_epochs: Of the longest training.
+    """
+
+    seconds: float
+    n_epochs: int
+
+
 @dataclass(slots=True)
 class CohortAtWork:
     """A cohort that is being trained; ``epoch`` and ``seconds`` (by slot) are as stored."""
@@ -83,3 +97,14 @@ class CohortAtWork:
     def reached(self) -> int:
         """Return how many of them are trained, stored or not."""
         return 0 if self.state is None else self.state.epoch
+
+    def seed(self, n_runs: int) -> int:
+        """Return which seed its runs have, from 0; on each fold, if a seed has ``n_runs``."""
+        return self.record.replicate // n_runs
+
+    def job(self, n_runs: int) -> Job:
+        """Return what it has left; a seed has ``n_runs``."""
+        threads, custom = self.record.blas_threads, self.plugin is not None
+        return Job(
+            self.plan, self.data, self.n_epochs - self.epoch, self.seed(n_runs), threads, custom
+        )

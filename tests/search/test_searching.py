@@ -63,7 +63,7 @@ def test_json_is_one_object_of_the_contract_and_nothing_else(search):
         *("study", "data", "seed", "score", "by", "stages", "trials", "comparison", "notes")
     ]
     assert [list(stage) for stage in ranking["stages"]] == [
-        ["name", "low", "high", "values", "parent", "reason", "dimensions", "race"]
+        ["name", "low", "high", "values", "parent", "reason", "dimensions", "race", "cut"]
     ]
     assert {tuple(trial) for trial in ranking["trials"]} == {
         (

@@ -19,6 +19,8 @@ from tests.studies.test_more_seeds import problems_of
 # λ = 5 leaves no weights; the others are told apart by nothing but luck.
 ASKED = StageRequest(values=(1e-4, 1e-3, 1e-2, 5.0), race=Race(3, 8, 0.012))
 
+FLAGS = {"data.validation": 600, "training.epochs": 4}
+
 
 def race_of(bench, study):
     return Stage.of(repository.stages(bench.database, study)[0]).race
@@ -28,21 +30,27 @@ def seeds_of(bench, study):
     return [row.replicates for row in repository.trial_rows(bench.database, study)]
 
 
-@pytest.fixture(scope="module")
-def raced(tmp_path_factory, empty):
-    """A bench on which a race was carried out, and its study."""
-    folder = tmp_path_factory.mktemp("raced")
+def overlapping(folder):
+    """Return a file of samples in 4 classes that overlap."""
     rng = np.random.default_rng(0)
     centres = 1.2 * rng.standard_normal((4, 5))
     labels = np.arange(1000) % 4
     x = (centres[labels] + rng.standard_normal((1000, 5))).astype(np.float32)
     samples = folder / "overlapping.npz"
     np.savez(samples, x_train=x[:900], y_train=labels[:900], x_test=x[900:], y_test=labels[900:])
+    return samples
+
+
+@pytest.fixture(scope="module")
+def raced(tmp_path_factory, empty):
+    """A bench on which a race was carried out, and its study."""
+    folder = tmp_path_factory.mktemp("raced")
+    samples = overlapping(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEARCH_CACHE_DIR", str(folder / "cache"))
         prepared._open.clear()
         bench = Bench(folder, samples, empty)
-        bench.flags |= {"data.validation": 600, "training.epochs": 4}
+        bench.flags |= FLAGS
         yield bench, bench.coarse(ASKED, name="race").study
         bench.database.close()
 

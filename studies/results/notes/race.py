@@ -24,7 +24,8 @@ def _stands(ranking: "Ranking", stage: "StageSummary", race: "Race") -> str:
     left = [trial for trial in own if trial.uuid not in race.left]
     of_all = f"{len(left)} of {race.n_trials} values"
     if race.ended is None:
-        return f"not over, {of_all} are left with {race.n_seeds} seeds"
+        stands = "not over" if stage.cut is None else "ended by its budget, not decided"
+        return f"{stands}, {of_all} are left with {race.n_seeds} seeds"
     best = next((trial for trial in own if trial.uuid == race.ended.best), None)
     if best is None:
         return "its best value is no longer there"
