@@ -18,6 +18,7 @@ from coarsefine.search.figures.trials import (
     no_complete_trial,
     unfinished_note,
 )
+from coarsefine.studies.results.splits import validated_on
 
 if TYPE_CHECKING:
     from coarsefine.db.records import RunRecord, StudyRecord
@@ -109,7 +110,7 @@ def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figu
                 f"means of {replicates} with one standard deviation to either side"
                 if replicates > 1
                 else "",
-                f"validation accuracy on {ranking.n_validation:,} samples, the same for all",
+                f"validation accuracy on {validated_on(ranking.study)}, the same for all",
                 _ends_note(ranking),
                 unfinished_note(ranking),
             ),

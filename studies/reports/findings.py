@@ -39,6 +39,7 @@ from coarsefine.studies.results.optimum import located
 from coarsefine.studies.results.ranking import Ranking, StageSummary
 from coarsefine.studies.results.reading import first_curve
 from coarsefine.studies.results.replaying import read_replay
+from coarsefine.studies.results.splits import validated_on
 from coarsefine.studies.results.tested import FINAL_TEST
 from coarsefine.studies.results.tested_rows import of_opening
 from coarsefine.studies.spaces.dimensions import shown
@@ -160,8 +161,9 @@ def ranked(source: Source) -> Iterator[Block]:
         yield Paragraph("There are no trials yet.", "warning")
         return
     yield Table(
-        f"Trials, best first{_by(ranking)}: accuracies in percent, on {ranking.n_validation:,} "
-        f"validation samples, after the {'best' if ranking.score == 'best' else 'last'} epoch",
+        f"Trials, best first{_by(ranking)}: accuracies in percent, on "
+        f"{validated_on(ranking.study)}, after the "
+        f"{'best' if ranking.score == 'best' else 'last'} epoch",
         *columns_and_rows(columns_of(ranking), trials, ranking, ranking.trials),
         strong=frozenset(i for i, t in enumerate(trials) if t.rank == 1),
     )
@@ -231,8 +233,7 @@ def _classes(source: Source) -> Iterator[Block]:
     for each in found:
         trial, rows = each.trial, each.rows[:MOST_ROWS]
         yield Table(
-            f"{trial.stage} {trial.trial} by class, on {source.ranking.n_validation:,} validation "
-            "samples; in percent",
+            f"{trial.stage} {trial.trial} by class, on {validated_on(source.study)}; in percent",
             *columns_and_rows(CLASSES, rows),
         )
         if not source.openings:

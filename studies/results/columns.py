@@ -93,7 +93,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
         shown_if=lambda trials: any(t.replicates > 1 for t in trials),
         place=13,
         terminal=Face(spare=4),
-        report=Face("seeds"),
+        report=Face("runs"),
         paper=Face(absent=ASKED),
     ),
     Column(

@@ -87,3 +87,11 @@ class Splits:
         for replicate, value in values.items():
             found[self.number(replicate)].append(value)
         return found
+
+
+def validated_on(study: "StudyRecord") -> str:
+    """Return in words on how many validation samples the runs of a study are measured."""
+    splits = Splits.of(study)
+    if splits is None:
+        return f"{int(study.data.get('n_validation', 0)):,} validation samples"
+    return f"{splits.sizes} validation samples of each {splits.word}"

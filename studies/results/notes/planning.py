@@ -41,7 +41,9 @@ def planned(ranking: "Ranking", indifference: float) -> "list[Message]":
     if comparison.to_second is None:
         line = f"{comparison.n_tied} values are tied; "
         why = "one seed each does not tell what seeds do from what samples do"
-        if comparison.n_replicates > 1:
+        if comparison.varied is not None:
+            why = f"replicates are splits of the data: {comparison.lacking} would tell them apart"
+        elif comparison.n_replicates > 1:
             why = "stored predictions that tell seeds from samples are missing"
         return [Message(line + why, *race_advice(ranking))]
     lines = [_to_second(ranking, comparison.to_second)]

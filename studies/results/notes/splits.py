@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from coarsefine.hints import option
 from coarsefine.studies.results.notes.note import Note, counted
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.evidence.splits import Varied
@@ -37,8 +38,11 @@ def on_splits(ranking: "Ranking", splits: "Splits") -> list[Note]:
         "the tied values" if ranking.comparison and ranking.comparison.n_tied else "the best value"
     )
     if varied.seeds is not None:
+        kind = SEARCHES.get(ranking.study.search)
+        draws = kind is not None and kind.draws
+        seed = "seed and draw of training samples to another" if draws else "seed to seed"
         line = (
-            f"runs of {whose} vary {of} by {amount(varied.splits, 2)}, and from seed to seed on "
+            f"runs of {whose} vary {of} by {amount(varied.splits, 2)}, and from {seed} on "
             f"the same {splits.word} by {amount(varied.seeds, 2)} (standard deviations)"
         )
         notes.append(Note("splits-and-seeds", line))
