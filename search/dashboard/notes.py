@@ -10,6 +10,7 @@ from coarsefine.search.tables.texts import measured
 from coarsefine.search.words import percent
 from coarsefine.studies.reports.report import read_summary
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.splits import replicates_in_words
 
 
 def study_note(sheet: Sheet, stage: str, links: Mapping[str, str]) -> str:
@@ -63,7 +64,7 @@ def trial_note(sheet: Sheet, trial: RankedTrial) -> str:
     if trial.train_accuracy is not None:
         lines.append(f"training accuracy {percent(trial.train_accuracy)} %")
     if trial.replicates > 1:
-        lines.append(f"mean over {trial.replicates} seeds")
+        lines.append(f"mean over {trial.replicates} {replicates_in_words(ranking.study)}")
     if trial.reused:
         lines.append("trained before, for another trial, and taken over: no new evidence")
     if trial.test_accuracy is not None:

@@ -72,7 +72,7 @@ def confusion(
 
 def validation_confusion(study: "StudyRecord", found: "Confusion") -> Figure:
     """Return the confusion matrix of a trial on the validation samples, likewise."""
-    trial, n = found.trial, int(found.counts.sum()) // max(1, found.trial.replicates)
+    trial, n = found.trial, int(found.counts.sum()) // max(1, found.n_seeds)
     about = counted(n, "validation sample")
     rank = "" if trial.rank is None else f", rank {trial.rank}"
     right = (
@@ -80,7 +80,7 @@ def validation_confusion(study: "StudyRecord", found: "Confusion") -> Figure:
         f"{percent(trial.validation_accuracy)} % right"
     )
     what = "confusion matrix on the validation samples"
-    return _drawn(study, found.counts, what, about, right, trial.replicates)
+    return _drawn(study, found.counts, what, about, right, found.n_seeds)
 
 
 def _in_words(params: Mapping[str, Any]) -> str:

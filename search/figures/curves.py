@@ -41,6 +41,7 @@ from coarsefine.search.figures.style import (
 from coarsefine.search.figures.trials import described
 from coarsefine.search.words import counted, percent
 from coarsefine.studies.metric import OWN
+from coarsefine.studies.results.splits import replicates_in_words
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.curves import TrialCurves
@@ -340,7 +341,8 @@ def _notes(
         "dotted: mean over the epoch's batches, each before its update"
         if _has_running(trained)
         else "",
-        f"mean and band of ±1 standard deviation over {' or '.join(map(str, replicates))} seeds"
+        f"mean and band of ±1 standard deviation over {' or '.join(map(str, replicates))} "
+        f"{replicates_in_words(ranking.study)}"
         if replicates
         else "",
         "no band where it would reach 0" if _reaches_zero(trained) else "",

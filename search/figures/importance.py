@@ -9,6 +9,7 @@ from coarsefine.search.errors import require
 from coarsefine.search.figures.style import MARKS, house_style, light_grid, new_sheet, plain
 from coarsefine.search.figures.trials import entry, measured
 from coarsefine.search.words import counted
+from coarsefine.studies.results.splits import replicates_in_words
 
 if TYPE_CHECKING:
     from coarsefine.search.figures.kinds import Subject
@@ -41,7 +42,7 @@ def importance(ranking: "Ranking", found: "Sequence[Importance]") -> Figure:
         found: As ``coarsefine.studies.results.importance.read_importance`` returns it.
     """
     names = [plain(ranking.symbol(each.name)) for each in found]
-    n_seeds = len(found[0].by_seed)
+    n_seeds, what = len(found[0].by_seed), replicates_in_words(ranking.study)
     with house_style():
         sheet = new_sheet(
             ranking.study,
@@ -80,7 +81,7 @@ def importance(ranking: "Ranking", found: "Sequence[Importance]") -> Figure:
         panel.set_xlabel("share of the variance explained by the parameter alone (%)")
         legend = [entry("o", "black", "one seed", face="white", size=3.5)] if n_seeds > 1 else []
         noise = (
-            f"bars: means over {n_seeds} seeds ± a standard deviation"
+            f"bars: means over {n_seeds} {what} ± a standard deviation"
             if n_seeds > 1
             else "one seed: how much it varies between seeds is not known"
         )

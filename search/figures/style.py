@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coarsefine.search.figures import fonts
+from coarsefine.studies.results.splits import validated_on
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
@@ -348,7 +349,7 @@ def origin(study: "StudyRecord", *, sizes: bool = True) -> str:
     data = study.data
     said = f"{shortened(study.data_name, 40)}, seed {study.seed}"
     if sizes and "n_train" in data and "n_validation" in data:
-        said += f"; {data['n_train']:,} training and {data['n_validation']:,} validation samples"
+        said += f"; {data['n_train']:,} training and {validated_on(study)}"
     return said
 
 

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from coarsefine.search.figures.scales import Scale
 from coarsefine.search.figures.style import BLACK, GREY, YELLOW, Mark, mark, plain
 from coarsefine.search.words import counted, percent
+from coarsefine.studies.results.splits import replicates_in_words
 from coarsefine.studies.states import UNFINISHED
 
 if TYPE_CHECKING:
@@ -108,8 +109,9 @@ def interval_note(ranking: "Ranking") -> str:
     lines = []
     if n_single < len(known):
         replicates = sorted({trial.replicates for trial in known} - {1})
-        seeds = str(replicates[0]) if len(replicates) == 1 else "several"
-        lines.append(f"95 % intervals of the mean over {seeds} seeds")
+        several = str(replicates[0]) if len(replicates) == 1 else "several"
+        what = replicates_in_words(ranking.study)
+        lines.append(f"95 % intervals of the mean over {several} {what}")
     if n_single:
         lines.append(f"95 % intervals of an accuracy on {ranking.n_validation:,} samples, one seed")
     return "; ".join(lines)

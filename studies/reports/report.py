@@ -43,7 +43,7 @@ from coarsefine.studies.results.final_evidence import evidence_of
 from coarsefine.studies.results.notes.test_set import is_hand_picked
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.reading import read_ranking
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.splits import Splits, replicates_in_words
 
 
 def read_report(
@@ -202,8 +202,7 @@ def _of_what(ranking: Ranking, trial: RankedTrial) -> str:
         shown = f"{ends(low, high)} %" if ranking.metric.share else f"{low:.3f}–{high:.3f}"
         parts.append(f"95 % interval {shown}")
     if trial.replicates > 1:
-        what = "seeds" if splits is None else f"runs on {splits.word}s of the data"
-        parts.append(f"mean over {trial.replicates} {what}")
+        parts.append(f"mean over {trial.replicates} {replicates_in_words(ranking.study)}")
     if ranking.n_validation and splits is None:
         parts.append(f"{ranking.n_validation:,} validation samples")
     return f" ({', '.join(parts)})" if parts else ""

@@ -95,3 +95,9 @@ def validated_on(study: "StudyRecord") -> str:
     if splits is None:
         return f"{int(study.data.get('n_validation', 0)):,} validation samples"
     return f"{splits.sizes} validation samples of each {splits.word}"
+
+
+def replicates_in_words(study: "StudyRecord") -> str:
+    """Return what the replicates of a study are: seeds, or runs on splits of the data."""
+    splits = Splits.of(study)
+    return "seeds" if splits is None else f"runs on {splits.word}s"

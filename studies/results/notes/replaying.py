@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from coarsefine.studies.results.notes.note import counted, points
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.splits import Splits, replicates_in_words
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.replay import Protocol, Replay
@@ -22,7 +22,7 @@ def honest(replay: "Replay") -> str:
     samples = f"all {ranking.n_validation:,} validation samples"
     splits = Splits.of(ranking.study)
     if splits is not None:
-        seeds = f"the mean of {best.replicates} runs on {splits.word}s of the data"
+        seeds = f"the mean of {best.replicates} {replicates_in_words(ranking.study)}"
         samples = f"all {splits.sizes} validation samples of each"
     values = f"all {counted(replay.n_values, 'value')}"
     return (
