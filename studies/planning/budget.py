@@ -42,10 +42,12 @@ class Budget:
     def since(cls, began: float, seconds: float) -> "Budget":
         """Return a budget that has begun before now.
 
-        A ranking takes about as long as to get there did, on this machine as it is at the moment.
+        A ranking, and a worker process, take about as long as to get here did, on this machine as
+        it is at the moment.
         """
         gone = time.monotonic() - began
-        return cls(seconds, began, end_seconds=min(max(_END_SECONDS, gone), _END_SHARE * seconds))
+        end = min(max(_END_SECONDS, gone), _END_SHARE * seconds)
+        return cls(seconds, began, Costs(start_seconds=gone), end)
 
     @property
     def left(self) -> float:

@@ -11,9 +11,11 @@ from coarsefine.models.data import PreparedData
 from coarsefine.models.timing import Cost, shape_of, timed
 from coarsefine.studies.planning.cohorts import epoch_seconds, makespan
 
-# Seconds that a worker process takes to start, and that each epoch takes to be stored.
-START_SECONDS: Final = 1.0
-_STORE_SECONDS: Final = 0.002
+# Seconds that a worker process takes to start at least, and that each epoch takes to be stored.
+_START_SECONDS: Final = 1.0
+_STORE_SECONDS: Final = 0.001
+# Seconds that a worker takes to read a compiled kernel: to time it, it was compiled.
+_KERNEL_SECONDS: Final = 1.0
 # Work that is done sooner than a worker process has started is done in this process.
 SMALL_SECONDS: Final = 1.5
 
@@ -37,9 +39,14 @@ class Job:
 
 
 class Costs:
-    """What cohorts cost: of each shape a few updates are timed, others follow in proportion."""
+    """What cohorts cost: of each shape a few updates are timed, others follow in proportion.
 
-    def __init__(self) -> None:
+    Args:
+        start_seconds: About how long a process takes to start; on a busy machine longer.
+    """
+
+    def __init__(self, start_seconds: float = 0.0) -> None:
+        self._start_seconds = max(_START_SECONDS, start_seconds)
         self._known: dict[Hashable, Cost] = {}
         # By how much what was measured is above the estimate, with what was estimated.
         self._ratios: list[tuple[float, float]] = []
@@ -105,8 +112,13 @@ class Costs:
         if not seconds:
             return 0.0
         n_workers = max(1, min(n_workers, len(seconds)))
-        started = START_SECONDS if n_workers > 1 and sum(seconds) >= SMALL_SECONDS else 0.0
+        started = self.starting(n_workers) if sum(seconds) >= SMALL_SECONDS else 0.0
+        started += _KERNEL_SECONDS * any(job.plan.kernel != "numpy" for job in jobs)
         return started + makespan(seconds, n_workers)
+
+    def starting(self, n_workers: int) -> float:
+        """Return how long workers take to start; one alone trains in this process."""
+        return self._start_seconds if n_workers > 1 else 0.0
 
 
 def _key(plan: CohortPlan, data: PreparedData) -> Hashable:

@@ -94,6 +94,8 @@ class _StageRun:
         self.observer = resources.observer
         self.budget = resources.budget
         self.work = work
+        # That a seed has: one a fold, where there are folds.
+        self.n_runs = work.stage.run_options.n_runs(1)
         self.executor: Executor
         self.prepared: dict[str, PreparedData] = {work.data.key: work.data}
         self.started = False
@@ -103,8 +105,7 @@ class _StageRun:
         self.trials = self.ledger.trials
         self.cohorts = {cohort.record.uuid: cohort for cohort in self._unfinished(plan)}
         if self.budget is not None:
-            n_runs = work.stage.run_options.n_runs(1)
-            jobs = [cohort.job(n_runs) for cohort in self.cohorts.values()]
+            jobs = [cohort.job(self.n_runs) for cohort in self.cohorts.values()]
             self.budget.costs.measure(jobs, self.budget.measuring)
         self.pace = Pace(
             {uuid: (self._estimate(c), c.n_epochs - c.epoch) for uuid, c in self.cohorts.items()}
@@ -138,8 +139,7 @@ class _StageRun:
                 self._train_within(n_epochs)
         left = [cohort for cohort in cohorts if not cohort.done]
         if left:
-            so_far = self.ledger.so_far(self.work.stage.run_options.n_runs(1))
-            repository.update_trials(self.database, so_far)
+            repository.update_trials(self.database, self.ledger.so_far(self.n_runs))
         if left or not (self.at_once and self.work.racing):
             self._start_in_optuna()
         return Left(self._seconds(left), n_epochs) if left else None
@@ -150,7 +150,9 @@ class _StageRun:
         Where it does not allow the first one, values that are far behind wait at each rung.
         """
         assert self.budget is not None  # noqa: S101  # there is one
-        while chosen := self._allowed(self.budget.left):
+        started = self.budget.costs.starting(self.executor.n_workers)
+        while chosen := self._allowed(self.budget.left - started):
+            started = 0.0
             for rung in rungs(n_epochs):
                 if self._seconds(chosen) <= self.budget.left or not self._train_until(rung, chosen):
                     break
@@ -160,8 +162,7 @@ class _StageRun:
 
     def _allowed(self, seconds: float) -> list[CohortAtWork]:
         """Return the cohorts of the seeds that end in some time; of trials without seeds, all."""
-        waiting = [cohort for cohort in self.cohorts.values() if not cohort.done]
-        n_runs = self.work.stage.run_options.n_runs(1)
+        n_runs, waiting = self.n_runs, [c for c in self.cohorts.values() if not c.done]
         new = [c for c in waiting if any(self.ledger.lacks(r.trial_id, n_runs) for r in c.runs)]
         first = min((cohort.seed(n_runs) for cohort in new), default=0)
         chosen = [cohort for cohort in new if cohort.seed(n_runs) == first]
