@@ -34,7 +34,7 @@ def dashboard(path):
         served = subprocess.Popen(command, stdout=said, stderr=said)
         try:
             address = f"http://127.0.0.1:{port}"
-            _wait_for(served, address)
+            _wait_for(served, address, said)
             yield address
         finally:
             served.terminate()
@@ -49,14 +49,16 @@ def dashboard(path):
         raise RuntimeError(f"the dashboard complained: {complaints[-2000:]}")
 
 
-def _wait_for(served, address):
+def _wait_for(served, address, said):
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and served.poll() is None:
         with suppress(OSError):
             asked(f"{address}/api/meta")
             return
         time.sleep(0.1)
-    raise RuntimeError("optuna-dashboard does not answer")
+    said.seek(0)
+    last = said.read().decode(errors="replace")[-2000:]
+    raise RuntimeError(f"optuna-dashboard does not answer, status {served.poll()}: {last}")
 
 
 def asked(address):
