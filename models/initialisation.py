@@ -34,6 +34,17 @@ def _uniform(half_width: Callable[[NetworkSpec, int], float]) -> Draw:
     return draw
 
 
+# As reports say them; N has a variance.
+FORMULAS: dict[str, str] = {
+    "he": "N(0, 2/fan in)",
+    "xavier": "N(0, 1/fan in)",
+    "hidden-width": "N(0, 1/hidden units)",
+    "glorot-uniform": "U(−√(6/(fan in + fan out)), √(6/(fan in + fan out)))",
+    "normal": "N(0, σ²)",
+    "uniform": "U(−σ, σ)",
+    "zero": "all 0",
+}
+
 INITIALISATIONS: dict[str, Draw] = {
     # He et al., Delving Deep into Rectifiers (2015), eq. 10.
     "he": _normal(lambda spec, layer: math.sqrt(2 / spec.widths[layer])),

@@ -49,6 +49,8 @@ SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
 WHOLE_SCHEDULES = ("geometric", "cosine")
 # Of images that are this much larger in each direction, few pixels would be left.
 MOST_SHIFTS = 16
+# On so many training samples curves are measured; where a training ends, on all.
+TRAIN_SAMPLES = 2000
 STOP_RULES: tuple[str, ...] = get_args(StopRuleName)
 PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
 SPLIT_METHODS: tuple[str, ...] = get_args(SplitMethod)
@@ -207,7 +209,7 @@ class TrainingSpec:
     diverged_at: float | None = None
     score: ScoreName = "final"
     precision: PrecisionName = "float32"
-    train_samples: int | None = 2000
+    train_samples: int | None = TRAIN_SAMPLES
     running: bool = False
     class_weights: tuple[float, ...] | Literal["balanced"] | None = None
     flips: bool = False

@@ -228,9 +228,10 @@ def beforehand(
     from coarsefine.studies.checks import preflight as beforehand
     from coarsefine.studies.recipes.lengths import resolve
 
-    network = recipe.network
-    widths = "-".join(map(str, (data.n_features, *network.hidden, data.n_classes)))
-    kind = f" {network.activation}" if network.hidden else ""
+    network, searched = recipe.network, {d.parameter.key for d in stage.dimensions}
+    hidden = ("searched",) if "network.hidden" in searched else network.hidden
+    widths = "-".join(map(str, (data.n_features, *hidden, data.n_classes)))
+    kind = f" {network.activation}" if hidden and "network.activation" not in searched else ""
     sizes = f"{data.n_train:,} training and {data.n_validation:,} validation samples"
     if recipe.trainer is not None:
         # What its network and updates are is for it to know.
@@ -244,8 +245,7 @@ def beforehand(
     )
     lines = [
         f"{study.name} {stage.name}: {sizes}, network {widths}{kind}",
-        "; ".join(resolve(recipe, data.n_train).lines),
-        *(found.lines if stage.searches else ()),
+        *(found.lines if stage.searches else ("; ".join(resolve(recipe, data.n_train).lines),)),
     ]
     return lines, [*data.warnings, *found.warnings]
 

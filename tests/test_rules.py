@@ -520,7 +520,7 @@ def test_rule_23_the_first_loss_is_printed_and_loud_weights_are_warned_of(search
     loud = search(*linear, *normal, "1", "--study", "loud")
 
     assert "initial training loss 2.3" in quiet.err
-    assert "beside ln 10 = 2.303 of equal chances" in quiet.err
+    assert "(a uniform guess has ln 10 = 2.303)" in quiet.err
     assert not any("first weights" in line for line in quiet.notes)
     assert "first weights (normal, σ 1) are large" in noted(loud, "far above ln 10 = 2.303")
 

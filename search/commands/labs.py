@@ -315,7 +315,7 @@ def _print_curves(resources: "Resources", ranking: "Ranking") -> None:
         shown = [curve[epoch] for epoch in thinned(list(curve), 10)]
         say("")
         title = f"curve of {ranking.point(trial.params)}"
-        print_table(console, curve_table(console, title, shown))
+        print_table(console, curve_table(console, ranking.study, title, shown))
 
 
 def _print_counted(answer: "Counted") -> None:

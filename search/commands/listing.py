@@ -308,8 +308,8 @@ def _print(
     print_table(console, facts_table(facts))
     if trial is not None and curve:
         what = "The best trial" if trial is ranking.best else "Trial"
-        title = f"\n{what}, {trial.stage} {trial.trial}: {described(trial.params)}"
-        print_table(console, curve_table(console, title, _thinned(curve)))
+        title = f"\n{what}, {trial.name}: {described(trial.params)}"
+        print_table(console, curve_table(console, ranking.study, title, _thinned(curve)))
 
 
 def _minute(moment: "datetime") -> str:

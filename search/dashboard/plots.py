@@ -147,7 +147,7 @@ def _words(ranking: Ranking, trial: RankedTrial) -> str:
         interval = f" (95 %: {percent(low, 1)} to {percent(high, 1)})"
     tied = ", tied with the best" if trial.tied and trial.rank != 1 else ""
     lines = (
-        f"{trial.stage} {trial.trial}: {ranking.point(trial.params)}",
+        f"{trial.name}: {ranking.point(trial.params)}",
         f"{percent(trial.validation_accuracy)} %{interval}",
         f"rank {trial.rank}{tied}",
     )

@@ -76,7 +76,7 @@ def validation_confusion(study: "StudyRecord", found: "Confusion") -> Figure:
     about = counted(n, "validation sample")
     rank = "" if trial.rank is None else f", rank {trial.rank}"
     right = (
-        f"{trial.stage} {trial.trial}{rank} ({_in_words(trial.params)}): "
+        f"{trial.name}{rank} ({_in_words(trial.params)}): "
         f"{percent(trial.validation_accuracy)} % right"
     )
     what = "confusion matrix on the validation samples"

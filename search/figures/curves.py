@@ -290,7 +290,7 @@ def _names(ranking: "Ranking", trained: "Sequence[TrialCurves]") -> list[str]:
     for each in trained:
         trial = each.trial
         score = trial.state if trial.rank is None else f"{percent(trial.validation_accuracy)} %"
-        names.append(f"{described(ranking, trial)} ({trial.stage} {trial.trial}): {score}")
+        names.append(f"{described(ranking, trial)} ({trial.name}): {score}")
     return names
 
 

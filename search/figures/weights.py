@@ -164,5 +164,5 @@ def _draw(panel: Axes, images: Sequence[Image], columns: int, names: Sequence[st
 def _title(ranking: "Ranking", layer: "FirstLayer") -> str:
     trial = layer.trial
     score = trial.state if trial.rank is None else f"{percent(trial.validation_accuracy)} %"
-    where = f"({trial.stage} {trial.trial}, after {counted(layer.epoch, 'epoch')})"
+    where = f"({trial.name}, after {counted(layer.epoch, 'epoch')})"
     return f"{described(ranking, trial)} {where}: {score} validation accuracy"

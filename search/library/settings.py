@@ -66,6 +66,7 @@ class Settings(TypedDict, total=False):
     batch_size: int | None
     epochs: int | None
     cycles: int | None
+    updates: int | None
     clip_norm: float | None
     label_smoothing: float | None
     class_weights: str | Sequence[float] | None

@@ -26,7 +26,7 @@ def classes_table(console: "Console", found: Confusion) -> "Table":
     """Return what a trial made of each class."""
     trial = found.trial
     runs = f"; {counted(trial.replicates, 'run')}" if trial.replicates > 1 else ""
-    title = f"By class, {trial.stage} {trial.trial}: "
+    title = f"By class, {trial.name}: "
     rows = found.rows[:MOST_CLASSES]
     columns = text_columns(CLASSES, rows)
     return fitting(console, f"\n{title}{described(trial.params)}{runs}", columns, rows)

@@ -9,16 +9,22 @@ from coarsefine.db.records import EpochRecord
 from coarsefine.search.tables.column import fitting, text_columns
 from coarsefine.search.tables.ranking import best_of
 from coarsefine.search.tables.table import ExportTable, usual_columns
-from coarsefine.studies.results.curve_columns import EPOCHS, curve_cells
+from coarsefine.studies.results.curve_columns import EPOCHS, curve_cells, measured_on
 from coarsefine.studies.results.ranking import Ranking
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from coarsefine.db.records import StudyRecord
 
-def curve_table(console: "Console", title: str, curve: Sequence[EpochRecord]) -> "Table":
-    """Return some epochs of a training run."""
+
+def curve_table(
+    console: "Console", study: "StudyRecord", title: str, curve: Sequence[EpochRecord]
+) -> "Table":
+    """Return some epochs of a training run of a study."""
+    said = measured_on(study)
+    title = f"{title} ({said})" if said else title
     return fitting(console, title, text_columns(EPOCHS, curve), curve)
 
 

@@ -12,7 +12,9 @@ from coarsefine.studies.checks.network import (
     NetworkCheck,
     check_own_network,
     checked,
+    kept_features,
     network_of,
+    of_features,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def checked_networks(
     data_dir: Path | None,
     progress: "Progress | None",
     *,
-    features: int = FEATURES,
+    features: int | None = None,
     samples: int = SAMPLES,
     every: bool = False,
     strengths: Sequence[float] = STRENGTHS,
@@ -37,7 +39,7 @@ def checked_networks(
         recipe: The network and its data.
         data_dir: Where data files are looked for.
         progress: Hears of slow data.
-        features: How many inputs are kept.
+        features: How many inputs are kept; ``None`` for all, of many networks or inputs for some.
         samples: On how many.
         every: Check every activation, loss and depth, too.
         strengths: The λ to check with.
@@ -46,32 +48,31 @@ def checked_networks(
         StudyError: If the recipe names a custom trainer.
     """
     check_own_network(recipe, "a gradient check")
-    x, labels, n_classes, name = _samples(recipe, data_dir, features, samples, progress)
+    kept = FEATURES if every and features is None else features
+    x, labels, n_classes, words = _samples(recipe, data_dir, kept, samples, progress)
     spec = network_of(recipe, x.shape[1], n_classes)
     networks = list(_all_networks(spec)) if every else [spec]
     checks = checked(networks, x, labels, recipe.seed, strengths, recipe.training)
-    return checks, f"{name}, {len(labels)} samples"
+    return checks, words
 
 
 def _samples(
     recipe: "Recipe",
     data_dir: Path | None,
-    features: int,
+    features: int | None,
     samples: int,
     progress: "Progress | None",
 ) -> tuple[Any, Any, int, str]:
-    """Return some training samples, their labels, the number of classes, and the data's name."""
+    """Return some training samples, their labels, the number of classes, and what they are."""
     from coarsefine.models.data import prepare
     from coarsefine.studies.recipes.specs import to_data_spec
 
     prepared = prepare(to_data_spec(recipe), data_dir=data_dir, progress=progress)
     opened = prepared.open()
-    return (
-        opened.x_train[:samples, :features],
-        opened.y_train[:samples],
-        prepared.n_classes,
-        prepared.name,
-    )
+    kept = min(features or kept_features(prepared.n_features), prepared.n_features)
+    x = opened.x_train[:samples, :kept]
+    words = f"{prepared.name}, {len(x)} samples{of_features(kept, prepared.n_features)}"
+    return x, opened.y_train[:samples], prepared.n_classes, words
 
 
 def _all_networks(spec: "NetworkSpec") -> "Iterator[NetworkSpec]":

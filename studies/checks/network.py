@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from coarsefine.models.specs import NetworkSpec
     from coarsefine.studies.recipes.recipe import Recipe, TrainingRecipe
 
-# Few of both: each element of a parameter takes two passes through the network.
-FEATURES: Final = 20
+# Few: each element of a parameter takes four passes through the network.
 SAMPLES: Final = 10
+# Networks with more inputs, as of images, are checked with the first of them: all would take
+# minutes. The others are checked as they are.
+FEATURES: Final = 20
+_FEW_FEATURES: Final = 100
 STRENGTHS: Final[tuple[float, ...]] = (0.0, 0.1)
 # More elements of a tensor than so many would take minutes and tell nothing more.
-_MOST: Final = 500
+MOST_ELEMENTS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,21 @@ def checked(
         masks = Perturbations(plan, 0, ()).masks((numbers,), len(labels))
         objective = Objective(x, labels, numbers, weights, masks)
         rng = np.random.default_rng(seed)
-        return NetworkCheck(network, strength, check_gradients(network, objective, rng, most=_MOST))
+        return NetworkCheck(
+            network, strength, check_gradients(network, objective, rng, most=MOST_ELEMENTS)
+        )
 
     return [check(network, strength) for network in networks for strength in strengths]
+
+
+def kept_features(n_features: int) -> int:
+    """Return with how many of its inputs a network is checked, unless somebody says it."""
+    return n_features if n_features <= _FEW_FEATURES else FEATURES
+
+
+def of_features(kept: int, n_features: int) -> str:
+    """Return in words that a network is checked with some of its inputs."""
+    return "" if kept == n_features else f", the first {kept} of {n_features:,} features"
 
 
 def checked_without_data(
@@ -100,7 +115,7 @@ def checked_without_data(
     """
     import numpy as np
 
-    kept = min(FEATURES, n_features)
+    kept = kept_features(n_features)
     x = np.random.default_rng(recipe.seed).normal(size=(SAMPLES, kept)).astype(np.float32)
     labels = np.arange(SAMPLES) % n_classes
     found = checked(
@@ -110,8 +125,7 @@ def checked_without_data(
         recipe.seed,
         recipe=recipe.training,
     )
-    of = "" if kept == n_features else f" of {n_features:,}"
-    return found, f"{SAMPLES} random samples, {kept}{of} features"
+    return found, f"{SAMPLES} random samples{of_features(kept, n_features)}"
 
 
 def check_own_network(recipe: "Recipe", what: str) -> None:

@@ -76,12 +76,16 @@ def beforehand(
         return Beforehand((), ())  # what it minimises, and from where, is the user's own business
     variations = _variations(recipe, dimensions)
     training = recipe.training
-    lines = [cost_line(training.loss, strengths(training.l2_strength, to_json(dimensions)))]
+    lines = [
+        *_length(recipe, variations, data, equal_updates=equal_updates),
+        cost_line(training.loss, strengths(training.l2_strength, to_json(dimensions))),
+    ]
     losses = _initial_losses(variations, data)
     lines += _loss_line(losses, data.n_classes)
     return Beforehand(
         tuple(lines),
         (
+            *_nothing_to_normalise(variations),
             *_half_cycles(recipe, variations, data, equal_updates=equal_updates),
             *_loud_weights(losses, data.n_classes),
             *_too_large_steps(variations, dimensions, data),
@@ -107,6 +111,36 @@ def _variations(recipe: Recipe, dimensions: Sequence[Dimension]) -> list[_Variat
                 continue  # it needs a value of another dimension beside it
             found.append(_Variation(words, there, dimension))
     return found
+
+
+def _length(
+    recipe: Recipe, variations: Sequence[_Variation], data: PreparedData, *, equal_updates: bool
+) -> list[str]:
+    """Return the arithmetic of the length; where values differ in it, from where to where."""
+    lengths: dict[int, str] = {}
+    for variation in variations[1:]:
+        train = variation.recipe.data.train
+        n_train = train if isinstance(train, int) else data.n_train
+        try:
+            n_updates = resolve(variation.recipe, n_train).n_updates
+        except RecipeError:
+            continue  # a batch that is larger than these data is refused elsewhere
+        lengths[n_updates] = variation.words
+    if len(lengths) < 2 or equal_updates:
+        try:
+            return ["; ".join(resolve(recipe, data.n_train).lines)]
+        except RecipeError:
+            return []
+    low, high = min(lengths), max(lengths)
+    return [f"from {low:,} updates ({lengths[low]}) to {high:,} ({lengths[high]})"]
+
+
+def _nothing_to_normalise(variations: Sequence[_Variation]) -> list[Part]:
+    """Return that batch normalisation does nothing where no network has a hidden layer."""
+    networks = [variation.recipe.network for variation in variations]
+    if any(network.hidden for network in networks) or not any(n.batch_norm for n in networks):
+        return []
+    return ["batch normalisation is of hidden layers, of which this network has none: no effect"]
 
 
 # --------------------------------------------------------------------------- the first weights
@@ -156,7 +190,7 @@ def _loss_line(
     ends = [f"{end:.3f}" for end in (min(found), max(found))]
     words = " … ".join(dict.fromkeys(ends))
     chance = f"ln {n_classes} = {math.log(n_classes):.3f}"
-    return [f"initial training loss {words}, beside {chance} of equal chances"]
+    return [f"initial training loss {words} (a uniform guess has {chance})"]
 
 
 def _loud_weights(

@@ -7,7 +7,10 @@ from coarsefine.studies.recipes.parts import flat
 
 # What a part says of its data is what it is about; its length is, where it is shorter still.
 _SIZES = ("data.train", "data.validation")
-_LENGTHS = ("training.epochs", "training.cycles", "final.epochs", "final.cycles")
+_LENGTHS = (
+    *("training.epochs", "training.cycles", "training.updates"),
+    *("final.epochs", "final.cycles"),
+)
 
 
 def quick_layer(quick: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

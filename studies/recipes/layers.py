@@ -12,7 +12,15 @@ from typing import Any
 from coarsefine.hints import Message, option
 from coarsefine.models.data.catalogue import CATALOGUE
 from coarsefine.studies.recipes.keys import KEYS
-from coarsefine.studies.recipes.parts import CHOICES, PARTS, Stated, flat, nested, without_none
+from coarsefine.studies.recipes.parts import (
+    CHOICES,
+    LENGTHS,
+    PARTS,
+    Stated,
+    flat,
+    nested,
+    without_none,
+)
 from coarsefine.studies.recipes.recipe import Recipe, to_json, validated
 from coarsefine.studies.recipes.toml_text import parsed, read_text
 
@@ -164,8 +172,7 @@ def _merged_section(base: Stated, said: Stated, section: str) -> Stated:
         key: value
         for key, value in base.items()
         if (key not in parts or choices[parts[key].choice] in parts[key].choices)
-        and not (key == "cycles" and "epochs" in said)
-        and not (key == "epochs" and "cycles" in said)
+        and not (key in LENGTHS and any(other in said for other in LENGTHS))
         # A deviation of 0.01 is no bound for uniform weights.
         and not (key == "sigma" and choices.get("initialisation") != base.get("initialisation"))
     }

@@ -57,7 +57,9 @@ def resolve(recipe: Recipe, n_train: int) -> Steps:
     # ⌊N/B⌋ as in the lab's text, whether or not the last, smaller batch is trained on.
     half = (training.ns or 2 * (n_train // size)) if cyclical else None
     warm_up = training.warm_up or 0
-    if training.epochs is not None:
+    if training.updates is not None:
+        n_updates = training.updates
+    elif training.epochs is not None:
         n_updates = training.epochs * per_epoch
     else:
         assert training.cycles is not None  # noqa: S101  # the recipe sees to it
@@ -88,10 +90,13 @@ def _length(recipe: Recipe, n_updates: int, per_epoch: int, half: int | None) ->
     training = recipe.training
     epochs = _counted(n_updates / per_epoch, "epoch")
     if half is None:
-        return f"{epochs} = {_updates(n_updates)}"
+        both = [epochs, _updates(n_updates)]
+        return " = ".join(reversed(both) if training.updates is not None else both)
     warm_up = training.warm_up or 0
     cycles = _counted(max(0, n_updates - warm_up) / (2 * half), "cycle")
     before = f"warm-up {warm_up:,}, " if warm_up else ""
+    if training.updates is not None:
+        return f"{_updates(n_updates)} = {epochs} = {cycles} of n_s {half:,}"
     if training.epochs is not None:
         return f"{epochs} = {_updates(n_updates)} = {cycles} of n_s {half:,}"
     return f"{before}n_s {half:,}, {cycles} = {_updates(n_updates)} = {epochs}"

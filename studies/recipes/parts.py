@@ -17,6 +17,9 @@ for _key in KEYS.values():
     if _key.needs is not None:
         PARTS[_key.section][_key.name] = _key.needs
 
+LENGTHS = ("epochs", "cycles", "updates")
+"""How long a training is, said in one of these."""
+
 CHOICES: Stated = {
     needs.choice: KEYS[f"{section}.{needs.choice}"].default
     for section, parts in PARTS.items()
@@ -44,12 +47,14 @@ def filled(stated: Any, section: str) -> Any:
                 f"{section}.{key}",
                 f"{section}.{part.choice}",
             )
-    if "epochs" in given and "cycles" in given:
+    lengths = [key for key in LENGTHS if key in given]
+    if len(lengths) > 1:
+        one, other = lengths[:2]
         raise ContradictionError(
-            "the length is either {} or {}, got "
-            f"{literal(given['epochs'])} and {literal(given['cycles'])}",
-            f"{section}.epochs",
-            f"{section}.cycles",
+            f"the length is either {{}} or {{}}, got {literal(given[one])} and "
+            f"{literal(given[other])}",
+            f"{section}.{one}",
+            f"{section}.{other}",
         )
     return _defaults(given, section) | given
 
@@ -72,6 +77,7 @@ def _defaults(given: Stated, section: str) -> Stated:
         return {"validation": 0.02} if given.get("refit") != "none" else {}
     optimizer = given.get("optimizer", CHOICES["optimizer"])
     schedule = given.get("schedule", CHOICES["schedule"])
+    stated = any(key in given for key in LENGTHS)
     facts = next(
         (known for name, known in OPTIMIZER_FACTS.items() if name == optimizer),
         OPTIMIZER_FACTS["sgd"],
@@ -81,14 +87,15 @@ def _defaults(given: Stated, section: str) -> Stated:
     values |= {"decoupled_decay": 0.01} if optimizer == "adamw" else {}
     values |= {"stop_rule": "best"} if "patience" in given else {}
     if schedule == "cyclical":
-        length = {} if "epochs" in given else {"cycles": 2}
+        length = {} if stated else {"cycles": 2}
         return values | {"eta_min": 1e-5, "eta_max": eta} | length
+    length = {} if stated else {"epochs": 10}
     if schedule in WHOLE_SCHEDULES:
-        return values | {"eta_min": 1e-5, "eta_max": eta, "epochs": 10}
+        return values | {"eta_min": 1e-5, "eta_max": eta} | length
     decay = ("exponential", "inverse-time")  # what is stated may be anything, also a list
     steps: Stated = {"eta_decay": 0.05} if schedule in decay else {}
     steps |= {"step_factor": 0.1, "step_every": 5} if schedule == "step" else {}
-    return values | {"eta": eta, "epochs": 10} | steps
+    return values | {"eta": eta} | length | steps
 
 
 def flat(stated: Mapping[str, Any]) -> Stated:

@@ -56,7 +56,7 @@ class NetworkRecipe(NetworkKeys, _Section):
 
 
 class TrainingRecipe(TrainingKeys, _Section):
-    """How the network is trained, and for how long: either ``epochs`` or ``cycles``."""
+    """How the network is trained, and for how long: ``epochs``, ``cycles`` or ``updates``."""
 
     @model_validator(mode="before")
     @classmethod

@@ -28,7 +28,7 @@ from coarsefine.studies.reports.source import (
 from coarsefine.studies.reports.tables import columns_and_rows, spread
 from coarsefine.studies.results.classes import CLASSES, confusions_of
 from coarsefine.studies.results.columns import columns_of
-from coarsefine.studies.results.curve_columns import EPOCHS
+from coarsefine.studies.results.curve_columns import EPOCHS, measured_on
 from coarsefine.studies.results.final_evidence import OpeningEvidence, evidence_of
 from coarsefine.studies.results.notes.curves import of_trial
 from coarsefine.studies.results.notes.marks import legend
@@ -206,7 +206,7 @@ def training_of_best(source: Source) -> Iterator[Block]:
         yield Paragraph("No complete trial, so no curve.", "warning")
         return
     first_seed = " (its first seed)" if best.replicates > 1 else ""
-    yield curve_table(f"{best.stage} {best.trial}{first_seed}", curve)
+    yield curve_table(source, f"{best.name}{first_seed}", curve)
     shown = of_trial(source.database, source.ranking, best)
     if shown:
         yield Items(tuple(note.spelled(source.spelling) for note in shown))
@@ -215,10 +215,12 @@ def training_of_best(source: Source) -> Iterator[Block]:
     yield from _classes(source)
 
 
-def curve_table(what: str, curve: Sequence[EpochRecord]) -> Table:
+def curve_table(source: Source, what: str, curve: Sequence[EpochRecord]) -> Table:
     """Return a curve at some of its epochs."""
+    parts = ["loss is without the penalty, cost with it", "accuracies in percent"]
+    parts += filter(None, [measured_on(source.study)])
     return Table(
-        f"{what} at some epochs: loss is without the penalty, cost with it; accuracies in percent",
+        f"{what} at some epochs: {'; '.join(parts)}",
         *columns_and_rows(EPOCHS, spread(curve, _CURVE_POINTS)),
     )
 
@@ -233,7 +235,7 @@ def _classes(source: Source) -> Iterator[Block]:
     for each in found:
         trial, rows = each.trial, each.rows[:MOST_ROWS]
         yield Table(
-            f"{trial.stage} {trial.trial} by class, on {validated_on(source.study)}; in percent",
+            f"{trial.name} by class, on {validated_on(source.study)}; in percent",
             *columns_and_rows(CLASSES, rows),
         )
         if not source.openings:

@@ -11,6 +11,7 @@ from coarsefine.studies.labs.beside import beside, heading, tested_at
 from coarsefine.studies.labs.files import Lab, Part, lab_figures
 from coarsefine.studies.recipes.cost import cost_line, strengths
 from coarsefine.studies.recipes.parts import flat
+from coarsefine.studies.recipes.recipe import differences
 from coarsefine.studies.reports.findings import (
     OF_RANKINGS,
     curve_table,
@@ -46,7 +47,7 @@ from coarsefine.studies.results.reading import first_curve, read_ranking
 # More settings than these are shown by the best of them; ranges always are.
 _MOST_SETTINGS = 12
 # What the arithmetic of a recipe's length does not hold for where trials differ in it.
-_LENGTHS = {f"training.{key}" for key in ("epochs", "cycles", "ns", "batch_size")}
+_LENGTHS = {f"training.{key}" for key in ("epochs", "cycles", "updates", "ns", "batch_size")}
 
 
 def read_lab_report(
@@ -154,7 +155,11 @@ def _overview(
             Column("test accuracy", "percent"),
         ),
         tuple(
-            (part.name, part.title or "–", *_row(sources.get(part.name), checks.get(part.name)))
+            (
+                part.name or "search",
+                part.title or "–",
+                *_row(sources.get(part.name), checks.get(part.name)),
+            )
             for part in lab.parts
         ),
     )
@@ -225,6 +230,12 @@ def _part(
 
 def _searched(lab: Lab, part: Part, source: Source) -> Iterator[Block]:
     ranking = source.ranking
+    changed = differences(source.recipe, lab.recipe(part))
+    if changed:
+        said = "; ".join(f"{d.key} {word(d.first)}, now {word(d.second)}" for d in changed)
+        yield Paragraph(
+            f"This study was begun with another recipe than the lab's: {said}.", "warning"
+        )
     yield Facts(tuple(_facts(part, source)))
     if ranking.refines:
         yield from search_stages(source)
@@ -299,7 +310,7 @@ def _settings(part: Part, source: Source) -> Iterator[Block]:
             yield Heading(f"Training of {at}")
             curve = first_curve(source.database, ranking, trial)
             if part.curves and curve:
-                yield curve_table(at, curve)
+                yield curve_table(source, at, curve)
             shown = of_trial(source.database, ranking, trial)
             if shown:
                 yield Items(tuple(note.spelled(source.spelling) for note in shown))

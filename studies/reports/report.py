@@ -122,7 +122,7 @@ def _result(source: Source) -> Iterator[Block]:
     n_complete = sum(trial.state == "complete" for trial in ranking.trials)
     yield Paragraph(
         f"The best of {counted(n_complete, 'complete trial')} by {ranking.metric.words} is "
-        f"{best.stage} {best.trial} with {source.point(best.params)}: {_score(ranking, best)}"
+        f"{best.name} with {source.point(best.params)}: {_score(ranking, best)}"
         f"{_of_what(ranking, best)}."
     )
     comparison = ranking.comparison

@@ -7,8 +7,10 @@ from typing import Any
 
 from coarsefine.db import repository
 from coarsefine.models.gradient_check import TOLERANCE, ParameterCheck
+from coarsefine.models.initialisation import FORMULAS
 from coarsefine.models.parameter_count import LayerCount, count_parameters
 from coarsefine.models.specs import NetworkSpec
+from coarsefine.studies.checks.network import MOST_ELEMENTS
 from coarsefine.studies.planning.cohorts import plan_from_json
 from coarsefine.studies.recipes.cost import cost_line, strengths
 from coarsefine.studies.reports.parts import (
@@ -116,6 +118,8 @@ def _sections(recipe: Mapping[str, Any], skipped: set[str]) -> Iterator[tuple[st
 
 def word(stated: Any) -> str:
     """Return what a recipe states, in words."""
+    if stated is None:
+        return "not stated"
     if isinstance(stated, bool):
         return "yes" if stated else "no"
     whole = isinstance(stated, float) and stated.is_integer()
@@ -194,9 +198,9 @@ def network(source: Source) -> Iterator[Block]:
         words = [f"fully connected, {_widths(spec)}"]
         words.append(f"{spec.activation} between the layers" if spec.hidden else "linear")
         words += ["hidden layers normalised by their batch"] if spec.n_normalised else []
-        words += [f"first weights {spec.initialisation}"]
+        words += [f"first weights {first_weights(spec.initialisation)}"]
         if sigma is not None:
-            words[-1] += f" (sigma {sigma:g})"
+            words[-1] += f" with σ {sigma:g}"
         words += [f"{training.precision} in training"]
         yield Paragraph(f"The network: {', '.join(words)}.")
         yield parameters_table("Parameters", count_parameters(spec))
@@ -214,7 +218,7 @@ def network(source: Source) -> Iterator[Block]:
             (
                 _widths(spec),
                 spec.activation if spec.hidden else "none",
-                spec.initialisation,
+                first_weights(spec.initialisation),
                 sum(layer.n_parameters for layer in count_parameters(spec)),
                 sum(layer.n_parameters_bias_trick for layer in count_parameters(spec)),
             )
@@ -223,6 +227,11 @@ def network(source: Source) -> Iterator[Block]:
     )
     if len(networks) > _MOST_NETWORKS:
         yield Paragraph(f"And {len(networks) - _MOST_NETWORKS} more.")
+
+
+def first_weights(initialisation: str) -> str:
+    """Return how weights are drawn, by name and formula."""
+    return f"{initialisation}: {FORMULAS[initialisation]}"
 
 
 def parameters_table(what: str, layers: Sequence[LayerCount]) -> Table:
@@ -282,7 +291,7 @@ def gradient_check(checked: GradientCheck | str) -> Iterator[Block]:
     one = len(names) == 1
     yield Paragraph(
         f"Analytic gradients{f' of {names[0]}' if one else ''} against central differences in "
-        f"float64, on {checked.on} and some of their inputs. The "
+        f"float64, on {checked.on}, in at most {MOST_ELEMENTS} elements of a tensor. The "
         "relative error is |gₐ − gₙ| / max(1e-4, |gₐ| + |gₙ|) and must be at most "
         f"{TOLERANCE:g} in every element. Elements whose difference steps over a kink of the "
         "activation are skipped."

@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
+from coarsefine.db.records import StudyRecord
+from coarsefine.models.specs import TRAIN_SAMPLES
 from coarsefine.studies.results.column import Column, Face, finite, of_one_kind, searched
 from coarsefine.studies.results.columns import own_column
 from coarsefine.studies.results.ranking import Ranking
@@ -160,6 +162,13 @@ EPOCHS: Final[tuple[Column, ...]] = (
         paper=Face("measuring (s)", absent=_TIME),
     ),
 )
+
+
+def measured_on(study: StudyRecord) -> str:
+    """Return on how many training samples a curve's rows are measured, where they differ in it."""
+    if study.recipe.get("trainer") or int(study.data.get("n_train", 0)) <= TRAIN_SAMPLES:
+        return ""
+    return f"training is measured on {TRAIN_SAMPLES:,} samples, in the last row on all"
 
 
 def curve_cells(

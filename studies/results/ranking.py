@@ -38,8 +38,7 @@ class RankedTrial(NamedTuple):
     A tuple, because there are tens of thousands: dataclasses take five times as long to make.
 
     Attributes:
-        rank: From 1; ``None`` for a trial that is not complete, has no score, or is not ranked
-            yet.
+        rank: From 1; ``None`` of what is not complete, has no score, or is not ranked yet.
         stage: The stage it belongs to, such as ``coarse``.
         trial: Optuna's number, from 0 in each stage.
         params: What was searched, by the names users give: ``{"lambda": 0.001}``; numbers, texts,
@@ -52,21 +51,17 @@ class RankedTrial(NamedTuple):
         test_accuracy: ``None`` until the test set was opened for it.
         uuid: Names the trial in the database.
         reused: Whether all of its runs were trained before, for another trial.
-        validation_balanced_accuracy: Mean over the replicates; ``None`` unless trials are ranked by
-            it.
+        validation_balanced_accuracy: A mean, too; ``None`` unless trials are ranked by it.
         validation_macro_f1: Likewise.
-        metrics: Mean over the replicates of each metric that a custom trainer reported under a
-            name of its own.
+        metrics: Means over the replicates of a custom trainer's own metrics, by name.
         standard_error: Of its score, over new seeds and new samples.
-        interval: 95 % interval of its score for new seeds and new samples; see
-            ``docs/statistics.md``.
+        interval: 95 % interval of its score for new seeds and new samples.
         standard_deviation: Of its score over replicates; ``None`` for one.
         difference: Of its score and the best trial's, over the replicates that both have.
         margin: How large a difference may be by chance.
         tied: Whether it cannot be told from the best; of the best, whether there are others that
             cannot. ``None`` if it is not complete, or nothing is known of the noise.
-        seed_interval: 95 % interval of its score for new seeds on these samples; ``None`` for one
-            replicate.
+        seed_interval: 95 % interval for new seeds on these samples; ``None`` for one replicate.
     """
 
     stage: str
@@ -93,6 +88,11 @@ class RankedTrial(NamedTuple):
     margin: float | None = None
     tied: bool | None = None
     seed_interval: Interval | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what people call it; the stage of a search that has a single one says nothing."""
+        return f"{'trial' if self.stage == 'grid' else self.stage} {self.trial}"
 
 
 _RANK = RankedTrial._fields.index("rank")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from coarsefine.models.initialisation import FORMULAS
 from coarsefine.models.network import initial_parameters
 from coarsefine.models.specs import INITIALISATIONS, NetworkSpec
 
@@ -56,3 +57,7 @@ def test_all_trials_and_both_precisions_start_alike(initialisation):
         for trial in range(3):
             np.testing.assert_array_equal(others[trial], weights[0].astype(np.float32))
     assert not any(biases.any() for biases in wide.biases)
+
+
+def test_every_initialisation_has_a_formula():
+    assert set(FORMULAS) == set(INITIALISATIONS)

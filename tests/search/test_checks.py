@@ -28,7 +28,7 @@ def test_gradients_are_right_and_each_tensor_is_named_once(search):
 def test_the_gradient_table_shows_both_errors(search):
     out = search("gradcheck", "--activation", "tanh", "--loss", "squared-error", "--lambda", "1")
 
-    assert "20-50-10 tanh, squared-error, λ 1: digits, 10 samples" in out.out
+    assert "64-50-10 tanh, squared-error, λ 1: digits, 10 samples" in out.out
     assert out.out.count("W1 ") == 1
     assert out.out.splitlines()[-1].startswith("passed: relative errors are at most ")
 

@@ -227,7 +227,7 @@ def test_titles_are_the_record_s(searched, kind, name):
     of_kind = {
         "confusion": "359 test samples",
         "final-curves": "training and validation samples together",
-        "gradients": "20-8-10 relu, cross-entropy, 10 random samples, 20 of 64 features",
+        "gradients": "64-8-10 relu, cross-entropy, 10 random samples",
     }
     samples = of_kind.get(kind, "1,078 training and 360 validation")
     assert samples in about.replace("\n", " ")

@@ -145,6 +145,18 @@ def test_a_flag_about_something_else_leaves_what_a_file_implies(tmp_path):
     }
 
 
+def test_a_length_in_updates_unsays_the_others_and_ends_within_an_epoch():
+    recipe = with_overrides(default_recipe(), {"training.updates": 1038, "data.train": 500})
+    steps = resolve(recipe, 500)
+    _, training, _ = to_specs(recipe, 64, 10, 500)
+    epochs = with_overrides(recipe, {"training.epochs": 4})
+
+    assert (recipe.training.epochs, recipe.training.cycles) == (None, None)
+    assert (steps.n_updates, steps.n_epochs, training.n_updates) == (1038, 42, 1038)
+    assert steps.lines[1].startswith("1,038 updates = 41.5 epochs")
+    assert (epochs.training.epochs, epochs.training.updates) == (4, None)
+
+
 def test_stating_epochs_unsays_cycles_and_the_other_way_round():
     by_epochs = with_overrides(default_recipe(), {"training.epochs": 4})
     by_cycles = with_overrides(by_epochs, {"training.cycles": 3})
@@ -298,6 +310,7 @@ def test_a_recipe_that_is_no_text_file_is_refused(tmp_path):
         ({"training.batch_size": 0}, "--batch-size must be >= 1, got 0"),
         ({"data.validation": 0.0}, "--validation must be a number of samples"),
         ({"training.epochs": 4, "training.cycles": 2}, "either --epochs or --cycles, got 4 and 2"),
+        ({"training.epochs": 4, "training.updates": 9}, "--epochs or --updates, got 4 and 9"),
         ({"training.eta": 1.0, "training.schedule": "cyclical"}, "--eta needs --schedule constant"),
         ({"training.eta_min": 1.0}, "--eta-min must be <= training.eta_max, got 1 and 0.1"),
         ({"final.epochs": 0}, "--final-epochs must be >= 1"),

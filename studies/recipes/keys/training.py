@@ -39,7 +39,7 @@ _USUAL_ETA: Final = f"{OPTIMIZER_FACTS['sgd'].usual_eta:g}; " + ", ".join(
 
 
 class TrainingKeys(RegulariserKeys):
-    """How the network is trained, and for how long: either ``epochs`` or ``cycles``.
+    """How the network is trained, and for how long: ``epochs``, ``cycles`` or ``updates``.
 
     Attributes:
         l2_strength: ``lambda``, unless the study searches it.
@@ -255,6 +255,16 @@ class TrainingKeys(RegulariserKeys):
             kind=Whole(),
             needs=_CYCLE,
             help="Length of the training, in cycles of η (default: 2; digits and files 8).",
+        ),
+    ] = None
+    updates: Annotated[
+        int | None,
+        Key(
+            kind=Whole(),
+            unnamed=None,
+            stored_if_used=True,
+            not_searched="search the epochs, which curves are measured after",
+            help="Length of the training, in updates (default: as epochs or cycles say).",
         ),
     ] = None
     l2_strength: Annotated[

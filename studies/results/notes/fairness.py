@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # At equal epochs, how many updates are made follows from these.
 _SIZES = {"batch_size", "train"}
 # What a training is long by.
-_LENGTHS = {"epochs", "cycles", "ns", "patience"}
+_LENGTHS = {"epochs", "cycles", "updates", "ns", "patience"}
 # An η that suits one choice of these need not suit another.
 _NEEDS_ITS_OWN = ("network.activation", "network.hidden", "training.optimizer")
 _ETAS = ("training.eta", "training.eta_min", "training.eta_max")
