@@ -258,7 +258,9 @@ def _searched(lab: Lab, part: Part, source: Source) -> Iterator[Block]:
                 Column(f"{heading(name)}, here", kind),
             ]
         yield Table(
-            "The lab's figures and ours",
+            "The lab's figures, and ours of a quick look, which are not to be compared"
+            if lab.is_quick
+            else "The lab's figures and ours",
             tuple(columns),
             tuple(
                 (row.at, *(each for n in names for each in (row.lab.get(n), row.here[n])))
