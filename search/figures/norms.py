@@ -68,7 +68,7 @@ def drawn(subject: "Subject") -> Figure:
         several = any(len(each.replicates) > 1 for each in known)
         notes = (
             "over the weights of all layers; biases are not counted",
-            "means over the seeds" if several else "",
+            "means over the replicates" if several else "",
         )
         return sheet.finished(legend, notes)
 

@@ -28,7 +28,7 @@ from coarsefine.search.tables.table import Selection
 from coarsefine.studies.reports.tables import columns_and_rows
 from coarsefine.studies.results.columns import COLUMNS
 from coarsefine.studies.results.comparison import Compared
-from coarsefine.studies.results.curve_columns import EPOCHS
+from coarsefine.studies.results.curve_columns import EPOCHS, measured_on
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.tested import FINAL_TEST
 from coarsefine.studies.states import STATES, UNFINISHED
@@ -257,3 +257,12 @@ def test_columns_that_are_named_are_all_there_however_wide():
     assert r"\rotatebox{90}" in source
     assert r"needs \usepackage{graphicx}, too" in source.splitlines()[0]
     assert source.count(" & ") == 3 * (len(table.rounded()[0]) - 1)
+
+
+def test_a_curve_says_where_its_last_row_is_of_more_samples_than_the_others():
+    def of(n_train, **recipe):
+        return measured_on(SimpleNamespace(recipe=recipe, data={"n_train": n_train}))
+
+    assert of(45_000) == "training is measured on 2,000 samples, in the last row on all"
+    assert of(2_000) == ""
+    assert of(45_000, trainer="mine.py:train") == ""

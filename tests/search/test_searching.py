@@ -496,3 +496,20 @@ def test_a_race_that_is_asked_for_is_not_the_default_one(search, own_folder, mon
         (stage,) = search("rank", name, "--json").json["stages"]
         race = stage["race"]
         assert (race["least"], race["most"], race["indifference"]) == (2, 3, 0.04)
+
+
+def test_a_search_over_batch_sizes_says_from_how_many_updates_to_how_many(search):
+    answer = search("batch-size", "--epochs", "1", "--values", "20,100", "--hidden", "8")
+
+    assert "from 11 updates (batch size 100) to 54 (batch size 20)\n" in answer.err
+    assert "samples / batch" not in answer.err
+
+
+def test_batch_normalisation_without_a_hidden_layer_is_noted(search):
+    words = ("lambda", "--coarse", "--trials", "2", "--replicates", "1", "--epochs", "1")
+
+    linear = search(*words, "--hidden", "none", "--batch-norm", "--study", "linear")
+    deep = search(*words, "--hidden", "8", "--batch-norm", "--study", "deep")
+
+    assert "batch normalisation is of hidden layers, of which this network has none" in linear.err
+    assert "batch normalisation is of" not in deep.err
