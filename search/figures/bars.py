@@ -131,7 +131,7 @@ def _draw_accuracies(panel: Axes, ranking: "Ranking", trials: "Sequence[RankedTr
             linewidth=1.4,
             gid=f"{stage}-intervals",
         )
-        accuracies = [trial.validation_accuracy or 0.0 for trial in these]
+        accuracies = [100 * (trial.validation_accuracy or 0.0) for trial in these]
         draw_points(panel, places, accuracies, these, mark, stage, upright=False)
     trained = [trial for trial in measured(ranking) if trial.train_accuracy is not None]
     panel.scatter(

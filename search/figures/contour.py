@@ -1,4 +1,4 @@
-"""Validation accuracy over any two of the searched numbers: contours between the trials."""
+"""What trials are ranked by over any two of the searched numbers: contours between the trials."""
 
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
@@ -10,15 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.tri import Triangulation
 
 from coarsefine.search.errors import require
-from coarsefine.search.figures.heatmap import norm_of
+from coarsefine.search.figures.colours import Colours, colours_of
 from coarsefine.search.figures.scales import Scale, set_scale
 from coarsefine.search.figures.style import (
     BLACK,
-    COLOUR_MAP,
     GREY,
     TICKS,
     house_style,
     new_sheet,
+    plain,
 )
 from coarsefine.search.figures.trials import (
     axis_label,
@@ -29,14 +29,13 @@ from coarsefine.search.figures.trials import (
     measured,
     numeric_parameters,
     scale_of,
+    score_label,
     star_entry,
     unfinished_note,
 )
 from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
-    from matplotlib.colors import Normalize
-
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 _FEWEST: Final = 6
@@ -54,7 +53,7 @@ def lacks(ranking: "Ranking") -> str | None:
 
 
 def contour(ranking: "Ranking") -> Figure:
-    """Return validation accuracy over each two of the searched numbers, a panel a pair.
+    """Return what trials are ranked by over each two of the searched numbers, a panel a pair.
 
     Args:
         ranking: Of a search over at least two parameters whose values are numbers.
@@ -65,12 +64,12 @@ def contour(ranking: "Ranking") -> Figure:
     require(lacks(ranking))
     trials, names = measured(ranking), numeric_parameters(ranking)[:_MOST]
     pairs = list(combinations(names, 2))
-    norm, n_below = norm_of(trials)
+    colours, words = colours_of(ranking), plain(ranking.metric.words)
     symbols = [ranking.symbol(name) for name in names]
     with house_style():
-        what = f"validation accuracy by each two of {', '.join(symbols)}"
+        what = f"{words} by each two of {', '.join(symbols)}"
         if len(pairs) == 1:
-            what = f"validation accuracy by {symbols[0]} and {symbols[1]}, contours"
+            what = f"{words} by {symbols[0]} and {symbols[1]}, contours"
         heights = [3.0 if len(pairs) == 1 else 2.3] * len(pairs)
         sheet = new_sheet(ranking.study, what, heights=heights, share_x=False)
         for panel, pair in zip(sheet.panels, pairs, strict=True):
@@ -79,15 +78,15 @@ def contour(ranking: "Ranking") -> Figure:
                 set_scale(panel, scale, axis)
                 label = axis_label(ranking, name, scale)
                 (panel.set_xlabel if axis == "x" else panel.set_ylabel)(label)
-            _draw(panel, trials, pair, scales, norm)
+            _draw(panel, trials, pair, scales, colours)
         bar = sheet.figure.colorbar(
-            ScalarMappable(norm, COLOUR_MAP),
+            ScalarMappable(colours.norm, colours.map),
             ax=list(sheet.panels),
-            extend="min" if n_below else "neither",
+            extend=colours.extend,
             pad=0.02,
             fraction=0.06,
         )
-        bar.set_label("validation accuracy (%)")
+        bar.set_label(score_label(ranking))
         bar.ax.tick_params(**TICKS)
         others = len(ranking.searched) > 2
         n_more = len(numeric_parameters(ranking)) - len(names)
@@ -99,7 +98,7 @@ def contour(ranking: "Ranking") -> Figure:
             (
                 "between trials, colours are interpolated",
                 "of each pair, the other parameters differ from trial to trial" if others else "",
-                f"{counted(n_below, 'trial')} below the scale of colours" if n_below else "",
+                colours.note,
                 f"{counted(n_more, 'more number')} without a panel" if n_more else "",
                 unfinished_note(ranking),
             ),
@@ -111,7 +110,7 @@ def _draw(
     trials: "list[RankedTrial]",
     pair: tuple[str, str],
     scales: tuple[Scale, Scale],
-    norm: "Normalize",
+    colours: Colours,
 ) -> None:
     """Draw contours and trials; of several trials at a place, the best one stands for it."""
     best: dict[tuple[float, float], RankedTrial] = {}
@@ -122,7 +121,7 @@ def _draw(
         x, y = (s.place(float(trial.params[n])) for n, s in zip(pair, scales, strict=True))
         best.setdefault((x, y), trial)
     x, y = np.array(list(best)).T
-    accuracies = [100 * (trial.validation_accuracy or 0.0) for trial in best.values()]
+    values = [colours.value(trial) or 0.0 for trial in best.values()]
     edges = [BLACK if trial.tied else "white" for trial in best.values()]
     seen = [np.log(each) if scale.log else each for each, scale in zip((x, y), scales, strict=True)]
     # Triangles follow distances as they are seen, not as they are counted.
@@ -130,22 +129,24 @@ def _draw(
     spread = np.linalg.matrix_rank(np.stack(shape) - np.mean(shape, axis=1, keepdims=True), 1e-6)
     if len(best) >= _FEWEST and spread == 2:
         triangles = Triangulation(shape[0], shape[1]).triangles
-        levels = np.linspace(float(norm.vmin or 0), float(norm.vmax or 1), _LEVELS + 1)
+        levels = np.linspace(
+            float(colours.norm.vmin or 0), float(colours.norm.vmax or 1), _LEVELS + 1
+        )
         panel.tricontourf(
             Triangulation(x, y, triangles),
-            np.clip(accuracies, levels[0], levels[-1]),
+            np.clip(values, levels[0], levels[-1]),
             levels=levels,
-            cmap=COLOUR_MAP,
-            norm=norm,
+            cmap=colours.map,
+            norm=colours.norm,
             alpha=0.75,
             zorder=0,
         )
     panel.scatter(
         x,
         y,
-        c=accuracies,
-        cmap=COLOUR_MAP,
-        norm=norm,
+        c=values,
+        cmap=colours.map,
+        norm=colours.norm,
         s=16,
         edgecolors=edges,
         linewidths=0.7,

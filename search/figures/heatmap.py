@@ -1,4 +1,4 @@
-"""Validation accuracy over two searched numbers: cells of grids, dots of samplers."""
+"""What trials are ranked by over two searched numbers: cells of grids, dots of samplers."""
 
 import math
 from collections.abc import Sequence
@@ -6,27 +6,26 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from coarsefine.search.errors import require
+from coarsefine.search.figures.colours import Colours, colours_of
 from coarsefine.search.figures.scales import Scale, set_scale
 from coarsefine.search.figures.style import (
     BLACK,
-    COLOUR_MAP,
     GREY,
     LIGHT,
     TICKS,
     Mark,
     house_style,
     new_sheet,
+    plain,
 )
 from coarsefine.search.figures.trials import (
     ENDS,
@@ -39,6 +38,7 @@ from coarsefine.search.figures.trials import (
     no_complete_trial,
     numeric_parameters,
     scale_of,
+    score_label,
     stage_marks,
     star_entry,
     unfinished_note,
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 _FILLED: Final = 0.5
 _FEWEST: Final = 2
 _MOST_WORDS: Final = 64
-# Accuracies this many times farther below the best than the median have the darkest colour.
-_DEPTH: Final = 3.0
 # Of cells without a result: no light grey, which print makes of the best.
 _NOTHING: Final = "#C8C8C8"
 # Below this share of the colours, words are white.
@@ -95,7 +93,7 @@ def lacks(ranking: "Ranking") -> str | None:
 
 
 def heatmap(ranking: "Ranking") -> Figure:
-    """Return validation accuracy over the two numbers that were searched.
+    """Return what trials are ranked by over the two numbers that were searched.
 
     Stages that tried all crossings of some values are drawn as cells, others as dots; later
     stages lie above those they refine.
@@ -110,9 +108,9 @@ def heatmap(ranking: "Ranking") -> Figure:
     trials = measured(ranking)
     x, y = numeric_parameters(ranking)
     scales = scale_of(ranking, x), scale_of(ranking, y)
-    norm, n_below = norm_of(trials)
+    colours = colours_of(ranking)
     with house_style():
-        what = f"validation accuracy by {ranking.symbol(x)} and {ranking.symbol(y)}"
+        what = f"{plain(ranking.metric.words)} by {ranking.symbol(x)} and {ranking.symbol(y)}"
         sheet = new_sheet(ranking.study, what, heights=[3.3])
         panel = sheet.first
         for name, scale, axis in zip((x, y), scales, ("x", "y"), strict=True):
@@ -127,26 +125,26 @@ def heatmap(ranking: "Ranking") -> Figure:
             these, outlined = cells[position], position > 0
             later = [cell for others in cells[position + 1 :] for cell in others]
             if these:
-                _draw_cells(panel, these, scales, norm, later, stage, outlined=outlined)
+                _draw_cells(panel, these, scales, colours, later, stage, outlined=outlined)
             else:
-                _draw_dots(panel, own, (x, y), scales, norm, mark, stage)
+                _draw_dots(panel, own, (x, y), scales, colours, mark, stage)
             entries.append(_stage_entry(stage, mark, own, as_cells=bool(these), outlined=outlined))
         _fit(panel, scales, [cell for these in cells for cell in these])
         draw_best(panel, *_place(trials[0], (x, y), scales))
         bar = sheet.figure.colorbar(
-            ScalarMappable(norm, COLOUR_MAP),
+            ScalarMappable(colours.norm, colours.map),
             ax=panel,
-            extend="min" if n_below else "neither",
+            extend=colours.extend,
             pad=0.02,
             fraction=0.06,
         )
-        bar.set_label("validation accuracy (%)")
+        bar.set_label(score_label(ranking))
         bar.ax.tick_params(**TICKS)
         return sheet.finished(
             [*entries, *_end_entries(ranking)],
             (
                 _tie_note(ranking, cells),
-                f"{counted(n_below, 'trial')} below the scale of colours" if n_below else "",
+                colours.note,
                 "white cells have no result" if any(map(_is_wordless, cells)) else "",
                 unfinished_note(ranking),
             ),
@@ -164,18 +162,6 @@ def _tie_note(ranking: "Ranking", cells: Sequence[Sequence["_Cell"]]) -> str:
 def _is_wordless(cells: Sequence["_Cell"]) -> bool:
     """Return whether cells are too many to say in each of them why it has no colour."""
     return len(cells) > _MOST_WORDS and any(cell.trial.rank is None for cell in cells)
-
-
-def norm_of(trials: "Sequence[RankedTrial]") -> tuple[Normalize, int]:
-    """Return how accuracies become colours, and how many lie below the darkest."""
-    found = sorted((100 * (t.validation_accuracy or 0.0) for t in trials), reverse=True)
-    best, median = found[0], found[len(found) // 2]
-    low = found[-1]
-    if best > median:
-        low = max(low, best - _DEPTH * (best - median))
-    if best - low < 1e-9:
-        low = best - 1
-    return Normalize(low, best), sum(each < low - 1e-9 for each in found)
 
 
 # ---------------------------------------------------------------------------------------- cells
@@ -241,20 +227,19 @@ def _draw_cells(
     panel: Axes,
     cells: Sequence[_Cell],
     scales: tuple[Scale, Scale],
-    norm: Normalize,
+    colours: Colours,
     later: Sequence[_Cell],
     stage: str,
     *,
     outlined: bool,
 ) -> None:
-    """Draw a stage's cells, with their accuracies unless later ones lie on them."""
-    colours = mpl.colormaps[COLOUR_MAP]
-    known = [cell for cell in cells if _accuracy(cell.trial) is not None]
-    unknown = [cell for cell in cells if _accuracy(cell.trial) is None]
-    values = [_accuracy(cell.trial) or 0.0 for cell in known]
+    """Draw a stage's cells, with their scores unless later ones lie on them."""
+    known = [cell for cell in cells if colours.value(cell.trial) is not None]
+    unknown = [cell for cell in cells if colours.value(cell.trial) is None]
+    values = [colours.value(cell.trial) or 0.0 for cell in known]
     many = len(cells) > MANY
     for these, gid, style in (
-        (known, f"{stage}-cells", {"facecolors": [colours(norm(v)) for v in values]}),
+        (known, f"{stage}-cells", {"facecolors": [colours.of(v) for v in values]}),
         (unknown, f"{stage}-without", {"facecolors": "white", "hatch": "////"}),
     ):
         edge = "white" if these is known else _NOTHING
@@ -286,6 +271,7 @@ def _draw_cells(
         )
     if len(cells) > _MOST_WORDS:
         return
+    digits = 1 if colours.ranking.metric.share else 3
     for cell in cells:
         middle = (
             _middle(cell.left, cell.right, scales[0]),
@@ -293,12 +279,12 @@ def _draw_cells(
         )
         if any(other.holds(middle) for other in later) or cell.trial.rank == 1:
             continue
-        accuracy = _accuracy(cell.trial)
-        words = "×" if accuracy is None else f"{accuracy:.1f}"
+        shown = colours.value(cell.trial)
+        words = "×" if shown is None else f"{shown:.{digits}f}"
         if cell.trial.state == "pruned":
             words = "|"
         # White on dark, black on light.
-        dark = accuracy is not None and norm(accuracy) < _DARK
+        dark = shown is not None and colours.light(shown) < _DARK
         panel.text(
             *middle,
             f"{words}{'=' if cell.trial.tied else ''}",
@@ -306,15 +292,8 @@ def _draw_cells(
             va="center",
             size=5.5,
             color="white" if dark else BLACK,
-            gid="accuracy",
+            gid="score",
         )
-
-
-def _accuracy(trial: "RankedTrial") -> float | None:
-    """Return a complete trial's accuracy in percent."""
-    if trial.rank is None or trial.validation_accuracy is None:
-        return None
-    return 100 * trial.validation_accuracy
 
 
 # ----------------------------------------------------------------------------------------- dots
@@ -325,20 +304,20 @@ def _draw_dots(
     trials: "Sequence[RankedTrial]",
     names: tuple[str, str],
     scales: tuple[Scale, Scale],
-    norm: Normalize,
+    colours: Colours,
     mark: Mark,
     stage: str,
 ) -> None:
     many = len(trials) > MANY
     # The best lie on top.
-    known = [trial for trial in reversed(trials) if _accuracy(trial) is not None]
+    known = [trial for trial in reversed(trials) if colours.value(trial) is not None]
     places = [_place(trial, names, scales) for trial in known]
     panel.scatter(
         [place[0] for place in places],
         [place[1] for place in places],
-        c=[_accuracy(trial) or 0.0 for trial in known],
-        cmap=COLOUR_MAP,
-        norm=norm,
+        c=[colours.value(trial) or 0.0 for trial in known],
+        cmap=colours.map,
+        norm=colours.norm,
         s=9 if many else 34,
         marker=mark.shape,
         edgecolors=[BLACK if trial.tied else LIGHT for trial in known],

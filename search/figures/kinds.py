@@ -119,7 +119,7 @@ def drawn(
 
 
 def _by_accuracy(subject: Subject) -> "Ranking":
-    """Return the ranking that figures of accuracies show, with the intervals of these."""
+    """Return the ranking that figures of training and validation accuracy show."""
     from coarsefine.studies.results.reading import read_ranking
 
     if subject.ranking.by == "accuracy":
@@ -132,7 +132,7 @@ def _of_ranking(lacks: "Callable[[Ranking], str | None]") -> Callable[[Subject],
 
 
 def _values(subject: Subject) -> Figure:
-    return values.values(_by_accuracy(subject), windows=_ranges(subject))
+    return values.values(subject.ranking, windows=_ranges(subject))
 
 
 def _ranges(subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
@@ -288,15 +288,15 @@ KINDS: Final[dict[str, Kind]] = {
         ),
         Kind(
             "values",
-            "the searched numbers against validation accuracy",
+            "the searched numbers against what trials are ranked by",
             _of_ranking(values.lacks),
             _values,
         ),
         Kind(
             "heatmap",
-            "validation accuracy over two searched numbers",
+            "what trials are ranked by over two searched numbers",
             _of_ranking(heatmap.lacks),
-            lambda subject: heatmap.heatmap(_by_accuracy(subject)),
+            lambda subject: heatmap.heatmap(subject.ranking),
         ),
         Kind(
             "race",
@@ -373,15 +373,15 @@ KINDS: Final[dict[str, Kind]] = {
         ),
         Kind(
             "contour",
-            "validation accuracy over each two of the searched numbers",
+            "what trials are ranked by over each two of the searched numbers",
             _of_ranking(contour.lacks),
-            lambda subject: contour.contour(_by_accuracy(subject)),
+            lambda subject: contour.contour(subject.ranking),
         ),
         Kind(
             "parallel",
-            "what each trial had of each parameter, and its accuracy",
+            "what each trial had of each parameter, and its score",
             _of_ranking(parallel.lacks),
-            lambda subject: parallel.parallel(_by_accuracy(subject)),
+            lambda subject: parallel.parallel(subject.ranking),
         ),
         Kind(
             "importance",

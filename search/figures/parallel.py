@@ -1,10 +1,9 @@
-"""Parallel coordinates: an axis a parameter, and a line a trial, which ends at its accuracy."""
+"""Parallel coordinates: an axis a parameter, and a line a trial, which ends at its score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -12,11 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from coarsefine.search.errors import require
-from coarsefine.search.figures.heatmap import norm_of
+from coarsefine.search.figures.colours import colours_of
 from coarsefine.search.figures.scales import Scale, tick_text
 from coarsefine.search.figures.style import (
     BLACK,
-    COLOUR_MAP,
     GREY,
     house_style,
     new_sheet,
@@ -29,6 +27,8 @@ from coarsefine.search.figures.trials import (
     measured,
     numeric_parameters,
     scale_of,
+    score_label,
+    scores,
     unfinished_note,
 )
 from coarsefine.search.words import counted
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
 
 _FEWEST: Final = 2
-_ACCURACY: Final = "accuracy (%)"
 # Beyond the highest and the lowest value of an axis, where its ends are written.
 _ROOM: Final = 0.09
 _LONGEST: Final = 12
@@ -72,7 +71,7 @@ def lacks(ranking: "Ranking") -> str | None:
 
 
 def parallel(ranking: "Ranking") -> Figure:
-    """Return a line a complete trial through what it had of each parameter, to its accuracy.
+    """Return a line a complete trial through what it had of each parameter, to its score.
 
     Args:
         ranking: Of a search over at least two parameters.
@@ -82,28 +81,30 @@ def parallel(ranking: "Ranking") -> Figure:
     """
     require(lacks(ranking))
     trials = measured(ranking)
-    norm, n_below = norm_of(trials)
-    accuracies = [100 * (trial.validation_accuracy or 0.0) for trial in trials]
-    low, high = min(accuracies), max(accuracies)
+    colours, values, sign = colours_of(ranking), scores(ranking, trials), ranking.metric.sign
+    worst, best = (sign * end(sign * value for value in values) for end in (min, max))
     axes = [_axis(ranking, name, [t.params[name] for t in trials]) for name in ranking.searched]
     # The worst may be far below: lines would end on top of each other.
-    floor = float(norm.vmin or 0.0)
-    reach = high - floor or 1.0
-    last = [max(0.0, (accuracy - floor) / reach) for accuracy in accuracies]
-    lowest = f"{low:.1f}" if floor <= low else f"≤ {floor:.1f}"
-    axes.append(_Axis(_ACCURACY, last, (lowest, f"{high:.1f}")))
+    floor, digits = colours.worst, 1 if ranking.metric.share else 3
+    reach = sign * (best - floor) or 1.0
+    last = [max(0.0, sign * (value - floor) / reach) for value in values]
+    beyond = "≤" if sign > 0 else "≥"
+    lowest = (
+        f"{worst:.{digits}f}" if sign * (worst - floor) >= 0 else f"{beyond} {floor:.{digits}f}"
+    )
+    label = score_label(ranking).removeprefix("validation ")
+    axes.append(_Axis(label, last, (lowest, f"{best:.{digits}f}")))
     with house_style():
         what = f"{', '.join(ranking.symbol(name) for name in ranking.searched)} of each trial"
         sheet = new_sheet(ranking.study, what, heights=[3.1])
         panel = sheet.first
         _draw_axes(panel, axes)
-        colours = mpl.colormaps[COLOUR_MAP]
         order = range(len(trials) - 1, -1, -1)  # the best on top
         lines = [np.array([(i, axis.places[t]) for i, axis in enumerate(axes)]) for t in order]
         panel.add_collection(
             LineCollection(
                 lines,
-                colors=[colours(norm(accuracies[t])) for t in order],
+                colors=[colours.of(values[t]) for t in order],
                 linewidths=[1.0 if trials[t].tied else 0.6 for t in order],
                 alpha=0.9,
                 zorder=2,
@@ -121,13 +122,15 @@ def parallel(ranking: "Ranking") -> Figure:
             zorder=5,
             gid="best",
         )
-        best = Line2D([], [], color=BLACK, marker="o", markersize=4, linewidth=1.8)
-        best.set_label(best_words(ranking, trials[0]))
+        winner = Line2D([], [], color=BLACK, marker="o", markersize=4, linewidth=1.8)
+        winner.set_label(best_words(ranking, trials[0]))
         return sheet.finished(
-            [best],
+            [winner],
             (
                 "lines of tied trials are thicker" if any(t.tied for t in trials) else "",
-                f"{counted(n_below, 'trial')} end below the axis" if n_below else "",
+                f"{counted(colours.n_beyond, 'trial')} end below the axis"
+                if colours.n_beyond
+                else "",
                 unfinished_note(ranking),
             ),
         )

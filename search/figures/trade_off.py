@@ -180,7 +180,7 @@ def _draw_times(
                 zorder=2,
             )
     first = next(iter(stage_marks(ranking).values()))
-    draw_points(panel, seconds, [each.accuracy for each in timed], trials, first, "times")
+    draw_points(panel, seconds, [100 * each.accuracy for each in timed], trials, first, "times")
     for each in timed if len(timed) <= _MOST_NAMES else on_front[:_MOST_NAMES]:
         panel.annotate(
             f"{each.size:,.0f}",
@@ -219,7 +219,7 @@ def _draw_sizes(panel: Axes, ranking: "Ranking", timed: Sequence[_Timed]) -> lis
     draw_intervals(panel, sizes, trials, BLUE, gid="sizes-intervals")
     panel.plot(sizes, [100 * each.accuracy for each in timed], color=BLUE, linewidth=1, zorder=2)
     first = next(iter(stage_marks(ranking).values()))
-    draw_points(panel, sizes, [each.accuracy for each in timed], trials, first, "sizes")
+    draw_points(panel, sizes, [100 * each.accuracy for each in timed], trials, first, "sizes")
     other = panel.twinx()
     other.set_ylabel("time of a run (seconds)", color=VERMILLION)
     other.tick_params(**TICKS)

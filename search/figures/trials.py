@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from coarsefine.search.figures.scales import Scale
 from coarsefine.search.figures.style import BLACK, GREY, YELLOW, Mark, mark, plain
-from coarsefine.search.words import counted, percent
+from coarsefine.search.words import counted
 from coarsefine.studies.results.splits import replicates_in_words
 from coarsefine.studies.states import UNFINISHED
 
@@ -29,7 +29,33 @@ ENDS: Final[dict[str, tuple[str, str]]] = {
 
 def measured(ranking: "Ranking") -> "list[RankedTrial]":
     """Return the complete trials, best first."""
-    return [t for t in ranking.trials if t.rank is not None and t.validation_accuracy is not None]
+    value = ranking.metric.of
+    return [t for t in ranking.trials if t.rank is not None and value(t) is not None]
+
+
+def score(ranking: "Ranking", trial: "RankedTrial") -> float | None:
+    """Return what trials are ranked by, as axes show it: shares in percent."""
+    value = ranking.metric.of(trial)
+    return None if trial.rank is None or value is None else unit(ranking) * value
+
+
+def scores(ranking: "Ranking", trials: "Sequence[RankedTrial]") -> list[float]:
+    """Return what complete trials are ranked by, as axes show it."""
+    return [score(ranking, trial) or 0.0 for trial in trials]
+
+
+def unit(ranking: "Ranking") -> float:
+    """Return what scores are multiplied by on axes."""
+    return 100.0 if ranking.metric.share else 1.0
+
+
+def score_label(ranking: "Ranking") -> str:
+    """Return what stands beside an axis of scores."""
+    return (
+        f"{plain(ranking.metric.words)} (%)"
+        if ranking.metric.share
+        else plain(ranking.metric.words)
+    )
 
 
 def no_complete_trial(figure: str, ranking: "Ranking") -> str | None:
@@ -56,9 +82,7 @@ def numeric_parameters(ranking: "Ranking") -> list[str]:
     names = dict.fromkeys(name for trial in ranking.trials for name in trial.params)
     found = []
     for name in names:
-        values = {
-            trial.params.get(name) for trial in ranking.trials if trial.params.get(name) is not None
-        }
+        values = [trial.params[name] for trial in having(name, ranking.trials)]
         if {type(each) for each in values} <= {int, float} and len(set(values)) > 1:
             found.append(name)
     return found
@@ -99,7 +123,9 @@ def described(ranking: "Ranking", trial: "RankedTrial") -> str:
 def best_words(ranking: "Ranking", trial: "RankedTrial") -> str:
     """Return the winner, in words."""
     where = f" ({trial.stage})" if len(ranking.stages) > 1 else ""
-    return f"best: {described(ranking, trial)}{where}: {percent(trial.validation_accuracy)} %"
+    value = ranking.metric.of(trial)
+    shown = "–" if value is None else ranking.metric.shown(value)
+    return f"best: {described(ranking, trial)}{where}: {shown}"
 
 
 def interval_note(ranking: "Ranking") -> str:
@@ -113,7 +139,8 @@ def interval_note(ranking: "Ranking") -> str:
         what = replicates_in_words(ranking.study)
         lines.append(f"95 % intervals of the mean over {several} {what}")
     if n_single:
-        lines.append(f"95 % intervals of an accuracy on {ranking.n_validation:,} samples, one seed")
+        of = " of an accuracy" if ranking.by == "accuracy" else ""
+        lines.append(f"95 % intervals{of} on {ranking.n_validation:,} samples, one seed")
     return "; ".join(lines)
 
 
@@ -124,9 +151,10 @@ def draw_intervals(
     colour: str,
     *,
     upright: bool = True,
+    unit: float = 100.0,
     **options: Any,
 ) -> None:
-    """Draw the 95 % interval of each trial's accuracy, in percent."""
+    """Draw the 95 % interval of each trial's score, multiplied by ``unit``."""
     ends = [
         (place, trial.interval)
         for place, trial in zip(places, trials, strict=True)
@@ -135,7 +163,7 @@ def draw_intervals(
     if not ends:
         return
     at = [place for place, _ in ends]
-    low, high = ([100 * interval[i] for _, interval in ends] for i in (0, 1))
+    low, high = ([unit * interval[i] for _, interval in ends] for i in (0, 1))
     lines = panel.vlines if upright else panel.hlines
     style = {"linewidth": 0.9, "alpha": 0.8, "zorder": 2, **options}
     lines(at, low, high, colors=colour, **style)
@@ -144,7 +172,7 @@ def draw_intervals(
 def draw_points(
     panel: Axes,
     places: Sequence[float],
-    accuracies: Sequence[float],
+    scores: Sequence[float],
     trials: "Sequence[RankedTrial]",
     stage_mark: Mark,
     gid: str,
@@ -156,11 +184,11 @@ def draw_points(
     Args:
         panel: Where.
         places: On the axis of what was searched.
-        accuracies: In [0, 1].
+        scores: As the axis shows them.
         trials: Complete ones.
         stage_mark: Of the stage they belong to.
         gid: Names the marks in the file.
-        upright: Whether accuracy is on the vertical axis.
+        upright: Whether scores are on the vertical axis.
     """
     many = len(trials) > MANY
     size = 7.0 if many else 22.0
@@ -168,9 +196,9 @@ def draw_points(
         these = [i for i, trial in enumerate(trials) if (trial.tied is not False) is filled]
         if not these:
             continue
-        at, percents = [places[i] for i in these], [100 * accuracies[i] for i in these]
+        at, values = [places[i] for i in these], [scores[i] for i in these]
         panel.scatter(
-            *((at, percents) if upright else (percents, at)),
+            *((at, values) if upright else (values, at)),
             s=size,
             marker=stage_mark.shape,
             facecolors=stage_mark.colour if filled else "white",
@@ -257,7 +285,8 @@ def tie_entries(ranking: "Ranking") -> list[Line2D]:
     tied = {trial.tied for trial in measured(ranking)}
     if not {True, False} <= tied:
         return []
+    worse = "below" if ranking.metric.sign > 0 else "worse than"
     return [
         entry("o", GREY, "tied with the best (filled)"),
-        entry("o", GREY, "below the best, beyond chance", face="white"),
+        entry("o", GREY, f"{worse} the best, beyond chance", face="white"),
     ]

@@ -1,4 +1,4 @@
-"""The searched numbers against validation accuracy."""
+"""The searched numbers against what trials are ranked by."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,15 @@ from matplotlib.lines import Line2D
 
 from coarsefine.search.errors import require
 from coarsefine.search.figures.scales import Scale, set_scale
-from coarsefine.search.figures.style import BLACK, LIGHT, Sheet, house_style, light_grid, new_sheet
+from coarsefine.search.figures.style import (
+    BLACK,
+    LIGHT,
+    Sheet,
+    house_style,
+    light_grid,
+    new_sheet,
+    plain,
+)
 from coarsefine.search.figures.trials import (
     MANY,
     axis_label,
@@ -25,10 +33,14 @@ from coarsefine.search.figures.trials import (
     measured,
     numeric_parameters,
     scale_of,
+    score,
+    score_label,
+    scores,
     stage_marks,
     star_entry,
     tie_entries,
     unfinished_note,
+    unit,
     values_of,
 )
 from coarsefine.search.words import counted
@@ -56,7 +68,7 @@ def lacks(ranking: "Ranking") -> str | None:
 def values(
     ranking: "Ranking", *, parameters: Sequence[str] = (), windows: Windows | None = None
 ) -> Figure:
-    """Return each searched number against validation accuracy, a panel a parameter.
+    """Return each searched number against what trials are ranked by, a panel a parameter.
 
     Args:
         ranking: Of a search over at least one parameter whose values are numbers.
@@ -74,7 +86,7 @@ def values(
     with house_style():
         sheet = new_sheet(
             ranking.study,
-            f"validation accuracy by {' and '.join(symbols)}",
+            f"{plain(ranking.metric.words)} by {' and '.join(symbols)}",
             heights=[1.8, 1.8] if enlarged else [2.6 if len(shown) == 1 else 2.0] * len(shown),
             share_x=enlarged,
         )
@@ -106,37 +118,43 @@ def _panel(
     scale = scale_of(ranking, name)
     set_scale(panel, scale)
     panel.set_xlabel(axis_label(ranking, name, scale))
-    panel.set_ylabel("validation accuracy (%)")
+    panel.set_ylabel(score_label(ranking))
     light_grid(panel)
     _show_ranges(panel, ranking, spans, scale)
     trials = having(name, measured(ranking))
     one = len(numeric_parameters(ranking)) == 1 and all(len(t.params) == 1 for t in trials)
     if one and len(trials) <= MANY:
-        _thread(panel, trials, name, scale)
+        _thread(panel, ranking, trials, name, scale)
     for stage, stage_mark in stage_marks(ranking).items():
         these = [trial for trial in trials if trial.stage == stage]
         places = [scale.place(float(trial.params[name])) for trial in these]
         if len(trials) <= MANY:
-            draw_intervals(panel, places, these, stage_mark.colour, gid=f"{stage}-intervals")
-        accuracies = [trial.validation_accuracy or 0.0 for trial in these]
-        draw_points(panel, places, accuracies, these, stage_mark, stage)
+            draw_intervals(
+                *(panel, places, these, stage_mark.colour),
+                unit=unit(ranking),
+                gid=f"{stage}-intervals",
+            )
+        draw_points(panel, places, scores(ranking, these), these, stage_mark, stage)
     best = ranking.best
-    if best is not None and having(name, [best]) and best.validation_accuracy is not None:
-        draw_best(panel, scale.place(float(best.params[name])), 100 * best.validation_accuracy)
-    else:
+    highest = None if best is None else score(ranking, best)
+    if best is not None and having(name, [best]) and highest is not None:
+        draw_best(panel, scale.place(float(best.params[name])), highest)
+    elif ranking.metric.share:
         panel.set_ylim(0, 100)
     places = [scale.place(each) for each in values_of(ranking, name)]
     return draw_ends(panel, having(name, ranking.trials), places)
 
 
-def _thread(panel: Axes, trials: "Sequence[RankedTrial]", name: str, scale: Scale) -> None:
+def _thread(
+    panel: Axes, ranking: "Ranking", trials: "Sequence[RankedTrial]", name: str, scale: Scale
+) -> None:
     """Draw a thin line through all means, in order of the values."""
     by_place: dict[float, list[float]] = {}
     for trial in trials:
         place = scale.place(float(trial.params[name]))
-        by_place.setdefault(place, []).append(trial.validation_accuracy or 0.0)
+        by_place.setdefault(place, []).append(score(ranking, trial) or 0.0)
     places = sorted(by_place)
-    means = [100 * sum(by_place[p]) / len(by_place[p]) for p in places]
+    means = [sum(by_place[p]) / len(by_place[p]) for p in places]
     apart = int(scale.zero is not None and places[:1] == [scale.zero])
     panel.plot(places[apart:], means[apart:], color=LIGHT, linewidth=0.9, zorder=1, gid="thread")
 
@@ -229,7 +247,7 @@ def _is_crowded(ranking: "Ranking") -> bool:
     trials = measured(ranking)
     if len(trials) < _FEWEST:
         return False
-    (low, high), (lowest, highest) = _ends(_better_half(trials)), _ends(trials)
+    (low, high), (lowest, highest) = _ends(ranking, _better_half(trials)), _ends(ranking, trials)
     return highest - lowest > _CROWDED * (high - low)
 
 
@@ -237,12 +255,13 @@ def _better_half(trials: "Sequence[RankedTrial]") -> "Sequence[RankedTrial]":
     return trials[: max(3, len(trials) // 2)]
 
 
-def _ends(trials: "Sequence[RankedTrial]") -> tuple[float, float]:
-    """Return the least and the greatest accuracy that is drawn."""
+def _ends(ranking: "Ranking", trials: "Sequence[RankedTrial]") -> tuple[float, float]:
+    """Return the least and the greatest score that is drawn."""
+    times = unit(ranking)
     ends = [
-        trial.interval
+        (times * trial.interval[0], times * trial.interval[1])
         if trial.interval is not None and len(trials) <= MANY
-        else (trial.validation_accuracy or 0.0,) * 2
+        else (score(ranking, trial) or 0.0,) * 2
         for trial in trials
     ]
     return min(low for low, _ in ends), max(high for _, high in ends)
@@ -251,8 +270,8 @@ def _ends(trials: "Sequence[RankedTrial]") -> tuple[float, float]:
 def _enlarge(sheet: Sheet, ranking: "Ranking") -> None:
     """Let the lower panel show the better half alone."""
     whole, part = sheet.panels
-    low, high = _ends(_better_half(measured(ranking)))
-    room = 0.08 * (high - low) or 0.01
-    part.set_ylim(100 * (low - room), 100 * (high + room))
-    part.set_ylabel("the better half (%)")
+    low, high = _ends(ranking, _better_half(measured(ranking)))
+    room = 0.08 * (high - low) or 0.01 * unit(ranking)
+    part.set_ylim(low - room, high + room)
+    part.set_ylabel("the better half (%)" if ranking.metric.share else "the better half")
     whole.set_xlabel("")

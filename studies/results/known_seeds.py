@@ -32,8 +32,9 @@ _ALIKE: Final = frozenset(
 _MOST_TRIALS, _MOST_STUDIES = 12, 3
 # From fewer degrees of freedom a spread is not known better than by assumption.
 _FEWEST_DF: Final = 3.0
-# The spread is taken at this upper limit of what it may be, in place of quantiles of Student's t.
-_UPPER: Final = 0.7
+# The spread of a difference, and of one run, are taken at these upper limits of what they may be,
+# in place of quantiles of Student's t. Intervals have no other reserve, as margins have.
+_UPPER, _UPPER_OF_RUN = 0.7, 0.8
 
 
 def known_seeds(database: Database, study: StudyRecord, by: str) -> SeedNoise | None:
@@ -119,7 +120,7 @@ def of_scores(scores: NDArray[np.float64], unit: float, source: str) -> SeedNois
     df = max(spread.df, n_seeds - 1.0) if np.isfinite(spread.df) else n_seeds - 1.0
     if df < _FEWEST_DF:
         return None
-    upper = df / float(scipy.special.chdtri(df, _UPPER))
+    upper, of_run = (df / float(scipy.special.chdtri(df, u)) for u in (_UPPER, _UPPER_OF_RUN))
     pairs = compared(scores, present)
     rest = float(np.median(pairs.rest[~np.eye(n_trials, dtype=bool)])) / n_samples
     pair = max(0.0, spread.ratio * upper - 1) * rest
@@ -127,5 +128,5 @@ def of_scores(scores: NDArray[np.float64], unit: float, source: str) -> SeedNois
     by_sample = scores.mean(axis=1)
     left = scores - by_seed[:, :, None] - by_sample[:, None] + by_seed.mean(axis=1)[:, None, None]
     flips = np.square(left).sum(axis=(1, 2)) / ((n_seeds - 1) * (n_samples - 1) * n_samples)
-    run = float(np.median(by_seed.var(axis=1, ddof=1))) * upper - float(np.median(flips))
+    run = float(np.median(by_seed.var(axis=1, ddof=1))) * of_run - float(np.median(flips))
     return SeedNoise(Spread(extra=max(0.0, run)), Spread(extra=pair), source)

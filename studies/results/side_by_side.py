@@ -1,7 +1,7 @@
 """Studies side by side: what their recipes differ in, what each found, and what a test says."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,8 +161,19 @@ def side_by_side(
         indifference,
         before=(on_recipes(sides, keys), *on_tuning(sides)),
         verdicts=tuple(on_pair(pair, sides, indifference, n_tested) for pair in pairs),
-        notes=(*on_tests(pairs, sides), *on_studies(sides)),
+        notes=(*on_tests(pairs, sides), *on_studies(sides), *_on_metrics(rankings, entries)),
     )
+
+
+def _on_metrics(rankings: Mapping[str, Ranking], entries: Sequence[Entry]) -> Iterator[Message]:
+    """Yield which trials stand for their study for being the best by another metric."""
+    for entry in entries:
+        metric = rankings[entry.study.name].metric
+        if metric.name != "accuracy" and not entry.chosen_by_hand and entry.trial is not None:
+            yield Message(
+                f"{entry.study.name} is ranked by {metric.words}: the best trial by that is here, "
+                "with its accuracy"
+            )
 
 
 def _entry(database: Database, ranking: Ranking, place: Place | None) -> Entry:
@@ -174,6 +185,10 @@ def _entry(database: Database, ranking: Ranking, place: Place | None) -> Entry:
             f"trial {trial.stage}:{trial.trial} of study {ranking.study.name} must be complete to "
             f"be compared, it is {trial.state}"
         )
+    if ranking.by != "accuracy":
+        # The best by the study's own metric stands for it, and accuracies are what is compared.
+        ranking = read_ranking(database, ranking.study, "accuracy")
+        trial = find_trial(ranking, trial.stage, trial.trial)
     others: list[RankedTrial] = []
     if trial.replicates > 1:
         best = top(ranking.trials, MOST_TRIALS)

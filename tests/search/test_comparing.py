@@ -310,3 +310,20 @@ def test_a_study_without_a_complete_trial_is_shown_without_a_test(search, two):
 
     assert answer.status == 0
     assert "narrow and lost: no test, there is no complete trial of lost" in answer.out
+
+
+def test_the_best_by_another_metric_is_compared_by_its_accuracy(search, own_folder):
+    quick = ("--trials", "3", "--epochs", "1", "--replicates", "1", "--metric", "macro-f1")
+    search("lambda", "--coarse", *quick, "--study", "one")
+    search("eta", "--coarse", *quick, "--study", "other")
+    ranked = search("rank", "one", "--by", "accuracy", "--json").json["trials"]
+    best = search("rank", "one", "--json").json["trials"][0]
+
+    found = search("compare", "one", "other", "--json").json
+
+    (same,) = [trial for trial in ranked if trial["trial"] == best["trial"]]
+    side = found["studies"][0]["best"]
+    assert side["trial"] == best["trial"]
+    assert side["validation_accuracy"] == same["validation_accuracy"]
+    assert side["interval"] == same["interval"] != best["interval"]
+    assert any("one is ranked by validation macro F1" in note for note in found["notes"])

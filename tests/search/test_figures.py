@@ -29,6 +29,7 @@ from coarsefine.models.specs import Hyperparameters, NetworkSpec
 from coarsefine.search.cli import main
 from coarsefine.search.errors import FigureError
 from coarsefine.search.figures import fonts, rendering, style
+from coarsefine.search.figures.colours import colours_of
 from coarsefine.search.figures.curves import curves
 from coarsefine.search.figures.gradients import gradients
 from coarsefine.search.figures.kinds import KINDS, Subject
@@ -557,7 +558,7 @@ def test_each_trial_of_a_grid_lies_in_its_cell_with_its_accuracy(searched):
         place = trial.params["lambda"], trial.params["eta"]
         own = cells if trial.state == "complete" else without
         assert sum(cell.contains(*place) for cell in own) == 1
-    words = set(texts(figure, "accuracy"))
+    words = set(texts(figure, "score"))
     best = ranking.best
     for trial in measured(ranking):
         if trial.stage == "fine" and trial is not best:
@@ -1166,3 +1167,29 @@ def test_a_race_is_drawn_up_to_where_each_value_left(searched):
     assert re.search("cannot tell|no value is|equal within", style.caption_of(figure))
     with pytest.raises(FigureError, match="race needs a search with --replicates auto"):
         drawn(searched, "race", "seeds")
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "best_of"),
+    [("macro-f1", "validation macro F1 (%)", max), ("loss", "validation loss", min)],
+)
+def test_figures_go_by_the_metric_of_the_study(search, own_folder, metric, label, best_of):
+    words = ("--trials", "9", "--epochs", "1", "--replicates", "1", "--study", "s")
+    search("lambda-eta", "--coarse", *words, "--metric", metric)
+    path = own_folder / "search.db"
+    with opened(path) as database:
+        ranking = read_ranking(database, named_study(database, "s"))
+    times = 100 if ranking.metric.share else 1
+    shown = [times * ranking.metric.of(trial) for trial in ranking.trials]
+
+    values = draw(path, "values", "s")
+    colours = colours_of(ranking)
+
+    assert {panel.get_ylabel() for panel in values.axes} == {label}
+    for star in artists(values, "best"):
+        assert star.get_offsets()[0][1] == pytest.approx(best_of(shown))
+    for kind in ("heatmap", "contour"):
+        assert draw(path, kind, "s").axes[-1].get_ylabel() == label
+    assert [colours.light(value) for value in shown] == sorted(
+        (colours.light(value) for value in shown), reverse=True
+    )
