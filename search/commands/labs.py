@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coarsefine.hints import Hint
 from coarsefine.search.commands.asking import ask_before
 from coarsefine.search.commands.forecasting import foreseen_lab
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
@@ -166,6 +167,11 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
                 status = FAILED
     if output.json:
         say_json({"lab": found.name, "quick": lab.quick, "parts": answers})
+    elif not lab.part:
+        stated: list[tuple[str, object]] = [("quick", True)] if lab.quick else []
+        stated += [("study", lab.study)] if lab.study else []
+        say("")
+        say(f"next: {by_hint(Hint('report', tuple(stated), lab.lab))}")
     return status
 
 

@@ -72,6 +72,7 @@ def test_a_lab_runs_part_by_part_and_shows_the_labs_own_figures(search, lab):
     assert "the lab's figures and ours" in answer.out
     assert "They differ." in answer.out
     assert "fine: η" in answer.out
+    assert answer.out.endswith(" report " + str(lab) + "\n")
 
 
 def test_a_lab_run_again_trains_nothing_and_opens_no_test_set(search, lab):
