@@ -18,6 +18,31 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
+def memory(command: Sequence[str]) -> float:
+    """Return how much memory a command takes at the most, in MB.
+
+    Raises:
+        CommandFailedError: If it fails.
+    """
+    measured = (
+        "import resource, subprocess, sys\n"
+        "done = subprocess.run(sys.argv[1:], capture_output=True)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+        "sys.exit(done.returncode)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", measured, *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise CommandFailedError(f"{' '.join(command[1:4])} … ended with {done.returncode}")
+    # Linux counts kilobytes, macOS bytes.
+    return float(done.stdout) / (1e6 if sys.platform == "darwin" else 1e3)
+
+
 def seconds(command: Sequence[str]) -> float:
     """Return how long a command takes.
 

@@ -1,9 +1,7 @@
 """Databases with many finished trials: ours and Optuna's side of one study, made up."""
 
 import math
-import sqlite3
-import warnings
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,8 @@ import numpy as np
 from coarsefine.db import repository
 from coarsefine.db.engine import open_database
 from coarsefine.db.new_records import NewStage, NewStudy
+from coarsefine.db.optuna_trials import End, OptunaTrial, Range
+from coarsefine.db.optuna_writing import written
 from coarsefine.db.records import (
     EpochRecord,
     NewCohort,
@@ -34,11 +34,12 @@ def fill(path: Path, n_trials: int) -> None:
     rng = np.random.default_rng(n_trials)
     accuracies = rng.uniform(0.85, 0.93, n_trials)
     strengths = 10 ** rng.uniform(-5, -1, n_trials)
-    _fill_ours(path, strengths, accuracies)
-    _fill_optuna(path, strengths, accuracies)
+    uuids = _fill_ours(path, strengths, accuracies)
+    _fill_optuna(path, uuids, strengths, accuracies)
 
 
-def _fill_ours(path: Path, strengths: np.ndarray, accuracies: np.ndarray) -> None:
+def _fill_ours(path: Path, strengths: np.ndarray, accuracies: np.ndarray) -> list[str]:
+    """Write our side, and return the UUIDs of the trials."""
     n_trials = len(strengths)
     with open_database(str(path), create=True) as database:
         recipe = to_json(make_recipe(None, {"data.name": "mnist"}))
@@ -90,7 +91,7 @@ def _fill_ours(path: Path, strengths: np.ndarray, accuracies: np.ndarray) -> Non
                 epochs=[
                     _row(runs[cohort.id, i - first].id, epoch, accuracies[i])
                     for i in members
-                    for epoch in range(EPOCHS)
+                    for epoch in range(EPOCHS + 1)
                 ],
                 runs=[
                     RunUpdate(
@@ -118,66 +119,40 @@ def _fill_ours(path: Path, strengths: np.ndarray, accuracies: np.ndarray) -> Non
             repository.store_segment(database, segment)
         repository.set_numbers(database, {t.uuid: i for i, t in enumerate(trials)})
         repository.mark_told(database, [t.uuid for t in trials])
+    return [trial.uuid for trial in trials]
 
 
 def _row(run_id: int, epoch: int, accuracy: float) -> EpochRecord:
-    reached = float(accuracy) * (1 - math.exp(-epoch - 1))
+    reached = float(accuracy)
+    if epoch < EPOCHS:
+        reached *= 1 - math.exp(-epoch - 1)
     return EpochRecord(
         run_id, epoch, 500 * epoch, 0.01, 0.3, 0.31, reached, 0.3, 0.31, reached, 0.1, 0.01
     )
 
 
-def _fill_optuna(path: Path, strengths: np.ndarray, accuracies: np.ndarray) -> None:
-    """Add one trial as Optuna's users do, with every epoch reported, and copy its rows.
+def _fill_optuna(
+    path: Path, uuids: Sequence[str], strengths: np.ndarray, accuracies: np.ndarray
+) -> None:
+    """Add the trials as Optuna's users do, with every epoch reported.
 
     Through Optuna, a trial takes 15 ms: minutes for what is only to be read.
     """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-    study = optuna.create_study(study_name=STAGE, storage=storage, direction="maximize")
-    study.add_trial(
-        optuna.trial.create_trial(
-            params={"lambda": float(strengths[0])},
-            distributions={"lambda": optuna.distributions.FloatDistribution(1e-5, 1e-1, log=True)},
-            value=float(accuracies[0]),
-            user_attrs={
-                "uuid": "0" * 36,
-                "validation_loss": 0.3,
-                "train_accuracy": 0.9,
-                "seconds": 1.0,
-                "replicates": 1,
-            },
-            intermediate_values={epoch: 0.9 - 0.1 / (epoch + 1) for epoch in range(EPOCHS)},
+    attributes = {"validation_loss": 0.3, "train_accuracy": 0.9, "seconds": 1.0, "replicates": 1}
+    curve = {epoch: 0.9 - 0.1 / (epoch + 1) for epoch in range(EPOCHS)}
+    space = {"lambda": Range(1e-5, 1e-1, log=True)}
+    trials = [
+        OptunaTrial(
+            uuid,
+            {"lambda": float(strength)},
+            space,
+            end=End.of("complete", float(accuracy), attributes, curve),
         )
-    )
-    storage.engine.dispose()
-    with closing(sqlite3.connect(path)) as connection, connection:
-        _copy_trial(connection, len(strengths))
-
-
-def _copy_trial(connection: sqlite3.Connection, n_trials: int) -> None:
-    """Copy the rows of trial 1 until there are ``n_trials``, whatever its tables are."""
-    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master")]
-    for name in names:
-        info = connection.execute(f"PRAGMA table_info({name})").fetchall()
-        columns = [column for _, column, *_ in info]
-        if name.startswith("training_") or "trial_id" not in columns:
-            continue
-        # A table's own key is left to SQLite; the key of the trials counts them.
-        copied = [column for _, column, *_, key in info if column == "trial_id" or not key]
-        listed, marks = ", ".join(copied), ", ".join("?" * len(copied))
-        rows = connection.execute(f"SELECT {listed} FROM {name} WHERE trial_id = 1").fetchall()
-        connection.executemany(
-            f"INSERT INTO {name} ({listed}) VALUES ({marks})",
-            (
-                [
-                    trial if column == "trial_id" else trial - 1 if column == "number" else value
-                    for column, value in zip(copied, row, strict=True)
-                ]
-                for trial in range(2, n_trials + 1)
-                for row in rows
-            ),
-        )
+        for uuid, strength, accuracy in zip(uuids, strengths, accuracies, strict=True)
+    ]
+    with open_database(str(path)) as database:
+        study = repository.find_study(database, STUDY)
+        assert study is not None
+        (stage,) = repository.stages(database, study)
+        if written(database, STAGE, {"uuid": stage.uuid, "study": STUDY}, trials) is None:
+            raise RuntimeError("Optuna's tables are newer than those that are known here")

@@ -1,6 +1,13 @@
 """Reading and writing records: functions that take an open database, each one transaction."""
 
 from coarsefine.db.repository.checkpoints import load_checkpoint, state_to_carry_on
+from coarsefine.db.repository.curves import (
+    accuracies_at,
+    accuracy_rows,
+    epoch_columns,
+    epoch_rows,
+    mean_accuracies,
+)
 from coarsefine.db.repository.measurements import get_measurement, measurements, set_measurement
 from coarsefine.db.repository.metrics import epoch_metrics, scored_metrics
 from coarsefine.db.repository.openings import (
@@ -36,11 +43,7 @@ from coarsefine.db.repository.queue import (
     take_entry,
 )
 from coarsefine.db.repository.results import (
-    accuracies_at,
-    accuracy_rows,
-    epoch_rows,
     mark_told,
-    mean_accuracies,
     replicate_rows,
     run_rows,
     store_segment,
@@ -75,6 +78,7 @@ __all__ = [
     "clear_driver",
     "cohort_runs",
     "end_entry",
+    "epoch_columns",
     "epoch_metrics",
     "epoch_rows",
     "find_entry",

@@ -1,6 +1,5 @@
 """Results: segments stored at once or not at all, and the rows rankings read."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -23,6 +22,7 @@ from coarsefine.db.records import (
 )
 from coarsefine.db.repository.checkpoints import write_checkpoint
 from coarsefine.db.repository.common import chunks, now, stage_id, study_id, table, touch_stage
+from coarsefine.db.repository.curves import counted
 from coarsefine.db.repository.metrics import write_metrics
 from coarsefine.db.repository.outcomes import write_run_outcomes
 from coarsefine.db.tables import Cohort, Epoch, FinalRun, Run, Stage, Trial
@@ -177,7 +177,7 @@ def run_rows(
     """
     statement = (
         sa.select(table(Run))
-        .join(table(Trial), _counted())
+        .join(table(Trial), counted())
         .join(table(Stage), Trial.stage_id == Stage.id)
         .order_by(Stage.study_id, Stage.position, Trial.position, Run.replicate)
     )
@@ -193,11 +193,6 @@ def run_rows(
         return found
 
 
-def _counted() -> sa.ColumnElement[bool]:
-    """Return that a run is one of those that its trial's means are over."""
-    return sa.and_(Run.trial_id == Trial.id, Run.replicate < Trial.replicates)
-
-
 def replicate_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, float | None, bool]]:
     """Return what a ranking needs to know of runs beyond the means of their trials.
 
@@ -207,7 +202,7 @@ def replicate_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, flo
     """
     statement = (
         sa.select(Run.trial_id, Run.replicate, Run.validation_accuracy, Run.cohort_id.is_(None))
-        .join(Trial, _counted())
+        .join(Trial, counted())
         .join(Stage, Trial.stage_id == Stage.id)
         .where(sa.or_(Trial.replicates > 1, Run.cohort_id.is_(None)))
     )
@@ -215,111 +210,6 @@ def replicate_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, flo
         owner = study_id(session, study)
         rows = session.execute(statement.where(Stage.study_id == owner))
         return [(trial, replicate, accuracy, bool(old)) for trial, replicate, accuracy, old in rows]
-
-
-def epoch_rows(
-    db: Database, *, study: StudyRecord | None = None, run_ids: Sequence[int] | None = None
-) -> list[EpochRecord]:
-    """Return the curves of a study or of some runs, in order of run and epoch."""
-    curve = table(Epoch)
-    statement = sa.select(curve).order_by(curve.c.run_id, curve.c.epoch)
-    with db.session() as session:
-        if study is not None:
-            statement = (
-                statement.join(table(Run), curve.c.run_id == Run.id)
-                .join(table(Trial), _counted())
-                .join(table(Stage), Trial.stage_id == Stage.id)
-                .where(Stage.study_id == study_id(session, study))
-            )
-        if run_ids is None:
-            return list(map(EpochRecord._make, session.execute(statement)))
-        found: list[EpochRecord] = []
-        for ids in chunks(sorted(run_ids)):
-            rows = session.execute(statement.where(curve.c.run_id.in_(ids)))
-            found.extend(map(EpochRecord._make, rows))
-        return found
-
-
-def accuracy_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, float]]:
-    """Return run, epoch and validation accuracy after each epoch of a study's runs, in order."""
-    curve = table(Epoch)
-    statement = (
-        sa.select(curve.c.run_id, curve.c.epoch, curve.c.validation_accuracy)
-        .join(table(Run), curve.c.run_id == Run.id)
-        .join(table(Trial), _counted())
-        .join(table(Stage), Trial.stage_id == Stage.id)
-        .where(curve.c.epoch > 0, curve.c.validation_accuracy.is_not(None))
-        .order_by(curve.c.run_id, curve.c.epoch)
-    )
-    with db.session() as session:
-        owner = study_id(session, study)
-        rows = session.execute(statement.where(Stage.study_id == owner))
-        return [(run, epoch, accuracy) for run, epoch, accuracy in rows]
-
-
-def mean_accuracies(db: Database, trial_ids: Sequence[int]) -> dict[int, dict[int, float]]:
-    """Return, by trial and epoch, the mean validation accuracy of its replicates."""
-    curve = table(Epoch)
-    found: dict[int, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    with db.session() as session:
-        for ids in chunks(trial_ids):
-            rows = session.execute(
-                sa.select(Run.trial_id, curve.c.epoch, curve.c.validation_accuracy)
-                .join(table(Run), curve.c.run_id == Run.id)
-                .join(table(Trial), _counted())
-                .where(Run.trial_id.in_(ids), curve.c.validation_accuracy.is_not(None))
-                .order_by(Run.trial_id, curve.c.epoch, Run.replicate)
-            )
-            for trial, epoch, accuracy in rows:
-                found[trial][epoch].append(accuracy)
-    return {
-        trial: {epoch: _mean(accuracies) for epoch, accuracies in epochs.items()}
-        for trial, epochs in found.items()
-    }
-
-
-def _mean(values: Sequence[float]) -> float:
-    """Return the mean, by one rule: each kind of database has its own to the last bit."""
-    return sum(values) / len(values)
-
-
-def accuracies_at(
-    db: Database, stage: StageRecord, epoch: int, *, losses: bool = False
-) -> dict[str, float]:
-    """Return the mean validation accuracy at ``epoch`` of the trials all of whose runs came to it.
-
-    Args:
-        db: Where they are.
-        stage: Whose trials.
-        epoch: From 1.
-        losses: Whether the mean validation loss is wanted instead.
-
-    Returns:
-        By trial UUID, in the order of the trials.
-    """
-    curve = table(Epoch)
-    wanted = curve.c.validation_loss if losses else curve.c.validation_accuracy
-    with db.session() as session:
-        rows = session.execute(
-            sa.select(Trial.uuid, Trial.replicates, wanted)
-            .join(Run, _counted())
-            .join(curve, curve.c.run_id == Run.id)
-            .where(
-                Trial.stage_id == stage_id(session, stage),
-                curve.c.epoch == epoch,
-                curve.c.validation_accuracy.is_not(None),
-                curve.c.validation_loss.is_not(None),
-            )
-            .order_by(Trial.position, Run.replicate)
-        )
-        found: dict[tuple[str, int], list[float]] = defaultdict(list)
-        for uuid, replicates, accuracy in rows:
-            found[uuid, replicates].append(accuracy)
-    return {
-        uuid: _mean(accuracies)
-        for (uuid, replicates), accuracies in found.items()
-        if len(accuracies) == replicates
-    }
 
 
 def write_trial_updates(session: Session, updates: Sequence[TrialUpdate]) -> None:

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping
-from io import BytesIO, StringIO
+from io import BytesIO, TextIOWrapper
 from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.search.console import COMMANDS
@@ -35,9 +35,12 @@ def neutral(cells: list[Any]) -> list[Any]:
 
     Nor does it hold what no worksheet may, and no terminal should be told.
     """
-    return [
-        COMMANDS.sub("�", _no_formula(cell)) if isinstance(cell, str) else cell for cell in cells
-    ]
+    # Of hundreds of thousands of rows, most repeat the names of studies and stages.
+    texts = {each for each in cells if isinstance(each, str)}
+    if not texts:
+        return cells
+    safe = {each: COMMANDS.sub("�", _no_formula(each)) for each in texts}
+    return [safe[cell] if isinstance(cell, str) else cell for cell in cells]
 
 
 def _no_formula(text: str) -> str:
@@ -47,11 +50,13 @@ def _no_formula(text: str) -> str:
 def csv_of(found: Mapping[str, list[Any]]) -> bytes:
     """Return columns as comma-separated values."""
     # Without pandas, which takes longer to import than all of this to write 10,000 trials.
-    file = StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(neutral(list(found)))
-    writer.writerows(zip(*map(neutral, found.values()), strict=True))
-    return file.getvalue().encode("utf-8")
+    contents = BytesIO()
+    with TextIOWrapper(contents, encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(neutral(list(found)))
+        writer.writerows(zip(*map(neutral, found.values()), strict=True))
+        file.flush()
+        return contents.getvalue()
 
 
 def csv_bytes(table: ExportTable) -> bytes:

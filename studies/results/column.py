@@ -144,8 +144,11 @@ class Column:
         """Return its exact values; numbers that are not finite are not known."""
         if self.of_table:
             return [self.of(table)] * len(rows)
-        found = list(map(self.of, rows))
-        return all_finite(found) if self.stored_type == "real" else found
+        return self.exact(list(map(self.of, rows)))
+
+    def exact(self, values: list[Any]) -> list[Any]:
+        """Return its values without numbers that are not finite."""
+        return all_finite(values) if self.stored_type == "real" else values
 
 
 # What JSON takes as it is.

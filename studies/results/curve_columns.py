@@ -1,9 +1,10 @@
 """Columns of curves: a row an epoch of each training run."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
 from coarsefine.db import repository
@@ -178,27 +179,30 @@ def curve_cells(
 
     A value an epoch, in order of trial, replicate and epoch.
     """
-    curves = defaultdict(list)
-    for row in repository.epoch_rows(database, study=ranking.study):
-        curves[row.run_id].append(row)
+    measured = repository.epoch_columns(database, ranking.study)
+    runs, places = _placed(_runs(database, ranking), measured["run_id"])
+    if places != [range(len(measured["run_id"]))]:
+        for name, values in measured.items():
+            measured[name] = [v for place in places for v in values[place.start : place.stop]]
+    rows = SimpleNamespace(**measured)
     own: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
     if ranking.study.recipe.get("trainer"):
         for place, metrics in repository.epoch_metrics(database, study=ranking.study).items():
             for name, value in metrics.items():
                 own[name][place] = value
-    # Without a single epoch there are columns, too.
     names = ranking.searched
-    cells: dict[str, list[Any]] = {name: [] for name in (*_names(names), *map(_own, own))}
-    for run_id, of in _runs(database, ranking):
-        curve = curves[run_id]
-        for column in EPOCHS:
-            if column.name == "params":
-                for name in names:
-                    cells[name] += [finite(of.params.get(name))] * len(curve)
-            else:
-                cells[column.name] += column.values(curve, of)
-        for name, values in own.items():
-            cells[_own(name)] += [values.get((run_id, row.epoch)) for row in curve]
+    cells: dict[str, list[Any]] = {}
+    for column in EPOCHS:
+        if column.name == "params":
+            for name in names:
+                cells[name] = [v for of, n in runs for v in (finite(of.params.get(name)),) * n]
+        elif column.of_table:
+            cells[column.name] = [v for of, n in runs for v in (column.of(of),) * n]
+        else:
+            # All rows at once: what takes an attribute from a row takes the column here.
+            cells[column.name] = column.exact(column.of(rows))
+    for name, known_values in own.items():
+        cells[_own(name)] = list(map(known_values.get, zip(rows.run_id, rows.epoch, strict=True)))
     known = {column.name: column for column in (*EPOCHS, *map(own_column, own))}
     for name in names:
         cells[name] = of_one_kind(cells[name])
@@ -210,9 +214,29 @@ def _own(name: str) -> str:
     return own_column(name).name
 
 
-def _names(searched: Sequence[str]) -> list[str]:
-    named = [searched if each.name == "params" else (each.name,) for each in EPOCHS]
-    return [name for names in named for name in names]
+def _placed(
+    runs: Sequence[tuple[int, CurveOf]], run_ids: Sequence[int]
+) -> tuple[list[tuple[CurveOf, int]], list[range]]:
+    """Return how many epochs each run has, and where these stand, neighbours together.
+
+    Args:
+        runs: In the order that is wanted, by their keys.
+        run_ids: The run of each epoch that is stored; those of a run stand together.
+    """
+    stored: dict[int, range] = {}
+    for run_id, n_epochs in Counter(run_ids).items():
+        start = next(reversed(stored.values())).stop if stored else 0
+        stored[run_id] = range(start, start + n_epochs)
+    counted: list[tuple[CurveOf, int]] = []
+    places: list[range] = []
+    for run_id, of in runs:
+        place = stored.get(run_id, range(0))
+        counted.append((of, len(place)))
+        if place and places and places[-1].stop == place.start:
+            places[-1] = range(places[-1].start, place.stop)
+        elif place:
+            places.append(place)
+    return counted, places
 
 
 def _runs(database: Database, ranking: Ranking) -> list[tuple[int, CurveOf]]:

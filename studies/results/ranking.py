@@ -316,10 +316,11 @@ def judged(
 
     how = how or How()
     metric = metric_named("accuracy" if how.scorer is None else how.scorer.metric)
+    score = metric.of
     positions: list[int] = []
     measured: list[Measured] = []
     for position, trial in enumerate(ranking):
-        value = metric.of(trial)
+        value = score(trial)
         if trial.state != "complete" or value is None or math.isnan(value):
             continue
         place = (trial.stage, trial.trial)

@@ -15,6 +15,7 @@ from optuna.storages import RDBStorage
 
 from coarsefine.db import optuna_storage, optuna_tables
 from coarsefine.db.engine import Database, open_database
+from coarsefine.db.optuna_listing import external, read_studies
 from coarsefine.db.optuna_studies import OptunaStage
 from coarsefine.db.optuna_trials import Choices, End, OptunaTrial, Range
 from coarsefine.db.optuna_values import distribution_of
@@ -100,6 +101,34 @@ def test_optuna_goes_on_with_what_was_written_without_it(db: Database) -> None:
         assert stage.states()["e"] == "running"
 
 
+def test_studies_are_listed_as_optuna_has_them(db: Database, path: Path) -> None:
+    by_optuna(db)
+    storage = f"sqlite:///{path}"
+    theirs = optuna.create_study(study_name="theirs", storage=storage)
+    theirs.enqueue_trial({"x": 1.5}, user_attrs={"uuid": ["no text"], "replicates": 5})
+    trial = theirs.ask({"x": optuna.distributions.FloatDistribution(0, 2)})
+    theirs.tell(trial, float("inf"))
+    optuna.create_study(study_name="two", storage=storage, directions=["minimize", "maximize"])
+
+    ours, other = read_studies(db)
+
+    assert (ours.name, ours.uuid, other.name, other.uuid) == (NAME, "stage", "theirs", None)
+    for listed, name in ((ours, NAME), (other, "theirs")):
+        for mine, own in zip(
+            listed.trials, optuna.load_study(study_name=name, storage=storage).trials, strict=True
+        ):
+            uuid = own.user_attrs["uuid"]
+            assert mine == (
+                own.number,
+                uuid if isinstance(uuid, str) else None,
+                own.state.name.lower(),
+                own.value,
+                own.params,
+                bool({"seconds", "state"} & own.user_attrs.keys()),
+                own.user_attrs.get("replicates", 1),
+            )
+
+
 def _study_of_that_name(database: Database, _: pytest.MonkeyPatch) -> None:
     by_optuna(database)
 
@@ -168,7 +197,9 @@ def test_spaces_are_stored_as_optuna_stores_them(where: Range | Choices) -> None
     distribution = distribution_of(where)
     values = where.values if isinstance(where, Choices) else (where.low, where.high)
 
-    assert distribution_json(where) == distribution_to_json(distribution)
+    text = distribution_json(where)
+    assert text == distribution_to_json(distribution)
+    assert [external(internal(v, where), text) for v in values] == list(values)
     assert [internal(v, where) for v in values] == [
         distribution.to_internal_repr(v) for v in values
     ]
