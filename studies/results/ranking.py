@@ -317,8 +317,7 @@ def judged(
     how = how or How()
     metric = metric_named("accuracy" if how.scorer is None else how.scorer.metric)
     score = metric.of
-    positions: list[int] = []
-    measured: list[Measured] = []
+    positions, measured = list[int](), list[Measured]()
     for position, trial in enumerate(ranking):
         value = score(trial)
         if trial.state != "complete" or value is None or math.isnan(value):
