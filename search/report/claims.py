@@ -33,7 +33,7 @@ def read_claims(path: Path) -> "tuple[AuditRecord, list[str]]":
     page.feed(text)
     if page.record is None:
         raise StudyError(
-            f"{path}: holds no record of its training; reports in HTML of this version do, others "
+            f"{path}: holds no record of its training; reports of a study in HTML do, others "
             "are audited with their database"
         )
     record = from_text(page.record, str(path))
