@@ -7,11 +7,11 @@ from typing import Final
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from coarsefine.configuration import STORAGE, setting
 from coarsefine.db.errors import StorageUrlError
 from coarsefine.paths import expanded
 
 DEFAULT_URL: Final = "sqlite:///search.db"
-ENVIRONMENT_VARIABLE: Final = "SEARCH_STORAGE"
 _SQLITE: Final = ("sqlite", "sqlite+pysqlite")
 _LOGIN: Final = re.compile(r"([^:@]*):.*@")
 _DRIVERS: Final = {
@@ -27,9 +27,11 @@ _DRIVERS: Final = {
 def storage_url(text: str | None) -> str:
     """Return the SQLAlchemy URL for ``text``: a file path, a URL, or ``None`` for the default.
 
-    The default is ``$SEARCH_STORAGE``, else ``search.db`` in the current folder.
+    The default is ``$SEARCH_STORAGE``, else what a configuration file says, else ``search.db`` in
+    the current folder.
 
     Raises:
+        ConfigurationError: If such a file cannot be used.
         StorageUrlError: If ``text`` is empty or no URL of a database that could be used.
 
     >>> storage_url("runs/mnist.db")
@@ -38,7 +40,7 @@ def storage_url(text: str | None) -> str:
     'postgresql+psycopg://ann@here/search'
     """
     if text is None:
-        text = os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
+        text = setting(STORAGE) or DEFAULT_URL
     if not text.strip():
         raise StorageUrlError("storage must be a file or a SQLAlchemy URL, got an empty text")
     if any("\ud800" <= letter <= "\udfff" for letter in text):

@@ -66,11 +66,12 @@ def _interpreter() -> str:
 def exit_status(error: Exception) -> int | None:
     """Return what a command should exit with after ``error``; ``None`` if nobody expects it."""
     # Importing these takes no longer than raising one of them has.
+    from coarsefine.configuration import ConfigurationError
     from coarsefine.db.errors import StorageError, StorageUrlError
     from coarsefine.models.errors import ModelError
     from coarsefine.studies.errors import StudyError
 
-    if isinstance(error, UsageError | StorageUrlError):
+    if isinstance(error, UsageError | StorageUrlError | ConfigurationError):
         return USAGE
     if isinstance(error, StudyError):
         return error.exit_status

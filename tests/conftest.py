@@ -41,6 +41,8 @@ def pytest_configure(config):
         # Folders of this run, shared by all its processes: no cache of the user is read or written.
         config.stash[_caches] = caches = tempfile.mkdtemp(prefix="coarsefine-tests-")
         os.environ["MPLCONFIGDIR"] = str(Path(caches) / "matplotlib")
+        # Nor is the user's configuration.
+        os.environ["XDG_CONFIG_HOME"] = str(Path(caches) / "config")
         os.environ["SEARCH_CACHE_DIR"] = str(Path(caches) / "search")
     # While tests run, pytest keeps this stream for itself.
     config.stash[_stderr] = os.dup(2)

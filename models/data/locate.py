@@ -4,14 +4,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from coarsefine.configuration import DATA_DIR, VARIABLES, setting
 from coarsefine.models.data.cache import cache_dir
 from coarsefine.models.data.catalogue import DatasetInfo
 from coarsefine.models.data.cifar import batch_files
 from coarsefine.models.data.repackaged import find_repackaged
 from coarsefine.models.errors import DataError
 from coarsefine.paths import expanded
-
-DATA_DIR_VARIABLE = "SEARCH_DATA_DIR"
 
 _CIFAR_FOLDERS = ("cifar-10-batches-py", "cifar-10-batches-bin")
 _CIFAR_ARCHIVES = (
@@ -39,17 +38,22 @@ class Found:
 
 
 def checked_data_dir(data_dir: Path | None) -> Path | None:
-    """Return the folder to look in first: the one given, or ``$SEARCH_DATA_DIR``, or none.
+    """Return the folder to look in first: the one given, ``$SEARCH_DATA_DIR``, or none.
+
+    Without either it is that of a configuration file.
 
     Raises:
+        ConfigurationError: If such a file cannot be used.
         DataError: If it does not exist or is no folder.
     """
     what = "the data folder"
     if data_dir is None:
-        text = os.environ.get(DATA_DIR_VARIABLE)
+        text = setting(DATA_DIR)
         if not text:
             return None
-        data_dir, what = Path(text), f"the data folder ${DATA_DIR_VARIABLE}"
+        data_dir = Path(text)
+        if os.environ.get(VARIABLES[DATA_DIR]):
+            what = f"the data folder ${VARIABLES[DATA_DIR]}"
     data_dir = expanded(data_dir)
     if not data_dir.exists():
         raise DataError(f"{what} must exist, got {data_dir}")

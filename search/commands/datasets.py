@@ -25,7 +25,8 @@ class FolderOptions:
             "--data-dir",
             metavar="FOLDER",
             help="Where data files are looked for, and downloaded to "
-            "(default: $SEARCH_DATA_DIR, then the download cache).",
+            "(default: $SEARCH_DATA_DIR, else that of coarsefine.toml, then the download "
+            "cache).",
         ),
     ] = None
 

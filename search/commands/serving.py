@@ -169,6 +169,8 @@ def _served(
 
     _check_network(service)
     jobs.check()
+    # Before it begins: a file that cannot be used is no reason to fail in the midst of an entry.
+    jobs = replace(jobs, end=jobs.end.of_service)
     data_dir = checked_data_dir(service.data_dir)
     named = service.files or [Path.cwd(), *([] if data_dir is None else [data_dir])]
     rules = Rules(tuple(named), service.allow_plugins)

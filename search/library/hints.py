@@ -76,6 +76,7 @@ def _quoted(value: object) -> str:
 @contextmanager
 def as_study_errors() -> Iterator[None]:
     """Have whatever may be expected to go wrong be a ``StudyError``, in Python's words."""
+    from coarsefine.configuration import ConfigurationError
     from coarsefine.db.errors import StorageError
     from coarsefine.models.errors import ModelError
     from coarsefine.search.errors import ExportError, UsageError
@@ -87,5 +88,5 @@ def as_study_errors() -> Iterator[None]:
         # Where it came up is no help to those who asked for what cannot be.
         error.args = (spelled(error),)
         raise error.with_traceback(None) from None
-    except (ModelError, StorageError, ExportError, UsageError) as error:
+    except (ConfigurationError, ModelError, StorageError, ExportError, UsageError) as error:
         raise StudyError(spelled(error)) from None

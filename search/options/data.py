@@ -13,7 +13,8 @@ DataDir = Annotated[
         "--data-dir",
         metavar="FOLDER",
         help="Where data files are looked for before any is downloaded "
-        "(default: $SEARCH_DATA_DIR, then the download cache).",
+        "(default: $SEARCH_DATA_DIR, else that of coarsefine.toml, then the download "
+        "cache).",
     ),
 ]
 

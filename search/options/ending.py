@@ -1,12 +1,10 @@
 """The options that say who is told when a command has ended."""
 
-import os
-from dataclasses import dataclass
-from typing import Annotated, Final
+from dataclasses import dataclass, replace
+from typing import Annotated
 
+from coarsefine.configuration import ON_END, VARIABLES, setting
 from coarsefine.search.options.declaring import OUTPUT, option, text_option
-
-VARIABLE: Final = "SEARCH_ON_END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +18,8 @@ class EndOptions:
             "--on-end",
             "CMD",
             "Run this command in a shell at the end, whatever the end is: it gets what came of it "
-            f"as JSON on stdin, see docs/service.md (default: ${VARIABLE}, else none).",
+            f"as JSON on stdin, see docs/service.md (default: ${VARIABLES[ON_END]}, else that of "
+            "coarsefine.toml, else none).",
         ),
     ] = None
     bell: Annotated[
@@ -30,4 +29,11 @@ class EndOptions:
     @property
     def command(self) -> str | None:
         """Return the command, ``None`` if there is none."""
-        return (self.on_end if self.on_end is not None else os.environ.get(VARIABLE)) or None
+        return (setting(ON_END) if self.on_end is None else self.on_end) or None
+
+    @property
+    def of_service(self) -> "EndOptions":
+        """Return the same for a service, which a file may say another command for."""
+        if self.on_end is not None:
+            return self
+        return replace(self, on_end=setting(ON_END, service=True) or "")

@@ -24,7 +24,8 @@ class StorageOptions:
             "--storage",
             "FILE|URL",
             "SQLite file, or URL of a PostgreSQL, MySQL or MariaDB database, that keeps the "
-            "studies (default: $SEARCH_STORAGE, else search.db in this folder).",
+            "studies (default: $SEARCH_STORAGE, else that of coarsefine.toml, else search.db "
+            "in this folder).",
         ),
     ] = None
 
