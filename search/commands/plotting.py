@@ -44,7 +44,8 @@ class PlotOptions:
             metavar="[STUDY] [KIND]...",
             help="The study's name (default: the most recent one), and kinds of figures: curves, "
             "final-curves, values, heatmap, race, trade-off, sizes, bars, weights, norms, "
-            "certainty, range-test, gradients, confusion, replay, contour, parallel, importance "
+            "certainty, range-test, gradients, confusion, replay, contour, isolation, parallel, "
+            "importance "
             "(default: all that fit the study).",
             show_default=False,
         ),

@@ -15,6 +15,7 @@ from coarsefine.search.figures import (
     gradients,
     heatmap,
     importance,
+    isolation,
     norms,
     parallel,
     race,
@@ -376,6 +377,12 @@ KINDS: Final[dict[str, Kind]] = {
             "what trials are ranked by over each two of the searched numbers",
             _of_ranking(contour.lacks),
             lambda subject: contour.contour(subject.ranking),
+        ),
+        Kind(
+            "isolation",
+            "the best over all other parameters, by each parameter",
+            _of_ranking(isolation.lacks),
+            lambda subject: isolation.isolation(_by_accuracy(subject)),
         ),
         Kind(
             "parallel",

@@ -51,7 +51,7 @@ _CURVE_POINTS, _MOST_FAILURES = 8, 5
 # Figures of a whole search; each has a place where the search suits it.
 OF_RANKINGS = (
     *("values", "heatmap", "contour", "sizes", "bars", "trade-off", "race"),
-    *("parallel", "importance", "norms"),
+    *("isolation", "parallel", "importance", "norms"),
 )
 # To replay thousands of trials takes seconds, and says no more.
 _MOST_REPLAYED = 1000

@@ -92,6 +92,8 @@ KIND_OF = [
     ("heatmap", "drawn"),
     ("contour", "both"),
     ("contour", "space"),
+    ("isolation", "space"),
+    ("isolation", "both"),
     ("parallel", "space"),
     ("importance", "space"),
     ("trade-off", "batch"),
