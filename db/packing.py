@@ -7,17 +7,18 @@ packed is told by a SHA-256 of each study's rows, so that damage and changes are
 import os
 import sqlite3
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from coarsefine.db import schema
 from coarsefine.db.backup import fill, sync_folder
 from coarsefine.db.copying import check_target
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db.engine import Database, is_new, open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.messages import explained
 from coarsefine.db.repository.measurements import get_measurement, set_measurement
@@ -107,6 +108,34 @@ def make_optunas_tables(database: Database) -> None:
 def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+@contextmanager
+def made_whole(storage: str, said: Callable[[str], None] | None = None) -> Generator[Database]:
+    """Yield a database to write to; a file that is not there yet appears when that went well.
+
+    Args:
+        storage: URL of a file or a server.
+        said: Hears a line if tables of an older version were brought up to date.
+
+    Raises:
+        StorageError: If it cannot be written, or somebody made the same file meanwhile.
+    """
+    url = make_url(storage)
+    if url.get_backend_name() != "sqlite" or not is_new(storage):
+        with open_database(storage, create=True, said=said) as database:
+            yield database
+        return
+    place = Path(os.path.realpath(url.database or ""))
+    with tempfile.TemporaryDirectory(prefix=".coarsefine-", dir=place.parent) as folder:
+        part = Path(folder) / place.name
+        with open_database(str(part), create=True) as database:
+            yield database
+        _sync(part)
+        if place.exists():
+            raise StorageError(f"{place} was made by somebody else meanwhile; run this again")
+        part.replace(place)
+        sync_folder(place.parent)
 
 
 @contextmanager

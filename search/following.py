@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.hints import SET, Hint
 from coarsefine.search.hints import command as typed
-from coarsefine.search.hints import option_words
+from coarsefine.search.hints import naming, option_words
 from coarsefine.search.options import StorageOptions
 from coarsefine.studies.states import UNFINISHED
 
@@ -58,7 +58,7 @@ def following(
     elif ranking.best is None:
         return _with_smaller_eta(ranking, storage, free, data_dir)
     elif any(trial.test_accuracy is not None for trial in ranking.trials):
-        words = ["report", study.name]
+        words = ["report", *naming(study.name)]
     else:
         words = _after_training(ranking, own)
     return typed(*words, storage=place)
@@ -77,7 +77,7 @@ def _after_training(ranking: "Ranking", own: Sequence[str]) -> list[str]:
     if first and resolution_reached(ranking, ranking.stages[0].name) is None:
         return [study.search, "--fine", "--study", study.name, *own]
     after = after_search(study.recipe)
-    return [after, study.name, *(own if after == "test" else ())]
+    return [after, *(own if after == "test" else ()), *naming(study.name)]
 
 
 def after_search(recipe: "Mapping[str, Any]") -> str:

@@ -15,6 +15,7 @@ from coarsefine.hints import spelled as spelled_by
 from coarsefine.search.errors import program
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.spaces.searches.registry import SEARCHES
+from coarsefine.studies.spaces.varying import SPACE
 
 # Commands that name their study by an option; others by their first argument.
 _BY_OPTION = {SEARCH, "submit"}
@@ -24,15 +25,22 @@ def command(*words: str, storage: str | None = None, data_dir: Path | None = Non
     """Return a command line to be typed as it stands.
 
     Args:
-        words: The command and its arguments.
+        words: The command and its arguments; after ``--`` those that look like options.
         storage: What ``--storage`` was given.
         data_dir: What ``--data-dir`` was given.
     """
-    line = [*words]
+    line = list(words)
+    last = line[line.index("--") :] if "--" in line else []
+    line = line[: len(line) - len(last)]
+    for i, (flag, stated) in enumerate(pairwise(line)):
+        if flag == "--study" and stated.startswith("-"):
+            line[i : i + 2] = [f"{flag}={stated}"]
+            break
     if data_dir is not None:
         line += ["--data-dir", str(data_dir)]
     if storage is not None:
         line += ["--storage", without_password(storage)]
+    line += last
     quoted = subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
     return f"{program()} {quoted}"
 
@@ -75,6 +83,7 @@ def following(argv: Sequence[str]) -> Iterator[None]:
 
 _STORAGE: Final = "--storage"
 _named_storage: ContextVar[str | None] = ContextVar("storage", default=None)
+_VARY: Final = "--vary"
 _WITHOUT_STORAGE: Final = frozenset({"gradcheck", "crosscheck", "params", "presets", "data"})
 
 
@@ -82,10 +91,13 @@ def way_out(error: Exception, argv: Sequence[str]) -> str:
     """Return the command that begins a search or a lab under a free name, where one is taken."""
     from coarsefine.studies.errors import TakenError
 
-    begins = {*SEARCHES, "run", "submit"}
+    begins = {*SEARCHES, SPACE, "run", "submit"}
     if not (isinstance(error, TakenError) and error.free and argv[0] in begins):
         return ""
-    return f"\nas another study, run\n    {begun_anew(argv, error.free)}"
+    words = list(argv)
+    if argv[0] == SPACE and not any(word.partition("=")[0] == _VARY for word in argv):
+        words += [word for text in error.varied for word in (_VARY, text)]
+    return f"\nas another study, run\n    {begun_anew(words, error.free)}"
 
 
 def spelled(message: object) -> str:
@@ -106,6 +118,8 @@ def typed(hint: Hint, storage: str | None = None) -> str:
     '--no-bias --fresh'
     >>> typed(Hint("test", (("refit", "none"),), "a b")).removeprefix(program())
     " test 'a b' --refit none"
+    >>> typed(Hint("test", (("refit", "none"),), "--a")).removeprefix(program())
+    ' test --refit none -- --a'
     """
     if hint.action == SET:
         return " ".join(_option(key, value) for key, value in hint.settings)
@@ -113,11 +127,25 @@ def typed(hint: Hint, storage: str | None = None) -> str:
     words = [hint.search] if hint.action == SEARCH else [hint.action]
     if hint.stage:
         words.append(f"--{hint.stage}")
-    if hint.study is not None:
-        words += ["--study", hint.study] if hint.action in _BY_OPTION else [hint.study]
+    last: list[str] = []
+    if hint.study is not None and hint.action in _BY_OPTION:
+        words += ["--study", hint.study]
+    elif hint.study is not None:
+        last = naming(hint.study)
+        if len(last) == 1:  # before all options, as people type it
+            words, last = [*words, *last], []
     if storage is None and words[0] not in _WITHOUT_STORAGE:
         storage = _named_storage.get()
-    return command(*words, *stated, storage=storage)
+    return command(*words, *stated, *last, storage=storage)
+
+
+def naming(study: str) -> list[str]:
+    """Return the words that name a study as an argument: older versions let it look like an option.
+
+    >>> naming("a"), naming("--a")
+    (['a'], ['--', '--a'])
+    """
+    return ["--", study] if study.startswith("-") else [study]
 
 
 def _option(key: str, value: object) -> str:

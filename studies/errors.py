@@ -41,9 +41,11 @@ class TakenError(StudyError):
 
     Attributes:
         free: A name that no study has; empty where nobody has looked for one.
+        varied: What a space varies, a text a parameter; a study of another name has to be told.
     """
 
     free: str = ""
+    varied: tuple[str, ...] = ()
 
 
 def did_you_mean(word: str, words: Collection[str]) -> str:

@@ -55,9 +55,10 @@ def space(
     --vary names a key with a range LOW..HIGH on a log scale, or :linear or :logit; :int has whole
     numbers, :step=S steps. Every key stays inside its natural limits. One or two ranges are a grid
     unless --sampler says otherwise; three and more are covered evenly by a Sobol sequence (qmc).
-    --fine narrows all ranges around the best points, keeps the sampler, begins with the best point
-    and has as many trials as --coarse was asked for. A choice keeps its best value. η is constant,
-    and the optimizer momentum where that is varied, unless the recipe says otherwise.
+    --fine narrows all ranges to where the best points lie, keeps the sampler (tpe follows qmc of
+    three ranges and more), begins with the best point and has as many trials as --coarse was asked
+    for. A choice keeps its best value. η is constant, and the optimizer momentum where that is
+    varied, unless the recipe says otherwise.
 
     Examples:
         python -m search space --coarse --vary eta=1e-3..1 --vary hidden=16..256

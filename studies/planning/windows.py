@@ -106,9 +106,14 @@ def next_stage(
 
 
 def _sampler(dimensions: Sequence[Dimension], request: StageRequest, parent: Stage) -> str:
-    """Return how points are chosen: as in the stage before, unless something else is asked for."""
-    ranged = any(dimension.range is not None for dimension in dimensions)
-    if request.sampler is None and ranged and parent.sampler in SAMPLERS:
+    """Return how points are chosen: as in the stage before, unless something else is asked for.
+
+    Of several numbers, a sequence that covers them is followed by what learns from it.
+    """
+    n_ranges = sum(dimension.range is not None for dimension in dimensions)
+    if request.sampler is None and n_ranges >= _SEVERAL and parent.sampler == "qmc":
+        return "tpe"
+    if request.sampler is None and n_ranges and parent.sampler in SAMPLERS:
         return parent.sampler
     return sampler_of(dimensions, request)
 

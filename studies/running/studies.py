@@ -15,6 +15,7 @@ from coarsefine.models.data import PreparedData
 from coarsefine.studies import environment
 from coarsefine.studies.errors import StudyError, StudyNameError, TakenError
 from coarsefine.studies.planning import trainers as plugins
+from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
 from coarsefine.studies.results.labels import SPLIT_LABELS, packed_labels
@@ -23,7 +24,7 @@ from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.spaces.dimensions import OWN
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.registry import SEARCHES
-from coarsefine.studies.spaces.varying import SPACE
+from coarsefine.studies.spaces.varying import SPACE, varied_text
 
 # As wide as the column of names is.
 _LONGEST_NAME: Final = 255
@@ -39,16 +40,23 @@ def study_name(kind: SearchKind, recipe: Recipe) -> str:
 
 @contextmanager
 def offering_a_name(database: Database, study: StudyRecord) -> Generator[None]:
-    """Add a free name to the error that the study was begun otherwise."""
+    """Add a free name to the error that the study was begun otherwise, and what it varies."""
     try:
         yield
     except TakenError as error:
         error.free = repository.free_name(database, study.name)
+        if study.search == SPACE:
+            first = searched_stages(database, study)[0]
+            error.varied = tuple(map(varied_text, Stage.of(first).dimensions))
         raise
 
 
 def check_name(name: str) -> None:
     """Refuse names that a terminal would obey, or a reader could not tell from others."""
+    if name.startswith("-"):
+        raise StudyNameError(
+            f"the name of a study must not begin with a dash, as options do; got {name[:60]!r}"
+        )
     if name.startswith(TRASH):
         raise StudyNameError(f"names that begin with {TRASH} are for the trash, got {name[:60]!r}")
     if not (name.isprintable() and name.strip() and len(name) <= _LONGEST_NAME):

@@ -1,7 +1,9 @@
 """What a search over one or several dimensions looks at next.
 
-One range is narrowed by ``refinement``. Several are narrowed together: around the best points, one
-grid step to either side of them in each dimension.
+One range is narrowed by ``refinement``. Two are narrowed together: around the best points, one grid
+step to either side of them in each dimension. Of three and more, where a grid step is most of a
+range, each is narrowed to where the best quarter of the points lie: a number that matters has them
+side by side, one that does not has them everywhere.
 """
 
 import math
@@ -21,12 +23,16 @@ from coarsefine.studies.spaces.refinement import (
     ScoredPoint,
     refine,
 )
-from coarsefine.studies.spaces.seen import same_point, same_value
+from coarsefine.studies.spaces.seen import Seen, same_value
 from coarsefine.studies.states import score_key
 
 _NO_SIZES: Final[Mapping[str, int]] = {}
 # Of so many points, one is spanned: of a grid of five by five, the best three.
 _SHARE, _MOST = 8, 3
+# The same with so many ranges and more: the best quarter, at least three.
+_SEVERAL, _SHARE_OF_SEVERAL, _FEWEST = 3, 4, 3
+# Their window goes on by so much of the range to either side, and is at most so much of it wide.
+_BESIDE, _WIDEST_OF_THREE = 0.1, 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +160,28 @@ def _together(
         (trial for trial in trials if trial.scored), key=lambda t: score_key(t.accuracy, t.loss)
     )
     # A point that a finer stage took over stands there twice.
-    different = [
-        trial
-        for i, trial in enumerate(finished[: 2 * _MOST])
-        if not any(same_point(trial.params, other.params) for other in finished[:i])
-    ]
-    chosen = different[: max(1, min(_MOST, len(finished) // _SHARE))]
+    seen, different = Seen(), list[ScoredTrial]()
+    for trial in finished:
+        if trial.params not in seen:
+            seen.add(trial.params)
+            different.append(trial)
     axes = [_Axis(d, trials, len(dimensions), _bounds(d, sizes)) for d in dimensions]
-    spans = [axis.window(chosen, best) for axis in axes]
-    words = " and ".join(
-        "(" + ", ".join(f"{d.parameter.symbol} {shown(t.params[d.name])}" for d in dimensions) + ")"
-        for t in chosen
-    )
-    points = "the best point" if len(chosen) == 1 else f"the {len(chosen)} best points"
-    reason = f"{points} {words} and their neighbours"
+
+    def words(trial: ScoredTrial) -> str:
+        each = (f"{d.parameter.symbol} {shown(trial.params[d.name])}" for d in dimensions)
+        return f"({', '.join(each)})"
+
+    if len(dimensions) >= _SEVERAL:
+        chosen = different[: max(_FEWEST, len(different) // _SHARE_OF_SEVERAL)]
+        spans = [axis.spanned(chosen, best) for axis in axes]
+        reason = (
+            f"where the best {len(chosen)} of {len(different)} points lie, around {words(best)}"
+        )
+    else:
+        chosen = different[: max(1, min(_MOST, len(finished) // _SHARE))]
+        spans = [axis.window(chosen, best) for axis in axes]
+        points = "the best point" if len(chosen) == 1 else f"the {len(chosen)} best points"
+        reason = f"{points} {' and '.join(map(words, chosen))} and their neighbours"
     warnings = tuple(
         f"the best value {shown(best.params[axis.dimension.name])} of "
         f"{axis.dimension.parameter.symbol} lies on the {edge} edge of "
@@ -206,6 +220,7 @@ class _Axis:
             raise StudyError(f"{dimension.name} needs two values to be narrowed between")
         self.around = around
         inside = [v for v in values if around.low / 1.001 <= v <= around.high * 1.001]
+        self.n_axes, self.n_inside = n_axes, len(inside)
         distinct = len({f"{value:.6g}" for value in inside})
         per_axis = max(2.0, len(inside) ** (1 / n_axes))
         # Sampled points have all different values: a grid of as many has fewer.
@@ -222,6 +237,9 @@ class _Axis:
             return []  # nothing better is to be found beyond
         at = self.around.position(self.value(best)) * self.around.decades
         near = 0.25 * self.step
+        if self.n_axes >= _SEVERAL and not self.is_grid:
+            # As of one range: half of what the outermost of n points leave on average.
+            near = self.around.decades / (2 * (self.n_inside + 1))
         lower = at < near and self._beyond("low") is not None and not self._fades(best)
         upper = self.around.decades - at < near and self._beyond("high") is not None
         return [
@@ -247,6 +265,20 @@ class _Axis:
         value = self.value(best)
         half = WIDEST * self.around.decades / 2
         return LogRange(max(low, shifted(value, -half)), min(high, shifted(value, half)))
+
+    def spanned(self, chosen: Sequence[ScoredTrial], best: ScoredTrial) -> LogRange:
+        """Return the part of the range where the chosen points lie, with a margin, and the best."""
+        values = [self.value(trial) for trial in chosen]
+        beside, half = _BESIDE * self.around.decades, _WIDEST_OF_THREE * self.around.decades / 2
+        at = self.value(best)
+        low = max(shifted(min(values), -beside), shifted(at, -half), self.around.low)
+        high = min(shifted(max(values), beside), shifted(at, half), self.around.high, self.limit)
+        for edge in self.edges(best):
+            if edge == "lower":
+                low = self._beyond("low") or low
+            else:
+                high = self._beyond("high") or high
+        return LogRange(min(low, at), max(high, at))
 
     def _reach(self, low: float, high: float, best: ScoredTrial) -> tuple[float, float]:
         edges = self.edges(best)

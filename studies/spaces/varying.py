@@ -20,7 +20,7 @@ _WHEN: Final = ":when="
 # Trials of a first stage, and of one that narrows it, by the number of ranges: those of three and
 # more are powers of two, as a Sobol sequence has it.
 _TRIALS: Final = {0: (8, 8), 1: (8, 8), 2: (25, 16)}
-_MORE: Final = (32, 16)
+_MORE: Final = (16, 32)
 # With so many ranges, a grid of as many points as anyone waits for has two values of each.
 _SEVERAL: Final = 3
 

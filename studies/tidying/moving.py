@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from coarsefine.db.engine import open_database
 from coarsefine.db.merging import Merged, merge
-from coarsefine.db.packing import check_packed, make_optunas_tables, opened_to_merge
+from coarsefine.db.packing import (
+    check_packed,
+    made_whole,
+    make_optunas_tables,
+    opened_to_merge,
+)
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.running.studies import check_name
 from coarsefine.studies.tidying.selection import Filters, selected
@@ -42,7 +46,7 @@ def merge_into(
         called = {study.uuid: f"{prefix}{study.name}" for study in studies}
         for name in called.values():
             check_name(name)
-        with open_database(target, create=True, said=said) as here:
+        with made_whole(target, said) as here:
             if there.path is not None and there.path == here.path:
                 raise StudyError("the studies are to come from another database than this one")
             make_optunas_tables(here)

@@ -132,3 +132,35 @@ def test_python_moves_studies_as_well(study):
         pack_studies(file="all.db")
     with pytest.raises(StudyError, match="replace it with force=True"):
         pack_studies(file="all.cfs")
+
+
+def test_what_cannot_be_merged_leaves_no_new_file(search, study):
+    with sqlite3.connect(study) as connection:
+        connection.execute("UPDATE training_stages SET name = name || char(10)")
+    connection.close()
+
+    refused = search("merge", "search.db", "--storage", "new.db")
+
+    assert refused.status == 1
+    assert "holds a study that this program did not write" in refused.err
+    assert sorted(file.name for file in study.parent.iterdir()) == ["search.db"]
+
+
+def test_names_that_look_like_options_are_refused_and_old_ones_reached(search, coarse):
+    for words in (
+        ("mv", "digits/lambda", "--", "--mine"),
+        ("lambda", "--coarse", "--study=-x"),
+        ("merge", "search.db", "--storage", "other.db", "--prefix=-"),
+    ):
+        refused = search(*words)
+        assert refused.status == 2
+        assert "must not begin with a dash, as options do; got '-" in refused.err
+    with sqlite3.connect(coarse) as connection:
+        connection.execute("UPDATE training_studies SET name = '--mine'")
+    connection.close()
+
+    assert "--mine" in search("rank", "--", "--mine").out
+    proposed = search("rank").out.strip().splitlines()[-1]
+    assert proposed.endswith((" lambda --fine --study=--mine", " test -- --mine"))
+    assert search("lambda", "--fine", "--study=--mine", "--trials", "2", "-q").status == 0
+    assert search("mv", "--", "--mine", "mine").out == "--mine -> mine\n"

@@ -1,6 +1,8 @@
 """``space``: a search over several keys at once, from a command line and from Python."""
 
 import re
+import shlex
+import shutil
 
 import optuna
 import pytest
@@ -188,7 +190,7 @@ def test_what_a_choice_has_no_use_for_is_not_varied(search, conditional):
     assert search("check", "--storage", conditional).status == 0
     text = search("rank", name, "--storage", conditional).out
     assert re.search(r"sgd +– ", text)
-    for kind in ("contour", "parallel", "values", "importance"):
+    for kind in ("contour", "isolation", "parallel", "values", "importance"):
         drawn = search("plot", kind, name, "--storage", conditional, "--out", f"{kind}.svg")
         assert drawn.status == 0, drawn.err
     assert search("report", name, "--storage", conditional, "--out", "r.md").status == 0
@@ -230,3 +232,19 @@ def test_an_enqueued_point_states_what_it_uses():
         enqueued_point({**point, "momentum": 0.9}, dimensions)
     with pytest.raises(StudyError, match="must state momentum"):
         enqueued_point({"eta": 0.1, "optimizer": "momentum"}, dimensions)
+
+
+def test_a_space_that_is_taken_is_proposed_under_a_free_name(search, conditional, own_folder):
+    name, storage = "digits/eta-optimizer-momentum", ("--storage", "here.db")
+    shutil.copy(conditional, own_folder / "here.db")
+    asked = ("--study", name, "--seed", "7", "--trials", "2", "--epochs", "1", *storage)
+
+    refused = search("space", "--fine", *asked)
+
+    assert refused.status == 1
+    proposed = refused.err.strip().splitlines()[-1].strip()
+    words = shlex.split(proposed)[3:]
+    assert words[:2] == ["space", "--coarse"]
+    assert words[words.index("--study") + 1] == f"{name}-2"
+    assert "momentum=0.5..0.95:logit:when=optimizer=momentum" in words
+    assert search(*words).status == 0

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -214,3 +215,30 @@ def test_nothing_is_sought_beyond_an_edge_where_values_are_tied_or_perfect(
     both = narrowed([dimension, Dimension(parameter("sigma"), LogRange(0.5, 2.0))], two)
     window = both.dimensions[0].range
     assert (window.low < 0.9e-4 or window.high > 11) is sought
+
+
+MOMENTUM = Dimension(parameter("momentum"), LogRange(0.1, 0.9))
+
+
+@given(seed=st.integers(0, 30), n=st.integers(8, 48))
+def test_three_ranges_are_narrowed_to_where_the_best_quarter_lies(seed, n):
+    rng = np.random.default_rng(seed)
+    dimensions = [LAMBDA, ETA, MOMENTUM]
+    points = [{d.name: d.range.at(rng.uniform(0.02, 0.98)) for d in dimensions} for _ in range(n)]
+    # λ matters, the others do not.
+    trials = [ScoredTrial(point, bump(point, {"lambda": -3.0}), 0.1) for point in points]
+
+    found = narrowed(dimensions, trials)
+
+    for before, after in zip(dimensions, found.dimensions, strict=True):
+        assert after.range.contains(found.best[after.name])
+        widened = any(
+            "may lie beyond" in line and before.parameter.symbol in line.split(" of ")[1]
+            for line in found.warnings
+        )
+        assert widened or after.range.decades <= 0.75 * before.range.decades + 1e-9
+    # Those that are near the best in λ lie close together.
+    quarter = sorted(trials, key=lambda t: -t.accuracy)[: max(3, n // 4)]
+    for trial in quarter:
+        apart = math.log10(trial.params["lambda"] / found.best["lambda"])
+        assert abs(apart) > 1.2 or found.dimensions[0].range.contains(trial.params["lambda"])
