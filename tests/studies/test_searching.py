@@ -190,6 +190,28 @@ def test_the_score_is_the_best_epochs_where_the_recipe_says_so(bench):
         assert run.validation_accuracy == max(curve.values()) == curve[run.best_epoch]
 
 
+@pytest.mark.parametrize("killed_in", ["set_numbers", "mark_told"])
+def test_a_kill_when_optuna_has_the_stage_and_we_do_not_know_it_is_mended(
+    bench, monkeypatch, killed_in
+):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(repository, killed_in, killed)
+        with pytest.raises(KeyboardInterrupt):
+            bench.coarse(FEW)
+    theirs = optuna.load_study(study_name="blobs/lambda/coarse", storage=f"sqlite:///{bench.path}")
+    before = theirs.get_trials()
+
+    done = bench.coarse(FEW)
+
+    assert theirs.get_trials() == before
+    assert [trial.state.name for trial in before] == ["COMPLETE"] * 3
+    plan = repository.load_plan(bench.database, bench.last_stage(done))
+    assert [(trial.number, trial.told) for trial in plan.trials] == [(i, True) for i in range(3)]
+
+
 def test_a_fine_search_without_a_coarse_one_names_the_command(bench, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
