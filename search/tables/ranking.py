@@ -8,6 +8,7 @@ from coarsefine.search.tables.column import fitting, text_columns
 from coarsefine.search.tables.table import ExportTable, usual_columns
 from coarsefine.studies.results.column import exact_cells
 from coarsefine.studies.results.columns import columns_of
+from coarsefine.studies.results.notes.budget import on_budget
 from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
@@ -42,6 +43,11 @@ def ranking_title(ranking: Ranking) -> str:
 def of_ranking(ranking: Ranking, top: int | None = None) -> ExportTable:
     """Return a ranking to be exported: a row a trial, best first."""
     whole = ranking
+
+    def lines() -> tuple[str, ...]:
+        cut = [note.evidence for note in on_budget(whole)]
+        return (*map(spelled, legend(whole)), *cut)
+
     if top is not None:
         ranking = replace(ranking, trials=best_of(ranking, top))
     fit = columns_of(ranking)
@@ -52,7 +58,7 @@ def of_ranking(ranking: Ranking, top: int | None = None) -> ExportTable:
         cells=cells,
         columns=columns,
         usual=usual_columns(fit, ranking.trials, ranking.searched),
-        legend=lambda: tuple(map(spelled, legend(whole))),
+        legend=lines,
         epoch="best" if ranking.score == "best" else "last",
     )
 

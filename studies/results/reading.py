@@ -14,7 +14,6 @@ from coarsefine.hints import command, search_command
 from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.planning.stages import Stage, asked_of, stored_dimensions
 from coarsefine.studies.results.notes.baseline import baseline_notes
-from coarsefine.studies.results.notes.budget import on_budget
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.fairness import unlike
 from coarsefine.studies.results.notes.penalty import penalty_notes
@@ -170,7 +169,6 @@ def read_ranking(
         *unlike(database, ranking),
         *penalty_notes(database, ranking),
         *(on_race(ranking) if raced_by else ()),
-        *on_budget(ranking),
     )
     return replace(ranking, notes=notes)
 

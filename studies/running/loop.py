@@ -117,6 +117,7 @@ class _StageRun:
         cohorts = list(self.cohorts.values())
         n_train, alone = self.work.data.n_train, self.work.stage.run_options.alone
         seconds = sum(training_seconds(c.plan, n_train, c.plugin) for c in cohorts)
+        seconds = max(seconds, self.pace.seconds)
         n_epochs = max((cohort.n_epochs for cohort in cohorts), default=0)
         # Trials that get more seeds were not stopped early, and are not now.
         first = any(
@@ -372,12 +373,6 @@ class _StageRun:
         if self.work.mirror is not None and self.started and finished and not self.work.racing:
             self.work.mirror.tell(finished)
 
-    def _seconds_left(self) -> float | None:
-        seconds = self.pace.seconds_left(self.executor.n_workers)
-        if seconds is None or self.budget is None:
-            return seconds
-        return max(0.0, min(seconds, self.budget.left))
-
     def _report(self, cohort: CohortAtWork, rows: Sequence[EpochRow]) -> None:
         n_epochs = cohort.n_epochs
         accuracies = [row.validation_accuracy for row in rows if row.epoch == cohort.epoch]
@@ -393,7 +388,7 @@ class _StageRun:
                 epoch=cohort.epoch,
                 n_epochs=n_epochs,
                 best_accuracy=self.best,
-                seconds_left=self._seconds_left(),
+                seconds_left=self.pace.seconds_left(self.executor.n_workers, self.budget),
                 done=cohort.done,
                 empty=not accuracies,
             )

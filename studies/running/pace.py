@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from coarsefine.studies.planning.budget import Budget
+
 
 class Pace:
     """Counts what is left of a stage's cohorts, as segments of them are trained.
@@ -50,9 +52,20 @@ class Pace:
         """Return how long a cohort has yet to be trained."""
         return self._seconds[name] * self._epochs.get(name, 0) * self.ratio
 
-    def seconds_left(self, n_workers: int) -> float | None:
-        """Return how long all cohorts have yet to be trained; ``None`` before one was."""
+    @property
+    def seconds(self) -> float:
+        """Return how long all cohorts have yet to be trained, one after another."""
+        return max(0.0, self._left) * self.ratio
+
+    def seconds_left(self, n_workers: int, budget: Budget | None = None) -> float | None:
+        """Return how long all cohorts have yet to be trained; ``None`` before one was.
+
+        Args:
+            n_workers: That train them.
+            budget: What is left of it is not exceeded.
+        """
         if not self._estimated:
             return None
         at_once = max(1, min(n_workers, len(self._epochs)))
-        return max(0.0, self._left) * self.ratio / at_once
+        seconds = self.seconds / at_once
+        return seconds if budget is None else max(0.0, min(seconds, budget.left))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from coarsefine.studies.results.notes.budget import on_budget
 from coarsefine.studies.results.notes.leaks import on_leaks
 from coarsefine.studies.results.notes.learnt import on_learning
 from coarsefine.studies.results.notes.marks import on_metric, on_ties
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
 
 # In the order in which their notes are shown.
-CHECKS = (on_metric, on_learning, on_range, on_ties, on_needed, on_leaks)
+CHECKS = (on_metric, on_learning, on_range, on_ties, on_needed, on_leaks, on_budget)
 
 
 def ranking_notes(ranking: "Ranking") -> tuple[Note, ...]:
