@@ -15,7 +15,7 @@ WORKLOADS = sorted(
 NAMES = (
     *("startup", "cohort_cost", "regularised", "memory"),
     *WORKLOADS,
-    *("storage", "large", "scaling", "scaling_out"),
+    *("storage", "large", "scaling", "scaling_out", "forecasts"),
 )
 
 

@@ -14,7 +14,7 @@ from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.planning.trainers import TRAINER
 
 # What a process holds before it trains anything, in bytes: Python, NumPy and SciPy.
-_PROCESS: Final = 75 * 2**20
+_PROCESS: Final = 38 * 2**20
 # Blocks of samples that networks are evaluated on.
 _BLOCKS: Final = 8 * 2**20
 _ITEM: Final = {"float32": 4, "float64": 8}

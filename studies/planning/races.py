@@ -12,6 +12,7 @@ from coarsefine.studies.errors import SpaceError, StudyError
 from coarsefine.studies.metric import metric_named
 
 AUTO: Final = "auto"
+OPEN: Final = "open"
 _RANGE: Final = re.compile(r"(\d{1,6})\.\.(\d{1,6})")
 # Of more values, all pairs of them would take long to look at.
 MOST_RACED: Final = 64
@@ -25,7 +26,7 @@ class RaceEnd:
     """How a race ended; what ``evidence.racing.Look`` says, of trials by their UUIDs.
 
     Attributes:
-        end: ``best``, ``close``, ``samples`` or ``seeds``.
+        end: ``best``, ``close``, ``samples`` or ``seeds``; ``open`` where it goes on.
         best: The best measured trial.
         above: By how much any other may be better, in [0, 1].
         below: By how much any that is left may be worse.
@@ -54,6 +55,7 @@ class Race:
         n_trials: Complete trials that the steps are about.
         steps: UUIDs of the trials that left after each number of seeds, from the least on.
         ended: How it ended; ``None`` if it has not.
+        stands: What the last look said that did not end it; ``None`` before there was one.
     """
 
     least: int = 3
@@ -62,6 +64,7 @@ class Race:
     n_trials: int = 0
     steps: tuple[tuple[str, ...], ...] = ()
     ended: RaceEnd | None = None
+    stands: RaceEnd | None = None
 
     def __post_init__(self) -> None:
         if not 2 <= self.least <= self.most <= _MOST_SEEDS:
@@ -91,9 +94,12 @@ class Race:
         """Return what was asked for."""
         return self.least, self.most, self.indifference
 
-    def with_step(self, left: Sequence[str], ended: RaceEnd | None) -> "Race":
-        """Return the race after one more look."""
-        return replace(self, steps=(*self.steps, tuple(left)), ended=ended)
+    def with_step(self, left: Sequence[str], found: RaceEnd) -> "Race":
+        """Return the race after one more look; ``open`` does not end it."""
+        steps = (*self.steps, tuple(left))
+        if found.end == OPEN:
+            return replace(self, steps=steps, stands=found)
+        return replace(self, steps=steps, ended=found, stands=None)
 
     def racing(self, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Return the complete trials that have not left."""
@@ -104,7 +110,7 @@ class Race:
         n_trials = sum(trial.state == "complete" for trial in trials)
         if n_trials == self.n_trials:
             return self
-        return replace(self, n_trials=n_trials, steps=(), ended=None)
+        return replace(self, n_trials=n_trials, steps=(), ended=None, stands=None)
 
     def is_quick(self, seconds: float, seeds: Collection[int]) -> bool:
         """Return whether even the last seed is soon trained.
@@ -136,10 +142,9 @@ class Race:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Race":
         """Return what ``to_json`` gave."""
-        ended = stored["ended"]
-        steps = tuple(tuple(step) for step in stored["steps"])
-        known = {**stored, "steps": steps, "ended": ended and RaceEnd(**ended)}
-        return cls(**known)
+        looks = {name: stored.get(name) for name in ("ended", "stands")}
+        ends = {name: look and RaceEnd(**look) for name, look in looks.items()}
+        return cls(**{**stored, "steps": tuple(map(tuple, stored["steps"])), **ends})
 
 
 def quick_race(n_trials: int, seconds: float) -> Race | None:

@@ -9,7 +9,7 @@ from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord, TrialRecord
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.planning.races import Race, RaceEnd
+from coarsefine.studies.planning.races import OPEN, Race, RaceEnd
 from coarsefine.studies.results.evidence.looks import Looks
 from coarsefine.studies.results.evidence.racing import Rules, decided
 from coarsefine.studies.results.evidence.ties import judge, judge_accuracies
@@ -62,13 +62,11 @@ def looked_at(
     racing = np.array([trial.uuid not in race.left for trial in complete])
     look = decided(judged, family.present, racing, Rules(looks, race.indifference), n_samples)
     left = [complete[i].uuid for i in np.flatnonzero(look.left)]
-    ended = None
-    if look.end is not None:
-        ended = RaceEnd(
-            *(look.end, complete[look.best].uuid, look.above, look.below, look.ahead),
-            *(look.samples, look.seeds),
-        )
-    return race.with_step(left, ended)
+    found = RaceEnd(
+        *(look.end or OPEN, complete[look.best].uuid, look.above, look.below, look.ahead),
+        *(look.samples, look.seeds),
+    )
+    return race.with_step(left, found)
 
 
 def _values(

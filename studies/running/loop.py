@@ -101,6 +101,8 @@ class _StageRun:
         self.started = False
         self.at_once = False
         self.store_seconds = 0.0
+        # Until a first segment is there: that workers may take to start.
+        self.starting = 0.0
         self.ledger = Ledger(self.database, plan)
         self.trials = self.ledger.trials
         self.cohorts = {cohort.record.uuid: cohort for cohort in self._unfinished(plan)}
@@ -151,9 +153,8 @@ class _StageRun:
         Where it does not allow the first one, values that are far behind wait at each rung.
         """
         assert self.budget is not None  # noqa: S101  # there is one
-        started = self.budget.costs.starting(self.executor.n_workers)
-        while chosen := self._allowed(self.budget.left - started):
-            started = 0.0
+        self.starting = self.budget.costs.starting(self.executor.n_workers)
+        while chosen := self._allowed(self.budget.left - self.starting):
             for rung in rungs(n_epochs):
                 if self._seconds(chosen) <= self.budget.left or not self._train_until(rung, chosen):
                     break
@@ -193,7 +194,7 @@ class _StageRun:
             # Workers are at work by now: they need not wait for Optuna.
             self._start_in_optuna()
         while n_running:
-            trained = self.executor.next_result()
+            trained, self.starting = self.executor.next_result(), 0.0
             cohort = self.cohorts[trained.key]
             cohort.state = trained.state
             if not cohort.done and cohort.reached < epoch:
@@ -307,10 +308,10 @@ class _StageRun:
         wanted = self._segment_seconds(estimated=estimated)
         left = min(until, cohort.n_epochs) - cohort.reached
         if self.budget is not None:
-            least = seconds if cohort.plugin is None else seconds * left
+            least = self.starting + (seconds if cohort.plugin is None else seconds * left)
             if not self.budget.allows(least):
                 return False
-            wanted = min(wanted, self.budget.left)
+            wanted = min(wanted, self.budget.left - self.starting)
         n_epochs = min(max(1, int(wanted / seconds)), left)
         self.executor.submit(
             Segment(

@@ -139,7 +139,9 @@ def test_a_race_ends_at_its_budget_and_goes_on_without(bench, tmp_path):
 
     race = Stage.of(bench.last_stage(search)).race
     assert (race.ended, race.n_seeds) == (None, 5)
-    assert any("race over seeds, coarse: ended by its budget" in str(note) for note in cut.notes)
+    (verdict,) = [str(note) for note in cut.notes if str(note).startswith("race over seeds")]
+    assert "ended by its budget, not decided, 3 of 4 values are left with 5 seeds; one" in verdict
+    assert verdict.endswith(f"better than λ {cut.best.params['lambda']:g}")
     assert {trial.state for trial in cut.trials} == {"complete"}
     bench.coarse(ASKED, means=bench.means(planned_for=1), name="cut")
     assert same(bench.ranking(search.study), unlimited(bench, ASKED))

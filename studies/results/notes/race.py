@@ -24,8 +24,15 @@ def _stands(ranking: "Ranking", stage: "StageSummary", race: "Race") -> str:
     left = [trial for trial in own if trial.uuid not in race.left]
     of_all = f"{len(left)} of {race.n_trials} values"
     if race.ended is None:
-        stands = "not over" if stage.cut is None else "ended by its budget, not decided"
-        return f"{stands}, {of_all} are left with {race.n_seeds} seeds"
+        why = "not over" if stage.cut is None else "ended by its budget, not decided"
+        line = f"{why}, {of_all} are left with {race.n_seeds} seeds"
+        best = next(
+            (t for t in own if race.stands is not None and t.uuid == race.stands.best), None
+        )
+        if best is None or race.stands is None:
+            return line
+        above = ranking.metric.amount(min(1.0, race.stands.above))
+        return f"{line}; one may be {above} better than {ranking.point(best.params)}"
     best = next((trial for trial in own if trial.uuid == race.ended.best), None)
     if best is None:
         return "its best value is no longer there"
