@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from statistics import median
 
 from benchmarks.common import (
     Options,
@@ -44,6 +45,8 @@ class Targets:
 # should take less than twenty minutes, on a machine that is busy with something else, too.
 BUDGET = 150.0
 RIVALS = ("torch-loop", "torch-vmap", "jax-vmap")
+# The others, which know rectified units and plain descent alone.
+ONE_BY_ONE = ("torch-dataloader", "sklearn", "numpy-loop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,12 @@ class Contest:
     def our_seconds(self) -> list[float]:
         """Return the seconds of one update of one trial, by round."""
         return self.per_update(self.searches)
+
+    @property
+    def our_processor(self) -> list[float]:
+        """Return the processor time of one update of one trial, by round."""
+        n = len(self.work.l2_strengths) * self.work.task.updates
+        return [search.processor_seconds / n for search in self.searches]
 
     def per_update(self, searches: Sequence[Search]) -> list[float]:
         """Return the seconds that searches took for one update of one trial."""
@@ -136,6 +145,7 @@ def _peer_table(result: Contest, notes: list[str], targets: Targets) -> Table:
             "runs as",
             "µs a trial-update",
             "ours is faster by",
+            "processor time by",
             "target",
             "accuracy",
             "ours, same λ",
@@ -151,6 +161,7 @@ def _peer_table(result: Contest, notes: list[str], targets: Targets) -> Table:
             f"{len(widths)} cohorts of {'+'.join(map(str, widths))}, {kernel}, stored",
             str(ours),
             "",
+            f"{median(result.our_processor) * 1e6:.3g} µs",
             "",
             f"{every:.4f}",
             "",
@@ -158,6 +169,8 @@ def _peer_table(result: Contest, notes: list[str], targets: Targets) -> Table:
     )
     if result.by_reference:
         seconds = result.per_update(result.by_reference)
+        n = len(work.l2_strengths) * work.task.updates
+        used = [search.processor_seconds / n for search in result.by_reference]
         same = result.by_reference[-1].mean_accuracy(work.l2_strengths)
         table.rows.append(
             (
@@ -165,6 +178,7 @@ def _peer_table(result: Contest, notes: list[str], targets: Targets) -> Table:
                 "the same cohorts, numpy, stored",
                 str(Spread(tuple(s * 1e6 for s in seconds))),
                 str(ratios(seconds, result.our_seconds)),
+                str(ratios(used, result.our_processor)),
                 "",
                 f"{same:.4f}",
                 f"{every:.4f}",
@@ -176,6 +190,7 @@ def _peer_table(result: Contest, notes: list[str], targets: Targets) -> Table:
     for side, turns in result.turns:
         seconds = [turn.seconds_per_update(work) for turn in turns]
         faster = ratios(seconds, result.our_seconds)
+        used = [turn.processor_per_update(work) for turn in turns]
         if side.peer.name in RIVALS:
             rivals.append((faster.median, side.peer.title))
         target = wanted.get(side.peer.name)
@@ -187,6 +202,7 @@ def _peer_table(result: Contest, notes: list[str], targets: Targets) -> Table:
                 f"{side.mode.title}{shown}",
                 str(Spread(tuple(s * 1e6 for s in seconds))),
                 str(faster),
+                str(ratios(used, result.our_processor)),
                 ""
                 if target is None
                 else f"≥ {target:g}: {verdict(faster.median, at_least=target)}",

@@ -57,7 +57,7 @@ def _serve(pipe: Connection, options: Options, n_workers: int) -> None:
 
     work = w1(options, n_epochs=1)
     with Ours(n_workers) as ours:
-        watch = _Watch()
+        watch = Watch()
         watch.start()
         ours.search(work)
         watch.stop.set()
@@ -65,15 +65,17 @@ def _serve(pipe: Connection, options: Options, n_workers: int) -> None:
     pipe.send(watch.peak)
 
 
-class _Watch(threading.Thread):
+class Watch(threading.Thread):
     """Looks at the processes' memory until told to stop, and keeps the highest figures."""
 
     def __init__(self) -> None:
+        """Make it; ``start`` has it look."""
         super().__init__(daemon=True)
         self.stop = threading.Event()
         self.peak = {"pss": 0.0, "anonymous": 0.0, "worker_rss": 0.0, "driver_rss": 0.0}
 
     def run(self) -> None:
+        """Look."""
         while not self.stop.wait(INTERVAL):
             workers = [p.pid for p in multiprocessing.active_children() if p.pid]
             seen = {pid: _memory(pid) for pid in (None, *workers)}

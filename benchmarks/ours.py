@@ -42,6 +42,7 @@ class Search:
         worker_seconds: Worker time there was: wall time by workers.
         tail_seconds: Of that, the time after a worker's last segment while another was at work.
         driver_seconds: Processor time of the process that stores and tells.
+        processor_seconds: Processor time of it and its workers.
         others: Share of the cores that other processes used meanwhile.
         accuracies: By λ.
         widths: Trials of each cohort.
@@ -56,6 +57,7 @@ class Search:
     worker_seconds: float
     tail_seconds: float
     driver_seconds: float
+    processor_seconds: float
     others: float
     accuracies: Mapping[float, float]
     widths: tuple[int, ...] = ()
@@ -185,6 +187,7 @@ class Ours:
             worker_seconds=n_workers * (ended - started),
             tail_seconds=tail,
             driver_seconds=processor_ended - processor,
+            processor_seconds=own_after - own_before,
             others=others / (ended - started) / n_cores(),
             accuracies={
                 float(trial.params["lambda"]): trial.validation_accuracy or 0.0

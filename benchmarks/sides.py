@@ -21,11 +21,13 @@ class Turn:
 
     Attributes:
         seconds: Wall time.
+        processor_seconds: Of all its processes.
         l2_strengths: Of the trials that were trained.
         accuracies: Theirs.
     """
 
     seconds: float
+    processor_seconds: float
     l2_strengths: tuple[float, ...]
     accuracies: tuple[float, ...]
 
@@ -37,6 +39,10 @@ class Turn:
     def seconds_per_update(self, work: Work) -> float:
         """Return the wall time of one update of one trial."""
         return self.seconds / (len(self.l2_strengths) * work.task.updates)
+
+    def processor_per_update(self, work: Work) -> float:
+        """Return the processor time of one update of one trial."""
+        return self.processor_seconds / (len(self.l2_strengths) * work.task.updates)
 
 
 def missing(peer: Peer) -> str | None:
@@ -75,14 +81,16 @@ class Side:
         for pipe, share in zip(self._pipes, shares, strict=True):
             if share:
                 pipe.send((share, n_epochs))
-        accuracies = {
-            value: accuracy
-            for pipe, share in zip(self._pipes, shares, strict=True)
-            if share
-            for value, accuracy in zip(share, _received(pipe), strict=True)
-        }
+        accuracies: dict[float, float] = {}
+        processor = 0.0
+        for pipe, share in zip(self._pipes, shares, strict=True):
+            if share:
+                reached, used = _received(pipe)
+                accuracies |= dict(zip(share, reached, strict=True))
+                processor += used
         seconds = time.perf_counter() - started
-        return Turn(seconds, tuple(l2_strengths), tuple(accuracies[v] for v in l2_strengths))
+        ordered = tuple(accuracies[v] for v in l2_strengths)
+        return Turn(seconds, processor, tuple(l2_strengths), ordered)
 
     def close(self) -> None:
         """End its processes."""
@@ -153,7 +161,10 @@ def _serve(
         train = importlib.import_module(f"benchmarks.peers.{module}").make(task, **settings)
         pipe.send("ready")
         while True:
-            pipe.send(train(*pipe.recv()))
+            asked = pipe.recv()
+            before = time.process_time()
+            reached = train(*asked)
+            pipe.send((reached, time.process_time() - before))
     except EOFError:
         return
     except Exception as error:

@@ -27,6 +27,8 @@ class Task:
     Attributes:
         hidden: Widths of the hidden layers.
         half_cycle: n_s of the cyclical η, in updates.
+        activation: ``relu`` or ``improved-sigmoid``.
+        optimizer: ``sgd``, ``momentum`` (0.9) or ``adam`` with its usual numbers.
     """
 
     data: PreparedData
@@ -36,6 +38,8 @@ class Task:
     eta_min: float
     eta_max: float
     half_cycle: int
+    activation: str = "relu"
+    optimizer: str = "sgd"
     seed: int = 0
 
     @property
@@ -133,6 +137,119 @@ def w3(options: Options, n_epochs: int = 4) -> Work:
     return _work("W3", "8 λ, softmax regression on MNIST, batch 1", flags, 784, options)
 
 
+def w5(options: Options, n_epochs: int = 2) -> Work:
+    """Return λ on MNIST for a network as NTNU's assignments have it: momentum, batch size 32."""
+    flags = {
+        **w2(options).flags,
+        **_steady(0.02),
+        # Whole batches, as the peers have them.
+        "data.train": 1562 * 32,
+        "network.hidden": (64,),
+        "network.activation": "improved-sigmoid",
+        "training.optimizer": "momentum",
+        "training.batch_size": 32,
+        "training.epochs": n_epochs,
+    }
+    title = "8 λ, MNIST, 784-64-10, improved sigmoid, momentum, batch 32"
+    return _work("W5", title, flags, 784, options)
+
+
+def w6(options: Options, batch_size: int) -> Work:
+    """Return λ on Fashion-MNIST for two hidden layers and Adam."""
+    flags = {
+        **w2(options).flags,
+        **_steady(1e-3),
+        "data.name": "fashion-mnist",
+        "data.train": 2_000 if batch_size == 1 else 50_000,
+        "network.hidden": (128, 128),
+        "training.optimizer": "adam",
+        "training.batch_size": batch_size,
+        "training.epochs": 2,
+    }
+    title = f"8 λ, Fashion-MNIST, 784-128-128-10, Adam, batch {batch_size:,}"
+    return _work("W6", title, flags, 784, options)
+
+
+def w7(options: Options, n_epochs: int = 60) -> Work:
+    """Return λ on the digits, 64-50-10."""
+    flags = {
+        **w1(options).flags,
+        "data.name": "digits",
+        "data.train": 1_120,
+        "data.validation": 300,
+        "training.batch_size": 20,
+        "training.ns": 224,
+        "training.epochs": n_epochs,
+    }
+    return _work("W7", "8 λ, digits, 64-50-10, batch 20", flags, 64, options)
+
+
+# Of W8's table: columns of numbers, columns of words and the words of each.
+TABLE_ROWS = 1_000_000
+_NUMBERS, _WORDS, _EACH = 50, 10, 5
+
+
+def w8_flags(n_epochs: int = 2) -> dict[str, Any]:
+    """Return a search over a table: a million rows, 50 columns of numbers and ten of words."""
+    return {
+        "data.name": str(_table()),
+        "data.categorical": "one-hot",
+        "data.test": "none",
+        "data.split": "random",
+        # Whole batches, as the peers have them.
+        "data.train": 3515 * 256,
+        "data.validation": 100_000,
+        "data.normalisation": "standardise",
+        "network.hidden": (32,),
+        "network.initialisation": "xavier",
+        "training.batch_size": 256,
+        "training.eta_min": 1e-5,
+        "training.eta_max": 1e-1,
+        "training.ns": 3000,
+        "training.epochs": n_epochs,
+    }
+
+
+def w8(options: Options) -> Work:
+    """Return λ on the table, 100-32-5: half of the features are one-hot."""
+    n_features = _NUMBERS + _WORDS * _EACH
+    return _work("W8", "8 λ, 1,000,000 × 100 table, 100-32-5", w8_flags(), n_features, options)
+
+
+def _table() -> Path:
+    """Return a Parquet file of rows in five overlapping classes; written once a machine."""
+    path = Path(tempfile.gettempdir()) / "coarsefine-benchmark-table-1.parquet"
+    if not path.exists():
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rng = np.random.default_rng(0)
+        centres = 0.3 * rng.standard_normal((5, _NUMBERS + _WORDS))
+        part = path.with_suffix(".part")
+        writer = None
+        for _ in range(10):
+            labels = rng.integers(0, 5, TABLE_ROWS // 10)
+            values = centres[labels] + rng.standard_normal((len(labels), _NUMBERS + _WORDS))
+            words = np.clip(np.floor(1.5 * values[:, _NUMBERS:] + 2.5), 0, _EACH - 1).astype(int)
+            columns: dict[str, Any] = {
+                f"x{i}": values[:, i].astype(np.float32) for i in range(_NUMBERS)
+            }
+            columns |= {f"w{i}": np.array(list("abcde"))[words[:, i]] for i in range(_WORDS)}
+            rows = pa.table({**columns, "label": labels})
+            if writer is None:
+                writer = pq.ParquetWriter(part, rows.schema)
+            writer.write_table(rows)
+        assert writer is not None
+        writer.close()
+        part.replace(path)
+    return path
+
+
+def _steady(eta: float) -> dict[str, Any]:
+    """Return the settings of an η that stays what it is."""
+    return {"training.eta_min": eta, "training.eta_max": eta, "training.ns": 1000}
+
+
 def _work(name: str, title: str, flags: dict[str, Any], n_features: int, options: Options) -> Work:
     data, about = _prepared(flags, options)
     if data is None:
@@ -153,6 +270,8 @@ def _work(name: str, title: str, flags: dict[str, Any], n_features: int, options
             eta_min=flags["training.eta_min"],
             eta_max=flags["training.eta_max"],
             half_cycle=flags["training.ns"],
+            activation=flags.get("network.activation", "relu"),
+            optimizer=flags.get("training.optimizer", "sgd"),
         ),
         about_data=about,
     )

@@ -14,6 +14,11 @@ TRAIN_SAMPLES = 5000
 # Samples a block in evaluations.
 BLOCK = 2048
 
+# Of the improved sigmoid, momentum and Adam.
+AMPLITUDE, SLOPE = 1.7159, 2 / 3
+MOMENTUM = 0.9
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
 Floats = NDArray[np.float32]
 
 

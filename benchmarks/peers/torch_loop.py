@@ -9,6 +9,9 @@ from typing import Any
 import optuna
 
 from benchmarks.peers.shared import (
+    AMPLITUDE,
+    MOMENTUM,
+    SLOPE,
     arrays,
     batches,
     blocks,
@@ -20,7 +23,7 @@ from benchmarks.peers.shared import (
 from benchmarks.work import Task
 
 
-def make(
+def make(  # noqa: PLR0915
     task: Task, threads: int | None, compiled: bool = False
 ) -> Callable[[list[float], int], list[float]]:
     """Return the trainer."""
@@ -32,12 +35,17 @@ def make(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
+    def activation(z: Any) -> Any:
+        return (
+            functional.relu(z) if task.activation == "relu" else AMPLITUDE * torch.tanh(SLOPE * z)
+        )
+
     def forward(parameters: list[Any], batch: Any) -> Any:
         layer = batch
         for i in range(0, len(parameters), 2):
             layer = functional.linear(layer, parameters[i], parameters[i + 1])
             if i + 2 < len(parameters):
-                layer = functional.relu(layer)
+                layer = activation(layer)
         return layer
 
     def in_place(parameters: list[Any], rows: Any, eta: float, l2_strength: float) -> list[Any]:
@@ -49,6 +57,29 @@ def make(
                     parameter.mul_(1 - 2 * eta * l2_strength)
                 parameter.add_(gradient, alpha=-eta)
         return parameters
+
+    def stepped(parameters: list[Any], rows: Any, optimizer: Any) -> list[Any]:
+        optimizer.zero_grad()
+        functional.cross_entropy(forward(parameters, x[rows]), y[rows]).backward()
+        optimizer.step()
+        return parameters
+
+    def optimizer_of(parameters: list[Any], l2_strength: float) -> Any:
+        groups = [
+            {"params": parameters[0::2], "weight_decay": 2 * l2_strength},
+            {"params": parameters[1::2], "weight_decay": 0.0},
+        ]
+        if task.optimizer == "momentum":
+            return torch.optim.SGD(groups, lr=task.eta_max, momentum=MOMENTUM, fused=True)
+        return torch.optim.Adam(groups, lr=task.eta_max, fused=True)
+
+    # Gradients compiled, with the optimizer's own fused step behind them.
+    @torch.compile(disable=not compiled)
+    def gradients_of(parameters: list[Any], batch: Any, labels: Any) -> Any:
+        def loss(of: list[Any]) -> Any:
+            return functional.cross_entropy(forward(of, batch), labels)
+
+        return torch.func.grad(loss)(parameters)
 
     def pure(parameters: list[Any], batch: Any, labels: Any, eta: Any, decay: Any) -> list[Any]:
         def loss(of: list[Any]) -> Any:
@@ -73,15 +104,26 @@ def make(
     def objective(trial: optuna.Trial, n_epochs: int) -> float:
         l2_strength = trial.suggest_float("lambda", 1e-6, 1.0, log=True)
         parameters = [torch.from_numpy(a.copy()) for layer in first_weights(task) for a in layer]
-        if fast is None:
+        slotted = task.optimizer != "sgd"
+        if slotted or fast is None:
             for parameter in parameters:
                 parameter.requires_grad_()
+        optimizer = optimizer_of(parameters, l2_strength) if slotted else None
         accuracy = 0.0
         for epoch in range(n_epochs):
             etas = learning_rates(task, epoch)
             decays = torch.from_numpy(1 - 2 * etas * l2_strength)
             order = torch.from_numpy(batches(task, epoch))
-            if fast is None:
+            if optimizer is not None:
+                for rows in order:
+                    if not compiled:
+                        stepped(parameters, rows, optimizer)
+                        continue
+                    plain = [p.detach() for p in parameters]
+                    for p, g in zip(parameters, gradients_of(plain, x[rows], y[rows]), strict=True):
+                        p.grad = g
+                    optimizer.step()
+            elif fast is None:
                 for rows, eta in zip(order, etas.tolist(), strict=True):
                     in_place(parameters, rows, eta, l2_strength)
             else:

@@ -1,6 +1,7 @@
 """The compiled kernel of networks of any depth, between NumPy arrays and numba."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,19 +15,46 @@ from coarsefine.models.specs import Hyperparameters, NetworkSpec
 _PANEL_BYTES = 64
 
 
+# Weights and slots that stay near a core between two updates, in bytes; and up to which batch size
+# that matters more than a batch that is fetched once for all trials.
+_NEAR_BYTES = 2**20
+_SMALL_BATCH = 16
+
+
 def make_updates(stretch: Stretch) -> None:
     """Make one update per row of the learning rates."""
-    from coarsefine.models.kernels import layered
-
-    plan, parameters = stretch.plan, stretch.state.parameters
-    spec, network, dtype = plan.training, plan.network, plan.dtype
-    panel = _PANEL_BYTES // np.dtype(dtype).itemsize
-    n_trials = parameters.n_trials
+    parameters, spec = stretch.state.parameters, stretch.plan.training
     count = n_slots(spec.optimizer)
     # By parameter, weights before biases.
     slots = [stretch.state.optimizer[i::count] for i in range(count)]
     kept = [[*parameters.weights, *parameters.biases], *slots]
-    n_layers = len(parameters.weights)
+    n_trials = parameters.n_trials
+    width = n_trials
+    if spec.batch_size <= _SMALL_BATCH:
+        # A trial has the same bits with any others, so they can be trained one after another.
+        n_bytes = sum(array[0].nbytes for arrays in kept for array in arrays)
+        width = max(1, min(n_trials, _NEAR_BYTES // n_bytes))
+    for first in range(0, n_trials, width):
+        these = slice(first, first + width)
+        _descend(
+            replace(stretch, trials=stretch.trials[these], etas=stretch.etas[:, these]),
+            [[array[these] for array in arrays] for arrays in kept],
+        )
+
+
+def _descend(stretch: Stretch, kept: list[list[Array]]) -> None:
+    """Make the updates of trials that are trained as one.
+
+    Args:
+        stretch: Theirs.
+        kept: Weights and biases, and slots alike, changed in place.
+    """
+    from coarsefine.models.kernels import layered
+
+    plan, n_trials = stretch.plan, len(stretch.trials)
+    spec, network, dtype = plan.training, plan.network, plan.dtype
+    panel = _PANEL_BYTES // np.dtype(dtype).itemsize
+    n_layers = len(network.widths) - 1
     table, n_cells = layout(network, n_trials, spec.batch_size, panel)
     packed = [_packed(arrays, n_layers, panel) for arrays in kept]
     empty = np.empty(0, dtype)

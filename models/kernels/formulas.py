@@ -13,39 +13,39 @@ Values = tuple[Value, ...]
 # ------------------------------------------------------- scores z, biases b, slopes of leaky ReLUs
 
 
-@formula
+@formula(own=1, panel=True)
 def shifted(z: Value, b: Value) -> Values:
     """Return what has no activation."""
     return (z + b,)
 
 
-@formula
+@formula(own=1, panel=True)
 def relu(z: Value, b: Value) -> Values:
     """Return ``max(0, z)``."""
     z = z + b
     return (z.where_positive(z, 0.0),)
 
 
-@formula
+@formula(own=1, panel=True)
 def leaky_relu(z: Value, b: Value, slope: Value) -> Values:
     """Return ``z`` above 0 and ``slope z`` below."""
     z = z + b
     return (z.where_positive(z, z * slope),)
 
 
-@formula
+@formula(own=1, panel=True)
 def sigmoid(z: Value, b: Value) -> Values:
     """Return ``1 / (1 + exp(-z))``."""
     return (((z + b) * 0.5).tanh() * 0.5 + 0.5,)
 
 
-@formula
+@formula(own=1, panel=True)
 def tanh(z: Value, b: Value) -> Values:
     """Return ``tanh z``."""
     return ((z + b).tanh(),)
 
 
-@formula
+@formula(own=1, panel=True)
 def improved_sigmoid(z: Value, b: Value) -> Values:
     """Return ``1.7159 tanh(2 z / 3)``."""
     return (((z + b) * ImprovedSigmoid.slope).tanh() * ImprovedSigmoid.amplitude,)
@@ -54,31 +54,31 @@ def improved_sigmoid(z: Value, b: Value) -> Values:
 # ------------------------------------------------------------------ derivatives where they are a
 
 
-@formula
+@formula(own=2, panel=False)
 def relu_backward(delta: Value, a: Value) -> Values:
     """Pass ``delta`` on where the unit is active."""
     return (a.where_positive(delta, 0.0),)
 
 
-@formula
+@formula(own=2, panel=False)
 def leaky_relu_backward(delta: Value, a: Value, slope: Value) -> Values:
     """Multiply with 1 where the unit is active, else with the slope."""
     return (a.where_positive(delta, delta * slope),)
 
 
-@formula
+@formula(own=2, panel=False)
 def sigmoid_backward(delta: Value, a: Value) -> Values:
     """Multiply with ``a (1 - a)``."""
     return (delta * (a - a * a),)
 
 
-@formula
+@formula(own=2, panel=False)
 def tanh_backward(delta: Value, a: Value) -> Values:
     """Multiply with ``1 - a²``."""
     return (delta - delta * (a * a),)
 
 
-@formula
+@formula(own=2, panel=False)
 def improved_sigmoid_backward(delta: Value, a: Value) -> Values:
     """Multiply with ``slope (amplitude - a² / amplitude)``."""
     slope, amplitude = ImprovedSigmoid.slope, ImprovedSigmoid.amplitude
@@ -88,20 +88,20 @@ def improved_sigmoid_backward(delta: Value, a: Value) -> Values:
 # --------------------------------- weights w, their slots, gradients g, what they are changed with
 
 
-@formula
+@formula(own=2, panel=True)
 def sgd(w: Value, g: Value, rate: Value, kept: Value) -> Values:
     """``w ← (1 − 2 η λ) w − η g``."""
     return (w * kept - g * rate,)
 
 
-@formula
+@formula(own=3, panel=True)
 def momentum(w: Value, v: Value, g: Value, rate: Value, penalty: Value, mu: Value) -> Values:
     """``v ← μ v + g; w ← w − η v``."""
     v = v * mu + (g + w * penalty)
     return w - v * rate, v
 
 
-@formula
+@formula(own=3, panel=True)
 def nesterov(w: Value, v: Value, g: Value, rate: Value, penalty: Value, mu: Value) -> Values:
     """``v ← μ v + g; w ← w − η (g + μ v)``."""
     g = g + w * penalty
@@ -109,7 +109,7 @@ def nesterov(w: Value, v: Value, g: Value, rate: Value, penalty: Value, mu: Valu
     return w - (g + v * mu) * rate, v
 
 
-@formula
+@formula(own=3, panel=True)
 def rmsprop(w: Value, s: Value, g: Value, rate: Value, penalty: Value) -> Values:
     """``s ← α s + (1 − α) g²; w ← w − η g / (√s + ε)``."""
     g = g + w * penalty
@@ -117,7 +117,7 @@ def rmsprop(w: Value, s: Value, g: Value, rate: Value, penalty: Value) -> Values
     return w - g / (s.root() + RMSprop.epsilon) * rate, s
 
 
-@formula
+@formula(own=4, panel=True)
 def adam(
     w: Value,
     first: Value,

@@ -265,6 +265,8 @@ def descend(  # noqa: PLR0912, PLR0915
                     prefetch_weights((weights, at, panel), n_rows)
                     if optimizer > 0:
                         prefetch_weights((slots, at, panel), n_rows)
+                    if optimizer == 4:
+                        prefetch_weights((more_slots, at, panel), n_rows)
                     for i in range(0, size, BLOCK):
                         left = row[IN_OFFSET] + d // BLOCK * row[IN_BLOCK] + d % BLOCK
                         left += trial * step + i * stride

@@ -229,13 +229,21 @@ class Value:
         return self._with(self.vectors.call("copysign", result.vector, self.vector))
 
 
-def formula(function: Callable[..., Sequence[Value]]) -> Any:
+def formula(*, own: int, panel: bool) -> Callable[[Callable[..., Sequence[Value]]], Any]:
     """Return what applies a formula to rows of whole vectors.
 
-    It takes (array, offset, row stride) of each argument of the formula, and (rows, vectors of a
-    row). What the formula returns replaces its first arguments. A stride of 0 repeats a row.
-    """
+    What is made takes (array, offset, row stride) of each argument of the formula, and (rows,
+    vectors of a row). What the formula returns replaces its first arguments.
 
+    Args:
+        own: How many of the first arguments have a value for each row; of others all rows have one,
+            and their row stride is not looked at.
+        panel: Whether rows are of panels, two vectors.
+    """
+    return lambda function: _formula(function, own, 2 if panel else None)
+
+
+def _formula(function: Callable[..., Sequence[Value]], own: int, width: int | None) -> Any:
     def over_rows(context: Any, operands: Any, sizes: Any) -> Any:
         signature = types.void(operands, sizes)
 
@@ -248,14 +256,31 @@ def formula(function: Callable[..., Sequence[Value]]) -> Any:
                 for kind, each in zip(kinds, given, strict=True)
             ]
             rows, n_vectors = cgutils.unpack_tuple(builder, arguments[1], 2)
+            # What all rows of a panel have in common is read once.
+            held = {
+                (i, k): vectors.load(vectors.at(matrices[i].pointer, k))
+                for i in range(own, len(matrices))
+                for k in range(width or 0)
+            }
             with cgutils.for_range(builder, rows) as row:
-                starts = [matrix.row(row.index) for matrix in matrices]
-                with cgutils.for_range(builder, n_vectors) as loop:
-                    pointers = [vectors.at(start, loop.index) for start in starts]
-                    values = [Value(vectors, vectors.load(pointer)) for pointer in pointers]
-                    results = function(*values)
+                starts = [matrix.row(row.index) for matrix in matrices[:own]]
+                starts += [matrix.pointer for matrix in matrices[own:]]
+
+                def apply(k: Any) -> None:
+                    pointers = [vectors.at(start, k) for start in starts]
+                    values = [
+                        held[i, k] if (i, k) in held else vectors.load(pointer)
+                        for i, pointer in enumerate(pointers)
+                    ]
+                    results = function(*(Value(vectors, value) for value in values))
                     for pointer, result in zip(pointers, results, strict=False):
                         vectors.store(result.vector, pointer)
+
+                if width is None:
+                    with cgutils.for_range(builder, n_vectors) as loop:
+                        apply(loop.index)
+                for k in range(width or 0):
+                    apply(k)
             return context.get_dummy_value()
 
         return signature, generate

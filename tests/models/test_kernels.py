@@ -378,8 +378,8 @@ def test_more_layers_trials_samples_and_slots_are_expected_to_take_longer():
     assert seconds(batch_size=21) > least
     assert seconds(optimizer="adam") > least
     training = TrainingSpec(20, 1, optimizer="adam")
-    assert reference_passes(large, training, 4) > reference_passes(small, training, 4) > 0
-    assert reference_passes(small, TrainingSpec(20, 1), 4) == 0
+    assert reference_passes(large, training, 4) > reference_passes(small, training, 4)
+    assert reference_passes(small, training, 4) > reference_passes(small, TrainingSpec(20, 1), 4)
 
 
 # ------------------------------------------------------------------------------------ sparse rows
