@@ -23,7 +23,7 @@ from coarsefine.db.errors import StorageError
 from coarsefine.db.messages import explained
 from coarsefine.db.repository.measurements import get_measurement, set_measurement
 from coarsefine.db.sqlite_files import hear_signals
-from coarsefine.db.study_rows import StudyCopy, compared_columns, digest
+from coarsefine.db.study_rows import Digest, StudyCopy, compared_columns, digest
 from coarsefine.db.tables import Study
 from coarsefine.hints import command
 
@@ -78,8 +78,10 @@ def _fill(database: Database, packed: Database, names: Mapping[str, str]) -> Non
             study_id = _id_of(source, uuid)
             if study_id is None:
                 raise StorageError(f"study {name!r} is no longer in {database.label}")
-            StudyCopy(source, session, name, anew=False).write(study_id)
-            there = digest(source, study_id, columns)
+            # Rows are read once: to be written, and for what they should be.
+            read = Digest(columns)
+            StudyCopy(source, session, name, anew=False, seen=read.add).write(study_id)
+            there = read.hexdigest()
             if digest(session, _id_of(session, uuid) or 0, columns) != there:
                 raise StorageError(
                     f"study {name!r} could not be written as it is"

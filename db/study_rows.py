@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -144,15 +144,35 @@ def compared_columns() -> Columns:
     }
 
 
+class Digest:
+    """A SHA-256 of some columns of rows, in the order that ``walk`` yields them.
+
+    Args:
+        columns: By table; others do not count.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._whole = hashlib.sha256()
+
+    def add(self, kind: Kind, rows: Sequence[Row]) -> None:
+        """Count rows of a table in."""
+        for row in rows:
+            for name in self._columns.get(kind.name, ()):
+                value = row.get(name)
+                self._whole.update(value if isinstance(value, bytes) else repr(value).encode())
+                self._whole.update(b"\0")
+
+    def hexdigest(self) -> str:
+        """Return it in hexadecimal digits."""
+        return self._whole.hexdigest()
+
+
 def digest(session: Session, study_id: int, columns: Columns) -> str:
     """Return a SHA-256 of some columns of all rows of a study."""
-    whole = hashlib.sha256()
+    whole = Digest(columns)
     for kind, rows in walk(session, study_id):
-        for row in rows:
-            for name in columns.get(kind.name, ()):
-                value = row.get(name)
-                whole.update(value if isinstance(value, bytes) else repr(value).encode())
-                whole.update(b"\0")
+        whole.add(kind, rows)
     return whole.hexdigest()
 
 
@@ -166,6 +186,7 @@ class StudyCopy:
         run_for: Runs of the target, by id of the source's run that has the same results.
         dropped: Ids of the source's cohorts that are not written: all their runs are in
             ``run_for``, and become runs that were taken over.
+        seen: Hears of all rows as they are read.
     """
 
     source: Session
@@ -174,6 +195,7 @@ class StudyCopy:
     anew: bool = True
     run_for: Mapping[int, int] = field(default_factory=dict)
     dropped: Collection[int] = ()
+    seen: Callable[[Kind, Sequence[Row]], None] | None = None
     uuids: dict[str, str] = field(default_factory=dict)
     _ids: dict[str, dict[int, int]] = field(default_factory=dict)
 
@@ -186,6 +208,8 @@ class StudyCopy:
         """
         stages: dict[str, str] = {}
         for kind, all_rows in walk(self.source, study_id):
+            if self.seen is not None:
+                self.seen(kind, all_rows)
             rows = self._kept(kind, all_rows)
             if not rows:
                 continue
