@@ -413,7 +413,7 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(study, width):
     console = Console(width=width, record=True, file=io.StringIO())
     for table in (
         studies_table(console, "search.db", summaries),
-        curve_table(console, "a title", curve),
+        curve_table(console, record, "a title", curve),
         test_table(console, tested),
         data_table(console, status(None)),
     ):
