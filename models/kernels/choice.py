@@ -9,6 +9,7 @@ from itertools import pairwise
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.errors import ModelError
 from coarsefine.models.kernels import reference
+from coarsefine.models.kernels.codes import ACTIVATION_CODES, OPTIMIZER_CODES
 from coarsefine.models.kernels.rows import MOST_FEATURES
 from coarsefine.models.kernels.stretch import MakesUpdates
 from coarsefine.models.specs import Hyperparameters, KernelName, NetworkSpec, TrainingSpec
@@ -37,7 +38,8 @@ def claims(
         shapes = shapes and network.n_features <= MOST_FEATURES
     else:
         largest = max(a * b for a, b in pairwise(network.widths))
-        shapes = 2 * training.batch_size * largest < _SHARED_OPERATIONS
+        shapes = network.activation in ACTIVATION_CODES and training.optimizer in OPTIMIZER_CODES
+        shapes = shapes and 2 * training.batch_size * largest < _SHARED_OPERATIONS
     return (
         shapes
         and not network.batch_norm
@@ -92,8 +94,9 @@ _PER_WEIGHT = {
     "adam": 0.65e-9,
     "adamw": 0.65e-9,
 }
-# What the reference takes for each weight beside the products: its passes over arrays of them, and
-# with plain descent what its products take beyond the estimate for large matrices.
+# What the reference takes for each weight beside the products, with optimizers that a compiled
+# kernel has: its passes over arrays of weights, and with plain descent what its products take
+# beyond the estimate for large matrices.
 _PER_REFERENCE_WEIGHT = {
     "sgd": 0.3e-9,
     "momentum": 0.7e-9,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coarsefine.models.arrays import Array, column
+from coarsefine.models.kernels.codes import ACTIVATION_CODES, OPTIMIZER_CODES
 from coarsefine.models.kernels.stretch import Stretch
 from coarsefine.models.optimizers import n_slots
 from coarsefine.models.specs import Hyperparameters, NetworkSpec
@@ -77,8 +78,8 @@ def _descend(stretch: Stretch, kept: list[list[Array]]) -> None:
             changed=np.concatenate(([True], (rates[1:] != rates[:-1]).any(axis=(1, 2)))),
             n_trials=n_trials,
             squared=network.loss == "squared-error",
-            activation=layered.ACTIVATION_CODES[network.activation],
-            optimizer=layered.OPTIMIZER_CODES[spec.optimizer],
+            activation=ACTIVATION_CODES[network.activation],
+            optimizer=OPTIMIZER_CODES[spec.optimizer],
         ),
         layered.Cells(
             values=values,

@@ -58,8 +58,6 @@ N_COLUMNS = 14
 RATE, KEPT, OVER_CORRECTION, PENALTY, BETA1, REST1, BETA2, REST2, ZEROS, ALL_ONES, SLOPE = range(11)
 N_NUMBERS = 11
 N_CHANGING = 3
-ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "sigmoid": 2, "tanh": 3, "improved-sigmoid": 4}
-OPTIMIZER_CODES = {"sgd": 0, "momentum": 1, "nesterov": 2, "rmsprop": 3, "adam": 4, "adamw": 4}
 
 
 class Learned(NamedTuple):

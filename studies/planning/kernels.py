@@ -63,13 +63,15 @@ def saving(
         trials: Their hyperparameters.
     """
     claiming = [name for name in COMPILED if claims(name, network, training, trials)]
+    if not claiming:
+        return NOTHING_SAVED
     share = training.n_updates / min(n_workers, len(widths))
     usual = share * sum(
         cohorts.update_seconds(network, training.batch_size, width)
         + reference_passes(network, training, width)
         for width in widths
     )
-    if not claiming or usual <= START_SECONDS:
+    if usual <= START_SECONDS:
         return NOTHING_SAVED
     seconds: dict[KernelName, float] = {}
     if "dense-1" in claiming:

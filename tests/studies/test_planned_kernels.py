@@ -7,6 +7,7 @@ import pytest
 
 from coarsefine.db import repository
 from coarsefine.models.kernels.choice import COMPILED
+from coarsefine.models.kernels.codes import OPTIMIZER_CODES
 from coarsefine.models.specs import NetworkSpec, TrainingSpec
 from coarsefine.studies.planning import kernels
 from coarsefine.studies.planning.cohorts import plan_from_json
@@ -58,6 +59,17 @@ def test_a_short_search_waits_for_no_compiler_and_looks_at_no_data():
     # W2: two seconds of updates.
     assert saving(MNIST, training, None, [4, 4], 2) == NOTHING_SAVED
     assert planned_kernel(NOTHING_SAVED) == "numpy"
+
+
+def test_a_new_optimizer_is_left_to_the_reference_and_needs_no_costs(monkeypatch):
+    training = TrainingSpec(100, 10**7, optimizer="adam")
+    network = NetworkSpec(784, (50,), 10)
+    assert saving(network, training, None, [4], 1).kernel == "dense-1"
+
+    # As one is of which the compiled kernels know nothing.
+    monkeypatch.delitem(OPTIMIZER_CODES, "adam")
+    monkeypatch.setattr(kernels, "reference_passes", None)
+    assert saving(network, training, None, [4], 1) == NOTHING_SAVED
 
 
 def test_a_long_search_of_sparse_samples_is_compiled_and_one_of_dense_samples_is_not(monkeypatch):
