@@ -51,8 +51,10 @@ class Metric:
 
         >>> METRICS["macro-f1"].amount(0.0123), METRICS["loss"].amount(0.0123)
         ('1.23 points', '0.0123')
+        >>> METRICS["accuracy"].amount(-1e-17)  # a sum of shares that should be 0
+        '0.00 points'
         """
-        return f"{100 * difference:.{digits}f} points" if self.share else f"{difference:.4f}"
+        return f"{100 * difference:z.{digits}f} points" if self.share else f"{difference:z.4f}"
 
     def shown(self, value: float) -> str:
         """Return a value with its unit.
