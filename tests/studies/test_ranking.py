@@ -132,7 +132,7 @@ def test_the_json_of_a_ranking_is_json_and_keeps_its_keys(entries):
         *("study", "data", "seed", "score", "by", "stages", "trials", "comparison", "notes")
     ]
     assert list(written["stages"][0]) == [
-        *["name", "low", "high", "values", "parent", "reason", "dimensions", "race"]
+        *["name", "low", "high", "values", "parent", "reason", "dimensions", "race", "cut"]
     ]
     assert [entry["state"] for entry in written["trials"]] == [entry.state for entry in ranking]
     for entry in written["trials"]:
