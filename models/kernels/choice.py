@@ -3,13 +3,14 @@
 Nothing here imports numba: that is for whoever trains with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import fields
 from itertools import pairwise
 
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.errors import ModelError
 from coarsefine.models.kernels import reference
-from coarsefine.models.kernels.codes import ACTIVATION_CODES, OPTIMIZER_CODES
+from coarsefine.models.kernels.codes import ACTIVATION_CODES, FOLLOWED, OPTIMIZER_CODES
 from coarsefine.models.kernels.rows import MOST_FEATURES
 from coarsefine.models.kernels.stretch import MakesUpdates
 from coarsefine.models.specs import Hyperparameters, KernelName, NetworkSpec, TrainingSpec
@@ -30,7 +31,7 @@ def claims(
     kernel: KernelName,
     network: NetworkSpec,
     training: TrainingSpec,
-    trials: Iterable[Hyperparameters] = (),
+    trials: Sequence[Hyperparameters] = (),
 ) -> bool:
     """Return whether a compiled kernel can train this; all else is for the reference."""
     if kernel == "sparse-1":
@@ -43,7 +44,12 @@ def claims(
     return (
         shapes
         and not network.batch_norm
-        and not any(trial.clip_norm or trial.label_smoothing or trial.dropout for trial in trials)
+        and all(
+            getattr(trial, field.name) == field.default
+            for field in fields(Hyperparameters)
+            if field.name not in FOLLOWED
+            for trial in trials
+        )
         and network.loss in COMPILED_LOSSES
         and training.class_weights is None
         and not training.changes_samples

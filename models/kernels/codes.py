@@ -1,4 +1,7 @@
-"""What ``dense-1`` has, by the number that its branches know it by; all else is not for it."""
+"""What compiled kernels have; all else is for the reference.
+
+Activations and optimizers of ``dense-1`` are by the number that its branches know them by.
+"""
 
 from typing import Final
 
@@ -17,3 +20,9 @@ OPTIMIZER_CODES: Final[dict[str, int]] = {
     "adam": 4,
     "adamw": 4,
 }
+# The hyperparameters that every compiled kernel follows.
+FOLLOWED: Final = frozenset(
+    {"l2_strength", "learning_rate", "eta_min", "eta_max", "half_cycle", "step_factor"}
+    | {"step_every", "eta_decay", "cycle_factor", "warm_up", "momentum", "beta1", "beta2"}
+    | {"decoupled_decay"}
+)

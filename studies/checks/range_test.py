@@ -15,6 +15,7 @@ from coarsefine.models.range_test import judged, range_test
 from coarsefine.models.specs import Hyperparameters, TrainingSpec
 from coarsefine.studies.checks.network import check_own_network
 from coarsefine.studies.errors import SpaceError, StudyError
+from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.layers import with_overrides
 from coarsefine.studies.recipes.recipe import Recipe, from_json
 from coarsefine.studies.recipes.specs import recipe_key, to_specs
@@ -147,9 +148,12 @@ def _key(recipe: Recipe, data: PreparedData, low: float, high: float) -> str:
 
 
 # The hyperparameters that play a part in a range test: all but those of schedules.
-_COUNTING = (
-    *("l2_strength", "momentum", "beta1", "beta2"),
-    *("decoupled_decay", "clip_norm", "label_smoothing", "dropout"),
+COUNTING = tuple(
+    key.field
+    for key in KEYS.values()
+    if key.field
+    and key.field != "warm_up"
+    and (key.needs is None or key.needs.choice != "schedule")
 )
 
 
@@ -172,7 +176,7 @@ def _name(recipe: Recipe, data: _Same) -> str:
             shifts=training.shifts,
             input_noise=training.input_noise,
         ),
-        Hyperparameters(**{name: getattr(numbers, name) for name in _COUNTING}),
+        Hyperparameters(**{name: getattr(numbers, name) for name in COUNTING}),
         data_key=f"{data.fingerprint} {data.split_fingerprint} {data.normalisation}",
         seed=recipe.seed,
         replicate=0,

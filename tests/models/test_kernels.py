@@ -3,7 +3,7 @@
 import errno
 import itertools
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from coarsefine.models.kernels.choice import (
     sparse_seconds,
     why_unavailable,
 )
-from coarsefine.models.kernels.codes import ACTIVATION_CODES, OPTIMIZER_CODES
+from coarsefine.models.kernels.codes import ACTIVATION_CODES, FOLLOWED, OPTIMIZER_CODES
 from coarsefine.models.kernels.compiling import Compiled
 from coarsefine.models.kernels.rows import sparse_rows, usual_values
 from coarsefine.models.specs import (
@@ -333,9 +333,17 @@ def test_all_that_it_does_not_claim_is_left_to_the_reference(name):
         assert not claims(name, network, replace(training, **change))
     for loss in LOSSES:
         assert claims(name, replace(network, loss=loss), training) == (loss in COMPILED_LOSSES)
-    for number in ({"clip_norm": 1.0}, {"label_smoothing": 0.1}, {"dropout": 0.5}):
-        trials = [Hyperparameters(), Hyperparameters(**number)]
+    others = {field.name for field in fields(Hyperparameters)} - FOLLOWED
+    assert others >= {"clip_norm", "label_smoothing", "dropout"}
+    for number in others:
+        trials = [Hyperparameters(), Hyperparameters(**{number: 0.1})]
         assert not claims(name, network, training, trials)
+
+
+def test_compiled_kernels_are_compared_over_other_values_of_each_number_that_they_follow():
+    for number in FOLLOWED:
+        assert len({getattr(trial, number) for trial in DECAYING}) > 1, f"vary {number} there"
+    assert claims("dense-1", NetworkSpec(12, (9,), 4), TrainingSpec(20, 100), DECAYING)
 
 
 def test_the_sparse_kernel_claims_plain_descent_without_hidden_layers():

@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -36,11 +36,11 @@ EIGHT = tuple(
     Hyperparameters(
         l2_strength=10.0**-k,
         learning_rate=0.006 * k,
-        eta_min=1e-3,
+        eta_min=1e-3 * k,
         eta_max=0.006 * k,
         half_cycle=7 + k,
-        step_factor=0.5,
-        step_every=9,
+        step_factor=1 - 0.1 * k,
+        step_every=6 + k,
         momentum=0.1 * k,
         eta_decay=0.05 * k,
         cycle_factor=1 - 0.05 * k,
@@ -137,6 +137,12 @@ EVERY_KIND = pytest.mark.parametrize(
     KINDS,
     ids=lambda kinds: " ".join(k if k == "trials" else str(v) for k, v in kinds.items()),
 )
+
+
+def test_the_textbook_is_asked_for_several_values_of_each_number():
+    for field in fields(Hyperparameters):
+        values = {getattr(trial, field.name) for trial in NUMBERS}
+        assert len(values) > 1, f"vary {field.name} in EIGHT or NUMBERS"
 
 
 @EVERY_KIND

@@ -5,10 +5,13 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.main import get_command
 
+from coarsefine.models.cohort import CohortPlan, initial_state
+from coarsefine.models.range_test import range_test
 from coarsefine.models.specs import (
     OPTIMIZERS,
     WHOLE_SCHEDULES,
@@ -16,17 +19,20 @@ from coarsefine.models.specs import (
     NetworkSpec,
     TrainingSpec,
 )
+from coarsefine.models.training import train
 from coarsefine.search import cli
 from coarsefine.search.hints import flag_of
 from coarsefine.search.library.settings import KEYS as SETTINGS
 from coarsefine.search.library.settings import Settings
 from coarsefine.search.options.completion import completion_of
+from coarsefine.studies.checks.range_test import COUNTING
 from coarsefine.studies.recipes.keys import KEYS, kinds
 from coarsefine.studies.recipes.layers import load_recipe, make_recipe
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe, from_json, to_json, to_toml
 from coarsefine.studies.recipes.specs import recipe_key, to_specs
 from coarsefine.studies.spaces.dimensions import OWN, PARAMETERS, VARIANT
+from tests.models.samples import made_up
 
 ROOT = Path(__file__).parents[2]
 EVERY_KEY = pytest.mark.parametrize("key", KEYS.values(), ids=lambda key: key.key)
@@ -190,6 +196,46 @@ def test_a_run_is_not_named_by_a_key_that_plays_no_part(key):
             for each in (numbers, Hyperparameters(**changed))
         }
         assert len(names) == 1, other
+
+
+EVERY_NUMBER = pytest.mark.parametrize(
+    "key", [key for key in KEYS.values() if key.field], ids=lambda key: key.key
+)
+
+
+@EVERY_NUMBER
+def test_a_number_changes_what_is_trained(key):
+    data = made_up(dtype=np.float32)
+
+    def weights(**more):
+        plan = plan_of(key, **more)
+        return train(plan, initial_state(plan), data, 8)[0].finished[0].parameters
+
+    usual, other = weights(), weights(**{key.key: sample(key)})
+
+    assert not np.array_equal(usual.weights[0], other.weights[0]), (
+        f"{key.field} has no part in models/kernels/reference.py"
+    )
+
+
+@EVERY_NUMBER
+def test_a_number_that_is_not_of_schedules_changes_the_range_test(key):
+    data = made_up(dtype=np.float32)
+
+    def losses(**more):
+        return range_test(plan_of(key, **more), data, 1e-3, 1e-1, 40).losses
+
+    same = np.array_equal(losses(), losses(**{key.key: sample(key)}))
+
+    assert same == (key.field not in COUNTING), f"{key.field} in models/range_test.py"
+
+
+def plan_of(key, **more):
+    """Return a plan for ``made_up`` samples in which a key plays a part."""
+    needed = {name: value for name, value in stated(key).items() if name != key.key}
+    flags = {"training.batch_size": 20, "training.epochs": 8} | needed | more
+    network, training, numbers = to_specs(make_recipe(flags=flags), 12, 4, 150)
+    return CohortPlan(network, training, (numbers,), seed=0)
 
 
 def name_of(flags):
