@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from textwrap import indent
+from types import SimpleNamespace
 from typing import Annotated
 
 import numpy as np
@@ -13,9 +14,12 @@ from hypothesis import strategies as st
 
 from coarsefine.models.optimizers import Rule
 from coarsefine.search.cli import main
+from coarsefine.search.figures.kinds import Kind, _of_ranking
 from coarsefine.studies.recipes.keys import KEYS, Key, Needs
 from coarsefine.studies.recipes.keys.key import keys_of
 from coarsefine.studies.recipes.keys.kinds import Real
+from coarsefine.studies.results.column import Column
+from coarsefine.studies.results.columns import _any
 from coarsefine.studies.spaces.search import SearchKind
 
 ROOT = Path(__file__).parents[1]
@@ -132,3 +136,21 @@ def test_the_key_that_is_an_example_is_one():
 
     assert (key.flag, key.setting, key.default) == ("--margin", "margin", None)
     assert key.needs.choices[0] in KEYS[f"training.{key.needs.choice}"].choices
+
+
+def test_the_column_that_is_an_example_is_one():
+    (column,) = eval(examples()[4], {"Column": Column, "_any": _any})
+
+    trials = [SimpleNamespace(seeds_compared=3)]
+    assert column.face("terminal").shown_if(trials)
+    assert column.values(trials)[0] == 3
+
+
+def test_the_kind_of_figure_that_is_an_example_is_one():
+    drawn = SimpleNamespace(lacks=lambda ranking: None, seconds=lambda ranking: ranking)
+    names = {"Kind": Kind, "_of_ranking": _of_ranking, "seconds": drawn}
+
+    (kind,) = eval(examples()[5], names)
+
+    subject = SimpleNamespace(ranking="a ranking")
+    assert (kind.name, kind.lacks(subject), kind.draw(subject)) == ("seconds", None, "a ranking")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from coarsefine.search.errors import FigureError
+from coarsefine.search.errors import FigureError, require
 from coarsefine.search.figures.scales import set_log
 from coarsefine.search.figures.style import (
     GREY,
@@ -17,12 +17,14 @@ from coarsefine.search.figures.style import (
     light_grid,
     mark,
     new_sheet,
+    origin,
 )
 from coarsefine.search.figures.trials import entry
 from coarsefine.search.words import counted, value
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
+    from coarsefine.search.figures.kinds import Subject
     from coarsefine.studies.checks.network import NetworkCheck
 
 # Rows of a figure; more networks are for the table.
@@ -32,6 +34,26 @@ _ROW: Final = 0.24
 _NAME_WIDTH: Final = 2.4
 # Errors below this are rounding of what was subtracted, or 0, for which there is no logarithm.
 _LEAST: Final = 1e-14
+
+
+def lacks(subject: "Subject") -> str | None:
+    """Return why a study has no such figure, if so."""
+    trainer = subject.ranking.study.recipe.get("trainer")
+    return f"gradients are {trainer}'s own, which trains this study" if trainer else None
+
+
+def drawn(subject: "Subject") -> Figure:
+    """Return the errors of the gradients of a study's network, checked now, without its data."""
+    from coarsefine.studies.checks.network import checked_without_data
+    from coarsefine.studies.recipes.recipe import from_json
+
+    require(lacks(subject))
+    study = subject.ranking.study
+    recipe = from_json(study.recipe, f"the recipe of study {study.name}")
+    ends = int(study.data["n_features"]), int(study.data["n_classes"])
+    checks, about = checked_without_data(recipe, *ends)
+    said = f"{origin(study, sizes=False)}; {checks[0].label}, {about}"
+    return gradients(checks, study, said)
 
 
 def gradients(checks: "Sequence[NetworkCheck]", study: "StudyRecord | str", about: str) -> Figure:

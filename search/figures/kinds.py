@@ -27,8 +27,6 @@ from coarsefine.search.figures import (
     values,
     weights,
 )
-from coarsefine.search.figures.style import origin
-from coarsefine.search.hints import command as typed
 
 if TYPE_CHECKING:
     from coarsefine.db.engine import Database
@@ -204,48 +202,6 @@ def _weights(subject: Subject) -> Figure:
     return weights.weights(ranking, layers)
 
 
-# --------------------------------------------------------------------------- figures of checks
-
-
-def _lacks_gradients(subject: Subject) -> str | None:
-    trainer = subject.ranking.study.recipe.get("trainer")
-    return f"gradients are {trainer}'s own, which trains this study" if trainer else None
-
-
-def _gradients(subject: Subject) -> Figure:
-    from coarsefine.studies.checks.network import checked_without_data
-    from coarsefine.studies.recipes.recipe import from_json
-
-    require(_lacks_gradients(subject))
-    study = subject.ranking.study
-    recipe = from_json(study.recipe, f"the recipe of study {study.name}")
-    ends = int(study.data["n_features"]), int(study.data["n_classes"])
-    checks, about = checked_without_data(recipe, *ends)
-    said = f"{origin(study, sizes=False)}; {checks[0].label}, {about}"
-    return gradients.gradients(checks, study, said)
-
-
-def _lacks_range_test(subject: Subject) -> str | None:
-    from coarsefine.studies.checks.range_test import recorded
-
-    if recorded(subject.database, subject.ranking.study) is not None:
-        return None
-    return (
-        "range-test needs an η range test of the same recipe, data and seed, there was none: "
-        f"{typed('eta', '--range-test')} with the recipe's options"
-    )
-
-
-def _range_test(subject: Subject) -> Figure:
-    from coarsefine.studies.checks.range_test import recorded
-
-    study = subject.ranking.study
-    found = recorded(subject.database, study)
-    if found is None:
-        raise FigureError(_lacks_range_test(subject))
-    return range_test.range_test(found, study)
-
-
 # ------------------------------------------------------------- figures of races and replays
 
 
@@ -347,15 +303,15 @@ KINDS: Final[dict[str, Kind]] = {
         Kind(
             "range-test",
             "loss and accuracy while η rises",
-            _lacks_range_test,
-            _range_test,
+            range_test.lacks,
+            range_test.drawn,
             in_dashboard=_NOWHERE,
         ),
         Kind(
             "gradients",
             "errors of the gradients, by parameter",
-            _lacks_gradients,
-            _gradients,
+            gradients.lacks,
+            gradients.drawn,
             in_dashboard=_NOWHERE,
         ),
         Kind(

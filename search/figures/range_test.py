@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from coarsefine.search.errors import FigureError
 from coarsefine.search.figures.scales import set_log
 from coarsefine.search.figures.style import (
     BLUE,
@@ -21,15 +22,40 @@ from coarsefine.search.figures.style import (
     new_sheet,
 )
 from coarsefine.search.figures.trials import entry
+from coarsefine.search.hints import command as typed
 from coarsefine.search.words import counted, value
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
+    from coarsefine.search.figures.kinds import Subject
     from coarsefine.studies.checks.range_test import Found
 
 _SHADE: Final = "#DDEBF4"
 # Of the first loss: what lies above it is a training that breaks down, which the panel cuts off.
 _HIGHEST: Final = 1.5
+
+
+def lacks(subject: "Subject") -> str | None:
+    """Return why a study has no such figure, if so."""
+    from coarsefine.studies.checks.range_test import recorded
+
+    if recorded(subject.database, subject.ranking.study) is not None:
+        return None
+    return (
+        "range-test needs an η range test of the same recipe, data and seed, there was none: "
+        f"{typed('eta', '--range-test')} with the recipe's options"
+    )
+
+
+def drawn(subject: "Subject") -> Figure:
+    """Return the latest range test on record of a study's recipe, data and seed."""
+    from coarsefine.studies.checks.range_test import recorded
+
+    study = subject.ranking.study
+    found = recorded(subject.database, study)
+    if found is None:
+        raise FigureError(lacks(subject))
+    return range_test(found, study)
 
 
 def range_test(found: "Found", study: "StudyRecord | str", about: str = "") -> Figure:
