@@ -47,11 +47,12 @@ def setting(key: str, *, service: bool = False) -> str | None:
     stated = os.environ.get(VARIABLES[key])
     if stated:
         return stated
-    for place in (Path.cwd() / FILE, _users()):
+    folder = _folders()
+    for place in (folder, _users()):
         if place is None:
             continue
         table = _read(place)
-        of_folder = place.parent == Path.cwd()
+        of_folder = place == folder
         if of_folder and key == ON_END and ON_END in table:
             raise ConfigurationError(
                 f"{place}: {ON_END} of all commands belongs in {_users() or 'the file of a user'}; "
@@ -67,6 +68,14 @@ def setting(key: str, *, service: bool = False) -> str | None:
     return None
 
 
+def _folders() -> Path | None:
+    """Return where the current folder's file is, or would be; ``None`` where that was removed."""
+    try:
+        return Path.cwd() / FILE
+    except OSError:
+        return None
+
+
 def _users() -> Path | None:
     """Return where the user's file is, or would be; ``None`` for users without a home."""
     from platformdirs import user_config_path
@@ -80,7 +89,7 @@ def _users() -> Path | None:
 def _read(place: Path) -> dict[str, Any]:
     """Return what a file says; nothing if there is none."""
     try:
-        if not place.exists():
+        if not os.path.exists(place):  # noqa: PTH110  # false where one may not look, too
             return {}
         table = tomllib.loads(text_of(place, "a configuration"))
     except tomllib.TOMLDecodeError as error:

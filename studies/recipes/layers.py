@@ -236,7 +236,7 @@ class Asked:
                 str(getattr(getattr(recipe, key.section), key.needs.choice))
                 for recipe in (there, here)
             )
-            if now == key.name:
+            if choice == "data.split":
                 continue  # that folds are asked for says so itself
             if choice not in stated and before != now and choice not in changed:
                 value = stated[key.key]

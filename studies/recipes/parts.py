@@ -67,7 +67,7 @@ def _says_nothing(name: str, value: Any) -> bool:
 def _defaults(given: Stated, section: str) -> Stated:
     if section == "data":
         split = given.get("split", CHOICES["split"])
-        values: Stated = {"stratified": True} if split in {"random", "folds"} else {}
+        values: Stated = {"stratified": True} if split in ("random", "folds") else {}
         sizes = {"canonical": {}, "folds": {"folds": 5}}
         return values | sizes.get(str(split), {"validation": 0.1})
     if section == "network":

@@ -29,7 +29,6 @@ from coarsefine.studies.planning.stages import (
     add_stage,
     find_stage,
     first_name,
-    first_stage,
     next_name,
     searched_stages,
 )
@@ -237,9 +236,12 @@ class Search:
     def _added(self, name: str, request: StageRequest) -> StageRecord:
         """Return a stage that is new."""
         if name == first_name(self.kind):
-            new = self._first and self._first.stage
-            stage = new or first_stage(self.kind, request, self.data.n_train)
-            return self._add(stage.on_splits(self.recipe.data))
+            if self._first is None:  # whoever stored the study was killed before it stored this
+                first = first_plan(self.resources, self.kind, self.recipe, request)
+                self._first = first.plan
+                if first.race is not None:
+                    self.resources.observer.said(race_by_default(first.race))
+            return self._add(self._first.stage)
         following = self.following(name, request)
         record = self._add(following.stage)
         for line in following.warnings:

@@ -96,3 +96,16 @@ def test_a_file_that_cannot_be_meant_is_one_line(search, users, own_folder, text
     assert refused.err.count("\n") <= 2
     with pytest.raises(StudyError, match=r"coarsefine\.toml"):
         Study()
+
+
+def test_files_that_cannot_be_looked_for_are_not_there(users, own_folder, tmp_path, monkeypatch):
+    closed = users.parent / "file" / "coarsefine.toml"  # below a file: may not be looked into
+    closed.parent.write_text("")
+    monkeypatch.setattr("coarsefine.configuration._users", lambda: closed)
+    assert setting("storage") is None
+
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert setting("storage") is None

@@ -1091,7 +1091,8 @@ def test_programs_get_files_captions_and_reasons(search, here):
 
     assert answer.json["study"] == "hidden"
     found = {each["kind"]: each for each in answer.json["figures"]}
-    drawn_here = ["curves", "bars", "weights", "certainty", "gradients", "confusion", "replay"]
+    drawn_here = ["curves", "bars", "weights", "norms", "certainty", "gradients", "confusion"]
+    drawn_here += ["replay"]
     assert list(found) == drawn_here
     assert all(Path(each["file"]).exists() for each in found.values())
     assert found["bars"]["caption"].startswith(

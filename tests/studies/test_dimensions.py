@@ -25,9 +25,14 @@ from coarsefine.studies.spaces.seen import same_point
 HOW_A_FILE_IS_READ = {"data.label", "data.header", "data.decimal"}
 WHAT_BECOMES_OF_ITS_COLUMNS = {"data.categorical", "data.missing"}
 WHAT_TRIALS_ARE_RANKED_BY = {"training.metric"}
+# All trials of a study have the same splits.
+WHAT_A_REPLICATE_IS = {"data.folds", "data.redraw"}
 NOT_SEARCHED = (
     {"data.name", "data.test", "data.classes", "training.class_weights", "training.snapshots"}
+    # Curves have a column of that name.
+    | {"training.updates"}
     | HOW_A_FILE_IS_READ
+    | WHAT_A_REPLICATE_IS
     | WHAT_BECOMES_OF_ITS_COLUMNS
     | WHAT_TRIALS_ARE_RANKED_BY
 )
