@@ -1,5 +1,6 @@
 """``eta --range-test``: what one training with a rising η shows; and cycles that follow from it."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -68,6 +69,7 @@ def range_test(
         from coarsefine.search.figures.rendering import check_file
 
         check_file(file)
+    _check_plain(stage)
     (name,) = (parameter.name for parameter in kind.parameters)
     low = ends("--low", stage.low, kind).get(name) or LOW
     high = ends("--high", stage.high, kind).get(name) or HIGH
@@ -101,6 +103,15 @@ def range_test(
         data_dir=recipe.data.data_dir,
     )
     say(f"\nnext: {line}")
+
+
+def _check_plain(stage: StageOptions) -> None:
+    """Raise a UsageError if what only a search can heed is stated, too."""
+    for field in fields(stage):
+        stated = getattr(stage, field.name) != field.default
+        if stated and field.name not in {"low", "high", "yes"}:
+            option = f"--{field.name.replace('_', '-')}"
+            raise UsageError(f"{option} is of searches, and --range-test is none; leave one out")
 
 
 def _as_typed(recipe: RecipeOptions) -> list[str]:

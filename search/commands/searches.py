@@ -68,6 +68,8 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
     ) -> None:
         if test.range_test:
             range_test(kind, stage, test.figure, recipe, storage, output)
+        elif test.figure is not None:
+            raise UsageError("--figure draws a range test; add --range-test, or draw with `plot`")
         else:
             _refining(kind, stage, Options(recipe, storage, jobs, output))
 

@@ -927,6 +927,21 @@ def test_a_range_test_is_made_once_and_drawn_where_it_is_asked_for(search, own_f
     assert search("eta", "--range-test", *QUICK, "--low", "1", "--high", "0.1").status == 2
 
 
+@pytest.mark.parametrize("option", ["--dry-run", "--within 5s", "--trials 5", "--study mine"])
+def test_a_range_test_refuses_what_only_a_search_heeds(search, own_folder, option):
+    refused = search("eta", "--range-test", *option.split())
+
+    assert refused.status == 2
+    assert f"{option.split()[0]} is of searches, and --range-test is none" in refused.err
+    assert not list(own_folder.iterdir())
+
+
+def test_a_figure_of_a_range_test_is_refused_without_one(search, own_folder):
+    refused = search("eta", "--coarse", "--figure", "test.png")
+
+    assert (refused.status, "add --range-test" in refused.err) == (2, True)
+
+
 def test_the_range_test_that_a_cycle_came_from_is_kept(search, own_folder):
     assert search("lambda", "--coarse", "--eta-range", "auto", *QUICK, "--trials", "2").status == 0
 
