@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_NAMED = 4
+# Pixels of 0 … 255 and of 0 … 1 are farther from each other, samples of one kind hardly ever.
+_OTHER_SCALE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Layout:
         header: Whether a .csv file has a line of names.
         decimal: What stands before the decimals in a .csv file.
         sample_shape: Of a sample in an array; empty where it is not known.
+        largest: Absolute value of a number in the data set; 0 where it is not known.
     """
 
     names: tuple[str, ...]
@@ -46,6 +49,7 @@ class Layout:
     header: bool = True
     decimal: str = "."
     sample_shape: tuple[int, ...] = ()
+    largest: float = 0.0
 
     def rounded(self, x: NDArray[np.generic]) -> NDArray[np.float64]:
         """Return numbers as they are when the data set is decoded, (N, C)."""
@@ -95,6 +99,7 @@ def layout_of(data: PreparedData) -> Layout:
         header=spec.header,
         decimal=spec.decimal,
         sample_shape=decoded.sample_shape,
+        largest=float(np.abs(x).max()) if decoded.columns is None else 0.0,
     )
 
 
@@ -159,7 +164,8 @@ def from_array(
         raise DataError(f"{where}: samples must have the shape {listed}, got {x.shape}")
     if not len(x):
         raise DataError(f"{where}: must hold samples, got none")
-    return NewSamples(_finite(where, layout.rounded(x.reshape(len(x), -1))))
+    numbers = _finite(where, layout.rounded(x.reshape(len(x), -1)))
+    return NewSamples(numbers, notes=_of_another_scale(where, numbers, layout))
 
 
 def _of_table(table: Table, layout: Layout, encoder: Encoder | None) -> NewSamples:
@@ -169,7 +175,9 @@ def _of_table(table: Table, layout: Layout, encoder: Encoder | None) -> NewSampl
     if encoder is None:
         for i, one in enumerate(cells):
             x[:, i] = _numbers(table, one, gaps=False)
-        return NewSamples(_finite(str(table.path), layout.rounded(x)), notes=table.notes)
+        numbers = _finite(str(table.path), layout.rounded(x))
+        scale = _of_another_scale(str(table.path), numbers, layout)
+        return NewSamples(numbers, notes=(*table.notes, *scale))
     worded = [fitted.words is not None for fitted in encoder.columns]
     if any(expected and one.words is None for one, expected in zip(cells, worded, strict=True)):
         cells = _as_words(table, places, cells, worded)
@@ -275,6 +283,20 @@ def _check_gaps(table: Table, cells: Cells, *, gaps: bool) -> None:
             f"({table.place(int(np.argmax(cells.missing)))}), and the model was trained on samples "
             "that have none there"
         )
+
+
+def _of_another_scale(where: str, x: NDArray[np.float64], layout: Layout) -> tuple[str, ...]:
+    """Return a note where numbers are of another order than those that were trained on."""
+    found = float(np.abs(x).max())
+    if not (layout.largest and found):
+        return ()
+    if 1 / _OTHER_SCALE < found / layout.largest < _OTHER_SCALE:
+        return ()
+    note = (
+        f"{where}: the largest number is {found:g}, that of the training data {layout.largest:g}: "
+        "scale the samples as those were, as pixels of 0 to 255 or of 0 to 1"
+    )
+    return (note,)
 
 
 def _finite(where: str, x: NDArray[np.float64], *, gaps: bool = False) -> NDArray[np.float64]:

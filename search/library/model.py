@@ -62,7 +62,8 @@ class Model:
 
         Args:
             x: Samples as before any normalisation: an array (N, D), a data frame with the columns
-                of the training file, or the path of a file that ``predict`` reads.
+                of the training file, or the path of a file that ``predict`` reads. What the command
+                would note of them, such as another scale, is a warning.
 
         Raises:
             StudyError: If they are not such samples as the model was trained on.
@@ -124,15 +125,20 @@ class Model:
 
     def _samples(self, x: Any) -> "NewSamples":
         import os
+        import warnings
 
         from coarsefine.models.data.new_samples import from_array, from_frame, read_samples
 
         layout, encoder = self._saved.layout, self._saved.transform.encoder
         if isinstance(x, str | os.PathLike):
-            return read_samples(expanded(x), layout, encoder)
-        if hasattr(x, "columns") and hasattr(x, "iloc"):
-            return from_frame(x, layout, encoder)
-        return from_array(x, layout, encoder)
+            samples = read_samples(expanded(x), layout, encoder)
+        elif hasattr(x, "columns") and hasattr(x, "iloc"):
+            samples = from_frame(x, layout, encoder)
+        else:
+            samples = from_array(x, layout, encoder)
+        for line in samples.notes:
+            warnings.warn(line, stacklevel=3)
+        return samples
 
 
 class Models:

@@ -55,3 +55,16 @@ def test_a_column_of_which_no_word_is_known_is_told_where_rare_words_are_too():
     (told,) = from_frame(pd.DataFrame({"code": ["blue"]}), layout, encoder).notes
     assert "no training sample has: blue; they count as rare ones" in told
     assert not from_frame(pd.DataFrame({"code": ["blue", "red"]}), layout, encoder).notes
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"), [(1, False), (0.3, False), (255, True), (1 / 255, True)]
+)
+def test_samples_of_another_scale_are_told(scale, said):
+    layout = Layout(names=(), n_inputs=2, largest=16.0)
+    x = scale * np.array([[0.0, 16.0], [3.0, 4.0]])
+
+    for read in (from_array(x, layout, None), from_frame(pd.DataFrame(x), layout, None)):
+        assert [line.partition(", that of")[2][:21] for line in read.notes] == (
+            [" the training data 16"] if said else []
+        )

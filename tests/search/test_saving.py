@@ -330,3 +330,10 @@ def test_a_custom_trainers_networks_stay_its_own(search, own_folder):
 
     assert answer.status == 1
     assert "whose networks are its own" in answer.err
+
+
+def test_samples_of_another_scale_are_warned_of_in_python(coarse):
+    model = Study().model(refit="none")
+
+    with pytest.warns(UserWarning, match="scale the samples as those were"):
+        model.predict(np.full((1, 64), 1e-3))
