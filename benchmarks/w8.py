@@ -1,6 +1,8 @@
 """W8: a Parquet table of a million rows, half of whose features are one-hot, and its memory."""
 
 import multiprocessing
+import os
+import tempfile
 from multiprocessing.connection import Connection
 
 from benchmarks.common import Options, Table, log, main, n_cores, verdict
@@ -26,20 +28,16 @@ def run(options: Options) -> list[Table]:
 
 def _memory(options: Options) -> Table:
     """Return the peaks of reading the table and of a search."""
-    context = multiprocessing.get_context("spawn")
     table = Table(
         "W8: memory at its peak, MB",
         ("what", "driver and workers (PSS)", "of that not file-backed", "of the data", "target"),
     )
-    for what, most in (("read", MOST_WHILE_READ), ("trained", MOST_WHILE_TRAINED)):
-        log(f"W8: memory while {what}")
-        ours, theirs = context.Pipe()
-        # A process of its own; the second finds the table in the cache, where the first put it.
-        process = context.Process(target=_serve, args=(theirs, options, what))
-        process.start()
-        theirs.close()
-        size, peak = ours.recv()
-        process.join()
+    # A cache of their own, in which the table is not yet.
+    with tempfile.TemporaryDirectory() as folder:
+        peaks = [_peak(options, what, folder) for what in ("read", "trained")]
+    for what, most, (size, peak) in zip(
+        ("read", "trained"), (MOST_WHILE_READ, MOST_WHILE_TRAINED), peaks, strict=True
+    ):
         share = peak["pss"] / size
         table.rows.append(
             (
@@ -54,21 +52,30 @@ def _memory(options: Options) -> Table:
     return table
 
 
-def _serve(pipe: Connection, options: Options, what: str) -> None:
-    import os
-    import tempfile
+def _peak(options: Options, what: str, cache: str) -> tuple[float, dict[str, float]]:
+    """Return the size of the data and the peak of a process, both in MB."""
+    log(f"W8: memory while {what}")
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    # A process of its own; the second finds the table in the cache, where the first put it.
+    process = context.Process(target=_serve, args=(theirs, options, what, cache))
+    process.start()
+    theirs.close()
+    size, peak = ours.recv()
+    process.join()
+    return size, peak
 
+
+def _serve(pipe: Connection, options: Options, what: str, cache: str) -> None:
     from benchmarks.ours import Ours
 
+    os.environ["SEARCH_CACHE_DIR"] = cache
     watch = Watch()
     if what == "read":
-        # A cache of its own, in which the table is not yet.
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ["SEARCH_CACHE_DIR"] = folder
-            watch.start()
-            data = w8(options).task.data
-            watch.stop.set()
-            watch.join()
+        watch.start()
+        data = w8(options).task.data
+        watch.stop.set()
+        watch.join()
     else:
         data = w8(options).task.data
         with Ours() as ours:

@@ -20,15 +20,18 @@ def checksum(path: Path) -> str:
     digest = hashlib.sha256()
     size = path.stat().st_size
     digest.update(f"{size}\n".encode())
-    n_tiled = size - size % _TILE_BYTES
-    if n_tiled:
-        words = np.memmap(path, "<u8", mode="r", shape=(n_tiled // 8,))
-        step = _TILES_AT_ONCE * _SIDE * _SIDE
-        for start in range(0, words.size, step):
-            tiles = words[start : start + step].reshape(-1, _SIDE, _SIDE)
+    n_tiles = size // _TILE_BYTES
+    # Read, not mapped: pages of a map count as memory of the process for as long as it is open.
+    words = np.empty(min(n_tiles, _TILES_AT_ONCE) * _SIDE * _SIDE, "<u8")
+    with path.open("rb") as file:
+        while n_tiles > 0:
+            n_now = min(n_tiles, _TILES_AT_ONCE)
+            some = words[: n_now * _SIDE * _SIDE]
+            if file.readinto(some.data) < some.nbytes:
+                raise OSError(f"{path} became shorter while it was read")
+            tiles = some.reshape(-1, _SIDE, _SIDE)
             digest.update(tiles.sum(axis=2).data)
             digest.update(tiles.sum(axis=1).data)
-    with path.open("rb") as file:
-        file.seek(n_tiled)
+            n_tiles -= n_now
         digest.update(file.read())
     return digest.hexdigest()

@@ -114,6 +114,10 @@ class Encoder:
         ]
         return np.stack(features, axis=1)
 
+    def view(self, x: NDArray[np.generic], columns: Sequence[Column]) -> "EncodedSamples":
+        """Return samples that are encoded when rows of them are asked for, as ``encoded`` does."""
+        return EncodedSamples(self, x, columns)
+
     def to_json(self) -> list[dict[str, Any]]:
         """Return what JSON can hold of it."""
         return [asdict(column) for column in self.columns]
@@ -126,6 +130,20 @@ class Encoder:
             for one in stored
         )
         return Encoder(tuple(columns))
+
+
+class EncodedSamples:
+    """Samples as encoded, ``(N, D)`` float64, of which only the rows asked for are ever held."""
+
+    def __init__(self, encoder: Encoder, x: NDArray[np.generic], columns: Sequence[Column]) -> None:
+        """Make it of the arguments of ``Encoder.encoded``."""
+        self._encoder, self._x, self._columns = encoder, x, columns
+        self.shape = len(x), len(encoder.feature_names)
+        self.dtype = np.dtype(np.float64)
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Values:
+        """Return rows, encoded."""
+        return self._encoder.encoded(self._x[rows], self._columns)
 
 
 def fitted_encoder(

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from coarsefine.models.data import cache
@@ -22,13 +25,15 @@ from coarsefine.models.data.idx import read_idx_dataset
 from coarsefine.models.data.locate import checked_data_dir
 from coarsefine.models.data.npz import read_npz
 from coarsefine.models.data.progress import Progress
-from coarsefine.models.data.raw import RawData, Samples
+from coarsefine.models.data.raw import RawData, Samples, SideBySide
 from coarsefine.models.data.spec import DataSpec
 from coarsefine.models.data.tabular import read_table
 from coarsefine.models.errors import DataError
 
 # Part of every key: raise it when what is written changes.
 _FORMAT = 2
+# Arrays are written in blocks of about so many bytes.
+_BLOCK_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ class Decoded:
 
     def x(self) -> Samples:
         """Return the samples outside the test set, ``(N, D)``, mapped into memory."""
-        return mapped(self.folder / "x.npy")
+        samples: Samples = mapped(self.folder / "x.npy")
+        return samples
 
     def y(self) -> NDArray[np.int64]:
         """Return their labels."""
@@ -68,10 +74,25 @@ class Decoded:
         return labels
 
 
-def mapped(path: Path) -> Samples:
+def mapped(path: Path) -> NDArray[Any]:
     """Return a stored array as a read-only view of its file."""
-    array: Samples = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    array: NDArray[Any] = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     return array
+
+
+def write_npy(
+    path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, blocks: Iterable[NDArray[Any]]
+) -> None:
+    """Write rows that come in blocks as one .npy file, without holding them all."""
+    with path.open("wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+            "fortran_order": False,
+            "shape": shape,
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block).data)
 
 
 def decode(
@@ -195,8 +216,8 @@ def _decoded(origin: _Origin, spec: DataSpec, needed: Sequence[str]) -> Decoded:
         cache.discard(folder)
         meta = None
     if meta is None:
-        raw = _as_asked(origin.where, origin.read(), spec)
-        folder = cache.store("decoded", key, lambda into: _write(raw, name, into))
+        folder = _stored(origin, spec, key)
+        _give_back_memory()
         meta = cache.read_meta(folder)
         if meta is None:
             raise DataError(f"the cache folder {folder} changed while it was written; try again")
@@ -215,6 +236,17 @@ def _decoded(origin: _Origin, spec: DataSpec, needed: Sequence[str]) -> Decoded:
         feature_names=tuple(meta["feature_names"]),
         columns=_columns(meta["columns"]),
     )
+
+
+def _stored(origin: _Origin, spec: DataSpec, key: str) -> Path:
+    raw = _as_asked(origin.where, origin.read(), spec)
+    return cache.store("decoded", key, lambda into: _write(raw, origin.name, into))
+
+
+def _give_back_memory() -> None:
+    """Give back what pyarrow keeps for tables that it may read later: few searches read two."""
+    if (pyarrow := sys.modules.get("pyarrow")) is not None:
+        pyarrow.default_memory_pool().release_unused()
 
 
 def damaged_warnings(name: str, files: Sequence[str]) -> tuple[str, ...]:
@@ -255,10 +287,9 @@ def _write(raw: RawData, name: str, folder: Path) -> dict[str, Any]:
     digest = hashlib.sha256()
     for array_name, array in arrays.items():
         assert array is not None  # noqa: S101  # _as_asked saw to it
-        contiguous = np.ascontiguousarray(array)
-        np.save(folder / f"{array_name}.npy", contiguous, allow_pickle=False)
-        digest.update(f"{array_name} {contiguous.dtype.str} {contiguous.shape}\n".encode())
-        digest.update(contiguous.data)
+        digest.update(f"{array_name} {array.dtype.str} {array.shape}\n".encode())
+        blocks = _blocks(array, digest.update)
+        write_npy(folder / f"{array_name}.npy", array.shape, array.dtype, blocks)
     columns = None if raw.columns is None else [[one.name, one.words] for one in raw.columns]
     if columns is not None:
         digest.update(json.dumps(columns).encode())
@@ -275,3 +306,15 @@ def _write(raw: RawData, name: str, folder: Path) -> dict[str, Any]:
         "feature_names": list(raw.feature_names),
         "columns": columns,
     }
+
+
+def _blocks(
+    array: NDArray[Any] | SideBySide, seen: Callable[[memoryview], None]
+) -> Iterator[NDArray[Any]]:
+    """Yield an array's rows in blocks, each of which ``seen`` is told of."""
+    row_bytes = array.dtype.itemsize * math.prod(array.shape[1:])
+    step = max(1, _BLOCK_BYTES // max(1, row_bytes))
+    for start in range(0, len(array), step):
+        block = np.ascontiguousarray(array[start : start + step])
+        seen(block.data)
+        yield block

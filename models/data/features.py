@@ -66,10 +66,15 @@ def collapsed(before: NDArray[np.generic], after: NDArray[np.generic]) -> tuple[
         before: ``(N,)``.
         after: The same samples, computed from ``before``.
     """
-    step = max(1, len(before) // _N_SAMPLED)
+    step = sampling_step(len(before))
     if not _fewer(before[::step], after[::step]):
         return None
     return n_distinct(before), int(np.unique(after).size)
+
+
+def sampling_step(n: int) -> int:
+    """Return the step at which ``collapsed`` first looks at ``n`` samples."""
+    return max(1, n // _N_SAMPLED)
 
 
 def _fewer(before: NDArray[np.generic], after: NDArray[np.generic]) -> bool:

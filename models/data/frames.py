@@ -3,8 +3,9 @@
 import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -139,15 +140,13 @@ def parquet_table(path: Path, label: str) -> Table:
     if seen in NOT_DATA or not head.startswith(b"PAR1"):
         raise DataError(f"{path}: must be a .parquet file, got {seen}")
 
-    import pandas as pd
     import pyarrow.parquet as pq
 
     try:
         with reading(path):
             with pq.ParquetFile(path) as file_read:
                 texts = _checked_schema(path, file_read.metadata, file_read.schema_arrow)
-            # Words that repeat are kept once, however often a small file says that they do.
-            frame = pd.read_parquet(path, read_dictionary=texts)
+            frame = _read_parquet(path, texts)
     except DataError:
         raise
     except Exception as error:  # pyarrow raises some ten kinds at a damaged file
@@ -165,6 +164,23 @@ def parquet_table(path: Path, label: str) -> Table:
         lines=lambda rows: {row: f"row {row}" for row in rows},
         as_text=False,
     )
+
+
+def _read_parquet(path: Path, texts: list[str]) -> "pd.DataFrame":
+    """Return the contents of a .parquet file, of which little is held twice."""
+    import pandas as pd
+    import pyarrow as pa
+
+    # Each column leaves Arrow's table when pandas has it. Before version 3, pandas had no such
+    # option, and holds all of them twice for a moment.
+    options: dict[str, Any] = {}
+    if "to_pandas_kwargs" in signature(pd.read_parquet).parameters:
+        options["to_pandas_kwargs"] = {"split_blocks": True, "self_destruct": True}
+    # Words that repeat are kept once, however often a small file says that they do. The file is
+    # not to be read into memory before it is decoded.
+    frame = pd.read_parquet(path, read_dictionary=texts, pre_buffer=False, **options)
+    pa.default_memory_pool().release_unused()
+    return frame
 
 
 def _checked_schema(path: Path, metadata: object, schema: "pa.Schema") -> list[str]:

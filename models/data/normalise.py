@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from coarsefine.models.data.columns import EncodedSamples
 from coarsefine.models.specs import NormalisationName
 
 Values = NDArray[np.float64]
@@ -41,7 +42,7 @@ class Normalisation:
 
 def fitted(
     kind: NormalisationName,
-    x: NDArray[np.generic],
+    x: NDArray[np.generic] | EncodedSamples,
     rows: NDArray[np.int64],
     value_range: tuple[float, float] | None,
 ) -> Normalisation:
@@ -74,7 +75,9 @@ def fitted(
     return Normalisation(np.asarray(mean), np.asarray(deviation))
 
 
-def pieces(x: NDArray[np.generic], rows: NDArray[np.int64]) -> Iterator[NDArray[np.generic]]:
+def pieces(
+    x: NDArray[np.generic] | EncodedSamples, rows: NDArray[np.int64]
+) -> Iterator[NDArray[np.generic]]:
     """Yield ``x[rows]`` in pieces small enough to compute on."""
     step = max(1, _PIECE_BYTES // (8 * x.shape[1]))
     for start in range(0, len(rows), step):
@@ -91,7 +94,7 @@ class _Statistics:
     high: Values
 
     @staticmethod
-    def of(x: NDArray[np.generic], rows: NDArray[np.int64]) -> "_Statistics":
+    def of(x: NDArray[np.generic] | EncodedSamples, rows: NDArray[np.int64]) -> "_Statistics":
         n_features = x.shape[1]
         n = 0
         mean, squares = np.zeros(n_features), np.zeros(n_features)

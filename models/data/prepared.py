@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,14 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coarsefine.models.data import cache, confinement
-from coarsefine.models.data.decoded import Decoded, damaged_warnings, decode, mapped
-from coarsefine.models.data.features import collapsed
+from coarsefine.models.data.decoded import (
+    Decoded,
+    damaged_warnings,
+    decode,
+    mapped,
+    write_npy,
+)
 from coarsefine.models.data.normalise import pieces
 from coarsefine.models.data.progress import Progress, Silent
 from coarsefine.models.data.spec import DataSpec, check_amount
 from coarsefine.models.data.splits import refit_indices, split_indices
-from coarsefine.models.data.transform import STATISTICS, Transform, fitted_transform
-from coarsefine.models.data.wording import named
+from coarsefine.models.data.transform import (
+    STATISTICS,
+    Transform,
+    collapse_notes,
+    encoded_samples,
+    fitted_transform,
+)
 from coarsefine.models.errors import DataError
 
 # Part of every key: raise it when what is written changes.
@@ -103,9 +113,9 @@ class PreparedData:
             folder = self._prepared_again()
         data = TrainingData(
             x_train=mapped(folder / "x_train.npy"),
-            y_train=_labels(folder / "y_train.npy"),
+            y_train=mapped(folder / "y_train.npy"),
             x_validation=mapped(folder / "x_validation.npy"),
-            y_validation=_labels(folder / "y_validation.npy"),
+            y_validation=mapped(folder / "y_validation.npy"),
             sample_shape=self.sample_shape,
         )
         cache.touch(folder)
@@ -288,8 +298,10 @@ def _write(
     validation: NDArray[np.int64],
     folder: Path,
 ) -> dict[str, Any]:
-    transform, x = fitted_transform(decoded, spec, decoded.x(), train)
+    transform = fitted_transform(decoded, spec, train)
+    encoder = transform.encoder
     notes = transform.save(folder)
+    x = encoded_samples(decoded, encoder)
     n_features = x.shape[1]
     for part, rows in (("train", train), ("validation", validation)):
         write_npy(
@@ -299,40 +311,15 @@ def _write(
             (transform.normalisation.applied(piece, spec.precision) for piece in pieces(x, rows)),
         )
         np.save(folder / f"y_{part}.npy", y[rows], allow_pickle=False)
-    encoder = transform.encoder
+    # Its file is unmapped before that of what was written is mapped.
+    del x
     names = decoded.feature_names if encoder is None else encoder.feature_names
     return notes | {
         "name": decoded.name,
         "normalisation": spec.normalisation,
         "n_features": n_features,
-        "notes": collapse_notes(decoded.name, x, train, folder / "x_train.npy", names),
+        "notes": collapse_notes(decoded, encoder, train, folder / "x_train.npy", names),
     }
-
-
-def collapse_notes(
-    name: str,
-    x: NDArray[Any],
-    rows: NDArray[np.int64],
-    path: Path,
-    feature_names: Sequence[str],
-) -> list[str]:
-    """Return the note, if there is one to give, that values that differed became equal."""
-    if x.dtype == np.uint8:
-        return []
-    after = mapped(path)
-    lost = []
-    for i in range(x.shape[1]):
-        if (counts := collapsed(x[rows, i], after[:, i])) is not None:
-            label = named(feature_names[i]) if feature_names else str(i)
-            lost.append(f"{label} ({counts[0]:,} different values became {counts[1]:,})")
-    if not lost:
-        return []
-    what = "feature" if len(lost) == 1 else "features"
-    note = (
-        f"{name}: {what} {', '.join(lost[:4])}{', …' if len(lost) > 4 else ''} lost digits: the "
-        f"values are too close to each other for {after.dtype} as normalised"
-    )
-    return [note]
 
 
 def _damage(
@@ -346,27 +333,6 @@ def _damage(
     if cache.read_meta(folder) is None:
         return []
     return cache.damaged(folder, names) or None
-
-
-def write_npy(
-    path: Path, shape: tuple[int, int], dtype: str, blocks: Iterable[NDArray[Any]]
-) -> None:
-    """Write rows that come in blocks as one .npy file, without holding them all."""
-    with path.open("wb") as file:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
-            "fortran_order": False,
-            "shape": shape,
-        }
-        np.lib.format.write_array_header_1_0(file, header)
-        for block in blocks:
-            file.write(np.ascontiguousarray(block).data)
-
-
-def _labels(path: Path) -> NDArray[np.int64]:
-    labels: NDArray[np.int64] = np.load(path, allow_pickle=False)
-    labels.flags.writeable = False
-    return labels
 
 
 def _split_warnings(

@@ -75,7 +75,7 @@ def _arrays(path: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]
     x, y = (raw.x, raw.y) if part == TRAIN else (raw.x_test, raw.y_test)
     if x is None or y is None:
         raise DataError(f"{path}: must hold arrays x_test and y_test, as Keras' file does")
-    return _bytes(path, x), _bytes(path, y)
+    return _bytes(path, np.asarray(x)), _bytes(path, y)
 
 
 def _read_table(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

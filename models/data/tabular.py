@@ -1,6 +1,6 @@
 """Reader of people's own .csv and .parquet files: a label column, all others features."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from coarsefine.hints import Message, joined, option
 from coarsefine.models.data.cells import Cells, cells_of
 from coarsefine.models.data.columns import Column
-from coarsefine.models.data.features import Features, checked_features
+from coarsefine.models.data.features import checked_features
 from coarsefine.models.data.frames import Table, csv_table, headerless_table, parquet_table
 from coarsefine.models.data.labels import MISSING_WORDS, Classes, numbered, worded
-from coarsefine.models.data.raw import RawData
+from coarsefine.models.data.raw import RawData, SideBySide
 from coarsefine.models.data.wording import named, quoted, shown, some
 from coarsefine.models.errors import DataError
 
@@ -72,16 +72,23 @@ def read_table(
     if missing == "drop":
         kept &= ~np.any([one.missing for one in features], axis=0)
     classes = labels.classes(kept)
-    x, columns = _encodable(features, kept, categorical, missing)
+    notes = (*table.notes, *_notes(table, features, kept), *classes.notes)
+    names = tuple(one.name for one in features)
+    plain = categorical is None and missing in (None, "drop")
+    columns = None if plain else _contents(features, kept)
+    # From here on the cells hold all that is held of the file, until they have been converted.
+    del table, labels
+    converted = list(_converted(features, kept, columns))
+    dtype = np.result_type(*converted) if columns is None else np.dtype(np.float64)
     return RawData(
-        x=_features(features, kept) if columns is None else x,
+        x=SideBySide(converted, dtype),
         y=classes.y,
         x_test=None,
         y_test=None,
-        sample_shape=(len(features),),
+        sample_shape=(len(names),),
         class_names=classes.names,
-        warnings=(*table.notes, *_notes(table, features, kept), *classes.notes),
-        feature_names=tuple(one.name for one in features),
+        warnings=notes,
+        feature_names=names,
         columns=columns,
     )
 
@@ -299,36 +306,33 @@ def _notes(table: Table, features: Sequence[Cells], kept: NDArray[np.bool_]) -> 
     return notes
 
 
-def _features(features: Sequence[Cells], kept: NDArray[np.bool_]) -> Features:
-    blocks = [
-        checked_features(one.name, one.numbers[kept]) for one in features if one.numbers is not None
-    ]
-    x = np.empty((int(kept.sum()), len(blocks)), dtype=np.result_type(*blocks))
-    for i, block in enumerate(blocks):
-        x[:, i] = block
-    return x
+def _contents(features: Sequence[Cells], kept: NDArray[np.bool_]) -> tuple[Column, ...]:
+    """Return what columns of numbers, words and gaps hold."""
+    return tuple(
+        Column(one.name)
+        if one.words is None
+        else Column(one.name, tuple(sorted({w for w in one.words[kept] if w is not None})))
+        for one in features
+    )
 
 
-def _encodable(
-    features: Sequence[Cells],
-    kept: NDArray[np.bool_],
-    categorical: str | None,
-    missing: str | None,
-) -> tuple[NDArray[np.float64], tuple[Column, ...] | None]:
-    """Return columns of numbers and places of words, and what they are.
+def _converted(
+    features: list[Cells], kept: NDArray[np.bool_], columns: Sequence[Column] | None
+) -> Iterator[NDArray[np.generic]]:
+    """Yield the samples' values column by column; empties ``features``, to hold each only once.
 
-    There are none where all columns are numbers without gaps by themselves.
+    Args:
+        features: The cells.
+        kept: Which of the rows are samples.
+        columns: What the cells hold; ``None`` where all are numbers without gaps by themselves.
     """
-    x = np.empty((int(kept.sum()), len(features)))
-    if categorical is None and missing in (None, "drop"):
-        return x, None
-    columns = []
-    for i, one in enumerate(features):
-        if one.numbers is not None:
-            x[:, i] = one.numbers[kept]
-            columns.append(Column(one.name))
+    rows = slice(None) if kept.all() else kept
+    for i in range(len(features)):
+        one = features.pop(0)
+        if columns is None:
+            if one.numbers is not None:
+                yield checked_features(one.name, one.numbers[rows])
         elif one.words is not None:
-            column = Column(one.name, tuple(sorted({w for w in one.words[kept] if w is not None})))
-            x[:, i] = column.coded(one.words[kept])
-            columns.append(column)
-    return x, tuple(columns)
+            yield columns[i].coded(one.words[rows])
+        elif one.numbers is not None:
+            yield one.numbers[rows]

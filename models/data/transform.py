@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coarsefine.models.data.columns import Column, Encoder, fitted_encoder
-from coarsefine.models.data.decoded import Decoded
-from coarsefine.models.data.normalise import Normalisation, fitted
+from coarsefine.models.data.columns import Column, EncodedSamples, Encoder, fitted_encoder
+from coarsefine.models.data.decoded import Decoded, mapped
+from coarsefine.models.data.features import collapsed, sampling_step
+from coarsefine.models.data.normalise import Normalisation, fitted, pieces
 from coarsefine.models.data.spec import DataSpec
+from coarsefine.models.data.wording import named
 
 STATISTICS = "statistics.npz"
 _ENCODER = "encoder"
@@ -56,16 +58,79 @@ class Transform:
         return Transform(Normalisation.load(folder / STATISTICS), encoder)
 
 
-def fitted_transform(
-    decoded: Decoded, spec: DataSpec, x: NDArray[np.generic], rows: NDArray[np.int64]
-) -> tuple[Transform, NDArray[np.generic]]:
-    """Return the transform with the statistics of ``x[rows]``, and ``x`` with words encoded.
+def fitted_transform(decoded: Decoded, spec: DataSpec, rows: NDArray[np.int64]) -> Transform:
+    """Return the transform with the statistics of some samples.
 
     Raises:
-        DataError: If the rows do not tell what they should.
+        DataError: If they do not tell what they should.
     """
     encoder = None
     if decoded.columns is not None:
-        encoder = fitted_encoder(x, rows, decoded.columns, spec.missing)
-        x = encoder.encoded(x, decoded.columns)
-    return Transform(fitted(spec.normalisation, x, rows, decoded.value_range), encoder), x
+        encoder = fitted_encoder(decoded.x(), rows, decoded.columns, spec.missing)
+    x = encoded_samples(decoded, encoder)
+    return Transform(fitted(spec.normalisation, x, rows, decoded.value_range), encoder)
+
+
+def encoded_samples(
+    decoded: Decoded, encoder: Encoder | None
+) -> NDArray[np.generic] | EncodedSamples:
+    """Return the samples, not yet normalised, mapped into memory for as long as they are used."""
+    if encoder is None:
+        return decoded.x()
+    return encoder.view(decoded.x(), decoded.columns or ())
+
+
+def collapse_notes(
+    decoded: Decoded,
+    encoder: Encoder | None,
+    rows: NDArray[np.int64],
+    path: Path,
+    feature_names: Sequence[str],
+) -> list[str]:
+    """Return the note, if there is one to give, that values that differed became equal.
+
+    Args:
+        decoded: The data set.
+        encoder: Of its words and gaps.
+        rows: The training samples.
+        path: Their file, normalised.
+        feature_names: Of the columns of both; empty where they have none.
+    """
+    step = sampling_step(len(rows))
+    sampled = _gathered(decoded, encoder, rows[::step])
+    if sampled is None:
+        return []
+    # Rows are copied, so that of both files only one is mapped at a time.
+    after = mapped(path)[::step].copy()
+    lost = []
+    for i in range(after.shape[1]):
+        if collapsed(sampled[:, i], after[:, i]) is None:
+            continue
+        x = encoded_samples(decoded, encoder)
+        before = np.concatenate([piece[:, i] for piece in pieces(x, rows)])
+        if (counts := collapsed(before, mapped(path)[:, i])) is not None:
+            label = named(feature_names[i]) if feature_names else str(i)
+            lost.append(f"{label} ({counts[0]:,} different values became {counts[1]:,})")
+    if not lost:
+        return []
+    what = "feature" if len(lost) == 1 else "features"
+    note = (
+        f"{decoded.name}: {what} {', '.join(lost[:4])}{', …' if len(lost) > 4 else ''} lost "
+        f"digits: the values are too close to each other for {after.dtype} as normalised"
+    )
+    return [note]
+
+
+def _gathered(
+    decoded: Decoded, encoder: Encoder | None, rows: NDArray[np.int64]
+) -> NDArray[np.generic] | None:
+    """Return samples as encoded; ``None`` where they are bytes, which never become equal."""
+    x = encoded_samples(decoded, encoder)
+    if x.dtype == np.uint8:
+        return None
+    gathered = np.empty((len(rows), x.shape[1]), x.dtype)
+    start = 0
+    for piece in pieces(x, rows):
+        gathered[start : start + len(piece)] = piece
+        start += len(piece)
+    return gathered

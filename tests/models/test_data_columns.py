@@ -1,15 +1,19 @@
 """Columns of words and gaps: encoded by the training split alone, for every sample alike."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from coarsefine.models.data.columns import Column, Encoder, fitted_encoder
+from coarsefine.models.data.normalise import fitted, pieces
 from coarsefine.models.data.prepared import prepare, prepare_final
+from coarsefine.models.data.raw import SideBySide
 from coarsefine.models.data.sealed import open_test
 from coarsefine.models.data.spec import DataSpec, SplitSpec
+from coarsefine.models.data.tabular import read_table
 from coarsefine.models.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("private_cache")
@@ -166,3 +170,72 @@ def test_settings_of_tables_are_refused_elsewhere(tmp_path, name, settings):
 
     with pytest.raises(DataError, match=f"{next(iter(settings))}: such options are for .csv"):
         prepare(of(path, **settings))
+
+
+def test_a_table_written_in_blocks_and_encoded_in_pieces_holds_the_same_bytes(
+    passengers, monkeypatch
+):
+    spec = of(passengers, categorical="one-hot", missing="indicator", test="none")
+    whole = read_table(passengers, categorical="one-hot", missing="indicator")
+    fingerprint = prepare(spec).fingerprint
+    # Blocks and pieces of seven rows, the last of which are shorter.
+    monkeypatch.setattr("coarsefine.models.data.decoded._BLOCK_BYTES", 8 * 3 * 7)
+    monkeypatch.setattr("coarsefine.models.data.decoded._FORMAT", 0)
+    monkeypatch.setattr("coarsefine.models.data.normalise._PIECE_BYTES", 8 * 7 * 7)
+    monkeypatch.setattr("coarsefine.models.data.prepared._FORMAT", 0)
+
+    prepared = prepare(spec)
+
+    assert prepared.fingerprint == fingerprint
+    x, train = np.asarray(whole.x), np.arange(160)
+    encoder = fitted_encoder(x, train, whole.columns, "indicator")
+    data = prepared.open()
+    expected = encoder.encoded(x, whole.columns).astype(np.float32)
+    np.testing.assert_array_equal(np.concatenate([data.x_train, data.x_validation]), expected)
+
+
+def test_statistics_of_samples_encoded_in_pieces_are_those_of_samples_encoded_at_once():
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(30, 10, 500), rng.integers(0, 3, 500)])
+    rows = rng.permutation(500)[:400]
+    encoder = fitted_encoder(x, rows, (SIZE, TOWN), None)
+    once, view = encoder.encoded(x, (SIZE, TOWN)), encoder.view(x, (SIZE, TOWN))
+
+    (piece,) = pieces(view, rows)
+    np.testing.assert_array_equal(piece, once[rows])
+    expected, got = (fitted("standardise", samples, rows, None) for samples in (once, view))
+    np.testing.assert_array_equal(got.shift, expected.shift)
+    np.testing.assert_array_equal(got.divisor, expected.divisor)
+
+
+def test_words_of_a_large_table_are_never_encoded_all_at_once(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    words = {f"w{i}": rng.choice(list("abcdefghij"), 20_000) for i in range(10)}
+    path = tmp_path / "words.parquet"
+    pd.DataFrame(words | {"label": rng.integers(0, 2, 20_000)}).to_parquet(path)
+    spec = of(path, categorical="one-hot", test="none")
+    prepare(spec)
+    monkeypatch.setattr("coarsefine.models.data.normalise._PIECE_BYTES", 1 << 18)
+    monkeypatch.setattr("coarsefine.models.data.features._N_SAMPLED", 1000)
+
+    tracemalloc.start()
+    prepared = prepare(of(path, categorical="one-hot", test="none", normalisation="standardise"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert prepared.n_features == 100
+    assert peak < 8 * 20_000 * 100 / 2
+
+
+def test_rows_of_columns_side_by_side_are_those_of_the_array():
+    columns = [np.arange(6, dtype=np.float32), np.arange(6.0) / 3]
+    array = np.column_stack(columns)
+    side = SideBySide(columns, np.dtype(np.float64))
+    odd = np.arange(6) % 2 == 1
+
+    for rows in (slice(1, 4), slice(0), odd, np.array([5, 0, 0])):
+        np.testing.assert_array_equal(np.asarray(side[rows]), array[rows])
+        assert side[rows].shape == array[rows].shape
+    np.testing.assert_array_equal(
+        np.asarray(side[odd][np.array([2, 0])][1:]), array[odd][[2, 0]][1:]
+    )
