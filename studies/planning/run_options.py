@@ -9,6 +9,9 @@ from coarsefine.models.data.spec import DataSpec
 from coarsefine.studies.errors import SpaceError
 from coarsefine.studies.recipes.recipe import DataRecipe
 
+# Each split is another copy of the samples in the cache.
+_MOST_SPLITS: Final = 200
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -56,13 +59,20 @@ class RunOptions:
         """Return the same on the splits that a recipe's data ask for.
 
         Raises:
-            SpaceError: If each replicate is to have a split of its own, and there is one.
+            SpaceError: If each replicate is to have a split of its own, and there is one, or more
+                than anybody needs.
         """
         if data.redraw and self.replicates < 2:
             raise SpaceError(
                 option("data.redraw"),
                 " draws a split for each replicate: add ",
                 option("replicates", 10),
+            )
+        if data.redraw and self.replicates > _MOST_SPLITS:
+            raise SpaceError(
+                option("replicates"),
+                f" must be at most {_MOST_SPLITS} where each draws a split, got "
+                f"{self.replicates:,}",
             )
         return replace(self, folds=data.folds or 0, redraw=bool(data.redraw))
 

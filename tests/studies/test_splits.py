@@ -175,6 +175,7 @@ def test_sizes_of_the_training_set_are_tried_on_folds_in_place_of_draws(bench):
     [
         (replace(TWO, race=Race()), FOLDS, "a race compares seeds .* state a number of --repl"),
         (TWO, {"data__redraw": True}, "--redraw draws a split for each .* add --replicates 10"),
+        (replace(TWO, replicates=201), {"data__redraw": True}, "--replicates must be at most 200"),
         (TWO, {"data__folds": 500}, "320 samples outside its test set, got 500 folds"),
         (TWO, {**FOLDS, "data__validation": 0.5}, "--validation needs .*, got folds"),
         (TWO, {**FOLDS, "data__redraw": True}, "--redraw needs .* random, got folds"),
