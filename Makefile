@@ -21,7 +21,7 @@ run: $(BIN)/.installed ## search λ coarsely on the embedded digits
 	$(BIN)/python -m search lambda --coarse
 
 test: check ## style, types, then all tests but the slow ones
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal -m "not slow"
 
 test-slow: $(BIN)/.installed-dev ## the slow tests
 	$(BIN)/python -m pytest -q -m slow --hypothesis-profile=random

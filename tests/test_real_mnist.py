@@ -16,8 +16,8 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[1]
-# Half of the samples will do, and take half of the time.
-SHORT = ("--hidden", "32", "--cycles", "1", "--train", "24000")
+# A quarter of the samples will do, and take a quarter of the time.
+SHORT = ("--hidden", "32", "--cycles", "1", "--train", "12000")
 
 
 def test_coarse_fine_and_test_on_mnist(tmp_path):
@@ -49,7 +49,7 @@ def test_coarse_fine_and_test_on_mnist(tmp_path):
     assert (fine["parent"], len(fine["values"])) == ("coarse", 8)
     assert fine["high"] / fine["low"] < coarse["high"] / coarse["low"]
     best, *_, worst = ranking["trials"]
-    assert best["validation_accuracy"] > 0.93
+    assert best["validation_accuracy"] > 0.9
     assert worst["params"] == {"lambda": 0.1}
     assert all(trial["test_accuracy"] is None for trial in ranking["trials"])
 
