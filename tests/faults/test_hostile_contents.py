@@ -133,7 +133,13 @@ def carried_out(search, commands):
             assert answer.err.count("error: ") == 1, command
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(place, marks=pytest.mark.slow if number % 2 else ())
+        for number, place in enumerate(PLACES)
+    ],
+)
 def test_a_text_in_a_database_is_shown_and_not_obeyed(search, study, place):
     put(study, place)
 

@@ -7,7 +7,13 @@ from tests.db.older import OLDER, older_rankings, put_older
 QUIET = ("--quiet", "--jobs", "1")
 
 
-@pytest.fixture(params=OLDER)
+# Those between are brought up to date by the same steps as the oldest.
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=() if name in {OLDER[0], OLDER[-1]} else pytest.mark.slow)
+        for name in OLDER
+    ]
+)
 def older(own_folder, request):
     put_older(own_folder / "search.db", request.param)
     return request.param

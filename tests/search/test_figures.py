@@ -226,7 +226,13 @@ def test_what_a_lab_s_study_searched_is_named_not_its_command():
     assert of("run", "lambda", "eta") == "lambda and eta"
 
 
-@pytest.mark.parametrize(("kind", "name"), KIND_OF)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param(*pair, marks=pytest.mark.slow if number % 2 else ())
+        for number, pair in enumerate(KIND_OF)
+    ],
+)
 def test_titles_are_the_record_s(searched, kind, name):
     figure = drawn(searched, kind, name)
 
@@ -1028,7 +1034,11 @@ def test_all_that_fits_goes_into_a_folder_and_the_rest_is_explained(search, here
         pytest.param(
             "trade_off batch -o . --format svg", ["trade-off.svg"], marks=pytest.mark.slow
         ),
-        ("confusion --study lambda --trial {tested}", ["lambda-confusion.png"]),
+        pytest.param(
+            "confusion --study lambda --trial {tested}",
+            ["lambda-confusion.png"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_figure_goes_where_it_is_sent(search, here, own_folder, words, files):

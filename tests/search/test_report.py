@@ -501,7 +501,14 @@ def test_without_a_file_it_is_a_page_named_after_the_study(search, study, own_fo
     assert "Passed." in page.text
 
 
-@pytest.mark.parametrize("kind", [name for name in FORMATS if name != "pdf"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(name, marks=() if name == "html" else pytest.mark.slow)
+        for name in FORMATS
+        if name != "pdf"
+    ],
+)
 def test_the_same_record_gives_the_same_file_and_is_not_changed(search, study, own_folder, kind):
     before = study.read_bytes()
     files = [own_folder / f"{n}/out.{kind}" for n in "ab"]
