@@ -28,10 +28,13 @@ from coarsefine.search.figures.trials import (
     measured,
     numeric_parameters,
     scale_of,
+    score_label,
+    scores,
     stage_marks,
     star_entry,
     tie_entries,
     unfinished_note,
+    unit,
 )
 from coarsefine.search.words import value
 
@@ -88,7 +91,7 @@ def isolation(ranking: "Ranking") -> Figure:
     with house_style():
         sheet = new_sheet(
             ranking.study,
-            "the best validation accuracy over all other parameters, by "
+            f"the best {plain(ranking.metric.words)} over all other parameters, by "
             + ", ".join(ranking.symbol(name) for name in names),
             heights=[1.9] * len(names),
             share_x=False,
@@ -166,11 +169,11 @@ def _first_of_each(slices: Sequence[int]) -> list[int]:
 
 
 def _draw(panel: Axes, slices: Slices, ranking: "Ranking", *, ordered: bool) -> None:
-    accuracies = [trial.validation_accuracy or 0.0 for trial in slices.trials]
-    others = [i for i in range(len(accuracies)) if i not in set(slices.best)]
+    values = scores(ranking, slices.trials)
+    others = [i for i in range(len(values)) if i not in set(slices.best)]
     panel.scatter(
         [slices.places[i] for i in others],
-        [100 * accuracies[i] for i in others],
+        [values[i] for i in others],
         s=5,
         color=LIGHT,
         zorder=1,
@@ -182,7 +185,7 @@ def _draw(panel: Axes, slices: Slices, ranking: "Ranking", *, ordered: bool) -> 
     if ordered:
         panel.plot(
             [slices.places[i] for i in order],
-            [100 * accuracies[i] for i in order],
+            [values[i] for i in order],
             color=GREY,
             linewidth=0.9,
             zorder=2,
@@ -191,16 +194,16 @@ def _draw(panel: Axes, slices: Slices, ranking: "Ranking", *, ordered: bool) -> 
     for stage, mark in stage_marks(ranking).items():
         these = [i for i in order if slices.trials[i].stage == stage]
         at, best = [slices.places[i] for i in these], [slices.trials[i] for i in these]
-        draw_intervals(panel, at, best, mark.colour, gid=f"{stage}-intervals")
-        draw_points(panel, at, [accuracies[i] for i in these], best, mark, stage)
+        draw_intervals(panel, at, best, mark.colour, unit=unit(ranking), gid=f"{stage}-intervals")
+        draw_points(panel, at, [values[i] for i in these], best, mark, stage)
     if ranking.best is not None and slices.trials[0] is ranking.best:
-        draw_best(panel, slices.places[0], 100 * accuracies[0])
+        draw_best(panel, slices.places[0], values[0])
     # All other trials may be far below: they have no say in what a panel shows.
-    ends = [
-        end
-        for i in slices.best
-        for end in (slices.trials[i].interval or (accuracies[i], accuracies[i]))
-    ]
-    room = max(_ROOM * (max(ends) - min(ends)), 0.002)
-    panel.set_ylim(max(0.0, 100 * (min(ends) - room)), min(100.5, 100 * (max(ends) + room)))
-    panel.set_ylabel("validation accuracy (%)")
+    times = unit(ranking)
+    ends = [values[i] for i in slices.best]
+    for i in slices.best:
+        ends += [times * end for end in slices.trials[i].interval or ()]
+    room = max(_ROOM * (max(ends) - min(ends)), 0.002 * times)
+    high = max(ends) + room
+    panel.set_ylim(max(0.0, min(ends) - room), min(100.5, high) if ranking.metric.share else high)
+    panel.set_ylabel(score_label(ranking))

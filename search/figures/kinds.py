@@ -338,7 +338,7 @@ KINDS: Final[dict[str, Kind]] = {
             "isolation",
             "the best over all other parameters, by each parameter",
             _of_ranking(isolation.lacks),
-            lambda subject: isolation.isolation(_by_accuracy(subject)),
+            lambda subject: isolation.isolation(subject.ranking),
         ),
         Kind(
             "parallel",

@@ -1225,6 +1225,15 @@ def test_figures_go_by_the_metric_of_the_study(search, own_folder, metric, label
         assert star.get_offsets()[0][1] == pytest.approx(best_of(shown))
     for kind in ("heatmap", "contour"):
         assert draw(path, kind, "s").axes[-1].get_ylabel() == label
+    isolated = draw(path, "isolation", "s")
+    for panel in isolated.axes:
+        assert panel.get_ylabel() == label
+        low, high = panel.get_ylim()
+        marks = [
+            m for m in panel.collections if re.fullmatch("coarse-.*low|best", m.get_gid() or "")
+        ]
+        assert marks
+        assert all(low <= y <= high for mark in marks for _, y in mark.get_offsets())
     assert [colours.light(value) for value in shown] == sorted(
         (colours.light(value) for value in shown), reverse=True
     )
