@@ -1,6 +1,5 @@
 """What training costs here and now: a few updates and evaluations, timed and thrown away."""
 
-import dataclasses
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -92,5 +91,5 @@ def _epoch(plan: CohortPlan, samples: Samples, n_updates: int) -> list[EpochRow]
 
 def shape_of(plan: CohortPlan) -> tuple[object, ...]:
     """Return what decides what an update of a cohort costs, but the samples' number."""
-    training = dataclasses.replace(plan.training, n_updates=1)
+    training = replace(plan.training, n_updates=1)
     return plan.network, training, plan.kernel, len(plan.trials)

@@ -21,11 +21,24 @@ def counted() -> sa.ColumnElement[bool]:
 
 
 def epoch_rows(
-    db: Database, *, study: StudyRecord | None = None, run_ids: Sequence[int] | None = None
+    db: Database,
+    *,
+    study: StudyRecord | None = None,
+    run_ids: Sequence[int] | None = None,
+    epoch: int | None = None,
 ) -> list[EpochRecord]:
-    """Return the curves of a study or of some runs, in order of run and epoch."""
+    """Return the curves of a study or of some runs, in order of run and epoch.
+
+    Args:
+        db: Where they are.
+        study: Whose; ``None`` for all.
+        run_ids: Which runs; ``None`` for all.
+        epoch: After which they are asked for; ``None`` for each.
+    """
     curve = table(Epoch)
     statement = sa.select(curve).order_by(curve.c.run_id, curve.c.epoch)
+    if epoch is not None:
+        statement = statement.where(curve.c.epoch == epoch)
     with db.session() as session:
         if study is not None:
             statement = _of_study(statement, study_id(session, study))
@@ -72,15 +85,11 @@ def accuracy_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, floa
     curve = table(Epoch)
     statement = (
         sa.select(curve.c.run_id, curve.c.epoch, curve.c.validation_accuracy)
-        .join(table(Run), curve.c.run_id == Run.id)
-        .join(table(Trial), counted())
-        .join(table(Stage), Trial.stage_id == Stage.id)
         .where(curve.c.epoch > 0, curve.c.validation_accuracy.is_not(None))
         .order_by(curve.c.run_id, curve.c.epoch)
     )
     with db.session() as session:
-        owner = study_id(session, study)
-        rows = session.execute(statement.where(Stage.study_id == owner))
+        rows = session.execute(_of_study(statement, study_id(session, study)))
         return [(run, epoch, accuracy) for run, epoch, accuracy in rows]
 
 

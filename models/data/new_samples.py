@@ -99,7 +99,7 @@ def layout_of(data: PreparedData) -> Layout:
         header=spec.header,
         decimal=spec.decimal,
         sample_shape=decoded.sample_shape,
-        largest=float(np.abs(x).max()) if decoded.columns is None else 0.0,
+        largest=_largest(x) if decoded.columns is None else 0.0,
     )
 
 
@@ -285,9 +285,14 @@ def _check_gaps(table: Table, cells: Cells, *, gaps: bool) -> None:
         )
 
 
+def _largest(x: NDArray[np.generic]) -> float:
+    """Return the largest absolute value, of a million rows without a copy of them."""
+    return max(abs(float(x.min())), abs(float(x.max())))
+
+
 def _of_another_scale(where: str, x: NDArray[np.float64], layout: Layout) -> tuple[str, ...]:
     """Return a note where numbers are of another order than those that were trained on."""
-    found = float(np.abs(x).max())
+    found = _largest(x)
     if not (layout.largest and found):
         return ()
     if 1 / _OTHER_SCALE < found / layout.largest < _OTHER_SCALE:

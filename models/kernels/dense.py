@@ -13,9 +13,6 @@ from coarsefine.models.kernels.stretch import Stretch
 from coarsefine.models.optimizers import n_slots
 from coarsefine.models.specs import Hyperparameters, NetworkSpec
 
-_PANEL_BYTES = 64
-
-
 # Weights and slots that stay near a core between two updates, in bytes; and up to which batch size
 # that matters more than a batch that is fetched once for all trials.
 _NEAR_BYTES = 2**20
@@ -51,10 +48,11 @@ def _descend(stretch: Stretch, kept: list[list[Array]]) -> None:
         kept: Weights and biases, and slots alike, changed in place.
     """
     from coarsefine.models.kernels import layered
+    from coarsefine.models.kernels.tiles import PANEL_BYTES
 
     plan, n_trials = stretch.plan, len(stretch.trials)
     spec, network, dtype = plan.training, plan.network, plan.dtype
-    panel = _PANEL_BYTES // np.dtype(dtype).itemsize
+    panel = PANEL_BYTES // np.dtype(dtype).itemsize
     n_layers = len(network.widths) - 1
     table, n_cells = layout(network, n_trials, spec.batch_size, panel)
     packed = [_packed(arrays, n_layers, panel) for arrays in kept]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.search.console import note, say, say_json, tell
 from coarsefine.studies.results.notes.note import duration
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from coarsefine.studies.labs.files import Lab, Part
     from coarsefine.studies.planning.budget import Budget
     from coarsefine.studies.planning.forecast import Forecast
+
+_LATER: Final = "the stages after it depend on its results"
+_UNTRAINED: Final = "nothing was trained; the same without --dry-run trains it"
 
 
 def print_forecast(
@@ -37,8 +40,8 @@ def print_forecast(
     for line in lines(forecast, budget):
         tell(line)
     if several:
-        tell("the stages after it depend on its results")
-    say("\nnothing was trained; the same without --dry-run trains it")
+        tell(_LATER)
+    say(f"\n{_UNTRAINED}")
 
 
 def foreseen_lab(
@@ -78,7 +81,7 @@ def foreseen_lab(
             total += found.seconds or 0.0
             listed.append({"part": part.name, "stages": stages, **forecast_json(found, None)})
             if not output.json:
-                more = "" if stages == 1 else "; the stages after it depend on its results"
+                more = "" if stages == 1 else f"; {_LATER}"
                 tell(f"{part.name or lab.name}, {found.stage}: {whole(found)}{more}")
     if output.json:
         within = None if budget is None else budget.seconds
@@ -87,7 +90,7 @@ def foreseen_lab(
     tell(f"the first stages of all: {about(total)}")
     if budget is not None:
         tell(f"the budget of {duration(budget.seconds)} is shared among them in proportion")
-    say("\nnothing was trained; the same without --dry-run trains it")
+    say(f"\n{_UNTRAINED}")
 
 
 def forecast_json(forecast: "Forecast", budget: "Budget | None") -> dict[str, Any]:

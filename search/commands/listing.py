@@ -284,6 +284,7 @@ def _print(
     from coarsefine.search.tables.stages import stage_lines
     from coarsefine.studies.recipes.cost import strengths
     from coarsefine.studies.recipes.recipe import from_json
+    from coarsefine.studies.reports.source import made_with
     from coarsefine.studies.spaces.dimensions import described
 
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
@@ -302,8 +303,7 @@ def _print(
         ("stages", stage_lines(ranking)),
         ("trials", [_states(ranking), *failures]),
         ("test set", tested),
-        ("made with", [", ".join(f"{name} {text}" for name, text in study.versions.items())]),
-        ("machine", [", ".join(f"{name} {text}" for name, text in study.machine.items())]),
+        *((what, [words]) for what, words in made_with(study)),
     ]
     print_table(console, facts_table(facts))
     if trial is not None and curve:

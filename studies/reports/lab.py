@@ -39,7 +39,14 @@ from coarsefine.studies.reports.setup import (
     keys_searched,
     word,
 )
-from coarsefine.studies.reports.source import Source, duration, moment, read_source, steps_of
+from coarsefine.studies.reports.source import (
+    Source,
+    duration,
+    made_with,
+    moment,
+    read_source,
+    steps_of,
+)
 from coarsefine.studies.results.comparison import compared
 from coarsefine.studies.results.notes.curves import of_trial
 from coarsefine.studies.results.reading import first_curve, read_ranking
@@ -199,8 +206,7 @@ def _again(lab: Lab, text: str, sources: Mapping[str, Source]) -> Iterator[Block
                 ("last changed", moment(updated)),
                 ("trained", trained),
                 ("fingerprint of the data (SHA-256)", study.data_fingerprint),
-                ("made with", ", ".join(f"{n} {v}" for n, v in study.versions.items())),
-                ("machine", ", ".join(f"{n} {v}" for n, v in study.machine.items())),
+                *made_with(study),
             )
         )
     if text:

@@ -33,6 +33,7 @@ from coarsefine.studies.reports.source import (
     duration,
     ends,
     first_result,
+    made_with,
     moment,
     plural,
     read_source,
@@ -235,8 +236,7 @@ def _again(source: Source) -> Iterator[Block]:
             ("begun", moment(study.created_at)),
             ("last changed", moment(study.updated_at)),
             ("trained", trained),
-            ("made with", ", ".join(f"{name} {text}" for name, text in study.versions.items())),
-            ("machine", ", ".join(f"{name} {text}" for name, text in study.machine.items())),
+            *made_with(study),
         )
     )
     trainer = source.recipe.trainer

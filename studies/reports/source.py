@@ -102,6 +102,14 @@ def ends(low: float, high: float) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
+def made_with(study: StudyRecord) -> tuple[tuple[str, str], ...]:
+    """Return with what a study was begun: programs and their versions, and the machine."""
+    return tuple(
+        (what, ", ".join(f"{name} {text}" for name, text in known.items()))
+        for what, known in (("made with", study.versions), ("machine", study.machine))
+    )
+
+
 def moment(at: datetime) -> str:
     """Return a time to the minute."""
     return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -53,9 +53,9 @@ def ahead(
     trials = {run.id: run.trial_id for cohort in cohorts for run in cohort.runs}
     accuracies: dict[int, list[float]] = {}
     losses: dict[int, list[float]] = {}
-    for row in repository.epoch_rows(database, run_ids=list(trials)):
+    for row in repository.epoch_rows(database, run_ids=list(trials), epoch=rung):
         accuracy, loss = row.validation_accuracy, row.validation_loss
-        if row.epoch == rung and accuracy is not None and loss is not None:
+        if accuracy is not None and loss is not None:
             accuracies.setdefault(trials[row.run_id], []).append(accuracy)
             losses.setdefault(trials[row.run_id], []).append(loss)
     mean_losses = {str(trial): fmean(each) for trial, each in losses.items()}
@@ -103,11 +103,10 @@ def cut(resources: Resources, record: StageRecord, stage: Stage, left: Left) -> 
 
 def _best_at(database: Database, epoch: int, runs: Sequence[int]) -> tuple[int, float] | None:
     """Return which of some runs has the highest validation accuracy at an epoch, and that."""
-    rows = repository.epoch_rows(database, run_ids=runs)
     found = {
         row.run_id: row.validation_accuracy
-        for row in rows
-        if row.epoch == epoch and row.validation_accuracy is not None
+        for row in repository.epoch_rows(database, run_ids=runs, epoch=epoch)
+        if row.validation_accuracy is not None
     }
     return max(found.items(), key=lambda each: each[1], default=None)
 

@@ -146,8 +146,8 @@ class Ledger:
         ]
 
     def _stored_row(self, run_id: int, epoch: int) -> EpochRecord:
-        rows = repository.epoch_rows(self._database, run_ids=[run_id])
-        return next(row for row in rows if row.epoch == epoch)
+        (row,) = repository.epoch_rows(self._database, run_ids=[run_id], epoch=epoch)
+        return row
 
 
 def epoch_record(run_id: int, row: EpochRow) -> EpochRecord:

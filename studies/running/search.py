@@ -41,7 +41,7 @@ from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.results.sound import check_sound
 from coarsefine.studies.running import enqueued, loop
-from coarsefine.studies.running.beginning import first_plan, n_available
+from coarsefine.studies.running.beginning import FirstPlan, first_plan, n_available
 from coarsefine.studies.running.budgeted import cut, with_cut
 from coarsefine.studies.running.mirror import OptunaMirror
 from coarsefine.studies.running.more_seeds import Begun, more_seeds
@@ -85,8 +85,8 @@ class Search:
     kind: SearchKind
     recipe: Recipe
     data: PreparedData
-    # Of a new study's first stage: it was planned before the study was stored.
-    _first: Plan | None = field(default=None, repr=False)
+    # Of a study without stages: the first is planned before anything is stored.
+    _first: FirstPlan | None = field(default=None, repr=False)
 
     @classmethod
     def begin(
@@ -117,10 +117,10 @@ class Search:
         if study is not None:
             return cls.carry_on(resources, kind, asked, study)
         check_name(name)
-        data, plan, race = first_plan(resources, kind, recipe, request)
+        first = first_plan(resources, kind, recipe, request)
         try:
-            available = n_available(resources, kind, recipe, data.n_train)
-            study = add_study(resources.database, kind, name, recipe, data, available)
+            available = n_available(resources, kind, recipe, first.data.n_train)
+            study = add_study(resources.database, kind, name, recipe, first.data, available)
         except NameTakenError:
             # Another process began it since this one looked: one of the two drives it.
             there = repository.find_study(resources.database, name)
@@ -129,9 +129,7 @@ class Search:
             return cls.carry_on(resources, kind, asked, there)
         for line in asked.changed_choices(kind.implied):
             resources.observer.said(line)
-        if race is not None:
-            resources.observer.said(race_by_default(race))
-        return cls(resources, study, kind, recipe, data, plan)
+        return cls(resources, study, kind, recipe, first.data, first)
 
     @classmethod
     def carry_on(
@@ -237,11 +235,10 @@ class Search:
         """Return a stage that is new."""
         if name == first_name(self.kind):
             if self._first is None:  # whoever stored the study was killed before it stored this
-                first = first_plan(self.resources, self.kind, self.recipe, request)
-                self._first = first.plan
-                if first.race is not None:
-                    self.resources.observer.said(race_by_default(first.race))
-            return self._add(self._first.stage)
+                self._first = first_plan(self.resources, self.kind, self.recipe, request)
+            if self._first.race is not None:
+                self.resources.observer.said(race_by_default(self._first.race))
+            return self._add(self._first.plan.stage)
         following = self.following(name, request)
         record = self._add(following.stage)
         for line in following.warnings:
@@ -366,7 +363,7 @@ class Search:
         """
         if self._first is not None:
             first, self._first = self._first, None
-            return first
+            return first.plan
         tried = rows_by_score(self.resources.database, self.study)
         points = next_points(stage, request, tried, self.study.seed)
         if points:

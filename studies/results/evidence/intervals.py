@@ -139,9 +139,9 @@ def estimate_of_accuracies(
         return None
     if n_seeds == 1:
         return _of_one_run(accuracies[0], n_samples, spread.extra)
-    mean = math.fsum(accuracies) / n_seeds
+    mean, variance = mean_and_variance(accuracies)
     kept = mean * (1 - mean) / n_samples if n_samples else 0.0
-    part = math.fsum((value - mean) ** 2 for value in accuracies) / (n_seeds - 1) / n_seeds
+    part = variance / n_seeds
     if n_samples:
         part = max(part, 1 / (12 * n_samples**2 * n_seeds))
     df = float(cautious_share(np.array(part), np.array(kept), np.array(n_seeds - 1.0)))
@@ -186,11 +186,16 @@ def over_seeds(values: Sequence[float], n_samples: int, *, share: bool = True) -
     n_seeds = len(values)
     if n_seeds < 2:
         return None
-    mean = math.fsum(values) / n_seeds
-    variance = math.fsum((value - mean) ** 2 for value in values) / (n_seeds - 1)
+    mean, variance = mean_and_variance(values)
     if share and n_samples:
         variance = max(variance, 1 / (12 * n_samples**2))
     return _around(mean, t_quantile(n_seeds - 1.0) * math.sqrt(variance / n_seeds), share=share)
+
+
+def mean_and_variance(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean of two values or more and their variance, by exact sums."""
+    mean = math.fsum(values) / len(values)
+    return mean, math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 def _around(mean: float, half: float, *, share: bool) -> Interval:

@@ -18,7 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from coarsefine.studies.results.evidence.contrasts import Contrast
-from coarsefine.studies.results.evidence.intervals import Estimate, interval_of_share, t_quantile
+from coarsefine.studies.results.evidence.intervals import (
+    Estimate,
+    interval_of_share,
+    mean_and_variance,
+    t_quantile,
+)
 from coarsefine.studies.results.evidence.pairs import Pairs, Present, Real, Scores
 from coarsefine.studies.results.evidence.ties import ALPHA, Asked, Judged, judge_pairs
 
@@ -144,8 +149,7 @@ def estimate_on_splits(
     n_splits = len(values)
     if n_splits < 2:
         return None
-    mean = math.fsum(values) / n_splits
-    variance = math.fsum((value - mean) ** 2 for value in values) / (n_splits - 1)
+    mean, variance = mean_and_variance(values)
     if within is None:
         within = mean * (1 - mean) if share else 0.0
     per_mean = 1 / n_splits + correction
@@ -169,8 +173,7 @@ def contrast_on_splits(
         within: Variance of the difference of a sample: no less is taken for the splits'.
     """
     n_splits = len(differences)
-    mean = math.fsum(differences) / n_splits
-    variance = math.fsum((each - mean) ** 2 for each in differences) / (n_splits - 1)
+    mean, variance = mean_and_variance(differences)
     # Rounding to whole samples hides a twelfth of a step, squared, of either (Sheppard 1898).
     variance = max(variance, within / n_samples, 1 / (6 * n_samples**2))
     return Contrast(
