@@ -179,7 +179,7 @@ def _carried_out(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for 
         status = command(args=list(argv), prog_name=program(), standalone_mode=False)
         sys.stdout.flush()
     except Stopped as stopped:
-        note("stopped; run the same command to carry on")
+        note(f"stopped{'; run the same command to carry on' if stopped.resumable else ''}")
         return stopped.status
     except _TyperUsageError as error:
         return _usage(error)

@@ -39,11 +39,13 @@ class Stopped(Exception):  # noqa: N818  # no error: the user's wish
 
     Attributes:
         status: What to exit with.
+        resumable: Whether the same command carries on with what it has stored.
     """
 
-    def __init__(self, status: int = INTERRUPTED) -> None:
+    def __init__(self, status: int = INTERRUPTED, *, resumable: bool = False) -> None:
         super().__init__()
         self.status = status
+        self.resumable = resumable
 
 
 def program() -> str:

@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM while a search runs: the first ends it gently, the second at once."""
+"""Ctrl-C and SIGTERM: the first ends a search gently, the second, or one before training, at once.
+
+All other commands are ended at once.
+"""
 
 import os
 import signal
@@ -7,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from coarsefine.search.console import note
 from coarsefine.search.errors import INTERRUPTED, TERMINATED, Stopped
-from coarsefine.search.progress import Watch
+
+if TYPE_CHECKING:
+    from coarsefine.search.progress import Watch
 
 Handler = Callable[[int, FrameType | None], None]
 
@@ -65,8 +70,42 @@ def _forget() -> None:
 
 
 @contextmanager
-def stoppable(watch: Watch) -> Iterator[None]:
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does: what it has opened is closed, and removed.
+
+    A second one is not waited for by anybody.
+
+    Raises:
+        Stopped: With the exit status that goes with the signal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears signals
+        return
+    status = INTERRUPTED
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        nonlocal status
+        status = TERMINATED
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, of_this_process(hear))
+    try:
+        yield
+    except KeyboardInterrupt:
+        # What SIGTERM raises may get lost in a callback of SQLite, which ends its statement.
+        raise Stopped(status) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def stoppable(watch: "Watch", *, resumable: bool = True) -> Iterator[None]:
     """Let signals ask ``watch`` to stop; a second one, or one before training, interrupts.
+
+    Args:
+        watch: Of what is trained.
+        resumable: Whether the same command carries on with what it has stored.
 
     Raises:
         Stopped: With the exit status that goes with the signal.
@@ -92,7 +131,7 @@ def stoppable(watch: Watch) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Stopped(status) from None
+        raise Stopped(status, resumable=resumable) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

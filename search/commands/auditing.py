@@ -135,7 +135,7 @@ def audit(what: AuditOptions, storage: StorageOptions, output: OutputOptions) ->
             record = record_of(database, chosen(database, named, quiet=output.quiet))
     with (
         watching(quiet=output.quiet) as watch,
-        stoppable(watch),
+        stoppable(watch, resumable=False),
     ):
         # Nothing is stored: there is no database.
         nowhere = NewDatabase("sqlite://", create=True)

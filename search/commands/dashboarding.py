@@ -1,19 +1,16 @@
 """``dashboard``: the studies in a browser."""
 
 import os
-import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from coarsefine.search.console import note, say
-from coarsefine.search.errors import TERMINATED, ServingError, Stopped, UsageError
-from coarsefine.search.interrupts import of_this_process
+from coarsefine.search.errors import ServingError, UsageError
 from coarsefine.search.options import OUTPUT, StorageOptions, option, whole
 
 if TYPE_CHECKING:
@@ -186,32 +183,7 @@ def _open_browser(url: str) -> None:
 
 
 def _wait() -> None:
-    """Wait for Ctrl-C or SIGTERM.
-
-    Raises:
-        Stopped: When one of them came.
-    """
-    with _terminable():
-        try:
-            while True:
-                # In slices: on Windows a wait without an end hears no Ctrl-C.
-                threading.Event().wait(0.5)
-        except KeyboardInterrupt:
-            raise Stopped from None
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the block, so that all is closed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread hears signals
-        return
-
-    def hear(_number: int, _frame: FrameType | None) -> None:
-        raise Stopped(TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, of_this_process(hear))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    """Wait for Ctrl-C or SIGTERM."""
+    while True:
+        # In slices: on Windows a wait without an end hears no Ctrl-C.
+        threading.Event().wait(0.5)

@@ -220,7 +220,7 @@ def run_search(
     ask_before(n_points(kind, request), yes=stage.yes)
     with (
         watching(quiet=output.quiet) as watch,
-        stoppable(watch),
+        stoppable(watch, resumable=not stage.dry_run),
         options.jobs.opened(watch.said) as workers,
     ):
         tested = None

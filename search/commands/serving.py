@@ -352,7 +352,7 @@ def _ended_by_signals(watch: ServiceLog) -> Iterator[threading.Event]:
     try:
         yield asked
     except KeyboardInterrupt:
-        raise Stopped(status) from None
+        raise Stopped(status, resumable=True) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -20,6 +20,7 @@ from coarsefine.search.figures.style import (
 )
 from coarsefine.search.figures.trials import entry
 from coarsefine.search.words import counted
+from coarsefine.studies.results.splits import Splits
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.racing import Lane, RaceRun
@@ -36,6 +37,9 @@ def lacks(ranking: "Ranking") -> str | None:
     """Return why a study has no such figure, if so."""
     if any(stage.race is not None and stage.race.n_trials > 1 for stage in ranking.stages):
         return None
+    splits = Splits.of(ranking.study)
+    if splits is not None:
+        return f"race needs a search whose replicates are seeds alone, got {splits.word}s"
     return "race needs a search with --replicates auto: no values were raced over seeds"
 
 

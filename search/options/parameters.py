@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 from coarsefine.paths import expanded
-from coarsefine.search.errors import Stopped
+from coarsefine.search.interrupts import terminable
 from coarsefine.search.options.completion import completion_of
 
 Command = Callable[..., int | None]
@@ -30,11 +30,9 @@ def flattened(function: Command, hidden: Collection[str] = ()) -> Command:
 
     def command(**values: Any) -> int:
         arguments = {name: _made(hint, values) for name, hint in hints.items()}
-        try:
+        # Typer would end the program without a word.
+        with terminable():
             return function(**arguments) or 0
-        except KeyboardInterrupt:
-            # Typer would end the program without a word.
-            raise Stopped from None
 
     command.__name__ = function.__name__
     command.__doc__ = function.__doc__

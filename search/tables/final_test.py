@@ -80,7 +80,7 @@ def ensemble_texts(result: "FinalTest") -> list[str]:
 
 
 def _signed(difference: float | None) -> str:
-    return "–" if difference is None else f"{100 * difference:+.2f}"
+    return "–" if difference is None else f"{100 * difference:+z.2f}"
 
 
 def _difference_interval(found: EnsembleEvidence) -> str:

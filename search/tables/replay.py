@@ -8,7 +8,7 @@ from rich.table import Table
 from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.studies.results.column import finite
 from coarsefine.studies.results.notes.replaying import concluded, winners
-from coarsefine.studies.results.replay import SEED, WORDS, Case, Protocol, Replay
+from coarsefine.studies.results.replay import SEED, Case, Protocol, Replay
 
 
 def replay_table(console: Console, found: Replay) -> Table:
@@ -18,7 +18,7 @@ def replay_table(console: Console, found: Replay) -> Table:
         TextColumn("names", lambda p: _names(found, p), right=False, spare=3),
         TextColumn("another\nvalue in", lambda p: f"{p.n_another:,} of {len(p.cases):,}"),
         TextColumn("worse\nin", lambda p: f"{p.n_worse:,}", spare=1),
-        TextColumn("headline\ntoo high", lambda p: f"{100 * p.flattery:+.2f}"),
+        TextColumn("headline\ntoo high", lambda p: f"{100 * p.flattery:+z.2f}"),
         TextColumn("from … to", _ends, spare=2),
     ]
     return fitting(console, f"{found.ranking.study.name}, replayed", columns, found.protocols)
@@ -33,7 +33,7 @@ def _ends(protocol: Protocol) -> str:
     if len(protocol.cases) == 1:
         return ""
     low, high = protocol.ends
-    return f"{100 * low:+.2f} … {100 * high:+.2f}"
+    return f"{100 * low:+z.2f} … {100 * high:+z.2f}"
 
 
 def to_json(found: Replay) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def to_json(found: Replay) -> dict[str, Any]:
         "seed": SEED,
         "protocols": [protocol_json(each) for each in found.protocols],
         "left_out": [
-            {"protocol": name, "words": WORDS[name], "reason": reason}
+            {"protocol": name, "words": found.words(name), "reason": reason}
             for name, reason in found.left_out.items()
         ],
         "words": concluded(found),

@@ -1,7 +1,13 @@
 """What the stages of a study searched, in lines."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from coarsefine.search.words import value
 from coarsefine.studies.results.ranking import Ranking
+
+# Of values given one by one, so many are named.
+_MOST_NAMED: Final = 6
 
 
 def stage_lines(ranking: Ranking) -> list[str]:
@@ -9,10 +15,21 @@ def stage_lines(ranking: Ranking) -> list[str]:
     lines = []
     for stage in ranking.stages:
         searched = [
-            f"{ranking.symbol(each['name'])} {value(each['low'])} … {value(each['high'])}"
+            f"{ranking.symbol(each['name'])} {where}"
             for each in stage.dimensions
-            if each["low"] is not None and each["high"] is not None
+            if (where := _where(each))
         ]
         ends = f" {', '.join(searched)}" if searched else ""
         lines.append(f"{stage.name}:{ends} ({stage.reason})")
     return lines
+
+
+def _where(dimension: Mapping[str, Any]) -> str:
+    """Return the range that a stage searched, or its values."""
+    low, high = dimension["low"], dimension["high"]
+    if low is not None and high is not None and low != high:
+        return f"{value(low)} … {value(high)}"
+    values = list(map(value, dimension["values"] or ()))
+    if len(values) > _MOST_NAMED:
+        return f"{', '.join(values[: _MOST_NAMED - 1])}, … {values[-1]}"
+    return ", ".join(values)

@@ -266,14 +266,16 @@ def first_stage(kind: SearchKind, request: StageRequest, n_train: int | None = N
     Raises:
         SpaceError: If the parameter cannot be searched so.
     """
-    dimensions = tuple(_asked(d, kind, request) for d in kind.dimensions)
-    usual = SEARCHES.get(kind.name)
+    wanted = tuple(_asked(d, kind, request) for d in kind.dimensions)
+    dimensions, usual = wanted, SEARCHES.get(kind.name)
     if not request.names_values:
         dimensions = tuple(_fitting(d, n_train) for d in dimensions)
     if not request.names_values and usual and usual.dimensions == kind.dimensions:
         reason = f"the usual range of a coarse {kind.name} search"
         if not kind.refines:
             reason = f"the usual values of a {kind.name} search"
+        if dimensions != wanted:
+            reason += f", as far as {n_train:,} training samples go"
     else:
         ranged = any(d.range is not None for d in dimensions)
         reason = "the range given" if ranged else "the values given"

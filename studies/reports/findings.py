@@ -328,9 +328,9 @@ def _together(source: Source, evidence: OpeningEvidence) -> Iterator[Block]:
             f"test samples are classified correctly (95 % interval {ends(*each.interval)} %)"
         )
         if each.difference is not None and each.difference_interval is not None:
-            low, high = (f"{100 * end:+.2f}" for end in each.difference_interval)
+            low, high = (f"{100 * end:+z.2f}" for end in each.difference_interval)
             said += (
-                f": {100 * each.difference:+.2f} points to the best alone (95 % interval {low} to "
+                f": {100 * each.difference:+z.2f} points to the best alone (95 % interval {low} to "
                 f"{high} points, p {'< 0.001' if (each.p or 0) < 0.001 else f'= {each.p:.3f}'})"
             )
         yield Paragraph(f"{said}.")

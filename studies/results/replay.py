@@ -88,15 +88,15 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A sloppier protocol with all cases of it that could be replayed, one or more."""
+    """A sloppier protocol with all cases of it that could be replayed, one or more.
+
+    Attributes:
+        words: What it does.
+    """
 
     name: Name
+    words: str
     cases: tuple[Case, ...]
-
-    @property
-    def words(self) -> str:
-        """Return what it does."""
-        return WORDS[self.name]
 
     @property
     def n_another(self) -> int:
@@ -143,6 +143,23 @@ class Replay:
         assert best is not None  # noqa: S101  # replayed is a study with complete trials
         return best
 
+    def words(self, name: Name) -> str:
+        """Return what a protocol does, left out or not."""
+        return _words(self.ranking, name)
+
+
+def _words(ranking: Ranking, name: Name) -> str:
+    return WORDS[name].replace("seed", _run(ranking))
+
+
+def _run(ranking: Ranking) -> str:
+    """Return what one training run of a value is: a seed, a split, or a seed on one of the folds."""
+    splits = Splits.of(ranking.study)
+    if splits is None:
+        return "seed"
+    most = max(trial.replicates for trial in ranking.trials)
+    return "run" if splits.folds and most > splits.folds else splits.word
+
 
 _Found = tuple[Case, ...] | str
 
@@ -171,7 +188,7 @@ def replayed(ranking: Ranking, candidates: Sequence[Candidate]) -> Replay:
         if isinstance(found, str):
             left_out[name] = found
         else:
-            protocols.append(Protocol(name, found))
+            protocols.append(Protocol(name, _words(ranking, name), found))
     return Replay(ranking, len(candidates), tuple(protocols), left_out)
 
 
@@ -202,12 +219,10 @@ def _another_seed(ranking: Ranking, candidates: Sequence[Candidate]) -> _Found:
 
 
 def _by_seed(ranking: Ranking, candidates: Sequence[Candidate]) -> _Found:
-    splits = Splits.of(ranking.study)
     replicates = sorted(candidates[0].accuracies)
     if len(replicates) < 2:
         return "the best value was trained with one seed"
-    found = []
-    run = "seed" if splits is None else "replicate"
+    found, run = [], _run(ranking)
     for replicate in replicates:
         having = [each for each in candidates if replicate in each.accuracies]
         scores = [each.accuracies[replicate] for each in having]

@@ -3,6 +3,7 @@
 import sqlite3
 
 from coarsefine.search.library import Study
+from tests.search.conftest import QUICK
 
 
 def test_a_study_is_replayed_without_changing_it(search, study):
@@ -43,6 +44,29 @@ def test_python_and_reports_say_the_same(search, study, own_folder):
     assert search("report", "-o", "r.md", "--no-figures", "--no-gradcheck").status == 0
     report = (own_folder / "r.md").read_text(encoding="utf-8")
     assert f"Ranked again under sloppier protocols: {found['words'][:40]}" in report
+
+
+def test_folds_are_replayed_as_folds_and_have_no_race(search, samples):
+    samples()
+    folds = ("lambda", "--coarse", "--data", "mine.npz", "--folds", "3", *QUICK)
+    assert search(*folds, "--values", "0.001,0.1").status == 0
+
+    said = search("replay").out
+    race = search("plot", "race")
+
+    assert "the first fold alone" in said
+    assert "another fold alone" in said
+    assert "seed alone" not in said
+    assert "-0.00" not in said
+    assert race.err.endswith("race needs a search whose replicates are seeds alone, got folds\n")
+
+
+def test_seeds_on_each_fold_are_replayed_as_runs(search, samples):
+    samples()
+    folds = ("lambda", "--coarse", "--data", "mine.npz", "--folds", "2", "--replicates", "2")
+    assert search(*folds, *QUICK, "--values", "0.001,0.1").status == 0
+
+    assert "the first run alone" in search("replay").out
 
 
 def test_a_study_without_stored_predictions_leaves_the_halves_out(search, study):

@@ -425,6 +425,43 @@ def test_many_trials_are_asked_about_and_yes_goes_on_at_once(search, own_folder,
     assert "nowhere.csv" in search(*many, "--yes", "--data", "nowhere.csv").err
 
 
+def test_the_values_of_a_grid_are_named_and_why_some_are_left_out(search, samples):
+    samples()
+
+    said = search("dataset-size", "--data", "mine.npz", *QUICK, "--replicates", "1").out
+
+    usual = "the usual values of a dataset-size search, as far as 68 training samples go"
+    assert f"grid: training samples 68 ({usual})" in said
+
+
+INT, TERM = (signal.SIGINT, 130), (signal.SIGTERM, 143)
+
+
+@pytest.mark.parametrize(
+    ("signalled", "command", "where"),
+    [
+        (INT, (*COARSE, "--dry-run"), "search.commands.searches.foreseen_search"),
+        (TERM, ("report",), "search.report.writing.write_report"),
+        (TERM, ("rank",), "search.commands.ranking.print_study"),
+    ],
+)
+def test_a_command_that_has_nothing_to_carry_on_with_just_stops(
+    search, coarse, monkeypatch, signalled, command, where
+):
+    number, status = signalled
+
+    def interrupted(*_, **__):
+        os.kill(os.getpid(), number)
+        raise AssertionError("it goes on")
+
+    monkeypatch.setattr(f"coarsefine.{where}", interrupted)
+
+    answer = search(*command)
+
+    assert (answer.status, answer.out) == (status, "")
+    assert answer.err.splitlines()[-1] == "stopped"
+
+
 def test_ctrl_c_ends_a_search_at_once_while_it_is_planned(search, monkeypatch):
     def planned(*_):
         os.kill(os.getpid(), signal.SIGINT)

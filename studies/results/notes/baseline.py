@@ -34,7 +34,7 @@ def baseline_notes(database: "Database", ranking: "Ranking") -> tuple[Note, ...]
     if found is None:
         return (Note("majority", line),)
     _, difference, (low, high) = found
-    points = [f"{100 * each:+.2f}" for each in (difference, low, high)]
+    points = [f"{100 * each:+z.2f}" for each in (difference, low, high)]
     evidence = f"{points[0]} points, 95 % interval {points[1]} to {points[2]}"
     if low > 0:
         return (Note("majority", f"{line}; the best trial is better ({evidence})"),)

@@ -205,7 +205,7 @@ def _saturated(curve: Curve) -> Note | None:
         ):
             line = (
                 f"saturated since epoch {epochs[start]:.0f} of {curve.epochs[-1]:.0f}: accuracy "
-                f"changed by {100 * fit.per_epoch * length:+.2f} ± "
+                f"changed by {100 * fit.per_epoch * length:+z.2f} ± "
                 f"{100 * fit.error * length:.2f} points since"
             )
             return Note("saturated", line)

@@ -92,11 +92,9 @@ def _listed(words: Sequence[str]) -> str:
 
 def left_out(replay: "Replay") -> list[str]:
     """Return what could not be replayed, a sentence for each reason."""
-    from coarsefine.studies.results.replay import WORDS
-
     reasons: dict[str, list[str]] = {}
     for name, reason in replay.left_out.items():
-        reasons.setdefault(reason, []).append(WORDS[name])
+        reasons.setdefault(reason, []).append(replay.words(name))
     return [f"not replayed: {_listed(words)}, because {why}" for why, words in reasons.items()]
 
 
