@@ -93,7 +93,7 @@ def _read(place: Path) -> dict[str, Any]:
             return {}
         table = tomllib.loads(text_of(place, "a configuration"))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{place} is no TOML: {error}") from None
+        raise ConfigurationError(f"{place} is not valid TOML: {error}") from None
     except OSError as error:
         raise ConfigurationError(f"{place} cannot be read: {error.strerror or error}") from None
     except ValueError as error:

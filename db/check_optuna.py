@@ -171,7 +171,7 @@ def _look_for_strangers(check: Check, name: str, theirs: Sequence[Any], known: s
     for trial in strangers:
         if trial.state == "running":
             check.wrong(
-                f"{name}: Optuna's trial {trial.number} is running and none of ours",
+                f"{name}: Optuna's trial {trial.number} is running and is not this program's",
                 Message("end it with `", command("check", repair=True), "`"),
             )
     added = [t.number for t in strangers if t.state in _OVER and not t.ended_by_us]

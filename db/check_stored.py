@@ -94,7 +94,7 @@ def _object(
     except StorageError as error:
         check.wrong(f"{where}: {first_line(error).partition(';')[0]}")
         return None
-    wrong = None if isinstance(found, dict) else "it is no object"
+    wrong = None if isinstance(found, dict) else "it is not an object"
     if wrong is None and fault is not None:
         wrong = fault(found)
     if wrong is not None:

@@ -219,7 +219,7 @@ def check_checkpoints(session: Session, check: Check) -> None:
         if cohort.state == "done":
             untrained = command("test", refit="none")
             advice = "restore a copy of the file; its results stand, `"
-            lost = Message(advice, untrained, "` cannot be had")
+            lost = Message(advice, untrained, "` cannot be read")
         if cohort.id in damaged:
             check.wrong(f"{where}: its checkpoint is not what was stored", lost)
         elif cohort.id not in there:

@@ -92,8 +92,8 @@ def check_target(place: Path, target: Path, replace: bool) -> None:
     left = [file.name for file in (beside(place, end) for end in _LOGS) if file.exists()]
     if left:
         raise StorageError(
-            f"{target} is a database in use, or one that was left in a hurry ({left[0]} is beside "
-            "it); name another file"
+            f"{target} is a database in use, or one whose program was interrupted ({left[0]} is "
+            "beside it); name another file"
         )
     if place.exists() and not replace:
         raise StorageError(f"{target} is there already; replace it with ", option("force", True))

@@ -292,7 +292,7 @@ def _check_place(path: Path, *, create: bool) -> bool:
         if path.is_dir():
             raise StorageError(f"storage must be a file, got the folder {path}")
         if path.exists():
-            raise StorageError(f"storage must be a regular file, {path} is none")
+            raise StorageError(f"storage must be a regular file, which {path} is not")
         if not path.parent.is_dir():
             raise StorageError(f"the folder {path.parent} of {path.name} does not exist; create it")
         if not create:
@@ -338,7 +338,7 @@ def _check_contents(path: Path, label: str) -> str | None:
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             raise StorageError(
-                f"{label} is no SQLite database, or a damaged one; it was left as it is; name"
+                f"{label} is not an SQLite database, or is damaged; it was not changed; name"
                 " another file, or restore a copy"
             ) from error
         if not os.access(path, os.R_OK):
@@ -347,7 +347,7 @@ def _check_contents(path: Path, label: str) -> str | None:
     if tables and not tables >= schema.OPTUNA_MARKS:
         raise StorageError(
             f"{label} belongs to another program (it holds the table {min(tables)!r});"
-            " it was left as it is; name another file"
+            " it was not changed; name another file"
         )
     return None
 

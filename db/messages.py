@@ -65,7 +65,7 @@ def _advice(message: str) -> str:
     for sign, advice in (
         ("locked", "; another program keeps it busy: close that and run the same command again"),
         ("full", "; free some space and run the same command again"),
-        ("I/O error", "; look after the disk and its quota and run the same command again"),
+        ("I/O error", "; check the disk and its quota, and run the same command again"),
         ("readonly", "; make the file and its folder writable"),
         ("unable to open", "; look at the permissions of the file and its folder"),
         ("Could not decode", "; the file is damaged: restore a copy of it"),

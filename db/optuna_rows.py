@@ -81,7 +81,7 @@ def rename_optunas(session: Session, names: Mapping[str, tuple[str, str]]) -> No
     for name, study_id in taken.items():
         if study_id not in mine:
             raise StorageError(
-                f"Optuna has a study {name!r} that is none of this program's; rename or delete it "
+                f"Optuna has a study {name!r} that this program did not make; rename or delete it "
                 "there, or choose another name"
             )
     # By way of names that nobody has: some may exchange theirs.

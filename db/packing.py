@@ -178,7 +178,7 @@ def check_packed(database: Database) -> None:
         packed = {str(one["uuid"]): str(one["sha256"]) for one in said["studies"]}
     except (AttributeError, KeyError, TypeError):
         raise StorageError(
-            f"{database.label} is no packed file; `",
+            f"{database.label} is not a packed file; `",
             command("merge", database.label),
             "` takes any database",
         ) from None

@@ -48,7 +48,7 @@ def end_strays(url: str, said: Callable[[str], None] | None = None) -> list[str]
             if ended:
                 lines.append(
                     f"{name}: ended Optuna's trials {shown_numbers(ended)}, which were running and "
-                    "none of ours"
+                    "were not this program's"
                 )
     return lines
 

@@ -152,7 +152,7 @@ def check_place(engine: Engine, label: str) -> str | None:
         if theirs and not theirs >= schema.OPTUNA_MARKS:
             raise StorageError(
                 f"{label} belongs to another program (it holds the table {min(theirs)!r});"
-                " it was left as it is; name a database of its own"
+                " it was not changed; name a database of its own"
             )
         if engine.dialect.name == "postgresql":
             _check_encoding(connection, label)

@@ -1,4 +1,4 @@
-"""Training by a function of the user's own: found, called, and its answers checked.
+"""Training by a custom trainer: found, called, and its answers checked.
 
 The function is called once for a whole training. What it reports becomes the run's curve; what goes
 wrong in it is the run's failure, and no one else's.

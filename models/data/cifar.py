@@ -238,7 +238,7 @@ class _Admitted:
             return _PickledType("u1")
         if self._name == "encode" and len(args) == 2 and args[1] in ("latin1", b"latin1"):
             return args[0].encode("latin-1")
-        raise pickle.UnpicklingError(f"calls {self._name} in a way that a batch has no need of")
+        raise pickle.UnpicklingError(f"calls {self._name} in a way that no batch needs")
 
 
 class _BatchUnpickler(pickle.Unpickler):
@@ -259,7 +259,7 @@ class _BatchUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> _Admitted:
         if (module, name) not in self._ADMITTED:
-            raise pickle.UnpicklingError(f"asks for {module}.{name}, which a batch has no need of")
+            raise pickle.UnpicklingError(f"asks for {module}.{name}, which no batch needs")
         return _Admitted(name)
 
     def persistent_load(self, pid: object) -> None:

@@ -226,12 +226,9 @@ def _encoding(source: Source, head: bytes) -> tuple[str, list[str]]:
         return encoding or "utf-8", []
     path = source.path
     if encoding or b"\x00" in error.object[max(0, error.start - 10) : error.end + 10]:
-        reason = f"it is no text in {(encoding or 'utf-8').upper()}"
+        reason = f"it is not text in {(encoding or 'utf-8').upper()}"
         raise DataError(f"{path}: damaged or no {path.suffix} file: {reason}")
-    note = (
-        f"{path}: is not in UTF-8 and was read as Latin-1 (Windows-1252); "
-        "look whether the names are right"
-    )
+    note = f"{path}: is not in UTF-8 and was read as Latin-1 (Windows-1252); check the names"
     return ("latin-1" if source.decodes("cp1252") else "cp1252"), [note]
 
 

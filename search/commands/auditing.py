@@ -68,7 +68,7 @@ class AuditOptions:
             DRAW,
             "--recipe",
             metavar="FILE",
-            help="The study's recipe file; needed where it names a trainer of your own, which is "
+            help="The study's recipe file; needed where it names a custom trainer, which is "
             "imported only then (default: the study's recipe).",
         ),
     ] = None

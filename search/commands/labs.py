@@ -48,7 +48,7 @@ Parts = Annotated[
         SEARCH,
         "--part",
         metavar="NAME",
-        help="Only this part; may be said several times (default: all parts).",
+        help="Only this part; may be given several times (default: all parts).",
     ),
 ]
 LabName = Annotated[

@@ -111,7 +111,9 @@ def _check_plain(stage: StageOptions) -> None:
         stated = getattr(stage, field.name) != field.default
         if stated and field.name not in {"low", "high", "yes"}:
             option = f"--{field.name.replace('_', '-')}"
-            raise UsageError(f"{option} is of searches, and --range-test is none; leave one out")
+            raise UsageError(
+                f"{option} belongs to searches, and --range-test is not one; leave one out"
+            )
 
 
 def _as_typed(recipe: RecipeOptions) -> list[str]:

@@ -124,8 +124,8 @@ def help_text(kind: "SearchKind") -> str:
         listed = ", ".join(shown(value) for value in kind.dimensions[0].values or ())
         return f"""{kind.summary}
 
-Trains a network for each value and ranks the values by validation accuracy. Without other wishes it
-tries {listed}. Running the same command again carries on where it stopped.
+Trains a network for each value and ranks the values by validation accuracy. By default it tries
+{listed}. Running the same command again carries on where it stopped.
 
 Examples:
     python -m search {kind.name}
@@ -139,7 +139,7 @@ Examples:
     return f"""{kind.summary}
 
 The whole range first, then where the best values are. Trains a network for each point and ranks the
-points by validation accuracy. Without other wishes --coarse tries {kind.n_coarse} points over
+points by validation accuracy. By default --coarse tries {kind.n_coarse} points over
 {ranges}, and --fine {kind.n_fine} more in the window that the results leave. Running the same
 command again carries on where it stopped; a higher --trials or --replicates adds to what is there.
 

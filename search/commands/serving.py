@@ -60,7 +60,7 @@ class ServeOptions:
             SERVICE,
             "--files",
             metavar="FOLDER",
-            help="Submitted recipes may name data files in this folder; may be said several times "
+            help="Submitted recipes may name data files in this folder; may be given several times "
             "(default: the current folder and the data folder).",
         ),
     ] = None
@@ -136,7 +136,7 @@ class ServeOptions:
             OUTPUT,
             "--quiet",
             "-q",
-            help="Log entries only, not how their training goes (default: log both).",
+            help="Log entries only, not the progress of their training (default: log both).",
         ),
     ] = False
 
@@ -191,7 +191,7 @@ def _served(
             watch.log(f"serving {database.label}")
         done = Service(resources, rules, face, only=only).run(once=service.once)
         if only is None:
-            watch.log("ended" if service.once and not ended.is_set() else "ended, as asked to")
+            watch.log("ended" if service.once and not ended.is_set() else "ended, as requested")
     return FAILED if service.once and not done and not ended.is_set() else DONE
 
 

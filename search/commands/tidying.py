@@ -53,7 +53,7 @@ def remove(
     if not output.quiet:
         names = [study.name for study in studies]
         back = names[0] if len(names) == 1 else "*"
-        say(f"\nto take back: {command('restore', back, storage=storage.storage)}")
+        say(f"\nto undo: {command('restore', back, storage=storage.storage)}")
 
 
 def restore(which: StudiesArgument, storage: StorageOptions, output: OutputOptions) -> None:

@@ -126,7 +126,7 @@ def _star(ranking: Ranking, best: RankedTrial, name: str, *, numeric: bool) -> d
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": "the first in the ranking",
+        "name": "the best-ranked trial",
         "x": [best.params[name] if numeric else _choice(best, name)],
         "y": [100 * (best.validation_accuracy or 0.0)],
         "text": [_words(ranking, best)],

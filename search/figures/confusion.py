@@ -51,7 +51,7 @@ def confusion(
     Args:
         study: Whose test it was.
         opening: Of the test set.
-        run: Which trial; the first in the ranking that has a result unless named.
+        run: Which trial; unless named, the best-ranked one that has a result.
 
     Raises:
         FigureError: If there is no result.

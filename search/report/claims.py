@@ -27,7 +27,7 @@ def read_claims(path: Path) -> "tuple[AuditRecord, list[str]]":
             raise StudyError(f"{path}: a report has at most {_MOST_BYTES >> 20} MB")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise StudyError(f"{path}: cannot be read: {reason}") from None
     page = _Page()
     page.feed(text)

@@ -71,7 +71,7 @@ def _read(file: Path) -> list[tuple[str, list[str]]]:
             raise UsageError(f"{file}: comments have at most {_MOST_BYTES >> 20} MB")
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         raise UsageError(f"{file}: cannot be read: {reason}") from None
     sections: list[tuple[str, list[str]]] = [("", [])]
     fence = ""

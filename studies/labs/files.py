@@ -250,7 +250,7 @@ def lab_text(name: str) -> tuple[str, str, str]:
     known = presets()
     if name not in known:
         raise RecipeError(
-            f"{name!r} is no file and no preset{did_you_mean(name, known)}; presets are "
+            f"{name!r} is neither a file nor a preset{did_you_mean(name, known)}; presets are "
             f"{', '.join(known)}"
         )
     text = _folder().joinpath(f"{name}.toml").read_text(encoding="utf-8")

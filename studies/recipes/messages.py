@@ -85,7 +85,7 @@ def _sentence(problem: Any, model: type[BaseModel], flags: Collection[str]) -> M
         return cause.named(name)
     if kind == "extra_forbidden":
         meant = _meant_key(key, model) if "." in key else _meant_section(key, model)
-        return Message(f"{key} is no key of a recipe{meant}")
+        return Message(f"{key} is not a key of a recipe{meant}")
     if kind == "literal_error":
         choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         close = did_you_mean(str(value), choices)

@@ -91,7 +91,7 @@ def question(source: Source) -> Iterator[Block]:
             yield _variants(dimension["variants"])
 
 
-_OWN = "a function of the user's own"
+_OWN = "a custom trainer"
 
 
 def keys_searched(dimensions: Sequence[Mapping[str, Any]]) -> set[str]:

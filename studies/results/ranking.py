@@ -150,7 +150,7 @@ class Ranking:
 
     @property
     def best(self) -> RankedTrial | None:
-        """Return the first in the ranking, ``None`` if no trial is complete."""
+        """Return the best-ranked trial, ``None`` if no trial is complete."""
         return self.trials[0] if self.trials and self.trials[0].rank == 1 else None
 
     @property

@@ -81,7 +81,7 @@ def fault_of_params(params: Any, dimensions: Sequence[Mapping[str, Any]]) -> str
 def fault_of_recipe(stored: Any) -> str | None:
     """Return what is wrong with a study's recipe; ``None`` if it is in order."""
     if not isinstance(stored, Mapping):
-        return "it is no table of keys"
+        return "it is not a table of keys"
     try:
         recipe_of(stored, "its recipe")
     except StudyError as error:

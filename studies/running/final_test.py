@@ -117,7 +117,7 @@ def final_test(
         if all(candidate.diverged for candidate in tested):
             raise StudyError(
                 f"all {len(choice.tested)} trials of {study.name} diverged in the final training, "
-                "so the test set stays shut; search again with a smaller ",
+                "so the test set was not opened; search again with a smaller ",
                 option("training.eta"),
                 " or ",
                 option("training.eta_max"),

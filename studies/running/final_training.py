@@ -266,13 +266,14 @@ def _by_user(
         done = trained(plugin, arrays, data.n_classes, recipe.seed, replicate)
     if done.failure is not None:
         raise StudyError(
-            f"{named(ranked)} failed in the final training, the test set stays shut: {done.failure}"
+            f"{named(ranked)} failed in the final training, so the test set was not "
+            f"opened: {done.failure}"
         )
     if done.predict is None:
         raise StudyError(
             f"the final test needs a trainer that returns a dict with predict, a function of "
             f"samples that returns their classes; {recipe.trainer} returned none, so the test "
-            "set stays shut"
+            "set was not opened"
         )
     # Before the test set is opened: whoever cannot predict these cannot predict others.
     classes_of(done.predict, arrays.x_validation, data.n_classes)

@@ -117,7 +117,7 @@ def parameter(name: str) -> Parameter:
     found = PARAMETERS.get(plain) or next((p for p in PARAMETERS.values() if p.key == plain), None)
     if found is None:
         names = [*PARAMETERS, *(p.key for p in PARAMETERS.values())]
-        raise SpaceError(f"{name!r} is no key that can be searched{did_you_mean(name, names)}")
+        raise SpaceError(f"{name!r} is not a key that can be searched{did_you_mean(name, names)}")
     return found
 
 

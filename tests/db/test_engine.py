@@ -55,8 +55,8 @@ def damaged(path: Path) -> None:
     ("make", "message"),
     [
         (lambda path: path.mkdir(), "must be a file, got the folder"),
-        (lambda path: path.write_text("Dear diary, today"), "is no SQLite database"),
-        (lambda path: path.write_bytes(b"SQLite"), "is no SQLite database"),
+        (lambda path: path.write_text("Dear diary, today"), "is not an SQLite database"),
+        (lambda path: path.write_bytes(b"SQLite"), "is not an SQLite database"),
         (foreign, "belongs to another program .*'invoices'"),
         (lambda path: foreign(path, mode="WAL"), "belongs to another program"),
         (newer, "newer version of this program"),

@@ -85,7 +85,7 @@ def test_a_name_that_is_anothers_in_optuna_changes_nothing(db: Database) -> None
     study = searched(db, "one")
     OptunaStage.open(db, "two/coarse", {"uuid": "not ours", "study": ""}).close()
 
-    with pytest.raises(StorageError, match="none of this program's"):
+    with pytest.raises(StorageError, match="that this program did not make"):
         tidying.rename(db, {study.uuid: "two"})
 
     assert named(db, "one") == repository.find_study(db, "one")

@@ -81,7 +81,7 @@ def test_an_older_database_is_looked_at_as_it_is(search, own_folder):
     ("make", "line"),
     [
         (lambda path: None, "no studies in"),
-        (lambda path: path.write_text("Dear diary"), "no SQLite database"),
+        (lambda path: path.write_text("Dear diary"), "not an SQLite database"),
         (lambda path: tamper(path, "CREATE TABLE invoices (total)"), "another program"),
     ],
     ids=["missing", "text", "foreign"],
@@ -245,13 +245,19 @@ def test_trials_that_somebody_left_running_are_ended_by_repair(search, theirs):
     theirs.ask()
     found = search("check")
     assert found.status == 1
-    assert "Optuna's trial 4 is running and none of ours\n    end it with `python" in found.out
+    assert (
+        "Optuna's trial 4 is running and is not this program's\n    end it with `python"
+        in found.out
+    )
 
     repaired = search("check", "--repair", "--json")
 
     assert repaired.status == 0
     assert repaired.json["repaired"] == [
-        "digits/lambda/coarse: ended Optuna's trials 4–5, which were running and none of ours"
+        (
+            "digits/lambda/coarse: ended Optuna's trials 4–5, which were running and were not this "
+            "program's"
+        )
     ]
     assert [trial.state.name for trial in theirs.trials[4:]] == ["FAIL", "FAIL"]
     assert search("check", "--repair", "--json").json["repaired"] == []

@@ -184,7 +184,7 @@ COSTLY = {
     "a deep quoted header": ('["a"' + ' . "a"' * 5000 + "]", "got a longer key"),
     "a seed of 5,000 digits": (f"seed = {LONG}", "must not have numbers of thousands of digits"),
     "many layers": ("[network]\nhidden = [" + "1," * 20_000 + "]", "at most 1,000 entries"),
-    "a long key": ("x" * 900_000 + " = 1", "is no key of a recipe"),
+    "a long key": ("x" * 900_000 + " = 1", "is not a key of a recipe"),
     "a long name": (f"[data]\nname = '{'x' * 900_000}'", "File name too long"),
 }
 

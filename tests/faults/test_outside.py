@@ -169,7 +169,7 @@ def test_a_view_of_ones_own_beside_the_tables_is_left_in_peace(search, study):
 
 
 ELSE = {
-    "a text": (text, "is no SQLite database", True),
+    "a text": (text, "is not an SQLite database", True),
     "a folder": (folder, "must be a file, got the folder", True),
     "another program's database": (invoices, "belongs to another program", True),
     "a newer version": (newer, "newer version of this program", False),
@@ -240,7 +240,7 @@ def test_a_read_only_place_is_one_line(search, study, carries_on, monkeypatch, p
     ("message", "advice"),
     [
         ("database or disk is full", "free some space and run the same command again"),
-        ("disk I/O error", "look after the disk and its quota and run the same command again"),
+        ("disk I/O error", "check the disk and its quota, and run the same command again"),
         ("database is locked", "another program keeps it busy: close that and run the same"),
         ("attempt to write a readonly database", "make the file and its folder writable"),
         ("unable to open database file", "look at the permissions"),

@@ -114,7 +114,7 @@ def test_a_mark_of_another_encoding_than_the_text_is_one_line(tmp_path, encoding
     path = write(tmp_path, "a,label\n1,0\n2,1\n" * 9, encoding=encoding)
     path.write_bytes(path.read_bytes() + b"\xff\xd8\xff")
 
-    assert "damaged or no .csv file: it is no text in UTF" in refused(path)
+    assert "damaged or no .csv file: it is not text in UTF" in refused(path)
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|", " ", "   "])

@@ -83,7 +83,7 @@ def test_a_file_that_is_there_is_replaced_only_if_that_is_said(search, study, ow
     [
         ("search.db", "must be another file than the database"),
         ("link.db", "must be another file than the database"),
-        ("in-use.db", "is a database in use, or one that was left in a hurry (in-use.db-wal"),
+        ("in-use.db", "is a database in use, or one whose program was interrupted (in-use.db-wal"),
         (".", "must be a file, got the folder"),
         ("/dev/null", "must be a file, got the pipe or device"),
         ("missing/copy.db", "does not exist; create it"),

@@ -79,7 +79,7 @@ def test_a_command_that_others_may_have_written_is_not_run(users, own_folder):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("storage = ", "is no TOML"),
+        ("storage = ", "is not valid TOML"),
         ("storge = 'a.db'", "keys are storage, data_dir, on_end and [service], got 'storge'"),
         ("storage = 3", "storage must be a text, got '3'"),
         ("service = 3", "service must be a table, [service]"),

@@ -215,11 +215,14 @@ def test_a_file_with_one_search_needs_no_parts(search, own_folder):
     ("text", "reason"),
     [
         ("[search]\nvary.eta = 1\n", r"lab.toml: search.vary"),
-        ("[search]\nvary.etta.values = [0.1]\n", r"no key that can be searched; did you mean eta"),
+        (
+            "[search]\nvary.etta.values = [0.1]\n",
+            r"not a key that can be searched; did you mean eta",
+        ),
         ("[search]\nkind = 'lamda'\n", r"search.kind must be one of .*did you mean lambda"),
         ("[search]\nvary.eta = { low = 0.1 }\n", r"either low and high, or values"),
         ("title = 'x'\n", r"either one search or several part"),
-        ("[searches]\n", r"searches is no key of a recipe; did you mean search"),
+        ("[searches]\n", r"searches is not a key of a recipe; did you mean search"),
         ("[search]\nstages = 3\nvary.batch_size.values = [1, 2]\n", r"needs a range to narrow"),
         ("[[part]]\nname = 'a'\n", r"part a needs part.search"),
         ("[[part]]\nname='a'\ndoes='params'\n[[part]]\nname='a'\ndoes='params'\n", "a twice"),

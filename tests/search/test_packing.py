@@ -106,7 +106,7 @@ def test_a_file_of_an_older_version_is_merged_and_stays_as_it_is(search, own_fol
         (("pack", "digits/lambda", "hand-in.cfs"), 1, "is there already; replace it with --force"),
         (("pack", "none", "x.cfs"), 1, "has no study 'none'"),
         (("pack", "digits/lambda", "no/x.cfs"), 1, "the folder"),
-        (("unpack", "search.db", "--storage", "x.db"), 1, "search.db is no packed file"),
+        (("unpack", "search.db", "--storage", "x.db"), 1, "search.db is not a packed file"),
         (("unpack", "none.cfs"), 1, "there is no none.cfs"),
         (("merge", "search.db"), 1, "from another database than this one"),
         (("merge", "hand-in.cfs", "--prefix", "\t"), 2, "all printable"),

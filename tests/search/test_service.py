@@ -125,7 +125,7 @@ def test_a_recipe_without_a_search_is_given_one(search, own_folder):
         (("lab.toml", "--study", "a\x1b[2Jb"), 2, r"printable characters, got 'a\x1b[2Jb'"),
         (("lab.toml", "--study", " "), 2, "printable characters"),
         (("unknown-key.toml",), 2, "did you mean training.epochs?"),
-        (("not-varied.toml",), 2, "no key that can be searched; did you mean eta"),
+        (("not-varied.toml",), 2, "not a key that can be searched; did you mean eta"),
         (("no-data.toml",), 1, "did you mean mnist?"),
         (("long.toml",), 2, "must have at most 60,000 bytes"),
         (("no-toml.toml",), 2, "must be TOML"),

@@ -125,7 +125,7 @@ def test_a_search_never_holds_the_test_split(bench):
 def test_trials_that_all_diverge_leave_the_test_set_shut(bench, monkeypatch):
     study = bench.coarse(StageRequest(values=(1e-3, 1e-2))).study
     monkeypatch.setattr("coarsefine.studies.running.final_training._finished", lambda *_: None)
-    with pytest.raises(StudyError, match="test set stays shut"):
+    with pytest.raises(StudyError, match="test set was not opened"):
         final_test(bench.means(), study, refit="none")
 
     assert repository.openings(bench.database, study) == []

@@ -67,7 +67,7 @@ def test_a_key_is_varied_as_it_is_written(text, name, expected):
     ("text", "line"),
     [
         ("eta", "must be KEY=LOW..HIGH or KEY=VALUE,VALUE, as in eta=1e-4..1e-1; got 'eta'"),
-        ("etta=1..2", "'etta' is no key that can be searched; did you mean eta?"),
+        ("etta=1..2", "'etta' is not a key that can be searched; did you mean eta?"),
         ("eta=a..2", "a range is two numbers, as in 1e-4..1e-1; got 'a'"),
         ("eta=2..1", "low must be < high, got 2.0 and 1.0"),
         ("lambda=0..1", "a log scale has no place for 0, got 0.0 … 1.0; use linear"),

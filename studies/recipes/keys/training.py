@@ -123,7 +123,7 @@ class TrainingKeys(RegulariserKeys):
         ScheduleName,
         Key(
             kind=Choice(),
-            help=f"How η goes: {alternatives(SCHEDULES, str)}; geometric rises from lowest to "
+            help=f"Schedule of η: {alternatives(SCHEDULES, str)}; geometric rises from lowest to "
             "highest over the training, cosine falls (default: cyclical).",
         ),
     ] = "cyclical"

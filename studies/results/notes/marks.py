@@ -80,7 +80,7 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
         )
         notes.append(Note("noisy", line))
     if any(trial.reused for trial in ranking.trials):
-        line = "reused: trained before, for another trial; it is no new evidence"
+        line = "reused: trained before, for another trial; it is not new evidence"
         notes.append(Note("reused", line))
     return tuple(notes)
 

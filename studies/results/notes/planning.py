@@ -37,7 +37,7 @@ def planned(ranking: "Ranking", indifference: float) -> "list[Message]":
     if comparison is None:
         return [Message("there are no two complete values to be compared")]
     if not comparison.n_tied:
-        return [Message("no value is tied with the best: nothing is left to be told apart")]
+        return [Message("no value is tied with the best: nothing is left to be decided")]
     if comparison.to_second is None:
         line = f"{comparison.n_tied} values are tied; "
         why = "one seed each does not tell what seeds do from what samples do"

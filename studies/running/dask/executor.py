@@ -227,7 +227,7 @@ class DaskExecutor:
             )
         if isinstance(answer, Untrainable):
             raise StudyError(
-                "a trainer of your own must be importable on every Dask worker, from its working "
+                "a custom trainer must be importable on every Dask worker, from its working "
                 f"folder or PYTHONPATH, and be the same file as here; {answer.worker} says: "
                 f"{answer.reason}"
             )

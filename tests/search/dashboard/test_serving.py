@@ -198,7 +198,7 @@ def test_this_machine_is_known_by_its_name_where_others_reach_it():
     ("options", "status", "said"),
     [
         (("--storage", "none.db"), 1, "no studies in none.db"),
-        (("--storage", "text.db"), 1, "no SQLite database"),
+        (("--storage", "text.db"), 1, "not an SQLite database"),
         (("--port", "70000"), 2, "--port must be 0 to 65535, got 70000"),
         (("--port", "many"), 2, "must be a whole number"),
         (("--host", "no.such.host.invalid"), 1, "cannot be used"),
