@@ -153,7 +153,7 @@ def _words(ranking: Ranking, name: Name) -> str:
 
 
 def _run(ranking: Ranking) -> str:
-    """Return what one training run of a value is: a seed, a split, or a seed on one of the folds."""
+    """Return what one training run of a value is: a seed, a split, or a seed on a fold."""
     splits = Splits.of(ranking.study)
     if splits is None:
         return "seed"
