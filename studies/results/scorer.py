@@ -70,13 +70,19 @@ class Scorer:
     _by_split: "dict[int, Scorer]" = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, metric: str, study: "StudyRecord") -> "Scorer":
+    def of(cls, metric: str, study: "StudyRecord", *, labelled: bool = False) -> "Scorer":
         """Return what makes scores of a study's runs.
+
+        Args:
+            metric: Which metric.
+            study: Whose runs.
+            labelled: Whether the accuracy takes labels, too, as scores of given classes need.
 
         Raises:
             StudyError: If the labels of its validation samples are not known.
         """
-        found = cls() if metric == "accuracy" else cls.by(metric, labels_of(study))
+        needed = labelled or metric != "accuracy"
+        found = cls.by(metric, labels_of(study)) if needed else cls()
         splits = Splits.of(study)
         return found if splits is None else replace(found, splits=splits, _study=study)
 

@@ -162,6 +162,19 @@ def test_the_majority_stands_beside_the_table(searched):
         assert ("is not significantly better" in str(note)) == (low <= 0)
 
 
+def test_on_folds_the_majority_is_measured_on_the_samples_of_each(searched):
+    study = searched.coarse(StageRequest(n_trials=2), name="folds", data__folds=3).study
+    known = [labels_of(study, replicate).classes for replicate in range(3)]
+    always = majority_of(study).label
+
+    for by in ("accuracy", "balanced-accuracy"):
+        ranking = read_ranking(searched.database, study, by)
+        (note,) = [n for n in ranking.notes if "majority" in getattr(n, "code", "")]
+        baseline = np.mean([METRICS[by](each, np.full(len(each), always)) for each in known])
+        assert f"{100 * baseline:.2f} %" in str(note)
+        assert f"({100 * (ranking.metric.of(ranking.best) - baseline):+.2f} points" in str(note)
+
+
 def test_one_seed_takes_the_spread_over_seeds_from_a_similar_study(searched, monkeypatch):
     assumed = read_ranking(searched.database, searched.single)
     monkeypatch.setattr(known_seeds, "_FEWEST_DF", 1.0)  # four trials with two seeds say little
