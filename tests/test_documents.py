@@ -74,7 +74,7 @@ def test_the_tutorial_works_as_it_is_typed(tmp_path, monkeypatch, capsys):
         assert main(line.split()) == 0, line
         said = capsys.readouterr().out
         if "--figures" in line:
-            assert "7 of 10 values are tied, λ 1e-05 … 0.004642" in said  # as the page says
+            assert "7 of 10 values are tied, λ from 1e-05 to 0.004642" in said  # as the page says
     assert {"sheet.html", "table.tex", "figures"} <= {path.name for path in tmp_path.iterdir()}
 
 

@@ -80,7 +80,7 @@ def _accuracies(ranking: Ranking, name: str) -> dict[str, Any]:
             "marker": {
                 "color": colour,
                 "size": 9,
-                # Filled: the best, and what cannot be told from it.
+                # Filled: the best, and what is tied with it.
                 "symbol": [shape if t.tied or t.rank == 1 else f"{shape}-open" for t in trials],
             },
         }

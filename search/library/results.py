@@ -49,7 +49,7 @@ class Ranking(Sequence["RankedTrial"]):
 
     @property
     def tied(self) -> "tuple[RankedTrial, ...]":
-        """Return the best and those that cannot be told from it; nothing where there are none."""
+        """Return the best and those that are tied with it; nothing where there are none."""
         return tuple(trial for trial in self._found.trials if trial.tied)
 
     @property

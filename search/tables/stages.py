@@ -28,7 +28,7 @@ def _where(dimension: Mapping[str, Any]) -> str:
     """Return the range that a stage searched, or its values."""
     low, high = dimension["low"], dimension["high"]
     if low is not None and high is not None and low != high:
-        return f"{value(low)} … {value(high)}"
+        return f"from {value(low)} to {value(high)}"
     values = list(map(value, dimension["values"] or ()))
     if len(values) > _MOST_NAMED:
         return f"{', '.join(values[: _MOST_NAMED - 1])}, … {values[-1]}"

@@ -261,7 +261,7 @@ def first_stage(kind: SearchKind, request: StageRequest, n_train: int | None = N
     Args:
         kind: The search.
         request: What the user wants otherwise.
-        n_train: Size of the training set: usual values that are larger are left out.
+        n_train: Size of the training set: default values that are larger are left out.
 
     Raises:
         SpaceError: If the parameter cannot be searched so.
@@ -271,11 +271,9 @@ def first_stage(kind: SearchKind, request: StageRequest, n_train: int | None = N
     if not request.names_values:
         dimensions = tuple(_fitting(d, n_train) for d in dimensions)
     if not request.names_values and usual and usual.dimensions == kind.dimensions:
-        reason = f"the usual range of a coarse {kind.name} search"
-        if not kind.refines:
-            reason = f"the usual values of a {kind.name} search"
+        reason = "the default range" if kind.refines else "the default values"
         if dimensions != wanted:
-            reason += f", as far as {n_train:,} training samples go"
+            reason += f" that {n_train:,} training samples allow"
     else:
         ranged = any(d.range is not None for d in dimensions)
         reason = "the range given" if ranged else "the values given"
@@ -324,7 +322,7 @@ def _asked(dimension: Dimension, kind: SearchKind, request: StageRequest) -> Dim
 
 
 def _fitting(dimension: Dimension, n_train: int | None) -> Dimension:
-    """Return the usual values without those that are more than there are samples."""
+    """Return the default values without those that are more than there are samples."""
     if n_train is None or dimension.values is None or dimension.name not in {"batch_size", "train"}:
         return dimension
     kept = tuple(v for v in dimension.values if isinstance(v, int) and v <= n_train)

@@ -269,8 +269,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         name="tied",
         kind="truth",
-        meaning="whether it cannot be told from the best; of the best, whether others cannot be "
-        "told from it; empty unless complete",
+        meaning="whether it is tied with the best; of the best, whether others are tied with "
+        "it; empty unless complete",
         evidence=True,
         mark="=",
         shown_if=_any("tied"),

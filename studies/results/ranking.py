@@ -59,8 +59,8 @@ class RankedTrial(NamedTuple):
         standard_deviation: Of its score over replicates; ``None`` for one.
         difference: Of its score and the best trial's, over the replicates that both have.
         margin: How large a difference may be by chance.
-        tied: Whether it cannot be told from the best; of the best, whether there are others that
-            cannot. ``None`` if it is not complete, or nothing is known of the noise.
+        tied: Whether it is tied with the best; of the best, whether there are others
+            tied with it. ``None`` if it is not complete, or nothing is known of the noise.
         seed_interval: 95 % interval for new seeds on these samples; ``None`` for one replicate.
     """
 

@@ -81,7 +81,7 @@ def test_show_tells_all_there_is(search, study):
         "normalisation standardise; fingerprint ",
         "hidden 8, activation relu",
         "1,078 samples / batch 20 = 54 updates an epoch",
-        "coarse: λ 1e-05 … 0.1",
+        "coarse: λ from 1e-05 to 0.1",
         "fine: λ ",
         "opened 1 time",
         "numpy ",

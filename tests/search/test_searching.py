@@ -29,7 +29,7 @@ def test_a_coarse_search_ends_with_a_ranking_and_the_command_for_the_fine_one(se
     assert answer.status == 0
     assert answer.out.startswith("digits/lambda: digits, seed 0; measured after the last epoch\n")
     assert re.search(r"^ +1  coarse +\d  +\S+  \d\d\.\d\d ± \d\.\d\d ", answer.out, re.MULTILINE)
-    assert "coarse: λ 1e-05 … 0.1 (the usual range of a coarse lambda search)" in answer.out
+    assert "coarse: λ from 1e-05 to 0.1 (the default range)" in answer.out
     assert answer.out.splitlines()[-1] == "next: python -m search lambda --fine"
     assert (own_folder / "search.db").exists()
 
@@ -430,7 +430,7 @@ def test_the_values_of_a_grid_are_named_and_why_some_are_left_out(search, sample
 
     said = search("dataset-size", "--data", "mine.npz", *QUICK, "--replicates", "1").out
 
-    usual = "the usual values of a dataset-size search, as far as 68 training samples go"
+    usual = "the default values that 68 training samples allow"
     assert f"grid: training samples 68 ({usual})" in said
 
 

@@ -124,7 +124,7 @@ def test_a_winner_that_is_not_told_from_others_prints_the_tie_set_and_prefers_re
     found = ranking(close)
 
     assert [t.tied for t in found.trials[:3]] == [True, True, False]
-    (line,) = said(found, "2 of 8 values are tied, λ 0.0005179 … 0.001931")
+    (line,) = said(found, "2 of 8 values are tied, λ from 0.0005179 to 0.001931")
     assert "replicates would tell more than further values" in line
     assert "= tied with the best: with 1,000 validation samples" in str(legend(found)[0])
 

@@ -80,7 +80,7 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
         )
         notes.append(Note("noisy", line))
     if any(trial.reused for trial in ranking.trials):
-        line = "reused: trained before, for another trial; it is not new evidence"
+        line = "reused: trained before, for another trial; no new evidence"
         notes.append(Note("reused", line))
     return tuple(notes)
 
@@ -172,4 +172,4 @@ def _tied_range(ranking: "Ranking") -> str:
     if name is None:
         return ""
     values = [float(trial.params[name]) for trial in ranking.trials if trial.tied]
-    return f", {ranking.symbol(name)} {min(values):.4g} … {max(values):.4g}"
+    return f", {ranking.symbol(name)} from {min(values):.4g} to {max(values):.4g}"
