@@ -185,6 +185,17 @@ class EpochRecord(NamedTuple):
     squared_weights: float | None = None
 
 
+class EvaluationRecord(NamedTuple):
+    """One evaluation of a run whose epochs have several; what was not finite is ``None``."""
+
+    run_id: int
+    step: int
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    batch_loss: float | None = None
+    batch_deviation: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PlanRecord:
     """All of a stage that is needed to carry on with it, each in its order."""
@@ -360,7 +371,7 @@ class SegmentResult:
         from_epoch: Epochs that the cohort had done before; a delivery that does not start where
             the database stands was delivered before.
         to_epoch: Epochs that it has done now.
-        epochs: Rows of the curves, of all runs.
+        epochs: Rows of the curves, of all runs; ``evaluations`` likewise.
         outcomes: By run, of those that ended: what it predicted for each validation sample, packed.
         metrics: By run and epoch, what a custom trainer reported under names of its own.
         checkpoint: State to carry on from; ``None`` keeps the one that is stored.
@@ -371,6 +382,7 @@ class SegmentResult:
     from_epoch: int
     to_epoch: int
     epochs: Sequence[EpochRecord] = ()
+    evaluations: Sequence[EvaluationRecord] = ()
     runs: Sequence[RunUpdate] = ()
     trials: Sequence[TrialUpdate] = ()
     outcomes: Mapping[int, bytes] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from coarsefine.hints import command
 VERSION_TABLE: Final = "training_alembic_version"
 """Optuna stamps ``alembic_version``: sharing it would break whichever program comes second."""
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS: Final = tuple(f"{number:04}" for number in range(1, 11))
 HEAD: Final = REVISIONS[-1]
 
 SELECT_REVISION: Final = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608

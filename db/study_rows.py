@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
-from coarsefine.db import tables
+from coarsefine.db import curve_tables, tables
 from coarsefine.db.optuna_rows import ids_of_stages, optunas_tables, owned
 from coarsefine.db.records import new_uuid
 from coarsefine.db.repository.common import chunks
@@ -80,8 +80,10 @@ KINDS: Final = (
     Kind(_TRIAL, {"stage_id": _STAGE}, key=("uuid",)),
     Kind(_COHORT, {"stage_id": _STAGE}, key=("uuid",)),
     Kind(_RUN, {"trial_id": _TRIAL}, {"cohort_id": _COHORT}, key=("trial_id", "replicate")),
-    Kind(tables.Epoch.__tablename__, {"run_id": _RUN}, at_once=200),
-    Kind(tables.RunMetrics.__tablename__, {"run_id": _RUN}, at_once=200),
+    *(
+        Kind(mapped.__tablename__, {"run_id": _RUN}, at_once=200)
+        for mapped in (curve_tables.Epoch, curve_tables.RunMetrics, curve_tables.Evaluation)
+    ),
     Kind(tables.Checkpoint.__tablename__, {"cohort_id": _COHORT}, at_once=8),
     Kind(_OPENING, {"study_id": _STUDY}, key=("uuid",)),
     Kind(
@@ -121,7 +123,9 @@ def walk(session: Session, study_id: int) -> Iterator[tuple[Kind, list[Row]]]:
 
 def _rows(session: Session, kind: Kind, condition: sa.ColumnElement[bool]) -> list[Row]:
     columns = kind.table.c
-    order = [columns[name] for name in ("id", "run_id", "cohort_id", "epoch") if name in columns]
+    order = [
+        columns[name] for name in ("id", "run_id", "cohort_id", "epoch", "step") if name in columns
+    ]
     statement = sa.select(kind.table).where(condition).order_by(*order)
     return [dict(row) for row in session.execute(statement).mappings()]
 

@@ -19,11 +19,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from coarsefine.db.column_types import LONG_BYTES, LONG_TEXT, Json, StrictJson
+from coarsefine.db.curve_tables import Epoch, Evaluation, RunMetrics
 from coarsefine.db.final_records import EnsembleMethod
 from coarsefine.db.records import TrialState
 from coarsefine.db.table_base import Base, accuracy, one_of
 
 TRIAL_STATES: Final = get_args(TrialState)
+# What a training run leaves as it goes, each with a ``run_id``.
+CURVES: Final = (RunMetrics, Evaluation, Epoch)
 
 
 class Study(Base):
@@ -182,37 +185,6 @@ class Run(Base):
     failure: Mapped[str | None] = mapped_column(LONG_TEXT)
 
 
-class Epoch(Base):
-    """One row of a curve. Losses are without the penalty, costs with it.
-
-    Running measures are of each batch before its update, averaged over the epoch.
-    """
-
-    __tablename__ = "training_epochs"
-    __table_args__ = (
-        CheckConstraint("epoch >= 0", name="epoch"),
-        {"sqlite_with_rowid": False},
-    )
-
-    run_id: Mapped[int] = mapped_column(
-        ForeignKey("training_runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
-    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    step: Mapped[int]
-    eta: Mapped[float | None]
-    train_loss: Mapped[float | None]
-    train_cost: Mapped[float | None]
-    train_accuracy: Mapped[float | None]
-    validation_loss: Mapped[float | None]
-    validation_cost: Mapped[float | None]
-    validation_accuracy: Mapped[float | None]
-    seconds: Mapped[float | None]
-    evaluation_seconds: Mapped[float | None]
-    running_accuracy: Mapped[float | None]
-    running_loss: Mapped[float | None]
-    squared_weights: Mapped[float | None]
-
-
 class Checkpoint(Base):
     """The last state of a cohort, to carry on from or to take the weights of."""
 
@@ -336,19 +308,6 @@ class SampleOutcomes(Base):
     )
     split: Mapped[str] = mapped_column(String(16))
     payload: Mapped[bytes] = mapped_column(LONG_BYTES)
-
-
-class RunMetrics(Base):
-    """What a custom trainer reported after an epoch under names of its own."""
-
-    __tablename__ = "training_metrics"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    run_id: Mapped[int] = mapped_column(
-        ForeignKey("training_runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
-    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    metrics: Mapped[dict[str, Any]]
 
 
 QUEUE_STATES: Final = ("waiting", "paused", "running", "finished", "failed", "cancelled")

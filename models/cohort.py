@@ -81,11 +81,15 @@ class Lowest:
         step: Updates made by then.
         validation_loss: Mean over the validation split.
         validation_accuracy: In [0, 1].
+        train_loss: Mean over all training samples; ``None`` unless the trial counts with it.
+        train_accuracy: Likewise.
     """
 
     step: int
     validation_loss: float
     validation_accuracy: float
+    train_loss: float | None = None
+    train_accuracy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ class Finished:
             passed ``TrainingSpec.diverged_at``); ``pruned`` where others were so far ahead that the
             search did not wait for the end; ``failed`` where a trainer of the user's did.
         epoch: The last one trained, from 1; of the one that early stopping ends within, a part.
-        scored_epoch: The one the trial counts with: the last or the best.
+        scored_epoch: The one the trial counts with: the last, the best, or the one that has the
+            evaluation with the lowest loss in it.
         parameters: Those of ``scored_epoch``, T = 1.
         step: Updates made in all; ``None`` in checkpoints of older versions.
         lowest: ``None`` likewise, and where no loss was finite.
@@ -111,6 +116,12 @@ class Finished:
     step: int | None = None
     lowest: Lowest | None = None
     snapshots: tuple[Parameters, ...] = ()
+
+    @property
+    def restored(self) -> Lowest | None:
+        """Return the evaluation that the trial counts with, where that is no epoch's row."""
+        known = self.lowest is not None and self.lowest.train_accuracy is not None
+        return self.lowest if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +137,8 @@ class CohortState:
         initial_cost: (T,), training cost before the first update; NaN before it is measured.
         watch: What early stopping remembers.
         best_accuracy: (T,), validation accuracy of the best epoch so far.
-        best_epoch: (T,), that epoch.
-        best: Its parameters, where trials are scored by their best epoch, else ``None``.
+        best_epoch: (T,), that epoch; where trials count with their lowest loss, its epoch.
+        best: Its parameters, where trials do not count with their last epoch, else ``None``.
         best_outcomes: Its outcomes on the validation split, likewise; ``None`` before there are
             any, and where they are not wanted.
         finished: By slot, the trials that are done.
@@ -221,7 +232,7 @@ def initial_state(plan: CohortPlan) -> CohortState:
         watch=new_watch(n_trials),
         best_accuracy=np.full(n_trials, -1.0),
         best_epoch=np.zeros(n_trials, np.int64),
-        best=parameters.rows(range(n_trials)) if plan.training.score == "best" else None,
+        best=parameters.rows(range(n_trials)) if plan.training.score != "final" else None,
     )
 
 

@@ -15,6 +15,7 @@ from coarsefine.models.cohort import CohortPlan, CohortState, initial_state
 from coarsefine.models.evaluation import SampleOutcomes
 from coarsefine.models.outcomes import OutcomeCodec
 from coarsefine.models.plugin import Plugin, final_state, predicted, trained
+from coarsefine.models.scoring import EvaluationRow
 from coarsefine.models.training import EpochRow, Samples, train
 
 # What is thrown away to warm up: a few updates, and not many samples where batches are large.
@@ -64,6 +65,7 @@ class SegmentResult:
             every validation sample, packed by ``OutcomeCodec``. A trainer of the user's may do
             without.
         metrics: By epoch, what a trainer of the user's reported under other names.
+        evaluations: A row per trial and evaluation, where epochs have several.
     """
 
     key: str
@@ -73,6 +75,7 @@ class SegmentResult:
     failure: str | None = None
     outcomes: dict[int, bytes] = field(default_factory=dict)
     metrics: dict[int, dict[str, float]] = field(default_factory=dict)
+    evaluations: list[EvaluationRow] = field(default_factory=list)
 
 
 def run_segment(segment: Segment) -> SegmentResult:
@@ -98,10 +101,13 @@ def run_segment(segment: Segment) -> SegmentResult:
             started = time.perf_counter()
         state = segment.state if segment.state is not None else initial_state(segment.plan)
         outcomes: dict[int, SampleOutcomes] = {}
-        state, rows = train(segment.plan, state, data, segment.n_epochs, outcomes)
+        evaluations: list[EvaluationRow] = []
+        state, rows = train(segment.plan, state, data, segment.n_epochs, outcomes, evaluations)
     seconds = time.perf_counter() - started
     packed = _packed(_codec(segment.plan, data), outcomes) if outcomes else {}
-    return SegmentResult(segment.key, state, rows, seconds, outcomes=packed)
+    return SegmentResult(
+        segment.key, state, rows, seconds, outcomes=packed, evaluations=evaluations
+    )
 
 
 def _codec(plan: CohortPlan, data: Samples) -> OutcomeCodec:

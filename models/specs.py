@@ -18,7 +18,7 @@ ScheduleName = Literal[
     "constant", "step", "exponential", "inverse-time", "cyclical", "geometric", "cosine"
 ]
 StopRuleName = Literal["best", "window"]
-ScoreName = Literal["final", "best"]
+ScoreName = Literal["final", "best", "lowest"]
 PrecisionName = Literal["float32", "float64"]
 SplitMethod = Literal["random", "ordered", "canonical", "folds"]
 NormalisationName = Literal[
@@ -42,6 +42,12 @@ LOSS_WORDS: dict[str, str] = {
     "squared-error": "mean ½ ‖scores − one-hot‖²",
     "hinge": "mean multi-class hinge",
     "binary-cross-entropy": "mean binary cross-entropy of K sigmoids",
+}
+# What a trial counts with, in words that follow "the" or "its".
+SCORE_WORDS: dict[str, str] = {
+    "final": "last epoch",
+    "best": "best epoch",
+    "lowest": "evaluation with the lowest loss",
 }
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
@@ -173,7 +179,7 @@ class TrainingSpec:
         drop_last: Leave out the last, smaller batch of an epoch.
         evaluations: How often an epoch the validation split is measured: every
             ``⌊updates_per_epoch / evaluations⌋`` updates (at least one), and at its end in place
-            of the last. Those within an epoch are for early stopping alone.
+            of the last. Those within an epoch have rows of their own.
         evaluate_every: In place of that, measure after update 1 and every so many updates from
             there, through all epochs; the ends of epochs have rows, and early stopping passes them
             over.
@@ -184,7 +190,8 @@ class TrainingSpec:
         diverged_at: A trial whose training cost is more than so many times what it was before the
             first update, at the end of an epoch or where it stops, has diverged; ``None``: only if
             it is not finite.
-        score: Whether a trial counts with its last epoch or its best.
+        score: Whether a trial counts with its last epoch, its best, or the evaluation with the
+            ``lowest`` validation loss, which may lie within an epoch.
         train_samples: Training accuracy is re-evaluated on at most so many training samples,
             drawn once; ``None`` takes all of them.
         class_weights: What the loss of a sample counts in updates, by its class: K numbers,
@@ -259,6 +266,11 @@ class TrainingSpec:
             return [*(s for s in range(first + 1, stop) if self.counts(s)), stop]
         interval = max(1, per_epoch // self.evaluations)
         return [*range(first + interval, stop, interval)[: self.evaluations - 1], stop]
+
+    @property
+    def within(self) -> bool:
+        """Return whether the validation split is measured within epochs, too."""
+        return self.evaluations > 1 or self.evaluate_every is not None
 
     def counts(self, step: int) -> bool:
         """Return whether early stopping counts an evaluation after so many updates."""

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from coarsefine.models import scoring
 from coarsefine.models.arrays import Array, Labels, column
 from coarsefine.models.cohort import ORDER, CohortPlan, CohortState, Finished
 from coarsefine.models.evaluation import Evaluation, Evaluator, SampleOutcomes, Values
@@ -19,7 +20,7 @@ from coarsefine.models.kernels.choice import kernel
 from coarsefine.models.kernels.stretch import Running, Stretch
 from coarsefine.models.perturbations import perturbations_of
 from coarsefine.models.schedules import cycle_ends, learning_rates
-from coarsefine.models.scoring import Measured, finished, with_best
+from coarsefine.models.scoring import EvaluationRow, Measured, finished
 
 
 class Samples(Protocol):
@@ -95,6 +96,7 @@ def train(
     data: Samples,
     n_epochs: int,
     outcomes: dict[int, SampleOutcomes] | None = None,
+    evaluations: list[EvaluationRow] | None = None,
 ) -> tuple[CohortState, list[EpochRow]]:
     """Return the state after at most ``n_epochs`` more epochs, and a row per trial and epoch.
 
@@ -109,6 +111,7 @@ def train(
         n_epochs: Fewer are made where the training ends before.
         outcomes: Filled, by slot, with what each trial that ends and did not diverge makes of the
             validation split at the epoch it is scored by (T = 1); ``None`` if not wanted.
+        evaluations: Given a row per trial and evaluation, where epochs have several.
 
     Raises:
         ModelError: If the batch size does not fit the data.
@@ -119,7 +122,7 @@ def train(
         for _ in range(n_epochs):
             if state.done:
                 break
-            state = _Trainer(plan, state, data, outcomes).epoch(rows)
+            state = _Trainer(plan, state, data, outcomes, evaluations).epoch(rows)
     return state, rows
 
 
@@ -132,10 +135,12 @@ class _Trainer:
         state: CohortState,
         data: Samples,
         outcomes: dict[int, SampleOutcomes] | None,
+        evaluations: list[EvaluationRow] | None,
     ) -> None:
         self.plan = plan
         self.data = data
         self.outcomes = outcomes
+        self.evaluations = evaluations
         self.running: Running | None = None
         self.perturbations = perturbations_of(plan, state.epoch, data.sample_shape)
         # A trial's share of the epoch's time so far.
@@ -230,12 +235,18 @@ class _Trainer:
         started = time.perf_counter()
         spec, state = self.plan.training, self.state
         n_trials, last = len(state.slots), state.step == spec.n_updates
-        each = self._unknown() if last or (ends and spec.score == "best") else None
+        lowest = spec.score == "lowest" and spec.counts(state.step)
+        wanted = last or lowest or (ends and spec.score == "best")
+        each = self._unknown() if wanted else None
         validation, squared = self._validation(each)
         watch, stops = state.watch, np.zeros(n_trials, np.bool_)
+        if self.evaluations is not None and spec.within:
+            self.evaluations += scoring.rows_of(state, validation, self.running)
         if spec.counts(state.step):
             watch = watch.seen(validation.loss, validation.accuracy, state.step, spec)
             stops = watch.stops(spec)
+        if lowest:
+            state = scoring.with_kept(state, watch.step == state.step, each)
         over = stops | ~np.isfinite(validation.loss + self._penalty(squared)) | last
         if each is None and over.any() and (each := self._unknown()) is not None:
             # That a trial ends here was not known before. The same sums give the same bits.
@@ -249,9 +260,10 @@ class _Trainer:
             return []
         rows = self._rows(measured, etas, self.seconds, self.evaluation_seconds)
         diverged = self._diverged(measured)
-        self.state = state = with_best(state, measured, each)
+        if spec.score != "lowest":
+            self.state = state = scoring.with_best(state, measured, each)
         ended = {
-            row: finished(state, row, diverged=failed)
+            row: finished(state, row, diverged=failed, train=self._restored(row, failed))
             for row, failed in zip(shown, diverged, strict=True)
             if failed or over[row]
         }
@@ -265,6 +277,14 @@ class _Trainer:
             if self.running is not None:
                 self.running.keep(kept)
         return rows
+
+    def _restored(self, row: int, diverged: bool) -> Evaluation | None:
+        """Return what the network with the lowest loss makes of all training samples."""
+        best = self.state.best
+        if self.plan.training.score != "lowest" or best is None or diverged:
+            return None
+        evaluator = Evaluator(self.plan.network, 1, self.plan.dtype)
+        return evaluator.evaluate(best.rows([row]), self.data.x_train, self.data.y_train)
 
     def _validation(self, each: SampleOutcomes | None = None) -> tuple[Evaluation, Values]:
         """Return what all trials make of the validation split, and their Σ W².

@@ -12,6 +12,7 @@ sys.path.insert(0, str(PAGE.parent.parent))  # run from a clone, installed or no
 from coarsefine.studies.results.classes import CLASSES  # noqa: E402
 from coarsefine.studies.results.columns import COLUMNS  # noqa: E402
 from coarsefine.studies.results.curve_columns import EPOCHS  # noqa: E402
+from coarsefine.studies.results.evaluations import EVALUATIONS  # noqa: E402
 from coarsefine.studies.results.tested import FINAL_TEST  # noqa: E402
 
 BEGIN = "<!-- from studies/results/columns.py: scripts/make_table_docs.py -->"
@@ -23,6 +24,11 @@ TABLES = (
         "Curves",
         "`--what curves`: a row an epoch of each training run, by trial, replicate, epoch.",
         EPOCHS,
+    ),
+    (
+        "Evaluations",
+        "`--what evaluations`: a row an evaluation of each run, where epochs have several.",
+        EVALUATIONS,
     ),
     (
         "Classes",

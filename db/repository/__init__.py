@@ -6,6 +6,7 @@ from coarsefine.db.repository.curves import (
     accuracy_rows,
     epoch_columns,
     epoch_rows,
+    evaluation_rows,
     mean_accuracies,
 )
 from coarsefine.db.repository.measurements import get_measurement, measurements, set_measurement
@@ -81,6 +82,7 @@ __all__ = [
     "epoch_columns",
     "epoch_metrics",
     "epoch_rows",
+    "evaluation_rows",
     "find_entry",
     "find_finished_run",
     "find_study",

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from coarsefine.db.curve_tables import Epoch, Evaluation
 from coarsefine.db.engine import Database
-from coarsefine.db.records import EpochRecord, StageRecord, StudyRecord
+from coarsefine.db.records import EpochRecord, EvaluationRecord, StageRecord, StudyRecord
 from coarsefine.db.repository.common import chunks, stage_id, study_id, table
-from coarsefine.db.tables import Epoch, Run, Stage, Trial
+from coarsefine.db.tables import Run, Stage, Trial
 
 # So many epochs are read at a time where only their columns are kept.
 _AT_A_TIME: Final = 10_000
@@ -49,6 +50,18 @@ def epoch_rows(
             rows = session.execute(statement.where(curve.c.run_id.in_(ids)))
             found.extend(map(EpochRecord._make, rows))
         return found
+
+
+def evaluation_rows(db: Database, run_ids: Sequence[int]) -> list[EvaluationRecord]:
+    """Return the evaluations of some runs whose epochs have several, in order of run and update."""
+    kept = table(Evaluation)
+    statement = sa.select(kept).order_by(kept.c.run_id, kept.c.step)
+    with db.session() as session:
+        return [
+            EvaluationRecord._make(row)
+            for ids in chunks(sorted(run_ids))
+            for row in session.execute(statement.where(kept.c.run_id.in_(ids)))
+        ]
 
 
 def epoch_columns(db: Database, study: StudyRecord) -> dict[str, list[Any]]:

@@ -34,7 +34,7 @@ from coarsefine.db.repository.common import (
 )
 from coarsefine.db.repository.results import write_trial_updates
 from coarsefine.db.table_base import Base
-from coarsefine.db.tables import Cohort, Epoch, Run, RunMetrics, SampleOutcomes, Stage, Study, Trial
+from coarsefine.db.tables import CURVES, Cohort, Run, SampleOutcomes, Stage, Study, Trial
 from coarsefine.hints import option
 
 _REUSABLE = ("complete", "diverged")
@@ -311,7 +311,7 @@ def _add_reused(session: Session, run: NewRun, trial_ids: Mapping[str, int]) -> 
             **copied,
         )
     ).inserted_primary_key[0]  # type: ignore[attr-defined]
-    for mapped in (SampleOutcomes, RunMetrics, Epoch):
+    for mapped in (SampleOutcomes, *CURVES):
         _copy_of_run(session, mapped, source.id, run_id)
 
 

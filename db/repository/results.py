@@ -6,11 +6,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coarsefine.db.column_types import objects_of
+from coarsefine.db.curve_tables import Epoch, Evaluation
 from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.records import (
     FINAL_STATES,
     EpochRecord,
+    EvaluationRecord,
     RunRecord,
     RunUpdate,
     SegmentResult,
@@ -25,7 +27,8 @@ from coarsefine.db.repository.common import chunks, now, stage_id, study_id, tab
 from coarsefine.db.repository.curves import counted
 from coarsefine.db.repository.metrics import write_metrics
 from coarsefine.db.repository.outcomes import write_run_outcomes
-from coarsefine.db.tables import Cohort, Epoch, FinalRun, Run, Stage, Trial
+from coarsefine.db.table_base import Base
+from coarsefine.db.tables import Cohort, FinalRun, Run, Stage, Trial
 
 
 def store_segment(db: Database, segment: SegmentResult, *, keep: bool = True) -> bool:
@@ -72,7 +75,8 @@ def store_segment(db: Database, segment: SegmentResult, *, keep: bool = True) ->
                 f"cohort {segment.cohort_uuid} stands at epoch {cohort.epochs_done} in {db.label},"
                 f" got a segment from {segment.from_epoch}; run the same command again"
             )
-        _write_epochs(session, segment.epochs)
+        _write_rows(session, Epoch, segment.epochs)
+        _write_rows(session, Evaluation, segment.evaluations)
         _write_run_updates(session, cohort.id, segment.runs)
         write_trial_updates(session, segment.trials)
         write_run_outcomes(session, segment.outcomes)
@@ -254,9 +258,11 @@ def write_trial_updates(session: Session, updates: Sequence[TrialUpdate]) -> Non
     )
 
 
-def _write_epochs(session: Session, epochs: Sequence[EpochRecord]) -> None:
-    if epochs:
-        session.execute(sa.insert(table(Epoch)), [row._asdict() for row in epochs])
+def _write_rows(
+    session: Session, mapped: type[Base], rows: Sequence[EpochRecord | EvaluationRecord]
+) -> None:
+    if rows:
+        session.execute(sa.insert(table(mapped)), [row._asdict() for row in rows])
 
 
 _RUN_FIELDS = (

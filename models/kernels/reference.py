@@ -52,9 +52,9 @@ def make_updates(stretch: Stretch) -> None:
         if running is None:
             loss.backward(scores, batch_targets)
         else:
-            running.n_samples += len(rows)
-            running.n_right += count_right(scores, labels[rows])
-            running.loss += loss.measured_backward(scores, batch_targets, labels[rows])
+            n_right = count_right(scores, labels[rows])
+            measured = loss.measured_backward(scores, batch_targets, labels[rows])
+            running.add(len(rows), n_right, measured)
         if weights is not None:
             scores *= weights[labels[rows]]
         scores *= updater.begin(i)

@@ -14,12 +14,31 @@ from coarsefine.models.specs import Hyperparameters
 
 
 class Running:
-    """Sums over the batches of an epoch, each measured before its update."""
+    """Sums over the batches of an epoch, each measured before its update.
+
+    Attributes:
+        batches: (T,) each, the mean losses of the batches since the last evaluation.
+    """
 
     def __init__(self, n_trials: int) -> None:
         self.n_samples = 0
         self.loss = np.zeros(n_trials)
         self.n_right = np.zeros(n_trials)
+        self.batches: list[npt.NDArray[np.float64]] = []
+
+    def add(
+        self, n_samples: int, n_right: npt.NDArray[np.float64], loss: npt.NDArray[np.float64]
+    ) -> None:
+        """Count a batch in: how many samples, and of each trial how many right, and their loss."""
+        self.n_samples += n_samples
+        self.n_right += n_right
+        self.loss += loss
+        self.batches.append(loss / n_samples)
+
+    def since_evaluation(self) -> npt.NDArray[np.float64]:
+        """Return mean and standard deviation of the batches since the last call, (2, T)."""
+        batches, self.batches = np.stack(self.batches), []
+        return np.stack([batches.mean(axis=0), batches.std(axis=0)])
 
     def means(self, trial: int) -> dict[str, float]:
         """Return a trial's means, by the names of ``EpochRow``."""

@@ -144,7 +144,7 @@ class ExportOptions:
 
 
 def export(what: ExportOptions, by: RankedBy, storage: StorageOptions) -> None:
-    """Write a study's ranking, curves, classes or final test in a file.
+    """Write a study's ranking, curves, evaluations, classes or final test in a file.
 
     Formats are csv, md, tex, html, json, parquet and xlsx.
 

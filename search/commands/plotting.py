@@ -43,9 +43,9 @@ class PlotOptions:
         typer.Argument(
             metavar="[STUDY] [KIND]...",
             help="The study's name (default: the most recent one), and kinds of figures: curves, "
-            "final-curves, values, heatmap, race, trade-off, sizes, bars, weights, norms, "
-            "certainty, range-test, gradients, confusion, replay, contour, isolation, parallel, "
-            "importance "
+            "final-curves, values, heatmap, race, within, trade-off, sizes, bars, weights, "
+            "norms, certainty, range-test, gradients, confusion, replay, contour, isolation, "
+            "parallel, importance "
             "(default: all that fit the study).",
             show_default=False,
         ),
@@ -76,8 +76,8 @@ class PlotOptions:
             FIGURE,
             "--trial",
             metavar="STAGE:NUMBER",
-            help="A trial that curves, weights, certainty and confusion show, as in fine:6; may be "
-            "given several times (default: the best).",
+            help="A trial that curves, within, weights, certainty and confusion show, as in "
+            "fine:6; may be given several times (default: the best).",
         ),
     ] = None
     best: Annotated[
@@ -87,8 +87,8 @@ class PlotOptions:
             "--best",
             metavar="N",
             parser=whole,
-            help="How many of the best trials curves, certainty and weights show (default: 3, 3 "
-            "and 1).",
+            help="How many of the best trials curves, certainty, weights and within show (default: "
+            "3, 3, 1 and 1).",
         ),
     ] = None
     against: Annotated[
@@ -196,8 +196,8 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
     if what.best is not None and what.trial:
         raise UsageError("name trials with --best or with --trial, got both")
     for flag, given, users in (
-        ("--trial", what.trial, ("curves", "weights", "certainty", "confusion")),
-        ("--best", what.best, ("curves", "weights", "certainty")),
+        ("--trial", what.trial, ("curves", "within", "weights", "certainty", "confusion")),
+        ("--best", what.best, ("curves", "within", "weights", "certainty")),
         ("--against", what.against, ("curves", "final-curves")),
         ("--on", what.on, ("confusion",)),
     ):

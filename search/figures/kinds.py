@@ -26,6 +26,7 @@ from coarsefine.search.figures import (
     trained,
     values,
     weights,
+    within,
 )
 
 if TYPE_CHECKING:
@@ -260,6 +261,13 @@ KINDS: Final[dict[str, Kind]] = {
             "how far values are behind the best, seed by seed",
             _of_ranking(race.lacks),
             _race,
+        ),
+        Kind(
+            "within",
+            "loss and accuracy at each evaluation within epochs",
+            within.lacks,
+            within.drawn,
+            in_dashboard=_NOWHERE,
         ),
         Kind(
             "trade-off",

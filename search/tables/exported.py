@@ -25,6 +25,7 @@ def _read_by(module: str, name: str) -> "Read":
 TABLES: "Final[dict[str, Read]]" = {
     "ranking": _read_by("coarsefine.search.tables.ranking", "ranking_of"),
     "curves": _read_by("coarsefine.search.tables.curves", "of_curves"),
+    "evaluations": _read_by("coarsefine.search.tables.evaluations", "of_evaluations"),
     "classes": _read_by("coarsefine.search.tables.classes", "of_classes"),
     "test": _read_by("coarsefine.search.tables.final_test", "of_test"),
 }

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from coarsefine.models.specs import SCORE_WORDS
 from coarsefine.search.hints import spelled
 from coarsefine.search.tables.column import fitting, text_columns
 from coarsefine.search.tables.table import ExportTable, usual_columns
@@ -35,7 +36,8 @@ def _style(trial: RankedTrial) -> str:
 def ranking_title(ranking: Ranking) -> str:
     """Return what a table of trials is called: study, data, seed, and when scores were measured."""
     study = ranking.study
-    when = "each trial's best epoch" if ranking.score == "best" else "the last epoch"
+    whose = "the" if ranking.score == "final" else "each trial's"
+    when = f"{whose} {SCORE_WORDS[ranking.score]}"
     by = "" if ranking.by == "accuracy" else f"; ranked by {ranking.metric.words}"
     return f"{study.name}: {study.data_name}, seed {study.seed}; measured after {when}{by}"
 
@@ -59,7 +61,7 @@ def of_ranking(ranking: Ranking, top: int | None = None) -> ExportTable:
         columns=columns,
         usual=usual_columns(fit, ranking.trials, ranking.searched),
         legend=lines,
-        epoch="best" if ranking.score == "best" else "last",
+        epoch={"final": "last", "lowest": "lowest-loss"}.get(ranking.score, ranking.score),
     )
 
 

@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import Any, Final, Literal
 
 from coarsefine.hints import option
+from coarsefine.models.cohort import Finished
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.spec import DataSpec
 from coarsefine.models.errors import ModelError
@@ -317,7 +318,7 @@ class _Work:
         done = None if again.state is None else again.state.finished.get(claim.slot)
         found = None
         if done is not None and done.outcome in {"complete", "pruned"}:
-            found = _scored(rows, done.scored_epoch)
+            found = _scored(rows, done)
         state = None if done is None else done.outcome
         if state != claim.state:
             return self._other(claim, found, f"it is {claim.state} on record, and now {state}")
@@ -350,8 +351,11 @@ class _Work:
         return min(data.n_validation for data in self.prepared.values())
 
 
-def _scored(rows: Sequence[EpochRow], epoch: int) -> float | None:
-    return next((row.validation_accuracy for row in rows if row.epoch == epoch), None)
+def _scored(rows: Sequence[EpochRow], done: Finished) -> float | None:
+    if done.restored is not None:
+        return done.restored.validation_accuracy
+    scored = (row.validation_accuracy for row in rows if row.epoch == done.scored_epoch)
+    return next(scored, None)
 
 
 def _unlike(record: AuditRecord) -> list[str]:

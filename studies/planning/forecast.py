@@ -147,7 +147,7 @@ def _bytes(job: Job) -> int:
     network, training, n_trials = job.plan.network, job.plan.training, len(job.plan.trials)
     n_parameters = sum(layer.n_parameters for layer in count_parameters(network))
     # Weights, gradients, a copy to be handed over, and where they are kept the best ones.
-    copies = 3 + n_slots(training.optimizer) + (training.score == "best")
+    copies = 3 + n_slots(training.optimizer) + (training.score != "final")
     # Each layer forward and backward, and once more where it is normalised or thinned.
     more = network.batch_norm + any(trial.dropout for trial in job.plan.trials)
     layers = (2 + more) * training.batch_size * sum(network.widths[1:])

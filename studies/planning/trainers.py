@@ -98,9 +98,17 @@ def check_new(recipe: Recipe, prune: str | None) -> None:
 
     Raises:
         PluginError: If there is no such function.
-        StudyError: If a training would have to be stopped half-way.
+        StudyError: If a training would have to be stopped half-way, or measured within epochs.
     """
-    if source_of(recipe) is not None and prune == HALVING:
+    if source_of(recipe) is None:
+        return
+    if recipe.training.score == "lowest":
+        raise StudyError(
+            option("training.score", "lowest"),
+            " goes by evaluations of this program's trainer, and a custom trainer reports epochs: "
+            "final or best",
+        )
+    if prune == HALVING:
         raise StudyError(
             option("prune", HALVING),
             " stops trainings half-way, and a custom trainer is called once for the whole of one; "

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from coarsefine.models.specs import SCORE_WORDS
 from coarsefine.studies.errors import RecipeError
 from coarsefine.studies.recipes.layers import default_batch_size
 from coarsefine.studies.recipes.recipe import Recipe, TrainingRecipe
@@ -113,8 +114,8 @@ def _early_stopping(training: TrainingRecipe) -> list[str]:
     rule = f"after {patience} validations ({each}) in a row without a lower loss"
     if training.stop_rule == "window":
         rule = f"when the oldest of the last {patience + 1} validation losses ({each}) is lowest"
-    counts = "best epoch, whose weights are kept" if training.score == "best" else "last epoch"
-    return [f"stops early {rule}; counts with its {counts}"]
+    kept = "" if training.score == "final" else ", whose weights are kept"
+    return [f"stops early {rule}; counts with its {SCORE_WORDS[training.score]}{kept}"]
 
 
 def _half_done(n_cycles: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from coarsefine.db import repository
 from coarsefine.db.records import EpochRecord, TestOpeningRecord
 from coarsefine.hints import command
+from coarsefine.models.specs import SCORE_WORDS
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.layers import final_recipe
@@ -163,7 +164,7 @@ def ranked(source: Source) -> Iterator[Block]:
     yield Table(
         f"Trials, best first{_by(ranking)}: accuracies in percent, on "
         f"{validated_on(ranking.study)}, after the "
-        f"{'best' if ranking.score == 'best' else 'last'} epoch",
+        f"{SCORE_WORDS[ranking.score]}",
         *columns_and_rows(columns_of(ranking), trials, ranking, ranking.trials),
         strong=frozenset(i for i, t in enumerate(trials) if t.rank == 1),
     )

@@ -246,6 +246,8 @@ def _stopped_early(ranking: Ranking, candidates: Sequence[Candidate]) -> _Found:
     if not _have_curves(candidates):
         return "not all runs have a curve, or none has two epochs"
     curves = [list(each.curves.values()) for each in candidates]
+    if ranking.score == "lowest":
+        return "runs count with an evaluation within an epoch, which curves do not show"
     first = max(min(curve) for of_trial in curves for curve in of_trial)
     epochs = sorted({epoch for of_trial in curves for curve in of_trial for epoch in curve})
     until = [

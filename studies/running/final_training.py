@@ -355,7 +355,9 @@ def _finished(
     again = source.again[cohort.uuid]
     assert again.state is not None  # noqa: S101  # it was trained
     finished = again.state.finished[run.slot]
-    row = next(r for r in again.rows if (r.slot, r.epoch) == (run.slot, finished.scored_epoch))
+    row = finished.restored or next(
+        r for r in again.rows if (r.slot, r.epoch) == (run.slot, finished.scored_epoch)
+    )
     if row.validation_accuracy != run.validation_accuracy:
         raise StudyError(
             f"trained once more, {trial} has another validation accuracy than is stored: "

@@ -13,12 +13,15 @@ from coarsefine.db.engine import Database
 from coarsefine.db.records import (
     FINAL_STATES,
     EpochRecord,
+    EvaluationRecord,
     PlanRecord,
     RunRecord,
     RunUpdate,
     TrialRecord,
     TrialUpdate,
 )
+from coarsefine.models.cohort import Lowest
+from coarsefine.models.scoring import EvaluationRow
 from coarsefine.models.segment import SegmentResult as Trained
 from coarsefine.models.training import EpochRow
 from coarsefine.studies.planning.trials import trial_update
@@ -63,8 +66,10 @@ class Ledger:
                 state = before.state if finished is None else finished.outcome
                 updates.append(dataclasses.replace(before, state=state, failure=trained.failure))
                 continue
-            scored: EpochRow | EpochRecord = last[slot]
-            if finished is not None and finished.scored_epoch != scored.epoch:
+            scored: EpochRow | EpochRecord | Lowest = last[slot]
+            if finished is not None and finished.restored is not None:
+                scored = finished.restored
+            elif finished is not None and finished.scored_epoch != last[slot].epoch:
                 trained_now = rows.get((slot, finished.scored_epoch))
                 scored = trained_now or self._stored_row(run.id, finished.scored_epoch)
             # One that failed has no score either.
@@ -155,8 +160,14 @@ def epoch_record(run_id: int, row: EpochRow) -> EpochRecord:
     return EpochRecord(run_id, *_MEASURES(row))
 
 
+def evaluation_record(run_id: int, row: EvaluationRow) -> EvaluationRecord:
+    """Return an evaluation within an epoch as it is stored."""
+    return EvaluationRecord(run_id, *_WITHIN(row))
+
+
 # An epoch's measures have the same names where they are made and where they are stored.
 _MEASURES = attrgetter(*EpochRecord._fields[1:])
+_WITHIN = attrgetter(*EvaluationRecord._fields[1:])
 _TOLD_FIELDS = (
     *("state", "validation_accuracy", "validation_loss", "train_accuracy", "seconds"),
     "replicates",

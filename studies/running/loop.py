@@ -43,7 +43,7 @@ from coarsefine.studies.planning.point_runs import spec_from_json
 from coarsefine.studies.planning.pruning import HALVING, rungs, to_stop
 from coarsefine.studies.running.budgeted import ahead, planned_within
 from coarsefine.studies.running.executors import Executor
-from coarsefine.studies.running.ledger import Ledger, epoch_record
+from coarsefine.studies.running.ledger import Ledger, epoch_record, evaluation_record
 from coarsefine.studies.running.pace import Pace
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.watching import CohortProgress, StoppedByRequest
@@ -341,18 +341,20 @@ class _StageRun:
             cohort.seconds[row.slot] += row.seconds
         updates = self.ledger.run_updates(cohort.runs, cohort.seconds, trained)
         finished = self.ledger.ended(cohort.runs)
+        ids = [run.id for run in cohort.runs]
         repository.store_segment(
             self.database,
             SegmentResult(
                 cohort_uuid=cohort.record.uuid,
                 from_epoch=cohort.epoch,
                 to_epoch=state.epoch,
-                epochs=[epoch_record(cohort.runs[row.slot].id, row) for row in trained.rows],
+                epochs=[epoch_record(ids[row.slot], row) for row in trained.rows],
+                evaluations=[evaluation_record(ids[e.slot], e) for e in trained.evaluations],
                 runs=updates,
                 trials=finished,
-                outcomes={cohort.runs[slot].id: p for slot, p in trained.outcomes.items()},
+                outcomes={ids[slot]: p for slot, p in trained.outcomes.items()},
                 # Of custom trainers, which train one trial at a time.
-                metrics={(cohort.runs[0].id, e): each for e, each in trained.metrics.items()},
+                metrics={(ids[0], epoch): each for epoch, each in trained.metrics.items()},
                 checkpoint=state_to_bytes(state),
                 done=state.done,
             ),

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coarsefine.db import records, repository, tables, tidying
+from coarsefine.db import curve_tables, records, repository, tables, tidying
 from coarsefine.db.column_types import objects_of
 from coarsefine.db.engine import Database, open_database
 from coarsefine.db.errors import StorageError
@@ -71,7 +71,8 @@ def segment(
         (records.TrialRecord, tables.Trial),
         (records.CohortRecord, tables.Cohort),
         (records.RunRecord, tables.Run),
-        (records.EpochRecord, tables.Epoch),
+        (records.EpochRecord, curve_tables.Epoch),
+        (records.EvaluationRecord, curve_tables.Evaluation),
         (records.TestOpeningRecord, tables.Opening),
         (records.TestRunRecord, tables.FinalRun),
         (TestEnsembleRecord, tables.FinalEnsemble),

@@ -18,6 +18,7 @@ from coarsefine.models.specs import (
     LOSSES,
     OPTIMIZERS,
     SCHEDULES,
+    SCORE_WORDS,
     STOP_RULES,
     Hyperparameters,
     NetworkSpec,
@@ -31,6 +32,7 @@ from tests.models.samples import made_up
 # in another order: rounding of 1e-16 relative an operation. Over a few epochs of a stable training
 # it grows some thousandfold; 1e-9 leaves room for that and none for a wrong term.
 TOLERANCE = 1e-9
+SCORES = tuple(SCORE_WORDS)
 
 EIGHT = tuple(
     Hyperparameters(
@@ -245,7 +247,7 @@ def test_float32_follows_the_textbook_as_far_as_its_digits_go():
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("score", ["final", "best"])
+@pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize(
     "more",
     [
@@ -496,6 +498,47 @@ def test_a_trial_scored_by_its_best_epoch_keeps_that_epochs_weights():
     np.testing.assert_array_equal(
         done.parameters.weights[0], expected.finished[0].parameters.weights[0]
     )
+
+
+def test_a_trial_scored_by_its_lowest_loss_keeps_the_weights_of_that_evaluation():
+    trials = [Hyperparameters(learning_rate=eta) for eta in (0.5, 0.1)]
+    plan = plan_of(trials, n_updates=200, score="lowest", evaluations=4, running=True)
+    data, outcomes, evaluations = made_up(), {}, []
+
+    state, _ = train(plan, initial_state(plan), data, 100, outcomes, evaluations)
+
+    of_first = [row for row in evaluations if row.slot == 0]
+    best = min(of_first, key=lambda row: row.validation_loss)
+    assert [row.step for row in of_first] == list(range(2, 201, 2))
+    assert best.step % 8, "it lies within an epoch"
+    done = state.finished[0]
+    assert (done.lowest.step, done.scored_epoch) == (best.step, best.step // 8 + 1)
+    assert done.restored.validation_loss == best.validation_loss
+    assert np.mean(outcomes[0].predicted == data.y_validation) == best.validation_accuracy
+    training = replace(plan.training, score="final", evaluations=1, n_updates=best.step)
+    until, rows = trained(replace(plan, training=training), data)
+    ours, expected = done.parameters.weights[0], until.finished[0].parameters.weights[0]
+    np.testing.assert_allclose(ours, expected, atol=TOLERANCE)
+    last = [row for row in rows if row.slot == 0][-1]
+    assert done.restored.train_accuracy == last.train_accuracy
+
+
+def test_batches_are_smoothed_between_evaluations():
+    plan, evaluations = plan_of(n_updates=16, evaluations=2, running=True), []
+
+    train(plan, initial_state(plan), made_up(), 100, None, evaluations)
+    every = replace(plan, training=replace(plan.training, evaluations=8))
+    single: list = []
+    train(every, initial_state(every), made_up(), 100, None, single)
+
+    of_trial = [row for row in evaluations if row.slot == 0]
+    batches = [row.batch_loss for row in single if row.slot == 0]
+    assert len(batches) == 16
+    for place, row in enumerate(of_trial):
+        part = batches[4 * place : 4 * place + 4]
+        np.testing.assert_allclose(
+            [row.batch_loss, row.batch_deviation], [np.mean(part), np.std(part)]
+        )
 
 
 def test_more_penalty_gives_smaller_weights():

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from matplotlib.font_manager import findfont, get_font
 from rich.console import Console
 
+from coarsefine.db.curve_tables import Epoch
 from coarsefine.db.records import EpochRecord
-from coarsefine.db.tables import TRIAL_STATES, Epoch
+from coarsefine.db.tables import TRIAL_STATES
 from coarsefine.models.training import EpochRow
 from coarsefine.search.formats.exports import FORMATS
 from coarsefine.search.formats.latex_letters import escaped as tex

@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coarsefine.db import repository
+from coarsefine.db.curve_tables import Epoch
 from coarsefine.db.dashboard import optuna_dashboard
 from coarsefine.db.engine import Database, open_database
-from coarsefine.db.tables import Base, Checkpoint, Epoch
+from coarsefine.db.tables import Base, Checkpoint
 from coarsefine.db.urls import storage_url
 from coarsefine.search.cli import main
 from tests.db.conftest import Planned

@@ -58,7 +58,7 @@ class TrainingKeys(RegulariserKeys):
         stop_rule: What it waits for; ``None`` where it never stops.
         diverged_at: Times its first cost at which a trial counts as diverged; ``None`` where it has
             to be infinite.
-        score: Whether a trial counts with its last epoch or its best.
+        score: Whether a trial counts with its last epoch, its best, or its lowest evaluation.
         metric: What trials are ranked by; ``None`` is the accuracy.
         running: Whether each batch is measured before its update, as Keras does.
     """
@@ -296,8 +296,8 @@ class TrainingKeys(RegulariserKeys):
         Key(
             kind=Whole(),
             unnamed=1,
-            help="Times an epoch that the validation split is measured for early stopping "
-            "(default: 1).",
+            help="Times an epoch that the validation split is measured: early stopping counts "
+            "each, and the figure `within` draws them (default: 1).",
         ),
     ] = 1
     evaluate_every: Annotated[
@@ -341,7 +341,8 @@ class TrainingKeys(RegulariserKeys):
         Key(
             kind=Choice(),
             metavar="EPOCH",
-            help="The epoch a trial counts with: final or best (default: final).",
+            help="The epoch a trial counts with: final, best (by accuracy), or lowest: the "
+            "evaluation with the lowest validation loss, within an epoch, too (default: final).",
         ),
     ] = "final"
     metric: Annotated[

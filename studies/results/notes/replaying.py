@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from coarsefine.models.specs import SCORE_WORDS
 from coarsefine.studies.results.notes.note import counted, points
 from coarsefine.studies.results.splits import Splits, replicates_in_words
 
@@ -18,7 +19,7 @@ def honest(replay: "Replay") -> str:
     """Return what the study's own protocol is, and what it says."""
     ranking, best = replay.ranking, replay.best
     seeds = f"the mean of {best.replicates} seeds" if best.replicates > 1 else "one seed"
-    epoch = "the best epoch" if ranking.score == "best" else "the last epoch"
+    epoch = f"the {SCORE_WORDS[ranking.score]}"
     samples = f"all {ranking.n_validation:,} validation samples"
     splits = Splits.of(ranking.study)
     if splits is not None:
