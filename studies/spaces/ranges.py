@@ -133,20 +133,6 @@ class LogRange:
             min(self.high, max(shifted(around, decades), around)),
         )
 
-    def widened(self, below_decades: float = 0, above_decades: float = 0) -> "LogRange":
-        """Return this range with so many powers of ten more on either side; both ``>= 0``.
-
-        >>> LogRange(1e-5, 1e-1).widened(above_decades=1)
-        LogRange(low=1e-05, high=1.0)
-        """
-        for decades in (below_decades, above_decades):
-            if not decades >= 0:
-                raise SpaceError(f"a range is widened by >= 0 decades, got {decades}")
-        return LogRange(
-            shifted(self.low, -below_decades) if below_decades else self.low,
-            shifted(self.high, above_decades) if above_decades else self.high,
-        )
-
     @classmethod
     def spanning(cls, values: Iterable[float]) -> "LogRange | None":
         """Return the range from the least to the greatest positive value; ``None`` for fewer."""

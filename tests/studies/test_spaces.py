@@ -87,15 +87,6 @@ def test_narrowing_around_a_value_outside_is_refused():
         LogRange(1e-3, 1).narrowed(around=2, decades=1)
 
 
-@given(searched=ranges(), below=st.floats(0, 3), above=st.floats(0, 3))
-def test_widening_adds_the_decades_asked_for(searched, below, above):
-    wide = searched.widened(below, above)
-
-    assert wide.decades == pytest.approx(searched.decades + below + above, abs=1e-9)
-    assert wide.low <= searched.low * (1 + 1e-11)
-    assert wide.high >= searched.high * (1 - 1e-11)
-
-
 @given(searched=ranges(), position=POSITIONS)
 def test_position_and_value_are_each_others_inverse(searched, position):
     value = searched.at(position)

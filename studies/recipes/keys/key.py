@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, get_args, get_origin, get_type_hints
 
-from coarsefine.studies.recipes.keys.kinds import Kind, Switch
+from coarsefine.studies.recipes.keys.kinds import Kind
 
 ABSENT: Final = object()
 
@@ -93,11 +93,6 @@ class Key:
     def flag(self) -> str:
         """Return the option of the command line."""
         return f"--{(self.option or self.name).replace('_', '-')}"
-
-    @property
-    def switches(self) -> bool:
-        """Return whether the option takes no value: it and its opposite are enough."""
-        return isinstance(self.kind, Switch)
 
 
 def keys_of(sections: type) -> dict[str, Key]:

@@ -86,21 +86,9 @@ def recalls(predicted: Classes, labels: Classes, n_classes: int) -> Real:
 
     NaN for a class without a sample.
     """
-    return _shares(predicted == labels, labels, n_classes)
-
-
-def precisions(predicted: Classes, labels: Classes, n_classes: int) -> Real:
-    """Return the share of the samples given a class that belong to it, (K,), of one run.
-
-    NaN for a class that was never predicted.
-    """
-    return _shares(predicted == labels, predicted, n_classes)
-
-
-def _shares(right: npt.NDArray[np.bool_], classes: Classes, n_classes: int) -> Real:
-    one_hot = np.eye(n_classes, dtype=np.float64)[classes]
+    one_hot = np.eye(n_classes, dtype=np.float64)[labels]
     with np.errstate(invalid="ignore"):
-        return np.asarray((right @ one_hot) / one_hot.sum(axis=0))
+        return np.asarray(((predicted == labels) @ one_hot) / one_hot.sum(axis=0))
 
 
 @dataclass(frozen=True, slots=True)
