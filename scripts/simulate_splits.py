@@ -15,7 +15,11 @@ import numpy as np
 
 from coarsefine.models.data.spec import SplitSpec
 from coarsefine.models.data.splits import split_indices
-from coarsefine.studies.results.evidence.splits import estimate_on_splits, judge_on_splits
+from coarsefine.studies.results.evidence.splits import (
+    OnSplits,
+    estimate_on_splits,
+    judge_on_splits,
+)
 
 N_TRIALS, N_FEATURES, N_CLASSES = 8, 4, 3
 # A correction of next to nothing: splits taken for independent.
@@ -92,14 +96,14 @@ def right(
     return ((seen @ top).argmax(axis=1) == test[1]).astype(np.float64)
 
 
-def truth(world: World, rng: np.random.Generator) -> float:
+def truth(world: World, rng: np.random.Generator, n_sets: int = 1500) -> float:
     """Return the mean accuracy over training sets, first weights and samples."""
     n_train = round(world.n / (1 + world.correction))
     return float(
         np.mean(
             [
                 right(world, samples(world, n_train, rng), samples(world, 2000, rng), rng).mean()
-                for _ in range(1500)
+                for _ in range(n_sets)
             ]
         )
     )
@@ -124,7 +128,7 @@ def counted(world: World, n_worlds: int, rng: np.random.Generator) -> dict[str, 
             found = estimate_on_splits(values[0].tolist(), n_test, correction)
             low, high = (0.0, 1.0) if found is None else found.interval
             tally["held" + name] += low <= known <= high
-            judged = judge_on_splits(scores, values, present, correction=correction)
+            judged = judge_on_splits(scores, values, present, OnSplits(correction))
             tally["lost" + name] += not judged.tied[0]
     return {name: 100 * n / n_worlds for name, n in tally.items()}
 

@@ -43,7 +43,7 @@ class SplitSpec:
         folds: In how many parts the samples are dealt out, ``>= 2`` (``folds`` only).
         fold: Which of them validates, from 0.
         redraw: Which of several random splits of these sizes, training and validation both,
-            ``>= 0`` (``random`` only). 0 is as said above.
+            or which deal of folds, ``>= 0`` (``random`` and ``folds`` only). 0 is as said above.
     """
 
     method: SplitMethod = "random"

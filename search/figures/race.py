@@ -53,12 +53,14 @@ def race(run: "RaceRun") -> Figure:
         FigureError: If no values were raced.
     """
     require(lacks(run.ranking))
+    from coarsefine.studies.results.notes.race import counted_in, raced_over
+
     delta = 100 * run.race.indifference
     with house_style():
-        what = f"the race over seeds of the {run.stage} values"
+        what = f"the race over {raced_over(run.ranking)} of the {run.stage} values"
         sheet = new_sheet(run.ranking.study, what, heights=[2.8])
         panel = sheet.first
-        panel.set_xlabel("seeds")
+        panel.set_xlabel(counted_in(run.ranking))
         panel.set_ylabel("behind the best (points)")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         light_grid(panel)
@@ -108,9 +110,10 @@ def _drawn(panel: Axes, position: int, lane: "Lane", run: "RaceRun") -> Line2D:
 
 def _notes(run: "RaceRun") -> list[str]:
     from coarsefine.search.hints import spelled
-    from coarsefine.studies.results.notes.race import on_race
+    from coarsefine.studies.results.notes.race import counted_in, on_race, raced_over
 
-    start = f"race over seeds, {run.stage}: "
+    over = counted_in(run.ranking)
+    start = f"race over {raced_over(run.ranking)}, {run.stage}: "
     verdicts = [spelled(Message(note)) for note in on_race(run.ranking)]
     ended = [line.removeprefix(start) for line in verdicts if line.startswith(start)]
-    return ["means over the first seeds, which all values share", *ended]
+    return [f"means over the first {over}, which all values share", *ended]

@@ -23,7 +23,8 @@ class RunOptions:
         alone: Whether each is trained by itself, nothing beside it, to be timed.
         equal_updates: Whether all make as many updates as the recipe itself.
         folds: On how many splits of the samples in folds each is trained; 0 for no folds.
-        redraw: Whether replicates have other random splits.
+        redraw: Whether replicates have other random splits; of folds, whether each seed has folds
+            that are dealt anew.
     """
 
     replicates: int = 1
@@ -53,26 +54,31 @@ class RunOptions:
     @property
     def unit(self) -> str:
         """Return what a number of replicates counts, in words."""
-        return "splits" if self.redraw else "seeds a fold" if self.folds else "seeds"
+        return "seeds a fold" if self.folds else "splits" if self.redraw else "seeds"
 
-    def on_splits(self, data: DataRecipe) -> "RunOptions":
+    def on_splits(self, data: DataRecipe, most: int) -> "RunOptions":
         """Return the same on the splits that a recipe's data ask for.
+
+        Args:
+            data: The recipe's.
+            most: Replicates that points may come to have.
 
         Raises:
             SpaceError: If each replicate is to have a split of its own, and there is one, or more
                 than anybody needs.
         """
-        if data.redraw and self.replicates < 2:
+        n_folds = data.folds or 1
+        if data.redraw and most < 2 and not data.folds:
             raise SpaceError(
                 option("data.redraw"),
                 " draws a split for each replicate: add ",
                 option("replicates", 10),
             )
-        if data.redraw and self.replicates > _MOST_SPLITS:
+        if data.redraw and most * n_folds > _MOST_SPLITS:
+            draws = f"deals {n_folds} folds" if data.folds else "draws a split"
             raise SpaceError(
                 option("replicates"),
-                f" must be at most {_MOST_SPLITS} where each draws a split, got "
-                f"{self.replicates:,}",
+                f" must be at most {_MOST_SPLITS // n_folds} where each {draws}, got {most:,}",
             )
         return replace(self, folds=data.folds or 0, redraw=bool(data.redraw))
 
@@ -87,7 +93,7 @@ class RunOptions:
         if split.method == "folds" and self.folds:
             split = replace(split, fold=fold)
         if self.redraw:
-            split = replace(split, redraw=replicate)
+            split = replace(split, redraw=seed)
         elif self.draws:
             split = replace(split, draw=seed)
         return replace(spec, split=split)

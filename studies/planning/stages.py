@@ -78,12 +78,6 @@ class Stage:
                 ", or state a number of ",
                 option("replicates"),
             )
-        if self.race is not None and self.run_options.split_varies:
-            raise SpaceError(
-                "a race compares seeds on the same validation samples, and here each replicate "
-                "has its own: state a number of ",
-                option("replicates"),
-            )
 
     @classmethod
     def of(cls, record: StageRecord) -> "Stage":
@@ -106,7 +100,8 @@ class Stage:
 
     def on_splits(self, data: DataRecipe) -> "Stage":
         """Return the stage with replicates on the splits that a recipe's data ask for."""
-        return replace(self, run_options=self.run_options.on_splits(data))
+        most = self.run_options.replicates if self.race is None else self.race.most
+        return replace(self, run_options=self.run_options.on_splits(data, most))
 
     def raced(self, race: Race) -> "Stage":
         """Return the stage with a race that decides how many seeds its trials get."""

@@ -13,7 +13,7 @@ from coarsefine.studies.results.column import Column, Face
 from coarsefine.studies.results.predictions import outcomes_of
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.shared_columns import PARAMS, STAGE, STUDY, TITLE, TRIAL
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.splits import Splits, n_folds_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -209,6 +209,6 @@ def confusions_of(
                 ),
                 np.zeros((labels[0].n_classes,) * 2, np.int64),
             )
-            n_seeds = trial.replicates // (splits.folds if splits and splits.folds else 1)
+            n_seeds = trial.replicates // n_folds_of(splits)
             found.append(Confusion(trial, counts, labels[0].names, max(1, n_seeds)))
     return found

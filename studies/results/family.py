@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coarsefine.studies.results.evidence.splits import variance_by_seed
 from coarsefine.studies.results.scorer import Scored, Scorer
 from coarsefine.studies.results.splits import Splits
 from coarsefine.studies.results.statistics import Measured
@@ -30,6 +31,8 @@ class Family:
         accuracy: Of the first, where all runs have outcomes.
         by_split: Where replicates are splits: scores by split, (T, N) of its own samples, in place
             of ``scores``; ``present`` and ``values`` are by split then.
+        n_seeds: Where replicates are splits: the most seeds that any trial has.
+        by_seed: As in ``evidence.splits.OnSplits``.
     """
 
     positions: Sequence[int]
@@ -40,6 +43,8 @@ class Family:
     without: tuple[int, ...]
     accuracy: float = 0.0
     by_split: tuple[NDArray[np.float64], ...] | None = None
+    n_seeds: int = 0
+    by_seed: NDArray[np.float64] | None = None
 
     @property
     def whole(self) -> bool:
@@ -145,4 +150,6 @@ def _on_splits(family: Family, runs: Mapping[tuple[int, int], Scored], splits: S
         present=present,
         values=values,
         by_split=None if by_split is None else tuple(by_split),
+        n_seeds=1 + max(map(splits.seed, family.replicates), default=0),
+        by_seed=variance_by_seed(family.values, family.present, numbers),
     )

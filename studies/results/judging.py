@@ -17,10 +17,7 @@ from coarsefine.studies.metric import metric_named
 from coarsefine.studies.results.estimates import estimates_of
 from coarsefine.studies.results.evidence.intervals import over_seeds
 from coarsefine.studies.results.evidence.looks import Looks
-from coarsefine.studies.results.evidence.splits import (
-    judge_on_splits,
-    varied,
-)
+from coarsefine.studies.results.evidence.splits import OnSplits, judge_on_splits, varied
 from coarsefine.studies.results.evidence.standing import Standing
 from coarsefine.studies.results.evidence.ties import Judged, judge, judge_accuracies
 from coarsefine.studies.results.family import Family, Outcomes, family_of
@@ -242,12 +239,10 @@ def _judged(
     if scorer.splits is not None:
         if (family.present.sum(axis=1) < 2).any() or (family.by_split is None and not n_samples):
             return None
+        looks = looks and replace(looks, now=family.n_seeds)
+        how = OnSplits(scorer.splits.correction, n_samples, family.by_seed, looks)
         return judge_on_splits(
-            family.by_split,
-            family.values,
-            family.present,
-            correction=scorer.splits.correction,
-            n_samples=n_samples,
+            *(family.by_split, family.values, family.present, how),
             n_family=n_points,
             unit=scorer.unit,
         )

@@ -87,13 +87,11 @@ def _numbers(data: bytes, n_classes: int) -> "NDArray[np.int64]":
 def _of_split(study: "StudyRecord", splits: Splits, replicate: int) -> "NDArray[np.int64]":
     """Return the labels of the validation samples of a replicate that has a split of its own."""
     from coarsefine.models.data.splits import split_indices
-    from coarsefine.studies.planning.run_options import RunOptions
     from coarsefine.studies.recipes.recipe import from_json
     from coarsefine.studies.recipes.specs import to_data_spec
 
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
-    options = RunOptions(folds=splits.folds, redraw=not splits.folds)
-    spec = options.data_of(to_data_spec(recipe), replicate)
+    spec = splits.options.data_of(to_data_spec(recipe), replicate)
     data = _unpacked(study, SPLIT_LABELS, splits.n_split)
     if data is None:
         return _of_data(study, spec).y_validation

@@ -1,6 +1,7 @@
 """A race over seeds as its runs stand: who leaves after a seed, whether it ends, how it went."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +13,14 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.races import OPEN, Race, RaceEnd
 from coarsefine.studies.results.evidence.looks import Looks
 from coarsefine.studies.results.evidence.racing import Rules, decided
+from coarsefine.studies.results.evidence.splits import OnSplits, judge_on_splits
 from coarsefine.studies.results.evidence.ties import judge, judge_accuracies
 from coarsefine.studies.results.family import family_of
 from coarsefine.studies.results.judging import ANY_SAMPLES
 from coarsefine.studies.results.predictions import metrics_of, outcomes_of, ranked_by
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.scorer import Scorer
+from coarsefine.studies.results.splits import n_folds_of
 from coarsefine.studies.results.statistics import Measured
 
 
@@ -35,26 +38,34 @@ def looked_at(
         trials: Of the race, in the order of the plan; those that are not complete play no part.
     """
     complete = [trial for trial in trials if trial.state == "complete"]
-    n_seeds = race.n_seeds
-    seeds = [race.left.get(trial.uuid, n_seeds) for trial in complete]
     by, n_samples = ranked_by(study), int(study.data.get("n_validation", 0))
     scorer = Scorer.of(by, study)
+    splits, n_seeds = scorer.splits, race.n_seeds
+    n_folds = n_folds_of(splits)
+    runs = [n_folds * race.left.get(trial.uuid, n_seeds) for trial in complete]
     values = _values(database, study, scorer, [trial.id for trial in complete])
     measured = [
         Measured(trial.uuid, {r: values[trial.id][r] for r in range(n)})
-        for trial, n in zip(complete, seeds, strict=True)
+        for trial, n in zip(complete, runs, strict=True)
     ]
 
     def read(of: Sequence[int]) -> dict[int, Mapping[int, bytes]]:
         found = outcomes_of(database, [complete[i].id for i in of])
         return {
-            i: {r: payload for r, payload in each.items() if r < seeds[i]}
+            i: {r: payload for r, payload in each.items() if r < runs[i]}
             for i, each in zip(of, found, strict=True)
         }
 
     family = family_of(measured, range(len(complete)), n_samples, read, scorer)
     looks = Looks(race.least, race.most)
-    if family.scores is not None:
+    if splits is not None:
+        looks = replace(looks, now=n_seeds)
+        how = OnSplits(splits.correction, n_samples, family.by_seed, looks)
+        judged = judge_on_splits(
+            *(family.by_split, family.values, family.present, how), unit=scorer.unit
+        )
+        n_samples = 0
+    elif family.scores is not None:
         judged = judge(family.scores, family.present, unit=scorer.unit, looks=looks)
     else:
         n_samples = n_samples or ANY_SAMPLES
@@ -127,11 +138,13 @@ def read_race(database: Database, ranking: Ranking) -> RaceRun:
     ids = {row.uuid: row.id for row in repository.trial_rows(database, ranking.study)}
     scorer = Scorer.of(ranked_by(ranking.study), ranking.study)
     values = _values(database, ranking.study, scorer, [ids[trial.uuid or ""] for trial in trials])
+    n_folds = n_folds_of(scorer.splits)
 
     def means(trial: RankedTrial) -> list[float]:
         own = values[ids[trial.uuid or ""]]
         # Runs beyond a trial's seeds may be there, with gaps, while others are being trained.
-        known = np.array([own[replicate] for replicate in range(trial.replicates)])
+        runs = np.array([own[replicate] for replicate in range(trial.replicates)])
+        known = runs[: len(runs) // n_folds * n_folds].reshape(-1, n_folds).mean(axis=1)
         return list(map(float, 100 * np.cumsum(known) / np.arange(1, len(known) + 1)))
 
     left = race.left

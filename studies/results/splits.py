@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
+    from coarsefine.studies.planning.run_options import RunOptions
 
 N_SPLIT: Final = "n_split"
 """What a study's data call how many samples there are outside the test set, where replicates are
@@ -20,11 +21,13 @@ class Splits:
 
     Attributes:
         folds: How many; 0 where each replicate has a random split of its own.
+        redraw: Whether each seed has splits of its own.
         n_split: Samples that are split, all those outside the test set.
         n_validation: Of a random split.
     """
 
     folds: int
+    redraw: bool
     n_split: int
     n_validation: int
 
@@ -37,19 +40,24 @@ class Splits:
     def read(cls, recipe: Mapping[str, Any], data: Mapping[str, Any]) -> Self | None:
         """Return those of a recipe's data section, and of what is known of the data."""
         folds = int(recipe.get("folds") or 0)
-        if not folds and not recipe.get("redraw"):
+        redraw = bool(recipe.get("redraw"))
+        if not folds and not redraw:
             return None
-        return cls(folds, int(data.get(N_SPLIT, 0)), int(data.get("n_validation", 0)))
+        return cls(folds, redraw, int(data.get(N_SPLIT, 0)), int(data.get("n_validation", 0)))
 
     def number(self, replicate: int) -> int:
         """Return which split a replicate is measured on, from 0."""
-        return replicate % self.folds if self.folds else replicate
+        return replicate if self.redraw else replicate % self.folds
+
+    def seed(self, replicate: int) -> int:
+        """Return which seed a replicate has, from 0: each fold is trained on with each."""
+        return replicate // max(1, self.folds)
 
     def n_samples(self, replicate: int) -> int:
         """Return how many validation samples a replicate has."""
         if not self.folds:
             return self.n_validation
-        return self.n_split // self.folds + (self.number(replicate) < self.n_split % self.folds)
+        return self.n_split // self.folds + (replicate % self.folds < self.n_split % self.folds)
 
     @property
     def sizes(self) -> str:
@@ -70,6 +78,13 @@ class Splits:
         return self.n_validation / max(1, self.n_split - self.n_validation)
 
     @property
+    def options(self) -> "RunOptions":
+        """Return how runs are trained on them."""
+        from coarsefine.studies.planning.run_options import RunOptions
+
+        return RunOptions(folds=self.folds, redraw=self.redraw)
+
+    @property
     def word(self) -> str:
         """Return what a split is called."""
         return "fold" if self.folds else "split"
@@ -87,6 +102,11 @@ class Splits:
         for replicate, value in values.items():
             found[self.number(replicate)].append(value)
         return found
+
+
+def n_folds_of(splits: Splits | None) -> int:
+    """Return how many runs a trial has for each seed: one on each fold."""
+    return max(1, splits.folds) if splits is not None else 1
 
 
 def validated_on(study: "StudyRecord") -> str:

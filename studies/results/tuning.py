@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coarsefine.studies.results.ranking import Ranking
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.splits import Splits, n_folds_of
 from coarsefine.studies.spaces.dimensions import PARAMETERS, shown
 from coarsefine.studies.states import UNFINISHED
 
@@ -48,8 +48,7 @@ class Tuning:
 def tuning_of(ranking: Ranking) -> Tuning:
     """Return how a study was tuned."""
     complete = [trial for trial in ranking.trials if trial.rank is not None]
-    splits = Splits.of(ranking.study)
-    n_folds = splits.folds if splits is not None and splits.folds else 1
+    n_folds = n_folds_of(Splits.of(ranking.study))
     seeds = [trial.replicates // n_folds for trial in complete]
     first = ranking.stages[0].dimensions if ranking.stages else ()
     return Tuning(

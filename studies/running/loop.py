@@ -127,7 +127,7 @@ class _StageRun:
         )
         halving = first and self.work.stage.prune == HALVING
         # Sooner trained than seen running in Optuna: its trials are written once, with their ends.
-        seeds = {run.replicate for cohort in cohorts for run in cohort.runs}
+        seeds = {cohort.seed(self.n_runs) for cohort in cohorts}
         race = self.work.stage.race if self.work.racing else None
         self.at_once = seconds < SMALL_SECONDS if race is None else race.is_quick(seconds, seeds)
         with self.resources.workers(seconds, len(cohorts), alone=alone) as self.executor:

@@ -34,7 +34,8 @@ def another_seed(
     if not 2 <= race.n_trials <= MOST_RACED:
         return record, stage, None
     while race.ended is None and not lacking:
-        lacking = [t for t in race.racing(trials) if t.replicates < race.n_seeds]
+        n_runs = stage.run_options.n_runs(race.n_seeds)
+        lacking = [t for t in race.racing(trials) if t.replicates < n_runs]
         if not lacking:
             race = looked_at(database, begun.study, race, trials)
     if race != stage.race:

@@ -16,6 +16,7 @@ from coarsefine.studies.reports.reproduction import reproduction
 from coarsefine.studies.results.classes import confusions_of
 from coarsefine.studies.results.labels import labels_of
 from coarsefine.studies.results.predictions import outcomes_of
+from coarsefine.studies.results.racing import read_race
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.splits import Splits
 from coarsefine.studies.running.watching import StoppedByRequest
@@ -157,6 +158,44 @@ def test_later_stages_and_redraws_have_the_splits_of_the_study(bench):
     assert {trial.replicates for trial in trials} == {3}
 
 
+def test_the_first_deal_of_redrawn_folds_is_that_of_folds_and_the_others_are_new(bench):
+    study = bench.coarse(replace(TWO, replicates=3), **FOLDS, data__redraw=True).study
+
+    splits = {at[1]: split_of(data) for at, data in runs_of(bench, study).items()}
+
+    assert splits.pop(0) is None
+    deals = [(split.redraw, split.fold) for _, split in sorted(splits.items())]
+    assert deals == [(seed, fold) for seed in range(3) for fold in range(3)][1:]
+    varied = bench.ranking(study).comparison.varied
+    assert (varied.n_splits, varied.n_seeds, varied.seeds) == (9, (1, 1), None)
+
+
+@pytest.mark.parametrize("redraw", [False, True])
+def test_values_are_raced_over_folds_and_a_race_that_is_stopped_ends_alike(bench, redraw):
+    asked = StageRequest(values=(1e-4, 1e-2, 5.0), race=Race(2, 3, 0.003))
+    flags = {**FOLDS, "data__redraw": redraw}
+    whole = bench.coarse(asked, name="whole", **flags).study
+
+    stopping = Recorder(stop_after=4)
+    with pytest.raises(StoppedByRequest):
+        bench.coarse(asked, name="stopped", means=bench.means(observer=stopping), **flags)
+    stopped = bench.coarse(asked, name="stopped", **flags).study
+
+    one, other = (bench.ranking(each) for each in (whole, stopped))
+    assert {**comparable(one), "study": ""} == {**comparable(other), "study": ""}
+    race = Stage.of(repository.stages(bench.database, whole)[0]).race
+    assert {t.params["lambda"]: t.replicates for t in one.trials} == {
+        1e-4: 3 * race.n_seeds,
+        1e-2: 3 * race.n_seeds,
+        5.0: 6,
+    }
+    verdict = next(str(note) for note in one.notes if note.code == "race")
+    assert verdict.startswith("race over folds, coarse: ")
+    assert verdict.endswith(f"({race.n_seeds} seeds a fold)")
+    lanes = {lane.trial.params["lambda"]: lane for lane in read_race(bench.database, one).lanes}
+    assert (lanes[5.0].left, len(lanes[5.0].behind)) == (2, 2)
+
+
 def test_sizes_of_the_training_set_are_tried_on_folds_in_place_of_draws(bench):
     request = StageRequest(values=(40, 80), replicates=2)
     study = bench.coarse(request, kind=SEARCHES["dataset-size"], **FOLDS).study
@@ -173,12 +212,15 @@ def test_sizes_of_the_training_set_are_tried_on_folds_in_place_of_draws(bench):
 @pytest.mark.parametrize(
     ("request_", "flags", "words"),
     [
-        (replace(TWO, race=Race()), FOLDS, "a race compares seeds .* state a number of --repl"),
         (TWO, {"data__redraw": True}, "--redraw draws a split for each .* add --replicates 10"),
         (replace(TWO, replicates=201), {"data__redraw": True}, "--replicates must be at most 200"),
         (TWO, {"data__folds": 500}, "320 samples outside its test set, got 500 folds"),
         (TWO, {**FOLDS, "data__validation": 0.5}, "--validation needs .*, got folds"),
-        (TWO, {**FOLDS, "data__redraw": True}, "--redraw needs .* random, got folds"),
+        (
+            replace(TWO, race=Race(2, 67)),
+            {**FOLDS, "data__redraw": True},
+            "--replicates must be at most 66 where each deals 3 folds, got 67",
+        ),
         (TWO, {**FOLDS, "data__split": "ordered"}, "--folds needs --split folds, got ordered"),
         (TWO, {"data__folds": 1}, "--folds must be"),
     ],

@@ -29,7 +29,7 @@ class DataKeys:
             is canonical or folds.
         stratified: Keep each class's share; ``None`` where the split is neither random nor folds.
         folds: In how many parts samples are dealt out; ``None`` where the split is not folds.
-        redraw: Whether each replicate has another random split; ``None`` is no.
+        redraw: Whether each replicate has another random split, or other folds; ``None`` is no.
         test: Whether test samples are set aside; ``None`` is ``own``.
         classes: Of old ones, each one or several; ``None`` is all of them.
         label: The column of labels of a table.
@@ -105,8 +105,9 @@ class DataKeys:
             unnamed=False,
             stored_if_used=True,
             not_searched=_REPLICATES,
-            needs=Needs("split", ("random",)),
-            help="Draw another random split for each replicate (default: one split for all).",
+            needs=Needs("split", ("random", "folds")),
+            help="Draw another random split for each replicate, or deal the folds anew: repeated "
+            "cross-validation (default: one split for all).",
         ),
     ] = None
     test: Annotated[

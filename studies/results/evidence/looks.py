@@ -25,10 +25,12 @@ class Looks:
     Attributes:
         least: Seeds before the first look, >= 2.
         most: Seeds at the last look.
+        now: At this look; 0 where these are what trials are compared by.
     """
 
     least: int
     most: int
+    now: int = 0
 
     def factor(self, quantile: float, share: float, n_seeds: int) -> float:
         """Return by how much a quantile grows, so that it is exceeded at any look no more often.
@@ -36,7 +38,7 @@ class Looks:
         Args:
             quantile: Of a standard normal number, at one look; > 0.
             share: What seeds have of the variance now, in [0, 1].
-            n_seeds: Now, >= 1.
+            n_seeds: What trials are compared by, >= 1.
 
         >>> one, many = Looks(3, 3), Looks(3, 20)
         >>> round(one.factor(2.5, 1.0, 3), 1), round(many.factor(2.5, 1.0, 3), 1)
@@ -44,7 +46,8 @@ class Looks:
         >>> round(many.factor(2.5, 0.0, 3), 1)
         1.0
         """
-        return _factor(self.least, self.most, round(quantile, 1), round(share, 2), n_seeds)
+        now = self.now or n_seeds
+        return _factor(self.least, self.most, round(quantile, 1), round(share, 2), now)
 
 
 @lru_cache(maxsize=512)

@@ -31,6 +31,8 @@ class Pairs:
         correction: 0 where all seeds are measured on the same samples. Where each has a split of
             its own (``splits``), validation samples by training samples; ``sample`` and ``rest``
             are the mean square within splits then.
+        by_seed: Where several seeds were trained on the same splits, the part that they have in the
+            variance of a split's difference: what more of them lessen.
     """
 
     n_samples: int
@@ -40,6 +42,7 @@ class Pairs:
     sample: Real
     rest: Real
     correction: float = 0.0
+    by_seed: Real | None = None
 
     @property
     def n_alike(self) -> float:
@@ -67,6 +70,18 @@ class Pairs:
         with np.errstate(invalid="ignore", divide="ignore"):
             shared = np.maximum(self.sample - self.rest, 0.0) / self.n_seeds
         return np.where(self.replicated, shared, 0.0)
+
+    def by_seeds(self, seeds: Real, variances: Real) -> Real:
+        """Return the part of the variances of differences that more seeds lessen, (T, T).
+
+        Args:
+            seeds: The part that more of what there is of them lessens: of seeds, or of splits.
+            variances: Of the differences.
+        """
+        if self.by_seed is None:
+            return seeds
+        own = self.by_seed * (1 / np.maximum(self.n_seeds, 1) + self.correction)
+        return np.asarray(np.where(np.isnan(own), seeds, np.minimum(own, variances)))
 
 
 def compared(scores: Scores, present: Present) -> Pairs:

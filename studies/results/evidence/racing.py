@@ -95,7 +95,7 @@ def decided(
         present: As in ``look``.
         racing: As in ``look``.
         rules: As in ``look``.
-        n_samples: N.
+        n_samples: N; 0 where more samples would be other splits, of which little is known.
     """
     among = np.flatnonzero(racing)
     leads = judged.leads[np.ix_(among, among)]
@@ -111,7 +111,7 @@ def decided(
     first = int(among[best])
     if not len(others):
         return Look(first, left, "best", ahead=ahead)
-    pairs = Standing.of(judged, present, first, among[others])
+    pairs = Standing.of(judged, present, first, among[others], rules.looks.now)
     above = max(0.0, float((pairs.margin - pairs.lead).max()))
     below = float((pairs.lead + margins[others, best]).max())
     end: End | None = None
@@ -123,8 +123,6 @@ def decided(
         pairs.n_seeds >= rules.looks.most or not pairs.hopeful(rules.delta, rules.looks.most).any()
     ):
         end = "seeds"
-    return Look(
-        *(first, left, end, above, below, ahead),
-        pairs.samples_needed(n_samples, pairs.sure + rules.delta, rules.looks.most),
-        pairs.seeds_needed(pairs.sure + rules.delta),
-    )
+    distance = pairs.sure + rules.delta
+    samples = pairs.samples_needed(n_samples, distance, rules.looks.most) if n_samples else None
+    return Look(*(first, left, end, above, below, ahead), samples, pairs.seeds_needed(distance))

@@ -24,11 +24,14 @@ from coarsefine.studies.results.evidence.intervals import (
     mean_and_variance,
     t_quantile,
 )
+from coarsefine.studies.results.evidence.looks import Looks
 from coarsefine.studies.results.evidence.pairs import Pairs, Present, Real, Scores
 from coarsefine.studies.results.evidence.ties import ALPHA, Asked, Judged, judge_pairs
 
 
-def compared_on_splits(scores: Sequence[Scores], present: Present, correction: float) -> Pairs:
+def compared_on_splits(
+    scores: Sequence[Scores], present: Present, correction: float, by_seed: Real | None = None
+) -> Pairs:
     """Return the mean squares of all pairs of trials.
 
     Args:
@@ -36,6 +39,7 @@ def compared_on_splits(scores: Sequence[Scores], present: Present, correction: f
             trained on it, anything.
         present: (T, S), on which splits trials were trained.
         correction: Validation samples by training samples.
+        by_seed: As in ``judge_on_splits``.
     """
     n_trials = len(present)
     n_common = present.astype(np.int64) @ present.T.astype(np.int64)
@@ -50,9 +54,8 @@ def compared_on_splits(scores: Sequence[Scores], present: Present, correction: f
     difference, variance = _over_splits(means, present)
     if n_samples == 1:
         rest = np.nan_to_num(variance)  # one sample has no variance, as many as there are have
-    return Pairs(
-        n_samples, n_common, difference, n_samples * variance, rest, rest.copy(), correction
-    )
+    by_split = n_samples * variance
+    return Pairs(n_samples, n_common, difference, by_split, rest, rest.copy(), correction, by_seed)
 
 
 def _variances(scores: Scores) -> Real:
@@ -80,13 +83,30 @@ def _over_splits(means: Real, present: Present) -> tuple[Real, Real]:
         return mean, np.where(n_common > 1, squares / np.maximum(n_common - 1, 1), np.nan)
 
 
+@dataclass(frozen=True, slots=True)
+class OnSplits:
+    """How splits were measured, and when it is asked which trial is the best.
+
+    Attributes:
+        correction: Validation samples by training samples.
+        n_samples: Validation samples of a split, where scores of samples do not say.
+        by_seed: (T, T), what seeds have in the variance of a split's difference, where several
+            were trained on the same splits; ``None`` where each had splits of its own.
+        looks: After which seeds it may be asked; ``None`` if once only.
+    """
+
+    correction: float
+    n_samples: int = 0
+    by_seed: Real | None = None
+    looks: Looks | None = None
+
+
 def judge_on_splits(
     scores: Sequence[Scores] | None,
     values: Real,
     present: Present,
+    how: OnSplits,
     *,
-    correction: float,
-    n_samples: int = 0,
     n_family: int = 0,
     unit: float = 1.0,
     alpha: float = ALPHA,
@@ -98,8 +118,7 @@ def judge_on_splits(
             shares count as measured on samples of their own, in how noisy pairs are beside others.
         values: (T, S), mean scores.
         present: (T, S), on which splits trials were trained.
-        correction: Validation samples by training samples.
-        n_samples: Validation samples of a split, where ``scores`` do not say.
+        how: They were measured.
         n_family: How many trials were compared in all, if the best of them are given.
         unit: By how much a score changes where a sample flips, squared; 0 for losses.
         alpha: How often the truly best may go without a mark.
@@ -107,17 +126,47 @@ def judge_on_splits(
     known = np.where(present, values, 0.0)
     means = known.sum(axis=1) / present.sum(axis=1)
     if scores is not None:
-        pairs = compared_on_splits(scores, present, correction)
+        pairs = compared_on_splits(scores, present, how.correction, how.by_seed)
     else:
         difference, variance = _over_splits(known, present)
+        n_samples = how.n_samples
         share = np.clip(means * (1 - means), 1 / n_samples, None)
         rest = (share[:, None] + share[None]) * ~np.eye(len(means), dtype=bool)
         # Rounding to whole samples hides a twelfth of a step, squared, of either (Sheppard 1898).
         by_split = n_samples * np.maximum(variance, 1 / (6 * n_samples**2))
         n_common = present.astype(np.int64) @ present.T.astype(np.int64)
-        pairs = Pairs(n_samples, n_common, difference, by_split, rest, rest, correction)
-    asked = Asked(None, n_family, unit, None, alpha, counted=scores is not None)
+        pairs = Pairs(
+            *(n_samples, n_common, difference, by_split, rest, rest, how.correction, how.by_seed)
+        )
+    asked = Asked(None, n_family, unit, how.looks, alpha, counted=scores is not None)
     return judge_pairs(pairs, present, means, asked)
+
+
+def variance_by_seed(values: Real, present: Present, splits: Sequence[int]) -> Real | None:
+    """Return what seeds have in the variance of the difference of two trials on a split, (T, T).
+
+    Args:
+        values: (T, S), by trial and run.
+        present: (T, S).
+        splits: That the runs are on.
+
+    Returns:
+        Means over the splits, for the seeds that there are; ``None`` where each run has a split of
+        its own, NaN where no two seeds of a pair share one.
+    """
+    names = np.asarray(splits)
+    if len(set(splits)) == len(splits):
+        return None
+    found = []
+    for name in dict.fromkeys(splits):
+        own = names == name
+        n_common = present[:, own].astype(np.int64) @ present[:, own].T.astype(np.int64)
+        _, variance = _over_splits(values[:, own], present[:, own])
+        found.append(variance / np.maximum(n_common, 1))
+    table = np.array(found)
+    known = ~np.isnan(table)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(known, table, 0.0).sum(axis=0) / known.sum(axis=0))
 
 
 def estimate_on_splits(

@@ -45,7 +45,14 @@ class Standing:
     n_seeds: int
 
     @classmethod
-    def of(cls, judged: Judged, present: Present, first: int, others: NDArray[np.intp]) -> Self:
+    def of(
+        cls,
+        judged: Judged,
+        present: Present,
+        first: int,
+        others: NDArray[np.intp],
+        n_seeds: int = 0,
+    ) -> Self:
         """Return how the best stands.
 
         Args:
@@ -53,6 +60,7 @@ class Standing:
             present: (T, S), which runs there are.
             first: Position of the best.
             others: Positions of others, at least one.
+            n_seeds: That all have, where runs are on splits.
         """
         return cls(
             lead=judged.leads[first, others],
@@ -63,7 +71,7 @@ class Standing:
             variance=np.square(judged.errors[first, others]),
             seeds=judged.seed_variances[first, others],
             flips=judged.flip_variances[first, others],
-            n_seeds=int((present[first] & present[others]).sum(axis=1).min()),
+            n_seeds=n_seeds or int((present[first] & present[others]).sum(axis=1).min()),
         )
 
     @property

@@ -332,6 +332,7 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
     either = (alone[:, None] | alone[None]) & pairs.replicated
     df = np.where(either, np.minimum(df, pairs.n_seeds - 1.0), df)
     scales = np.sqrt(np.where(drawn_variances > 0, drawn_variances, np.inf))
+    seeds = pairs.by_seeds(seeds, variances)
     return _Noise(variances, seeds, flips, leads, single, scales, np.maximum(df, 1.0), known, noisy)
 
 

@@ -43,7 +43,8 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
         if splits is not None and comparison.varied is not None:
             on = splits_in_words(splits, comparison.varied)
         raced = any(stage.race is not None for stage in ranking.stages)
-        looked = ", looked at after every seed" if raced else ""
+        each = "seed" if splits is None or splits.folds else "split"
+        looked = f", looked at after every {each}" if raced else ""
         line = (
             f"= tied with the best: with {on}, a difference below about "
             f"{_amount(ranking, comparison.margin)} may be due to chance (95 % confidence, "

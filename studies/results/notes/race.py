@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coarsefine.studies.results.notes.note import Note, counted, rounded
+from coarsefine.studies.results.splits import Splits
 
 if TYPE_CHECKING:
     from coarsefine.studies.planning.races import Race, RaceEnd
@@ -15,8 +16,20 @@ def on_race(ranking: "Ranking") -> tuple[Note, ...]:
     for stage in ranking.stages:
         if stage.race is not None and stage.race.n_trials > 1:
             line = _stands(ranking, stage, stage.race)
-            found.append(Note("race", f"race over seeds, {stage.name}: {line}"))
+            found.append(Note("race", f"race over {raced_over(ranking)}, {stage.name}: {line}"))
     return tuple(found)
+
+
+def raced_over(ranking: "Ranking") -> str:
+    """Return what values are raced over."""
+    splits = Splits.of(ranking.study)
+    return "seeds" if splits is None else f"{splits.word}s"
+
+
+def counted_in(ranking: "Ranking") -> str:
+    """Return what a race has one more of after each look."""
+    splits = Splits.of(ranking.study)
+    return "seeds" if splits is None else splits.options.unit
 
 
 def _stands(ranking: "Ranking", stage: "StageSummary", race: "Race") -> str:
@@ -25,7 +38,7 @@ def _stands(ranking: "Ranking", stage: "StageSummary", race: "Race") -> str:
     of_all = f"{len(left)} of {race.n_trials} values"
     if race.ended is None:
         why = "not over" if stage.cut is None else "ended by its budget, not decided"
-        line = f"{why}, {of_all} are left with {race.n_seeds} seeds"
+        line = f"{why}, {of_all} are left with {race.n_seeds} {counted_in(ranking)}"
         best = next(
             (t for t in own if race.stands is not None and t.uuid == race.stands.best), None
         )
@@ -38,7 +51,8 @@ def _stands(ranking: "Ranking", stage: "StageSummary", race: "Race") -> str:
         return "its best value is no longer there"
     later = len(own) - race.n_trials
     of_these = f"; {counted(later, 'value')} came later" if later > 0 else ""
-    return f"{_verdict(ranking, race, race.ended, best, left)} ({race.n_seeds} seeds{of_these})"
+    verdict = _verdict(ranking, race, race.ended, best, left)
+    return f"{verdict} ({race.n_seeds} {counted_in(ranking)}{of_these})"
 
 
 def _verdict(
@@ -60,12 +74,15 @@ def _verdict(
         return f"no value is better than {named} by more than {better}, and {delta} do not matter"
     what = f"cannot tell {len(left)} of {race.n_trials} values apart to within {delta}"
     chance = f"one may be {amount(min(1.0, ended.above))} better than {named}"
+    over, splits = counted_in(ranking), Splits.of(ranking.study)
+    if ended.end == "samples" and splits is not None:
+        return f"these {splits.n_split:,} samples {what}: more {over} would not; {chance}"
     if ended.end == "samples":
         more = f"about {rounded(ended.samples)} would, " if ended.samples else ""
         what = f"{ranking.n_validation:,} validation samples {what}"
         return f"{what}: {more}more seeds would not; {chance}"
     more = f": about {rounded(ended.seeds)} would" if ended.seeds else ""
-    return f"{race.n_seeds} seeds {what}{more}; {chance}"
+    return f"{race.n_seeds} {over} {what}{more}; {chance}"
 
 
 def _named(ranking: "Ranking", trials: "list[RankedTrial]") -> str:

@@ -17,7 +17,10 @@ def splits_in_words(splits: "Splits", varied: "Varied") -> str:
     fewest, most = varied.n_seeds
     seeds = f" and {fewest if fewest == most else f'{fewest} to {most}'} seeds on each"
     seeds = seeds if most > 1 else ""
-    return f"{counted(varied.n_splits, splits.word)} of {splits.sizes} validation samples{seeds}"
+    of = f"{splits.sizes} validation samples{seeds}"
+    n_deals = varied.n_splits // splits.folds if splits.folds and splits.redraw else 1
+    times = f"{n_deals} times {splits.folds} folds" if n_deals > 1 else ""
+    return f"{times or counted(varied.n_splits, splits.word)} of {of}"
 
 
 def on_splits(ranking: "Ranking", splits: "Splits") -> list[Note]:
@@ -48,7 +51,7 @@ def on_splits(ranking: "Ranking", splits: "Splits") -> list[Note]:
         notes.append(Note("splits-and-seeds", line))
         return notes
     line = f"runs of {whose} vary {of} by {amount(varied.splits, 2)} (standard deviation)"
-    if splits.folds:
+    if splits.folds and not splits.redraw:
         more = ("; use ", option("replicates", 3), " to measure how much of that seeds do")
         notes.append(Note("splits-and-seeds", line, *more))
     else:

@@ -5,10 +5,12 @@ import pytest
 import scipy
 
 from coarsefine.studies.results.evidence.splits import (
+    OnSplits,
     compared_on_splits,
     contrast_on_splits,
     estimate_on_splits,
     judge_on_splits,
+    variance_by_seed,
     varied,
 )
 
@@ -90,8 +92,7 @@ def test_a_value_that_is_far_worse_on_every_fold_is_told_from_the_best(kept):
         scores if kept else None,
         values,
         np.ones((4, 5), np.bool_),
-        correction=1 / 4,
-        n_samples=100,
+        OnSplits(1 / 4, n_samples=100),
     )
 
     assert judged.tied.tolist() == [True, True, True, False]
@@ -113,3 +114,15 @@ def test_seeds_are_told_from_splits_where_there_are_several_on_each():
     assert single.seeds is None
     assert single.splits == pytest.approx(np.hypot(0.03, 0.01), rel=0.15)
     assert varied([[[0.9, 0.8]]]) is None
+
+
+def test_what_seeds_do_on_a_split_is_taken_from_those_that_share_it():
+    rng = np.random.default_rng(5)
+    folds = np.repeat(rng.normal(0, 0.05, (4, 200)), 3, axis=1)
+    values = folds + rng.normal(0, 0.01, (4, 600))
+    names = np.repeat(np.arange(200), 3).tolist()
+
+    found = variance_by_seed(values, np.ones((4, 600), np.bool_), names)
+
+    assert found[0, 1] == pytest.approx(2 * 0.01**2 / 3, rel=0.2)
+    assert variance_by_seed(values, np.ones((4, 600), np.bool_), list(range(600))) is None
