@@ -22,11 +22,11 @@ from coarsefine.db.optuna_trials import UUID, End, FinalState, OptunaTrial, insi
 from coarsefine.db.optuna_values import distribution_of, quiet, uuid_of
 
 
-class Wish(NamedTuple):
+class EnqueuedTrial(NamedTuple):
     """A trial that somebody enqueued in Optuna's study.
 
     Attributes:
-        uuid: Ours, once it was promised.
+        uuid: Ours, once one was reserved for it.
         waits: Whether nobody is at it: it may have been taken up by a process of somebody else's.
     """
 
@@ -133,7 +133,8 @@ class OptunaStage:
 
         Each is one transaction: killed at any moment, a trial is there whole or not at all. One
         that has ended is written with its end at once, which takes a fifth of the time of telling
-        the end of one that is there. One that waits is somebody's wish, and is taken up as it is.
+        the end of one that is there. One that waits, which
+        somebody enqueued, is taken up as it is.
 
         Args:
             trials: Those of the stage.
@@ -192,7 +193,7 @@ class OptunaStage:
             values = None if end.value is None else [end.value]
             self._storage.set_trial_state_values(trial_id, TrialState[end.state], values)
 
-    def wishes(self) -> list[Wish]:
+    def enqueued(self) -> list[EnqueuedTrial]:
         """Return the trials that somebody enqueued and that have not ended, by number."""
         with quiet(), explained_by_optuna(self._label):
             self._check_still_there()
@@ -203,10 +204,10 @@ class OptunaStage:
                 if waits or enqueued is not None:
                     named = enqueued if isinstance(enqueued, Mapping) else {}
                     params = {**trial.params, **named}
-                    found.append(Wish(trial.number, uuid_of(trial), params, waits))
+                    found.append(EnqueuedTrial(trial.number, uuid_of(trial), params, waits))
             return found
 
-    def promise(self, number: int, uuid: str) -> None:
+    def reserve(self, number: int, uuid: str) -> None:
         """Give a trial that waits the UUID of ours that it is going to be."""
         with self._trial(number) as trial_id:
             self._storage.set_trial_user_attr(trial_id, UUID, uuid)
@@ -233,7 +234,7 @@ class OptunaStage:
     def fail_strays(self, known: set[str]) -> list[int]:
         """Fail running trials that are not ``known``; return their numbers.
 
-        Waiting ones are somebody's wish, from the dashboard say, and stay.
+        Waiting ones were enqueued by somebody, from the dashboard say, and stay.
         """
         with quiet(), explained_by_optuna(self._label):
             self._check_still_there()

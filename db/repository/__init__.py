@@ -9,6 +9,7 @@ from coarsefine.db.repository.curves import (
     evaluation_rows,
     mean_accuracies,
 )
+from coarsefine.db.repository.enqueued import lost_stages, stages_with_enqueued
 from coarsefine.db.repository.measurements import get_measurement, measurements, set_measurement
 from coarsefine.db.repository.metrics import epoch_metrics, scored_metrics
 from coarsefine.db.repository.openings import (
@@ -64,7 +65,6 @@ from coarsefine.db.repository.studies import (
     study_names,
     update_study,
 )
-from coarsefine.db.repository.wishes import lost_stages, wished_stages
 
 __all__ = [
     "accuracies_at",
@@ -115,6 +115,7 @@ __all__ = [
     "set_priority",
     "set_stage_options",
     "stages",
+    "stages_with_enqueued",
     "state_to_carry_on",
     "store_segment",
     "study_names",
@@ -125,5 +126,4 @@ __all__ = [
     "untold_trials",
     "update_study",
     "update_trials",
-    "wished_stages",
 ]

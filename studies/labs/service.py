@@ -26,8 +26,8 @@ from coarsefine.studies.planning.budget import Budget
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.recipe import Recipe, from_json
 from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.training_enqueued import train_enqueued
 from coarsefine.studies.running.watching import CohortProgress, Observer, StoppedByRequest
-from coarsefine.studies.running.wished import train_enqueued
 
 # How often an idle service looks for something to do, and a busy one whether it is to end.
 POLL_SECONDS = 1.0
@@ -231,7 +231,7 @@ class Service:
     def _train_enqueued(self) -> bool:
         """Train what was enqueued on Optuna's side, and return whether there was anything."""
         database = self.resources.database
-        for study, stage in repository.wished_stages(database):
+        for study, stage in repository.stages_with_enqueued(database):
             if stage.uuid in self._later:
                 continue
             # Whatever comes of it, others have their turn before it is looked at again.
@@ -254,7 +254,9 @@ class Service:
                     f"{stage.optuna_name}: enqueued trials wait until its search is carried on"
                 )
                 continue
-            if all(stage.uuid != left.uuid for _, left in repository.wished_stages(database)):
+            if all(
+                stage.uuid != left.uuid for _, left in repository.stages_with_enqueued(database)
+            ):
                 del self._later[stage.uuid]
             return True
         return False

@@ -31,7 +31,7 @@ def estimates_of(
         family: Those whose outcomes were read.
         n_samples: Validation samples; 0 if that is not known, or scores are no shares.
         scorer: Makes scores of outcomes.
-        noise: What is taken for granted of seeds where none was repeated.
+        noise: What is assumed of seeds where none was repeated.
     """
     rows = {position: row for row, position in enumerate(family.positions)}
     found: list[Estimate | None] = []

@@ -202,7 +202,7 @@ def _negated(interval: Interval | None) -> Interval | None:
 def _seed_noise(
     family: Family, scorer: Scorer, seeds: Callable[[], SeedNoise | None] | None
 ) -> SeedNoise:
-    """Return what is taken for granted of seeds where none was repeated."""
+    """Return what is assumed of seeds where none was repeated."""
     if not family.positions:
         return ASSUMED_SEEDS
     if seeds is not None and family.single:

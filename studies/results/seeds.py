@@ -9,7 +9,7 @@ from coarsefine.studies.results.evidence.spread import ASSUMED, Spread
 
 @dataclass(frozen=True, slots=True)
 class SeedNoise:
-    """What is taken for granted of seeds that were not repeated.
+    """What is assumed of seeds that were not repeated.
 
     Attributes:
         run: Of one run's score.

@@ -109,7 +109,7 @@ class Comparison:
         n_points: Different values that were compared, the best among them.
         n_tied: How many of them are tied; 0 if the best stands alone.
         n_replicates: The most that a trial has.
-        df: Degrees of freedom of what is known of seeds; ``None`` where it is taken for granted.
+        df: Degrees of freedom of what is known of seeds; ``None`` where it is assumed.
         margin: How large a difference to the best may be by chance: the median over tied trials, or
             over all that are not noisy where none is tied.
         network_margin: The same for these trained networks on new samples, other seeds left out;
@@ -123,7 +123,7 @@ class Comparison:
         without: Trials compared that have runs without outcomes, by stage and number, or by their
             place among those that were compared.
         seed_deviation: Where seeds were not repeated, the standard deviation between seeds, beyond
-            what the samples show, that was taken for granted.
+            what the samples show, that was assumed.
         seeds_from: The study that it was measured in; ``None`` where it is assumed.
         to_second: What would tell the best from the second; ``None`` where they are not tied, or
             too little is known of seeds or samples.

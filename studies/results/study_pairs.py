@@ -229,7 +229,7 @@ def _on_splits(places: tuple[int, int], one: Entry, other: Entry) -> Pair:
 
 
 def _assumed(one: Entry, other: Entry) -> tuple[Spread, tuple[str, ...]]:
-    """Return what is taken for granted of seeds where a trial has one, and from which studies.
+    """Return what is assumed of seeds where a trial has one, and from which studies.
 
     A seed moves networks of two studies independently of each other, as far as is known: so the
     variances of both add up.

@@ -10,7 +10,7 @@ from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.spaces.dimensions import Dimension, shown
 
 if TYPE_CHECKING:
-    from coarsefine.db.optuna_studies import OptunaStage, Wish
+    from coarsefine.db.optuna_studies import EnqueuedTrial, OptunaStage
     from coarsefine.db.optuna_trials import Choices, End, Range
 
 # Points of a curve that Optuna's dashboard gets: each is a transaction of a millisecond.
@@ -138,14 +138,14 @@ class OptunaMirror:
             )
         return ends
 
-    def enqueued(self) -> "list[Wish]":
+    def enqueued(self) -> "list[EnqueuedTrial]":
         """Return the trials that somebody enqueued in Optuna's study, by number."""
         self._begun = True
-        return self._open().wishes()
+        return self._open().enqueued()
 
     def reserve(self, number: int, uuid: str) -> None:
         """Have a trial that was enqueued be the one of ours with that UUID."""
-        self._open().promise(number, uuid)
+        self._open().reserve(number, uuid)
 
     def refuse(self, number: int, reason: str) -> None:
         """Fail a trial that was enqueued, and say why."""

@@ -341,7 +341,7 @@ class Search:
         self, record: StageRecord, stage: Stage, stored: PlanRecord, mirror: OptunaMirror
     ) -> Plan | None:
         """Return how to train what was enqueued in a stage; ``None`` if nothing was."""
-        waiting = repository.wished_stages(self.resources.database)
+        waiting = repository.stages_with_enqueued(self.resources.database)
         if all(record.uuid != other.uuid for _, other in waiting):
             return None  # without Optuna, which takes a second to be imported
 

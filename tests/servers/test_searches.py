@@ -105,7 +105,7 @@ def test_the_same_search_leaves_the_same_to_the_last_bit(url: str, on_file: str,
         _, storage = optuna_dashboard(database)
         assert told(storage) == optunas(on_file)
         storage.close()
-        assert repository.wished_stages(database) == []
+        assert repository.stages_with_enqueued(database) == []
     for command in (("rank", "--json"), ("export", "--what", "test", "--format", "json")):
         here, there = (search(*command, "--storage", place) for place in (url, on_file))
         assert here.status == 0

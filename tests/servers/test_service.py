@@ -55,7 +55,7 @@ def test_what_is_submitted_and_enqueued_is_trained(search, lab, url):
     assert told[3].params == {"eta": 0.05}
     assert "must lie in" in told[4].user_attrs["reason"]
     with open_database(url, read_only=True) as database:
-        assert repository.wished_stages(database) == []
+        assert repository.stages_with_enqueued(database) == []
 
 
 @pytest.mark.slow

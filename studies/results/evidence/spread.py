@@ -36,7 +36,7 @@ class Spread:
 
     Attributes:
         ratio: MS_seed / MS_rest; 1 if samples flip independently of each other.
-        df: Degrees of freedom of the ratio; infinite if it is taken for granted.
+        df: Degrees of freedom of the ratio; infinite if it is assumed.
         extra: A variance that a seed adds to the difference of two runs, whatever their samples.
     """
 

@@ -87,7 +87,7 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
 
 
 def _one_seed(ranking: "Ranking", comparison: "Comparison") -> str:
-    """Return what a comparison of single runs claims, and what it takes for granted."""
+    """Return what a comparison of single runs claims, and what it assumes."""
     if comparison.network_margin is None:
         return "each value was trained with one seed"
     return (
@@ -98,7 +98,7 @@ def _one_seed(ranking: "Ranking", comparison: "Comparison") -> str:
 
 
 def _between_seeds(ranking: "Ranking") -> str:
-    """Return what is taken for granted of seeds, and where it was measured."""
+    """Return what is assumed of seeds, and where it was measured."""
     comparison = ranking.comparison
     deviation, measured_in = ASSUMED_POINTS / 100, None
     if comparison is not None and comparison.seed_deviation is not None:

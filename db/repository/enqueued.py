@@ -20,7 +20,7 @@ from coarsefine.db.tables import Stage, Study, Trial
 _ENQUEUED: Final = "fixed_params"
 
 
-def wished_stages(db: Database) -> list[tuple[StudyRecord, StageRecord]]:
+def stages_with_enqueued(db: Database) -> list[tuple[StudyRecord, StageRecord]]:
     """Return the stages with trials that were enqueued and have not ended, and their studies."""
     enqueued = (
         sa.select(TRIAL_SYSTEM.c.trial_id)

@@ -69,7 +69,7 @@ def test_tables_that_optuna_was_killed_while_making_hold_no_wishes(search, coars
         with database.write() as session:
             for name in ("trial_system_attributes", "version_info", "alembic_version"):
                 session.execute(sa.text(f"DROP TABLE {name}"))
-        assert repository.wished_stages(database) == []
+        assert repository.stages_with_enqueued(database) == []
         assert repository.lost_stages(database) == []
 
 
@@ -86,7 +86,7 @@ def test_enqueued_trials_are_trained_together_and_told(search, coarse):
     with open_database("search.db", read_only=True) as database:
         stage = repository.stages(database, repository.latest_study(database))[0]
         assert len(repository.load_plan(database, stage).cohorts) < 4 + 6
-        assert repository.wished_stages(database) == []
+        assert repository.stages_with_enqueued(database) == []
     assert search("check").status == 0
 
 

@@ -18,7 +18,7 @@ def train_enqueued(
     Args:
         resources: With what.
         study: The stage's.
-        record: One of ``repository.wished_stages``.
+        record: One of ``repository.stages_with_enqueued``.
         recipe: The study's; a trainer that it names is run.
 
     Returns:
