@@ -11,6 +11,8 @@ _END_SECONDS: Final = 0.3
 _END_SHARE: Final = 0.08
 # An epoch that ends so much late, as a share of the budget, is trained.
 _LATE: Final = 0.03
+# Of what is left, a segment is planned to take so much: it may take longer than foreseen.
+_AT_ONCE: Final = 0.7
 # So long, and so much of the budget, may be spent to measure what training costs.
 _MEASURING: Final = (1.5, 0.05)
 
@@ -59,6 +61,19 @@ class Budget:
         """Return how many seconds may be spent to measure what training costs."""
         most, share = _MEASURING
         return min(most, share * self.seconds)
+
+    @property
+    def patience(self) -> float:
+        """Return how many seconds may be waited for what was begun."""
+        return max(0.0, self.left + _LATE * self.seconds)
+
+    def has_time_for(self, n_workers: int) -> bool:
+        """Return whether workers that are yet to start train more than this process would."""
+        return n_workers * (self.left - self.costs.starting(n_workers)) >= self.left
+
+    def at_once(self, starting: float) -> float:
+        """Return how long a segment should take at the most, after so many seconds to start."""
+        return _AT_ONCE * (self.left - starting)
 
     def allows(self, seconds: float) -> bool:
         """Return whether something that takes so long ends in time, or hardly late."""

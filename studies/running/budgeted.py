@@ -37,6 +37,14 @@ def planned_within(
     return within_line(found, budget.asked, budget.left)
 
 
+def patience(work: Work, budget: Budget | None) -> float | None:
+    """Return how long a segment is waited for; ``None`` if as long as it takes.
+
+    A trainer of the user's is not ended half-way.
+    """
+    return None if budget is None or work.trainer is not None else budget.patience
+
+
 def ahead(
     database: Database, work: Work, cohorts: Sequence[CohortAtWork], rung: int
 ) -> list[CohortAtWork]:

@@ -2,12 +2,14 @@
 
 import atexit
 import contextlib
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,8 +36,15 @@ class Executor(Protocol):
     def submit(self, segment: Segment) -> None:
         """Take a segment; returns at once."""
 
-    def next_result(self) -> SegmentResult:
+    def next_result(self, seconds: float | None = None) -> SegmentResult | None:
         """Wait for one of the segments submitted and return what came of it.
+
+        Args:
+            seconds: To wait at the most, where the workers end when this is closed; ``None`` if
+                it takes as long as it takes.
+
+        Returns:
+            ``None`` if there is none by then.
 
         Raises:
             StudyError: If a segment took down its worker again and again.
@@ -68,8 +77,8 @@ class InlineExecutor:
         """Queue a segment."""
         self._queue.append(segment)
 
-    def next_result(self) -> SegmentResult:
-        """Train the oldest segment."""
+    def next_result(self, seconds: float | None = None) -> SegmentResult:
+        """Train the oldest segment, however long it takes."""
         return run_segment(self._queue.popleft())
 
     def close(self) -> None:
@@ -116,13 +125,18 @@ class ProcessExecutor:
         self._queue.append((segment, 1))
         self._hand_out()
 
-    def next_result(self) -> SegmentResult:
+    def next_result(self, seconds: float | None = None) -> SegmentResult | None:
         """Wait for a worker."""
+        until = math.inf if seconds is None else time.monotonic() + seconds
         while True:
             busy = {worker.pipe: worker for worker in self._workers if worker.segment is not None}
             if not busy:
                 raise RuntimeError("no segment is being trained")
-            for pipe in multiprocessing.connection.wait(list(busy)):
+            left = max(0.0, until - time.monotonic())
+            ready = multiprocessing.connection.wait(list(busy), None if math.isinf(left) else left)
+            if not ready:
+                return None
+            for pipe in ready:
                 worker = busy[pipe]  # type: ignore[index]
                 try:
                     answer = worker.pipe.recv()

@@ -41,7 +41,7 @@ from coarsefine.studies.planning.cohorts import (
 from coarsefine.studies.planning.costs import SMALL_SECONDS
 from coarsefine.studies.planning.point_runs import spec_from_json
 from coarsefine.studies.planning.pruning import HALVING, rungs, to_stop
-from coarsefine.studies.running.budgeted import ahead, planned_within
+from coarsefine.studies.running.budgeted import ahead, patience, planned_within
 from coarsefine.studies.running.executors import Executor
 from coarsefine.studies.running.ledger import Ledger, epoch_record, evaluation_record
 from coarsefine.studies.running.pace import Pace
@@ -89,20 +89,17 @@ class _StageRun:
     """One call of ``train``."""
 
     def __init__(self, resources: Resources, work: Work, plan: PlanRecord) -> None:
-        self.resources = resources
+        self.resources, self.budget = resources, resources.budget
         self.database = resources.database
         self.observer = resources.observer
-        self.budget = resources.budget
         self.work = work
-        # That a seed has: one a fold, where there are folds.
+        # Of a seed: one a fold, where there are folds.
         self.n_runs = work.stage.run_options.n_runs(1)
         self.executor: Executor
         self.prepared: dict[str, PreparedData] = {work.data.key: work.data}
-        self.started = False
-        self.at_once = False
-        self.store_seconds = 0.0
-        # Until a first segment is there: that workers may take to start.
-        self.starting = 0.0
+        self.started = self.at_once = False
+        # The second until a first segment is there: that workers may take to start.
+        self.store_seconds = self.starting = 0.0
         self.ledger = Ledger(self.database, plan)
         self.trials = self.ledger.trials
         self.cohorts = {cohort.record.uuid: cohort for cohort in self._unfinished(plan)}
@@ -117,7 +114,7 @@ class _StageRun:
 
     def run(self) -> Left | None:
         cohorts = list(self.cohorts.values())
-        n_train, alone = self.work.data.n_train, self.work.stage.run_options.alone
+        alone, n_train = self.work.stage.run_options.alone, self.work.data.n_train
         seconds = sum(training_seconds(c.plan, n_train, c.plugin) for c in cohorts)
         seconds = max(seconds, self.pace.seconds)
         n_epochs = max((cohort.n_epochs for cohort in cohorts), default=0)
@@ -126,8 +123,8 @@ class _StageRun:
             run.replicate < self.trials[run.trial_id].replicates for c in cohorts for run in c.runs
         )
         halving = first and self.work.stage.prune == HALVING
-        # Sooner trained than seen running in Optuna: its trials are written once, with their ends.
         seeds = {cohort.seed(self.n_runs) for cohort in cohorts}
+        # Sooner trained than seen running in Optuna: its trials are written once, with their ends.
         race = self.work.stage.race if self.work.racing else None
         self.at_once = seconds < SMALL_SECONDS if race is None else race.is_quick(seconds, seeds)
         with self.resources.workers(seconds, len(cohorts), alone=alone) as self.executor:
@@ -154,6 +151,8 @@ class _StageRun:
         """
         assert self.budget is not None  # noqa: S101  # there is one
         self.starting = self.budget.costs.starting(self.executor.n_workers)
+        if not (self.starting or self.at_once):
+            self._start_in_optuna()  # before this process trains, not in its time
         while chosen := self._allowed(self.budget.left - self.starting):
             for rung in rungs(n_epochs):
                 if self._seconds(chosen) <= self.budget.left or not self._train_until(rung, chosen):
@@ -194,12 +193,15 @@ class _StageRun:
             # Workers are at work by now: they need not wait for Optuna.
             self._start_in_optuna()
         while n_running:
-            trained, self.starting = self.executor.next_result(), 0.0
+            trained = self.executor.next_result(patience(self.work, self.budget))
+            if trained is None:
+                break  # thrown away, and trained again by whoever carries on
+            self.starting = 0.0
             cohort = self.cohorts[trained.key]
             cohort.state = trained.state
             if not cohort.done and cohort.reached < epoch:
                 waiting.insert(0, cohort)
-            # Hand out the next work before storing, for the same reason. A cluster may have grown.
+            # Before storing, for the same reason. A cluster may have grown.
             n_running = self._hand_out(waiting, epoch, n_running - 1)
             began = time.perf_counter()
             self._store(cohort, trained)
@@ -311,7 +313,7 @@ class _StageRun:
             least = self.starting + (seconds if cohort.plugin is None else seconds * left)
             if not self.budget.allows(least):
                 return False
-            wanted = min(wanted, self.budget.left - self.starting)
+            wanted = min(wanted, self.budget.at_once(self.starting))
         n_epochs = min(max(1, int(wanted / seconds)), left)
         self.executor.submit(
             Segment(

@@ -135,6 +135,8 @@ class Resources:
         elif self.executor is not None:
             return nullcontext(self.executor)
         n_workers = 1 if alone else max(1, min(self.n_jobs, n_cohorts))
+        if self.budget is not None and not self.budget.has_time_for(n_workers):
+            n_workers = 1
         if self.processes:
             return ProcessExecutor(n_workers)
         return make_executor(1 if seconds < SMALL_SECONDS else n_workers)

@@ -121,8 +121,8 @@ def _note_segments(handle):
     from coarsefine.studies.running import executors
 
     def noting(next_result):
-        def note(self):
-            trained = next_result(self)
+        def note(self, seconds=None):
+            trained = next_result(self, seconds)
             os.write(handle, f"{trained.key} {trained.state.epoch}\n".encode())
             return trained
 

@@ -21,6 +21,8 @@ THREE = StageRequest(values=(1e-4, 1e-3, 1e-2, 0.1), replicates=3)
 class Epochs(Budget):
     """A budget of so many segments, each of an epoch, whatever the time."""
 
+    patience = math.inf
+
     def __init__(self, n, left=math.inf):
         super().__init__(60.0)
         object.__setattr__(self, "n", [n])
@@ -33,6 +35,12 @@ class Epochs(Budget):
     def allows(self, seconds):
         self.n[0] -= 1
         return self.n[0] >= 0
+
+
+class Impatient(Epochs):
+    """A budget that is over before the first segment is there."""
+
+    patience = 0.0
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +105,10 @@ def test_a_seed_counts_on_all_folds_or_not_at_all(bench):
 
 def test_two_workers_and_any_number_of_budgets_come_to_the_same_table(bench):
     means = {"n_jobs": 2, "processes": True, "planned_for": 1}
-    search = bench.coarse(THREE, means=bench.means(budget=Epochs(3), **means), name="cut")
+    search = bench.coarse(THREE, means=bench.means(budget=Impatient(99), **means), name="cut")
+    plan = repository.load_plan(bench.database, bench.last_stage(search))
+    assert {cohort.epochs_done for cohort in plan.cohorts} == {0}
+    bench.coarse(THREE, means=bench.means(budget=Epochs(3), **means), name="cut")
     first = bench.ranking(search.study)
     assert first.best is None
     (note,) = notes_on_budgets(first)

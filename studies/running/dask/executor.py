@@ -127,7 +127,7 @@ class DaskExecutor:
         """Hand a segment to the cluster."""
         self._send(_Task(segment))
 
-    def next_result(self) -> SegmentResult:
+    def next_result(self, seconds: float | None = None) -> SegmentResult:
         """Wait for a segment that is done, whichever.
 
         Raises:
