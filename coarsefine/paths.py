@@ -30,17 +30,20 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         return plain
 
 
-def text_of(path: Path, what: str) -> str:
+def text_of(path: Path, what: str, most: int | None = None) -> str:
     """Return the text of a file in UTF-8, or in UTF-16 or UTF-32 as some editors write it.
 
     Args:
         path: The file.
         what: It must be, for messages.
+        most: Megabytes that it may have; ``None`` for any.
 
     Raises:
         OSError: If it cannot be read.
-        ValueError: If it is in another encoding; names the line.
+        ValueError: If it is larger, or in another encoding; names the line.
     """
+    if most is not None and path.stat().st_size > most << 20:
+        raise ValueError(f"{path}: {what} must have at most {most} MB")
     contents = path.read_bytes()
     try:
         text = contents.decode(_encoding(contents))

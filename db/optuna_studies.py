@@ -133,8 +133,8 @@ class OptunaStage:
 
         Each is one transaction: killed at any moment, a trial is there whole or not at all. One
         that has ended is written with its end at once, which takes a fifth of the time of telling
-        the end of one that is there. One that waits, which
-        somebody enqueued, is taken up as it is.
+        the end of one that is there. One that waits, which somebody enqueued, is taken up as it
+        is.
 
         Args:
             trials: Those of the stage.

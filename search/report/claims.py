@@ -4,12 +4,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from coarsefine.paths import text_of
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
     from coarsefine.studies.checks.audit_record import AuditRecord
 
-_MOST_BYTES: Final = 256 << 20
+# Megabytes of a report.
+_MOST: Final = 256
 # What people read above the accuracy, whatever trials are ranked by.
 _ACCURACIES: Final = ("validation ± SE", "validation accuracy")
 
@@ -22,15 +24,13 @@ def read_claims(path: Path) -> "tuple[AuditRecord, list[str]]":
     """
     from coarsefine.studies.checks.audit_record import from_text
 
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise StudyError(f"{path}: a report has at most {_MOST_BYTES >> 20} MB")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise StudyError(f"{path}: cannot be read: {reason}") from None
     page = _Page()
-    page.feed(text)
+    try:
+        page.feed(text_of(path, "a report", _MOST))
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise StudyError(str(error)) from None
     if page.record is None:
         raise StudyError(
             f"{path}: holds no record of its training; reports of a study in HTML do, others "

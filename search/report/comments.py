@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from coarsefine.paths import text_of
 from coarsefine.search.errors import UsageError
 from coarsefine.search.files import write
 from coarsefine.studies.errors import did_you_mean
@@ -19,7 +20,8 @@ from coarsefine.studies.reports.parts import (
     Section,
 )
 
-_MOST_BYTES: Final = 1 << 20
+# Megabytes of comments.
+_MOST: Final = 1
 _HEADING: Final = re.compile(r"#{1,6}\s+(.*?)\s*#*\s*")
 _ITEM: Final = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+(.*)")
 _FENCE: Final = re.compile(r"\s*(`{3,}|~{3,})")
@@ -67,12 +69,11 @@ def _with(section: Section, comments: Sequence[Block]) -> Section:
 def _read(file: Path) -> list[tuple[str, list[str]]]:
     """Return the headings of a file and the lines below each; first, what is above them all."""
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{file}: comments have at most {_MOST_BYTES >> 20} MB")
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        raise UsageError(f"{file}: cannot be read: {reason}") from None
+        text = text_of(file, "a file of comments", _MOST)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     sections: list[tuple[str, list[str]]] = [("", [])]
     fence = ""
     for line in re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL).splitlines():
