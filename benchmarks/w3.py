@@ -35,7 +35,7 @@ def _lone(options: Options) -> list[Table]:
         return []
     log("W3: a lone trial")
     with closing(Side(peer, mode, work.task)) as side:
-        plan = replace(cohort_plan(work, 1), kernel="sparse-1")
+        plan = replace(cohort_plan(work, 1), kernel="sparse-2")
 
         def ours() -> float:
             started = time.perf_counter()

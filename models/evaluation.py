@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,23 @@ class SampleOutcomes:
         self.losses[which] = others.losses[which]
 
 
+class Evaluates(Protocol):
+    """Measures networks of one shape."""
+
+    def forget(self) -> None:
+        """Take weights in anew, because they have changed."""
+
+    def evaluate(
+        self,
+        parameters: Parameters,
+        x: Array,
+        labels: Labels,
+        rows: npt.NDArray[np.intp] | None = None,
+        outcomes: SampleOutcomes | None = None,
+    ) -> Evaluation:
+        """Return loss and accuracy of each trial; arguments as in ``Evaluator``."""
+
+
 class Evaluator:
     """Evaluates networks of one shape, block by block, in arrays it keeps."""
 
@@ -78,6 +95,9 @@ class Evaluator:
         if n_samples not in self._networks:
             self._networks[n_samples] = Network(self._spec, self._n_trials, n_samples, self._dtype)
         return self._networks[n_samples]
+
+    def forget(self) -> None:
+        """Nothing is kept of weights."""
 
     def evaluate(
         self,

@@ -28,8 +28,8 @@ TestName = Literal["own", "none"]
 CategoricalName = Literal["one-hot"]
 MissingName = Literal["median", "indicator", "drop"]
 DecimalName = Literal[".", ","]
-# Stored in plans. A kernel whose bits change gets a new name: plans of the old one are refused.
-KernelName = Literal["numpy", "sparse-1", "dense-1"]
+# Stored in plans. A kernel whose bits change gets a new name.
+KernelName = Literal["numpy", "sparse-1", "dense-1", "sparse-2", "dense-2"]
 
 ACTIVATIONS: tuple[str, ...] = get_args(ActivationName)
 INITIALISATIONS: tuple[str, ...] = get_args(InitialisationName)

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from coarsefine.models import scoring
 from coarsefine.models.arrays import Array, Labels, column
 from coarsefine.models.cohort import ORDER, CohortPlan, CohortState, Finished
-from coarsefine.models.evaluation import Evaluation, Evaluator, SampleOutcomes, Values
-from coarsefine.models.kernels.choice import kernel
+from coarsefine.models.evaluation import Evaluation, SampleOutcomes, Values
+from coarsefine.models.kernels.choice import evaluator, kernel
 from coarsefine.models.kernels.stretch import Running, Stretch
 from coarsefine.models.perturbations import perturbations_of
 from coarsefine.models.schedules import cycle_ends, learning_rates
@@ -154,7 +154,7 @@ class _Trainer:
         self.state = state
         self.trials = [self.plan.trials[slot] for slot in state.slots]
         self.l2_strength = column(self.trials, "l2_strength")
-        self.evaluator = Evaluator(self.plan.network, n_trials, self.plan.dtype)
+        self.evaluator = evaluator(self.plan, n_trials)
 
     def epoch(self, rows: list[EpochRow]) -> CohortState:
         """Return the state after the epoch; a row per trial is added to ``rows``."""
@@ -211,6 +211,7 @@ class _Trainer:
             self.perturbations,
         )
         kernel(self.plan)(stretch)
+        self.evaluator.forget()
         self.seconds += (time.perf_counter() - started) / len(self.trials)
 
     def _before_the_first_update(self) -> list[EpochRow]:
@@ -283,8 +284,8 @@ class _Trainer:
         best = self.state.best
         if self.plan.training.score != "lowest" or best is None or diverged:
             return None
-        evaluator = Evaluator(self.plan.network, 1, self.plan.dtype)
-        return evaluator.evaluate(best.rows([row]), self.data.x_train, self.data.y_train)
+        data = self.data
+        return evaluator(self.plan, 1).evaluate(best.rows([row]), data.x_train, data.y_train)
 
     def _validation(self, each: SampleOutcomes | None = None) -> tuple[Evaluation, Values]:
         """Return what all trials make of the validation split, and their Σ W².
@@ -351,11 +352,11 @@ class _Trainer:
     def _of_training_samples(
         self, rows: Sequence[int], samples: npt.NDArray[np.intp] | None
     ) -> Evaluation:
-        data, parameters, evaluator = self.data, self.state.parameters, self.evaluator
+        data, parameters, measuring = self.data, self.state.parameters, self.evaluator
         if len(rows) < parameters.n_trials:
             parameters = parameters.rows(rows)
-            evaluator = Evaluator(self.plan.network, len(rows), self.plan.dtype)
-        return evaluator.evaluate(parameters, data.x_train, data.y_train, samples)
+            measuring = evaluator(self.plan, len(rows))
+        return measuring.evaluate(parameters, data.x_train, data.y_train, samples)
 
     def _looked_at(self, n_train: int) -> npt.NDArray[np.intp] | None:
         limit = self.plan.training.train_samples

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.errors import ModelError
+from coarsefine.models.evaluation import Evaluates, Evaluator
 from coarsefine.models.kernels import reference
 from coarsefine.models.kernels.codes import ACTIVATION_CODES, FOLLOWED, OPTIMIZER_CODES
 from coarsefine.models.kernels.rows import MOST_FEATURES
@@ -23,7 +24,10 @@ MOST_BYTES = 2**28
 # Operations of a product from which on BLAS may share it among cores (``studies.planning``).
 _SHARED_OPERATIONS = 1e9
 
-COMPILED: tuple[KernelName, ...] = ("sparse-1", "dense-1")
+# Those that are planned. Studies with the first versions, which leave measuring to the reference,
+# are carried on with these.
+COMPILED: tuple[KernelName, ...] = ("sparse-2", "dense-2")
+_SPARSE: tuple[KernelName, ...] = ("sparse-1", "sparse-2")
 COMPILED_LOSSES = ("cross-entropy", "squared-error")
 
 
@@ -34,7 +38,7 @@ def claims(
     trials: Sequence[Hyperparameters] = (),
 ) -> bool:
     """Return whether a compiled kernel can train this; all else is for the reference."""
-    if kernel == "sparse-1":
+    if kernel in _SPARSE:
         shapes = not network.hidden and training.optimizer == "sgd"
         shapes = shapes and network.n_features <= MOST_FEATURES
     else:
@@ -72,7 +76,7 @@ _LANES = {"float32": 8, "float64": 4}
 def sparse_seconds(
     network: NetworkSpec, training: TrainingSpec, n_trials: int, density: float
 ) -> float:
-    """Return about how long ``sparse-1`` takes for one update of a cohort.
+    """Return about how long the sparse kernel takes for one update of a cohort.
 
     Args:
         network: What is trained; the kernel claims it.
@@ -114,7 +118,7 @@ _PER_REFERENCE_WEIGHT = {
 
 
 def dense_seconds(network: NetworkSpec, training: TrainingSpec, n_trials: int) -> float:
-    """Return about how long ``dense-1`` takes for one update of a cohort; arguments likewise."""
+    """Return how long the dense kernel takes for one update of a cohort; arguments likewise."""
     first, *others = pairwise(network.widths)
     lanes = _PANEL * -(-n_trials * first[1] // _PANEL)
     products = 2 * first[0] * lanes
@@ -155,7 +159,21 @@ def kernel(plan: CohortPlan) -> MakesUpdates:
         )
     from coarsefine.models.kernels import dense, sparse
 
-    return {"sparse-1": sparse.make_updates, "dense-1": dense.make_updates}[plan.kernel]
+    return sparse.make_updates if plan.kernel in _SPARSE else dense.make_updates
+
+
+def evaluator(plan: CohortPlan, n_trials: int) -> Evaluates:
+    """Return what measures some of a plan's trials.
+
+    Raises:
+        ModelError: As ``kernel``.
+    """
+    if plan.kernel not in COMPILED:
+        return Evaluator(plan.network, n_trials, plan.dtype)
+    kernel(plan)
+    from coarsefine.models.kernels.measuring import CompiledEvaluator
+
+    return CompiledEvaluator(plan, n_trials)
 
 
 def why_unavailable() -> str | None:

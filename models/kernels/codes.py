@@ -1,6 +1,6 @@
 """What compiled kernels have; all else is for the reference.
 
-Activations and optimizers of ``dense-1`` are by the number that its branches know them by.
+Activations and optimizers of the dense kernel are by the number that its branches know them by.
 """
 
 from typing import Final

@@ -48,6 +48,7 @@ def _descend(stretch: Stretch, kept: list[list[Array]]) -> None:
         kept: Weights and biases, and slots alike, changed in place.
     """
     from coarsefine.models.kernels import layered
+    from coarsefine.models.kernels.forward import ONES
     from coarsefine.models.kernels.tiles import PANEL_BYTES
 
     plan, n_trials = stretch.plan, len(stretch.trials)
@@ -55,20 +56,17 @@ def _descend(stretch: Stretch, kept: list[list[Array]]) -> None:
     panel = PANEL_BYTES // np.dtype(dtype).itemsize
     n_layers = len(network.widths) - 1
     table, n_cells = layout(network, n_trials, spec.batch_size, panel)
-    packed = [_packed(arrays, n_layers, panel) for arrays in kept]
+    packed = [in_panels(arrays, n_layers, panel) for arrays in kept]
     empty = np.empty(0, dtype)
     values, deltas = np.zeros((2, n_cells), dtype)
-    values[: layered.ONES] = 1
+    values[:ONES] = 1
     numbers, trials = _numbers(stretch, table, panel)
     rates = _rates(stretch)
-    # Copies, whose layout is always the same: numba compiles for each layout anew. The samples are
-    # too many to be copied; all of them are made read-only.
-    x = stretch.x.reshape(-1).view(np.ndarray)
-    x.flags.writeable = False
     layered.descend(
         layered.Learned(*packed, *[empty] * (3 - len(packed))),
         layered.Updates(
-            x=x,
+            x=flat_samples(stretch.x),
+            # Copies, whose layout is always the same: numba compiles for each layout anew.
             labels=np.array(stretch.labels, np.int64, order="C"),
             order=np.array(stretch.order, np.int64, order="C"),
             batch_size=spec.batch_size,
@@ -94,11 +92,18 @@ def _descend(stretch: Stretch, kept: list[list[Array]]) -> None:
         _unpack(flat, arrays, n_layers, panel)
 
 
+def flat_samples(x: Array) -> Array:
+    """Return samples, too many to be copied, in one layout: read-only, one after another."""
+    made = x.reshape(-1).view(np.ndarray)
+    made.flags.writeable = False
+    return made
+
+
 def layout(
     network: NetworkSpec, n_trials: int, batch_size: int, panel: int
 ) -> tuple[npt.NDArray[np.int64], int]:
     """Return where everything is, (layers, ``N_COLUMNS``), and how many cells there are."""
-    from coarsefine.models.kernels import layered as of
+    from coarsefine.models.kernels import forward as of
 
     widths = network.widths
     table = np.zeros((len(widths) - 1, of.N_COLUMNS), np.int64)
@@ -148,11 +153,12 @@ def _numbers(
 ) -> tuple[Array, npt.NDArray[np.int64]]:
     """Return what lanes are changed with, by number and lane, and whose each lane is."""
     from coarsefine.models.kernels import layered as of
+    from coarsefine.models.kernels.forward import OUT_STEP, PANELS
 
     plan, trials = stretch.plan, stretch.trials
     owners = []
     for row in table:
-        lanes = np.arange(row[of.PANELS] * panel) // row[of.OUT_STEP]
+        lanes = np.arange(row[PANELS] * panel) // row[OUT_STEP]
         owners.append(np.minimum(lanes, len(trials) - 1))
     owner = np.concatenate(owners)
     values = np.zeros((of.N_NUMBERS, len(trials)))
@@ -195,7 +201,7 @@ def _corrections(
     return np.array([[1 - beta**step for beta in betas] for step in steps])
 
 
-def _packed(arrays: Sequence[Array], n_layers: int, panel: int) -> Array:
+def in_panels(arrays: Sequence[Array], n_layers: int, panel: int) -> Array:
     """Return parameters, or their slots, as panels one after another, their biases last."""
     parts = []
     for layer, weights in enumerate(arrays[:n_layers]):
@@ -221,7 +227,7 @@ def _lanes(rows: Array, layer: int, panel: int) -> Array:
 
 
 def _unpack(flat: Array, arrays: Sequence[Array], n_layers: int, panel: int) -> None:
-    """Set parameters, or their slots, to what ``_packed`` made of them."""
+    """Set parameters, or their slots, to what ``in_panels`` made of them."""
     start = 0
     for layer, weights in enumerate(arrays[:n_layers]):
         n_trials, n_out, n_in = weights.shape

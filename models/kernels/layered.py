@@ -19,41 +19,36 @@ import numpy.typing as npt
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.kernels import formulas
 from coarsefine.models.kernels.compiling import Compiled
+from coarsefine.models.kernels.forward import (
+    BIASED,
+    BLOCK,
+    IN_BLOCK,
+    IN_OFFSET,
+    IN_STEP,
+    IN_STRIDE,
+    LANES,
+    N_IN,
+    N_OUT,
+    OUT_OFFSET,
+    OUT_STEP,
+    OUT_STRIDE,
+    PANELS,
+    PANELS_A_TRIAL,
+    WEIGHTS,
+    Batch,
+    Layers,
+    put_scores,
+)
 from coarsefine.models.kernels.lanes import exponentials
 from coarsefine.models.kernels.tiles import (
-    copy,
     multiply,
     multiply_transposed,
     prefetch_samples,
     prefetch_weights,
 )
 
-# Numbers that a sum of a tile takes at a time, and samples that are taken together: such a part of
-# a panel stays in the nearest cache. The batch lies in blocks of so many columns, each one piece:
-# whole rows would be on more pages than a processor knows by heart.
-BLOCK = 240
 # Rows of a panel whose gradients are made at a time; a block has a whole number of them.
 ROWS = 48
-# Before activations are ones: the input that biases are multiplied with.
-ONES = 16
-# Columns of a layer's row in the table.
-(
-    N_IN,
-    IN_OFFSET,
-    IN_BLOCK,
-    IN_STRIDE,
-    IN_STEP,
-    N_OUT,
-    OUT_OFFSET,
-    OUT_STRIDE,
-    OUT_STEP,
-    PANELS,
-    PANELS_A_TRIAL,
-    WEIGHTS,
-    LANES,
-    BIASED,
-) = range(14)
-N_COLUMNS = 14
 # Rows of what lanes are changed with. The first three may change with each update.
 RATE, KEPT, OVER_CORRECTION, PENALTY, BETA1, REST1, BETA2, REST2, ZEROS, ALL_ONES, SLOPE = range(11)
 N_NUMBERS = 11
@@ -108,6 +103,9 @@ class Cells(NamedTuple):
     trials: npt.NDArray[np.int64]
 
 
+_put_scores = put_scores.dispatcher
+
+
 # One function, flat arrays, as few places as can be from which tiles are called: each takes numba
 # and LLVM longer than the loops around it.
 @Compiled
@@ -129,6 +127,7 @@ def descend(  # noqa: PLR0912, PLR0915
     values, deltas, gradient, turned, numbers, trials = cells
     n_lanes = trials.shape[0]
     n_layers = table.shape[0]
+    n_features = table[0, N_IN]
     start = 0
     for update in range(rates.shape[0]):
         size = min(batch_size, order.shape[0] - start)
@@ -136,50 +135,13 @@ def descend(  # noqa: PLR0912, PLR0915
             for c in range(N_CHANGING):
                 for j in range(n_lanes):
                     numbers[c * n_lanes + j] = rates[update, c, trials[j]]
-        n_features = table[0, N_IN]
-        for i in range(size):
-            source = order[start + i] * n_features
-            into = table[0, IN_OFFSET] + i * table[0, IN_STRIDE]
-            for k in range(0, n_features, BLOCK):
-                copy((values, into, 1), (x, source + k, 1), min(BLOCK, n_features - k))
-                into += table[0, IN_BLOCK]
-        for layer in range(n_layers):
-            row = table[layer]
-            n_in, offset, stride = row[N_IN], row[OUT_OFFSET], row[OUT_STRIDE]
-            last = layer == n_layers - 1
-            out = deltas if last else values
-            n_blocks = -(-n_in // BLOCK)
-            # Some samples at a time meet each part of the weights while both are near.
-            for part in range(-(-size // BLOCK) * n_blocks):
-                i, block = part // n_blocks * BLOCK, part % n_blocks
-                n_rows, k = min(BLOCK, size - i), block * BLOCK
-                left = row[IN_OFFSET] + block * row[IN_BLOCK] + i * row[IN_STRIDE]
-                for q in range(row[PANELS]):
-                    trial = q // row[PANELS_A_TRIAL]
-                    w = row[WEIGHTS] + q * (n_in + 1) * panel
-                    z = (out, offset + i * stride + q * panel, stride)
-                    multiply(
-                        (values, left + trial * row[IN_STEP], row[IN_STRIDE]),
-                        (weights, w + k * panel, panel),
-                        z,
-                        (n_rows, min(BLOCK, n_in - k), block),
-                    )
-                    if block < n_blocks - 1:
-                        continue
-                    b = (weights, w + n_in * panel, 0)
-                    slope = (numbers, SLOPE * n_lanes, 0)
-                    if last:
-                        formulas.shifted((z, b), (n_rows, 2))
-                    elif activation == 0:
-                        formulas.relu((z, b), (n_rows, 2))
-                    elif activation == 1:
-                        formulas.leaky_relu((z, b, slope), (n_rows, 2))
-                    elif activation == 2:
-                        formulas.sigmoid((z, b), (n_rows, 2))
-                    elif activation == 3:
-                        formulas.tanh((z, b), (n_rows, 2))
-                    else:
-                        formulas.improved_sigmoid((z, b), (n_rows, 2))
+        _put_scores(
+            weights,
+            Batch(x, order, start, size),
+            Layers(values, deltas, numbers, SLOPE * n_lanes, activation),
+            table,
+            panel,
+        )
         row = table[n_layers - 1]
         n_classes, step, width = row[N_OUT], row[OUT_STEP], row[PANELS] * panel
         for i in range(size):

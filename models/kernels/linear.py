@@ -143,3 +143,32 @@ def descend(  # noqa: PLR0912, PLR0915
     for d in range(D):
         for j in range(P):
             V[d * P + j] = (V[d * P + j] + usual[d] * u[j]) * scales[j]
+
+
+@Compiled
+def put_sparse_scores(
+    V: Array,
+    z: Array,
+    samples: SparseRows,
+    order: npt.NDArray[np.intp],
+    place: tuple[int, int],
+    scores: Array,
+) -> None:
+    """Put the scores of samples into ``scores``, one row of P after another.
+
+    Args:
+        V: The weights, (D, P) as a flat array.
+        z: The scores of a sample of usual values, (P,).
+        samples: All there are.
+        order: Those that are looked at.
+        place: Where to start in ``order``, and how many to take.
+        scores: A flat array.
+    """
+    start, size = place
+    P = z.shape[0]
+    for i in range(size):
+        sample = order[start + i]
+        s = scores[i * P : (i + 1) * P]
+        s[:] = z
+        first, last = samples.pointers[sample], samples.pointers[sample + 1]
+        add_dot(V, P, samples.values, samples.columns, first, last, s)

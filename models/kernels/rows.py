@@ -16,7 +16,8 @@ from coarsefine.models.arrays import Array
 _LOOKED_AT = 256
 # Columns are stored in two bytes.
 MOST_FEATURES = 2**16 - 1
-_MOST_KEPT = 2
+# Training and validation samples of two data sets.
+_MOST_KEPT = 4
 # Rows that are looked through at a time.
 _BLOCK = 1024
 

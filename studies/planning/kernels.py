@@ -74,13 +74,13 @@ def saving(
     if usual <= START_SECONDS:
         return NOTHING_SAVED
     seconds: dict[KernelName, float] = {}
-    if "dense-1" in claiming:
-        seconds["dense-1"] = sum(dense_seconds(network, training, width) for width in widths)
-    if "sparse-1" in claiming:
+    if "dense-2" in claiming:
+        seconds["dense-2"] = sum(dense_seconds(network, training, width) for width in widths)
+    if "sparse-2" in claiming:
         density = _density(data)
         numbers = density * network.n_features * data.n_train
         if numbers * (_COLUMN_BYTES + _VALUE_BYTES[training.precision]) <= MOST_BYTES:
-            seconds["sparse-1"] = sum(
+            seconds["sparse-2"] = sum(
                 sparse_seconds(network, training, width, density) for width in widths
             )
     return max(

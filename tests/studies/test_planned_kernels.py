@@ -64,7 +64,7 @@ def test_a_short_search_waits_for_no_compiler_and_looks_at_no_data():
 def test_a_new_optimizer_is_left_to_the_reference_and_needs_no_costs(monkeypatch):
     training = TrainingSpec(100, 10**7, optimizer="adam")
     network = NetworkSpec(784, (50,), 10)
-    assert saving(network, training, None, [4], 1).kernel == "dense-1"
+    assert saving(network, training, None, [4], 1).kernel == "dense-2"
 
     # As one is of which the compiled kernels know nothing.
     monkeypatch.delitem(OPTIMIZER_CODES, "adam")
@@ -79,14 +79,14 @@ def test_a_long_search_of_sparse_samples_is_compiled_and_one_of_dense_samples_is
         return planned_kernel(saving(MNIST, training, data, [4, 4], 2))
 
     monkeypatch.setattr(kernels, "_density", lambda data: 0.2)
-    assert planned(batches, Sparse()) == planned(single, Sparse()) == "sparse-1"
+    assert planned(batches, Sparse()) == planned(single, Sparse()) == "sparse-2"
     monkeypatch.setattr(kernels, "_density", lambda data: 1.0)
-    assert planned(batches, Sparse()) != "sparse-1"
+    assert planned(batches, Sparse()) != "sparse-2"
     # Sparse rows that no worker should hold beside its samples.
     monkeypatch.setattr(kernels, "_density", lambda data: 0.2)
     large = Sparse()
     large.n_train = 10**6
-    assert planned(single, large) != "sparse-1"
+    assert planned(single, large) != "sparse-2"
 
 
 def test_hidden_layers_are_compiled_where_python_or_the_optimizer_takes_the_time():
@@ -95,9 +95,9 @@ def test_hidden_layers_are_compiled_where_python_or_the_optimizer_takes_the_time
     def planned(network, *training, **kinds):
         return planned_kernel(saving(network, TrainingSpec(*training, **kinds), None, [4, 4], 2))
 
-    assert planned(network, 1, 10**6, optimizer="adam") == "dense-1"
-    assert planned(network, 100, 10**5, optimizer="adam") == "dense-1"
-    assert planned(NetworkSpec(64, (50,), 10), 20, 10**6) == "dense-1"
+    assert planned(network, 1, 10**6, optimizer="adam") == "dense-2"
+    assert planned(network, 100, 10**5, optimizer="adam") == "dense-2"
+    assert planned(NetworkSpec(64, (50,), 10), 20, 10**6) == "dense-2"
     assert planned(NetworkSpec(64, (50,), 10), 20, 10**4) == "numpy"
     assert planned(NetworkSpec(3072, (300,), 10), 1000, 10**6) == "numpy"
 
@@ -157,7 +157,7 @@ def test_without_numba_the_reference_serves_and_one_line_says_so(bench, monkeypa
     assert stored_kernels(bench, search) == {"numpy"}
     (line,) = [line for line in observer.lines if "numba" in str(line)]
     assert "s longer than it needs to: numba cannot be imported (ModuleNotFoundError" in line
-    assert planned_kernel(Saving("sparse-1", 10.0)) == "numpy"
+    assert planned_kernel(Saving("sparse-2", 10.0)) == "numpy"
     assert missing_note(-1.0) is None
 
 
