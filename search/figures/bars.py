@@ -22,6 +22,7 @@ from coarsefine.search.figures.style import (
     light_grid,
     new_figure,
     origin,
+    plain,
 )
 from coarsefine.search.figures.trials import (
     ENDS,
@@ -33,10 +34,14 @@ from coarsefine.search.figures.trials import (
     interval_note,
     measured,
     no_complete_trial,
+    score,
+    score_label,
+    scores,
     stage_marks,
     star_entry,
     tie_entries,
     unfinished_note,
+    unit,
 )
 from coarsefine.search.words import value
 
@@ -51,7 +56,7 @@ _NAME_WIDTH: Final = 1.5
 
 
 def bars(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figure:
-    """Return the accuracy of each choice with its interval, and the updates it took.
+    """Return the score of each choice with its interval, and the updates it took.
 
     Args:
         ranking: Of a search over choices, in the order of which they are drawn.
@@ -65,17 +70,17 @@ def bars(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figur
     with house_style():
         figure = new_figure(WIDTH, 0.55 + _ROW * len(trials))
         left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [3.4, 1]})
-        what = f"validation accuracy by {_searched(ranking)}"
+        what = f"{plain(ranking.metric.words)} by {_searched(ranking)}"
         study = ranking.study
         sheet = Sheet(figure, (left, right), study.name, what, origin(study))
         for panel in sheet.panels:
             panel.tick_params(**TICKS)
-        _draw_accuracies(left, ranking, trials)
+        _draw_scores(left, ranking, trials)
         _draw_updates(right, trials, runs)
         entries = [
             *([] if ranking.best is None else [star_entry(best_words(ranking, ranking.best))]),
-            entry("o", stage_marks(ranking)[trials[0].stage].colour, "validation accuracy"),
-            entry("|", GREY, "training accuracy", size=8),
+            entry("o", stage_marks(ranking)[trials[0].stage].colour, plain(ranking.metric.words)),
+            *([entry("|", GREY, "training accuracy", size=8)] if _has_training(ranking) else []),
             *tie_entries(ranking),
         ]
         return sheet.finished(entries, (interval_note(ranking), unfinished_note(ranking)))
@@ -111,14 +116,14 @@ def _searched(ranking: "Ranking") -> str:
     return " and ".join(words)
 
 
-def _draw_accuracies(panel: Axes, ranking: "Ranking", trials: "Sequence[RankedTrial]") -> None:
+def _draw_scores(panel: Axes, ranking: "Ranking", trials: "Sequence[RankedTrial]") -> None:
     light_grid(panel, "x")
     rows = {trial.uuid: -position for position, trial in enumerate(trials)}
     names = [fitted(_name(trial), _NAME_WIDTH, 7.5) for trial in trials]
     panel.set_yticks([-position for position in range(len(trials))], names)
     give_tick_fonts(panel.yaxis, names)
     panel.set_ylim(-len(trials) + 0.4, 0.6)
-    panel.set_xlabel("accuracy (%)")
+    panel.set_xlabel("accuracy (%)" if _has_training(ranking) else score_label(ranking))
     for stage, mark in stage_marks(ranking).items():
         these = [trial for trial in measured(ranking) if trial.stage == stage]
         places = [float(rows[trial.uuid]) for trial in these]
@@ -128,12 +133,13 @@ def _draw_accuracies(panel: Axes, ranking: "Ranking", trials: "Sequence[RankedTr
             these,
             mark.colour,
             upright=False,
+            unit=unit(ranking),
             linewidth=1.4,
             gid=f"{stage}-intervals",
         )
-        accuracies = [100 * (trial.validation_accuracy or 0.0) for trial in these]
-        draw_points(panel, places, accuracies, these, mark, stage, upright=False)
+        draw_points(panel, places, scores(ranking, these), these, mark, stage, upright=False)
     trained = [trial for trial in measured(ranking) if trial.train_accuracy is not None]
+    trained = trained if _has_training(ranking) else []
     panel.scatter(
         [100 * (trial.train_accuracy or 0.0) for trial in trained],
         [rows[trial.uuid] for trial in trained],
@@ -146,7 +152,7 @@ def _draw_accuracies(panel: Axes, ranking: "Ranking", trials: "Sequence[RankedTr
     )
     best = ranking.best
     if best is not None:
-        draw_best(panel, 100 * (best.validation_accuracy or 0.0), rows[best.uuid])
+        draw_best(panel, score(ranking, best) or 0.0, rows[best.uuid])
     for trial in trials:
         if trial.rank is None:
             panel.text(
@@ -159,6 +165,11 @@ def _draw_accuracies(panel: Axes, ranking: "Ranking", trials: "Sequence[RankedTr
                 color=BLACK,
                 gid=trial.state,
             )
+
+
+def _has_training(ranking: "Ranking") -> bool:
+    """Return whether trials keep what they are ranked by of training samples, too."""
+    return ranking.by == "accuracy"
 
 
 def _name(trial: "RankedTrial") -> str:

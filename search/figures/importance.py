@@ -46,7 +46,7 @@ def importance(ranking: "Ranking", found: "Sequence[Importance]") -> Figure:
     with house_style():
         sheet = new_sheet(
             ranking.study,
-            "what explains the differences in validation accuracy",
+            f"what explains the differences in {plain(ranking.metric.words)}",
             heights=[0.75 + _HEIGHT * len(found)],
         )
         panel = sheet.first

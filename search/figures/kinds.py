@@ -118,15 +118,6 @@ def drawn(
 # --------------------------------------------------------------------- figures of the whole study
 
 
-def _by_accuracy(subject: Subject) -> "Ranking":
-    """Return the ranking that figures of training and validation accuracy show."""
-    from coarsefine.studies.results.reading import read_ranking
-
-    if subject.ranking.by == "accuracy":
-        return subject.ranking
-    return read_ranking(subject.database, subject.ranking.study, "accuracy")
-
-
 def _of_ranking(lacks: "Callable[[Ranking], str | None]") -> Callable[[Subject], str | None]:
     return lambda subject: lacks(subject.ranking)
 
@@ -160,19 +151,22 @@ def _trade_off(subject: Subject) -> Figure:
     searched = [Stage.of(stage) for stage in stages if stage.optuna_name is not None]
     alone = all(stage.run_options.alone for stage in searched)
     runs = read_runs(subject.database, subject.ranking)
-    return trade_off.trade_off(_by_accuracy(subject), runs, alone=alone)
+    return trade_off.trade_off(subject.ranking, runs, alone=alone)
 
 
 def _sizes(subject: Subject) -> Figure:
     from coarsefine.studies.results.curves import read_runs
+    from coarsefine.studies.results.predictions import scores_by_run
 
-    return sizes.sizes(_by_accuracy(subject), read_runs(subject.database, subject.ranking))
+    ranking = subject.ranking
+    scores = scores_by_run(subject.database, ranking.study, ranking.by)
+    return sizes.sizes(ranking, read_runs(subject.database, ranking), scores)
 
 
 def _bars(subject: Subject) -> Figure:
     from coarsefine.studies.results.curves import read_runs
 
-    return bars.bars(_by_accuracy(subject), read_runs(subject.database, subject.ranking))
+    return bars.bars(subject.ranking, read_runs(subject.database, subject.ranking))
 
 
 # ------------------------------------------------------------------------- figures of trials
@@ -271,19 +265,19 @@ KINDS: Final[dict[str, Kind]] = {
         ),
         Kind(
             "trade-off",
-            "accuracy against time, by batch size",
+            "what trials are ranked by against time, by batch size",
             _of_ranking(trade_off.lacks),
             _trade_off,
         ),
         Kind(
             "sizes",
-            "accuracy by the number of training samples",
+            "what trials are ranked by, by the number of training samples",
             _of_ranking(sizes.lacks),
             _sizes,
         ),
         Kind(
             "bars",
-            "accuracy of choices, with the updates they took",
+            "what choices are ranked by, with the updates they took",
             _of_ranking(bars.lacks),
             _bars,
         ),
@@ -356,7 +350,7 @@ KINDS: Final[dict[str, Kind]] = {
         ),
         Kind(
             "importance",
-            "what explains the differences in accuracy",
+            "what explains the differences in what trials are ranked by",
             importance.lacks,
             importance.drawn,
         ),

@@ -1,6 +1,7 @@
-"""Data-set size: accuracy by the number of training samples."""
+"""Data-set size: what trials are ranked by, by the number of training samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -10,13 +11,21 @@ from matplotlib.lines import Line2D
 
 from coarsefine.search.errors import FigureError, require
 from coarsefine.search.figures.scales import Scale, room_for, set_scale, set_ticks
-from coarsefine.search.figures.style import BLUE, VERMILLION, house_style, light_grid, new_sheet
+from coarsefine.search.figures.style import (
+    BLUE,
+    VERMILLION,
+    house_style,
+    light_grid,
+    new_sheet,
+    plain,
+)
 from coarsefine.search.figures.trials import (
     ENDS,
     entry,
     measured,
     no_complete_trial,
     unfinished_note,
+    unit,
 )
 from coarsefine.studies.results.splits import validated_on
 
@@ -28,9 +37,8 @@ _SIZE: Final = "train"
 
 
 class _Part(NamedTuple):
-    """One of the accuracies: a key of a run, and how it is drawn."""
+    """Scores of the validation samples, or of the training samples, and how they are drawn."""
 
-    key: str
     words: str
     colour: str
     shape: str
@@ -38,10 +46,13 @@ class _Part(NamedTuple):
     face: str
 
 
-_PARTS: Final = (
-    _Part("validation_accuracy", "validation", BLUE, "o", "-", BLUE),
-    _Part("train_accuracy", "training", VERMILLION, "s", (0, (4, 1.5)), "white"),
-)
+_VALIDATION: Final = _Part("validation", BLUE, "o", "-", BLUE)
+_TRAINING: Final = _Part("training", VERMILLION, "s", (0, (4, 1.5)), "white")
+# What runs keep of their training samples, by what trials are ranked by; of other metrics nothing.
+_TRAINED: "Final[Mapping[str, Callable[[RunRecord], float | None]]]" = {
+    "accuracy": attrgetter("train_accuracy"),
+    "loss": attrgetter("train_loss"),
+}
 
 
 def lacks(ranking: "Ranking") -> str | None:
@@ -54,8 +65,12 @@ def lacks(ranking: "Ranking") -> str | None:
     return no_complete_trial("sizes", ranking)
 
 
-def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figure:
-    """Return training and validation accuracy by the number of training samples.
+def sizes(
+    ranking: "Ranking",
+    runs: "Mapping[str, Sequence[RunRecord]]",
+    scores: Mapping[int, float],
+) -> Figure:
+    """Return training and validation scores by the number of training samples.
 
     Several replicates are drawn one by one, with their mean and one standard deviation to either
     side.
@@ -63,6 +78,7 @@ def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figu
     Args:
         ranking: Of a search over the size of the training set.
         runs: Of each trial, by UUID, as ``results.curves.read_runs`` returns them.
+        scores: What trials are ranked by, by the run's id, as ``predictions.scores_by_run`` has it.
 
     Raises:
         FigureError: If the size was not searched, or no trial is complete.
@@ -75,8 +91,14 @@ def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figu
     if not trials:
         raise FigureError("sizes needs a complete trial, there is none")
     places = [samples_of(ranking.study, trial) for trial in trials]
+    own = [runs[trial.uuid or ""] for trial in trials]
+    drawn = {_VALIDATION: [[scores.get(run.id) for run in each] for each in own]}
+    trained = _TRAINED.get(ranking.by)
+    if trained is not None:
+        drawn[_TRAINING] = [[trained(run) for run in each] for each in own]
+    what = plain(ranking.metric.words).removeprefix("validation ")
     with house_style():
-        sheet = new_sheet(ranking.study, "accuracy by number of training samples", heights=[2.8])
+        sheet = new_sheet(ranking.study, f"{what} by number of training samples", heights=[2.8])
         panel = sheet.first
         light_grid(panel)
         scale = Scale.of(places, counts=True)
@@ -85,9 +107,9 @@ def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figu
         if room_for(scale, places, words):
             set_ticks(panel, places, words)
         panel.set_xlabel("training samples")
-        panel.set_ylabel("accuracy (%)")
-        for part in _PARTS:
-            _draw(panel, places, [runs[trial.uuid or ""] for trial in trials], part)
+        panel.set_ylabel(f"{what} (%)" if ranking.metric.share else what)
+        for part, values in drawn.items():
+            _draw(panel, places, values, part, unit(ranking))
         replicates = max(trial.replicates for trial in trials)
         entries = [
             Line2D(
@@ -100,7 +122,7 @@ def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figu
                 linestyle=part.line,
                 label=part.words,
             )
-            for part in _PARTS
+            for part in drawn
         ]
         if replicates > 1:
             entries.append(entry("o", BLUE, "one draw of the samples and seed", face="none"))
@@ -110,7 +132,7 @@ def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figu
                 f"means of {replicates} with one standard deviation to either side"
                 if replicates > 1
                 else "",
-                f"validation accuracy on {validated_on(ranking.study)}, the same for all",
+                f"validated on {validated_on(ranking.study)}, the same for all",
                 _ends_note(ranking),
                 unfinished_note(ranking),
             ),
@@ -118,15 +140,19 @@ def sizes(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figu
 
 
 def _draw(
-    panel: Axes, places: Sequence[int], runs: "Sequence[Sequence[RunRecord]]", part: _Part
+    panel: Axes,
+    places: Sequence[int],
+    values: "Sequence[Sequence[float | None]]",
+    part: _Part,
+    times: float,
 ) -> None:
-    """Draw the means of one accuracy, their spread, and each replicate."""
+    """Draw the means of one kind of score, their spread, and each replicate."""
     found = []
-    for place, own in zip(places, runs, strict=True):
-        known = [getattr(run, part.key) for run in own if getattr(run, part.key) is not None]
+    for place, own in zip(places, values, strict=True):
+        known = [times * value for value in own if value is not None]
         if known:
-            found.append((place, [100 * accuracy for accuracy in known]))
-    means = [fmean(accuracies) for _, accuracies in found]
+            found.append((place, known))
+    means = [fmean(scores) for _, scores in found]
     at = [place for place, _ in found]
     panel.plot(
         at,
@@ -145,7 +171,7 @@ def _draw(
     panel.errorbar(
         [place for place, _, _ in repeated],
         [mean for _, mean, _ in repeated],
-        yerr=[stdev(accuracies) for _, _, accuracies in repeated],
+        yerr=[stdev(scores) for _, _, scores in repeated],
         fmt="none",
         ecolor=part.colour,
         elinewidth=0.9,
@@ -153,8 +179,8 @@ def _draw(
         zorder=2,
     )
     panel.scatter(
-        [place for place, _, accuracies in repeated for _ in accuracies],
-        [accuracy for _, _, accuracies in repeated for accuracy in accuracies],
+        [place for place, _, scores in repeated for _ in scores],
+        [score for _, _, scores in repeated for score in scores],
         s=9,
         marker=part.shape,
         facecolors="none",

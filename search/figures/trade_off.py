@@ -1,4 +1,4 @@
-"""Batch size: what accuracy costs in time."""
+"""Batch size: what trials are ranked by against the time it costs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from coarsefine.search.figures.style import (
     house_style,
     light_grid,
     new_sheet,
+    plain,
 )
 from coarsefine.search.figures.trials import (
     best_words,
@@ -32,10 +33,13 @@ from coarsefine.search.figures.trials import (
     measured,
     no_complete_trial,
     scale_of,
+    score,
+    score_label,
     stage_marks,
     star_entry,
     tie_entries,
     unfinished_note,
+    unit,
     values_of,
 )
 
@@ -53,6 +57,7 @@ class _Timed:
     """A complete trial with what a run of it took.
 
     Attributes:
+        score: What trials are ranked by, as axes show it.
         seconds: Mean over the replicates.
         fastest: Of the replicates.
         slowest: Of the replicates.
@@ -61,7 +66,7 @@ class _Timed:
 
     trial: "RankedTrial"
     size: float
-    accuracy: float
+    score: float
     seconds: float
     fastest: float
     slowest: float
@@ -78,7 +83,7 @@ def lacks(ranking: "Ranking") -> str | None:
 def trade_off(
     ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]", *, alone: bool = True
 ) -> Figure:
-    """Return accuracy against time with the Pareto front, and both against batch size.
+    """Return scores against time with the Pareto front, and both against batch size.
 
     Args:
         ranking: Of a search over the batch size.
@@ -94,10 +99,11 @@ def trade_off(
     timed = _timed(ranking, runs)
     if not timed:
         raise FigureError("trade-off needs a trial that was timed, there is none")
-    front = sorted(pareto_front([(each.seconds, each.accuracy) for each in timed]))
+    sign, words = ranking.metric.sign, plain(ranking.metric.words)
+    front = sorted(pareto_front([(each.seconds, sign * each.score) for each in timed]))
     with house_style():
         sheet = new_sheet(
-            ranking.study, "accuracy and time by batch size", heights=[2.3, 2.1], share_x=False
+            ranking.study, f"{words} and time by batch size", heights=[2.3, 2.1], share_x=False
         )
         upper, lower = sheet.panels
         _draw_times(upper, ranking, timed, [timed[i] for i in front])
@@ -106,7 +112,7 @@ def trade_off(
         entries = [
             *([star_entry(best_words(ranking, best))] if best is not None else []),
             Line2D([], [], color=BLACK, linewidth=1.0, label="Pareto front"),
-            entry("o", BLUE, "validation accuracy"),
+            entry("o", BLUE, words),
             entry("s", VERMILLION, "training time", face="white"),
             *tie_entries(ranking),
             *ends,
@@ -135,7 +141,7 @@ def _timed(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> lis
                 _Timed(
                     trial,
                     float(trial.params[_BATCH]),
-                    trial.validation_accuracy or 0.0,
+                    score(ranking, trial) or 0.0,
                     fmean(seconds),
                     min(seconds),
                     max(seconds),
@@ -155,36 +161,36 @@ def _draw_times(
 ) -> None:
     light_grid(panel)
     panel.set_xlabel("training time of a run (seconds)")
-    panel.set_ylabel("validation accuracy (%)")
+    panel.set_ylabel(score_label(ranking))
     trials = [each.trial for each in timed]
     seconds = [each.seconds for each in timed]
     on_front = sorted(front, key=lambda each: each.seconds)
     panel.plot(
         [each.seconds for each in on_front],
-        [100 * each.accuracy for each in on_front],
+        [each.score for each in on_front],
         color=BLACK,
         linewidth=1.0,
         drawstyle="steps-post",
         zorder=1,
         gid="front",
     )
-    draw_intervals(panel, seconds, trials, BLUE, gid="intervals")
+    draw_intervals(panel, seconds, trials, BLUE, unit=unit(ranking), gid="intervals")
     for each in timed:
         if each.slowest > each.fastest:
             panel.plot(
                 [each.fastest, each.slowest],
-                [100 * each.accuracy] * 2,
+                [each.score] * 2,
                 color=BLUE,
                 linewidth=0.9,
                 alpha=0.8,
                 zorder=2,
             )
     first = next(iter(stage_marks(ranking).values()))
-    draw_points(panel, seconds, [100 * each.accuracy for each in timed], trials, first, "times")
+    draw_points(panel, seconds, [each.score for each in timed], trials, first, "times")
     for each in timed if len(timed) <= _MOST_NAMES else on_front[:_MOST_NAMES]:
         panel.annotate(
             f"{each.size:,.0f}",
-            (each.seconds, 100 * each.accuracy),
+            (each.seconds, each.score),
             xytext=(5, -9),
             textcoords="offset points",
             size=7,
@@ -194,7 +200,7 @@ def _draw_times(
     best = ranking.best
     for each in timed:
         if each.trial is best:
-            draw_best(panel, each.seconds, 100 * each.accuracy)
+            draw_best(panel, each.seconds, each.score)
     low, high = min(each.fastest for each in timed), max(each.slowest for each in timed)
     set_log(panel, low / 1.6, high * 1.6, "x")
 
@@ -214,12 +220,12 @@ def _draw_sizes(panel: Axes, ranking: "Ranking", timed: Sequence[_Timed]) -> lis
             set_ticks(panel, tried, words)
             break
     panel.set_xlabel("batch size")
-    panel.set_ylabel("validation accuracy (%)", color=BLUE)
+    panel.set_ylabel(score_label(ranking), color=BLUE)
     trials = [each.trial for each in timed]
-    draw_intervals(panel, sizes, trials, BLUE, gid="sizes-intervals")
-    panel.plot(sizes, [100 * each.accuracy for each in timed], color=BLUE, linewidth=1, zorder=2)
+    draw_intervals(panel, sizes, trials, BLUE, unit=unit(ranking), gid="sizes-intervals")
+    panel.plot(sizes, [each.score for each in timed], color=BLUE, linewidth=1, zorder=2)
     first = next(iter(stage_marks(ranking).values()))
-    draw_points(panel, sizes, [100 * each.accuracy for each in timed], trials, first, "sizes")
+    draw_points(panel, sizes, [each.score for each in timed], trials, first, "sizes")
     other = panel.twinx()
     other.set_ylabel("time of a run (seconds)", color=VERMILLION)
     other.tick_params(**TICKS)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Final
 
-from coarsefine.db import repository
 from coarsefine.db.engine import Database
+from coarsefine.studies.results.curves import read_runs
+from coarsefine.studies.results.predictions import scores_by_run
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.spaces.dimensions import shown, stored_range
 
@@ -16,7 +17,7 @@ FEWEST: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """How much of the variance of accuracies a parameter explains by itself.
+    """How much of the variance of what trials are ranked by a parameter explains by itself.
 
     Attributes:
         by_seed: A share in [0, 1] for each seed that all trials were trained with.
@@ -40,11 +41,12 @@ def lacks(ranking: Ranking) -> str | None:
     """Return why nothing can be said of a study's parameters, if so."""
     if len(ranking.searched) < 2:
         return f"importance needs a search over two parameters or more, this is over {ranking.over}"
-    accuracies = [t.validation_accuracy for t in ranking.trials if t.rank is not None]
-    if len(accuracies) < FEWEST:
-        return f"importance needs {FEWEST} complete trials, there are {len(accuracies)}"
-    if len(set(accuracies)) < 2:
-        return "importance needs trials that differ, all have the same accuracy"
+    scores = [ranking.metric.of(trial) for trial in ranking.trials if trial.rank is not None]
+    if len(scores) < FEWEST:
+        return f"importance needs {FEWEST} complete trials, there are {len(scores)}"
+    if len(set(scores)) < 2:
+        what = ranking.metric.words.removeprefix("validation ")
+        return f"importance needs trials that differ, all have the same {what}"
     return None
 
 
@@ -61,12 +63,12 @@ def read_importance(database: Database, ranking: Ranking) -> list[Importance]:
     from coarsefine.db.optuna_importance import importances
 
     trials = [trial for trial in ranking.trials if trial.rank is not None]
-    ids = {row.uuid: row.id for row in repository.trial_rows(database, ranking.study)}
-    accuracies: dict[int, dict[int, float]] = {}
-    for trial, replicate, accuracy, _ in repository.replicate_rows(database, ranking.study):
-        if accuracy is not None:
-            accuracies.setdefault(trial, {})[replicate] = accuracy
-    own = [accuracies.get(ids[trial.uuid or ""], {}) for trial in trials]
+    known = scores_by_run(database, ranking.study, ranking.by)
+    runs = read_runs(database, ranking, trials)
+    own = [
+        {run.replicate: known[run.id] for run in runs.get(trial.uuid or "", ()) if run.id in known}
+        for trial in trials
+    ]
     common = sorted(set.intersection(*(set(each) for each in own)))
     places = {
         name: _places(ranking, name, [trial.params[name] for trial in trials])
@@ -78,7 +80,8 @@ def read_importance(database: Database, ranking: Ranking) -> list[Importance]:
         if len(set(scores := [each[replicate] for each in own])) > 1
     ]
     if not by_seed:
-        by_seed = [importances(places, [t.validation_accuracy or 0.0 for t in trials], seed=0)]
+        means = [ranking.metric.of(trial) or 0.0 for trial in trials]
+        by_seed = [importances(places, means, seed=0)]
     found = [Importance(name, tuple(each[name] for each in by_seed)) for name in places]
     return sorted(found, key=lambda each: -each.mean)
 

@@ -118,9 +118,10 @@ def _check_reported(metric: Metric, trials: Sequence[RankedTrial]) -> None:
 
 
 def _reported(
-    database: Database, study: StudyRecord, metric: Metric
+    database: Database, study: StudyRecord, by: str
 ) -> dict[int, dict[int, tuple[float, float | None]]]:
     """Return a custom trainer's metric of each run, as ``metrics_of`` does others."""
+    metric = metric_named(by)
     return {
         trial: {
             replicate: (metric.sign * values[metric.words], None)
@@ -128,6 +129,24 @@ def _reported(
             if metric.words in values
         }
         for trial, runs in repository.scored_metrics(database, study).items()
+    }
+
+
+def scores_by_run(database: Database, study: StudyRecord, by: str) -> dict[int, float]:
+    """Return a metric of each complete run by its id, as far as it is known.
+
+    Raises:
+        StudyError: If the labels of the validation samples are not known.
+    """
+    runs = [run for run in repository.run_rows(database, study) if run.state == "complete"]
+    if by == "accuracy":
+        return {r.id: r.validation_accuracy for r in runs if r.validation_accuracy is not None}
+    metric = metric_named(by)
+    found = (_reported if metric.own else metrics_of)(database, study, by)
+    return {
+        run.id: metric.sign * found[run.trial_id][run.replicate][0]
+        for run in runs
+        if run.replicate in found.get(run.trial_id, {})
     }
 
 
@@ -174,7 +193,7 @@ def with_metric(
     if metric.own:
         _check_reported(metric, trials)
         scorer = Scorer(by)
-        runs = _reported(database, study, metric)
+        runs = _reported(database, study, by)
     else:
         scorer = Scorer.of(by, study)
         runs = metrics_of(database, study, by, scorer)

@@ -692,6 +692,30 @@ def test_choices_stand_in_the_order_of_the_study_with_their_updates(searched, na
     assert updates == pytest.approx([108] * 3 if name == "hidden" else [68] * 5)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("bars", "hidden"), ("sizes", "sizes"), ("trade-off", "batch"), ("importance", "space")],
+)
+def test_figures_of_choices_draw_what_trials_are_ranked_by(searched, kind, name):
+    with opened(searched) as database:
+        ranking = read_ranking(database, named_study(database, name), "loss")
+        figure = KINDS[kind].draw(Subject(database, ranking))
+
+    words = {text.get_text() for text in figure.findobj(Text)}
+    assert any("loss" in each for each in words)
+    assert not any("accuracy" in each for each in words)
+    losses = sorted(trial.validation_loss for trial in ranking.trials)
+    if kind == "bars":
+        assert sorted(x for x, _ in points(figure, "grid-filled", "grid-hollow")) == pytest.approx(
+            losses
+        )
+    if kind == "sizes":
+        assert sorted(artist(figure, "validation").get_ydata()) == pytest.approx(losses)
+        assert artists(figure, "training")
+    if kind == "trade-off":
+        assert (np.diff(artist(figure, "front").get_xydata()[:, 1]) < 0).all()
+
+
 def test_weights_are_the_checkpoint_s_scaled_one_by_one(searched):
     with opened(searched) as database:
         ranking = read_ranking(database, named_study(database, "linear"))
