@@ -10,6 +10,7 @@ import pytest
 
 from coarsefine.models.data import prepared
 from coarsefine.search.cli import main
+from coarsefine.search.figures import rendering
 
 # Two epochs of a small network: enough to rank by, a tenth of a second long.
 QUICK = ("--epochs", "2", "--hidden", "8")
@@ -38,6 +39,14 @@ def own_cache(tmp_path_factory):
     """Decoded data in a folder that is shared by the tests here and goes with them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEARCH_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def coarse_pictures():
+    """Draw figures of few pixels: nobody looks at those of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendering, "DPI", 50)
         yield
 
 

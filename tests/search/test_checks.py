@@ -33,11 +33,13 @@ def test_the_gradient_table_shows_both_errors(search):
     assert out.out.splitlines()[-1].startswith("passed: relative errors are at most ")
 
 
-def test_all_kinds_of_networks_are_checked(search):
-    checks = search("gradcheck", "--all", "--features", "6", "--samples", "4", "--json").json
+def test_all_kinds_of_networks_are_checked_and_drawn(search, own_folder):
+    few = ("--features", "3", "--samples", "2", "--figure", "all.pdf")
+    checks = search("gradcheck", "--all", *few, "--json").json
 
     kinds = {(len(c["widths"]), c["activation"], c["loss"], c["lambda"]) for c in checks["checks"]}
     assert len(kinds) == len(checks["checks"]) == (2 * len(ACTIVATIONS) + 1) * len(LOSSES) * 2
+    assert (own_folder / "all.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_what_regularises_is_checked_with_it(search):

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 Real = npt.NDArray[np.float64]
 
@@ -70,11 +71,14 @@ def optimum_of(places: Real, scores: Real, errors: Real, seed: int = 0) -> Optim
     centre, spread = float(scores.mean()), max(float(scores.std()), float(errors.min()))
     y, noise = (scores - centre) / spread, (errors / spread) ** 2
     rng = np.random.default_rng(seed)
-    fits = [_Fit.of(x, y, noise, *size) for size in product(_LENGTHS, _HEIGHTS)]
-    evidence = np.array([fit.evidence for fit in fits])
-    weights = np.exp(evidence - evidence.max())
-    counts = rng.multinomial(_DRAWS, weights / weights.sum())
-    drawn = [fit.drawn(x, grid, n, rng) for fit, n in zip(fits, counts, strict=True) if n]
+    # Matrices this small are slower on several threads, above all where others compute, too. And
+    # the digits do not depend on how many there are.
+    with threadpool_limits(1, user_api="blas"):
+        fits = [_Fit.of(x, y, noise, *size) for size in product(_LENGTHS, _HEIGHTS)]
+        evidence = np.array([fit.evidence for fit in fits])
+        weights = np.exp(evidence - evidence.max())
+        counts = rng.multinomial(_DRAWS, weights / weights.sum())
+        drawn = [fit.drawn(x, grid, n, rng) for fit, n in zip(fits, counts, strict=True) if n]
     curves = centre + spread * np.concatenate(drawn)
     mean, deviation = curves.mean(axis=0), np.maximum(curves.std(axis=0), 1e-12)
     # The band is as wide everywhere, in standard deviations, as holds most curves as a whole.
