@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
@@ -23,8 +23,9 @@ from coarsefine.db.errors import StorageError
 from coarsefine.db.messages import explained
 from coarsefine.db.repository.measurements import get_measurement, set_measurement
 from coarsefine.db.sqlite_files import hear_signals
-from coarsefine.db.study_rows import Digest, StudyCopy, compared_columns, digest
+from coarsefine.db.study_rows import compared_columns, digests
 from coarsefine.db.tables import Study
+from coarsefine.db.whole_copy import write_all
 from coarsefine.hints import command
 
 ENDING: Final = ".cfs"
@@ -72,27 +73,21 @@ def pack(database: Database, names: Mapping[str, str], target: Path, *, replace:
 
 def _fill(database: Database, packed: Database, names: Mapping[str, str]) -> None:
     columns = compared_columns()
-    listed = []
     with database.session() as source, packed.write() as session:
+        rows = source.execute(sa.select(Study.uuid, Study.id)).all()
+        ids = {uuid: number for uuid, number in rows if uuid in names}
         for uuid, name in names.items():
-            study_id = _id_of(source, uuid)
-            if study_id is None:
+            if uuid not in ids:
                 raise StorageError(f"study {name!r} is no longer in {database.label}")
-            # Rows are read once: to be written, and for what they should be.
-            read = Digest(columns)
-            StudyCopy(source, session, name, anew=False, seen=read.add).write(study_id)
-            there = read.hexdigest()
-            if digest(session, _id_of(session, uuid) or 0, columns) != there:
+        read = write_all(source, session, {ids[uuid]: names[uuid] for uuid in names}, columns)
+        written = digests(session, list(read), columns)
+        for uuid, number in ids.items():
+            if written[number] != read[number]:
                 raise StorageError(
-                    f"study {name!r} could not be written as it is"
+                    f"study {names[uuid]!r} could not be written as it is"
                 )  # pragma: no cover
-            listed.append({"uuid": uuid, "name": name, "sha256": there})
+    listed = [{"uuid": u, "name": name, "sha256": read[ids[u]]} for u, name in names.items()]
     set_measurement(packed, _PACKED, {"studies": listed, "columns": columns})
-
-
-def _id_of(session: Any, uuid: str) -> int | None:
-    found: int | None = session.scalar(sa.select(Study.id).where(Study.uuid == uuid))
-    return found
 
 
 def make_optunas_tables(database: Database) -> None:
@@ -184,7 +179,8 @@ def check_packed(database: Database) -> None:
         ) from None
     with database.session() as session:
         found = session.execute(sa.select(Study.id, Study.uuid, Study.name)).all()
-        wrong = [s.name for s in found if digest(session, s.id, columns) != packed.get(s.uuid)]
+        there = digests(session, [study.id for study in found], columns)
+        wrong = [study.name for study in found if there[study.id] != packed.get(study.uuid)]
         if wrong or {study.uuid for study in found} != packed.keys():
             which = f"study {wrong[0]!r} is" if wrong else "its studies are"
             raise StorageError(

@@ -102,23 +102,51 @@ UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def walk(session: Session, study_id: int) -> Iterator[tuple[Kind, list[Row]]]:
     """Yield all rows of a study, table by table, in an order that they can be written in."""
-    ids: dict[str, list[int]] = {}
+    for kind, by_study in walk_all(session, [study_id]):
+        yield kind, by_study[study_id]
+
+
+def walk_all(
+    session: Session, study_ids: Sequence[int]
+) -> Iterator[tuple[Kind, dict[int, list[Row]]]]:
+    """Yield the rows of several studies, by study: those of each as ``walk`` has them.
+
+    Rows of many studies are read by one statement, as many as ``Kind.at_once`` allows.
+    """
+    # By table and study: the ids of its rows.
+    ids: dict[str, dict[int, list[int]]] = {}
     for kind in KINDS:
-        found: list[Row] = []
+        found: dict[int, list[Row]] = {}
         for column, owner in kind.owners.items():
-            for some in chunks(ids[owner], kind.at_once or 500):
-                rows = _rows(session, kind, kind.table.c[column].in_(some))
-                if not kind.at_once:
-                    found += rows
-                elif rows:
+            for owners in _together(ids[owner], kind.at_once or 500):
+                rows = found if not kind.at_once else {}
+                for row in _rows(session, kind, kind.table.c[column].in_(list(owners))):
+                    rows.setdefault(owners[row[column]], []).append(row)
+                if kind.at_once and rows:
                     yield kind, rows
         if not kind.owners:
-            found = _rows(session, kind, kind.table.c.id == study_id)
+            for some in chunks(list(study_ids)):
+                rows_of = _rows(session, kind, kind.table.c.id.in_(some))
+                found |= {row["id"]: [row] for row in rows_of}
         if kind.key:
-            found.sort(key=lambda row: row["id"])
-            ids[kind.name] = [row["id"] for row in found]
+            for own in found.values():
+                own.sort(key=lambda row: row["id"])
+            ids[kind.name] = {study: [row["id"] for row in own] for study, own in found.items()}
         if found:
             yield kind, found
+
+
+def _together(ids: Mapping[int, Sequence[int]], most: int) -> Iterator[dict[int, int]]:
+    """Yield the studies of up to ``most`` ids each time; parts of a study begin at its first."""
+    some: dict[int, int] = {}
+    for study, own in ids.items():
+        for part in chunks(own, most):
+            if len(some) + len(part) > most:
+                yield some
+                some = {}
+            some |= dict.fromkeys(part, study)
+    if some:
+        yield some
 
 
 def _rows(session: Session, kind: Kind, condition: sa.ColumnElement[bool]) -> list[Row]:
@@ -132,8 +160,8 @@ def _rows(session: Session, kind: Kind, condition: sa.ColumnElement[bool]) -> li
 
 Columns = Mapping[str, Sequence[str]]
 
-_DRIVER: Final = ("driver_host", "driver_pid", "driver_since")
-_OF_PLACE: Final = {_STUDY: frozenset({"name", *_DRIVER}), _STAGE: frozenset({"optuna_name"})}
+DRIVER: Final = ("driver_host", "driver_pid", "driver_since")
+_OF_PLACE: Final = {_STUDY: frozenset({"name", *DRIVER}), _STAGE: frozenset({"optuna_name"})}
 
 
 def compared_columns() -> Columns:
@@ -172,12 +200,18 @@ class Digest:
         return self._whole.hexdigest()
 
 
+def digests(session: Session, study_ids: Sequence[int], columns: Columns) -> dict[int, str]:
+    """Return a SHA-256 of some columns of all rows of each study, by its id."""
+    whole = {study: Digest(columns) for study in study_ids}
+    for kind, by_study in walk_all(session, study_ids):
+        for study, rows in by_study.items():
+            whole[study].add(kind, rows)
+    return {study: each.hexdigest() for study, each in whole.items()}
+
+
 def digest(session: Session, study_id: int, columns: Columns) -> str:
     """Return a SHA-256 of some columns of all rows of a study."""
-    whole = Digest(columns)
-    for kind, rows in walk(session, study_id):
-        whole.add(kind, rows)
-    return whole.hexdigest()
+    return digests(session, [study_id], columns)[study_id]
 
 
 @dataclass
@@ -190,7 +224,6 @@ class StudyCopy:
         run_for: Runs of the target, by id of the source's run that has the same results.
         dropped: Ids of the source's cohorts that are not written: all their runs are in
             ``run_for``, and become runs that were taken over.
-        seen: Hears of all rows as they are read.
     """
 
     source: Session
@@ -199,7 +232,6 @@ class StudyCopy:
     anew: bool = True
     run_for: Mapping[int, int] = field(default_factory=dict)
     dropped: Collection[int] = ()
-    seen: Callable[[Kind, Sequence[Row]], None] | None = None
     uuids: dict[str, str] = field(default_factory=dict)
     _ids: dict[str, dict[int, int]] = field(default_factory=dict)
 
@@ -212,13 +244,11 @@ class StudyCopy:
         """
         stages: dict[str, str] = {}
         for kind, all_rows in walk(self.source, study_id):
-            if self.seen is not None:
-                self.seen(kind, all_rows)
             rows = self._kept(kind, all_rows)
             if not rows:
                 continue
             if kind.name == _STUDY:
-                rows[0] |= {"name": self.name, **dict.fromkeys(_DRIVER), **changed}
+                rows[0] |= {"name": self.name, **dict.fromkeys(DRIVER), **changed}
             if kind.key == ("uuid",) and self.anew:
                 self.uuids |= {row["uuid"]: new_uuid() for row in rows}
             made = [self._made(kind, row) for row in rows]
@@ -233,7 +263,8 @@ class StudyCopy:
                 self._link_reused(rows)
             if kind.name == _STUDY:
                 uuid = str(made[0]["uuid"])
-        copy_optunas(self, stages)
+        named = {each: (optunas, self.name) for each, optunas in stages.items()}
+        copy_optunas(self.source, self.target, named, self.translated)
         return uuid
 
     def _kept(self, kind: Kind, rows: list[Row]) -> list[Row]:
@@ -281,18 +312,25 @@ class StudyCopy:
                 self.target.execute(own.values(reused_from=target))
 
 
-def copy_optunas(copy: StudyCopy, stages: Mapping[str, str]) -> None:
+def copy_optunas(
+    source: Session,
+    into: Session,
+    stages: Mapping[str, tuple[str, str]],
+    translated: Callable[[Any], Any] | None = None,
+) -> None:
     """Write Optuna's studies of stages once more.
 
     Args:
-        copy: What is being copied.
-        stages: Names of the copies, by UUID of the stage that is copied.
+        source: Where they are read.
+        into: Where they are written.
+        stages: By UUID of the stage that is copied: the name of Optuna's copy, and of our study.
+        translated: Makes stored values those of the copy.
     """
-    theirs = optunas_tables(copy.source)
-    there = optunas_tables(copy.target)
+    theirs = optunas_tables(source)
+    there = optunas_tables(into)
     if theirs is None or there is None or not stages:
         return
-    ids = ids_of_stages(copy.source, theirs, list(stages))
+    ids = ids_of_stages(source, theirs, list(stages))
     names = {study_id: stages[uuid] for uuid, study_id in ids.items()}
     new_ids: dict[str, dict[int, int]] = {"study_id": {}, "trial_id": {}}
     for one in theirs.sorted_tables:
@@ -301,7 +339,7 @@ def copy_optunas(copy: StudyCopy, stages: Mapping[str, str]) -> None:
             continue
         target = there.tables[one.name]
         (number,) = one.primary_key.columns.keys()
-        rows = copy.source.execute(sa.select(one).where(condition).order_by(one.c[number]))
+        rows = source.execute(sa.select(one).where(condition).order_by(one.c[number]))
         found = [dict(row) for row in rows.mappings()]
         made = []
         for row in found:
@@ -310,19 +348,19 @@ def copy_optunas(copy: StudyCopy, stages: Mapping[str, str]) -> None:
                 if column in new:
                     new[column] = known[new[column]]
             if one.name == "studies":
-                new["study_name"] = names[row["study_id"]]
+                new["study_name"] = names[row["study_id"]][0]
             if one.name == "study_user_attributes" and new["key"] == "study":
-                new["value_json"] = json.dumps(copy.name)
-            made.append({name: copy.translated(value) for name, value in new.items()})
+                new["value_json"] = json.dumps(names[row["study_id"]][1])
+            if translated is not None:
+                new = {name: translated(value) for name, value in new.items()}
+            made.append(new)
         for some in chunks(made):
-            copy.target.execute(target.insert(), some)
+            into.execute(target.insert(), some)
         if one.name == "studies":
-            new_ids["study_id"] = _numbered(
-                copy.target, target, "study_id", ("study_name",), found, made
-            )
+            new_ids["study_id"] = _numbered(into, target, "study_id", ("study_name",), found, made)
         if one.name == "trials":
             key = ("study_id", "number")
-            new_ids["trial_id"] = _numbered(copy.target, target, "trial_id", key, found, made)
+            new_ids["trial_id"] = _numbered(into, target, "trial_id", key, found, made)
 
 
 def _numbered(

@@ -51,9 +51,8 @@ def remove(
         return
     say(f"in the trash: {_in_words(extent)}")
     if not output.quiet:
-        names = [study.name for study in studies]
-        back = names[0] if len(names) == 1 else "*"
-        say(f"\nto undo: {command('restore', back, storage=storage.storage)}")
+        back = command("restore", *which.studies, storage=storage.storage)
+        say(f"\nto undo: {back}")
 
 
 def restore(which: StudiesArgument, storage: StorageOptions, output: OutputOptions) -> None:

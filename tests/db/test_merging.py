@@ -11,7 +11,7 @@ from coarsefine.db.engine import Database, open_database
 from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.lock import StudyLock
 from coarsefine.db.merging import Merged, merge
-from coarsefine.db.packing import make_optunas_tables
+from coarsefine.db.packing import check_packed, make_optunas_tables, pack
 from coarsefine.db.records import (
     NewCohort,
     NewRun,
@@ -237,3 +237,35 @@ def test_segments_are_stored_after_a_merge(db: Database, other: Database) -> Non
     repository.store_segment(db, segment(plan, 2, 4, done=True))
 
     assert {run.epochs for run in repository.load_plan(db, stage).runs} == {4}
+
+
+def test_many_studies_are_packed_with_the_statements_of_one(db: Database, tmp_path: Path) -> None:
+    studies = [searched(db, name) for name in ("one", "two", "three")]
+    # Of another study, and stored before the run that it was taken over from.
+    with db.write() as session:
+        first, *_, last = session.scalars(sa.select(Run.id).order_by(Run.id))
+        session.execute(sa.update(Run).where(Run.id == first).values(reused_from=last))
+    made = []
+
+    def packed(some: list[StudyRecord]) -> int:
+        target = tmp_path / f"{len(some)}.cfs"
+        made.clear()
+        pack(db, {study.uuid: f"a/{study.name}" for study in some}, target, replace=False)
+        return len([each for each in made if "training_" in each or "tudies" in each])
+
+    def hear(_connection, _cursor, statement, *_others) -> None:  # type: ignore[no-untyped-def]
+        made.append(statement)
+
+    sa.event.listen(sa.engine.Engine, "before_cursor_execute", hear)
+    try:
+        assert packed(studies) == packed(studies[:1]) + 1  # the run that was taken over
+    finally:
+        sa.event.remove(sa.engine.Engine, "before_cursor_execute", hear)
+    with open_database(str(tmp_path / "3.cfs"), read_only=True) as found:
+        check_packed(found)
+        assert counted(found) == counted(db) | {"training_measurements": 2}
+        assert prints(found, named(found, "a/two")) == prints(db, named(db, "two"))
+        assert optunas(found).keys() == {"a/one/coarse", "a/two/coarse", "a/three/coarse"}
+        with found.session() as session:
+            links = sa.select(Run.reused_from).where(Run.reused_from.is_not(None))
+            assert list(session.scalars(links)) == [last]

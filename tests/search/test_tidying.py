@@ -76,6 +76,9 @@ def test_studies_are_copied_chosen_and_tidied_up(search, study, monkeypatch):
     assert names(search) == ["digits/lambda"]
     assert names(search, "--trash") == ["old/draft/a", "old/digits/lambda", "draft/a"]
     assert search("rank", "draft/a").status == 1
+    assert search("restore", "old/*").status == 0
+    undone = search("rm", "old/*", "--yes").out
+    assert undone.endswith("to undo: python -m search restore 'old/*'\n")
     assert search("restore", "draft/a").status == 0
     assert search("mv", "draft/a", "digits/lambda").err.startswith(
         "error: study 'digits/lambda' is in search.db already"
