@@ -263,8 +263,8 @@ class StudyCopy:
                 self._link_reused(rows)
             if kind.name == _STUDY:
                 uuid = str(made[0]["uuid"])
-        named = {each: (optunas, self.name) for each, optunas in stages.items()}
-        copy_optunas(self.source, self.target, named, self.translated)
+        theirs = {each: (optunas, self.name) for each, optunas in stages.items()}
+        copy_optunas(self.source, self.target, theirs, self.translated)
         return uuid
 
     def _kept(self, kind: Kind, rows: list[Row]) -> list[Row]:

@@ -86,7 +86,8 @@ class Objective:
         for k in range(n_classes if share else 0):
             criterion.total(scores.copy(), np.full_like(self.labels, k), each)
             losses += share / n_classes * each[0]
-        penalty = self.numbers.l2_strength * parameters.squared_weights()[0]
+        squares = parameters.squared_weights(biases=network.spec.bias_row)[0]
+        penalty = self.numbers.l2_strength * squares
         return float(losses @ self.weights + penalty)
 
     def gradients(self, network: Network, parameters: Parameters) -> Parameters:
@@ -106,6 +107,9 @@ class Objective:
             if layer < len(gradients.biases):
                 shifts = delta.sum(axis=2) if norm is None else norm.shift_gradient
                 gradients.biases[layer][:] = shifts
+                if network.spec.bias_row:
+                    penalty = 2 * self.numbers.l2_strength * parameters.biases[layer]
+                    gradients.biases[layer] += penalty
             if norm is not None:
                 gradients.gains[layer][:] = norm.gain_gradient
         return gradients

@@ -1,4 +1,4 @@
-"""How weights start. Biases start at 0 unless ``bias_sigma`` says otherwise."""
+"""How weights start. Biases start at 0 unless ``bias_sigma`` or ``bias_row`` says otherwise."""
 
 import math
 from collections.abc import Callable
@@ -9,12 +9,15 @@ from coarsefine.models.arrays import Array
 from coarsefine.models.specs import NetworkSpec
 
 Draw = Callable[[np.random.Generator, NetworkSpec, int], Array]
-"""Returns weights, (fan_out, fan_in), from a generator, the network and the layer's number."""
+"""Returns weights, (fan_out, fan_in), from a generator, the network and the layer's number.
+
+The last column of a layer with a bias row is its biases.
+"""
 
 
 def _fans(spec: NetworkSpec, layer: int) -> tuple[int, int]:
     """Return how many inputs and how many units a layer has."""
-    return spec.widths[layer], spec.widths[layer + 1]
+    return spec.fan_in(layer), spec.widths[layer + 1]
 
 
 def _normal(deviation: Callable[[NetworkSpec, int], float]) -> Draw:
@@ -47,9 +50,9 @@ FORMULAS: dict[str, str] = {
 
 INITIALISATIONS: dict[str, Draw] = {
     # He et al., Delving Deep into Rectifiers (2015), eq. 10.
-    "he": _normal(lambda spec, layer: math.sqrt(2 / spec.widths[layer])),
+    "he": _normal(lambda spec, layer: math.sqrt(2 / spec.fan_in(layer))),
     # Glorot & Bengio (2010) in the form that courses use, after LeCun et al. (1998), eq. 16.
-    "xavier": _normal(lambda spec, layer: math.sqrt(1 / spec.widths[layer])),
+    "xavier": _normal(lambda spec, layer: math.sqrt(1 / spec.fan_in(layer))),
     # N(0, 1/k), k being the hidden units that a layer leads to; those the last layer comes from.
     "hidden-width": _normal(
         lambda spec, layer: math.sqrt(1 / spec.widths[min(layer + 1, len(spec.hidden))])

@@ -74,10 +74,10 @@ class Parameters:
                 if layer < len(arrays):
                     yield f"{letter}{layer + 1}", arrays[layer]
 
-    def squared_weights(self) -> Array:
-        """Return ``Σ W²`` over all weights of each trial, (T,)."""
+    def squared_weights(self, *, biases: bool = False) -> Array:
+        """Return ``Σ W²`` over all weights of each trial, (T,), with those of a bias row or not."""
         totals = np.zeros(self.n_trials)
-        for weights in self.weights:
+        for weights in (*self.weights, *(self.biases if biases else ())):
             flat = weights.reshape(self.n_trials, -1)
             totals += [np.dot(row, row) for row in flat]
         return totals
@@ -94,10 +94,12 @@ def initial_parameters(
     biases: list[Array] = []
     for layer, width in enumerate(spec.widths[1:]):
         drawn = INITIALISATIONS[spec.initialisation](rng, spec, layer).astype(dtype)
-        weights.append(np.repeat(drawn[None], n_trials, axis=0))
+        weights.append(np.repeat(drawn[None, :, : spec.widths[layer]], n_trials, axis=0))
         if layer < spec.n_biased:
             first = np.zeros(width)
-            if spec.bias_sigma:
+            if spec.bias_row:
+                first = drawn[:, -1]
+            elif spec.bias_sigma:
                 first = spec.bias_sigma * rng.standard_normal(width)
             biases.append(np.repeat(first.astype(dtype)[None], n_trials, axis=0))
     normalised = [(n_trials, width) for width in spec.hidden[: spec.n_normalised]]

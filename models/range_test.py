@@ -120,6 +120,7 @@ def _trained(
         parameters,
         state.optimizer,
         plan.trials,
+        bias_row=plan.network.bias_row,
     )
     n_train, size = len(data.y_train), spec.batch_size
     per_epoch = n_train // size

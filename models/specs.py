@@ -121,7 +121,9 @@ class NetworkSpec:
             and their activation applied.
         bias: Which layers add a bias: ``all``, the first alone (``input``, which is what a constant
             1 beside the features gives: the courses' bias trick) or ``none``; ``True`` and
-            ``False`` stand for all and none. Biases are never penalised.
+            ``False`` stand for all and none.
+        bias_row: Whether biases are the weights of one more input, a constant 1: drawn and
+            penalised as weights. Otherwise they are never penalised.
     """
 
     n_features: int
@@ -135,6 +137,7 @@ class NetworkSpec:
     slope: float = 0.01
     bias_sigma: float = 0.0
     batch_norm: bool = False
+    bias_row: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bias", named_bias(self.bias))
@@ -151,6 +154,12 @@ class NetworkSpec:
             raise ModelError(f"slope must be > 0 and < 1, got {self.slope}")
         if not (math.isfinite(self.bias_sigma) and self.bias_sigma >= 0):
             raise ModelError(f"bias_sigma must be finite and >= 0, got {self.bias_sigma}")
+        if self.bias_row and self.bias_sigma:
+            raise ModelError(
+                f"a bias row is drawn as the weights are; leave out bias_sigma {self.bias_sigma}"
+            )
+        if self.bias_row and self.batch_norm and self.hidden:
+            raise ModelError("a bias row does not go with batch_norm, whose biases come after it")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -161,6 +170,10 @@ class NetworkSpec:
     def n_normalised(self) -> int:
         """Return how many layers are normalised by their batch, counted from the input."""
         return len(self.hidden) if self.batch_norm else 0
+
+    def fan_in(self, layer: int) -> int:
+        """Return how many inputs a unit of a layer has, the constant of a bias row among them."""
+        return self.widths[layer] + (self.bias_row and layer < self.n_biased)
 
     @property
     def n_biased(self) -> int:

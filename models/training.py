@@ -295,7 +295,7 @@ class _Trainer:
         data, parameters = self.data, self.state.parameters
         x, labels = data.x_validation, data.y_validation
         found = self.evaluator.evaluate(parameters, x, labels, outcomes=each)
-        return found, np.asarray(parameters.squared_weights())
+        return found, np.asarray(parameters.squared_weights(biases=self.plan.network.bias_row))
 
     def _penalty(self, squared: Values) -> Values:
         """Return what costs are above losses."""

@@ -53,8 +53,15 @@ class SgdUpdater:
     directly (Bottou, Stochastic Gradient Descent Tricks, 2012, section 5.1).
     """
 
-    def __init__(self, parameters: Parameters, trials: Sequence[Hyperparameters]) -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        trials: Sequence[Hyperparameters],
+        *,
+        bias_row: bool = False,
+    ) -> None:
         self._parameters = parameters
+        self._bias_row = bias_row
         l2_strength = column(trials, "l2_strength")
         self._l2_strength = l2_strength
         self._decays = bool(np.any(l2_strength))
@@ -100,6 +107,8 @@ class SgdUpdater:
         """Add the scaled gradient to what the layer has."""
         parameters = self._parameters
         if layer < len(parameters.biases):
+            if self._decays and self._bias_row:
+                parameters.biases[layer] *= self._decay[self._i, :, 0]
             parameters.biases[layer] += summed(delta) if norm is None else norm.shift_gradient
         if norm is not None:
             parameters.gains[layer] += norm.gain_gradient
@@ -196,7 +205,10 @@ class SlottedUpdater:
         parameters: Parameters,
         slots: list[Array],
         trials: Sequence[Hyperparameters],
+        *,
+        bias_row: bool = False,
     ) -> None:
+        self._bias_row = bias_row
         self._dtype = dtype = parameters.weights[0].dtype
         n = rule.n_slots
         self._rule = rule(lambda name: column(trials, name)[:, None, None], dtype.type)
@@ -247,7 +259,11 @@ class SlottedUpdater:
         if layer < len(self._parameters.biases):
             biases = self._parameters.biases[layer][:, :, None]
             shifts = np.array(summed(delta)) if norm is None else norm.shift_gradient
-            self._owed.append(_Owed(biases, shifts[:, :, None], self._bias_slots[layer]))
+            gradient = shifts[:, :, None]
+            if self._penalised and self._bias_row:
+                gradient += self._penalty * biases
+            slots = self._bias_slots[layer]
+            self._owed.append(_Owed(biases, gradient, slots, decays=self._bias_row))
         if norm is not None:
             gains, gradient = self._parameters.gains[layer], norm.gain_gradient
             self._owed.append(
@@ -296,8 +312,11 @@ def make_updater(
     parameters: Parameters,
     slots: list[Array],
     trials: Sequence[Hyperparameters],
+    *,
+    bias_row: bool = False,
 ) -> Updater:
-    """Return what updates ``parameters`` (and ``slots``) in place."""
+    """Return what updates ``parameters`` (and ``slots``) in place; of a bias row, as weights."""
     if optimizer in SLOTTED or any(trial.clip_norm for trial in trials):
-        return SlottedUpdater(SLOTTED.get(optimizer, Rule), parameters, slots, trials)
-    return SgdUpdater(parameters, trials)
+        rule = SLOTTED.get(optimizer, Rule)
+        return SlottedUpdater(rule, parameters, slots, trials, bias_row=bias_row)
+    return SgdUpdater(parameters, trials, bias_row=bias_row)

@@ -48,6 +48,7 @@ def claims(
     return (
         shapes
         and not network.batch_norm
+        and not network.bias_row
         and all(
             getattr(trial, field.name) == field.default
             for field in fields(Hyperparameters)

@@ -21,6 +21,7 @@ def make_updates(stretch: Stretch) -> None:
         parameters,
         stretch.state.optimizer,
         stretch.trials,
+        bias_row=plan.network.bias_row,
     )
     loss = LOSSES[plan.network.loss]
     network = Network(plan.network, n_trials, batch_size, plan.dtype)

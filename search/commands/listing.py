@@ -344,11 +344,11 @@ def _recipe_facts(recipe: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 def _cost_fact(recipe: "Recipe", searched: "list[float]") -> list[tuple[str, list[str]]]:
     """Return what is minimised; nothing of a trainer of the user's own."""
-    from coarsefine.studies.recipes.cost import cost_line
+    from coarsefine.studies.recipes.cost import cost_of
 
     if recipe.trainer is not None:
         return []
-    return [("  cost", [cost_line(recipe.training.loss, searched).removeprefix("cost = ")])]
+    return [("  cost", [cost_of(recipe, searched).removeprefix("cost = ")])]
 
 
 def _word(stated: Any) -> str:

@@ -45,6 +45,7 @@ class Settings(TypedDict, total=False):
     sigma: float | None
     bias: bool | str | None
     bias_sigma: float | None
+    bias_row: bool | None
     loss: str | None
     lambda_: float | None
     optimizer: str | None

@@ -19,7 +19,7 @@ from coarsefine.models.least_squares import largest_eigenvalue, stable_learning_
 from coarsefine.models.specs import OPTIMIZER_FACTS, SPREAD_INITIALISATIONS, NetworkSpec
 from coarsefine.studies.errors import RecipeError, StudyError
 from coarsefine.studies.planning.point_runs import base_updates, recipe_at
-from coarsefine.studies.recipes.cost import cost_line, strengths
+from coarsefine.studies.recipes.cost import cost_of, strengths
 from coarsefine.studies.recipes.lengths import resolve
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.specs import SEARCHABLE, to_specs
@@ -78,7 +78,7 @@ def beforehand(
     training = recipe.training
     lines = [
         *_length(recipe, variations, data, equal_updates=equal_updates),
-        cost_line(training.loss, strengths(training.l2_strength, to_json(dimensions))),
+        cost_of(recipe, strengths(training.l2_strength, to_json(dimensions))),
     ]
     losses = _initial_losses(variations, data)
     lines += _loss_line(losses, data.n_classes)

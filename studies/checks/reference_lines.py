@@ -60,6 +60,8 @@ def reference_lines(recipe: Recipe, data: PreparedData) -> ReferenceLines:
             f"squared-error, got hidden layers {list(recipe.network.hidden)} and "
             f"{recipe.training.loss}"
         )
+    if recipe.network.bias_row and recipe.training.l2_strength:
+        raise RecipeError("the exact optimum leaves biases free, and a bias row is penalised")
     bias, strength = recipe.network.bias != "none", recipe.training.l2_strength
     samples = data.open()
     with limited_blas(1):

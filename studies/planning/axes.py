@@ -37,7 +37,8 @@ class Axis:
             return cls(dimension, Range(low, high))
         low, high = searched.low, searched.high
         if not dimension.parameter.continuous:
-            low, high = max(1, round(low)), max(1, round(high))
+            least = 0 if dimension.parameter.zero_allowed else 1
+            low, high = max(least, round(low)), max(least, round(high))
         return cls(dimension, Range(low, high, log=dimension.scale == "log"))
 
     @property

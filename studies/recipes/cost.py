@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from coarsefine.models.specs import LOSS_WORDS
+from coarsefine.studies.recipes.recipe import Recipe
 
 
 def strengths(stated: float, dimensions: Iterable[Mapping[str, Any]]) -> list[float]:
@@ -24,12 +25,13 @@ def strengths(stated: float, dimensions: Iterable[Mapping[str, Any]]) -> list[fl
     return sorted({min(found), max(found)})
 
 
-def cost_line(loss: str, searched: Sequence[float]) -> str:
+def cost_line(loss: str, searched: Sequence[float], *, bias_row: bool = False) -> str:
     """Return what the cost is, with the convention of its penalty.
 
     Args:
         loss: As recipes name it.
         searched: One λ, or the least and the greatest.
+        bias_row: Whether biases are penalised as weights.
 
     >>> cost_line("cross-entropy", [0.01])
     'cost = mean cross-entropy + λ ΣW² (gradient 2λW, biases free): λ 0.01 is 0.02 in ½ λ ΣW²'
@@ -39,4 +41,10 @@ def cost_line(loss: str, searched: Sequence[float]) -> str:
         return f"cost = {data}, without penalty (λ 0)"
     ours, theirs = (" … ".join(f"{factor * value:.4g}" for value in searched) for factor in (1, 2))
     verb = "are" if len(searched) > 1 else "is"
-    return f"cost = {data} + λ ΣW² (gradient 2λW, biases free): λ {ours} {verb} {theirs} in ½ λ ΣW²"
+    biases = "biases too" if bias_row else "biases free"
+    return f"cost = {data} + λ ΣW² (gradient 2λW, {biases}): λ {ours} {verb} {theirs} in ½ λ ΣW²"
+
+
+def cost_of(recipe: Recipe, searched: Sequence[float]) -> str:
+    """Return what a recipe minimises, given one λ, or the least and the greatest."""
+    return cost_line(recipe.training.loss, searched, bias_row=bool(recipe.network.bias_row))

@@ -9,7 +9,7 @@ from coarsefine.db.engine import Database
 from coarsefine.hints import Spelling, command
 from coarsefine.studies.labs.beside import beside, heading, tested_at
 from coarsefine.studies.labs.files import Lab, Part, lab_figures
-from coarsefine.studies.recipes.cost import cost_line, strengths
+from coarsefine.studies.recipes.cost import cost_of, strengths
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import differences
 from coarsefine.studies.reports.findings import (
@@ -294,7 +294,10 @@ def _facts(part: Part, source: Source) -> Iterator[tuple[str, str]]:
     dimensions = source.ranking.stages[0].dimensions if source.ranking.stages else ()
     if recipe.trainer is None:
         searched = strengths(recipe.training.l2_strength, dimensions)
-        yield "minimised", cost_line(recipe.training.loss, searched).partition(" = ")[2]
+        yield (
+            "minimised",
+            cost_of(recipe, searched).partition(" = ")[2],
+        )
     lines, warnings = steps_of(recipe, source.study)
     if lines and not _LENGTHS & keys_searched(dimensions):
         yield "length", "; ".join([*lines, *warnings])

@@ -12,7 +12,7 @@ from coarsefine.models.parameter_count import LayerCount, count_parameters
 from coarsefine.models.specs import NetworkSpec
 from coarsefine.studies.checks.network import MOST_ELEMENTS
 from coarsefine.studies.planning.cohorts import plan_from_json
-from coarsefine.studies.recipes.cost import cost_line, strengths
+from coarsefine.studies.recipes.cost import cost_of, strengths
 from coarsefine.studies.reports.parts import (
     Block,
     Column,
@@ -78,7 +78,12 @@ def question(source: Source) -> Iterator[Block]:
         (
             *(() if recipe.trainer is None else (("trainer", f"{recipe.trainer}, {_OWN}"),)),
             *(
-                (("minimised", cost_line(recipe.training.loss, searched).partition(" = ")[2]),)
+                (
+                    (
+                        "minimised",
+                        cost_of(recipe, searched).partition(" = ")[2],
+                    ),
+                )
                 if recipe.trainer is None
                 else ()
             ),

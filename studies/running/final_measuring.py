@@ -76,7 +76,8 @@ class Measuring:
             classes = each.predicted[0].astype(np.int64)
             # On samples unlike those it was trained on, a loss can be past all numbers.
             losses = each.losses[0] if np.isfinite(each.losses).all() else None
-            penalty = candidate.l2_strength * float(parameters.squared_weights()[0])
+            squares = parameters.squared_weights(biases=candidate.network.bias_row)
+            penalty = candidate.l2_strength * float(squares[0])
             measured = {
                 "test_accuracy": float(found.accuracy[0]),
                 "test_loss": float(found.loss[0]),

@@ -116,6 +116,9 @@ def parameter(name: str) -> Parameter:
         return Parameter(WIDTH, "network.hidden", Whole(), WIDTH)
     found = PARAMETERS.get(plain) or next((p for p in PARAMETERS.values() if p.key == plain), None)
     if found is None:
+        for key in KEYS.values():
+            if plain in {key.name, key.key} and key.not_searched:
+                raise SpaceError(f"no search varies {key.name}: {key.not_searched}")
         names = [*PARAMETERS, *(p.key for p in PARAMETERS.values())]
         raise SpaceError(f"{name!r} is not a key that can be searched{did_you_mean(name, names)}")
     return found
@@ -181,7 +184,8 @@ class Dimension:
             value = float(f"{self.range.low + steps * self.step:.12g}")
         if not self.whole:
             return value
-        return round(value) if self.parameter.continuous else max(1, round(value))
+        least = 0 if self.parameter.continuous or self.parameter.zero_allowed else 1
+        return max(least, round(value))
 
     def grid(self, n: int) -> tuple[Value, ...]:
         """Return the values given, or ``n`` values evenly spread over the range, each once."""

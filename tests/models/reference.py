@@ -136,7 +136,7 @@ def gradients(spec, Ws, bs, x, labels, hyper, weights, norms, masks):
     delta = weights[labels, None] * by_scores(spec, scores, targets) / len(labels)
     dWs, dbs = [None] * len(Ws), [None] * len(Ws)
     for i in reversed(range(len(Ws))):
-        dbs[i] = delta.sum(axis=0)
+        dbs[i] = delta.sum(axis=0) + 2 * hyper.l2_strength * spec.bias_row * bs[i]
         if i < len(norms):
             delta = norms[i].backward(delta)
         dWs[i] = delta.T @ inputs[i] + 2 * hyper.l2_strength * Ws[i]
@@ -190,8 +190,9 @@ class Optimizer:
 
 def first_weights(spec, layer, rng):
     fan_in, fan_out = spec.widths[layer : layer + 2]
-    shape = (fan_out, fan_in)
     units = fan_out if layer < len(spec.hidden) else fan_in
+    fan_in += spec.bias_row and layer < spec.n_biased
+    shape = (fan_out, fan_in)
     glorot = np.sqrt(6 / (fan_in + fan_out))
     return {
         "he": lambda: rng.standard_normal(shape) * np.sqrt(2 / fan_in),
@@ -202,6 +203,19 @@ def first_weights(spec, layer, rng):
         "uniform": lambda: rng.uniform(-spec.sigma, spec.sigma, shape),
         "zero": lambda: np.zeros(shape),
     }[spec.initialisation]()
+
+
+def first_layers(spec, rng):
+    Ws, bs = [], []
+    for layer, width in enumerate(spec.widths[1:]):
+        W, b = first_weights(spec, layer, rng), np.zeros(width)
+        if spec.bias_row and layer < spec.n_biased:
+            W, b = W[:, :-1], W[:, -1]
+        elif spec.bias_sigma and layer < spec.n_biased:
+            b = spec.bias_sigma * rng.standard_normal(width)
+        Ws.append(W)
+        bs.append(b)
+    return Ws, bs
 
 
 def stops(training, seen):
@@ -234,14 +248,12 @@ def train_alone(plan: CohortPlan, slot, data, n_epochs):
     """Return what becomes of one trial of the plan in so many epochs."""
     spec, training, hyper = plan.network, plan.training, plan.trials[slot]
     rng = plan.generator(WEIGHTS)
-    Ws, bs = [], []
-    for layer, width in enumerate(spec.widths[1:]):
-        Ws.append(first_weights(spec, layer, rng))
-        drawn = spec.bias_sigma and layer < spec.n_biased
-        bs.append(spec.bias_sigma * rng.standard_normal(width) if drawn else np.zeros(width))
+    Ws, bs = first_layers(spec, rng)
     norms = [Norm(width) for width in spec.hidden] if spec.batch_norm else []
     optimizers = [
-        Optimizer(training.optimizer, hyper, decays) for decays in (True, False, False) for _ in Ws
+        Optimizer(training.optimizer, hyper, decays)
+        for decays in (True, spec.bias_row, False)
+        for _ in Ws
     ]
     n, B = len(data.y_train), training.batch_size
     per_epoch = training.updates_per_epoch(n)

@@ -37,6 +37,14 @@ def test_gradients_agree_with_central_differences(activation, loss, l2_strength,
         assert check.n_skipped <= check.n_checked // 10
 
 
+@pytest.mark.parametrize("bias", ["all", "input"])
+def test_gradients_of_a_bias_row_are_penalised_as_weights(bias):
+    checks = checked(0.3, bias_row=True, bias=bias)
+
+    assert all(check.passed for check in checks)
+    assert sum(check.name[0] == "b" for check in checks) == {"all": 3, "input": 1}[bias]
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradients_with_weights_of_classes_and_smoothed_labels_agree(loss):
     smoothed = {"label_smoothing": 0.3} if loss == "cross-entropy" else {}

@@ -79,6 +79,7 @@ def plan_of(trials=EIGHT, *, hidden=(9,), n_updates=60, precision="float64", **k
             "slope",
             "bias_sigma",
             "batch_norm",
+            "bias_row",
         )
         if k in kinds
     }
@@ -117,6 +118,8 @@ KINDS = [
     {"batch_norm": True, "hidden": (7, 5), "bias": "none", "optimizer": "momentum", "shifts": 1},
     {"hidden": ()},
     {"hidden": (7, 5, 6)},
+    {"bias_row": True, "initialisation": "normal", "hidden": (7, 5)},
+    {"bias_row": True, "bias": "input", "optimizer": "adamw", "trials": NUMBERS},
     {"bias": "none"},
     {"bias": "input"},
     {"bias": "input", "hidden": (7, 5, 6), "optimizer": "momentum"},

@@ -90,6 +90,8 @@ TORCH_ALONE = [
     {"training__dropout": 0.3, "training__input_noise": 0.2},
     {"network__batch_norm": True, "training__dropout": 0.2, "training__clip_norm": 0.5},
     {"network__batch_norm": True, "network__bias": "none", "training__optimizer": "adamw"},
+    {"network__bias_row": True, "training__optimizer": "momentum", "training__lambda": 0.1},
+    {"network__bias_row": True, "training__clip_norm": 0.5, "training__lambda": 0.1},
     {"network__bias_sigma": 0.1, "training__schedule": "cosine", "training__warm_up": 4},
 ]
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coarsefine.db.optuna_trials import Range
 from coarsefine.studies.errors import SpaceError
 from coarsefine.studies.planning.axes import Axis
 from coarsefine.studies.spaces.dimensions import from_json, to_json
@@ -48,6 +49,7 @@ def test_scales_lay_their_grids_evenly():
         ("hidden=16..256:int", "width", LogRange(16, 256)),
         ("batch-size=16..512", "batch_size", LogRange(16, 512)),
         ("params.drop=0..0.8:linear:step=0.1", "params.drop", ScaledRange(0, 0.8, "linear")),
+        ("shifts=0..2:linear", "shifts", ScaledRange(0, 2, "linear")),
         ("optimizer=sgd,adam", "optimizer", ("sgd", "adam")),
         ("hidden=64,59-59", "hidden", ((64,), (59, 59))),
         ("momentum=0.5..0.9:when=optimizer=momentum", "momentum", LogRange(0.5, 0.9)),
@@ -82,6 +84,8 @@ def test_a_key_is_varied_as_it_is_written(text, name, expected):
         ("hidden=16..64:step=0.5", "the step of whole numbers must be whole, got 0.5"),
         ("eta=1e-3..1:int", "a range of whole numbers has whole ends, got 0.001"),
         ("optimizer=sgd..adam", "a range is two numbers"),
+        ("updates=10..100", "no search varies updates: search the epochs"),
+        ("shifts=0..17:linear", "a range of shifts must be >= 0 and <= 16, got 17"),
         ("variant=a,b", "variants are named in a lab file"),
         ("eta=1,1", "values must differ, got 1 twice for eta"),
         ("eta=1,2:when=optimizer", "a condition is :when=KEY=VALUE,VALUE"),
@@ -162,6 +166,11 @@ def test_several_scales_are_narrowed_together():
     assert 0.5 < by_name["momentum"].range.low < 0.9 < by_name["momentum"].range.high < 1
     assert by_name["eta"].range.low < 0.03 < by_name["eta"].range.high
     assert found.best["momentum"] == 0.9
+
+
+def test_a_range_of_counts_that_may_be_none_begins_at_0():
+    assert varied("shifts=0..2:linear").grid(3) == (0, 1, 2)
+    assert Axis.of(varied("warm_up=0..40:linear")).where == Range(0, 40)
 
 
 def test_numbers_are_rounded_to_steps_inside_their_range():

@@ -147,6 +147,8 @@ def _check(task: Task) -> None:
         reason = f"{kind} has no {network.loss} averaged over the classes"
     elif network.n_normalised:
         reason = f"{kind} has no batch normalisation"
+    elif network.bias_row and task.hyperparameters.l2_strength:
+        reason = f"{kind} penalises no biases"
     elif training.class_weights is not None:
         reason = f"{kind} has no class weights"
     elif network.hidden and network.activation not in _ACTIVATIONS:

@@ -45,6 +45,7 @@ class TorchSide:
         self._measured: Callable[[Any, Any], Any] = _losses(torch, 0.0)[task.network.loss]
         self._weights = None if task.class_weights is None else torch.tensor(task.class_weights)
         self._clip_norm = numbers.clip_norm
+        self._bias_row = task.network.bias_row
         # In the loss where weight_decay is another thing or comes too late to be clipped.
         in_loss = task.training.optimizer == "adamw" or numbers.clip_norm > 0
         self._l2_strength = numbers.l2_strength if in_loss else 0.0
@@ -106,7 +107,8 @@ class TorchSide:
             decay = numbers.decoupled_decay
         groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": decay}]
         if biases:
-            groups.append({"params": biases, "weight_decay": 0.0})
+            of_biases = decay if self._bias_row else 0.0
+            groups.append({"params": biases, "weight_decay": of_biases})
         firsts = {"cyclical": "eta_min", "geometric": "eta_min", "cosine": "eta_max"}
         eta = getattr(numbers, firsts.get(task.training.schedule, "learning_rate"))
         optimizers = self._torch.optim
@@ -155,7 +157,7 @@ class TorchSide:
         losses = self._loss(self._scores(torch.tensor(x), masks, training=True), y)
         loss = losses.mean() if self._weights is None else (self._weights[y] * losses).mean()
         if self._l2_strength:
-            loss = loss + self._l2_strength * sum((layer.weight**2).sum() for layer in self._layers)
+            loss = loss + self._l2_strength * sum((p**2).sum() for p in self._penalised())
         loss.backward()
         if self._clip_norm:
             torch.nn.utils.clip_grad_norm_(
@@ -189,7 +191,13 @@ class TorchSide:
     def squared_weights(self) -> float:
         """Return the sum of the squared weights."""
         with self._torch.no_grad():
-            return float(sum((layer.weight.double() ** 2).sum() for layer in self._layers))
+            return float(sum((p.double() ** 2).sum() for p in self._penalised()))
+
+    def _penalised(self) -> list[Any]:
+        """Return the weights of all layers, with the biases where they are a row of these."""
+        weights = [layer.weight for layer in self._layers]
+        biases = [layer.bias for layer in self._layers if layer.bias is not None]
+        return weights + biases if self._bias_row else weights
 
     def end(self) -> None:
         """Give PyTorch its threads back."""

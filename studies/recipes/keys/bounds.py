@@ -77,6 +77,6 @@ def bounds_of(kind: Kind) -> Bounds:
             zero=kind.zero_allowed,
         )
     if isinstance(kind, Whole):
-        return Bounds(max(1, kind.least), kind.most)
+        return Bounds(kind.least, kind.most, zero=kind.zero_allowed)
     # Ranges of sizes are of counts.
     return Bounds(1.0) if isinstance(kind, Size) else Bounds()

@@ -165,9 +165,14 @@ class Whole(Kind):
     metavar: ClassVar[str] = "N"
     numeric: ClassVar[bool] = True
 
+    @property
+    def zero_allowed(self) -> bool:
+        """Return whether 0 is a value: none."""
+        return self.least == 0
+
     def rule(self, name: str) -> str:
         """Return that values are counts."""
-        return f"values of {name} must be whole numbers >= 1"
+        return f"values of {name} must be whole numbers >= {min(self.least, 1)}"
 
     def parse(self, text: str, name: str) -> Value:
         """Return the number."""
@@ -180,7 +185,7 @@ class Whole(Kind):
     def checked(self, value: Any, name: str) -> Value:
         """Return the number as an integer."""
         value = _number(self, value, name)
-        if value != int(value) or value < 1:
+        if value != int(value) or value < min(self.least, 1):
             raise SpaceError(f"{self.rule(name)}, got {value!r}")
         return int(value)
 

@@ -27,6 +27,7 @@ class NetworkKeys:
             where they are others.
         bias: Which layers add one; ``true`` is all, ``false`` none.
         bias_sigma: Standard deviation of the first biases; ``None`` is 0.
+        bias_row: Whether biases are weights of a constant input; ``None`` is no.
     """
 
     hidden: Annotated[
@@ -99,5 +100,15 @@ class NetworkKeys:
             unnamed=0.0,
             stored_if_used=True,
             help="Standard deviation of the first biases, >= 0 (default: 0).",
+        ),
+    ] = None
+    bias_row: Annotated[
+        bool | None,
+        Key(
+            kind=Switch(),
+            unnamed=False,
+            stored_if_used=True,
+            help="Take biases for the weights of one more input, a constant 1: drawn and penalised "
+            "as weights (default: no-bias-row).",
         ),
     ] = None

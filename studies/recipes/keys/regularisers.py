@@ -93,11 +93,11 @@ class RegulariserKeys:
     shifts: Annotated[
         int | None,
         Key(
-            kind=Whole(most=MOST_SHIFTS),
+            kind=Whole(least=0, most=MOST_SHIFTS),
             before="shuffle",
             unnamed=0,
             stored_if_used=True,
-            help="Pixels that each image of a batch is shifted by at the most, in both directions "
-            "(default: none).",
+            help="Pixels that each image of a batch is shifted by at the most, in both directions, "
+            ">= 0 (default: 0).",
         ),
     ] = None

@@ -231,12 +231,12 @@ class TrainingKeys(RegulariserKeys):
     warm_up: Annotated[
         int | None,
         Key(
-            kind=Whole(),
+            kind=Whole(least=0),
             field="warm_up",
             unnamed=0,
             stored_if_used=True,
-            help="Updates before the schedule, while η rises linearly to its first "
-            "(default: none).",
+            help="Updates before the schedule, while η rises linearly to its first, >= 0 "
+            "(default: 0).",
         ),
     ] = None
     batch_size: Annotated[
