@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.search.console import note, say, say_json, tell
+from coarsefine.search.hints import spelled
 from coarsefine.studies.results.notes.note import duration
 
 if TYPE_CHECKING:
+    from coarsefine.hints import Message
     from coarsefine.search.options import JobsOptions, OutputOptions, StorageOptions
     from coarsefine.studies.labs.files import Lab, Part
     from coarsefine.studies.planning.budget import Budget
@@ -23,6 +25,7 @@ def print_forecast(
     output: "OutputOptions",
     *,
     several: bool = False,
+    noise: "Message | None" = None,
 ) -> None:
     """Print what is left of a stage to be trained, and what it takes.
 
@@ -31,6 +34,7 @@ def print_forecast(
         budget: That is asked for.
         output: What is printed.
         several: Whether other stages come after it.
+        noise: What is known of seeds and samples before it.
     """
     if output.json:
         say_json(forecast_json(forecast, budget))
@@ -41,6 +45,8 @@ def print_forecast(
         tell(line)
     if several:
         tell(_LATER)
+    if noise is not None:
+        tell(spelled(noise))
     say(f"\n{_UNTRAINED}")
 
 

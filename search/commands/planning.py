@@ -12,6 +12,7 @@ from coarsefine.search.options.declaring import OUTPUT, number_option
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
+    from coarsefine.studies.results.similar import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ def plan(
 
     The first from the second, and all tied values to within --indifference, from the noise that the
     study's runs show: what seeds are of it and what samples, and how long more seeds would take.
-    Trains nothing and changes nothing.
+    Where each value has one seed, from a similar study of the same file. Trains nothing and changes
+    nothing.
 
     Examples:
         python -m search plan
@@ -44,6 +46,8 @@ def plan(
     from coarsefine.db.engine import open_database
     from coarsefine.studies.results.notes.planning import planned
     from coarsefine.studies.results.reading import read_ranking
+    from coarsefine.studies.results.similar import Question, in_words, known_from
+    from coarsefine.studies.results.splits import Splits
     from coarsefine.studies.results.statistics import INDIFFERENT
 
     delta = INDIFFERENT if what.indifference is None else what.indifference / 100
@@ -51,18 +55,25 @@ def plan(
         raise UsageError(
             f"--indifference must be above 0 and below 100 points, got {what.indifference:g}"
         )
+    known = None
     with open_database(storage.url, read_only=True) as database:
         named = chosen(database, study, quiet=output.quiet)
         ranking = read_ranking(database, named, indifference=delta)
+        comparison = ranking.comparison
+        told = comparison is not None and (comparison.to_second or not comparison.n_tied)
+        if Splits.of(named) is None and not told:
+            known = known_from(database, Question.of(database, named), delta)
     if output.json:
-        say_json(_to_json(ranking, delta))
+        say_json(_to_json(ranking, delta, known))
         return
     say(f"{ranking.study.name}: what would tell its values apart\n")
     for line in planned(ranking, delta):
         tell(spelled(line))
+    if known is not None or ranking.comparison is None:
+        tell(spelled(in_words(known, delta)))
 
 
-def _to_json(ranking: "Ranking", delta: float) -> dict[str, Any]:
+def _to_json(ranking: "Ranking", delta: float, known: "Known | None") -> dict[str, Any]:
     from coarsefine.studies.results.notes.planning import seconds_a_seed
 
     comparison = ranking.comparison
@@ -76,4 +87,6 @@ def _to_json(ranking: "Ranking", delta: float) -> dict[str, Any]:
         "to_second": second and asdict(second),
         "to_all_tied": every and asdict(every),
         "seconds_a_seed": {"tied": tied, "complete": complete},
+        "similar": known and known.ranking.study.name,
+        "similar_to_second": known and asdict(known.second),
     }

@@ -212,6 +212,7 @@ def run_search(
     from coarsefine.studies.planning.request import n_points
     from coarsefine.studies.results.comparison import took
     from coarsefine.studies.results.reading import read_ranking
+    from coarsefine.studies.running.forecasting import noise_before
     from coarsefine.studies.running.resources import NewDatabase, Resources
 
     asked, output, data_dir = options.asked, options.output, options.recipe.data.data_dir
@@ -236,7 +237,11 @@ def run_search(
                 name = variant_name(resources, kind, asked, request, variant)
             if stage.dry_run:
                 forecast = foreseen_search(resources, kind, asked, request, wanted, name, options)
-                print_forecast(forecast, budget, output, several=wanted == AUTO)
+                print_forecast(
+                    *(forecast, budget, output),
+                    several=wanted == AUTO,
+                    noise=noise_before(resources, kind, asked, name) if wanted in BEGIN else None,
+                )
                 return
             search = found_search(resources, kind, asked, request, wanted, name, options)
             if tested is not None:

@@ -12,7 +12,7 @@ from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.keys import KEYS
-from coarsefine.studies.recipes.recipe import differences, from_json
+from coarsefine.studies.recipes.recipe import Recipe, differences, from_json
 from coarsefine.studies.results.evidence.pairs import compared
 from coarsefine.studies.results.evidence.spread import Spread
 from coarsefine.studies.results.evidence.ties import judge
@@ -46,7 +46,9 @@ def known_seeds(database: Database, study: StudyRecord, by: str) -> SeedNoise | 
     """
     replicated = repository.replicated_studies(database, study.data_name)
     replicated.sort(key=lambda other: other.id != study.id)
-    others = (other for other in replicated if _alike(database, study, other))
+    recipe = from_json(study.recipe, f"the recipe of {study.name}")
+    keys = searched_keys(database, study)
+    others = (other for other in replicated if alike(database, recipe, keys, other))
     for other, _ in zip(others, range(_MOST_STUDIES), strict=False):
         found = _measured(database, other, by)
         if found is not None:
@@ -54,15 +56,16 @@ def known_seeds(database: Database, study: StudyRecord, by: str) -> SeedNoise | 
     return None
 
 
-def _alike(database: Database, one: StudyRecord, other: StudyRecord) -> bool:
-    recipes = [from_json(each.recipe, f"the recipe of {each.name}") for each in (one, other)]
-    if any(difference.key not in _ALIKE for difference in differences(*recipes)):
+def alike(database: Database, recipe: Recipe, keys: frozenset[str], other: StudyRecord) -> bool:
+    """Return whether a study is similar to one with a recipe, whose trials differ in some keys."""
+    theirs = from_json(other.recipe, f"the recipe of {other.name}")
+    if any(difference.key not in _ALIKE for difference in differences(recipe, theirs)):
         return False
-    searched = [_searched(database, each) for each in (one, other)]
-    return searched[0] == searched[1] or searched[0] | searched[1] <= _ALIKE
+    searched = searched_keys(database, other)
+    return keys == searched or keys | searched <= _ALIKE
 
 
-def _searched(database: Database, study: StudyRecord) -> frozenset[str]:
+def searched_keys(database: Database, study: StudyRecord) -> frozenset[str]:
     """Return the keys that the trials of a study differ in."""
     stages = [s for s in repository.stages(database, study) if s.optuna_name is not None]
     names = {stage.parameter for stage in stages}

@@ -4,6 +4,7 @@ from typing import Final
 
 from coarsefine.db import repository
 from coarsefine.db.records import PlanRecord
+from coarsefine.hints import Message
 from coarsefine.models.blas_threads import n_cores
 from coarsefine.models.data import PreparedData
 from coarsefine.studies.planning.asked_again import check_same_stage
@@ -18,6 +19,7 @@ from coarsefine.studies.planning.stages import Stage, find_stage, first_name
 from coarsefine.studies.planning.trainers import TRAINER
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.results.predictions import rows_by_score
+from coarsefine.studies.results.statistics import INDIFFERENT
 from coarsefine.studies.running.beginning import first_plan
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.search import Search
@@ -62,6 +64,33 @@ def foreseen(
         return _of_plan(resources, plan, request, measuring)
     search = Search.carry_on(resources, kind, asked, study)
     return of_search(search, request, stage, measuring)
+
+
+def noise_before(
+    resources: Resources, kind: SearchKind, asked: Asked, name: str | None = None
+) -> Message | None:
+    """Return what similar studies say of seeds and samples; ``None`` of a study that is there.
+
+    Args:
+        resources: As in ``foreseen``.
+        kind: As in ``foreseen``.
+        asked: As in ``foreseen``.
+        name: As in ``foreseen``.
+    """
+    from coarsefine.studies.results.similar import Question, in_words, known_from
+
+    recipe = asked.recipe(kind.implied)
+    if recipe.data.folds or recipe.data.redraw:
+        return None
+    if not resources.has_database:
+        return in_words(None, INDIFFERENT)
+    database = resources.database
+    if repository.find_study(database, name or study_name(kind, recipe)) is not None:
+        return None
+    data = resources.prepare(recipe)
+    keys = frozenset(parameter.key for parameter in kind.parameters)
+    question = Question(data.name, data.fingerprint, recipe, keys)
+    return in_words(known_from(database, question, INDIFFERENT), INDIFFERENT)
 
 
 def of_search(

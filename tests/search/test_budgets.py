@@ -34,6 +34,7 @@ def test_a_dry_run_says_plan_time_and_memory_and_writes_nothing(search, own_fold
     assert answer.out.startswith("coarse: 4 values × 3 seeds × 2 epochs, ")
     assert "each network: 610 parameters, " in answer.out
     assert "memory: about " in answer.out
+    assert "no study of these data with such a recipe has several seeds: how many" in answer.out
     assert list(own_folder.iterdir()) == []
 
 
@@ -48,6 +49,20 @@ def test_a_dry_run_of_what_is_there_has_what_is_left(search):
     assert (fine["within"], fine["seeds_within"]) == (1200.0, 1)
     done = search(*COARSE, "--replicates", "1", "--dry-run")
     assert done.out.startswith("coarse: nothing is left to be trained\n")
+
+
+def test_before_there_are_several_seeds_a_similar_study_says_how_many(search):
+    search(*THREE, "--study", "seeds")
+    before = search(*COARSE, "--study", "new", "--seed", "3", "--dry-run").out
+    search(*COARSE, "--study", "new", "--seed", "3", "--replicates", "1")
+
+    shown, planned = search("plan", "new").out, search("plan", "new", "--json").json
+
+    assert "by seeds, on the same data with such a recipe: the standard error of" in before
+    assert "by seeds, on the same data with such a recipe: the standard error of" in shown
+    assert (planned["to_second"], planned["similar"]) == (None, "seeds")
+    assert planned["similar_to_second"]["n_seeds"] == 3
+    assert search("plan", "seeds", "--json").json["similar"] is None
 
 
 def test_what_a_budget_leaves_over_is_said_and_trained_by_the_same_command_without_it(search):

@@ -22,7 +22,7 @@ def on_needed(ranking: "Ranking") -> tuple[Note, ...]:
     every = comparison.to_all_tied
     # A race says what would end it.
     if every and comparison.n_tied > 2 and all(stage.race is None for stage in ranking.stages):
-        line += f"; {_to_all_tied(ranking, comparison, every, INDIFFERENT)}"
+        line += f"; {to_all_tied(ranking, comparison, every, INDIFFERENT)}"
     return (Note("needed", line),)
 
 
@@ -51,7 +51,7 @@ def planned(ranking: "Ranking", indifference: float) -> "list[Message]":
     lines.append(
         "a tied value with one seed tells nothing of what would tell all of them apart"
         if every is None
-        else _to_all_tied(ranking, comparison, every, indifference)
+        else to_all_tied(ranking, comparison, every, indifference)
     )
     return [Message(line) for line in lines]
 
@@ -65,9 +65,10 @@ def _to_second(ranking: "Ranking", second: "Needed") -> str:
     )
 
 
-def _to_all_tied(
+def to_all_tied(
     ranking: "Ranking", comparison: "Comparison", every: "Needed", indifference: float
 ) -> str:
+    """Return how many seeds or samples would tell all tied values of a ranking apart."""
     return (
         f"{_would(ranking, every)} tell all {comparison.n_tied} tied values apart to within "
         f"{ranking.metric.amount(indifference)}"
