@@ -158,8 +158,8 @@ def option_words(key: str, value: object) -> list[str]:
 
     >>> option_words("network.hidden", (50, 20)), option_words("network.bias", False)
     (['--hidden', '50,20'], ['--no-bias'])
-    >>> option_words("training.eta", 90.0)
-    ['--eta', '90']
+    >>> option_words("training.eta", 90.0), option_words("data.classes", (("2",), ("3", "5")))
+    (['--eta', '90'], ['--only-classes', '2,3+5'])
     """
     flag = flag_of(key)
     if value is None or value is True:
@@ -169,7 +169,9 @@ def option_words(key: str, value: object) -> list[str]:
 
 def _word(value: object) -> str:
     if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
+        return ",".join(
+            "+".join(map(str, one)) if isinstance(one, list | tuple) else str(one) for one in value
+        )
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 

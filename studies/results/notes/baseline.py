@@ -37,8 +37,9 @@ def baseline_notes(database: "Database", ranking: "Ranking") -> tuple[Note, ...]
     evidence = f"{points[0]} points, 95 % interval {points[1]} to {points[2]}"
     if low > 0:
         return (Note("majority", f"{line}; the best trial is better ({evidence})"),)
-    line += f"; the best trial is not significantly better ({evidence})"
-    return (Note("no-better-than-majority", line, ": ignoring the inputs does as well"),)
+    worse, does = ("worse", "better") if high < 0 else ("not significantly better", "as well")
+    line += f"; the best trial is {worse} ({evidence})"
+    return (Note("no-better-than-majority", line, f": ignoring the inputs does {does}"),)
 
 
 def _beside_it(
