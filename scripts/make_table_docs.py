@@ -14,6 +14,7 @@ from coarsefine.studies.results.columns import COLUMNS  # noqa: E402
 from coarsefine.studies.results.curve_columns import EPOCHS  # noqa: E402
 from coarsefine.studies.results.evaluations import EVALUATIONS  # noqa: E402
 from coarsefine.studies.results.tested import FINAL_TEST  # noqa: E402
+from coarsefine.studies.results.trial_pairs import PAIRS  # noqa: E402
 
 BEGIN = "<!-- from studies/results/columns.py: scripts/make_table_docs.py -->"
 END = "<!-- end of columns -->"
@@ -34,6 +35,11 @@ TABLES = (
         "Classes",
         "`--what classes`: a row a class of each complete trial, on the validation samples.",
         CLASSES,
+    ),
+    (
+        "Pairs of trials",
+        "`--what pairs`: a row each two of the best 32 points, the better-ranked trial first.",
+        PAIRS,
     ),
     (
         "The final test",

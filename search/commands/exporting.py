@@ -1,4 +1,4 @@
-"""``export``: a ranking, curves, classes or a final test in a file, or on stdout."""
+"""``export``: a ranking, curves, classes, pairs or a final test in a file, or on stdout."""
 
 import sys
 from dataclasses import dataclass
@@ -59,8 +59,9 @@ class ExportOptions:
             "--what",
             "TABLE",
             "ranking: a row a trial; curves: a row an epoch of each training run; classes: a row a "
-            "class of each trial, with recall and precision on the validation samples; or test: a "
-            "row a trial that met the test set (default: ranking).",
+            "class of each trial, with recall and precision on the validation samples; pairs: a "
+            "row each two trials, with their difference, its interval and p value; or test: a row "
+            "a trial that met the test set (default: ranking).",
         ),
     ] = None
     curves: Annotated[bool, option(TABLE, "--curves", help="As --what curves.", hidden=True)] = (
@@ -144,7 +145,7 @@ class ExportOptions:
 
 
 def export(what: ExportOptions, by: RankedBy, storage: StorageOptions) -> None:
-    """Write a study's ranking, curves, evaluations, classes or final test in a file.
+    """Write a study's ranking, curves, evaluations, classes, pairs or final test in a file.
 
     Formats are csv, md, tex, html, json, parquet and xlsx.
 
@@ -159,6 +160,7 @@ def export(what: ExportOptions, by: RankedBy, storage: StorageOptions) -> None:
         python -m search export ranking.csv --by macro-f1
         python -m search export curves.csv --what curves
         python -m search export classes.csv --what classes --top 1
+        python -m search export pairs.csv --what pairs
         python -m search export test.xlsx --what test --sort test_loss
     """
     from coarsefine.db.engine import open_database

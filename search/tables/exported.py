@@ -27,5 +27,6 @@ TABLES: "Final[dict[str, Read]]" = {
     "curves": _read_by("coarsefine.search.tables.curves", "of_curves"),
     "evaluations": _read_by("coarsefine.search.tables.evaluations", "of_evaluations"),
     "classes": _read_by("coarsefine.search.tables.classes", "of_classes"),
+    "pairs": _read_by("coarsefine.search.tables.pairs", "of_pairs"),
     "test": _read_by("coarsefine.search.tables.final_test", "of_test"),
 }

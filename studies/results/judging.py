@@ -309,7 +309,7 @@ def _comparison(
                 by_seed = (family.values[0] - family.values[row])[shared]
                 part = float(by_seed.var(ddof=1)) / shared.sum()
                 shares.append(min(1.0, part / float(judged.errors[0, row]) ** 2))
-    df = judged.spread.df
+    df, present = judged.spread.df, family.present.astype(np.int64)
     return Comparison(
         method="samples" if family.whole else "accuracies",
         n_points=n_points,
@@ -326,4 +326,5 @@ def _comparison(
         seed_deviation=math.sqrt(noise.pair.extra) if single else None,
         seeds_from=noise.source if single else None,
         optimism_by_place=judged.by_place if n_tied else (),
+        judged=(family.positions, judged, present @ present.T),
     )

@@ -395,6 +395,6 @@ def ranking_json(
 
 
 def _comparison_json(comparison: Comparison) -> dict[str, Any]:
-    known = asdict(comparison).items()
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in known}
-    return {"confidence": CONFIDENCE, **plain}
+    known = asdict(replace(comparison, judged=None)).items()
+    plain = {n: list(value) if isinstance(value, tuple) else value for n, value in known}
+    return {"confidence": CONFIDENCE, **{n: v for n, v in plain.items() if n != "judged"}}

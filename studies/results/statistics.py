@@ -12,7 +12,11 @@ from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from coarsefine.studies.results.evidence.splits import Varied
+    from coarsefine.studies.results.evidence.ties import Judged
     from coarsefine.studies.results.scorer import Scorer
     from coarsefine.studies.results.seeds import SeedNoise
 
@@ -131,6 +135,8 @@ class Comparison:
             that does not matter.
         varied: What splits and seeds do to a run, where replicates are splits: of the tied trials,
             or of the best.
+        judged: What pairs were judged by: positions of trials among those that are ranked, what was
+            found of each two, and how many seeds both have, (T, T).
     """
 
     method: Literal["samples", "accuracies"]
@@ -151,6 +157,9 @@ class Comparison:
     to_second: Needed | None = None
     to_all_tied: Needed | None = None
     varied: "Varied | None" = None
+    judged: "tuple[Sequence[int], Judged, NDArray[np.int64]] | None" = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def n_without(self) -> int:

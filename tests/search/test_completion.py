@@ -12,6 +12,7 @@ from coarsefine.models.specs import ACTIVATIONS
 from coarsefine.search.cli import build, main
 from coarsefine.search.figures.kinds import KINDS
 from coarsefine.search.options import completion
+from coarsefine.search.tables.exported import TABLES
 from coarsefine.studies.labs.files import presets
 
 
@@ -57,7 +58,7 @@ def test_studies_are_those_of_the_storage_that_is_named(complete, study, own_fol
         ("plot cu", {"curves"}),
         ("plot --format p", {"png", "pdf"}),
         ("export --format p", {"parquet"}),
-        ("export --what ", {"ranking", "curves", "classes", "test"}),
+        ("export --what ", set(TABLES)),
         ("lambda --activation ", set(ACTIVATIONS)),
         ("lambda --sampler q", {"qmc"}),
         ("lambda --data m", {"mnist"}),

@@ -22,7 +22,9 @@ from coarsefine.studies.results.classes import CLASSES
 from coarsefine.studies.results.column import Column
 from coarsefine.studies.results.columns import COLUMNS
 from coarsefine.studies.results.curve_columns import EPOCHS
+from coarsefine.studies.results.evaluations import EVALUATIONS
 from coarsefine.studies.results.tested import FINAL_TEST
+from coarsefine.studies.results.trial_pairs import PAIRS
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,7 +33,9 @@ DOCUMENTED = {
     for what, columns in (
         ("ranking", COLUMNS),
         ("curves", EPOCHS),
+        ("evaluations", EVALUATIONS),
         ("classes", CLASSES),
+        ("pairs", PAIRS),
         ("test", FINAL_TEST),
     )
 }
@@ -50,7 +54,8 @@ def test_the_page_on_tables_lists_the_columns_that_there_are():
     assert text == script["page"](text), "run scripts/make_table_docs.py"
 
 
-@pytest.mark.parametrize("what", list(DOCUMENTED))
+# Evaluations need a study that has some.
+@pytest.mark.parametrize("what", [what for what in DOCUMENTED if what != "evaluations"])
 def test_columns_have_the_names_types_and_units_that_are_written_down(
     search, study, own_folder, what
 ):
@@ -105,10 +110,31 @@ def test_without_a_final_test_there_is_none_to_export(search, coarse):
 
 
 @pytest.mark.parametrize("kind", list(FORMATS))
-@pytest.mark.parametrize("what", list(DOCUMENTED))
+@pytest.mark.parametrize("what", [what for what in DOCUMENTED if what != "evaluations"])
 def test_every_table_is_written_in_every_format(search, study, own_folder, what, kind):
     assert search("export", "digits/lambda", f"out.{kind}", "--what", what).status == 0
     assert (own_folder / f"out.{kind}").stat().st_size > 100
+
+
+def test_pairs_say_what_the_marks_of_the_ranking_say(search, study):
+    trials = {(t["stage"], t["trial"]): t for t in search("rank", "--json").json["trials"]}
+    pairs = json.loads(search("export", "--what", "pairs", "--format", "json").out)
+
+    worse = set()
+    for pair in pairs:
+        first = trials[pair["stage"], pair["trial"]]
+        other = trials[pair["other_stage"], pair["other_trial"]]
+        assert first["rank"] < other["rank"]
+        assert pair["interval_low"] <= pair["difference"] <= pair["interval_high"]
+        assert 0 <= pair["p"] <= pair["p_adjusted"] <= 1
+        apart = first["validation_accuracy"] - other["validation_accuracy"]
+        assert pair["difference"] == pytest.approx(apart)
+        if pair["verdict"] != "tied":
+            assert abs(apart) > 0
+            worse.add((other if pair["verdict"] == "better" else first)["rank"])
+    judged = {t["rank"]: t["tied"] for t in trials.values() if t["rank"] is not None}
+    named = {pair["rank"] for pair in pairs} | {pair["other_rank"] for pair in pairs}
+    assert {rank for rank in named if judged[rank] is False and rank > 1} == worse
 
 
 def test_the_best_trials_are_chosen_before_their_order(search, study):
