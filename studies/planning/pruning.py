@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from coarsefine.hints import option
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.metric import MetricName
 
 HALVING = "halving"
 PRUNERS = ("none", HALVING)
@@ -30,7 +29,7 @@ def rungs(n_epochs: int) -> tuple[int, ...]:
     return tuple(sorted({n_epochs // part for part in (8, 4, 2)} - {0, n_epochs}))
 
 
-def check_metric(metric: MetricName | None, prune: str) -> None:
+def check_metric(metric: str | None, prune: str) -> None:
     """Refuse to prune by what is known at the end of a training only.
 
     Raises:

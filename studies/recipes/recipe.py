@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from coarsefine.studies.errors import RecipeError
+from coarsefine.studies.errors import RecipeError, did_you_mean
+from coarsefine.studies.metric import METRICS
 from coarsefine.studies.recipes.keys import (
     KEYS,
     DataKeys,
@@ -107,6 +108,15 @@ class Recipe(RecipeKeys, _Section):
                     raise ContradictionError(
                         "{} would hide {}: state that", f"params.{name}", f"{section}.{name}"
                     )
+        metric = self.training.metric or "accuracy"
+        if metric not in METRICS and self.trainer is None:
+            raise ContradictionError(
+                "{} must be one of "
+                f"{', '.join(METRICS)}, got {metric[:60]!r}{did_you_mean(metric, METRICS)}: others "
+                "are reported by a custom {}",
+                "training.metric",
+                "trainer",
+            )
         if self.final.cycles is not None and self.training.schedule != "cyclical":
             raise ContradictionError(
                 "{} needs {} cyclical, got " + self.training.schedule,

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from coarsefine.db import repository
 from coarsefine.db.engine import Database
 from coarsefine.db.records import RunRecord, StudyRecord, TrialRow
 from coarsefine.hints import option
 from coarsefine.studies.errors import StudyError, did_you_mean
-from coarsefine.studies.metric import METRICS, Metric, MetricName, metric_named
+from coarsefine.studies.metric import METRICS, Metric, metric_named
 from coarsefine.studies.results.ranking import RankedTrial
 from coarsefine.studies.results.statistics import How
 
@@ -22,9 +22,9 @@ Place = tuple[str, int]
 _AT_ONCE = 500
 
 
-def ranked_by(study: StudyRecord) -> MetricName:
+def ranked_by(study: StudyRecord) -> str:
     """Return what the study's recipe ranks trials by."""
-    return cast("MetricName", study.recipe["training"].get("metric") or "accuracy")
+    return str(study.recipe["training"].get("metric") or "accuracy")
 
 
 def rows_by_score(database: Database, study: StudyRecord) -> list[TrialRow]:
@@ -76,6 +76,8 @@ def metrics_of(
     """
     from coarsefine.studies.results.scorer import Scorer
 
+    if metric_named(by).own:
+        return _reported(database, study, by)
     scorer = scorer or Scorer.of(by, study)
     n_samples = int(study.data["n_validation"])
     found: dict[int, dict[int, tuple[float, float | None]]] = {}
@@ -105,13 +107,14 @@ def _runs_with_outcomes(
         yield from ((run, payloads.get(run.id)) for run in some)
 
 
-def _check_reported(metric: Metric, trials: Sequence[RankedTrial]) -> None:
+def _check_reported(study: StudyRecord, metric: Metric, trials: Sequence[RankedTrial]) -> None:
     """Raise a StudyError unless some trial's trainer reported a metric of its own."""
+    asked = option("training.metric" if metric.name == ranked_by(study) else "by")
     own = list(dict.fromkeys(name for trial in trials for name in trial.metrics or ()))
     if metric.words not in own:
         known = [*METRICS, *own]
         raise StudyError(
-            option("by"),
+            asked,
             f" must be one of {', '.join(known)}, got {metric.name[:60]!r}"
             f"{did_you_mean(metric.name, known)}",
         )
@@ -142,7 +145,7 @@ def scores_by_run(database: Database, study: StudyRecord, by: str) -> dict[int, 
     if by == "accuracy":
         return {r.id: r.validation_accuracy for r in runs if r.validation_accuracy is not None}
     metric = metric_named(by)
-    found = (_reported if metric.own else metrics_of)(database, study, by)
+    found = metrics_of(database, study, by)
     return {
         run.id: metric.sign * found[run.trial_id][run.replicate][0]
         for run in runs
@@ -191,7 +194,8 @@ def with_metric(
 
     metric = metric_named(by)
     if metric.own:
-        _check_reported(metric, trials)
+        if ranked_by(study) != by or any(trial.state == "complete" for trial in trials):
+            _check_reported(study, metric, trials)
         scorer = Scorer(by)
         runs = _reported(database, study, by)
     else:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from coarsefine.models.data import PreparedData
+from coarsefine.studies.metric import metric_named
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.points import next_points
 from coarsefine.studies.planning.pruning import check_metric
@@ -53,7 +54,8 @@ def first_plan(
     plan = plan_runs(recipe, data, stage, points, resources.prepared)
     race = None
     quick = request.race_if_quick and not stage.run_options.split_varies
-    if quick and recipe.training.metric != "loss" and stage.prune == "none":
+    by_share = metric_named(recipe.training.metric or "accuracy").share
+    if quick and by_share and stage.prune == "none":
         race = quick_race(len(points), plan.seconds)
     if race is not None:
         plan = plan_runs(recipe, data, stage.raced(race), points, resources.prepared)

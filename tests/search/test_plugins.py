@@ -215,6 +215,23 @@ def test_metrics_of_its_own_are_kept_ranked_by_and_exported(reporting, search):
     assert "did you mean hits?" in refused.err
 
 
+def test_a_search_goes_by_a_metric_of_its_own(reporting, search):
+    words = ("--recipe", "own.toml", "--epochs", "2", "--jobs", "1")
+    coarse = ("lambda", "--coarse", "--values", "0.001,0.01,0.1", *words)
+    by = ("--study", "by-wrong", "--metric", "wrong $:min")
+    assert "ranked by wrong $" in search(*coarse, *by).out
+    fine = search("lambda", "--fine", "--trials", "2", *words, *by, "--json").json
+    tested = search("test", "by-wrong", "--recipe", "own.toml", "--top", "1", "--json").json
+
+    assert fine["by"] == "wrong $:min"
+    first = fine["trials"][0]["params"]
+    assert first["lambda"] < 0.001, "the least is looked for beyond the edge"
+    assert tested["trials"][0]["params"] == first
+    refused = search(*coarse, "--study", "other", "--metric", "wrong").err
+    assert "--metric must be one of accuracy, balanced-accuracy, macro-f1, loss, hits" in refused
+    assert "reported by a custom trainer" in search("lambda", "--coarse", "--metric", "f2").err
+
+
 def test_metrics_of_its_own_are_drawn_taken_over_and_go_with_the_study(reporting, search):
     figure = Study().figure("curves")
     words = [axes.get_ylabel() for axes in figure.axes]

@@ -346,7 +346,7 @@ class TrainingKeys(RegulariserKeys):
         ),
     ] = "final"
     metric: Annotated[
-        MetricName | None,
+        MetricName | str | None,
         Key(
             kind=Choice(),
             metavar="METRIC",
@@ -354,7 +354,8 @@ class TrainingKeys(RegulariserKeys):
             stored_if_used=True,
             not_searched="it decides which trial is best, and changes no training",
             help="What trials are ranked by, and fine searches, pruning and the final test go by: "
-            f"{alternatives(tuple(METRICS), str)} (default: accuracy).",
+            f"{alternatives(tuple(METRICS), str)}; or what a custom trainer reports, as f2, or "
+            "error:min where less is better (default: accuracy).",
         ),
     ] = None
     running: Annotated[
