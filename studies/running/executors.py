@@ -192,7 +192,7 @@ class ProcessExecutor:
         # leaves without closing must not be waited for.
         process = self._context.Process(target=serve, args=(theirs,), name="coarsefine-worker")
         atexit.register(self.close)
-        with _deaf_to_interrupts(), _without_main():
+        with _deaf_to_interrupts(), _without_main(), _silent_tracker():
             process.start()
         # Ours alone must keep the pipe open, or the death of the worker would go unnoticed.
         theirs.close()
@@ -251,6 +251,20 @@ def _without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def _silent_tracker() -> Iterator[None]:
+    """Have Python's keeper of semaphores, if it is started meanwhile, remove them without a word.
+
+    Those of a trainer's own processes are left where a worker is ended at once. The keeper would
+    warn of them when all else has ended.
+    """
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    try:
+        yield
+    finally:
+        sys.warnoptions.pop()
 
 
 def _end_children(process: SpawnProcess) -> None:

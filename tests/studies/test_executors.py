@@ -180,10 +180,11 @@ def test_workers_ignore_interrupts_from_their_first_moment():
 
 
 FAMILY = """
-import os, subprocess, sys, time
+import multiprocessing, os, subprocess, sys, time
 from pathlib import Path
 
 def train(params, data, seed, report):
+    kept = multiprocessing.Lock()
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     Path(params["folder"], str(child.pid)).touch()
     Path(params["folder"], str(os.getpid())).touch()
@@ -216,21 +217,23 @@ if sys.argv[2] == "close":
 @pytest.mark.parametrize(
     "end", ["killed", *(pytest.param(end, marks=pytest.mark.slow) for end in ("close", "left"))]
 )
-def test_a_worker_and_its_children_end_with_their_driver(tmp_path, end):
+def test_a_worker_and_its_children_end_with_their_driver_without_a_word(tmp_path, end):
     marks = tmp_path / "marks"
     marks.mkdir()
     (tmp_path / "family.py").write_text(FAMILY)
     command = [sys.executable, "-c", DRIVER, str(marks), "next" if end == "killed" else end]
     root = Path(__file__).parents[2]
     paths = os.pathsep.join([str(tmp_path), str(root)])
-    driver = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}, cwd=tmp_path)
+    environment = {**os.environ, "PYTHONPATH": paths}
+    driver = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE)
     while len(list(marks.iterdir())) < 2:
         assert driver.poll() is None or end != "killed"
         time.sleep(0.01)
     if end == "killed":
         driver.kill()
 
-    driver.wait(120)
+    # Until whoever might write to it has ended.
+    assert driver.communicate(timeout=120)[1] == b""
 
     for mark in marks.iterdir():
         while is_running(int(mark.name)):
