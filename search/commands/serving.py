@@ -161,12 +161,26 @@ def _served(
     service: ServeOptions, storage: StorageOptions, jobs: JobsOptions, only: str | None = None
 ) -> int:
     """Serve the queue, or only the entry of that UUID."""
+    watch = ServiceLog(quiet=service.quiet)
+    # From the first moment on: systemd takes 143 for a failure, and what follows takes a second.
+    with _ended_by_signals(watch) as ended:
+        return _until(ended, watch, (service, storage, jobs), only)
+
+
+def _until(
+    ended: threading.Event,
+    watch: ServiceLog,
+    asked: tuple[ServeOptions, StorageOptions, JobsOptions],
+    only: str | None,
+) -> int:
+    """Serve until it is to end."""
     from coarsefine.db.engine import open_database
     from coarsefine.models.data.locate import checked_data_dir
     from coarsefine.studies.labs.rules import Rules
     from coarsefine.studies.labs.service import Service
     from coarsefine.studies.running.resources import Resources
 
+    service, storage, jobs = asked
     _check_network(service)
     jobs.check()
     # Before it begins: a file that cannot be used is no reason to fail in the midst of an entry.
@@ -174,10 +188,8 @@ def _served(
     data_dir = checked_data_dir(service.data_dir)
     named = service.files or [Path.cwd(), *([] if data_dir is None else [data_dir])]
     rules = Rules(tuple(named), service.allow_plugins)
-    watch = ServiceLog(quiet=service.quiet)
     face = _Face(watch, service, storage, jobs)
     with (
-        _ended_by_signals(watch) as ended,
         jobs.opened(watch.said) as workers,
         open_database(
             storage.url, create=True, group_writable=service.group_writable, said=watch.log

@@ -598,6 +598,18 @@ def test_what_is_submitted_again_is_what_was_submitted(search, lab):
     assert "has no entry 7" in missing.err
 
 
+def test_a_service_that_is_told_to_end_while_it_starts_ends_as_later(search, monkeypatch):
+    def told(_):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("coarsefine.models.data.locate.checked_data_dir", told)
+
+    answer = search("serve", "--no-dashboard")
+
+    assert answer.status == 0
+    assert answer.err.endswith("ended, as requested\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_that_is_asked_to_end_puts_the_entry_back_and_ends_well(
     search, lab, monkeypatch, restless, number
