@@ -342,7 +342,7 @@ class _Trainer:
         for part, samples in parts:
             if part:
                 found = self._of_training_samples(part, samples)
-                places = np.isin(rows, part)
+                places = [rows.index(row) for row in part]
                 train.loss[places], train.accuracy[places] = found.loss, found.accuracy
         these = np.asarray(rows, dtype=np.intp)
         validation = Evaluation(validation.loss[these], validation.accuracy[these])

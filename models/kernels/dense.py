@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -32,6 +33,9 @@ def make_updates(stretch: Stretch) -> None:
         # A trial has the same bits with any others, so they can be trained one after another.
         n_bytes = sum(array[0].nbytes for arrays in kept for array in arrays)
         width = max(1, min(n_trials, _NEAR_BYTES // n_bytes))
+    if width == n_trials:
+        _descend(stretch, kept)
+        return
     for first in range(0, n_trials, width):
         these = slice(first, first + width)
         _descend(
@@ -99,6 +103,7 @@ def flat_samples(x: Array) -> Array:
     return made
 
 
+@lru_cache(maxsize=64)
 def layout(
     network: NetworkSpec, n_trials: int, batch_size: int, panel: int
 ) -> tuple[npt.NDArray[np.int64], int]:

@@ -45,6 +45,7 @@ from coarsefine.models.kernels.tiles import (
     multiply_transposed,
     prefetch_samples,
     prefetch_weights,
+    step_transposed,
 )
 
 # Rows of a panel whose gradients are made at a time; a block has a whole number of them.
@@ -222,28 +223,39 @@ def descend(  # noqa: PLR0912, PLR0915
                             prefetch_samples((x, source, panel), -(-n_rows // panel))
                     trial = q // row[PANELS_A_TRIAL]
                     at = row[WEIGHTS] + (q * (n_in + 1) + d) * panel
+                    left = row[IN_OFFSET] + d // BLOCK * row[IN_BLOCK] + d % BLOCK + trial * step
+                    right = row[OUT_OFFSET] + q * panel
+                    lane = row[LANES] + q * panel
+                    rate = (numbers, RATE * n_lanes + lane, 0)
+                    kept = (numbers, (ALL_ONES if of_biases else KEPT) * n_lanes + lane, 0)
                     prefetch_weights((weights, at, panel), n_rows)
+                    if optimizer == 0 and size <= BLOCK:
+                        # The gradient need not leave the registers.
+                        step_transposed(
+                            (values, 0 if of_biases else left, 0 if of_biases else stride),
+                            (deltas, right, row[OUT_STRIDE]),
+                            (weights, at, panel),
+                            rate,
+                            kept,
+                            (n_rows, size),
+                        )
+                        continue
                     if optimizer > 0:
                         prefetch_weights((slots, at, panel), n_rows)
                     if optimizer == 4:
                         prefetch_weights((more_slots, at, panel), n_rows)
                     for i in range(0, size, BLOCK):
-                        left = row[IN_OFFSET] + d // BLOCK * row[IN_BLOCK] + d % BLOCK
-                        left += trial * step + i * stride
                         multiply_transposed(
-                            (values, 0 if of_biases else left, 0 if of_biases else stride),
                             (
-                                deltas,
-                                row[OUT_OFFSET] + i * row[OUT_STRIDE] + q * panel,
-                                row[OUT_STRIDE],
+                                values,
+                                0 if of_biases else left + i * stride,
+                                0 if of_biases else stride,
                             ),
+                            (deltas, right + i * row[OUT_STRIDE], row[OUT_STRIDE]),
                             (gradient, 0, panel),
                             (n_rows, min(BLOCK, size - i), 1 if i > 0 else 0),
                         )
-                    lane = row[LANES] + q * panel
                     w, v, g = (weights, at, panel), (slots, at, panel), (gradient, 0, panel)
-                    rate = (numbers, RATE * n_lanes + lane, 0)
-                    kept = (numbers, (ALL_ONES if of_biases else KEPT) * n_lanes + lane, 0)
                     penalty = (numbers, (ZEROS if of_biases else PENALTY) * n_lanes + lane, 0)
                     mu = (numbers, BETA1 * n_lanes + lane, 0)
                     if optimizer == 0:

@@ -27,32 +27,45 @@ def _product(*, transposed: bool) -> Any:
         signature = types.void(left, right, out, sizes)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            matrices = [
-                _Matrix(context, builder, kind, argument)
-                for kind, argument in zip(signature.args[:3], arguments[:3], strict=True)
-            ]
+            matrices = _matrices(context, builder, signature.args[:3], arguments)
             rows, length, adds = cgutils.unpack_tuple(builder, arguments[3], 3)
             vectors = Vectors(context, builder, signature.args[0].types[0].dtype)
             tile = _Tile(vectors, *matrices, transposed=transposed)
-            full = vectors.number(TILE_ROWS)
-            n_tiles = builder.sdiv(rows, full)
-            with cgutils.for_range(builder, n_tiles) as loop:
-                tile.generate(builder.mul(loop.index, full), TILE_ROWS, length, adds)
-            done = builder.mul(n_tiles, full)
-            end = builder.append_basic_block("end")
-            switch = builder.switch(builder.sub(rows, done), end)
-            for n_rows in range(1, TILE_ROWS):
-                block = builder.append_basic_block(f"rows{n_rows}")
-                switch.add_case(vectors.number(n_rows), block)
-                builder.position_at_end(block)
-                tile.generate(done, n_rows, length, adds)
-                builder.branch(end)
-            builder.position_at_end(end)
+            tile.generate_all(rows, length, adds)
             return context.get_dummy_value()
 
         return signature, generate
 
     return intrinsic(product)
+
+
+def _step(
+    context: Any, left: Any, right: Any, weights: Any, rate: Any, kept: Any, sizes: Any
+) -> Any:
+    """Change weights along a product: takes rows of a panel of numbers beside the matrices."""
+    signature = types.void(left, right, weights, rate, kept, sizes)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        *matrices, rate, kept = _matrices(context, builder, signature.args[:5], arguments)
+        rows, length = cgutils.unpack_tuple(builder, arguments[5], 2)
+        vectors = Vectors(context, builder, signature.args[0].types[0].dtype)
+
+        def changed(total: Any, before: Any, k: int) -> Any:
+            eta, factor = (vectors.load(vectors.at(each.pointer, k)) for each in (rate, kept))
+            return builder.fsub(builder.fmul(before, factor), builder.fmul(total, eta))
+
+        tile = _Tile(vectors, *matrices, transposed=True, changed=changed)
+        tile.generate_all(rows, length, vectors.number(0))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _matrices(
+    context: Any, builder: Any, kinds: Sequence[Any], arguments: Sequence[Any]
+) -> list["_Matrix"]:
+    pairs = zip(kinds, arguments, strict=False)
+    return [_Matrix(context, builder, kind, argument) for kind, argument in pairs]
 
 
 class _Matrix:
@@ -72,13 +85,40 @@ class _Tile:
     """Some rows of a product with a panel."""
 
     def __init__(
-        self, vectors: Vectors, left: _Matrix, right: _Matrix, out: _Matrix, *, transposed: bool
+        self,
+        vectors: Vectors,
+        left: _Matrix,
+        right: _Matrix,
+        out: _Matrix,
+        *,
+        transposed: bool,
+        changed: Callable[[Any, Any, int], Any] | None = None,
     ) -> None:
         self.vectors = vectors
         self.left = left
         self.right = right
         self.out = out
         self.transposed = transposed
+        # What is stored, of a sum, what is there and the vector's place; else the sum itself.
+        self.changed = changed
+
+    def generate_all(self, rows: Any, length: Any, adds: Any) -> None:
+        """Generate the sums of all rows, some at a time."""
+        vectors, builder = self.vectors, self.vectors.builder
+        full = vectors.number(TILE_ROWS)
+        n_tiles = builder.sdiv(rows, full)
+        with cgutils.for_range(builder, n_tiles) as loop:
+            self.generate(builder.mul(loop.index, full), TILE_ROWS, length, adds)
+        done = builder.mul(n_tiles, full)
+        end = builder.append_basic_block("end")
+        switch = builder.switch(builder.sub(rows, done), end)
+        for n_rows in range(1, TILE_ROWS):
+            block = builder.append_basic_block(f"rows{n_rows}")
+            switch.add_case(vectors.number(n_rows), block)
+            builder.position_at_end(block)
+            self.generate(done, n_rows, length, adds)
+            builder.branch(end)
+        builder.position_at_end(end)
 
     def generate(self, first: Any, n_rows: int, length: Any, adds: Any) -> None:
         """Generate the sums of rows from ``first`` on."""
@@ -108,6 +148,8 @@ class _Tile:
             total = builder.load(sums[0][i])
             for of_phase in sums[1:]:
                 total = builder.fadd(total, builder.load(of_phase[i]))
+            if self.changed is not None:
+                total = self.changed(total, vectors.load(end), i % 2)
             vectors.store(total, end)
 
     def _sums(self, n_rows: int) -> list[Any]:
@@ -138,6 +180,8 @@ class _Tile:
 # numbers in a sum, whether the sums are added to what is there). The right matrix is a panel.
 multiply = _product(transposed=False)  # out = left right
 multiply_transposed = _product(transposed=True)  # out = leftᵀ right
+# Weights ← kept weights − rate leftᵀ right, with rate and kept (array, offset, 0) of one panel.
+step_transposed: Any = intrinsic(_step)
 
 
 def _copy(context: Any, to: Any, source: Any, count: Any) -> Any:
