@@ -146,7 +146,7 @@ def test_only_where_there_is_one_seed_it_is_said_that_one_seed_can_tell_no_more(
     several = search("compare", "narrow", "broad").out
 
     assert "as far as one seed can tell" in single
-    assert "0.3 points of standard deviation are assumed; use --replicates" in single
+    assert "to vary by a standard deviation of 0.3 points; use --replicates" in single
     assert "one seed" not in several
     assert "paired by sample and seed: the same 360 validation samples, the same 3 seeds" in several
 

@@ -183,12 +183,19 @@ def test_one_seed_takes_the_spread_over_seeds_from_a_similar_study(searched, mon
 
     assert assumed.comparison.seeds_from is None
     assert assumed.comparison.seed_deviation == pytest.approx(0.003)
-    assert "a standard deviation of 0.3 points between seeds is assumed" in _said(assumed)
+    assert "of two values by a standard deviation of no more than 0.3 points" in _said(assumed)
+    assert "change a run by a standard deviation of no more than 0.3 points" in _said(assumed)
     assert found.comparison.seeds_from == "seeds"
     deviation = 100 * found.comparison.seed_deviation
-    assert f"of {deviation:.1f} points between seeds was measured in study seeds" in _said(found)
+    assert f"of no more than {deviation:.1f} points, which was measured in study seeds" in _said(
+        found
+    )
+    assert "for new seeds as far as study seeds shows what they change" in _said(found)
     assert found.comparison.network_margin == assumed.comparison.network_margin
-    assert read_ranking(searched.database, searched.study).comparison.seed_deviation is None
+    two = read_ranking(searched.database, searched.study)
+    assert two.comparison.seed_deviation is None
+    assert "two seeds may agree by luck" in _said(two)
+    assert "two seeds" not in _said(found)
 
 
 def _said(ranking):

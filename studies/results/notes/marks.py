@@ -65,7 +65,7 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
         notes.append(Note("interval-over-seeds", line))
     if single:
         whose = " of trials with one seed" if replicated else ""
-        line = f"95 % intervals{whose}: for new samples; {_between_seeds(ranking)}"
+        line = f"95 % intervals{whose}: for new samples, and for new seeds {_runs_vary(ranking)}"
         notes.append(Note("interval-over-samples", line))
     if comparison is not None and comparison.without:
         line = (
@@ -80,31 +80,52 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
             "own noise"
         )
         notes.append(Note("noisy", line))
+    if comparison is not None and splits is None and _may_hide_noise(comparison):
+        line = (
+            "two seeds may agree by luck: beside a value that is ten times as noisy as the others, "
+            "the best value keeps its mark in about 90 % of rankings, not in 95 %"
+        )
+        notes.append(Note("two-seeds", line, "; use ", option("replicates", 3)))
     if any(trial.reused for trial in ranking.trials):
         line = "reused: trained before, for another trial; no new evidence"
         notes.append(Note("reused", line))
     return tuple(notes)
 
 
+def _may_hide_noise(comparison: "Comparison") -> bool:
+    """Return whether a value that is far noisier than the others may pass for one of them."""
+    return comparison.n_replicates == 2 and comparison.n_points > 2
+
+
 def _one_seed(ranking: "Ranking", comparison: "Comparison") -> str:
     """Return what a comparison of single runs claims, and what it assumes."""
     if comparison.network_margin is None:
-        return "each value was trained with one seed"
+        return (
+            "each value was trained with one seed: these trained networks are compared, for new "
+            "samples; other seeds may give another order"
+        )
+    deviation, source = comparison.seed_deviation or ASSUMED_POINTS / 100, comparison.seeds_from
+    how = "is assumed" if source is None else f"was measured in study {source}"
     return (
-        f"each value was trained with one seed: {_between_seeds(ranking)}; for these trained "
-        "networks alone, a difference below about "
-        f"{_amount(ranking, comparison.network_margin)} may be due to chance"
+        "each value was trained with one seed: the comparison holds for new seeds if they change "
+        "the difference of two values by a standard deviation of no more than "
+        f"{_amount(ranking, deviation, 1)}, which {how}; for these trained networks alone, a "
+        f"difference below about {_amount(ranking, comparison.network_margin)} may be due to chance"
     )
 
 
-def _between_seeds(ranking: "Ranking") -> str:
-    """Return what is assumed of seeds, and where it was measured."""
+def _runs_vary(ranking: "Ranking") -> str:
+    """Return on which condition the interval of a single run holds for new seeds."""
     comparison = ranking.comparison
-    deviation, measured_in = ASSUMED_POINTS / 100, None
+    if comparison is not None and comparison.seeds_from is not None:
+        return f"as far as study {comparison.seeds_from} shows what they change"
+    deviation = ASSUMED_POINTS / 100
     if comparison is not None and comparison.seed_deviation is not None:
-        deviation, measured_in = comparison.seed_deviation, comparison.seeds_from
-    how = "is assumed" if measured_in is None else f"was measured in study {measured_in}"
-    return f"a standard deviation of {_amount(ranking, deviation, 1)} between seeds {how}"
+        deviation = comparison.seed_deviation
+    return (
+        "if they change a run by a standard deviation of no more than "
+        f"{_amount(ranking, deviation, 1)}, which is assumed"
+    )
 
 
 def _amount(ranking: "Ranking", difference: float, digits: int = 2) -> str:

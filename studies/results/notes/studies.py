@@ -204,8 +204,8 @@ def on_tests(pairs: "Sequence[Pair]", sides: "Sequence[Side]") -> tuple[Note, ..
         source = sorted({name for pair in single for name in pair.seeds_from})
         known = f"; where the file knows it, it is taken from {', '.join(source)}" if source else ""
         line = (
-            f"{whose}one seed cannot show how much results vary between seeds: {ASSUMED_POINTS} "
-            f"points of standard deviation are assumed{known}; "
+            f"{whose}one seed cannot show how much results vary between seeds: the difference is "
+            f"assumed to vary by a standard deviation of {ASSUMED_POINTS} points{known}; "
         )
         tells = ("use ", option("replicates"), " to measure it")
         notes.append(Note("one-seed", line, *tells))
