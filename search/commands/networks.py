@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from coarsefine.studies.recipes.recipe import Recipe
 
 CHECK = "Check"
+# More features than any data have.
+_ALL = 10**9
+
+
+def _features(text: str) -> int:
+    return _ALL if text.strip().lower() == "all" else whole(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +61,9 @@ class CheckOptions:
             CHECK,
             "--features",
             metavar="N",
-            parser=whole,
-            help=f"Features of the data to use: the first N (default: all of up to 100, "
-            f"else {FEATURES}).",
+            parser=_features,
+            help=f"Features of the data to use: the first N, or all, which checks the network as "
+            f"it is trained (default: all of up to 100, else {FEATURES}).",
         ),
     ] = None
     samples: Annotated[
@@ -114,6 +120,7 @@ def gradcheck(
     Examples:
         python -m search gradcheck
         python -m search gradcheck --hidden 50,50 --activation sigmoid --lambda 0.01
+        python -m search gradcheck --data cifar10 --features all
         python -m search gradcheck --all
     """
     from coarsefine.search.progress import watching

@@ -3,6 +3,7 @@
 import gzip
 import re
 
+import numpy as np
 import pytest
 
 from coarsefine.models import gradient_check
@@ -40,6 +41,21 @@ def test_all_kinds_of_networks_are_checked_and_drawn(search, own_folder):
     kinds = {(len(c["widths"]), c["activation"], c["loss"], c["lambda"]) for c in checks["checks"]}
     assert len(kinds) == len(checks["checks"]) == (2 * len(ACTIVATIONS) + 1) * len(LOSSES) * 2
     assert (own_folder / "all.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_network_itself_is_checked_when_asked(search, own_folder):
+    rng = np.random.default_rng(0)
+    np.savez(own_folder / "wide.npz", x_train=rng.normal(size=(30, 120)), y_train=np.arange(30) % 3)
+    words = ("gradcheck", "--data", "wide.npz", "--hidden", "none", "--samples", "4")
+
+    first, whole = (
+        " ".join(search(*words, *more).out.split()) for more in ((), ("--features", "all"))
+    )
+
+    assert first.startswith(
+        "20-3, cross-entropy, λ 0: wide, 4 samples, the first 20 of 120 features"
+    )
+    assert whole.startswith("120-3, cross-entropy, λ 0: wide, 4 samples max")
 
 
 def test_what_regularises_is_checked_with_it(search):
