@@ -14,7 +14,8 @@ from coarsefine.studies.results.evidence.optimum import optimum_of
 
 Real = npt.NDArray[np.float64]
 # Score against place for a maximum at c, both in [0, 1]: how far below the maximum.
-CURVES: dict[str, Callable[[Real, float], Real]] = {
+Curve = Callable[[Real, float], Real]
+CURVES: dict[str, Curve] = {
     "a parabola": lambda x, c: -0.2 * (x - c) ** 2,
     "a tent": lambda x, c: -0.2 * np.abs(x - c),
     "a plateau that falls off": lambda x, c: np.where(
@@ -26,7 +27,7 @@ CURVES: dict[str, Callable[[Real, float], Real]] = {
 }
 
 
-def counted(curve: Callable[[Real, float], Real], n: int, noise: float, times: int) -> str:
+def counted(curve: Curve, n: int, noise: float, times: int) -> str:
     """Return how often the interval held the maximum, and its median width."""
     rng = np.random.default_rng(0)
     places = np.linspace(0, 1, n)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+from coarsefine.hints import SEARCH, Hint, Message
 from coarsefine.search.commands.ranking import chosen, named_trial
 from coarsefine.search.console import say, say_json, tell
 from coarsefine.search.errors import UsageError
@@ -96,7 +97,7 @@ def diagnose(
         tell("nothing found")
     for note, command in found:
         say("")
-        tell(f"{note.code}: {spelled(note)}")
+        tell(f"{note.code}: {_said(note, command)}")
         if command is not None:
             say(f"    {command}")
 
@@ -107,6 +108,14 @@ def _head(study: str, trial: "RankedTrial | None") -> str:
     from coarsefine.studies.spaces.dimensions import described
 
     return f"{study} {trial.stage}:{trial.trial} ({described(trial.params)})"
+
+
+def _said(note: "Note", command: str | None) -> str:
+    """Return a finding in words: the search that it advises stands below, with the whole recipe."""
+    if command is None:
+        return spelled(note)
+    kept = [part for part in note.parts if not (isinstance(part, Hint) and part.action == SEARCH)]
+    return spelled(Message(*kept)).removesuffix(": ")
 
 
 def _to_json(

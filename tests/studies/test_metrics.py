@@ -159,7 +159,7 @@ def test_the_majority_stands_beside_the_table(searched):
         ahead = 100 * (ranking.metric.of(ranking.best) - baseline)
         assert f"({ahead:+.2f} points" in str(note)
         low = float(str(note).split("interval ")[1].split(" to ")[0])
-        assert ("is not significantly better" in str(note)) == (low <= 0)
+        assert ("the best trial is better" in str(note)) == (low > 0)
 
 
 def test_on_folds_the_majority_is_measured_on_the_samples_of_each(searched):
