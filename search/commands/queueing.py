@@ -95,6 +95,7 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
     """
     from coarsefine.db import repository
     from coarsefine.db.engine import is_new, open_database
+    from coarsefine.db.errors import StorageError
     from coarsefine.studies.labs.line import entry_of, in_line
     from coarsefine.studies.labs.line import submit as queued
     from coarsefine.studies.labs.queue import of_the_server, stored, submission
@@ -115,7 +116,13 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
         )
     # In the wrong folder, nobody would ever look at what is submitted.
     lost = storage.url.startswith("sqlite") and is_new(storage.url)
-    create = asked is not None and not lost
+    if lost and asked is not None:
+        file = storage.url.removeprefix("sqlite:///")
+        raise StorageError(
+            f"there is no {file}, and a service makes it: run "
+            f"`{typed('serve', storage=storage.storage)}` first, or name another --storage"
+        )
+    create = asked is not None
     with open_database(storage.url, create=create, said=note) as database:
         if asked is None:
             asked = stored(entry_of(database, lab.again or 0))

@@ -102,6 +102,14 @@ def test_what_is_submitted_waits_whole_and_in_order(search, lab):
     assert "waiting (2)" in search("queue").out
 
 
+def test_what_no_service_has_made_is_told_of(search, lab):
+    refused = search("submit", lab, "--storage", "elsewhere.db")
+
+    assert refused.status == 1
+    assert "run `python -m search serve --storage elsewhere.db` first" in refused.err
+    assert not Path("elsewhere.db").exists()
+
+
 def test_a_recipe_without_a_search_is_given_one(search, own_folder):
     recipe = written(own_folder, "mine.toml", "[network]\nhidden = [8]\n[training]\ncycles = 1\n")
 
