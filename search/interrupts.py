@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,8 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 # Handlers that act in one process; processes that are forked from it do without.
 _own: WeakSet[Handler] = WeakSet()
 _thread = threading.local()
+# Whether the command of this context has begun what it would carry on with.
+_begun: ContextVar[bool] = ContextVar("begun", default=False)
 
 
 def of_this_process(handler: Handler) -> Handler:
@@ -81,7 +84,7 @@ def terminable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread hears signals
         return
-    status = INTERRUPTED
+    status, begun = INTERRUPTED, _begun.set(False)
 
     def hear(number: int, _frame: FrameType | None) -> None:
         nonlocal status
@@ -94,9 +97,10 @@ def terminable() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         # What SIGTERM raises may get lost in a callback of SQLite, which ends its statement.
-        raise Stopped(status) from None
+        raise Stopped(status, resumable=_begun.get()) from None
     finally:
         signal.signal(signal.SIGTERM, before)
+        _begun.reset(begun)
 
 
 @contextmanager
@@ -113,6 +117,7 @@ def stoppable(watch: "Watch", *, resumable: bool = True) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread hears signals
         return
+    _begun.set(resumable)
     status = INTERRUPTED
 
     def hear(number: int, _frame: FrameType | None) -> None:

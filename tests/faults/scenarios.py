@@ -332,8 +332,8 @@ def _complaints(moment, ended):
     if moment.kind in STOPPED:
         # Before Python hears signals, the system ends it: the shell makes the same number of that.
         wanted = {STOPPED[moment.kind], -moment.blows[0].signal}
-        # Nothing is said where there was nothing to stop yet, or any more.
-        said = not ended.err or "run the same command to carry on" in ended.err
+        # There is nothing to carry on with where it was stopped before it had begun.
+        said = ended.err in {"", "stopped\n"} or "run the same command to carry on" in ended.err
         return (
             [] if ended.status in wanted and said and "Traceback" not in ended.err else [complaint]
         )

@@ -462,6 +462,18 @@ def test_a_command_that_has_nothing_to_carry_on_with_just_stops(
     assert answer.err.splitlines()[-1] == "stopped"
 
 
+def test_a_second_signal_that_comes_late_does_not_take_the_advice_away(search, monkeypatch):
+    def late(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("coarsefine.search.commands.searches.came_of_search", late)
+
+    answer = search(*COARSE, "--jobs", "1")
+
+    assert answer.status == 143
+    assert answer.err.endswith("stopped; run the same command to carry on\n")
+
+
 def test_ctrl_c_ends_a_search_at_once_while_it_is_planned(search, monkeypatch):
     def planned(*_):
         os.kill(os.getpid(), signal.SIGINT)
