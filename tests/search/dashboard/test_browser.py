@@ -10,6 +10,7 @@ import pytest
 
 from coarsefine.search.dashboard.server import Server
 from coarsefine.search.dashboard.serving import make_app
+from coarsefine.search.figures import rendering, style
 from tests.search.dashboard import chromium
 
 PICTURES = Path(__file__).parents[2] / ".artifacts" / "dashboard"
@@ -41,6 +42,12 @@ def no_complaints(browser):
     browser.errors.clear()
     yield
     assert browser.errors == []
+
+
+@pytest.fixture(autouse=True)
+def sharp_pictures(monkeypatch):
+    """Have figures as users see them: somebody looks at the pictures of these pages."""
+    monkeypatch.setattr(rendering, "DPI", style.DPI)
 
 
 def drawn(browser, n):
