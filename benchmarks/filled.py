@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.db.new_records import NewStage, NewStudy
-from coarsefine.db.optuna_trials import End, OptunaTrial, Range
-from coarsefine.db.optuna_writing import written
+from coarsefine.db.optuna.trials import End, OptunaTrial, Range
+from coarsefine.db.optuna.writing import written
 from coarsefine.db.records import (
     EpochRecord,
     NewCohort,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import Options, Table, log, main
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.models.segment import SegmentResult
 from coarsefine.studies.labs.files import kind_of, presets, read_lab, request_of
 from coarsefine.studies.planning.forecast import Forecast

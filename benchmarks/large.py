@@ -16,8 +16,8 @@ MEGABYTES = {CHECK: 300.0}
 # What the dashboard does when somebody first looks at a study, without the browser.
 LOOK = """
 import io, sys
-from coarsefine.db.dashboard import optuna_dashboard
-from coarsefine.db.engine import open_database
+from coarsefine.db.optuna.dashboard import optuna_dashboard
+from coarsefine.db.connections.engine import open_database
 
 with open_database(sys.argv[1], read_only=True) as database:
     app, storage = optuna_dashboard(database)

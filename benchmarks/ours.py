@@ -15,7 +15,7 @@ from unittest.mock import patch
 from benchmarks.common import n_cores, processor_seconds, seconds_of
 from benchmarks.work import Work
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.spec import DataSpec
 from coarsefine.models.segment import Segment, SegmentResult

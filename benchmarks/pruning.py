@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.common import Options, Table, log, main, percent
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.models.errors import DataError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import COARSE

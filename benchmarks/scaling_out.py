@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.common import Options, Spread, Table, log, main, percent, seconds_of, short
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.models.cohort import CohortState, Finished, initial_state
 from coarsefine.models.segment import Segment, SegmentResult
 from coarsefine.models.training import EpochRow

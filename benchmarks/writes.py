@@ -12,11 +12,11 @@ from functools import partial
 
 from benchmarks.common import Table, machine_line, short
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
-from coarsefine.db.lock import StudyLock
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.new_records import NewStage, NewStudy
-from coarsefine.db.optuna_studies import OptunaStage
-from coarsefine.db.optuna_trials import OptunaTrial, Range
+from coarsefine.db.optuna.studies import OptunaStage
+from coarsefine.db.optuna.trials import OptunaTrial, Range
 from coarsefine.db.records import (
     EpochRecord,
     NewCohort,

@@ -9,8 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Dialect, Float, LargeBinary, String, Text
 from sqlalchemy.types import TypeDecorator
 
+from coarsefine.db.connections.messages import first_line
 from coarsefine.db.errors import StorageError
-from coarsefine.db.messages import first_line
 from coarsefine.nesting import is_deeper
 
 # MySQL's texts and bytes end at 65,535, and its floats have 24 bits, unless it is told otherwise.

@@ -11,12 +11,12 @@ from typing import Final
 from sqlalchemy.engine import URL, make_url
 
 from coarsefine.db.backup import fill, sync_folder
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.connections.messages import explained
+from coarsefine.db.connections.open_files import beside, is_open
+from coarsefine.db.connections.sqlite_files import damage
+from coarsefine.db.connections.urls import storage_url
 from coarsefine.db.errors import StorageError
-from coarsefine.db.messages import explained
-from coarsefine.db.open_files import beside, is_open
-from coarsefine.db.sqlite_files import damage
-from coarsefine.db.urls import storage_url
 from coarsefine.hints import option
 
 _LOGS: Final = ("-wal", "-shm", "-journal")

@@ -16,10 +16,10 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from coarsefine.db import schema
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
+from coarsefine.db.connections.lock import check_not_driven
+from coarsefine.db.connections.messages import first_line
 from coarsefine.db.errors import StorageError
-from coarsefine.db.lock import check_not_driven
-from coarsefine.db.messages import first_line
 from coarsefine.db.records import FINAL_STATES
 from coarsefine.db.repository.common import chunks, table
 from coarsefine.db.study_rows import UUID, StudyCopy

@@ -17,12 +17,12 @@ from sqlalchemy.engine import make_url
 
 from coarsefine.db import schema
 from coarsefine.db.backup import fill, sync_folder
+from coarsefine.db.connections.engine import Database, is_new, open_database
+from coarsefine.db.connections.messages import explained
+from coarsefine.db.connections.sqlite_files import hear_signals
 from coarsefine.db.copying import check_target
-from coarsefine.db.engine import Database, is_new, open_database
 from coarsefine.db.errors import StorageError
-from coarsefine.db.messages import explained
 from coarsefine.db.repository.measurements import get_measurement, set_measurement
-from coarsefine.db.sqlite_files import hear_signals
 from coarsefine.db.study_rows import compared_columns, digests
 from coarsefine.db.tables import Study
 from coarsefine.db.whole_copy import write_all
@@ -95,8 +95,8 @@ def make_optunas_tables(database: Database) -> None:
     with database.session() as session:
         if schema.optuna_has_begun(session.connection()):
             return
-    from coarsefine.db.optuna_storage import close_storage, opened_storage
-    from coarsefine.db.optuna_values import quiet
+    from coarsefine.db.optuna.storage import close_storage, opened_storage
+    from coarsefine.db.optuna.values import quiet
 
     with quiet():
         close_storage(opened_storage(database))

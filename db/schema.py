@@ -110,7 +110,7 @@ def _alone(connection: Connection) -> AbstractContextManager[None]:
     """Keep other writers out where the beginning of a transaction does not."""
     if connection.dialect.name == "sqlite":
         return nullcontext()
-    from coarsefine.db.server_locks import WRITING, locked
+    from coarsefine.db.connections.server_locks import WRITING, locked
 
     return locked(connection, WRITING)
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
 from coarsefine.db import curve_tables, tables
-from coarsefine.db.optuna_rows import ids_of_stages, optunas_tables, owned
+from coarsefine.db.optuna.rows import ids_of_stages, optunas_tables, owned
 from coarsefine.db.records import new_uuid
 from coarsefine.db.repository.common import chunks
 

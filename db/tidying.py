@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coarsefine.db.column_types import UtcTime
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
+from coarsefine.db.connections.lock import check_not_driven
 from coarsefine.db.errors import NameTakenError, StorageError
-from coarsefine.db.lock import check_not_driven
-from coarsefine.db.optuna_rows import delete_optunas, rename_optunas
+from coarsefine.db.optuna.rows import delete_optunas, rename_optunas
 from coarsefine.db.repository.common import TRASH, chunks, now, table
 from coarsefine.db.study_rows import StudyCopy
 from coarsefine.db.tables import Opening, Run, Stage, Study, Trial

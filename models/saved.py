@@ -17,9 +17,9 @@ from coarsefine.models.activations import ACTIVATIONS
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.data.columns import Encoder
+from coarsefine.models.data.formats.npz import array_in
 from coarsefine.models.data.new_samples import Layout, NewSamples, layout_from_json
 from coarsefine.models.data.normalise import Normalisation
-from coarsefine.models.data.npz import array_in
 from coarsefine.models.data.transform import Transform
 from coarsefine.models.ensembles import Probabilities, probabilities
 from coarsefine.models.errors import ModelError

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.studies.results.evidence.ties import judge
 from coarsefine.studies.results.predictions import outcomes_of
 from coarsefine.studies.results.reading import named_study
-from coarsefine.studies.results.scorer import Scorer
+from coarsefine.studies.results.scoring.scorer import Scorer
 
 N_RANKED, N_DRAWS = 5_000, 30
 

@@ -10,13 +10,13 @@ PAGE = Path(__file__).parent.parent / "docs" / "tables.md"
 sys.path.insert(0, str(PAGE.parent.parent))  # run from a clone, installed or not
 
 from coarsefine.studies.results.classes import CLASSES  # noqa: E402
-from coarsefine.studies.results.columns import COLUMNS  # noqa: E402
-from coarsefine.studies.results.curve_columns import EPOCHS  # noqa: E402
+from coarsefine.studies.results.columns.rankings import COLUMNS  # noqa: E402
+from coarsefine.studies.results.curves.columns import EPOCHS  # noqa: E402
 from coarsefine.studies.results.evaluations import EVALUATIONS  # noqa: E402
-from coarsefine.studies.results.tested import FINAL_TEST  # noqa: E402
+from coarsefine.studies.results.final.columns import FINAL_TEST  # noqa: E402
 from coarsefine.studies.results.trial_pairs import PAIRS  # noqa: E402
 
-BEGIN = "<!-- from studies/results/columns.py: scripts/make_table_docs.py -->"
+BEGIN = "<!-- from studies/results/columns/rankings.py: scripts/make_table_docs.py -->"
 END = "<!-- end of columns -->"
 
 TABLES = (

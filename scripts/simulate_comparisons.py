@@ -16,7 +16,7 @@ from scipy import special
 
 from coarsefine.studies.results.evidence.between import between
 from coarsefine.studies.results.evidence.contrasts import Contrast, contrast, decided
-from coarsefine.studies.results.statistics import INDIFFERENT
+from coarsefine.studies.results.judging.statistics import INDIFFERENT
 
 
 @dataclass(frozen=True)

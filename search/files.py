@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from coarsefine.search.errors import ExportError
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
 
 # File systems take 255 bytes, and a letter may be four.
 _LONGEST: Final = 50

@@ -188,6 +188,6 @@ def without_password(storage: str) -> str:
     """Return a storage as it may be printed."""
     if "://" not in storage:
         return storage
-    from coarsefine.db.urls import masked
+    from coarsefine.db.connections.urls import masked
 
     return masked(storage)

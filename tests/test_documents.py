@@ -18,8 +18,8 @@ from coarsefine.search.figures.kinds import Kind, _of_ranking
 from coarsefine.studies.recipes.keys import KEYS, Key, Needs
 from coarsefine.studies.recipes.keys.key import keys_of
 from coarsefine.studies.recipes.keys.kinds import Real
-from coarsefine.studies.results.column import Column
-from coarsefine.studies.results.columns import _any
+from coarsefine.studies.results.columns.column import Column
+from coarsefine.studies.results.columns.rankings import _any
 from coarsefine.studies.spaces.search import SearchKind
 
 ROOT = Path(__file__).parents[1]

@@ -32,7 +32,7 @@ from coarsefine.search.cli import main
 from coarsefine.search.tables import column as tables
 from coarsefine.studies.recipes.layers import make_recipe
 from coarsefine.studies.recipes.lengths import resolve
-from coarsefine.studies.running import final_test
+from coarsefine.studies.running.final import test as final_test
 from tests.models.samples import made_up
 
 ROOT = Path(__file__).parent.parent

@@ -5,7 +5,7 @@ import hashlib
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.records import CohortRecord, SegmentResult
 from coarsefine.db.repository.common import table

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.curve_tables import Epoch, Evaluation
-from coarsefine.db.engine import Database
 from coarsefine.db.records import EpochRecord, EvaluationRecord, StageRecord, StudyRecord
 from coarsefine.db.repository.common import chunks, stage_id, study_id, table
 from coarsefine.db.tables import Run, Stage, Trial

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coarsefine.db import schema
-from coarsefine.db.engine import Database
-from coarsefine.db.optuna_tables import STUDIES, TRIAL_SYSTEM, TRIALS
+from coarsefine.db.connections.engine import Database
+from coarsefine.db.optuna.tables import STUDIES, TRIAL_SYSTEM, TRIALS
 from coarsefine.db.records import FINAL_STATES, StageRecord, StudyRecord
 from coarsefine.db.repository.common import table
 from coarsefine.db.tables import Stage, Study, Trial

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.repository.common import now, table
 from coarsefine.db.tables import Measurement
 

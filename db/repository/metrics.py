@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.curve_tables import RunMetrics
-from coarsefine.db.engine import Database
 from coarsefine.db.records import StudyRecord
 from coarsefine.db.repository.common import chunks, study_id, table
 from coarsefine.db.tables import Run, Stage, Trial

@@ -11,7 +11,7 @@ from statistics import fmean
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.final_records import (
     NewTestEnsemble,

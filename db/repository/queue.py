@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.queue_records import QueueRecord, QueueState
 from coarsefine.db.records import new_uuid

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from coarsefine.db.column_types import objects_of
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.curve_tables import Epoch, Evaluation
-from coarsefine.db.engine import Database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.records import (
     FINAL_STATES,

@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.errors import NameTakenError
 from coarsefine.db.new_records import NewStudy
 from coarsefine.db.records import StudyRecord, StudySummary

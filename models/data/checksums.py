@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from coarsefine.models.data.catalogue import DatasetInfo, named
-from coarsefine.models.data.cifar import read_batches
-from coarsefine.models.data.files import md5_of, opened
-from coarsefine.models.data.idx import idx_md5
+from coarsefine.models.data.formats.cifar import read_batches
+from coarsefine.models.data.formats.files import md5_of, opened
+from coarsefine.models.data.formats.idx import idx_md5
+from coarsefine.models.data.formats.repackaged import read_repackaged
 from coarsefine.models.data.locate import Found, checked_data_dir, find, missing
 from coarsefine.models.data.progress import Progress, Silent
-from coarsefine.models.data.repackaged import read_repackaged
 from coarsefine.models.errors import DataError
 
 # The largest published file unpacks to 47 MB.

@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from coarsefine.models.data import cache
 from coarsefine.models.data.catalogue import DatasetInfo, meaning
 from coarsefine.models.data.choosing import of_classes, with_test, without_test
-from coarsefine.models.data.cifar import read_cifar
 from coarsefine.models.data.columns import Column
-from coarsefine.models.data.digits import read_digits
 from coarsefine.models.data.download import find_or_download, require
-from coarsefine.models.data.idx import read_idx_dataset
+from coarsefine.models.data.formats.cifar import read_cifar
+from coarsefine.models.data.formats.digits import read_digits
+from coarsefine.models.data.formats.idx import read_idx_dataset
+from coarsefine.models.data.formats.npz import read_npz
+from coarsefine.models.data.formats.tabular import read_table
 from coarsefine.models.data.locate import checked_data_dir
-from coarsefine.models.data.npz import read_npz
 from coarsefine.models.data.progress import Progress
 from coarsefine.models.data.raw import RawData, Samples, SideBySide
 from coarsefine.models.data.spec import DataSpec
-from coarsefine.models.data.tabular import read_table
 from coarsefine.models.errors import DataError
 
 # Part of every key: raise it when what is written changes.

@@ -7,8 +7,8 @@ from pathlib import Path
 from coarsefine.configuration import DATA_DIR, VARIABLES, setting
 from coarsefine.models.data.cache import cache_dir
 from coarsefine.models.data.catalogue import DatasetInfo
-from coarsefine.models.data.cifar import batch_files
-from coarsefine.models.data.repackaged import find_repackaged
+from coarsefine.models.data.formats.cifar import batch_files
+from coarsefine.models.data.formats.repackaged import find_repackaged
 from coarsefine.models.errors import DataError
 from coarsefine.paths import expanded
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coarsefine.models.data.cells import Cells, cells_of
 from coarsefine.models.data.columns import Column, Encoder
 from coarsefine.models.data.decoded import decode
-from coarsefine.models.data.frames import Table, csv_table, headerless_table, parquet_table
-from coarsefine.models.data.npz import read_array
+from coarsefine.models.data.formats.cells import Cells, cells_of
+from coarsefine.models.data.formats.frames import Table, csv_table, headerless_table, parquet_table
+from coarsefine.models.data.formats.npz import read_array
+from coarsefine.models.data.formats.tabular import DEFAULT_LABEL
 from coarsefine.models.data.prepared import PreparedData
 from coarsefine.models.data.progress import Silent
-from coarsefine.models.data.tabular import DEFAULT_LABEL
 from coarsefine.models.data.wording import quoted, some
 from coarsefine.models.errors import DataError
 

@@ -109,7 +109,7 @@ def audit(what: AuditOptions, storage: StorageOptions, output: OutputOptions) ->
         python -m search audit hand-in.html
         python -m search audit hand-in.cfs
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.db.packing import check_packed
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching

@@ -8,7 +8,7 @@ from coarsefine.search.hints import command as typed
 from coarsefine.search.options import JobsOptions, OutputOptions, RecipeOptions, StorageOptions
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.studies.planning.forecast import Forecast
     from coarsefine.studies.planning.request import StageRequest

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from coarsefine.db.check_report import Check, Report
+    from coarsefine.db.checks.report import Check, Report
 
 # Of one kind: what is wrong a thousand times has one cause.
 _MOST_SHOWN = 10
@@ -47,15 +47,15 @@ def check(what: CheckOptions, storage: StorageOptions, output: OutputOptions) ->
         python -m search check --storage old.db --json
         python -m search check --repair
     """
-    from coarsefine.db.check_stored import Faults
-    from coarsefine.db.checking import check_database
+    from coarsefine.db.checks.stored import Faults
+    from coarsefine.db.checks.whole import check_database
     from coarsefine.models.outcomes import read_accuracy
     from coarsefine.studies.results.sound import fault_of_options, fault_of_params, fault_of_recipe
 
     repaired = []
     if what.repair:
-        from coarsefine.db.engine import open_database
-        from coarsefine.db.repair import end_strays
+        from coarsefine.db.checks.repair import end_strays
+        from coarsefine.db.connections.engine import open_database
         from coarsefine.studies.tidying.mending import mend
 
         with open_database(storage.url, said=note) as database:

@@ -71,10 +71,10 @@ def compare(what: CompareOptions, storage: StorageOptions, output: OutputOptions
         python -m search compare digits/lambda digits/eta --trial fine:6,best --indifference 1
         python -m search compare digits/lambda digits/lambda-2 --json
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.search.tables.comparing import comparing_table, to_json
-    from coarsefine.studies.results.side_by_side import side_by_side
-    from coarsefine.studies.results.statistics import INDIFFERENT
+    from coarsefine.studies.results.comparing.side_by_side import side_by_side
+    from coarsefine.studies.results.judging.statistics import INDIFFERENT
 
     places = what.places()
     delta = INDIFFERENT if what.indifference is None else what.indifference / 100

@@ -76,7 +76,7 @@ def diagnose(
         python -m search diagnose mnist/lambda --trial fine:6 --ignore saturated
     """
     from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.results.notes.curves import of_trial
     from coarsefine.studies.results.reading import read_ranking
 

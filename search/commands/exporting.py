@@ -163,7 +163,7 @@ def export(what: ExportOptions, by: RankedBy, storage: StorageOptions) -> None:
         python -m search export pairs.csv --what pairs
         python -m search export test.xlsx --what test --sort test_loss
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.search.tables.exported import TABLES
     from coarsefine.studies.results.reading import read_ranking
 

@@ -46,7 +46,7 @@ def tag(
         python -m search tag 'mnist/*' --add lecture --remove draft
         python -m search list --tag lecture
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.tidying.changes import retag
     from coarsefine.studies.tidying.selection import Filters, checked_tags, selected
 
@@ -88,7 +88,7 @@ def annotate(
         python -m search note digits/lambda --text "with the old split; do not hand in"
         python -m search note digits/lambda
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.tidying.changes import annotate
     from coarsefine.studies.tidying.selection import Filters, selected
 

@@ -125,7 +125,7 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
         python -m search run fashion-batch-size --figures figures
         python -m search run my-lab.toml --part eta
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.studies.labs.budgets import shared
@@ -285,7 +285,7 @@ def _print_search(resources: "Resources", part: "Part", answer: "Searched", *, q
     from coarsefine.search.tables.comparison import lab_table
     from coarsefine.studies.labs.beside import beside, tested_at
     from coarsefine.studies.labs.files import lab_figures
-    from coarsefine.studies.results.comparison import compared
+    from coarsefine.studies.results.comparing.grids import compared
 
     console, ranking, final = stdout(), answer.ranking, answer.final
     rows = compared(resources.database, ranking)

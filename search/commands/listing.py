@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import EpochRecord, StudyRecord, StudySummary, TestOpeningRecord
     from coarsefine.studies.recipes.recipe import Recipe
     from coarsefine.studies.results.classes import Confusion
@@ -41,7 +41,7 @@ def list_studies(which: FilterOptions, storage: StorageOptions, output: OutputOp
         python -m search list --tag final --storage course.db --json
         python -m search list --trash
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.tidying.mending import lost_studies
     from coarsefine.studies.tidying.selection import selected
 
@@ -130,7 +130,7 @@ def show(
         python -m search show mnist/lambda --json
     """
     from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.results.optimum import located
     from coarsefine.studies.results.reading import first_curve, read_ranking
     from coarsefine.studies.tidying.mending import lost_studies
@@ -230,7 +230,7 @@ def _study_json(
     openings: "list[TestOpeningRecord]",
     curve: "list[EpochRecord]",
 ) -> dict[str, Any]:
-    from coarsefine.studies.results.labels import without_labels
+    from coarsefine.studies.results.scoring.labels import without_labels
 
     return {
         **ranking.to_json(by_hint),

@@ -48,7 +48,7 @@ def pack(what: PackOptions, storage: StorageOptions, output: OutputOptions) -> N
         python -m search pack digits/lambda hand-in.cfs
         python -m search pack 'mnist/*' 'cifar10/*' all.cfs --force
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.db.packing import ENDING
     from coarsefine.db.packing import pack as packed
     from coarsefine.studies.tidying.selection import Filters, selected
@@ -155,7 +155,7 @@ def _merged(
     *,
     packed: bool = False,
 ) -> int:
-    from coarsefine.db.urls import storage_url
+    from coarsefine.db.connections.urls import storage_url
     from coarsefine.studies.tidying.moving import merge_into
 
     merged = merge_into(

@@ -43,12 +43,12 @@ def plan(
         python -m search plan
         python -m search plan mnist/lambda --indifference 0.2 --json
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
+    from coarsefine.studies.results.judging.statistics import INDIFFERENT
     from coarsefine.studies.results.notes.planning import planned
     from coarsefine.studies.results.reading import read_ranking
+    from coarsefine.studies.results.scoring.splits import Splits
     from coarsefine.studies.results.similar import Question, in_words, known_from
-    from coarsefine.studies.results.splits import Splits
-    from coarsefine.studies.results.statistics import INDIFFERENT
 
     delta = INDIFFERENT if what.indifference is None else what.indifference / 100
     if not 0 < delta < 1:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.search.figures.along import Against
     from coarsefine.search.figures.kinds import On, Subject
@@ -140,7 +140,7 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
         python -m search plot mnist/lambda curves --trial fine:6 --trial coarse:0
         python -m search plot mnist/lambda confusion --trial fine:6 --on validation
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.search.figures.kinds import KINDS, Subject
     from coarsefine.search.figures.rendering import format_of, rendered
     from coarsefine.studies.results.reading import read_ranking

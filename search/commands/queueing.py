@@ -94,7 +94,7 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
         python -m search submit --again 3 --priority 10
     """
     from coarsefine.db import repository
-    from coarsefine.db.engine import is_new, open_database
+    from coarsefine.db.connections.engine import is_new, open_database
     from coarsefine.db.errors import StorageError
     from coarsefine.studies.labs.line import entry_of, in_line
     from coarsefine.studies.labs.line import submit as queued
@@ -203,7 +203,7 @@ def queue(shown: QueueOptions, storage: StorageOptions, output: OutputOptions) -
         python -m search queue --all --json
     """
     from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.labs.line import UNFINISHED, places, waits_for
 
     with open_database(storage.url, read_only=True) as database:
@@ -289,7 +289,7 @@ def cancel(entry: EntryArgument, storage: StorageOptions, output: OutputOptions)
     Examples:
         python -m search cancel 3
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.labs.line import cancel as cancelled
 
     with open_database(storage.url) as database:
@@ -306,7 +306,7 @@ def pause(entry: EntryArgument, storage: StorageOptions, output: OutputOptions) 
     Examples:
         python -m search pause 3
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.labs.line import pause as paused
 
     with open_database(storage.url) as database:
@@ -341,7 +341,7 @@ def resume(
         python -m search resume 3
         python -m search resume 3 --priority 10
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.labs.line import resume as resumed
 
     _check_priority(how.priority)

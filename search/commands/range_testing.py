@@ -55,7 +55,7 @@ def range_test(
 ) -> None:
     """Print what one training with a rising η shows, and what it suggests."""
     from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.network import check_own_network
     from coarsefine.studies.checks.range_test import HIGH, LOW, check_range, range_test_of

@@ -15,9 +15,9 @@ from coarsefine.search.options import OutputOptions, RankedBy, StorageOptions, S
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudyRecord
-    from coarsefine.studies.results.comparison import Compared
+    from coarsefine.studies.results.comparing.grids import Compared
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
@@ -36,8 +36,8 @@ def rank(
         python -m search rank mnist/lambda --json
     """
     from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
-    from coarsefine.studies.results.comparison import took
+    from coarsefine.db.connections.engine import open_database
+    from coarsefine.studies.results.comparing.grids import took
     from coarsefine.studies.results.reading import read_ranking
 
     with open_database(storage.url, read_only=True) as database:
@@ -67,7 +67,7 @@ def named_trial(ranking: "Ranking", text: str) -> "RankedTrial":
         UsageError: If it is no name.
         StudyError: If there is no such trial.
     """
-    from coarsefine.studies.results.curves import find_trial
+    from coarsefine.studies.results.curves.runs import find_trial
 
     return find_trial(ranking, *trial_place(text))
 

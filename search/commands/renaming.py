@@ -14,7 +14,7 @@ from coarsefine.search.options.tidying import PATTERNS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudySummary
 
     Change = Callable[["Database", Sequence[StudySummary], str], dict[str, str]]
@@ -68,7 +68,7 @@ def copy(which: RenamedStudies, storage: StorageOptions, output: OutputOptions) 
 def _carry_out(
     which: RenamedStudies, storage: StorageOptions, output: OutputOptions, change: "Change"
 ) -> None:
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.tidying.selection import Filters, selected
 
     *names, target = which.studies

@@ -17,11 +17,11 @@ def replay(study: StudyArgument, storage: StorageOptions, output: OutputOptions)
         python -m search replay
         python -m search replay mnist/lambda --json
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.search.tables.replay import replay_table, to_json
     from coarsefine.studies.results.notes.replaying import concluded, honest, left_out, legend
     from coarsefine.studies.results.reading import read_ranking
-    from coarsefine.studies.results.replaying import read_replay
+    from coarsefine.studies.results.replay.reading import read_replay
 
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=output.quiet))

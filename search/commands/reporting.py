@@ -22,7 +22,7 @@ from coarsefine.search.options.output import study_and_file
 from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.search.report.writing import Made
     from coarsefine.studies.labs.files import Lab
@@ -130,7 +130,7 @@ def report(
         python -m search report mnist/lambda -o report.md --no-figures
         python -m search report cifar-linear lab.pdf --notes comments.md
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.search.report.writing import check_format
 
     lab, file = what.lab_and_file()

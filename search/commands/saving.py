@@ -117,7 +117,7 @@ def save(
         python -m search save model.npz --ensemble
         python -m search save --show
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.models.plain_numpy import lines_of
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching

@@ -210,7 +210,7 @@ def run_search(
     from coarsefine.search.progress import watching
     from coarsefine.studies.checks.range_test import ends_of, keep
     from coarsefine.studies.planning.request import n_points
-    from coarsefine.studies.results.comparison import took
+    from coarsefine.studies.results.comparing.grids import took
     from coarsefine.studies.results.reading import read_ranking
     from coarsefine.studies.running.forecasting import noise_before
     from coarsefine.studies.running.resources import NewDatabase, Resources

@@ -174,7 +174,7 @@ def _until(
     only: str | None,
 ) -> int:
     """Serve until it is to end."""
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.models.data.locate import checked_data_dir
     from coarsefine.studies.labs.rules import Rules
     from coarsefine.studies.labs.service import Service

@@ -79,7 +79,7 @@ def space(
 
 def _kind(vary: VaryOptions, stage: StageOptions, options: Options, wanted: str) -> "SearchKind":
     """Return the search that is stated, or that of the study that goes on."""
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.planning.stages import Stage, searched_stages
     from coarsefine.studies.results.reading import named_study
     from coarsefine.studies.spaces.varying import space_kind, varied

@@ -22,7 +22,7 @@ from coarsefine.search.options import (
 )
 
 if TYPE_CHECKING:
-    from coarsefine.studies.running.final_test import FinalTest
+    from coarsefine.studies.running.final.test import FinalTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +134,11 @@ def test(
         python -m search test --trial coarse:4,fine:0
         python -m search test --replicates 3 --ensemble
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.search.interrupts import stoppable
     from coarsefine.search.progress import watching
     from coarsefine.studies.recipes.layers import load_recipe
-    from coarsefine.studies.running.final_test import final_test, result_on_record
+    from coarsefine.studies.running.final.test import final_test, result_on_record
     from coarsefine.studies.running.resources import Resources
 
     picks = final.picks()

@@ -35,7 +35,7 @@ def remove(
         python -m search rm 'draft-*' 'mnist/eta*' --yes
     """
     from coarsefine.db import tidying
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.tidying.changes import Extent
     from coarsefine.studies.tidying.selection import Filters, selected
 
@@ -65,7 +65,7 @@ def restore(which: StudiesArgument, storage: StorageOptions, output: OutputOptio
         python -m search restore digits/lambda
         python -m search restore '*'
     """
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.tidying import changes
     from coarsefine.studies.tidying.selection import Filters, selected
 
@@ -106,7 +106,7 @@ def purge(
         python -m search purge 'draft-*' --yes
     """
     from coarsefine.db import tidying
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.tidying.changes import Extent
     from coarsefine.studies.tidying.selection import Filters, selected
 

@@ -10,7 +10,7 @@ from coarsefine.search.tables.texts import measured
 from coarsefine.search.words import percent
 from coarsefine.studies.reports.report import read_summary
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
-from coarsefine.studies.results.splits import replicates_in_words
+from coarsefine.studies.results.scoring.splits import replicates_in_words
 
 
 def study_note(sheet: Sheet, stage: str, links: Mapping[str, str]) -> str:

@@ -27,8 +27,8 @@ from coarsefine.studies.errors import StudyError
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from coarsefine.db.engine import Database
-    from coarsefine.db.optuna_reading import ReadingStorage
+    from coarsefine.db.connections.engine import Database
+    from coarsefine.db.optuna.reading import ReadingStorage
 
 _DETAIL: Final = re.compile(r"/api/studies/(\d+)")
 _FILE: Final = re.compile(r"/artifacts/(\d+)/(?:(\d+)/)?([0-9a-fA-F-]+)")

@@ -102,8 +102,8 @@ class _Opened:
     """The dashboard of a database that is open."""
 
     def __init__(self, storage: str, *, writable: bool, artifacts: Path | None) -> None:
-        from coarsefine.db.dashboard import optuna_dashboard
-        from coarsefine.db.engine import open_database
+        from coarsefine.db.connections.engine import open_database
+        from coarsefine.db.optuna.dashboard import optuna_dashboard
         from coarsefine.search.dashboard.overlay import Overlay
 
         self._database = open_database(storage, read_only=not writable)

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Final
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StageRecord, StudySummary, TestOpeningRecord
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.reading import read_ranking

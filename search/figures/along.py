@@ -14,7 +14,7 @@ from coarsefine.search.figures.style import BLACK, GREY, LIGHT, TICKS, Sheet, li
 
 if TYPE_CHECKING:
     from coarsefine.db.records import EpochRecord
-    from coarsefine.studies.results.curves import TrialCurves
+    from coarsefine.studies.results.curves.runs import TrialCurves
 
 Against = Literal["epochs", "updates"]
 AGAINST: Final[tuple[Against, ...]] = ("epochs", "updates")

@@ -20,7 +20,7 @@ from coarsefine.search.figures.trials import described
 
 if TYPE_CHECKING:
     from coarsefine.search.figures.kinds import Subject
-    from coarsefine.studies.results.certainty import Certainty
+    from coarsefine.studies.results.curves.certainty import Certainty
     from coarsefine.studies.results.ranking import Ranking
 
 _BINS: Final = 20
@@ -43,7 +43,7 @@ def drawn(subject: "Subject") -> Figure:
         FigureError: If the study lacks something for it.
     """
     from coarsefine.studies.errors import StudyError
-    from coarsefine.studies.results.certainty import certainty_of
+    from coarsefine.studies.results.curves.certainty import certainty_of
 
     require(lacks(subject))
     chosen = [trial for trial in subject.chosen(3) if trial.state == "complete"]
@@ -59,7 +59,7 @@ def histograms(ranking: "Ranking", found: "Sequence[Certainty]") -> Figure:
 
     Args:
         ranking: That the trials are of.
-        found: As ``coarsefine.studies.results.certainty.certainty_of`` returns them.
+        found: As ``coarsefine.studies.results.curves.certainty.certainty_of`` returns them.
 
     Raises:
         FigureError: If there is none.

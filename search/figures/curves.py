@@ -41,10 +41,10 @@ from coarsefine.search.figures.style import (
 from coarsefine.search.figures.trials import described
 from coarsefine.search.words import counted, percent
 from coarsefine.studies.metric import OWN
-from coarsefine.studies.results.splits import replicates_in_words
+from coarsefine.studies.results.scoring.splits import replicates_in_words
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.curves import TrialCurves
+    from coarsefine.studies.results.curves.runs import TrialCurves
     from coarsefine.studies.results.ranking import Ranking
 
 # The first part of a training, which the others must rise above by this factor to be left out.
@@ -77,7 +77,7 @@ def curves(
 
     Args:
         ranking: That the trials are of.
-        trained: As ``coarsefine.studies.results.curves.read_curves`` returns them.
+        trained: As ``coarsefine.studies.results.curves.runs.read_curves`` returns them.
         against: What the horizontal axis counts.
         final: Whether they were trained for a final test, on other samples than the study's.
 

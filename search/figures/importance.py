@@ -9,7 +9,7 @@ from coarsefine.search.errors import require
 from coarsefine.search.figures.style import MARKS, house_style, light_grid, new_sheet, plain
 from coarsefine.search.figures.trials import entry, measured
 from coarsefine.search.words import counted
-from coarsefine.studies.results.splits import replicates_in_words
+from coarsefine.studies.results.scoring.splits import replicates_in_words
 
 if TYPE_CHECKING:
     from coarsefine.search.figures.kinds import Subject

@@ -30,7 +30,7 @@ from coarsefine.search.figures import (
 )
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import TestOpeningRecord
     from coarsefine.search.figures.along import Against
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
@@ -145,7 +145,7 @@ def _ranges(subject: Subject) -> dict[str, dict[str, tuple[float, float]]]:
 def _trade_off(subject: Subject) -> Figure:
     from coarsefine.db import repository
     from coarsefine.studies.planning.stages import Stage
-    from coarsefine.studies.results.curves import read_runs
+    from coarsefine.studies.results.curves.runs import read_runs
 
     stages = repository.stages(subject.database, subject.ranking.study)
     searched = [Stage.of(stage) for stage in stages if stage.optuna_name is not None]
@@ -155,7 +155,7 @@ def _trade_off(subject: Subject) -> Figure:
 
 
 def _sizes(subject: Subject) -> Figure:
-    from coarsefine.studies.results.curves import read_runs
+    from coarsefine.studies.results.curves.runs import read_runs
     from coarsefine.studies.results.predictions import scores_by_run
 
     ranking = subject.ranking
@@ -164,7 +164,7 @@ def _sizes(subject: Subject) -> Figure:
 
 
 def _bars(subject: Subject) -> Figure:
-    from coarsefine.studies.results.curves import read_runs
+    from coarsefine.studies.results.curves.runs import read_runs
 
     return bars.bars(subject.ranking, read_runs(subject.database, subject.ranking))
 
@@ -185,7 +185,7 @@ def _lacks_weights(subject: Subject) -> str | None:
 def _weights(subject: Subject) -> Figure:
     from coarsefine.db.errors import StorageError
     from coarsefine.studies.errors import StudyError
-    from coarsefine.studies.results.first_layer import read_first_layer
+    from coarsefine.studies.results.curves.first_layer import read_first_layer
 
     # Checkpoints are large: none is read to be refused.
     require(_lacks_weights(subject))
@@ -212,7 +212,7 @@ def _lacks_replay(subject: Subject) -> str | None:
 
 
 def _replay(subject: Subject) -> Figure:
-    from coarsefine.studies.results.replaying import read_replay
+    from coarsefine.studies.results.replay.reading import read_replay
 
     require(_lacks_replay(subject))
     return replay.replay(read_replay(subject.database, subject.ranking))

@@ -24,7 +24,7 @@ from coarsefine.search.figures.trials import (
 
 if TYPE_CHECKING:
     from coarsefine.search.figures.kinds import Subject
-    from coarsefine.studies.results.curves import TrialCurves
+    from coarsefine.studies.results.curves.runs import TrialCurves
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 _WORDS: Final = "‖W‖ = √(Σ W²)"
@@ -43,7 +43,7 @@ def lacks(subject: "Subject") -> str | None:
 
 def drawn(subject: "Subject") -> Figure:
     """Return ‖W‖ by epoch of some trials, and of all against the number that was searched."""
-    from coarsefine.studies.results.curves import read_curves
+    from coarsefine.studies.results.curves.runs import read_curves
 
     require(lacks(subject))
     ranking = subject.ranking

@@ -9,7 +9,7 @@ from coarsefine.search.words import counted
 from coarsefine.studies.metric import OWN
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.curves import TrialCurves
+    from coarsefine.studies.results.curves.runs import TrialCurves
     from coarsefine.studies.results.ranking import Ranking
 
 _MOST_OWN: Final = 4

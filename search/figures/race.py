@@ -20,7 +20,7 @@ from coarsefine.search.figures.style import (
 )
 from coarsefine.search.figures.trials import entry
 from coarsefine.search.words import counted
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.scoring.splits import Splits
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.racing import Lane, RaceRun

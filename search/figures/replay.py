@@ -25,7 +25,7 @@ from coarsefine.search.figures.trials import entry, no_complete_trial
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
-    from coarsefine.studies.results.replay import Protocol, Replay
+    from coarsefine.studies.results.replay.protocols import Protocol, Replay
 
 _ROW: Final = 0.3
 # Points that the axis shows on either side, at the least.

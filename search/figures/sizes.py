@@ -27,7 +27,7 @@ from coarsefine.search.figures.trials import (
     unfinished_note,
     unit,
 )
-from coarsefine.studies.results.splits import validated_on
+from coarsefine.studies.results.scoring.splits import validated_on
 
 if TYPE_CHECKING:
     from coarsefine.db.records import RunRecord, StudyRecord

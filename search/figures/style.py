@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coarsefine.search.figures import fonts
-from coarsefine.studies.results.splits import validated_on
+from coarsefine.studies.results.scoring.splits import validated_on
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord

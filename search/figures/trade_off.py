@@ -93,7 +93,7 @@ def trade_off(
     Raises:
         FigureError: If the batch size was not searched, or nothing was timed.
     """
-    from coarsefine.studies.results.comparison import pareto_front
+    from coarsefine.studies.results.comparing.grids import pareto_front
 
     require(lacks(ranking))
     timed = _timed(ranking, runs)

@@ -20,7 +20,7 @@ def lacks(subject: "Subject") -> str | None:
 
 def drawn(subject: "Subject") -> Figure:
     """Return the curves of some trials."""
-    from coarsefine.studies.results.curves import read_curves
+    from coarsefine.studies.results.curves.runs import read_curves
 
     trained = read_curves(subject.database, subject.ranking, subject.chosen(3))
     return curves.curves(subject.ranking, trained, subject.against)
@@ -36,7 +36,7 @@ def lacks_final(subject: "Subject") -> str | None:
 
 def drawn_final(subject: "Subject") -> Figure:
     """Return the curves of the trials that were trained for the latest final test."""
-    from coarsefine.studies.results.curves import read_final_curves
+    from coarsefine.studies.results.curves.runs import read_final_curves
 
     require(lacks_final(subject))
     trained = read_final_curves(subject.database, subject.ranking)

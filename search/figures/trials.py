@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from coarsefine.search.figures.scales import Scale
 from coarsefine.search.figures.style import BLACK, GREY, YELLOW, Mark, mark, plain
 from coarsefine.search.words import counted
-from coarsefine.studies.results.splits import replicates_in_words
+from coarsefine.studies.results.scoring.splits import replicates_in_words
 from coarsefine.studies.states import UNFINISHED
 
 if TYPE_CHECKING:

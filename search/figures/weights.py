@@ -23,7 +23,7 @@ from coarsefine.search.figures.trials import described
 from coarsefine.search.words import counted, percent
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.first_layer import FirstLayer
+    from coarsefine.studies.results.curves.first_layer import FirstLayer
     from coarsefine.studies.results.ranking import Ranking
 
 Image = npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ def weights(ranking: "Ranking", layers: "Sequence[FirstLayer]") -> Figure:
 
     Args:
         ranking: That the trials are of; its data must be images.
-        layers: As ``coarsefine.studies.results.first_layer.read_first_layer`` returns them.
+        layers: As ``coarsefine.studies.results.curves.first_layer.read_first_layer`` returns them.
 
     Raises:
         FigureError: If the data are no images.

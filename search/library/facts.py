@@ -9,7 +9,7 @@ from coarsefine.search.library.settings import described, plain
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.studies.results.ranking import RankedTrial
 
@@ -80,7 +80,7 @@ def named(trial: Any, stages: Callable[[], Sequence[str]] = tuple) -> tuple[str,
 
 def pictured(database: "Database", study: "StudyRecord", by: "str | None" = None) -> Ranking:
     """Return the ranking of a study, with what each value of a grid took."""
-    from coarsefine.studies.results.comparison import took
+    from coarsefine.studies.results.comparing.grids import took
     from coarsefine.studies.results.reading import read_ranking
 
     found = read_ranking(database, study, by)

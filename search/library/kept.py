@@ -10,7 +10,7 @@ from coarsefine.search.library.settings import NAMES, described
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.search.library.recipe import Recipe
     from coarsefine.search.progress import Watch

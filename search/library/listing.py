@@ -84,7 +84,7 @@ def compare_studies(
         StudyError: If one of them is not there.
     """
     from coarsefine.search.library.facts import named
-    from coarsefine.studies.results.side_by_side import side_by_side
+    from coarsefine.studies.results.comparing.side_by_side import side_by_side
 
     with as_study_errors():
         kept = next((each.kept.place for each in studies if isinstance(each, Study)), None)

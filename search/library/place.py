@@ -10,7 +10,7 @@ from coarsefine.paths import expanded
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.models.data import PreparedData
     from coarsefine.models.data.spec import DataSpec
     from coarsefine.search.options import JobsOptions
@@ -57,7 +57,7 @@ class Place:
             StudyError: If these cannot be who trains.
             StorageError: If there can be no such database.
         """
-        from coarsefine.db.urls import storage_url
+        from coarsefine.db.connections.urls import storage_url
         from coarsefine.search.options import JobsOptions
 
         jobs = workers.get("jobs")
@@ -72,7 +72,7 @@ class Place:
     @property
     def shown(self) -> str:
         """Return the storage as it may be printed; nothing for the default."""
-        from coarsefine.db.urls import DEFAULT_URL
+        from coarsefine.db.connections.urls import DEFAULT_URL
         from coarsefine.search.hints import without_password
 
         if self.url == DEFAULT_URL:
@@ -82,19 +82,19 @@ class Place:
     @property
     def is_new(self) -> bool:
         """Return whether there is no database yet."""
-        from coarsefine.db.engine import is_new
+        from coarsefine.db.connections.engine import is_new
 
         return is_new(self.url)
 
     def reading(self) -> "Database":
         """Open the database, which must be there, to read it."""
-        from coarsefine.db.engine import open_database
+        from coarsefine.db.connections.engine import open_database
 
         return open_database(self.url, read_only=True)
 
     def writing(self, watch: "Watch", *, create: bool = False) -> "Database":
         """Open the database to train something."""
-        from coarsefine.db.engine import open_database
+        from coarsefine.db.connections.engine import open_database
 
         return open_database(self.url, create=create, said=watch.line)
 

@@ -12,7 +12,7 @@ from coarsefine.studies.metric import plain_metric
 if TYPE_CHECKING:
     import pandas as pd
 
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.studies.results.ranking import RankedTrial
 
@@ -78,7 +78,7 @@ class Predictions:
         Raises:
             StudyError: If there is no such trial.
         """
-        from coarsefine.studies.results.curves import find_trial
+        from coarsefine.studies.results.curves.runs import find_trial
         from coarsefine.studies.results.notes.curves import of_trial
         from coarsefine.studies.results.reading import read_ranking
 
@@ -105,7 +105,7 @@ def _frames(
     from coarsefine.search.formats.csv_xlsx_parquet import frame_of
     from coarsefine.search.tables.classes import table_of
     from coarsefine.studies.results.classes import confusion_of
-    from coarsefine.studies.results.curves import find_trial
+    from coarsefine.studies.results.curves.runs import find_trial
     from coarsefine.studies.results.reading import read_ranking
 
     ranking = read_ranking(database, study)

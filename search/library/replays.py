@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from coarsefine.studies.results.replay import Replay as Found
+    from coarsefine.studies.results.replay.protocols import Replay as Found
 
 
 class Replay:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from coarsefine.studies.checks.range_test import Found as RangeFound
-    from coarsefine.studies.results.comparison import Compared
+    from coarsefine.studies.results.comparing.grids import Compared
+    from coarsefine.studies.results.comparing.side_by_side import SideBySide
     from coarsefine.studies.results.ranking import RankedTrial, StageSummary
     from coarsefine.studies.results.ranking import Ranking as Found
-    from coarsefine.studies.results.side_by_side import SideBySide
-    from coarsefine.studies.running.final_test import FinalTest
+    from coarsefine.studies.running.final.test import FinalTest
 
 
 class Ranking(Sequence["RankedTrial"]):
@@ -217,7 +217,7 @@ class Comparison:
         """Return a row a study, see ``docs/library.md``."""
         import pandas as pd
 
-        from coarsefine.studies.results.column import of_one_kind
+        from coarsefine.studies.results.columns.column import of_one_kind
 
         sides = self.to_dict()["studies"]
         best, tested = ([side[part] or {} for side in sides] for part in ("best", "test"))

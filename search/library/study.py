@@ -192,7 +192,7 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         from coarsefine.search.library.watching import watched
         from coarsefine.search.tables.final_test import of_test
         from coarsefine.studies.results.reading import read_ranking
-        from coarsefine.studies.running.final_test import final_test, result_on_record
+        from coarsefine.studies.running.final.test import final_test, result_on_record
 
         with as_study_errors():
             picks, kept = tuple(dict.fromkeys(places(trials, self._stages))), self._kept
@@ -272,7 +272,7 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
     def replay(self) -> Replay:
         """Return what sloppier protocols would have concluded of what is stored."""
         from coarsefine.studies.results.reading import read_ranking
-        from coarsefine.studies.results.replaying import read_replay
+        from coarsefine.studies.results.replay.reading import read_replay
 
         with as_study_errors(), self._kept.reading() as (database, study):
             return Replay(read_replay(database, read_ranking(database, study)))
@@ -338,7 +338,7 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         on: Literal["validation", "test"] | None = None,
     ) -> "Iterator[Subject]":
         from coarsefine.search.figures.kinds import Subject
-        from coarsefine.studies.results.curves import find_trial
+        from coarsefine.studies.results.curves.runs import find_trial
         from coarsefine.studies.results.reading import read_ranking
 
         wanted = places(trials, self._stages)

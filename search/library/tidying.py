@@ -11,7 +11,7 @@ from coarsefine.search.library.place import PathLike, Place
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudySummary
 
 

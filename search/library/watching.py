@@ -172,7 +172,7 @@ def _import_optuna() -> None:
     """Import Optuna without what its progress bar, of no use here, says of missing widgets."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from coarsefine.db import optuna_studies  # noqa: F401
+        from coarsefine.db.optuna import studies as optuna_studies  # noqa: F401
 
 
 @contextmanager

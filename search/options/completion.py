@@ -40,8 +40,8 @@ def _completing(offered: Callable[[typer.Context], Iterable[_Offer]]) -> Complet
 
 def _studies(ctx: typer.Context) -> list[_Offer]:
     from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
-    from coarsefine.db.urls import storage_url
+    from coarsefine.db.connections.engine import open_database
+    from coarsefine.db.connections.urls import storage_url
 
     url = storage_url(ctx.params.get("storage"))
     with open_database(url, read_only=True) as database:

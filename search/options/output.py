@@ -32,7 +32,7 @@ class StorageOptions:
     @property
     def url(self) -> str:
         """Return it as a URL."""
-        from coarsefine.db.urls import storage_url
+        from coarsefine.db.connections.urls import storage_url
 
         return storage_url(self.storage)
 

@@ -87,7 +87,7 @@ class _Page(HTMLParser):
 
 def _differences(record: "AuditRecord", page: _Page) -> list[str]:
     """Return where the ranking that people read says something else than the record."""
-    from coarsefine.studies.results.column import parameter_symbol
+    from coarsefine.studies.results.columns.column import parameter_symbol
 
     trials = {(trial.stage, str(trial.trial)): trial for trial in record.trials}
     stages = list(dict.fromkeys(s for s, stored in record.stages.items() if not stored["final"]))

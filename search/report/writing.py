@@ -15,7 +15,7 @@ from coarsefine.search.report.files import format_of, rendered
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.search.report.files import Rendered
     from coarsefine.studies.labs.files import Lab
@@ -141,7 +141,7 @@ def _figures(
     """Return the figures that a report has places for, by their names, as far as there are any."""
     from coarsefine.search.errors import FigureError
     from coarsefine.search.figures.kinds import KINDS, Subject
-    from coarsefine.studies.results.curves import find_trial
+    from coarsefine.studies.results.curves.runs import find_trial
     from coarsefine.studies.results.reading import named_study, read_ranking
 
     @cache

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.search.errors import ExportError
 from coarsefine.search.tables.column import fitting, text_columns
 from coarsefine.search.tables.ranking import best_of
 from coarsefine.search.tables.table import ExportTable, usual_columns
 from coarsefine.search.words import counted
 from coarsefine.studies.results.classes import CLASSES, Confusion, OfClass, confusions_of
-from coarsefine.studies.results.column import exact_cells
+from coarsefine.studies.results.columns.column import exact_cells
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.spaces.dimensions import described
 

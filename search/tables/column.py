@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from coarsefine.search.console import written
 from coarsefine.search.tables.texts import UNKNOWN, measured, text
 from coarsefine.search.words import value
-from coarsefine.studies.results.column import Column, Face, parameter_symbol, read_by
+from coarsefine.studies.results.columns.column import Column, Face, parameter_symbol, read_by
 
 if TYPE_CHECKING:
     from rich.console import Console

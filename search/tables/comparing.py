@@ -10,10 +10,10 @@ from coarsefine.hints import Spelling
 from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.search.tables.texts import interval
 from coarsefine.search.words import percent, value
-from coarsefine.studies.results.column import finite
+from coarsefine.studies.results.columns.column import finite
+from coarsefine.studies.results.comparing.pairs import Pair
+from coarsefine.studies.results.comparing.side_by_side import Side, SideBySide
 from coarsefine.studies.results.evidence.contrasts import Contrast
-from coarsefine.studies.results.side_by_side import Side, SideBySide
-from coarsefine.studies.results.study_pairs import Pair
 
 
 def comparing_table(console: Console, found: SideBySide) -> Table:

@@ -9,9 +9,9 @@ from coarsefine.search.tables.column import TextColumn, fitting, text_columns
 from coarsefine.search.tables.ranking import ranking_title
 from coarsefine.search.words import percent, value
 from coarsefine.studies.labs.beside import Beside, heading
-from coarsefine.studies.results.column import parameter_symbol
-from coarsefine.studies.results.columns import columns_of
-from coarsefine.studies.results.comparison import Compared, recommended
+from coarsefine.studies.results.columns.column import parameter_symbol
+from coarsefine.studies.results.columns.rankings import columns_of
+from coarsefine.studies.results.comparing.grids import Compared, recommended
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.spaces.searches.grids import added
 from coarsefine.studies.spaces.searches.registry import SEARCHES

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import EpochRecord
 from coarsefine.search.tables.column import fitting, text_columns
 from coarsefine.search.tables.ranking import best_of
 from coarsefine.search.tables.table import ExportTable, usual_columns
-from coarsefine.studies.results.curve_columns import EPOCHS, curve_cells, measured_on
+from coarsefine.studies.results.curves.columns import EPOCHS, curve_cells, measured_on
 from coarsefine.studies.results.ranking import Ranking
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 """Evaluations within epochs, to be exported."""
 
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.search.errors import ExportError
 from coarsefine.search.tables.ranking import best_of
 from coarsefine.search.tables.table import ExportTable, usual_columns
-from coarsefine.studies.results.column import exact_cells
+from coarsefine.studies.results.columns.column import exact_cells
 from coarsefine.studies.results.evaluations import EVALUATIONS, read_evaluations
 from coarsefine.studies.results.ranking import Ranking
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.search.tables.table import ExportTable
     from coarsefine.studies.results.ranking import Ranking
 

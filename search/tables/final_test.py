@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import TestOpeningRecord
 from coarsefine.search.errors import ExportError
 from coarsefine.search.hints import command as typed
@@ -15,24 +15,24 @@ from coarsefine.search.tables.column import TextColumn, fitting, text_columns
 from coarsefine.search.tables.table import ExportTable, usual_columns
 from coarsefine.search.tables.texts import interval, text
 from coarsefine.search.words import counted, percent
-from coarsefine.studies.results.column import exact_cells
-from coarsefine.studies.results.final_evidence import EnsembleEvidence, evidence_of
-from coarsefine.studies.results.notes.note import Note
-from coarsefine.studies.results.notes.test_set import HAND_PICKED, is_hand_picked
-from coarsefine.studies.results.ranking import Ranking
-from coarsefine.studies.results.statistics import Interval
-from coarsefine.studies.results.tested import FINAL_TEST
-from coarsefine.studies.results.tested_rows import (
+from coarsefine.studies.results.columns.column import exact_cells
+from coarsefine.studies.results.final.columns import FINAL_TEST
+from coarsefine.studies.results.final.evidence import EnsembleEvidence, evidence_of
+from coarsefine.studies.results.final.rows import (
     TestedTrial,
     of_opening,
     trials_of_openings,
 )
+from coarsefine.studies.results.judging.statistics import Interval
+from coarsefine.studies.results.notes.note import Note
+from coarsefine.studies.results.notes.test_set import HAND_PICKED, is_hand_picked
+from coarsefine.studies.results.ranking import Ranking
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from coarsefine.studies.running.final_test import FinalTest
+    from coarsefine.studies.running.final.test import FinalTest
 
 
 def test_table(console: "Console", result: "FinalTest") -> "Table":

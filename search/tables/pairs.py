@@ -1,9 +1,9 @@
 """Each two trials of a ranking compared: for exports."""
 
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.search.errors import ExportError
 from coarsefine.search.tables.table import ExportTable, usual_columns
-from coarsefine.studies.results.column import exact_cells
+from coarsefine.studies.results.columns.column import exact_cells
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.results.trial_pairs import PAIRS, trial_pairs
 

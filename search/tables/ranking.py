@@ -7,8 +7,8 @@ from coarsefine.models.specs import SCORE_WORDS
 from coarsefine.search.hints import spelled
 from coarsefine.search.tables.column import fitting, text_columns
 from coarsefine.search.tables.table import ExportTable, usual_columns
-from coarsefine.studies.results.column import exact_cells
-from coarsefine.studies.results.columns import columns_of
+from coarsefine.studies.results.columns.column import exact_cells
+from coarsefine.studies.results.columns.rankings import columns_of
 from coarsefine.studies.results.notes.budget import on_budget
 from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
 
 # Nobody reads more in a terminal, and tables of thousands take long to lay out.
 MOST_ROWS = 50

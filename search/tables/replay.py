@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 
 from coarsefine.search.tables.column import TextColumn, fitting
-from coarsefine.studies.results.column import finite
+from coarsefine.studies.results.columns.column import finite
 from coarsefine.studies.results.notes.replaying import concluded, winners
-from coarsefine.studies.results.replay import SEED, Case, Protocol, Replay
+from coarsefine.studies.results.replay.protocols import SEED, Case, Protocol, Replay
 
 
 def replay_table(console: Console, found: Replay) -> Table:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from coarsefine.search.errors import UsageError
 from coarsefine.search.tables.texts import text
-from coarsefine.studies.results.column import Column, read_by
+from coarsefine.studies.results.columns.column import Column, read_by
 
 # Columns without whose marks and intervals their legend would say nothing.
 _EXPLAINED: Final = {"tied", "interval_low", "interval_high", "standard_deviation", "reused"}

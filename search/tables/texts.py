@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from coarsefine.search.words import percent, value
-from coarsefine.studies.results.column import Kind
+from coarsefine.studies.results.columns.column import Kind
 
 UNKNOWN: Final = "–"
 

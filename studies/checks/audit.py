@@ -31,7 +31,7 @@ from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.recipes.layers import final_recipe, with_overrides
 from coarsefine.studies.recipes.recipe import Recipe, from_json
 from coarsefine.studies.recipes.specs import to_data_spec
-from coarsefine.studies.running.final_training import refitted
+from coarsefine.studies.running.final.training import refitted
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.retraining import Again, Retrained, retrained, seconds_again
 from coarsefine.studies.spaces.dimensions import from_json as dimensions_from

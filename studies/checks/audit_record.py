@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.records import CohortRecord, EpochRecord, RunRecord, StageRecord, StudyRecord
 from coarsefine.nesting import is_deeper

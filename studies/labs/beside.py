@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from coarsefine.db.records import TestOpeningRecord
-from coarsefine.studies.results.comparison import Compared
+from coarsefine.studies.results.comparing.grids import Compared
 from coarsefine.studies.spaces.dimensions import shown
 
 HEADINGS = {

@@ -22,7 +22,7 @@ from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.results.notes.note import duration
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.results.reading import named_study, read_ranking
-from coarsefine.studies.running.final_test import FinalTest, final_test, result_of
+from coarsefine.studies.running.final.test import FinalTest, final_test, result_of
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.search import Search
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Final
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.errors import BusyError, StorageError
-from coarsefine.db.lock import StudyLock
 from coarsefine.db.queue_records import QueueRecord, QueueState
 from coarsefine.hints import command, option
 from coarsefine.studies.errors import StudyError, TakenError

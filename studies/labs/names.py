@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import count
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.studies.errors import TakenError
 from coarsefine.studies.labs.files import Lab
 

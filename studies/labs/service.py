@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.errors import BusyError, StorageError
 from coarsefine.db.queue_records import QueueRecord, QueueState
 from coarsefine.db.records import StudyRecord

@@ -9,7 +9,7 @@ from coarsefine.studies.spaces.dimensions import Dimension, Value
 from coarsefine.studies.spaces.seen import same_value
 
 if TYPE_CHECKING:
-    from coarsefine.db.optuna_trials import Choices, Range
+    from coarsefine.db.optuna.trials import Choices, Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Axis:
     @classmethod
     def of(cls, dimension: Dimension) -> "Axis":
         """Return the axis of a dimension with a range or several values."""
-        from coarsefine.db.optuna_trials import Choices, Range
+        from coarsefine.db.optuna.trials import Choices, Range
 
         searched = dimension.range
         if searched is None:

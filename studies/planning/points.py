@@ -102,7 +102,7 @@ def _proposed(
         missing: How many are to be proposed.
         seed: The study's.
     """
-    from coarsefine.db.optuna_sampling import propose
+    from coarsefine.db.optuna.sampling import propose
 
     axes = [Axis.of(dimension) for dimension in stage.dimensions if _is_free(dimension)]
     fixed = {

@@ -60,7 +60,7 @@ def to_stop(
     """
     if len(accuracies) < 2:
         return set()
-    from coarsefine.db.optuna_sampling import worse_half
+    from coarsefine.db.optuna.sampling import worse_half
 
     scores, best = accuracies, max(accuracies.values())
     if losses is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.new_records import NewStage
 from coarsefine.db.records import StageRecord, StudyRecord
 from coarsefine.hints import option

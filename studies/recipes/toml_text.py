@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from coarsefine.db.open_files import is_open
+from coarsefine.db.connections.open_files import is_open
 from coarsefine.nesting import is_deeper
 from coarsefine.paths import text_of
 from coarsefine.studies.errors import RecipeError, SpaceError

@@ -28,9 +28,11 @@ from coarsefine.studies.reports.source import (
 )
 from coarsefine.studies.reports.tables import columns_and_rows, spread
 from coarsefine.studies.results.classes import CLASSES, confusions_of
-from coarsefine.studies.results.columns import columns_of
-from coarsefine.studies.results.curve_columns import EPOCHS, measured_on
-from coarsefine.studies.results.final_evidence import OpeningEvidence, evidence_of
+from coarsefine.studies.results.columns.rankings import columns_of
+from coarsefine.studies.results.curves.columns import EPOCHS, measured_on
+from coarsefine.studies.results.final.columns import FINAL_TEST
+from coarsefine.studies.results.final.evidence import OpeningEvidence, evidence_of
+from coarsefine.studies.results.final.rows import of_opening
 from coarsefine.studies.results.notes.curves import of_trial
 from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.notes.replaying import concluded
@@ -39,10 +41,8 @@ from coarsefine.studies.results.notes.tested import ensemble_legend, test_legend
 from coarsefine.studies.results.optimum import located
 from coarsefine.studies.results.ranking import Ranking, StageSummary
 from coarsefine.studies.results.reading import first_curve
-from coarsefine.studies.results.replaying import read_replay
-from coarsefine.studies.results.splits import validated_on
-from coarsefine.studies.results.tested import FINAL_TEST
-from coarsefine.studies.results.tested_rows import of_opening
+from coarsefine.studies.results.replay.reading import read_replay
+from coarsefine.studies.results.scoring.splits import validated_on
 from coarsefine.studies.spaces.dimensions import shown
 
 # Nobody reads more on paper; the export has them all.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.hints import Spelling, command
 from coarsefine.studies.labs.beside import beside, heading, tested_at
 from coarsefine.studies.labs.files import Lab, Part, lab_figures
@@ -47,7 +47,7 @@ from coarsefine.studies.reports.source import (
     read_source,
     steps_of,
 )
-from coarsefine.studies.results.comparison import compared
+from coarsefine.studies.results.comparing.grids import compared
 from coarsefine.studies.results.notes.curves import of_trial
 from coarsefine.studies.results.reading import first_curve, read_ranking
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from coarsefine.studies.results.column import Kind as ColumnKind
+from coarsefine.studies.results.columns.column import Kind as ColumnKind
 
 Tone = Literal["plain", "note", "warning"]
 Kind = ColumnKind | Literal["measured", "error"]

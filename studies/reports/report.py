@@ -5,7 +5,7 @@ Nothing here prints, draws or knows of files; ``coarsefine.search.report`` makes
 
 from collections.abc import Iterator
 
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StudyRecord, TestOpeningRecord
 from coarsefine.hints import Spelling
 from coarsefine.studies.checks.audit_record import record_of
@@ -40,11 +40,11 @@ from coarsefine.studies.reports.source import (
     steps_of,
     times,
 )
-from coarsefine.studies.results.final_evidence import evidence_of
+from coarsefine.studies.results.final.evidence import evidence_of
 from coarsefine.studies.results.notes.test_set import is_hand_picked
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.reading import read_ranking
-from coarsefine.studies.results.splits import Splits, replicates_in_words
+from coarsefine.studies.results.scoring.splits import Splits, replicates_in_words
 
 
 def read_report(

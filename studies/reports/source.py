@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import RunRecord, StudyRecord, TestOpeningRecord, TestRunRecord
 from coarsefine.hints import Spelling
 from coarsefine.studies.errors import StudyError

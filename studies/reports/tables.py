@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from coarsefine.studies.reports.parts import Column, Kind
-from coarsefine.studies.results.column import Column as AnyColumn
-from coarsefine.studies.results.column import parameter_symbol, read_by
+from coarsefine.studies.results.columns.column import Column as AnyColumn
+from coarsefine.studies.results.columns.column import parameter_symbol, read_by
 
 Row = TypeVar("Row")
 

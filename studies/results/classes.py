@@ -7,13 +7,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.results.column import Column, Face
+from coarsefine.studies.results.columns.column import Column, Face
+from coarsefine.studies.results.columns.shared import PARAMS, STAGE, STUDY, TITLE, TRIAL
 from coarsefine.studies.results.predictions import outcomes_of
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
-from coarsefine.studies.results.shared_columns import PARAMS, STAGE, STUDY, TITLE, TRIAL
-from coarsefine.studies.results.splits import Splits, n_folds_of
+from coarsefine.studies.results.scoring.splits import Splits, n_folds_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,8 +185,8 @@ def confusions_of(
     import numpy as np
 
     from coarsefine.studies.results.evidence.metrics import confusion
-    from coarsefine.studies.results.labels import labels_of
-    from coarsefine.studies.results.scorer import predicted
+    from coarsefine.studies.results.scoring.labels import labels_of
+    from coarsefine.studies.results.scoring.scorer import predicted
 
     splits = Splits.of(ranking.study)
     labels_at = cache(partial(labels_of, ranking.study))

@@ -6,12 +6,12 @@ from operator import attrgetter
 from typing import Any, Final
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import EvaluationRecord
-from coarsefine.studies.results.column import Column, Face
-from coarsefine.studies.results.curves import read_runs
+from coarsefine.studies.results.columns.column import Column, Face
+from coarsefine.studies.results.columns.shared import PARAMS, STAGE, STUDY, TITLE, TRIAL
+from coarsefine.studies.results.curves.runs import read_runs
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
-from coarsefine.studies.results.shared_columns import PARAMS, STAGE, STUDY, TITLE, TRIAL
 
 
 @dataclass(frozen=True, slots=True)

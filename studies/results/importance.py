@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Final
 
-from coarsefine.db.engine import Database
-from coarsefine.studies.results.curves import read_runs
+from coarsefine.db.connections.engine import Database
+from coarsefine.studies.results.curves.runs import read_runs
 from coarsefine.studies.results.predictions import scores_by_run
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.spaces.dimensions import shown, stored_range
@@ -60,7 +60,7 @@ def read_importance(database: Database, ranking: Ranking) -> list[Importance]:
         database: Where the study is.
         ranking: Of a study that ``lacks`` nothing.
     """
-    from coarsefine.db.optuna_importance import importances
+    from coarsefine.db.optuna.importance import importances
 
     trials = [trial for trial in ranking.trials if trial.rank is not None]
     known = scores_by_run(database, ranking.study, ranking.by)

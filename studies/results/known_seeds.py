@@ -8,7 +8,7 @@ import scipy
 from numpy.typing import NDArray
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StudyRecord
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.keys import KEYS
@@ -17,9 +17,9 @@ from coarsefine.studies.results.evidence.pairs import compared
 from coarsefine.studies.results.evidence.spread import Spread
 from coarsefine.studies.results.evidence.ties import judge
 from coarsefine.studies.results.predictions import outcomes_of
-from coarsefine.studies.results.scorer import Scorer
-from coarsefine.studies.results.seeds import SeedNoise
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.scoring.scorer import Scorer
+from coarsefine.studies.results.scoring.seeds import SeedNoise
+from coarsefine.studies.results.scoring.splits import Splits
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 
 # Recipes are alike that differ in nothing but what trials of a cohort may differ in, the seed, and

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from coarsefine.studies.results.labels import KEY, majority_of
+from coarsefine.studies.results.scoring.labels import KEY, majority_of
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking

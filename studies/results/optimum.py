@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from coarsefine.studies.results.evidence.optimum import FEWEST, Optimum, optimum_of
+from coarsefine.studies.results.judging.statistics import dunnett_quantile
 from coarsefine.studies.results.learning import has_learnt
 from coarsefine.studies.results.ranking import Ranking
-from coarsefine.studies.results.statistics import dunnett_quantile
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 
 

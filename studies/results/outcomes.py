@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import RunRecord
 from coarsefine.models.errors import ModelError
 from coarsefine.models.outcomes import read_rights
 from coarsefine.studies.results.evidence.pairs import Real
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.scoring.splits import Splits
 
 Rights = NDArray[np.bool_]
 

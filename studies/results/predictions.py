@@ -5,16 +5,16 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import RunRecord, StudyRecord, TrialRow
 from coarsefine.hints import option
 from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.metric import METRICS, Metric, metric_named
+from coarsefine.studies.results.judging.statistics import How
 from coarsefine.studies.results.ranking import RankedTrial
-from coarsefine.studies.results.statistics import How
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.scorer import Scorer
+    from coarsefine.studies.results.scoring.scorer import Scorer
 
 Place = tuple[str, int]
 
@@ -74,7 +74,7 @@ def metrics_of(
     Raises:
         StudyError: If the labels of the validation samples are not known.
     """
-    from coarsefine.studies.results.scorer import Scorer
+    from coarsefine.studies.results.scoring.scorer import Scorer
 
     if metric_named(by).own:
         return _reported(database, study, by)
@@ -190,7 +190,7 @@ def with_metric(
     Raises:
         StudyError: If no trial that is complete has it.
     """
-    from coarsefine.studies.results.scorer import Scorer
+    from coarsefine.studies.results.scoring.scorer import Scorer
 
     metric = metric_named(by)
     if metric.own:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StudyRecord, TrialRecord
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.races import OPEN, Race, RaceEnd
@@ -15,13 +15,13 @@ from coarsefine.studies.results.evidence.looks import Looks
 from coarsefine.studies.results.evidence.racing import Rules, decided
 from coarsefine.studies.results.evidence.splits import OnSplits, judge_on_splits
 from coarsefine.studies.results.evidence.ties import judge, judge_accuracies
-from coarsefine.studies.results.family import family_of
-from coarsefine.studies.results.judging import ANY_SAMPLES
+from coarsefine.studies.results.judging.family import family_of
+from coarsefine.studies.results.judging.statistics import Measured
+from coarsefine.studies.results.judging.trials import ANY_SAMPLES
 from coarsefine.studies.results.predictions import metrics_of, outcomes_of, ranked_by
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
-from coarsefine.studies.results.scorer import Scorer
-from coarsefine.studies.results.splits import n_folds_of
-from coarsefine.studies.results.statistics import Measured
+from coarsefine.studies.results.scoring.scorer import Scorer
+from coarsefine.studies.results.scoring.splits import n_folds_of
 
 
 def looked_at(

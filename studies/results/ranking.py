@@ -11,9 +11,9 @@ from coarsefine.hints import Message, Spelling
 from coarsefine.studies.metric import Metric, metric_named
 from coarsefine.studies.planning.races import Race
 from coarsefine.studies.planning.within import Cut
-from coarsefine.studies.results.column import finite
-from coarsefine.studies.results.columns import trial_rows
-from coarsefine.studies.results.statistics import (
+from coarsefine.studies.results.columns.column import finite
+from coarsefine.studies.results.columns.rankings import trial_rows
+from coarsefine.studies.results.judging.statistics import (
     CONFIDENCE,
     Comparison,
     How,
@@ -312,7 +312,7 @@ def judged(
         how: By which metric; ``None`` for the accuracy.
     """
     from coarsefine.studies.results.evidence.looks import Looks
-    from coarsefine.studies.results.judging import compare
+    from coarsefine.studies.results.judging.trials import compare
 
     how = how or How()
     metric = metric_named("accuracy" if how.scorer is None else how.scorer.metric)

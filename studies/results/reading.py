@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import EpochRecord, StageRecord, StudyRecord
 from coarsefine.hints import command, search_command
 from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.planning.stages import Stage, asked_of, stored_dimensions
+from coarsefine.studies.results.judging.statistics import INDIFFERENT, How
 from coarsefine.studies.results.notes.baseline import baseline_notes
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.fairness import unlike
@@ -27,14 +28,13 @@ from coarsefine.studies.results.ranking import (
     judged,
     rank_trials,
 )
+from coarsefine.studies.results.scoring.splits import Splits
 from coarsefine.studies.results.sound import check_sound
-from coarsefine.studies.results.splits import Splits
-from coarsefine.studies.results.statistics import INDIFFERENT, How
 from coarsefine.studies.spaces.dimensions import SCALED, check_one_loss, parameter
 from coarsefine.studies.spaces.ranges import LogRange
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.seeds import SeedNoise
+    from coarsefine.studies.results.scoring.seeds import SeedNoise
 
 
 def named_study(database: Database, name: str | None, search: str | None = None) -> StudyRecord:
@@ -131,7 +131,7 @@ def read_ranking(
     ids = {row.uuid: row.id for row in rows}
     how = How()
     if Splits.of(study) is not None:
-        from coarsefine.studies.results.scorer import Scorer
+        from coarsefine.studies.results.scoring.scorer import Scorer
 
         how = How(Scorer.of("accuracy", study))
     if by != "accuracy":

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Final
 
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.results.learning import equally_good, has_learnt
-from coarsefine.studies.results.ranking import RankedTrial, Ranking, StageSummary
-from coarsefine.studies.results.statistics import (
+from coarsefine.studies.results.judging.statistics import (
     ROUNDING,
     Comparison,
     dunnett_quantile,
     range_quantile,
 )
+from coarsefine.studies.results.learning import equally_good, has_learnt
+from coarsefine.studies.results.ranking import RankedTrial, Ranking, StageSummary
 from coarsefine.studies.spaces.dimensions import parameter, stored_range
 from coarsefine.studies.spaces.ranges import is_same
 from coarsefine.studies.spaces.refinement import ScoredPoint, Window, refine

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StudyRecord
 from coarsefine.hints import Message, option
 from coarsefine.studies.recipes.recipe import Recipe, from_json
+from coarsefine.studies.results.judging.statistics import Needed
 from coarsefine.studies.results.known_seeds import alike, searched_keys
 from coarsefine.studies.results.notes.planning import to_all_tied
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.results.reading import read_ranking
-from coarsefine.studies.results.statistics import Needed
 
 # So many are looked at: each is ranked.
 _MOST_STUDIES = 3

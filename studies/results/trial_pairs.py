@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Final
 
-from coarsefine.studies.results.column import Column, Face
+from coarsefine.studies.results.columns.column import Column, Face
+from coarsefine.studies.results.columns.shared import ASKED, PARAMS, STAGE, STUDY, TITLE, TRIAL
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
-from coarsefine.studies.results.shared_columns import ASKED, PARAMS, STAGE, STUDY, TITLE, TRIAL
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.scoring.splits import Splits
 
 
 @dataclass(frozen=True, slots=True)

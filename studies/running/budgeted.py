@@ -6,7 +6,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StageRecord
 from coarsefine.studies.planning.budget import Budget
 from coarsefine.studies.planning.forecast import forecast

@@ -18,8 +18,8 @@ from coarsefine.studies.planning.runs import Plan, plan_runs, reuse
 from coarsefine.studies.planning.stages import Stage, find_stage, first_name
 from coarsefine.studies.planning.trainers import TRAINER
 from coarsefine.studies.recipes.layers import Asked
+from coarsefine.studies.results.judging.statistics import INDIFFERENT
 from coarsefine.studies.results.predictions import rows_by_score
-from coarsefine.studies.results.statistics import INDIFFERENT
 from coarsefine.studies.running.beginning import first_plan
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.search import Search

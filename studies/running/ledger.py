@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import (
     FINAL_STATES,
     EpochRecord,

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import FINAL_STATES, StageRecord, StudyRecord, TrialRecord
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.spaces.dimensions import Dimension, shown
 
 if TYPE_CHECKING:
-    from coarsefine.db.optuna_studies import EnqueuedTrial, OptunaStage
-    from coarsefine.db.optuna_trials import Choices, End, Range
+    from coarsefine.db.optuna.studies import EnqueuedTrial, OptunaStage
+    from coarsefine.db.optuna.trials import Choices, End, Range
 
 # Points of a curve that Optuna's dashboard gets: each is a transaction of a millisecond.
 CURVE_POINTS = 5
@@ -49,7 +49,7 @@ class OptunaMirror:
         self, trials: Sequence[TrialRecord], started: Callable[[int], None] | None = None
     ) -> None:
         """Do as ``start``, also where all trials were told before: Optuna may have lost them."""
-        from coarsefine.db.optuna_trials import OptunaTrial
+        from coarsefine.db.optuna.trials import OptunaTrial
 
         space = {
             d.name: _searched(d, trials)
@@ -90,8 +90,8 @@ class OptunaMirror:
         Returns:
             Whether it is written.
         """
-        from coarsefine.db import optuna_writing
-        from coarsefine.db.optuna_trials import OptunaTrial
+        from coarsefine.db.optuna import writing as optuna_writing
+        from coarsefine.db.optuna.trials import OptunaTrial
 
         if self._optuna is not None or any(trial.state not in FINAL_STATES for trial in trials):
             return False
@@ -117,7 +117,7 @@ class OptunaMirror:
 
     def _ends(self, trials: Sequence[TrialRecord]) -> "dict[str, End]":
         """Return how finished trials ended, by UUID."""
-        from coarsefine.db.optuna_trials import End
+        from coarsefine.db.optuna.trials import End
 
         ends = {}
         curves = repository.mean_accuracies(self._database, [trial.id for trial in trials])
@@ -165,7 +165,7 @@ class OptunaMirror:
 
     def _open(self) -> "OptunaStage":
         if self._optuna is None:
-            from coarsefine.db.optuna_studies import OptunaStage
+            from coarsefine.db.optuna.studies import OptunaStage
 
             self._optuna = OptunaStage.open(
                 self._database,
@@ -193,7 +193,7 @@ class OptunaMirror:
 
 def _searched(dimension: Dimension, trials: Sequence[TrialRecord]) -> "Range | Choices":
     """Return where Optuna is told that a parameter may lie: it wants every value inside."""
-    from coarsefine.db.optuna_trials import Choices, Range
+    from coarsefine.db.optuna.trials import Choices, Range
 
     if not dimension.parameter.numeric:
         return Choices(tuple(_plain_value(value) for value in dimension.values or ()))

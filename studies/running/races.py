@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import PlanRecord, StageRecord, TrialRecord
 from coarsefine.hints import Message, option
 from coarsefine.studies.planning.races import MOST_RACED, Race

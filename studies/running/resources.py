@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from coarsefine.db.engine import Database, is_new, open_database
-from coarsefine.db.open_files import is_open
+from coarsefine.db.connections.engine import Database, is_new, open_database
+from coarsefine.db.connections.open_files import is_open
 from coarsefine.hints import Message, option
 from coarsefine.models.blas_threads import n_cores
 from coarsefine.models.data import PreparedData, Progress, prepare

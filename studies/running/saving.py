@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from coarsefine.db import repository
-from coarsefine.db.lock import StudyLock
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.records import StudyRecord
 from coarsefine.hints import command
 from coarsefine.models.data.new_samples import layout_of
@@ -13,8 +13,8 @@ from coarsefine.studies import environment
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.layers import with_overrides
 from coarsefine.studies.recipes.recipe import from_json, to_json
-from coarsefine.studies.running.final_choice import choose
-from coarsefine.studies.running.final_training import Candidate, named, trained_as_asked
+from coarsefine.studies.running.final.choice import choose
+from coarsefine.studies.running.final.training import Candidate, named, trained_as_asked
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.studies import checked_data
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from coarsefine.db import repository
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.errors import NameTakenError
-from coarsefine.db.lock import StudyLock
 from coarsefine.db.records import PlanRecord, StageRecord, StudyRecord
 from coarsefine.hints import Message, search_command
 from coarsefine.models.data import PreparedData

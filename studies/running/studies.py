@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.new_records import NewStudy
 from coarsefine.db.records import StudyRecord
 from coarsefine.db.repository.common import TRASH
@@ -18,8 +18,8 @@ from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
-from coarsefine.studies.results.labels import SPLIT_LABELS, packed_labels
-from coarsefine.studies.results.splits import N_SPLIT, Splits
+from coarsefine.studies.results.scoring.labels import SPLIT_LABELS, packed_labels
+from coarsefine.studies.results.scoring.splits import N_SPLIT, Splits
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.spaces.dimensions import OWN
 from coarsefine.studies.spaces.search import SearchKind

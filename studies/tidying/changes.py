@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from coarsefine.db import tidying
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StudySummary
 from coarsefine.studies.errors import StudyError, StudyNameError
 from coarsefine.studies.running.studies import check_name

@@ -1,10 +1,10 @@
 """Studies that somebody deleted or renamed in Optuna or its dashboard, written there again."""
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.errors import StorageError
-from coarsefine.db.lock import StudyLock
-from coarsefine.db.optuna_rows import rename_back
+from coarsefine.db.optuna.rows import rename_back
 from coarsefine.studies.running.mirror import OptunaMirror
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StudySummary
 from coarsefine.hints import command, option
 from coarsefine.studies.errors import StudyError, StudyNameError, did_you_mean

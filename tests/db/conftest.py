@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db.connections.engine import Database, open_database
 from coarsefine.db.new_records import NewStage, NewStudy
 from coarsefine.db.records import (
     NewCohort,

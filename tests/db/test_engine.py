@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from coarsefine.db import engine as engine_module
 from coarsefine.db import repository, schema
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db.connections import engine as engine_module
+from coarsefine.db.connections.engine import Database, open_database
+from coarsefine.db.connections.urls import storage_url
 from coarsefine.db.errors import StorageError
 from coarsefine.db.tables import Study
-from coarsefine.db.urls import storage_url
 
 from .conftest import add_study
 
@@ -222,7 +222,7 @@ def test_a_reader_cannot_write(path: Path) -> None:
 
 def test_what_a_killed_writer_committed_is_read(path: Path) -> None:
     code = (
-        "import os, sys, coarsefine.db.engine as e, coarsefine.db.repository as r\n"
+        "import os, sys, coarsefine.db.connections.engine as e, coarsefine.db.repository as r\n"
         "database = e.open_database(sys.argv[1], create=True)\n"
         "r.set_measurement(database, 'width', 8)\n"
         "os._exit(9)\n"
@@ -274,7 +274,7 @@ def test_a_file_removed_or_replaced_while_in_use_is_noticed(path: Path) -> None:
 def test_opening_a_current_database_imports_neither_alembic_nor_optuna(path: Path) -> None:
     open_database(str(path), create=True).close()
     code = (
-        "import sys, coarsefine.db.engine as e, coarsefine.db.repository as r\n"
+        "import sys, coarsefine.db.connections.engine as e, coarsefine.db.repository as r\n"
         "with e.open_database(sys.argv[1], read_only=True) as database:\n"
         "    r.list_studies(database)\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} &"

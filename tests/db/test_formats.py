@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from coarsefine.db.column_types import FiniteFloat, StrictJson, UtcTime
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.db.tables import Base
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db.connections.engine import Database, open_database
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.errors import StorageError
-from coarsefine.db.lock import StudyLock
 
 from .conftest import add_study
 
 HOLDER = """
 import sys
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
-from coarsefine.db.lock import StudyLock
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.connections.lock import StudyLock
 database = open_database(sys.argv[1])
 with StudyLock(database, repository.latest_study(database).uuid):
     print("held", flush=True)
@@ -97,8 +97,8 @@ def test_a_forked_child_that_outlives_the_driver_does_not_keep_the_lock(
     study = add_study(db)
     code = (
         "import os, sys, time\n"
-        "from coarsefine.db.engine import open_database\n"
-        "from coarsefine.db.lock import StudyLock\n"
+        "from coarsefine.db.connections.engine import open_database\n"
+        "from coarsefine.db.connections.lock import StudyLock\n"
         "lock = StudyLock(open_database(sys.argv[1]), sys.argv[2])\n"
         "lock.acquire()\n"
         "if os.fork() == 0:\n"

@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from coarsefine.db import repository, tidying
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db.connections.engine import Database, open_database
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.errors import BusyError, StorageError
-from coarsefine.db.lock import StudyLock
 from coarsefine.db.merging import Merged, merge
 from coarsefine.db.packing import check_packed, make_optunas_tables, pack
 from coarsefine.db.records import (

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from optuna.storages import RDBStorage
 
 from coarsefine.db import schema
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.db.migrations.env_filter import include_object
 from coarsefine.db.schema import HEAD, REVISIONS, VERSION_TABLE
 from coarsefine.db.tables import Base

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from coarsefine.db import repository, schema
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.final_records import NewTestEnsemble, NewTestOpening, NewTestRun
 from coarsefine.db.records import EpochRecord, RunUpdate, SegmentResult
@@ -153,7 +153,7 @@ import os, signal, sys
 import sqlalchemy as sa
 import coarsefine.db.backup as backup
 import coarsefine.db.schema as schema
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -195,7 +195,7 @@ def test_killed_in_between_it_is_as_it_was_and_the_next_start_migrates(older, pl
 
 def test_several_processes_migrate_it_once(older):
     code = (
-        "import sys; from coarsefine.db.engine import open_database;"
+        "import sys; from coarsefine.db.connections.engine import open_database;"
         " open_database(sys.argv[1]).close()"
     )
     started = [subprocess.Popen([sys.executable, "-c", code, str(older)]) for _ in range(4)]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 
-from coarsefine.db import optuna_reading
-from coarsefine.db.checking import check_database
-from coarsefine.db.dashboard import optuna_dashboard
-from coarsefine.db.engine import open_database
+from coarsefine.db.checks.whole import check_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.db.errors import StorageError
+from coarsefine.db.optuna import reading as optuna_reading
+from coarsefine.db.optuna.dashboard import optuna_dashboard
 
 VALUES = st.floats(allow_nan=False) | st.sampled_from([math.inf, -math.inf])
 POINTS = st.dictionaries(st.integers(0, 50), st.floats(), max_size=5)

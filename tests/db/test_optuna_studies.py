@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from coarsefine.db import optuna_storage, repository
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db import repository
+from coarsefine.db.connections.engine import Database, open_database
 from coarsefine.db.errors import StorageError
-from coarsefine.db.optuna_sampling import SamplerName, propose
-from coarsefine.db.optuna_studies import OptunaStage
-from coarsefine.db.optuna_trials import Choices, OptunaTrial, Range
+from coarsefine.db.optuna import storage as optuna_storage
+from coarsefine.db.optuna.sampling import SamplerName, propose
+from coarsefine.db.optuna.studies import OptunaStage
+from coarsefine.db.optuna.trials import Choices, OptunaTrial, Range
 
 from .conftest import Planned
 
@@ -227,9 +228,9 @@ def test_a_kill_between_commit_and_tell_is_mended(
     code = f"""
 import os, sys
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
-from coarsefine.db.optuna_studies import OptunaStage
-from coarsefine.db.optuna_trials import OptunaTrial, Range
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.optuna.studies import OptunaStage
+from coarsefine.db.optuna.trials import OptunaTrial, Range
 from coarsefine.db.records import SegmentResult, TrialUpdate
 database = open_database(sys.argv[1])
 (stage,) = repository.stages(database, repository.latest_study(database))
@@ -272,11 +273,11 @@ def mend(database: Database, planned: Planned) -> None:
 WORKER = """
 import sys
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
-from coarsefine.db.lock import StudyLock
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.records import SegmentResult, TrialUpdate, EpochRecord
-from coarsefine.db.optuna_studies import OptunaStage
-from coarsefine.db.optuna_trials import OptunaTrial, Range
+from coarsefine.db.optuna.studies import OptunaStage
+from coarsefine.db.optuna.trials import OptunaTrial, Range
 from tests.db.conftest import add_stage, add_study, plan_trials
 with open_database(sys.argv[1], create=True) as database:
     study = add_study(database, sys.argv[2])

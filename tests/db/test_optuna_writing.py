@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
 
-from coarsefine.db import optuna_storage, optuna_tables
-from coarsefine.db.engine import Database, open_database
-from coarsefine.db.optuna_listing import external, read_studies
-from coarsefine.db.optuna_studies import OptunaStage
-from coarsefine.db.optuna_trials import Choices, End, OptunaTrial, Range
-from coarsefine.db.optuna_values import distribution_of
-from coarsefine.db.optuna_writing import distribution_json, internal, written
+from coarsefine.db.connections.engine import Database, open_database
+from coarsefine.db.optuna import storage as optuna_storage
+from coarsefine.db.optuna import tables as optuna_tables
+from coarsefine.db.optuna.listing import external, read_studies
+from coarsefine.db.optuna.studies import OptunaStage
+from coarsefine.db.optuna.trials import Choices, End, OptunaTrial, Range
+from coarsefine.db.optuna.values import distribution_of
+from coarsefine.db.optuna.writing import distribution_json, internal, written
 
 NAME = "digits/lambda/coarse"
 ATTRIBUTES = {"uuid": "stage", "low": 1e-5, "parent": None, "window": (1e-5, 0.1)}

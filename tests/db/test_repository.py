@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from coarsefine.db import curve_tables, records, repository, tables, tidying
 from coarsefine.db.column_types import objects_of
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db.connections.engine import Database, open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.final_records import NewTestOpening, NewTestRun, TestEnsembleRecord
 from coarsefine.db.records import (

@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db.connections.engine import Database, open_database
+from coarsefine.db.connections.open_files import is_open
 from coarsefine.db.errors import StorageError
-from coarsefine.db.open_files import is_open
 from tests.db.conftest import add_study
 from tests.opened import locks_of, opens_of
 
@@ -43,7 +43,10 @@ def test_opening_it_again_leaves_its_locks_in_place(path: Path, read_only: bool)
 
 
 def test_another_process_leaves_the_log_in_place_that_is_in_use_here(path: Path) -> None:
-    code = f"from coarsefine.db.engine import open_database; open_database({str(path)!r}).close()"
+    code = (
+        "from coarsefine.db.connections.engine import open_database\n"
+        f"open_database({str(path)!r}).close()"
+    )
     with open_database(str(path), create=True) as db:
         open_database(str(path), read_only=True).close()
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from coarsefine.db import repository, tidying
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.errors import BusyError, NameTakenError, StorageError
 from coarsefine.db.final_records import NewTestOpening, NewTestRun
-from coarsefine.db.lock import StudyLock
-from coarsefine.db.optuna_studies import OptunaStage
-from coarsefine.db.optuna_trials import OptunaTrial, Range
+from coarsefine.db.optuna.studies import OptunaStage
+from coarsefine.db.optuna.trials import OptunaTrial, Range
 from coarsefine.db.records import StudyRecord
 from coarsefine.db.study_rows import KINDS, compared_columns, digest, walk
 from coarsefine.db.tables import Study

@@ -2,9 +2,9 @@
 
 import pytest
 
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.connections.urls import masked, storage_url
 from coarsefine.db.errors import StorageError, StorageUrlError
-from coarsefine.db.urls import masked, storage_url
 
 SECRET = "hunter2"
 

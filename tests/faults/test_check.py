@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coarsefine.db import optuna_storage, repository
-from coarsefine.db.engine import open_database
-from coarsefine.db.lock import StudyLock
+from coarsefine.db import repository
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.connections.lock import StudyLock
+from coarsefine.db.optuna import storage as optuna_storage
 from coarsefine.search.cli import main
 from coarsefine.studies.running.mirror import OptunaMirror
 from tests.db.older import put_older

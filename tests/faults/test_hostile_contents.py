@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from coarsefine import Study, list_studies
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.db.repository import find_study
 from coarsefine.db.repository import list_studies as database_studies
 from coarsefine.search.console import written

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from coarsefine.models.cohort import CohortPlan, initial_state, state_from_bytes, state_to_bytes
 from coarsefine.models.data.catalogue import CATALOGUE
-from coarsefine.models.data.cifar import read_cifar
-from coarsefine.models.data.idx import read_idx_dataset
-from coarsefine.models.data.npz import read_npz
+from coarsefine.models.data.formats.cifar import read_cifar
+from coarsefine.models.data.formats.idx import read_idx_dataset
+from coarsefine.models.data.formats.npz import read_npz
+from coarsefine.models.data.formats.tabular import read_table
 from coarsefine.models.data.progress import Silent
-from coarsefine.models.data.tabular import read_table
 from coarsefine.models.errors import DataError, ModelError
 from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 from tests.models.data_files import (

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from coarsefine.db import repository
-from coarsefine.db.checking import check_database
-from coarsefine.db.engine import open_database
+from coarsefine.db.checks.whole import check_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.models.data import prepared
 from coarsefine.search.formats.csv_xlsx_parquet import csv_bytes
 from coarsefine.search.tables.ranking import of_ranking
@@ -27,7 +27,7 @@ from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.running import loop as running
 from coarsefine.studies.running import mirror
-from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.final.test import final_test
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.search import Search
 from coarsefine.studies.running.watching import StoppedByRequest

@@ -10,7 +10,8 @@ import numpy as np
 import optuna
 import pytest
 
-from coarsefine.db import engine, repository, schema
+from coarsefine.db import repository, schema
+from coarsefine.db.connections import engine
 from tests.search.conftest import COARSE
 from tests.studies.conftest import comparable
 

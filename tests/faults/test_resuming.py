@@ -8,9 +8,9 @@ import pytest
 from coarsefine.db import repository
 from coarsefine.db.errors import StorageError
 from coarsefine.studies.planning.request import StageRequest
-from coarsefine.studies.running import final_test as final
 from coarsefine.studies.running import loop as running
-from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.final import test as final
+from coarsefine.studies.running.final.test import final_test
 from coarsefine.studies.running.watching import StoppedByRequest
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.faults.tables import rows, tamper

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.studies.labs.line import submit
 from coarsefine.studies.labs.queue import submission
 from tests.faults.scenarios import (

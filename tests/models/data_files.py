@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from coarsefine.models.data.catalogue import CATALOGUE
-from coarsefine.models.data.cifar import BATCHES
+from coarsefine.models.data.formats.cifar import BATCHES
 
 PACKERS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress}
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from coarsefine.models.data.columns import Column, Encoder, fitted_encoder
+from coarsefine.models.data.formats.tabular import read_table
 from coarsefine.models.data.normalise import fitted, pieces
 from coarsefine.models.data.prepared import prepare, prepare_final
 from coarsefine.models.data.raw import SideBySide
 from coarsefine.models.data.sealed import open_test
 from coarsefine.models.data.spec import DataSpec, SplitSpec
-from coarsefine.models.data.tabular import read_table
 from coarsefine.models.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("private_cache")

@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from coarsefine.models.data.idx import read_idx
+from coarsefine.models.data.formats.idx import read_idx
 from coarsefine.models.data.prepared import prepare
 from coarsefine.models.data.spec import DataSpec, SplitSpec
 from coarsefine.models.errors import DataError

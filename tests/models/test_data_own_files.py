@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coarsefine.models.data.npz import read_npz
+from coarsefine.models.data.formats.npz import read_npz
+from coarsefine.models.data.formats.tabular import read_table
 from coarsefine.models.data.prepared import prepare
 from coarsefine.models.data.sealed import open_test
 from coarsefine.models.data.spec import DataSpec, SplitSpec
-from coarsefine.models.data.tabular import read_table
 from coarsefine.models.errors import DataError
 from tests.models.data_files import npz_arrays
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coarsefine.models.data import files
+from coarsefine.models.data.formats import files
 from coarsefine.models.data.prepared import prepare
 from coarsefine.models.data.sealed import open_test
 from coarsefine.models.data.spec import DataSpec, SplitSpec

@@ -7,7 +7,7 @@ import pytest
 
 from coarsefine import Study
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.search.errors import DONE, USAGE
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.labs.queue import stored

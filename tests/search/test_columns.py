@@ -27,11 +27,11 @@ from coarsefine.search.tables.comparison import comparison_table
 from coarsefine.search.tables.ranking import of_ranking, ranking_table
 from coarsefine.search.tables.table import Selection
 from coarsefine.studies.reports.tables import columns_and_rows
-from coarsefine.studies.results.columns import COLUMNS
-from coarsefine.studies.results.comparison import Compared
-from coarsefine.studies.results.curve_columns import EPOCHS, measured_on
+from coarsefine.studies.results.columns.rankings import COLUMNS
+from coarsefine.studies.results.comparing.grids import Compared
+from coarsefine.studies.results.curves.columns import EPOCHS, measured_on
+from coarsefine.studies.results.final.columns import FINAL_TEST
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
-from coarsefine.studies.results.tested import FINAL_TEST
 from coarsefine.studies.states import STATES, UNFINISHED
 
 TRIAL = RankedTrial(

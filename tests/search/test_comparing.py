@@ -9,13 +9,13 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from coarsefine.db.engine import open_database, storage_url
-from coarsefine.studies.results import side_by_side
+from coarsefine.db.connections.engine import open_database, storage_url
+from coarsefine.studies.results.comparing import side_by_side
 from coarsefine.studies.results.evidence.spread import Spread
+from coarsefine.studies.results.judging.statistics import wilson
 from coarsefine.studies.results.outcomes import read_outcomes
 from coarsefine.studies.results.reading import named_study, read_ranking
-from coarsefine.studies.results.seeds import SeedNoise
-from coarsefine.studies.results.statistics import wilson
+from coarsefine.studies.results.scoring.seeds import SeedNoise
 from tests.search.conftest import COARSE, carried_out
 
 WIDER = ("--hidden", "9", "--batch-size", "30", "--study", "wider")

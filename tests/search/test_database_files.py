@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.search import cli
 from coarsefine.search.dashboard.server import Server
 from coarsefine.search.dashboard.serving import make_app

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.studies.errors import SpaceError
 from coarsefine.studies.running import loop as running
 from coarsefine.studies.running.enqueued import enqueued_point

@@ -19,11 +19,11 @@ from coarsefine.search.formats.exports import FORMATS
 from coarsefine.search.tables.exported import TABLES
 from coarsefine.search.tables.table import ExportTable, Selection
 from coarsefine.studies.results.classes import CLASSES
-from coarsefine.studies.results.column import Column
-from coarsefine.studies.results.columns import COLUMNS
-from coarsefine.studies.results.curve_columns import EPOCHS
+from coarsefine.studies.results.columns.column import Column
+from coarsefine.studies.results.columns.rankings import COLUMNS
+from coarsefine.studies.results.curves.columns import EPOCHS
 from coarsefine.studies.results.evaluations import EVALUATIONS
-from coarsefine.studies.results.tested import FINAL_TEST
+from coarsefine.studies.results.final.columns import FINAL_TEST
 from coarsefine.studies.results.trial_pairs import PAIRS
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 

@@ -21,8 +21,8 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
-from coarsefine.db.urls import storage_url
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.connections.urls import storage_url
 from coarsefine.models.gradient_check import TOLERANCE, ParameterCheck
 from coarsefine.models.schedules import cyclical
 from coarsefine.models.specs import Hyperparameters, NetworkSpec
@@ -49,8 +49,8 @@ from coarsefine.studies.checks.network import NetworkCheck, checked_without_data
 from coarsefine.studies.checks.range_test import recorded
 from coarsefine.studies.recipes.recipe import from_json
 from coarsefine.studies.results.classes import confusion_of
-from coarsefine.studies.results.curves import read_curves, read_runs
-from coarsefine.studies.results.first_layer import read_first_layer
+from coarsefine.studies.results.curves.first_layer import read_first_layer
+from coarsefine.studies.results.curves.runs import read_curves, read_runs
 from coarsefine.studies.results.ranking import Ranking, top
 from coarsefine.studies.results.reading import named_study, read_ranking
 

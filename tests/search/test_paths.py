@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from coarsefine import Study
-from coarsefine.db.engine import open_database
-from coarsefine.db.urls import storage_url
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.connections.urls import storage_url
 from coarsefine.paths import expanded
 from coarsefine.search.console import written
 from coarsefine.search.files import file_stem

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.search.dashboard.serving import make_app
 from tests.search.test_service import (
     LAB,

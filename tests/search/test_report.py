@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.search.formats.html import POLICY
 from coarsefine.search.formats.latex_letters import escaped as tex
 from coarsefine.search.formats.markdown import escaped as md

@@ -280,7 +280,7 @@ def test_texts_are_escaped_for_latex():
 
 def test_what_is_not_complete_is_last_and_has_its_state(own_folder, capsys, search, study):
     from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.search.console import print_table, stdout
     from coarsefine.search.tables.ranking import ranking_table
     from coarsefine.studies.results.ranking import rank_trials
@@ -398,12 +398,12 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(study, width):
     from rich.console import Console
 
     from coarsefine.db import repository
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.models.data import status
     from coarsefine.search.tables.curves import curve_table
     from coarsefine.search.tables.final_test import test_table
     from coarsefine.search.tables.listing import data_table, studies_table
-    from coarsefine.studies.running.final_test import result_of
+    from coarsefine.studies.running.final.test import result_of
 
     with open_database(str(study), read_only=True) as database:
         record = repository.find_study(database, "digits/lambda")

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from coarsefine.db import lock, repository
-from coarsefine.db.engine import open_database
+from coarsefine.db import repository
+from coarsefine.db.connections import lock
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.errors import BusyError
-from coarsefine.db.lock import StudyLock
 from coarsefine.search.library import Study
 from coarsefine.search.progress import Log
 from coarsefine.studies.planning import races

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.search.dashboard import server
 from coarsefine.studies.labs import service
@@ -748,7 +748,7 @@ def test_an_entry_that_ends_its_process_again_and_again_has_failed(
 
 
 def test_a_study_that_somebody_else_drives_is_waited_for(search, lab, monkeypatch):
-    from coarsefine.db.lock import StudyLock
+    from coarsefine.db.connections.lock import StudyLock
 
     monkeypatch.setattr(service, "BUSY_SECONDS", 0.2)
     search("run", lab, "--quiet", "--jobs", "1")

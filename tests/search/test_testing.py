@@ -64,10 +64,10 @@ def test_a_terminal_of_60_columns_shows_the_mean_and_its_interval(search, tested
 
     from rich.console import Console
 
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
     from coarsefine.search.tables.final_test import ensemble_table, test_table
     from coarsefine.studies.results.reading import named_study
-    from coarsefine.studies.running.final_test import result_on_record
+    from coarsefine.studies.running.final.test import result_on_record
 
     with open_database(str(tested), read_only=True) as database:
         study = named_study(database, None)

@@ -8,7 +8,7 @@ from coarsefine import Study, StudyError, list_studies, purge_studies
 from coarsefine import remove_studies as remove
 from coarsefine import restore_studies as restore
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 
 
 def names(search, *words):

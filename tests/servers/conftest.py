@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 from optuna.storages._rdb.models import BaseModel
 
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db.connections.engine import Database, open_database
 from coarsefine.db.tables import Base
 from tests.db.conftest import Planned, add_stage, add_study, plan_trials
 from tests.db.test_merging import other  # noqa: F401

@@ -10,9 +10,9 @@ from collections.abc import Callable, Generator
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db.connections.engine import Database, open_database
+from coarsefine.db.connections.lock import StudyLock
 from coarsefine.db.errors import BusyError, StorageError
-from coarsefine.db.lock import StudyLock
 from tests.db.conftest import Planned, add_study
 from tests.db.test_lock import HOLDER
 from tests.db.test_repository import segment

@@ -16,11 +16,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from coarsefine.db import repository, schema
-from coarsefine.db.engine import Database, is_new, open_database
+from coarsefine.db.connections.engine import Database, is_new, open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.db.migrations.env_filter import include_object
-from coarsefine.db.optuna_listing import read_studies
-from coarsefine.db.optuna_studies import OptunaStage
+from coarsefine.db.optuna.listing import read_studies
+from coarsefine.db.optuna.studies import OptunaStage
 from coarsefine.db.tables import Base, Study
 from tests.db.conftest import add_study
 
@@ -245,8 +245,8 @@ def test_older_tables_are_brought_up_to_date(url: str) -> None:
 def test_first_starts_at_once_make_the_tables_once(url: str) -> None:
     code = (
         "import sys\n"
-        "from coarsefine.db.engine import open_database\n"
-        "from coarsefine.db.optuna_studies import OptunaStage\n"
+        "from coarsefine.db.connections.engine import open_database\n"
+        "from coarsefine.db.optuna.studies import OptunaStage\n"
         "sys.stdin.readline()\n"
         "with open_database(sys.argv[1], create=True) as database:\n"
         "    OptunaStage.open(database, 's/' + sys.argv[2], {'uuid': sys.argv[2]}).close()\n"
@@ -332,7 +332,7 @@ def test_what_is_not_committed_is_not_there_and_a_reader_sees_one_moment(db: Dat
 def test_writers_go_one_after_the_other(url: str) -> None:
     code = (
         "import sys\n"
-        "from coarsefine.db.engine import open_database\n"
+        "from coarsefine.db.connections.engine import open_database\n"
         "from coarsefine.db.repository import get_measurement, set_measurement\n"
         "import sqlalchemy as sa\n"
         "from coarsefine.db.tables import Measurement\n"

@@ -18,11 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coarsefine.db import repository
+from coarsefine.db.connections.engine import Database, open_database
+from coarsefine.db.connections.urls import storage_url
 from coarsefine.db.curve_tables import Epoch
-from coarsefine.db.dashboard import optuna_dashboard
-from coarsefine.db.engine import Database, open_database
+from coarsefine.db.optuna.dashboard import optuna_dashboard
 from coarsefine.db.tables import Base, Checkpoint
-from coarsefine.db.urls import storage_url
 from coarsefine.search.cli import main
 from tests.db.conftest import Planned
 

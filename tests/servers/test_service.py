@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 
 LAB = """
 [network]

@@ -10,7 +10,7 @@ import pytest
 from optuna.storages import RDBStorage
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.models.data import prepared
 from coarsefine.models.errors import ModelError
 from coarsefine.search.hints import spelled

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coarsefine.studies.results.labels import packed_labels
+from coarsefine.studies.results.judging.statistics import wilson
 from coarsefine.studies.results.learning import equally_good
 from coarsefine.studies.results.ranking import (
     RankedTrial,
@@ -20,7 +20,7 @@ from coarsefine.studies.results.ranking import (
     rank_trials,
 )
 from coarsefine.studies.results.resolution import resolution_reached
-from coarsefine.studies.results.statistics import wilson
+from coarsefine.studies.results.scoring.labels import packed_labels
 from coarsefine.studies.spaces.dimensions import parameter
 from coarsefine.studies.spaces.gaps import fine_grid
 from coarsefine.studies.spaces.ranges import LogRange

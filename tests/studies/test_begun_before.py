@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.studies.labs.files import kind_of, lab_of, request_of
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.recipes.layers import Asked
-from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.final.test import final_test
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.search import Search
 from coarsefine.studies.spaces.searches.registry import SEARCHES

@@ -7,16 +7,16 @@ import pytest
 from scipy import stats
 
 from coarsefine.db import repository
-from coarsefine.db.checking import check_database
+from coarsefine.db.checks.whole import check_database
 from coarsefine.models.ensembles import Ensemble
 from coarsefine.models.outcomes import OutcomeCodec, read_accuracy
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.results.evidence.ties import judge
-from coarsefine.studies.results.final_evidence import evidence_of
+from coarsefine.studies.results.final.evidence import evidence_of
+from coarsefine.studies.results.final.rows import of_opening, trials_of_openings
+from coarsefine.studies.results.judging.statistics import wilson
 from coarsefine.studies.results.notes.tested import ensemble_legend, test_legend
-from coarsefine.studies.results.statistics import wilson
-from coarsefine.studies.results.tested_rows import of_opening, trials_of_openings
-from coarsefine.studies.running.final_test import final_test, result_on_record
+from coarsefine.studies.running.final.test import final_test, result_on_record
 from coarsefine.studies.running.watching import StoppedByRequest
 from tests.studies.evidence.worlds import World
 
@@ -171,7 +171,7 @@ def test_weights_of_the_search_are_tested_with_its_seeds_or_refused(bench):
 
 
 def test_a_seed_that_diverges_leaves_the_mean_of_the_others(bench, monkeypatch):
-    from coarsefine.studies.running import final_training as module
+    from coarsefine.studies.running.final import training as module
 
     study = bench.coarse(StageRequest(values=(1e-3,))).study
     real, seen = module._finished, []

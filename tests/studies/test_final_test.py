@@ -13,7 +13,7 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.recipes.specs import to_data_spec
 from coarsefine.studies.results.notes.test_set import is_hand_picked, on_test
-from coarsefine.studies.running.final_test import final_test, result_on_record
+from coarsefine.studies.running.final.test import final_test, result_on_record
 from coarsefine.studies.running.watching import StoppedByRequest
 from tests.models.reference import forward
 from tests.studies.conftest import Recorder
@@ -124,7 +124,7 @@ def test_a_search_never_holds_the_test_split(bench):
 
 def test_trials_that_all_diverge_leave_the_test_set_shut(bench, monkeypatch):
     study = bench.coarse(StageRequest(values=(1e-3, 1e-2))).study
-    monkeypatch.setattr("coarsefine.studies.running.final_training._finished", lambda *_: None)
+    monkeypatch.setattr("coarsefine.studies.running.final.training._finished", lambda *_: None)
     with pytest.raises(StudyError, match="test set was not opened"):
         final_test(bench.means(), study, refit="none")
 
@@ -132,7 +132,7 @@ def test_trials_that_all_diverge_leave_the_test_set_shut(bench, monkeypatch):
 
 
 def test_a_trial_that_diverges_in_the_final_training_is_listed_without_a_result(bench, monkeypatch):
-    from coarsefine.studies.running import final_training as module
+    from coarsefine.studies.running.final import training as module
 
     study = bench.coarse(StageRequest(values=(1e-3, 1e-2))).study
     real, seen = module._finished, []

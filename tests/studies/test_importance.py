@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coarsefine.db.optuna_importance import importances
+from coarsefine.db.optuna.importance import importances
 from coarsefine.studies.results.importance import Importance
 
 

@@ -18,12 +18,18 @@ from coarsefine.studies.recipes.layers import make_recipe
 from coarsefine.studies.recipes.recipe import differences, to_json
 from coarsefine.studies.results import known_seeds
 from coarsefine.studies.results.classes import confusion_of
-from coarsefine.studies.results.labels import KEY, Labels, labels_of, majority_of, packed_labels
 from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.predictions import rows_by_score
 from coarsefine.studies.results.reading import read_ranking
-from coarsefine.studies.results.scorer import Scorer, metric_of, predicted
-from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.results.scoring.labels import (
+    KEY,
+    Labels,
+    labels_of,
+    majority_of,
+    packed_labels,
+)
+from coarsefine.studies.results.scoring.scorer import Scorer, metric_of, predicted
+from coarsefine.studies.running.final.test import final_test
 
 from .conftest import Bench, refused
 from .evidence.worlds import World

@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from coarsefine.db import repository
-from coarsefine.db.check_optuna import check_optuna
-from coarsefine.db.check_report import Check
-from coarsefine.db.check_tables import check_plans, check_results
+from coarsefine.db.checks.optuna import check_optuna
+from coarsefine.db.checks.report import Check
+from coarsefine.db.checks.tables import check_plans, check_results
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.reports.reproduction import reproduction

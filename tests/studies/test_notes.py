@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.db.engine import open_database
+from coarsefine.db.connections.engine import open_database
 from coarsefine.db.new_records import NewStudy
-from coarsefine.studies.results.labels import packed_labels
 from coarsefine.studies.results.notes.checks import ranking_notes
 from coarsefine.studies.results.notes.leaks import above_ceiling, same_to_all_digits
 from coarsefine.studies.results.notes.marks import legend
@@ -21,6 +20,7 @@ from coarsefine.studies.results.ranking import (
     judged,
     rank_trials,
 )
+from coarsefine.studies.results.scoring.labels import packed_labels
 from tests.studies.made_up import study_record
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from coarsefine.db import repository, tidying
-from coarsefine.db.checking import check_database
+from coarsefine.db.checks.whole import check_database
 from coarsefine.models.errors import ModelError
 from coarsefine.models.outcomes import OutcomeCodec, read_accuracy
 from coarsefine.studies.planning.stages import StageRequest
 from coarsefine.studies.running import resources
-from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.final.test import final_test
 from coarsefine.studies.running.loop import StoppedByRequest
 
 from .conftest import Recorder

@@ -19,7 +19,7 @@ from coarsefine.studies.recipes.layers import Asked, load_recipe, make_recipe
 from coarsefine.studies.recipes.recipe import from_json, to_json, to_toml
 from coarsefine.studies.recipes.specs import to_data_spec
 from coarsefine.studies.results.reading import read_ranking
-from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.final.test import final_test
 from coarsefine.studies.running.search import Search
 from coarsefine.studies.running.watching import StoppedByRequest
 from coarsefine.studies.spaces.dimensions import parameter

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coarsefine.studies.results.judging.statistics import Verdict
 from coarsefine.studies.results.ranking import (
     RankedTrial,
     Ranking,
@@ -19,7 +20,6 @@ from coarsefine.studies.results.ranking import (
     ranking_json,
     top,
 )
-from coarsefine.studies.results.statistics import Verdict
 from coarsefine.studies.states import STATES
 from tests.studies.made_up import study_record
 

@@ -7,7 +7,7 @@ import pytest
 
 from coarsefine.studies.results.notes.replaying import concluded, left_out, legend
 from coarsefine.studies.results.ranking import RankedTrial, Ranking, StageSummary, rank_trials
-from coarsefine.studies.results.replay import N_HALVES, Candidate, replayed
+from coarsefine.studies.results.replay.protocols import N_HALVES, Candidate, replayed
 
 LAMBDAS = (0.01, 0.001, 0.0001)
 

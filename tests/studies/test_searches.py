@@ -8,7 +8,7 @@ from coarsefine.db import repository
 from coarsefine.search.hints import spelled
 from coarsefine.studies.errors import RecipeError, StudyError
 from coarsefine.studies.planning.request import StageRequest
-from coarsefine.studies.running.final_test import final_test
+from coarsefine.studies.running.final.test import final_test
 from coarsefine.studies.running.watching import StoppedByRequest
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.studies.conftest import Recorder, comparable

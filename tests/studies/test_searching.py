@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from coarsefine.db import repository
-from coarsefine.db.optuna_studies import OptunaStage
+from coarsefine.db.optuna.studies import OptunaStage
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running import loop as running
@@ -294,8 +294,8 @@ def test_nothing_is_written_for_a_recipe_that_cannot_be_trained(bench):
 
 
 def test_a_second_driver_of_the_same_study_is_refused(bench):
+    from coarsefine.db.connections.lock import StudyLock
     from coarsefine.db.errors import StorageError
-    from coarsefine.db.lock import StudyLock
 
     study = bench.coarse(FEW).study
     with (

@@ -14,11 +14,11 @@ from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.reports.reproduction import reproduction
 from coarsefine.studies.results.classes import confusions_of
-from coarsefine.studies.results.labels import labels_of
 from coarsefine.studies.results.predictions import outcomes_of
 from coarsefine.studies.results.racing import read_race
 from coarsefine.studies.results.reading import read_ranking
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.scoring.labels import labels_of
+from coarsefine.studies.results.scoring.splits import Splits
 from coarsefine.studies.running.watching import StoppedByRequest
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.studies.conftest import Recorder, comparable, refused

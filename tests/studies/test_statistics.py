@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from coarsefine.models.outcomes import OutcomeCodec
-from coarsefine.studies.results.judging import compare
-from coarsefine.studies.results.statistics import (
+from coarsefine.studies.results.judging.statistics import (
     Comparison,
     Measured,
     dunnett_quantile,
     range_quantile,
     wilson,
 )
+from coarsefine.studies.results.judging.trials import compare
 from tests.studies import simulations
 from tests.studies.evidence.worlds import World
 

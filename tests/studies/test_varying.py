@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coarsefine.db.optuna_trials import Range
+from coarsefine.db.optuna.trials import Range
 from coarsefine.studies.errors import SpaceError
 from coarsefine.studies.planning.axes import Axis
 from coarsefine.studies.spaces.dimensions import from_json, to_json

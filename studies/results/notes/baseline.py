@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from coarsefine.studies.results.notes.note import Note
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.studies.results.evidence.metrics import Majority
     from coarsefine.studies.results.ranking import Ranking
 
@@ -15,7 +15,7 @@ def baseline_notes(database: "Database", ranking: "Ranking") -> tuple[Note, ...]
 
     The loss of a constant prediction is not known: it has no probabilities.
     """
-    from coarsefine.studies.results.labels import majority_of
+    from coarsefine.studies.results.scoring.labels import majority_of
 
     if not ranking.trials or not ranking.metric.share:
         return ()
@@ -58,7 +58,7 @@ def _beside_it(
     from coarsefine.studies.results.evidence.contrasts import contrast, decided
     from coarsefine.studies.results.evidence.splits import estimate_on_splits
     from coarsefine.studies.results.predictions import outcomes_of
-    from coarsefine.studies.results.scorer import Scorer
+    from coarsefine.studies.results.scoring.scorer import Scorer
 
     best, study = ranking.best, ranking.study
     if best is None:

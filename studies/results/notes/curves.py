@@ -13,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from coarsefine.hints import Part, option, search_command
+from coarsefine.studies.results.judging.statistics import INDIFFERENT
 from coarsefine.studies.results.notes.marks import ASSUMED_POINTS
 from coarsefine.studies.results.notes.note import Note
-from coarsefine.studies.results.statistics import INDIFFERENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import EpochRecord
-    from coarsefine.studies.results.curves import TrialCurves
+    from coarsefine.studies.results.curves.runs import TrialCurves
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
     Floats = npt.NDArray[np.float64]
@@ -277,7 +277,7 @@ def of_trial(
         ranking: Of the study, with its notes.
         trial: One of it; ``None`` where none is complete.
     """
-    from coarsefine.studies.results.curves import read_curves
+    from coarsefine.studies.results.curves.runs import read_curves
     from coarsefine.studies.results.notes.learnt import on_learning
 
     found = on_learning(ranking)

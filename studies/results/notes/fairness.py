@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import EpochRecord, RunRecord
 from coarsefine.hints import option, search_command
 from coarsefine.studies.results.notes.note import Note

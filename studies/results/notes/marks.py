@@ -8,13 +8,13 @@ from coarsefine.studies.results.notes.note import Note, counted
 from coarsefine.studies.results.notes.planning import race_advice
 from coarsefine.studies.results.notes.splits import on_splits, splits_in_words
 from coarsefine.studies.results.resolution import resolution_reached
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.scoring.splits import Splits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from coarsefine.studies.results.judging.statistics import Comparison
     from coarsefine.studies.results.ranking import Ranking
-    from coarsefine.studies.results.statistics import Comparison
 
 # As ``evidence.spread`` has it, which needs NumPy.
 ASSUMED_POINTS = 0.3

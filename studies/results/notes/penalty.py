@@ -8,7 +8,7 @@ from coarsefine.studies.results.learning import has_learnt
 from coarsefine.studies.results.notes.note import Note
 
 if TYPE_CHECKING:
-    from coarsefine.db.engine import Database
+    from coarsefine.db.connections.engine import Database
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 # A penalty of this strength that changes nothing was hardly applied.

@@ -4,13 +4,13 @@ import math
 from typing import TYPE_CHECKING
 
 from coarsefine.hints import Message, Part, option
+from coarsefine.studies.results.judging.statistics import INDIFFERENT
 from coarsefine.studies.results.learning import has_learnt
 from coarsefine.studies.results.notes.note import Note, rounded
-from coarsefine.studies.results.statistics import INDIFFERENT
 
 if TYPE_CHECKING:
+    from coarsefine.studies.results.judging.statistics import Comparison, Needed
     from coarsefine.studies.results.ranking import Ranking
-    from coarsefine.studies.results.statistics import Comparison, Needed
 
 
 def on_needed(ranking: "Ranking") -> tuple[Note, ...]:

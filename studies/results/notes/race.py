@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coarsefine.studies.results.notes.note import Note, counted, rounded
-from coarsefine.studies.results.splits import Splits
+from coarsefine.studies.results.scoring.splits import Splits
 
 if TYPE_CHECKING:
     from coarsefine.studies.planning.races import Race, RaceEnd

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coarsefine.db import repository
-from coarsefine.db.engine import Database
+from coarsefine.db.connections.engine import Database
 from coarsefine.hints import option, search_command
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.results.learning import equally_good

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from coarsefine.models.specs import SCORE_WORDS
 from coarsefine.studies.results.notes.note import counted, points
-from coarsefine.studies.results.splits import Splits, replicates_in_words
+from coarsefine.studies.results.scoring.splits import Splits, replicates_in_words
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.replay import Protocol, Replay
+    from coarsefine.studies.results.replay.protocols import Protocol, Replay
 
 # A share that is 0.00 points.
 _NOTHING = 0.00005
@@ -101,7 +101,7 @@ def left_out(replay: "Replay") -> list[str]:
 
 def legend(replay: "Replay") -> list[str]:
     """Return what the columns mean."""
-    from coarsefine.studies.results.replay import N_HALVES, SEED
+    from coarsefine.studies.results.replay.protocols import N_HALVES, SEED
 
     ranking, best = replay.ranking, replay.best
     own = f"{_percent(best.validation_accuracy)} of {ranking.point(best.params)}"

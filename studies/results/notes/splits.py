@@ -9,7 +9,7 @@ from coarsefine.studies.spaces.searches.registry import SEARCHES
 if TYPE_CHECKING:
     from coarsefine.studies.results.evidence.splits import Varied
     from coarsefine.studies.results.ranking import Ranking
-    from coarsefine.studies.results.splits import Splits
+    from coarsefine.studies.results.scoring.splits import Splits
 
 
 def splits_in_words(splits: "Splits", varied: "Varied") -> str:

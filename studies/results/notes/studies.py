@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from coarsefine.hints import option
+from coarsefine.studies.results.comparing.tuning import unequal
 from coarsefine.studies.results.notes.marks import ASSUMED_POINTS
 from coarsefine.studies.results.notes.note import Note, counted, points
-from coarsefine.studies.results.tuning import unequal
 from coarsefine.studies.spaces.dimensions import shown
 
 if TYPE_CHECKING:
+    from coarsefine.studies.results.comparing.pairs import Pair
+    from coarsefine.studies.results.comparing.side_by_side import Side
     from coarsefine.studies.results.evidence.contrasts import Contrast
-    from coarsefine.studies.results.side_by_side import Side
-    from coarsefine.studies.results.study_pairs import Pair
 
 # Closer than this, two selection biases are the same to two digits.
 _SAME_BIAS = 0.00005

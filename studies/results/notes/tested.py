@@ -8,7 +8,7 @@ from coarsefine.studies.results.notes.test_set import is_hand_picked
 
 if TYPE_CHECKING:
     from coarsefine.db.records import TestOpeningRecord
-    from coarsefine.studies.results.final_evidence import OpeningEvidence
+    from coarsefine.studies.results.final.evidence import OpeningEvidence
 
 
 def test_legend(

@@ -190,7 +190,7 @@ def test_trials_under_way_show_how_far_they_are(study):
 
 @pytest.mark.parametrize("kind", ["lambda", *KINDS])
 def test_just_those_files_are_offered_that_can_be_drawn(many, kind, monkeypatch):
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
 
     # Whether a figure can be drawn is known before it is a file, which takes ten times as long.
     monkeypatch.setattr("coarsefine.search.figures.rendering.rendered", lambda *_: b"drawn")

@@ -113,7 +113,7 @@ def test_it_takes_the_next_port_only_where_none_was_named():
 
 
 def test_a_database_is_shown_before_optuna_has_its_tables_there(tmp_path):
-    from coarsefine.db.engine import open_database
+    from coarsefine.db.connections.engine import open_database
 
     path = tmp_path / "begun.db"
     open_database(str(path), create=True).close()

@@ -1,0 +1,1 @@
+"""Connections: files and servers, engines, locks, and what their errors mean."""

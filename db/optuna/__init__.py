@@ -1,0 +1,1 @@
+"""Optuna's side of the database: its tables, storage, samplers and dashboard."""

@@ -1,0 +1,1 @@
+"""Columns of tables: a row each, read by every face of the program."""

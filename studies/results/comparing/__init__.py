@@ -1,0 +1,1 @@
+"""Comparisons: studies by a test, values by time and updates."""

@@ -1,0 +1,1 @@
+"""Training runs, epoch by epoch, and what their networks have learnt."""

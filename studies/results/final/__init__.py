@@ -1,0 +1,1 @@
+"""Results of final tests: evidence, columns and rows."""

@@ -1,0 +1,1 @@
+"""Judging a ranking: intervals of its trials, and ties with the best."""

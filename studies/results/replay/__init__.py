@@ -1,0 +1,1 @@
+"""Replays: what sloppier protocols would have concluded."""

@@ -1,0 +1,1 @@
+"""Scores: what each run of a study predicted, as a score for every validation sample."""

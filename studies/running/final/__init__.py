@@ -1,0 +1,1 @@
+"""The final test: what is tested, trained once more, and measured."""
