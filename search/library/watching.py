@@ -208,7 +208,7 @@ def _stoppable(watch: Watch) -> Iterator[None]:
 
     def hear(_number: int, _frame: FrameType | None) -> None:
         if watch.stop_requested or not watch.training:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("stopped at once; the same call carries on with what is stored")
         watch.stop()
         # A signal may come in the middle of another line, which a second one must not cut.
         with suppress(RuntimeError):

@@ -53,23 +53,23 @@ from coarsefine import Study, StudyError
 study = Study.search("lambda", hidden=8, cycles=150, progress=True)
 
 def interrupt():
-    # Once there are trials, they are being trained.
-    n_trials = 0
-    while not n_trials:
+    # Before a segment is trained, a search ends at once.
+    n_trained = 0
+    while not n_trained:
         time.sleep(0.05)
         try:
-            n_trials = len(study.ranking)
+            n_trained = len(study.curves())
         except StudyError:
             continue
     os.kill(os.getpid(), signal.SIGINT)
 
 threading.Thread(target=interrupt).start()
 try:
-    study.coarse(trials=4)
+    study.coarse(trials=4, replicates=16)
 except KeyboardInterrupt as stopped:
     print(stopped)
 """
-CARRIED_ON = "len(study.coarse(trials=4)), {trial.state for trial in study.ranking}"
+CARRIED_ON = "len(study.coarse(trials=4, replicates=16)), {trial.state for trial in study.ranking}"
 
 
 @pytest.mark.slow
