@@ -99,7 +99,7 @@ COMMANDS: Final = {
         RESULTS,
         "exporting",
         "export",
-        "Write a study's ranking, curves, evaluations, classes or final test in a file.",
+        "Write a study's ranking, curves, evaluations, classes, pairs or final test in a file.",
     ),
     "plot": Entry(
         RESULTS,

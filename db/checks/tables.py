@@ -101,6 +101,9 @@ def check_curves(session: Session, check: Check) -> None:
 def _evaluated(session: Session) -> dict[int, set[float]]:
     """Return the accuracies of evaluations within epochs, by run: one of them may count."""
     found: dict[int, set[float]] = defaultdict(set)
+    # A database of an older version may be looked at as it is.
+    if not sa.inspect(session.connection()).has_table(Evaluation.__tablename__):
+        return found
     for run, accuracy in session.execute(
         sa.select(Evaluation.run_id, Evaluation.validation_accuracy).where(
             Evaluation.validation_accuracy.is_not(None)

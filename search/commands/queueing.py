@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -117,10 +118,10 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
     # In the wrong folder, nobody would ever look at what is submitted.
     lost = storage.url.startswith("sqlite") and is_new(storage.url)
     if lost and asked is not None:
-        file = storage.url.removeprefix("sqlite:///")
+        file = Path(storage.url.removeprefix("sqlite:///"))
         raise StorageError(
-            f"there is no {file}, and a service makes it: run "
-            f"`{typed('serve', storage=storage.storage)}` first, or name another --storage"
+            f"there is no {file.name} in {file.absolute().parent}; change the folder or name it with "
+            "--storage; a service makes it: " + typed("serve", storage=storage.storage)
         )
     create = asked is not None
     with open_database(storage.url, create=create, said=note) as database:

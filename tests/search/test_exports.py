@@ -247,7 +247,7 @@ def test_a_column_that_is_not_there_is_answered_with_those_that_are(selection, w
     [
         (
             ("--what", "rankng"),
-            "--what must be one of ranking, curves, classes, test, got 'rankng'",
+            "one of ranking, curves, evaluations, classes, pairs, test, got 'rankng'",
         ),
         (("--what", "test", "--curves"), "--curves means --what curves"),
         (("--top", "0"), "--top must be >= 1, got 0"),

@@ -973,7 +973,7 @@ def test_a_range_test_refuses_what_only_a_search_heeds(search, own_folder, optio
     refused = search("eta", "--range-test", *option.split())
 
     assert refused.status == 2
-    assert f"{option.split()[0]} is of searches, and --range-test is none" in refused.err
+    assert f"{option.split()[0]} belongs to searches, and --range-test is not one" in refused.err
     assert not list(own_folder.iterdir())
 
 
@@ -1124,7 +1124,7 @@ WRONG = [
     (
         "plot values --trial coarse:0",
         2,
-        "--trial is for curves and weights and certainty and confusion",
+        "--trial is for curves and within and weights and certainty and confusion",
     ),
     ("plot lambda weights" + 7 * " --trial coarse:0", 1, "weights shows 6 trials or fewer, got 7"),
     ("plot lambda confusion --trial coarse:0 --trial coarse:1", 1, "shows one trial, got 2"),

@@ -106,7 +106,7 @@ def test_what_no_service_has_made_is_told_of(search, lab):
     refused = search("submit", lab, "--storage", "elsewhere.db")
 
     assert refused.status == 1
-    assert "run `python -m search serve --storage elsewhere.db` first" in refused.err
+    assert "a service makes it: python -m search serve --storage elsewhere.db" in refused.err
     assert not Path("elsewhere.db").exists()
 
 
