@@ -120,8 +120,8 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
     if lost and asked is not None:
         file = Path(storage.url.removeprefix("sqlite:///"))
         raise StorageError(
-            f"there is no {file.name} in {file.absolute().parent}; change the folder or name it with "
-            "--storage; a service makes it: " + typed("serve", storage=storage.storage)
+            f"there is no {file.name} in {file.absolute().parent}; change the folder or name it "
+            "with --storage; a service makes it: " + typed("serve", storage=storage.storage)
         )
     create = asked is not None
     with open_database(storage.url, create=create, said=note) as database:
