@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.results.ranking import Ranking
+    from coarsefine.studies.running.resources import Resources
     from coarsefine.studies.running.search import Search
     from coarsefine.studies.spaces.search import SearchKind
 
@@ -202,7 +203,6 @@ def run_search(
         variant: What the study's name ends with where its values answer another question.
     """
     from coarsefine.db import repository
-    from coarsefine.search.commands.forecasting import print_forecast
     from coarsefine.search.commands.listing import failures_of
     from coarsefine.search.commands.ranking import print_study
     from coarsefine.search.interrupts import stoppable
@@ -212,7 +212,6 @@ def run_search(
     from coarsefine.studies.planning.request import n_points
     from coarsefine.studies.results.comparing.grids import took
     from coarsefine.studies.results.reading import read_ranking
-    from coarsefine.studies.running.forecasting import noise_before
     from coarsefine.studies.running.resources import NewDatabase, Resources
 
     asked, output, data_dir = options.asked, options.output, options.recipe.data.data_dir
@@ -236,12 +235,7 @@ def run_search(
             if name is None and variant:
                 name = variant_name(resources, kind, asked, request, variant)
             if stage.dry_run:
-                forecast = foreseen_search(resources, kind, asked, request, wanted, name, options)
-                print_forecast(
-                    *(forecast, budget, output),
-                    several=wanted == AUTO,
-                    noise=noise_before(resources, kind, asked, name) if wanted in BEGIN else None,
-                )
+                _foretell(resources, kind, asked, request, wanted, name, options)
                 return
             search = found_search(resources, kind, asked, request, wanted, name, options)
             if tested is not None:
@@ -260,6 +254,26 @@ def run_search(
         print_study(stdout(), ranking, rows, proposed)
     if all_failed:
         raise _all_failed(search, ranking, failures, free)
+
+
+def _foretell(
+    resources: "Resources",
+    kind: "SearchKind",
+    asked: "Asked",
+    request: "StageRequest",
+    wanted: str,
+    name: str | None,
+    options: Options,
+) -> None:
+    """Print what a search would train and what that takes, in place of training it."""
+    from coarsefine.search.commands.forecasting import print_forecast
+    from coarsefine.studies.running.forecasting import noise_before
+
+    output, noise = options.output, None
+    forecast = foreseen_search(resources, kind, asked, request, wanted, name, options)
+    if wanted in BEGIN and not output.json:
+        noise = noise_before(resources, kind, asked, name)
+    print_forecast(forecast, resources.budget, output, several=wanted == AUTO, noise=noise)
 
 
 def _proposed(

@@ -7,10 +7,9 @@ from coarsefine.db.connections.engine import Database
 from coarsefine.search.errors import ExportError
 from coarsefine.search.tables.column import fitting, text_columns
 from coarsefine.search.tables.ranking import best_of
-from coarsefine.search.tables.table import ExportTable, usual_columns
+from coarsefine.search.tables.table import ExportTable
 from coarsefine.search.words import counted
 from coarsefine.studies.results.classes import CLASSES, Confusion, OfClass, confusions_of
-from coarsefine.studies.results.columns.column import exact_cells
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.spaces.dimensions import described
 
@@ -75,6 +74,4 @@ def of_classes(database: Database, ranking: Ranking, top: int | None = None) -> 
 
 def table_of(ranking: Ranking, rows: Sequence[OfClass]) -> ExportTable:
     """Return figures of classes to be exported."""
-    cells, columns = exact_cells(CLASSES, rows, ranking)
-    usual = usual_columns(CLASSES, rows, ranking.searched)
-    return ExportTable("classes", "classes", cells, columns, usual)
+    return ExportTable.of("classes", "classes", CLASSES, rows, ranking)

@@ -3,8 +3,7 @@
 from coarsefine.db.connections.engine import Database
 from coarsefine.search.errors import ExportError
 from coarsefine.search.tables.ranking import best_of
-from coarsefine.search.tables.table import ExportTable, usual_columns
-from coarsefine.studies.results.columns.column import exact_cells
+from coarsefine.search.tables.table import ExportTable
 from coarsefine.studies.results.evaluations import EVALUATIONS, read_evaluations
 from coarsefine.studies.results.ranking import Ranking
 
@@ -22,6 +21,4 @@ def of_evaluations(database: Database, ranking: Ranking, top: int | None = None)
             f"{ranking.study.name} was measured at the ends of epochs only: its curves have all "
             "there is"
         )
-    cells, columns = exact_cells(EVALUATIONS, rows, ranking)
-    usual = usual_columns(EVALUATIONS, rows, ranking.searched)
-    return ExportTable("evaluations", "evaluations", cells, columns, usual)
+    return ExportTable.of("evaluations", "evaluations", EVALUATIONS, rows, ranking)

@@ -2,8 +2,7 @@
 
 from coarsefine.db.connections.engine import Database
 from coarsefine.search.errors import ExportError
-from coarsefine.search.tables.table import ExportTable, usual_columns
-from coarsefine.studies.results.columns.column import exact_cells
+from coarsefine.search.tables.table import ExportTable
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.results.trial_pairs import PAIRS, trial_pairs
 
@@ -25,6 +24,4 @@ def of_pairs(database: Database, ranking: Ranking, top: int | None = None) -> Ex
             f"{ranking.study.name} has no two trials of which more than the scores is known, so "
             "there are no pairs"
         )
-    cells, columns = exact_cells(PAIRS, rows, ranking)
-    usual = usual_columns(PAIRS, rows, ranking.searched)
-    return ExportTable("pairs", "pairs", cells, columns, usual)
+    return ExportTable.of("pairs", "pairs", PAIRS, rows, ranking)

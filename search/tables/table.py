@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from coarsefine.search.errors import UsageError
 from coarsefine.search.tables.texts import text
-from coarsefine.studies.results.columns.column import Column, read_by
+from coarsefine.studies.results.columns.column import Column, exact_cells, read_by
+from coarsefine.studies.results.ranking import Ranking
 
 # Columns without whose marks and intervals their legend would say nothing.
 _EXPLAINED: Final = {"tied", "interval_low", "interval_high", "standard_deviation", "reused"}
@@ -35,6 +36,22 @@ class ExportTable:
     legend: Callable[[], tuple[str, ...]] = tuple
     epoch: str = ""
     named: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(
+        cls, name: str, rows: str, columns: Sequence[Column], found: Sequence[Any], ranking: Ranking
+    ) -> "ExportTable":
+        """Return the table of what was found of a ranking's study.
+
+        Args:
+            name: As in the class.
+            rows: As in the class.
+            columns: That it may have.
+            found: A row each.
+            ranking: Of the study.
+        """
+        cells, known = exact_cells(columns, found, ranking)
+        return cls(name, rows, cells, known, usual_columns(columns, found, ranking.searched))
 
     @property
     def n_rows(self) -> int:

@@ -20,7 +20,7 @@ class TrialPair:
         n_seeds: Seeds that both have; of splits, how many.
         difference: Score of the first less that of the other, over these.
         standard_error: Of the difference.
-        df: Degrees of freedom of that; ``None`` where it is taken for granted.
+        df: Degrees of freedom of that; ``None`` where it is assumed.
         interval: 95 % of the difference, for this pair alone.
         p: Two-sided, for this pair alone.
         p_adjusted: After Holm (1979), for all pairs.
@@ -101,7 +101,7 @@ def trial_pairs(ranking: Ranking) -> list[TrialPair]:
 
 
 def _claim(ranking: Ranking) -> str:
-    """Return what differences are for, and what is taken for granted."""
+    """Return what differences are for, and what is assumed."""
     comparison = ranking.comparison
     if Splits.of(ranking.study) is not None:
         return "new splits, seeds and samples"
@@ -188,7 +188,7 @@ PAIRS: Final[tuple[Column, ...]] = (
     Column(
         name="df",
         kind="real",
-        meaning="degrees of freedom of the standard error; empty where it is taken for granted",
+        meaning="degrees of freedom of the standard error; empty where it is assumed",
         absent=ASKED,
         paper=Face("degrees of freedom", absent=ASKED),
     ),
@@ -223,7 +223,7 @@ PAIRS: Final[tuple[Column, ...]] = (
     Column(
         name="claim",
         kind="text",
-        meaning="what the difference is for, and what is taken for granted of seeds",
+        meaning="what the difference is for, and what is assumed of seeds",
         absent=TITLE,
     ),
 )

@@ -17,14 +17,15 @@ from coarsefine.db.records import (
     PlanRecord,
     RunRecord,
     RunUpdate,
+    SegmentResult,
     TrialRecord,
     TrialUpdate,
 )
-from coarsefine.models.cohort import Lowest
-from coarsefine.models.scoring import EvaluationRow
+from coarsefine.models.cohort import Lowest, state_to_bytes
 from coarsefine.models.segment import SegmentResult as Trained
 from coarsefine.models.training import EpochRow
 from coarsefine.studies.planning.trials import trial_update
+from coarsefine.studies.running.work import CohortAtWork
 
 
 class Ledger:
@@ -45,7 +46,27 @@ class Ledger:
             if trial.state in FINAL_STATES and len(self._runs[trial.id]) == trial.replicates
         }
 
-    def run_updates(
+    def segment(self, cohort: CohortAtWork, trained: Trained) -> SegmentResult:
+        """Return what a segment adds to the database, and remember where its runs stand."""
+        state, ids = trained.state, [run.id for run in cohort.runs]
+        return SegmentResult(
+            cohort_uuid=cohort.record.uuid,
+            from_epoch=cohort.epoch,
+            to_epoch=state.epoch,
+            epochs=[EpochRecord(ids[row.slot], *_MEASURES(row)) for row in trained.rows],
+            evaluations=[
+                EvaluationRecord(ids[row.slot], *_WITHIN(row)) for row in trained.evaluations
+            ],
+            runs=self._run_updates(cohort.runs, cohort.seconds, trained),
+            trials=self._ended_now(cohort.runs),
+            outcomes={ids[slot]: packed for slot, packed in trained.outcomes.items()},
+            # Of custom trainers, which train one trial at a time.
+            metrics={(ids[0], epoch): each for epoch, each in trained.metrics.items()},
+            checkpoint=state_to_bytes(state),
+            done=state.done,
+        )
+
+    def _run_updates(
         self, runs: Sequence[RunRecord], seconds: Sequence[float], trained: Trained
     ) -> list[RunUpdate]:
         """Return where each run of a cohort stands after a segment, and remember it.
@@ -93,7 +114,7 @@ class Ledger:
             self._runs[run.trial_id][update.run_id] = update
         return updates
 
-    def ended(self, runs: Sequence[RunRecord]) -> list[TrialUpdate]:
+    def _ended_now(self, runs: Sequence[RunRecord]) -> list[TrialUpdate]:
         """Return the trials of some runs that are finished now and were not before."""
         updates = []
         for trial_id in dict.fromkeys(run.trial_id for run in runs):
@@ -153,16 +174,6 @@ class Ledger:
     def _stored_row(self, run_id: int, epoch: int) -> EpochRecord:
         (row,) = repository.epoch_rows(self._database, run_ids=[run_id], epoch=epoch)
         return row
-
-
-def epoch_record(run_id: int, row: EpochRow) -> EpochRecord:
-    """Return a row of a curve as it is stored."""
-    return EpochRecord(run_id, *_MEASURES(row))
-
-
-def evaluation_record(run_id: int, row: EvaluationRow) -> EvaluationRecord:
-    """Return an evaluation within an epoch as it is stored."""
-    return EvaluationRecord(run_id, *_WITHIN(row))
 
 
 # An epoch's measures have the same names where they are made and where they are stored.

@@ -16,7 +16,6 @@ from coarsefine.db.records import (
     CohortRecord,
     PlanRecord,
     RunRecord,
-    SegmentResult,
     TrialRecord,
 )
 from coarsefine.hints import option
@@ -24,7 +23,6 @@ from coarsefine.models.cohort import (
     CohortState,
     pruned,
     state_from_bytes,
-    state_to_bytes,
 )
 from coarsefine.models.data import PreparedData
 from coarsefine.models.errors import DataError
@@ -43,7 +41,7 @@ from coarsefine.studies.planning.point_runs import spec_from_json
 from coarsefine.studies.planning.pruning import HALVING, rungs, to_stop
 from coarsefine.studies.running.budgeted import ahead, patience, planned_within
 from coarsefine.studies.running.executors import Executor
-from coarsefine.studies.running.ledger import Ledger, epoch_record, evaluation_record
+from coarsefine.studies.running.ledger import Ledger
 from coarsefine.studies.running.pace import Pace
 from coarsefine.studies.running.resources import Resources
 from coarsefine.studies.running.watching import CohortProgress, StoppedByRequest
@@ -89,17 +87,20 @@ class _StageRun:
     """One call of ``train``."""
 
     def __init__(self, resources: Resources, work: Work, plan: PlanRecord) -> None:
-        self.resources, self.budget = resources, resources.budget
+        self.resources = resources
         self.database = resources.database
         self.observer = resources.observer
+        self.budget = resources.budget
         self.work = work
-        # Of a seed: one a fold, where there are folds.
+        # That a seed has: one a fold, where there are folds.
         self.n_runs = work.stage.run_options.n_runs(1)
         self.executor: Executor
         self.prepared: dict[str, PreparedData] = {work.data.key: work.data}
-        self.started = self.at_once = False
-        # The second until a first segment is there: that workers may take to start.
-        self.store_seconds = self.starting = 0.0
+        self.started = False
+        self.at_once = False
+        self.store_seconds = 0.0
+        # Until a first segment is there: that workers may take to start.
+        self.starting = 0.0
         self.ledger = Ledger(self.database, plan)
         self.trials = self.ledger.trials
         self.cohorts = {cohort.record.uuid: cohort for cohort in self._unfinished(plan)}
@@ -114,7 +115,7 @@ class _StageRun:
 
     def run(self) -> Left | None:
         cohorts = list(self.cohorts.values())
-        alone, n_train = self.work.stage.run_options.alone, self.work.data.n_train
+        n_train, alone = self.work.data.n_train, self.work.stage.run_options.alone
         seconds = sum(training_seconds(c.plan, n_train, c.plugin) for c in cohorts)
         seconds = max(seconds, self.pace.seconds)
         n_epochs = max((cohort.n_epochs for cohort in cohorts), default=0)
@@ -341,26 +342,8 @@ class _StageRun:
         state = trained.state
         for row in trained.rows:
             cohort.seconds[row.slot] += row.seconds
-        updates = self.ledger.run_updates(cohort.runs, cohort.seconds, trained)
-        finished = self.ledger.ended(cohort.runs)
-        ids = [run.id for run in cohort.runs]
-        repository.store_segment(
-            self.database,
-            SegmentResult(
-                cohort_uuid=cohort.record.uuid,
-                from_epoch=cohort.epoch,
-                to_epoch=state.epoch,
-                epochs=[epoch_record(ids[row.slot], row) for row in trained.rows],
-                evaluations=[evaluation_record(ids[e.slot], e) for e in trained.evaluations],
-                runs=updates,
-                trials=finished,
-                outcomes={ids[slot]: p for slot, p in trained.outcomes.items()},
-                # Of custom trainers, which train one trial at a time.
-                metrics={(ids[0], epoch): each for epoch, each in trained.metrics.items()},
-                checkpoint=state_to_bytes(state),
-                done=state.done,
-            ),
-        )
+        segment = self.ledger.segment(cohort, trained)
+        repository.store_segment(self.database, segment)
         if state.epoch > cohort.epoch:
             cohort.seconds_per_epoch = trained.seconds / (state.epoch - cohort.epoch)
         left = 0 if cohort.done else cohort.n_epochs - state.epoch
@@ -370,7 +353,7 @@ class _StageRun:
         if trained.failure is not None:
             params = self.trials[cohort.runs[0].trial_id].params
             self.observer.said(f"the trial at {described(params)} failed: {trained.failure}")
-        self._tell(self.ledger.finish(finished))
+        self._tell(self.ledger.finish(segment.trials))
 
     def _tell(self, trials: Sequence[TrialRecord]) -> None:
         # What Optuna was told once cannot be changed there.
