@@ -12,13 +12,14 @@ from itertools import count
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from coarsefine.db import schema
 from coarsefine.db.connections.engine import Database
 from coarsefine.db.connections.lock import check_not_driven
 from coarsefine.db.connections.messages import first_line
+from coarsefine.db.connections.server_errors import is_refused_row
 from coarsefine.db.errors import StorageError
 from coarsefine.db.records import FINAL_STATES
 from coarsefine.db.repository.common import chunks, table
@@ -111,7 +112,7 @@ def _refused(label: str, name: str) -> Generator[None]:
     try:
         yield
     except StatementError as error:
-        if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
+        if isinstance(error, DBAPIError) and not is_refused_row(error):
             raise
         raise StorageError(
             f"{label}: study {name!r} has a row that this program did not write "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 _AGAIN: Final = "run the same command again: a search carries on where it stands"
 _RUNNING: Final = "is it running, and are host and port right?"
@@ -56,6 +56,17 @@ _ADVICE: Final = {
     # What is too much for it is answered so, too.
     "gone away": f"{_AGAIN}; if it goes again, {_PACKET}",
 }
+
+
+# MariaDB's number of a CHECK that does not hold; the driver takes it for the server's fault.
+_CHECK_FAILED: Final = 4025
+
+
+def is_refused_row(error: DBAPIError) -> bool:
+    """Return whether the tables do not take a row: a type, a length, a constraint."""
+    if isinstance(error, IntegrityError | DataError):
+        return True
+    return getattr(error.orig, "args", ())[:1] == (_CHECK_FAILED,)
 
 
 def foreseen(error: DBAPIError) -> bool:
