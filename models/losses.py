@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coarsefine.models.arrays import Array, Labels, column
+from coarsefine.models.special import expit, logit
 from coarsefine.models.specs import Hyperparameters
 
 
@@ -180,14 +181,10 @@ class BinaryCrossEntropy(Loss):
 
     def outputs(self, scores: Array) -> Array:
         """Return the sigmoids, whose sum need not be 1."""
-        from scipy.special import expit  # here, because other losses start sooner without it
-
         return np.asarray(expit(scores))
 
     def scores_of(self, outputs: Array) -> Array:
         """Return their logits."""
-        from scipy.special import logit
-
         tiny = np.finfo(np.float64).eps
         return np.asarray(logit(np.clip(outputs, tiny, 1 - tiny)))
 
@@ -206,8 +203,6 @@ class BinaryCrossEntropy(Loss):
 
     def backward(self, scores: Array, targets: Array) -> None:
         """Turn scores into ``(sigmoid(scores) - targets) / K``."""
-        from scipy.special import expit
-
         expit(scores, out=scores)
         scores -= targets
         scores /= scores.shape[1]

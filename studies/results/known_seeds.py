@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from coarsefine.db import repository
 from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StudyRecord
+from coarsefine.models import special
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.recipe import Recipe, differences, from_json
@@ -123,7 +123,7 @@ def of_scores(scores: NDArray[np.float64], unit: float, source: str) -> SeedNois
     df = max(spread.df, n_seeds - 1.0) if np.isfinite(spread.df) else n_seeds - 1.0
     if df < _FEWEST_DF:
         return None
-    upper, of_run = (df / float(scipy.special.chdtri(df, u)) for u in (_UPPER, _UPPER_OF_RUN))
+    upper, of_run = (df / float(special.chdtri(df, u)) for u in (_UPPER, _UPPER_OF_RUN))
     pairs = compared(scores, present)
     rest = float(np.median(pairs.rest[~np.eye(n_trials, dtype=bool)])) / n_samples
     pair = max(0.0, spread.ratio * upper - 1) * rest

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
-import scipy
 
+from coarsefine.models import special
 from coarsefine.studies.results.evidence.pairs import Real, Scores, compared
 from coarsefine.studies.results.evidence.quantiles import cautious_share
 from coarsefine.studies.results.evidence.spread import ASSUMED, Spread
@@ -229,8 +229,8 @@ def decided(
     adjusted, beyond, within = holm(p), holm(beyond), holm(within)
     half = np.where(
         np.isfinite(df),
-        scipy.special.stdtrit(np.where(np.isfinite(df), df, 1.0), 1 - alpha / 2),
-        scipy.special.ndtri(1 - alpha / 2),
+        special.stdtrit(np.where(np.isfinite(df), df, 1.0), 1 - alpha / 2),
+        special.ndtri(1 - alpha / 2),
     )
     found = []
     for i, each in enumerate(contrasts):
@@ -299,9 +299,9 @@ def needed(each: Contrast, delta: float, n_contrasts: int = 1, alpha: float = AL
         seed_part = (each.seed_variance - each.flip_variance + flips) / n_seeds
         variance = seed_part + each.sample_variance / n_samples
         if n_seeds < 2:
-            return bool(distance >= -scipy.special.ndtri(level) * np.sqrt(variance))
+            return bool(distance >= -special.ndtri(level) * np.sqrt(variance))
         df = (n_seeds - 1) * (variance / seed_part) ** 2 if seed_part > 0 else 1e9
-        return bool(distance >= -scipy.special.stdtrit(df, level) * np.sqrt(variance))
+        return bool(distance >= -special.stdtrit(df, level) * np.sqrt(variance))
 
     # What is undecided by a hair takes one more: degrees of freedom are cautious there.
     seeds = least_number(lambda n: decides(n, each.n_samples), each.n_seeds + 1, _MOST_SEEDS)
@@ -326,9 +326,7 @@ def least_number(decides: Callable[[int], bool], start: int, most: int) -> int |
 def _tail(t: Real, df: Real) -> Real:
     """Return the probability that Student's t, or a normal number, is above ``t``."""
     finite = np.where(np.isfinite(df), df, 1.0)
-    return np.asarray(
-        np.where(np.isfinite(df), scipy.special.stdtr(finite, -t), scipy.special.ndtr(-t))
-    )
+    return np.asarray(np.where(np.isfinite(df), special.stdtr(finite, -t), special.ndtr(-t)))
 
 
 def mcnemar(a: Scores, b: Scores) -> float:
@@ -341,4 +339,4 @@ def mcnemar(a: Scores, b: Scores) -> float:
     first = int(np.count_nonzero((a > 0) & (b == 0)))
     second = int(np.count_nonzero((a == 0) & (b > 0)))
     n = first + second
-    return min(1.0, 2 * float(scipy.special.bdtr(min(first, second), n, 0.5))) if n else 1.0
+    return min(1.0, 2 * float(special.bdtr(min(first, second), n, 0.5))) if n else 1.0

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
-import scipy
 
+from coarsefine.models import special
 from coarsefine.studies.results.evidence.pairs import Scores
 from coarsefine.studies.results.evidence.quantiles import cautious_share, normal_quantile
 from coarsefine.studies.results.evidence.spread import Spread
@@ -207,9 +207,7 @@ def _around(mean: float, half: float, *, share: bool) -> Interval:
 def t_quantile(df: float) -> float:
     """Return how many standard errors a 95 % interval reaches, known with so many degrees."""
     level = (1 + CONFIDENCE) / 2
-    return float(
-        normal_quantile(level) if not np.isfinite(df) else scipy.special.stdtrit(df, level)
-    )
+    return float(normal_quantile(level) if not np.isfinite(df) else special.stdtrit(df, level))
 
 
 def interval_of_share(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
+from coarsefine.models import special
 from coarsefine.studies.results.evidence.pairs import Real
 
 _DRAWS = 40_000
@@ -58,7 +58,7 @@ def _factor(least: int, most: int, quantile: float, share: float, n_seeds: int) 
     seeds, samples = share * n_seeds, 1 - share
     paths = np.sqrt(samples) * common[:, None] + np.sqrt(seeds) * walk
     paths /= np.sqrt(samples + seeds / at)
-    reached = np.quantile(paths.max(axis=1), scipy.special.ndtr(quantile))
+    reached = np.quantile(paths.max(axis=1), special.ndtr(quantile))
     return max(1.0, float(reached) / quantile)
 
 

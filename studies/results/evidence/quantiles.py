@@ -4,8 +4,8 @@ import math
 from statistics import NormalDist
 
 import numpy as np
-import scipy
 
+from coarsefine.models import special
 from coarsefine.studies.results.evidence.pairs import Real
 
 
@@ -60,7 +60,7 @@ def cautious_share(part: Real, other: Real, df: Real) -> Real:
 
     A part that looks small by chance would pass for known: it is taken at an upper limit of 70 %.
     """
-    upper = part * df / scipy.special.chdtri(df, 0.7)
+    upper = part * df / special.chdtri(df, 0.7)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.where(upper > 0, df * ((upper + other) / upper) ** 2, np.inf)
     return np.asarray(found)

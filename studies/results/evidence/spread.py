@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
+from coarsefine.models import special
 from coarsefine.studies.results.evidence.pairs import Pairs, Present, Real
 
 # A trial counts at the most as this quantile of trials like the others (Huber 1964).
@@ -99,9 +99,9 @@ def robust_mean(values: NDArray[np.float64], df: Real) -> NDArray[np.float64]:
     filled = np.where(known, values, 0.0)
     mean = filled.sum(axis=-1, keepdims=True) / n_known
     if values.shape[-1] >= _FEWEST:
-        limit = scipy.special.chdtri(df, 1 - _HUBER) / df
+        limit = special.chdtri(df, 1 - _HUBER) / df
         # What is left of a mean of equal ratios after the cut.
-        left = scipy.special.chdtr(df + 2, limit * df) + limit * (1 - _HUBER)
+        left = special.chdtr(df + 2, limit * df) + limit * (1 - _HUBER)
         share = np.where(known, left, 0.0).sum(axis=-1, keepdims=True) / n_known
         share = np.where(share > 0, share, 1.0)
         for _ in range(15):
@@ -145,13 +145,13 @@ def pool(ratios: Real, drawn: NDArray[np.float64], df: Real, known: Spread | Non
     alone = noisy
     ratio, n_free, scales = _pooled(ratios, drawn, own, noisy)
     if n_trials >= _FEWEST and ratio > 0:
-        most = scipy.special.fdtri(own, max(n_free, 1.0), 1 - _NOISY / n_trials)
+        most = special.fdtri(own, max(n_free, 1.0), 1 - _NOISY / n_trials)
         noisy = np.asarray(np.nan_to_num(trial_ratios(ratios) / ratio) > most)
         if noisy.any() and (~noisy).sum() >= _FEWEST - 1:
             ratio, n_free, scales = _pooled(ratios, drawn, own, noisy)
         else:
             noisy = np.zeros_like(noisy)
-        least = scipy.special.fdtri(own, max(n_free, 1.0), 1 - min(0.5, _DOUBTFUL / n_trials))
+        least = special.fdtri(own, max(n_free, 1.0), 1 - min(0.5, _DOUBTFUL / n_trials))
         alone = noisy | np.asarray(np.nan_to_num(trial_ratios(ratios) / ratio) > least)
     if known is not None and np.isfinite(known.df):
         total = n_free + known.df

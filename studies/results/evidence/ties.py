@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
+from coarsefine.models import special
 from coarsefine.studies.results.evidence.looks import Looks
 from coarsefine.studies.results.evidence.pairs import (
     Pairs,
@@ -307,7 +307,7 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
         pooled: Pooled = pool(ratios, drawn_ratios, df, spread)
         known, judged = pooled.spread, pooled.ratios
         noisy, alone = pooled.noisy, pooled.alone
-        true = np.asarray(known.ratio * known.df / scipy.special.chdtri(known.df, _UPPER))
+        true = np.asarray(known.ratio * known.df / special.chdtri(known.df, _UPPER))
         drawn = pooled.drawn * true
     flips = per_seed / n_common / n_samples
     seeds = judged * flips + extra / n_common

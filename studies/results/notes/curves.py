@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coarsefine.hints import Part, option, search_command
+from coarsefine.models.special import chdtrc, stdtrit
 from coarsefine.studies.results.judging.statistics import INDIFFERENT
 from coarsefine.studies.results.notes.marks import ASSUMED_POINTS
 from coarsefine.studies.results.notes.note import Note
@@ -170,8 +171,6 @@ def _rising(curve: Curve) -> Note | None:
 
 def _noisy(curve: Curve, seeds: float) -> Note | None:
     """From epoch to epoch, accuracy moves more than between seeds."""
-    from scipy.special import chdtrc
-
     tail, slope = _tail(curve), _slope(curve)
     # A rise that levels off is no noise.
     if tail is None or slope is None or slope.least > 0 or not curve.n_validation:
@@ -236,8 +235,6 @@ def _slope(curve: Curve) -> _Line | None:
 
 
 def _line(x: "Floats", y: "Floats") -> _Line:
-    from scipy.special import stdtrit
-
     n = len(x)
     centred = x - x.mean()
     slope = float(centred @ y / (centred @ centred))
