@@ -50,6 +50,16 @@ def stage_id(session: Session, stage: StageRecord) -> int:
     return found
 
 
+def standing() -> sa.ColumnElement[str]:
+    """Return where a trial stands: ``running`` once a training run of it has begun.
+
+    The table has ``planned`` until all of its runs have ended, in every version's files.
+    """
+    runs, state = table(tables.Run), tables.Trial.state
+    begun = sa.exists().where(runs.c.trial_id == tables.Trial.id, runs.c.state != "planned")
+    return sa.case((sa.and_(state == "planned", begun), "running"), else_=state).label("standing")
+
+
 def touch(session: Session, study: sa.ColumnElement[int] | int) -> None:
     """Note that something of the study happened now: it is the most recent one."""
     session.execute(

@@ -23,7 +23,15 @@ from coarsefine.db.records import (
     TrialUpdate,
 )
 from coarsefine.db.repository.checkpoints import write_checkpoint
-from coarsefine.db.repository.common import chunks, now, stage_id, study_id, table, touch_stage
+from coarsefine.db.repository.common import (
+    chunks,
+    now,
+    stage_id,
+    standing,
+    study_id,
+    table,
+    touch_stage,
+)
 from coarsefine.db.repository.curves import counted
 from coarsefine.db.repository.metrics import write_metrics
 from coarsefine.db.repository.outcomes import write_run_outcomes
@@ -144,7 +152,7 @@ def trial_rows(db: Database, study: StudyRecord, *, final: bool = False) -> list
             Trial.position,
             Trial.number,
             sa.type_coerce(Trial.params, sa.Text),
-            Trial.state,
+            standing(),
             Trial.replicates,
             Trial.validation_accuracy,
             Trial.validation_loss,

@@ -12,7 +12,7 @@ from coarsefine.db.connections.engine import Database
 from coarsefine.db.errors import NameTakenError
 from coarsefine.db.new_records import NewStudy
 from coarsefine.db.records import StudyRecord, StudySummary
-from coarsefine.db.repository.common import now, study_id, table
+from coarsefine.db.repository.common import now, standing, study_id, table
 from coarsefine.db.tables import Opening, Stage, Study, Trial
 
 _CHANGEABLE: Final = frozenset(
@@ -139,14 +139,14 @@ def list_studies(db: Database, *, trashed: bool = False) -> list[StudySummary]:
         for study, state, n_trials, highest in session.execute(
             sa.select(
                 Stage.study_id,
-                Trial.state,
+                standing(),
                 sa.func.count(),
                 sa.func.max(Trial.validation_accuracy),
             )
             .join(Stage, Trial.stage_id == Stage.id)
             # Trials of a final test run are the best ones once more, on other splits.
             .where(Stage.optuna_name.is_not(None))
-            .group_by(Stage.study_id, Trial.state)
+            .group_by(Stage.study_id, "standing")
         ):
             by_state[study][state] = n_trials
             if state == "complete" and highest is not None:

@@ -5,6 +5,8 @@ import dataclasses
 import io
 import json
 import re
+import sqlite3
+from contextlib import closing
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -14,14 +16,18 @@ from hypothesis import strategies as st
 from matplotlib.font_manager import findfont, get_font
 from rich.console import Console
 
+from coarsefine.db.connections.engine import open_database
 from coarsefine.db.curve_tables import Epoch
 from coarsefine.db.records import EpochRecord
 from coarsefine.db.tables import TRIAL_STATES
 from coarsefine.models.training import EpochRow
+from coarsefine.search.dashboard.notes import trial_note
+from coarsefine.search.dashboard.sheets import Sheets
 from coarsefine.search.formats.exports import FORMATS
 from coarsefine.search.formats.latex_letters import escaped as tex
 from coarsefine.search.formats.markdown import escaped as md
 from coarsefine.search.formats.words import clean
+from coarsefine.search.library import Study
 from coarsefine.search.tables.column import text_columns
 from coarsefine.search.tables.comparison import comparison_table
 from coarsefine.search.tables.ranking import of_ranking, ranking_table
@@ -33,6 +39,7 @@ from coarsefine.studies.results.curves.columns import EPOCHS, measured_on
 from coarsefine.studies.results.final.columns import FINAL_TEST
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.states import STATES, UNFINISHED
+from tests.search.conftest import COARSE, QUICK
 
 TRIAL = RankedTrial(
     *("coarse", 0, "complete", {"lambda": 0.5}, 2, 0.9, 0.25, 0.95, 1.5, 0.89, "u", True),
@@ -107,6 +114,41 @@ def test_an_epoch_has_the_same_measures_on_each_floor():
 def test_states_are_those_that_are_stored():
     assert set(STATES) == set(TRIAL_STATES)
     assert set(STATES) > UNFINISHED
+
+
+@pytest.mark.parametrize("seeds", [1, 0], ids=["begun", "not begun"])
+def test_a_trial_with_some_of_its_seeds_is_running_on_every_face(search, own_folder, seeds):
+    """As versions before store it, too: ``planned`` until its last seed has ended."""
+    state, other = ("running", "planned") if seeds else ("planned", "running")
+    search(*COARSE[:2], *QUICK, "--trials", "2", "--replicates", "2", "--quiet")
+    with closing(sqlite3.connect("search.db")) as database, database:
+        database.execute("UPDATE training_trials SET state = 'planned' WHERE position = 1")
+        database.execute(
+            "UPDATE training_runs SET state = 'planned', epochs = 0 WHERE replicate >= ? AND "
+            "trial_id = (SELECT id FROM training_trials WHERE position = 1)",
+            (seeds,),
+        )
+
+    of_json = [trial["state"] for trial in search("rank", "--json").json["trials"]]
+    # A recipe has a key ``running``.
+    facts = [line for line in search("show").out.splitlines() if line.startswith("trials")]
+    texts = {"rank": search("rank").out, "show": "".join(facts)}
+    listed = search("list", "--json").json["studies"][0]["trials"]
+    for kind in ("csv", "json", "md", "tex", "html"):
+        texts[kind] = search("export", "--format", kind).out
+    search("report", "report.md", "--no-figures", "--no-gradcheck", "--quiet")
+    report = (own_folder / "report.md").read_text("utf-8")
+    texts["report"] = report.partition("\n## Ranking")[2].partition("\n## ")[0]
+    with closing(open_database("search.db", read_only=True)) as database:
+        sheet = Sheets(database).of("digits/lambda")
+        texts["dashboard"] = trial_note(sheet, sheet.ranking.trials[1]).lower()
+    texts["python"] = repr([trial.state for trial in Study("digits/lambda").ranking])
+
+    assert of_json == ["complete", state]
+    assert listed == {"complete": 1, state: 1}
+    for face, shown in texts.items():
+        words = re.findall(rf"(?<![\w-])({state}|{other})(?![\w-])", shown)
+        assert {*words} == {state}, face
 
 
 def test_a_full_ranking_holds_something_in_each_column():

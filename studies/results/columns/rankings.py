@@ -63,7 +63,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         name="state",
         kind="text",
-        meaning="`complete`, `diverged`, `pruned`, `failed`, `running` or `planned`: not begun",
+        meaning=(
+            "`complete`, `diverged`, `pruned`, `failed`, `running` from its first results until "
+            "its last seed has ended, or `planned`: not begun"
+        ),
         shown_if=lambda trials: any(t.state != "complete" for t in trials),
         place=5,
     ),
