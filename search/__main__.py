@@ -1,8 +1,19 @@
 """``python -m search`` in a clone; where it is installed, ``coarsefine/launcher`` calls this."""
 
+import _thread
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import Final
+
+_SOON: Final = 0.01
+"""Seconds after which an interrupt that was lost comes again."""
+
 
 def main() -> int:
     """Run the command line and return its exit status."""
+    sys.unraisablehook = interrupt_again
     try:
         from coarsefine.search.cli import run
 
@@ -10,6 +21,24 @@ def main() -> int:
     except KeyboardInterrupt:
         # Pressed before there was anything to stop.
         return 130
+
+
+def interrupt_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Let an interrupt come again that fell into a finalizer or a callback: Python ignores it."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    with suppress(RuntimeError):  # the program is ending anyway
+        timer = threading.Timer(_SOON, _interrupt)
+        timer.daemon = True
+        timer.start()
+
+
+def _interrupt() -> None:
+    if hasattr(signal, "pthread_kill"):  # which wakes a main thread that waits
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 # Worker processes import this module under another name: they must not run commands.

@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from coarsefine.search.__main__ import interrupt_again
 from tests.faults.hooks import Plan, install
 
 ROOT = Path(__file__).parents[2]
@@ -386,6 +387,7 @@ def _child(asked, pipes):
         faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
         # A shell that starts tests in the background has them ignore Ctrl-C, and all they start.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = interrupt_again  # as search/__main__.py does, too
         counts = None
         if asked["plan"] is not None:
             counts = install(Plan(**asked["plan"]), pipes["trained"])

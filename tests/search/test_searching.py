@@ -5,6 +5,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 
@@ -231,6 +233,25 @@ def test_a_second_signal_ends_a_search_at_once(search, monkeypatch):
     answer = search(*COARSE, "--jobs", "1")
 
     assert answer.status == 130
+
+
+def test_an_interrupt_that_python_ignores_comes_again():
+    """A signal may arrive within a finalizer or a callback, where nothing can be raised."""
+    code = (
+        "import os, signal, time\n"
+        "from coarsefine.search import __main__, cli\n"
+        "class Interrupted:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "def run():\n"
+        "    Interrupted()\n"
+        "    time.sleep(60)\n"
+        "cli.run = run\n"
+        "raise SystemExit(__main__.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_a_log_has_at_most_a_line_a_second_and_always_the_last(capsys, monkeypatch):
