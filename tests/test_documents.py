@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 from textwrap import indent
 from types import SimpleNamespace
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from coarsefine.models.optimizers import Rule
 from coarsefine.search.cli import main
-from coarsefine.search.figures.kinds import Kind, _of_ranking
+from coarsefine.search.figures.kinds import _STUDY, Kind
+from coarsefine.search.figures.subject import Subject
 from coarsefine.studies.recipes.keys import KEYS, Key, Needs
 from coarsefine.studies.recipes.keys.key import keys_of
 from coarsefine.studies.recipes.keys.kinds import Real
@@ -146,11 +148,10 @@ def test_the_column_that_is_an_example_is_one():
     assert column.values(trials)[0] == 3
 
 
-def test_the_kind_of_figure_that_is_an_example_is_one():
-    drawn = SimpleNamespace(lacks=lambda ranking: None, seconds=lambda ranking: ranking)
-    names = {"Kind": Kind, "_of_ranking": _of_ranking, "seconds": drawn}
+def test_the_kind_of_figure_that_is_an_example_is_one(monkeypatch):
+    (kind,) = eval(examples()[5], {"Kind": Kind, "_STUDY": _STUDY})
+    file = SimpleNamespace(lacks=lambda subject: None, drawn=lambda subject: subject.n_best)
+    monkeypatch.setitem(sys.modules, f"coarsefine.search.figures.{kind.module}", file)
 
-    (kind,) = eval(examples()[5], names)
-
-    subject = SimpleNamespace(ranking="a ranking")
-    assert (kind.name, kind.lacks(subject), kind.draw(subject)) == ("seconds", None, "a ranking")
+    subject = Subject(None, None)
+    assert (kind.name, kind.lacks(subject), kind.draw(subject)) == ("seconds", None, 1)

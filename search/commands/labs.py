@@ -12,6 +12,8 @@ from coarsefine.search.commands.forecasting import foreseen_lab
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.ending import announced, came_of
 from coarsefine.search.errors import DONE, FAILED, UsageError
+from coarsefine.search.figures.kinds import KINDS
+from coarsefine.search.figures.subject import Subject
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import (
@@ -358,7 +360,6 @@ def _draw_search(
     resources: "Resources", part: "Part", ranking: "Ranking", folder: Path, output: OutputOptions
 ) -> None:
     from coarsefine.search.errors import FigureError
-    from coarsefine.search.figures.kinds import KINDS, Subject
     from coarsefine.search.figures.rendering import rendered
     from coarsefine.search.files import write
 

@@ -9,11 +9,14 @@ import typer
 from coarsefine.search.commands.ranking import chosen, named_trial
 from coarsefine.search.console import note, say, say_json
 from coarsefine.search.errors import ExportError, FigureError, UsageError
+from coarsefine.search.figures.kinds import KINDS, drawn, taking
+from coarsefine.search.figures.subject import ON, On, Subject
 from coarsefine.search.files import check_place, file_stem, write
 from coarsefine.search.options import (
     OUTPUT,
     StorageOptions,
     StudyArgument,
+    all_of,
     one_of,
     option,
     whole,
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudyRecord
     from coarsefine.search.figures.along import Against
-    from coarsefine.search.figures.kinds import On, Subject
 
 FIGURE = "Figure"
 # Endings of pictures: who types one means a file.
@@ -42,11 +44,8 @@ class PlotOptions:
         list[str] | None,
         typer.Argument(
             metavar="[STUDY] [KIND]...",
-            help="The study's name (default: the most recent one), and kinds of figures: curves, "
-            "final-curves, values, heatmap, race, within, trade-off, sizes, bars, weights, "
-            "norms, certainty, range-test, gradients, confusion, replay, contour, isolation, "
-            "parallel, importance "
-            "(default: all that fit the study).",
+            help="The study's name (default: the most recent one), and kinds of figures: "
+            f"{', '.join(KINDS)} (default: all that fit the study).",
             show_default=False,
         ),
     ] = None
@@ -76,8 +75,8 @@ class PlotOptions:
             FIGURE,
             "--trial",
             metavar="STAGE:NUMBER",
-            help="A trial that curves, within, weights, certainty and confusion show, as in "
-            "fine:6; may be given several times (default: the best).",
+            help=f"A trial that {all_of(taking('--trial'))} show, as in fine:6; may be given "
+            "several times (default: the best).",
         ),
     ] = None
     best: Annotated[
@@ -87,8 +86,8 @@ class PlotOptions:
             "--best",
             metavar="N",
             parser=whole,
-            help="How many of the best trials curves, certainty, weights and within show (default: "
-            "3, 3, 1 and 1).",
+            help=f"How many of the best trials {all_of(taking('--best'))} show (default: "
+            f"{all_of([str(KINDS[kind].n_best) for kind in taking('--best')])}).",
         ),
     ] = None
     against: Annotated[
@@ -97,8 +96,8 @@ class PlotOptions:
             FIGURE,
             "--against",
             metavar="WHAT",
-            help="What curves and final-curves are drawn against: epochs or updates (default: "
-            "epochs).",
+            help=f"What {all_of(taking('--against'))} are drawn against: epochs or updates "
+            "(default: epochs).",
         ),
     ] = None
     on: Annotated[
@@ -107,8 +106,8 @@ class PlotOptions:
             FIGURE,
             "--on",
             metavar="SAMPLES",
-            help="Which samples confusion is of: validation or test (default: test where it was "
-            "opened).",
+            help=f"Which samples {all_of(taking('--on'))} is of: validation or test (default: "
+            "test where it was opened).",
         ),
     ] = None
     study: Annotated[
@@ -141,7 +140,6 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
         python -m search plot mnist/lambda confusion --trial fine:6 --on validation
     """
     from coarsefine.db.connections.engine import open_database
-    from coarsefine.search.figures.kinds import KINDS, Subject
     from coarsefine.search.figures.rendering import format_of, rendered
     from coarsefine.studies.results.reading import read_ranking
 
@@ -173,7 +171,6 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
 def _asked(database: "Database", what: PlotOptions) -> tuple[str | None, list[str]]:
     """Return the study and the kinds that are named, in any order."""
     from coarsefine.db import repository
-    from coarsefine.search.figures.kinds import KINDS
     from coarsefine.studies.errors import did_you_mean
 
     plain = {word: word.lower().replace("_", "-") for word in what.names or ()}
@@ -195,12 +192,13 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
         raise UsageError(f"--best must be >= 1, got {what.best}")
     if what.best is not None and what.trial:
         raise UsageError("name trials with --best or with --trial, got both")
-    for flag, given, users in (
-        ("--trial", what.trial, ("curves", "within", "weights", "certainty", "confusion")),
-        ("--best", what.best, ("curves", "within", "weights", "certainty")),
-        ("--against", what.against, ("curves", "final-curves")),
-        ("--on", what.on, ("confusion",)),
+    for flag, given in (
+        ("--trial", what.trial),
+        ("--best", what.best),
+        ("--against", what.against),
+        ("--on", what.on),
     ):
+        users = taking(flag)
         if given and kinds and not set(kinds) & set(users):
             raise UsageError(f"{flag} is for {' and '.join(users)}, got {', '.join(kinds)}")
 
@@ -219,7 +217,6 @@ def _against(text: str | None) -> "Against":
 
 
 def _on(text: str | None) -> "On | None":
-    from coarsefine.search.figures.kinds import ON
     from coarsefine.studies.errors import did_you_mean
 
     for on in ON:
@@ -234,8 +231,6 @@ def _drawn(
     subject: "Subject", kinds: list[str], *, optional: bool
 ) -> "tuple[dict[str, Figure], dict[str, str]]":
     """Return the figures by kind, and why others were left out, which they are if ``optional``."""
-    from coarsefine.search.figures.kinds import KINDS, drawn
-
     figures, left_out = drawn(subject, [KINDS[kind] for kind in kinds])
     if left_out and not optional:
         raise FigureError(next(iter(left_out.values())))

@@ -7,7 +7,8 @@ from typing import Final
 
 from coarsefine.search.dashboard.sheets import Sheet
 from coarsefine.search.errors import FigureError
-from coarsefine.search.figures.kinds import KINDS, Kind, Subject
+from coarsefine.search.figures.kinds import KINDS, Kind
+from coarsefine.search.figures.subject import Subject
 from coarsefine.studies.results.ranking import RankedTrial
 
 KEPT: Final = 200
@@ -132,7 +133,7 @@ def artifact_id(number: int, stamp: str) -> str:
     """Return the name of a file in an address; a browser may keep what it has under it for ever.
 
     >>> artifact_id(3, "0123456789ab")
-    'c0a45e-03-0123456789ab'
+    'c0a45f-03-0123456789ab'
     """
     return f"{_OURS}-{number:02x}-{stamp}"
 
@@ -140,7 +141,7 @@ def artifact_id(number: int, stamp: str) -> str:
 def number_of(name: str) -> int | None:
     """Return which of our files is called so in an address; ``None`` if it is none of ours.
 
-    >>> number_of("c0a45e-03-0123456789ab"), number_of("2f8d2a0e-4f5c-4f0e-9d0a-2b7c6d5e4f3a")
+    >>> number_of("c0a45f-03-0123456789ab"), number_of("2f8d2a0e-4f5c-4f0e-9d0a-2b7c6d5e4f3a")
     (3, None)
     """
     ours, _, rest = name.partition("-")
@@ -152,4 +153,4 @@ def number_of(name: str) -> int | None:
     return found if 0 <= found < len(FILES) else None
 
 
-_OURS: Final = "c0a45e"  # no UUID, with which files that users add are named, begins with six
+_OURS: Final = "c0a45f"  # no UUID, with which files that users add are named, begins with six

@@ -44,9 +44,11 @@ from coarsefine.search.figures.trials import (
     unit,
 )
 from coarsefine.search.words import value
+from coarsefine.studies.results.curves.runs import read_runs
 
 if TYPE_CHECKING:
     from coarsefine.db.records import RunRecord
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 MOST: Final = 60
@@ -55,17 +57,17 @@ _ROW: Final = 0.26
 _NAME_WIDTH: Final = 1.5
 
 
-def bars(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figure:
+def drawn(subject: "Subject") -> Figure:
     """Return the score of each choice with its interval, and the updates it took.
 
-    Args:
-        ranking: Of a search over choices, in the order of which they are drawn.
-        runs: Of each trial, by UUID, as ``results.curves.read_runs`` returns them.
+    Choices are drawn in the order of the search.
 
     Raises:
         FigureError: If all that was searched are numbers, or there are too many choices.
     """
-    require(lacks(ranking))
+    require(lacks(subject))
+    ranking = subject.ranking
+    runs = read_runs(subject.database, ranking)
     trials = in_order(ranking)
     with house_style():
         figure = new_figure(WIDTH, 0.55 + _ROW * len(trials))
@@ -86,8 +88,9 @@ def bars(ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]") -> Figur
         return sheet.finished(entries, (interval_note(ranking), unfinished_note(ranking)))
 
 
-def lacks(ranking: "Ranking") -> str | None:
+def lacks(subject: "Subject") -> str | None:
     """Return why a study has no such figure, if so."""
+    ranking = subject.ranking
     trials = ranking.trials
     if not trials or not set(trials[0].params) - _numbers(ranking):
         return f"bars needs a search over choices, this one is over {ranking.over}"

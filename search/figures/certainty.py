@@ -19,7 +19,7 @@ from coarsefine.search.figures.style import (
 from coarsefine.search.figures.trials import described
 
 if TYPE_CHECKING:
-    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.curves.certainty import Certainty
     from coarsefine.studies.results.ranking import Ranking
 
@@ -31,7 +31,7 @@ def lacks(subject: "Subject") -> str | None:
     trainer = subject.ranking.study.recipe.get("trainer")
     if trainer:
         return f"certainty is {trainer}'s own, which trains this study"
-    if not any(trial.state == "complete" for trial in subject.chosen(3)):
+    if not any(trial.state == "complete" for trial in subject.chosen()):
         return "certainty needs a complete trial, or the name of another one"
     return None
 
@@ -46,7 +46,7 @@ def drawn(subject: "Subject") -> Figure:
     from coarsefine.studies.results.curves.certainty import certainty_of
 
     require(lacks(subject))
-    chosen = [trial for trial in subject.chosen(3) if trial.state == "complete"]
+    chosen = [trial for trial in subject.chosen() if trial.state == "complete"]
     try:
         found = [certainty_of(subject.database, subject.ranking, trial) for trial in chosen]
     except StudyError as error:

@@ -11,7 +11,7 @@ from coarsefine.search.hints import command as typed
 
 if TYPE_CHECKING:
     from coarsefine.db.records import TestOpeningRecord, TestRunRecord
-    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.ranking import RankedTrial
 
 
@@ -68,7 +68,7 @@ def _confusion_of(
     if subject.on == "test":
         tested = typed("test", subject.ranking.study.name)
         return f"confusion on the test set needs a final test with a result: {tested}"
-    chosen = subject.chosen(1)
+    chosen = subject.chosen()
     if not chosen or chosen[0].state != "complete":
         return "confusion needs a complete trial, or the name of another one"
     return _OnValidation(chosen[0])

@@ -36,7 +36,8 @@ from coarsefine.search.figures.trials import (
 from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.ranking import RankedTrial, Ranking
+    from coarsefine.search.figures.subject import Subject
+    from coarsefine.studies.results.ranking import RankedTrial
 
 _FEWEST: Final = 6
 # Of so many numbers, each two have a panel.
@@ -44,24 +45,23 @@ _MOST: Final = 4
 _LEVELS: Final = 9
 
 
-def lacks(ranking: "Ranking") -> str | None:
+def lacks(subject: "Subject") -> str | None:
     """Return why a study has no such figure, if so."""
+    ranking = subject.ranking
     if len(numeric_parameters(ranking)) < 2:
         return f"contour needs a search over two numbers or more, this one is over {ranking.over}"
     n = len(measured(ranking))
     return None if n >= _FEWEST else f"contour needs {_FEWEST} complete trials, there are {n}"
 
 
-def contour(ranking: "Ranking") -> Figure:
+def drawn(subject: "Subject") -> Figure:
     """Return what trials are ranked by over each two of the searched numbers, a panel a pair.
 
-    Args:
-        ranking: Of a search over at least two parameters whose values are numbers.
-
     Raises:
-        FigureError: If it is over fewer, or has too few trials.
+        FigureError: If the study lacks something for it.
     """
-    require(lacks(ranking))
+    require(lacks(subject))
+    ranking = subject.ranking
     trials, names = measured(ranking), numeric_parameters(ranking)[:_MOST]
     pairs = list(combinations(names, 2))
     colours, words = colours_of(ranking), plain(ranking.metric.words)

@@ -24,7 +24,7 @@ from coarsefine.search.words import counted, value
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
-    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.checks.network import NetworkCheck
 
 # Rows of a figure; more networks are for the table.

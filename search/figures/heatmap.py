@@ -46,6 +46,7 @@ from coarsefine.search.figures.trials import (
 from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 # A stage is drawn as cells if so many of the crossings of its values were tried.
@@ -84,27 +85,26 @@ class _Cell:
         return self.left <= place[0] <= self.right and self.bottom <= place[1] <= self.top
 
 
-def lacks(ranking: "Ranking") -> str | None:
+def lacks(subject: "Subject") -> str | None:
     """Return why a study has no such figure, if so."""
+    ranking = subject.ranking
     two = all(len(trial.params) == 2 for trial in ranking.trials)
     if not two or len(numeric_parameters(ranking)) != 2:
         return f"heatmap needs a search over two numbers, this one is over {ranking.over}"
     return no_complete_trial("heatmap", ranking)
 
 
-def heatmap(ranking: "Ranking") -> Figure:
+def drawn(subject: "Subject") -> Figure:
     """Return what trials are ranked by over the two numbers that were searched.
 
     Stages that tried all crossings of some values are drawn as cells, others as dots; later
     stages lie above those they refine.
 
-    Args:
-        ranking: Of a search over two parameters whose values are numbers.
-
     Raises:
-        FigureError: If it is over anything else.
+        FigureError: If the study lacks something for it.
     """
-    require(lacks(ranking))
+    require(lacks(subject))
+    ranking = subject.ranking
     trials = measured(ranking)
     x, y = numeric_parameters(ranking)
     scales = scale_of(ranking, x), scale_of(ranking, y)

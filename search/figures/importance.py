@@ -12,7 +12,7 @@ from coarsefine.search.words import counted
 from coarsefine.studies.results.scoring.splits import replicates_in_words
 
 if TYPE_CHECKING:
-    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.importance import Importance
     from coarsefine.studies.results.ranking import Ranking
 

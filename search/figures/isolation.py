@@ -39,6 +39,7 @@ from coarsefine.search.figures.trials import (
 from coarsefine.search.words import value
 
 if TYPE_CHECKING:
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 _FEWEST: Final = 6
@@ -65,8 +66,9 @@ class Slices:
     edges: list[float]
 
 
-def lacks(ranking: "Ranking") -> str | None:
+def lacks(subject: "Subject") -> str | None:
     """Return why a study has no such figure, if so."""
+    ranking = subject.ranking
     if len(ranking.searched) < 2:
         return f"isolation needs a search over two parameters or more, this is over {ranking.over}"
     if not numeric_parameters(ranking):
@@ -75,16 +77,14 @@ def lacks(ranking: "Ranking") -> str | None:
     return None if n >= _FEWEST else f"isolation needs {_FEWEST} complete trials, there are {n}"
 
 
-def isolation(ranking: "Ranking") -> Figure:
+def drawn(subject: "Subject") -> Figure:
     """Return a panel a parameter: the best of each value or slice, and all trials behind it.
 
-    Args:
-        ranking: Of a search over at least two parameters, one of which is a number.
-
     Raises:
-        FigureError: If it is over fewer, or has too few trials.
+        FigureError: If the study lacks something for it.
     """
-    require(lacks(ranking))
+    require(lacks(subject))
+    ranking = subject.ranking
     trials, marks = measured(ranking), stage_marks(ranking)
     numbers = numeric_parameters(ranking)
     names = [n for n in ranking.searched if len({value(t.params.get(n)) for t in trials}) > 1]

@@ -23,7 +23,7 @@ from coarsefine.search.figures.trials import (
 )
 
 if TYPE_CHECKING:
-    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.curves.runs import TrialCurves
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 

@@ -34,6 +34,7 @@ from coarsefine.search.figures.trials import (
 from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.ranking import Ranking
 
 _FEWEST: Final = 2
@@ -62,24 +63,23 @@ class _Axis:
     between: tuple[tuple[float, str], ...] = ()
 
 
-def lacks(ranking: "Ranking") -> str | None:
+def lacks(subject: "Subject") -> str | None:
     """Return why a study has no such figure, if so."""
+    ranking = subject.ranking
     if len(ranking.searched) < 2:
         return f"parallel needs a search over two parameters or more, this is over {ranking.over}"
     n = len(measured(ranking))
     return None if n >= _FEWEST else f"parallel needs {_FEWEST} complete trials, there are {n}"
 
 
-def parallel(ranking: "Ranking") -> Figure:
+def drawn(subject: "Subject") -> Figure:
     """Return a line a complete trial through what it had of each parameter, to its score.
 
-    Args:
-        ranking: Of a search over at least two parameters.
-
     Raises:
-        FigureError: If it is over one, or no two trials are complete.
+        FigureError: If the study lacks something for it.
     """
-    require(lacks(ranking))
+    require(lacks(subject))
+    ranking = subject.ranking
     trials = measured(ranking)
     colours, values, sign = colours_of(ranking), scores(ranking, trials), ranking.metric.sign
     worst, best = (sign * end(sign * value for value in values) for end in (min, max))

@@ -23,8 +23,8 @@ from coarsefine.search.words import counted
 from coarsefine.studies.results.scoring.splits import Splits
 
 if TYPE_CHECKING:
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.racing import Lane, RaceRun
-    from coarsefine.studies.results.ranking import Ranking
 
 # So many times δ are always shown, and values further behind where others are near.
 _LEAST: Final = 2.0
@@ -33,8 +33,9 @@ _BAND: Final = "#E8E8E8"
 _MOST_NAMED: Final = 10
 
 
-def lacks(ranking: "Ranking") -> str | None:
+def lacks(subject: "Subject") -> str | None:
     """Return why a study has no such figure, if so."""
+    ranking = subject.ranking
     if any(stage.race is not None and stage.race.n_trials > 1 for stage in ranking.stages):
         return None
     splits = Splits.of(ranking.study)
@@ -43,18 +44,17 @@ def lacks(ranking: "Ranking") -> str | None:
     return "race needs a search with --replicates auto: no values were raced over seeds"
 
 
-def race(run: "RaceRun") -> Figure:
+def drawn(subject: "Subject") -> Figure:
     """Return how far the mean of each value is behind the best one's, by number of seeds.
-
-    Args:
-        run: As ``results.racing.read_race`` returns it.
 
     Raises:
         FigureError: If no values were raced.
     """
-    require(lacks(run.ranking))
     from coarsefine.studies.results.notes.race import counted_in, raced_over
+    from coarsefine.studies.results.racing import read_race
 
+    require(lacks(subject))
+    run = read_race(subject.database, subject.ranking)
     delta = 100 * run.race.indifference
     with house_style():
         what = f"the race over {raced_over(run.ranking)} of the {run.stage} values"

@@ -27,7 +27,7 @@ from coarsefine.search.words import counted, value
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
-    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.checks.range_test import Found
 
 _SHADE: Final = "#DDEBF4"

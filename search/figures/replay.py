@@ -24,8 +24,8 @@ from coarsefine.search.figures.style import (
 from coarsefine.search.figures.trials import entry, no_complete_trial
 
 if TYPE_CHECKING:
-    from coarsefine.studies.results.ranking import Ranking
-    from coarsefine.studies.results.replay.protocols import Protocol, Replay
+    from coarsefine.search.figures.subject import Subject
+    from coarsefine.studies.results.replay.protocols import Protocol
 
 _ROW: Final = 0.3
 # Points that the axis shows on either side, at the least.
@@ -34,18 +34,17 @@ _LEAST: Final = 0.5
 _SPREAD: Final = 0.28
 
 
-def replay(found: "Replay") -> Figure:
+def drawn(subject: "Subject") -> Figure:
     """Return how far the headlines of sloppier protocols are off, and which value they name.
-
-    Args:
-        found: As ``results.replaying.read_replay`` returns it.
 
     Raises:
         FigureError: If fewer than two values were tried.
     """
     from coarsefine.studies.results.notes.replaying import honest, left_out
+    from coarsefine.studies.results.replay.reading import read_replay
 
-    require(lacks(found.ranking))
+    require(lacks(subject))
+    found = read_replay(subject.database, subject.ranking)
     protocols = found.protocols
     with house_style():
         figure = new_figure(WIDTH, 0.55 + _ROW * max(1, len(protocols)))
@@ -66,8 +65,9 @@ def replay(found: "Replay") -> Figure:
         return sheet.finished(entries, notes)
 
 
-def lacks(ranking: "Ranking") -> str | None:
+def lacks(subject: "Subject") -> str | None:
     """Return why a study has no such figure, if so."""
+    ranking = subject.ranking
     missing = no_complete_trial("replay", ranking)
     if missing is not None:
         return missing

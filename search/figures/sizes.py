@@ -27,10 +27,13 @@ from coarsefine.search.figures.trials import (
     unfinished_note,
     unit,
 )
+from coarsefine.studies.results.curves.runs import read_runs
+from coarsefine.studies.results.predictions import scores_by_run
 from coarsefine.studies.results.scoring.splits import validated_on
 
 if TYPE_CHECKING:
     from coarsefine.db.records import RunRecord, StudyRecord
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 _SIZE: Final = "train"
@@ -55,8 +58,9 @@ _TRAINED: "Final[Mapping[str, Callable[[RunRecord], float | None]]]" = {
 }
 
 
-def lacks(ranking: "Ranking") -> str | None:
+def lacks(subject: "Subject") -> str | None:
     """Return why a study has no such figure, if so."""
+    ranking = subject.ranking
     if any(set(trial.params) != {_SIZE} for trial in ranking.trials):
         return (
             "sizes needs a search over the number of training samples, this one is over "
@@ -65,25 +69,19 @@ def lacks(ranking: "Ranking") -> str | None:
     return no_complete_trial("sizes", ranking)
 
 
-def sizes(
-    ranking: "Ranking",
-    runs: "Mapping[str, Sequence[RunRecord]]",
-    scores: Mapping[int, float],
-) -> Figure:
+def drawn(subject: "Subject") -> Figure:
     """Return training and validation scores by the number of training samples.
 
     Several replicates are drawn one by one, with their mean and one standard deviation to either
     side.
 
-    Args:
-        ranking: Of a search over the size of the training set.
-        runs: Of each trial, by UUID, as ``results.curves.read_runs`` returns them.
-        scores: What trials are ranked by, by the run's id, as ``predictions.scores_by_run`` has it.
-
     Raises:
         FigureError: If the size was not searched, or no trial is complete.
     """
-    require(lacks(ranking))
+    require(lacks(subject))
+    ranking = subject.ranking
+    runs = read_runs(subject.database, ranking)
+    scores = scores_by_run(subject.database, ranking.study, ranking.by)
     trials = sorted(
         (trial for trial in measured(ranking) if runs.get(trial.uuid or "")),
         key=lambda trial: samples_of(ranking.study, trial),
@@ -92,10 +90,10 @@ def sizes(
         raise FigureError("sizes needs a complete trial, there is none")
     places = [samples_of(ranking.study, trial) for trial in trials]
     own = [runs[trial.uuid or ""] for trial in trials]
-    drawn = {_VALIDATION: [[scores.get(run.id) for run in each] for each in own]}
+    shown = {_VALIDATION: [[scores.get(run.id) for run in each] for each in own]}
     trained = _TRAINED.get(ranking.by)
     if trained is not None:
-        drawn[_TRAINING] = [[trained(run) for run in each] for each in own]
+        shown[_TRAINING] = [[trained(run) for run in each] for each in own]
     what = plain(ranking.metric.words).removeprefix("validation ")
     with house_style():
         sheet = new_sheet(ranking.study, f"{what} by number of training samples", heights=[2.8])
@@ -108,7 +106,7 @@ def sizes(
             set_ticks(panel, places, words)
         panel.set_xlabel("training samples")
         panel.set_ylabel(f"{what} (%)" if ranking.metric.share else what)
-        for part, values in drawn.items():
+        for part, values in shown.items():
             _draw(panel, places, values, part, unit(ranking))
         replicates = max(trial.replicates for trial in trials)
         entries = [
@@ -122,7 +120,7 @@ def sizes(
                 linestyle=part.line,
                 label=part.words,
             )
-            for part in drawn
+            for part in shown
         ]
         if replicates > 1:
             entries.append(entry("o", BLUE, "one draw of the samples and seed", face="none"))

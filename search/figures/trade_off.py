@@ -42,9 +42,12 @@ from coarsefine.search.figures.trials import (
     unit,
     values_of,
 )
+from coarsefine.studies.planning.stages import Stage, searched_stages
+from coarsefine.studies.results.curves.runs import read_runs
 
 if TYPE_CHECKING:
     from coarsefine.db.records import RunRecord
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 _BATCH: Final = "batch_size"
@@ -73,30 +76,28 @@ class _Timed:
     updates: float
 
 
-def lacks(ranking: "Ranking") -> str | None:
+def lacks(subject: "Subject") -> str | None:
     """Return why a study has no such figure, if so."""
+    ranking = subject.ranking
     if any(set(trial.params) != {_BATCH} for trial in ranking.trials):
         return f"trade-off needs a search over the batch size, this one is over {ranking.over}"
     return no_complete_trial("trade-off", ranking)
 
 
-def trade_off(
-    ranking: "Ranking", runs: "Mapping[str, Sequence[RunRecord]]", *, alone: bool = True
-) -> Figure:
+def drawn(subject: "Subject") -> Figure:
     """Return scores against time with the Pareto front, and both against batch size.
-
-    Args:
-        ranking: Of a search over the batch size.
-        runs: Of each trial, by UUID, as ``results.curves.read_runs`` returns them.
-        alone: Whether each trial was trained by itself, so that times can be compared.
 
     Raises:
         FigureError: If the batch size was not searched, or nothing was timed.
     """
     from coarsefine.studies.results.comparing.grids import pareto_front
 
-    require(lacks(ranking))
-    timed = _timed(ranking, runs)
+    require(lacks(subject))
+    ranking = subject.ranking
+    # Times can be compared where each trial was trained by itself.
+    stages = searched_stages(subject.database, ranking.study)
+    alone = all(Stage.of(stage).run_options.alone for stage in stages)
+    timed = _timed(ranking, read_runs(subject.database, ranking))
     if not timed:
         raise FigureError("trade-off needs a trial that was timed, there is none")
     sign, words = ranking.metric.sign, plain(ranking.metric.words)

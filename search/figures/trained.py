@@ -1,43 +1,23 @@
-"""The curves of a study: of its trials, and of those that were trained for a final test."""
+"""The curves of a study's trials."""
 
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from coarsefine.search.errors import require
 from coarsefine.search.figures import curves
 
 if TYPE_CHECKING:
-    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.search.figures.subject import Subject
 
 
 def lacks(subject: "Subject") -> str | None:
     """Return why a study has no curves, if so."""
-    return (
-        None if subject.chosen(1) else "curves needs a complete trial, or the name of another one"
-    )
+    return None if subject.chosen() else "curves needs a complete trial, or the name of another one"
 
 
 def drawn(subject: "Subject") -> Figure:
     """Return the curves of some trials."""
     from coarsefine.studies.results.curves.runs import read_curves
 
-    trained = read_curves(subject.database, subject.ranking, subject.chosen(3))
+    trained = read_curves(subject.database, subject.ranking, subject.chosen())
     return curves.curves(subject.ranking, trained, subject.against)
-
-
-def lacks_final(subject: "Subject") -> str | None:
-    """Return why nothing was trained for a study's final test, if so."""
-    opening = subject.latest_opening()
-    if opening is None or opening.stage is None or subject.ranking.study.recipe.get("trainer"):
-        return "final-curves needs a final test that trained once more (refit train+validation)"
-    return None
-
-
-def drawn_final(subject: "Subject") -> Figure:
-    """Return the curves of the trials that were trained for the latest final test."""
-    from coarsefine.studies.results.curves.runs import read_final_curves
-
-    require(lacks_final(subject))
-    trained = read_final_curves(subject.database, subject.ranking)
-    return curves.curves(subject.ranking, trained, subject.against, final=True)

@@ -44,9 +44,11 @@ from coarsefine.search.figures.trials import (
     values_of,
 )
 from coarsefine.search.words import counted
+from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.results.optimum import located
 
 if TYPE_CHECKING:
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.optimum import Located
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
@@ -55,8 +57,9 @@ Windows = Mapping[str, Mapping[str, tuple[float, float]]]
 _CROWDED, _FEWEST = 4.0, 6
 
 
-def lacks(ranking: "Ranking") -> str | None:
+def lacks(subject: "Subject") -> str | None:
     """Return why a study has no such figure, if so."""
+    ranking = subject.ranking
     if not numeric_parameters(ranking):
         return (
             "values needs a search over a number with several values, this one is over "
@@ -65,22 +68,15 @@ def lacks(ranking: "Ranking") -> str | None:
     return None
 
 
-def values(
-    ranking: "Ranking", *, parameters: Sequence[str] = (), windows: Windows | None = None
-) -> Figure:
+def drawn(subject: "Subject") -> Figure:
     """Return each searched number against what trials are ranked by, a panel a parameter.
 
-    Args:
-        ranking: Of a search over at least one parameter whose values are numbers.
-        parameters: Which of them; all unless named.
-        windows: The range of each parameter by stage; what was tried spans it unless named.
-
     Raises:
-        FigureError: If there is no such parameter.
+        FigureError: If no number was searched.
     """
-    shown = list(parameters) or numeric_parameters(ranking)
-    if not parameters:
-        require(lacks(ranking))
+    require(lacks(subject))
+    ranking, windows = subject.ranking, _ranges(subject)
+    shown = numeric_parameters(ranking)
     symbols = [ranking.symbol(name) for name in shown]
     enlarged = len(shown) == 1 and _is_crowded(ranking)
     with house_style():
@@ -110,6 +106,18 @@ def values(
                 unfinished_note(ranking),
             ),
         )
+
+
+def _ranges(subject: "Subject") -> Windows:
+    """Return, by stage and parameter, from where to where was searched."""
+    return {
+        stage.name: {
+            d.name: (d.range.low, d.range.high)
+            for d in Stage.of(stage).dimensions
+            if d.range is not None
+        }
+        for stage in searched_stages(subject.database, subject.ranking.study)
+    }
 
 
 def _panel(

@@ -23,6 +23,7 @@ from coarsefine.search.figures.trials import described
 from coarsefine.search.words import counted, percent
 
 if TYPE_CHECKING:
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.curves.first_layer import FirstLayer
     from coarsefine.studies.results.ranking import Ranking
 
@@ -33,6 +34,37 @@ MOST_TRIALS: Final = 6
 _COLUMNS: Final = 8
 _CLASS_COLUMNS: Final = 5
 _GREY, _COLOURS = 2, 3
+
+
+def lacks(subject: "Subject") -> str | None:
+    """Return why a study has no such figure, if so."""
+    ranking, trainer = subject.ranking, subject.ranking.study.recipe.get("trainer")
+    if trainer:
+        return f"weights are {trainer}'s own, which trains this study"
+    chosen = subject.chosen()
+    if not chosen or any(trial.rank is None for trial in chosen):
+        return "weights needs a complete trial, or the name of another one"
+    return _no_images(ranking)
+
+
+def drawn(subject: "Subject") -> Figure:
+    """Return the first layer's weights of some trials as images.
+
+    Raises:
+        FigureError: If the data are no images, or the weights are not there any more.
+    """
+    from coarsefine.db.errors import StorageError
+    from coarsefine.studies.errors import StudyError
+    from coarsefine.studies.results.curves.first_layer import read_first_layer
+
+    # Checkpoints are large: none is read to be refused.
+    require(lacks(subject))
+    ranking = subject.ranking
+    try:
+        layers = [read_first_layer(subject.database, ranking, trial) for trial in subject.chosen()]
+    except (StudyError, StorageError) as error:
+        raise FigureError(f"weights: {error}") from error
+    return weights(ranking, layers)
 
 
 def weights(ranking: "Ranking", layers: "Sequence[FirstLayer]") -> Figure:
@@ -48,7 +80,8 @@ def weights(ranking: "Ranking", layers: "Sequence[FirstLayer]") -> Figure:
         FigureError: If the data are no images.
     """
     study = ranking.study
-    shape = check_images(ranking)
+    require(_no_images(ranking))
+    shape = _sample_shape(ranking)
     if len(layers) > MOST_TRIALS:
         raise FigureError(f"weights shows {MOST_TRIALS} trials or fewer, got {len(layers)}")
     linear = all(layer.linear for layer in layers)
@@ -82,18 +115,7 @@ def weights(ranking: "Ranking", layers: "Sequence[FirstLayer]") -> Figure:
         )
 
 
-def check_images(ranking: "Ranking") -> tuple[int, ...]:
-    """Return the shape of a study's samples.
-
-    Raises:
-        FigureError: If they are no images.
-    """
-    require(lacks(ranking))
-    return _sample_shape(ranking)
-
-
-def lacks(ranking: "Ranking") -> str | None:
-    """Return why a study has no such figure, if so."""
+def _no_images(ranking: "Ranking") -> str | None:
     shape = _sample_shape(ranking)
     if not is_image(shape):
         words = f"of shape {'×'.join(map(str, shape))}" if shape else "of unknown shape"

@@ -12,7 +12,7 @@ from coarsefine.search.figures.style import GREY, house_style, light_grid, mark,
 from coarsefine.search.figures.trials import described, entry
 
 if TYPE_CHECKING:
-    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.evaluations import RunEvaluation
     from coarsefine.studies.results.ranking import RankedTrial
 
@@ -26,7 +26,7 @@ def lacks(subject: "Subject") -> str | None:
     within = (training.get("evaluations") or 1) > 1 or training.get("evaluate_every")
     if recipe.get("trainer") or not within:
         return "within needs several evaluations an epoch: evaluations or evaluate_every"
-    return None if subject.chosen(1) else "within needs a complete trial, or the name of another"
+    return None if subject.chosen() else "within needs a complete trial, or the name of another"
 
 
 def drawn(subject: "Subject") -> Figure:
@@ -38,7 +38,7 @@ def drawn(subject: "Subject") -> Figure:
     from coarsefine.studies.results.evaluations import read_evaluations
 
     require(lacks(subject))
-    ranking, trials = subject.ranking, subject.chosen(1)
+    ranking, trials = subject.ranking, subject.chosen()
     rows = read_evaluations(subject.database, ranking, trials)
     require(None if rows else "within needs evaluations; those of this study are older")
     batches = any(row.measured.batch_loss is not None for row in rows)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coarsefine.search.figures.kinds import KINDS
 from coarsefine.search.formats.words import clean
 from coarsefine.studies.reports.parts import Report
 
@@ -30,8 +31,6 @@ def numbered(report: Report, figures: "Mapping[str, Figure]") -> dict[str, Capti
     """Return the captions of the figures that the report has a place for, by the place's name."""
     if not figures:
         return {}
-    from coarsefine.search.figures.kinds import KINDS
-
     shown = [place for place in report.pictures() if place.name in figures]
     found = {}
     for number, place in enumerate(shown, start=1):

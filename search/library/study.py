@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from coarsefine.search.figures.kinds import Subject
+    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.ranking import RankedTrial
 
     Trials = Collection[RankedTrial | str | int] | RankedTrial | str | int
@@ -299,7 +299,8 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
             StudyError: If there is no such kind, or the study has nothing to show in it.
         """
         from coarsefine.search.figures.along import AGAINST
-        from coarsefine.search.figures.kinds import KINDS, ON
+        from coarsefine.search.figures.kinds import KINDS
+        from coarsefine.search.figures.subject import ON
         from coarsefine.studies.errors import did_you_mean
 
         name = str(kind).lower().replace("_", "-")
@@ -337,7 +338,7 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         against: Literal["epochs", "updates"] = "epochs",
         on: Literal["validation", "test"] | None = None,
     ) -> "Iterator[Subject]":
-        from coarsefine.search.figures.kinds import Subject
+        from coarsefine.search.figures.subject import Subject
         from coarsefine.studies.results.curves.runs import find_trial
         from coarsefine.studies.results.reading import read_ranking
 

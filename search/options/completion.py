@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 from coarsefine.search.errors import INSTALLED, UsageError, program
+from coarsefine.search.figures.kinds import KINDS
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.keys.kinds import Choice
 from coarsefine.studies.recipes.keys.lists import Weights
@@ -53,8 +54,6 @@ def _studies_and_kinds(ctx: typer.Context) -> list[_Offer]:
     """Return what may stand before the file of an export, or among the figures of a plot."""
     if ctx.info_name != "plot":
         return _studies(ctx)
-    from coarsefine.search.figures.kinds import KINDS
-
     kinds = [(kind.name, kind.shows) for kind in KINDS.values()]
     try:
         return [*_studies(ctx), *kinds]

@@ -56,8 +56,21 @@ def one_of(names: Sequence[str]) -> str:
     >>> one_of(["a", "b", "c"])
     'a, b or c'
     """
+    return _listed(names, "or")
+
+
+def all_of(names: Sequence[str]) -> str:
+    """Return several in words.
+
+    >>> all_of(["a", "b", "c"]), all_of(["a"])
+    ('a, b and c', 'a')
+    """
+    return _listed(names, "and")
+
+
+def _listed(names: Sequence[str], word: str) -> str:
     *most, last = names
-    return f"{', '.join(most)} or {last}"
+    return f"{', '.join(most)} {word} {last}" if most else last
 
 
 def text_option(panel: str, name: str, metavar: str, help: str) -> Any:  # noqa: A002

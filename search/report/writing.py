@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from coarsefine.hints import Message
 from coarsefine.search.errors import ExportError
+from coarsefine.search.figures.kinds import KINDS, OF_SEARCHES
+from coarsefine.search.figures.subject import Subject
 from coarsefine.search.files import check_place, file_stem, stem, write
 from coarsefine.search.hints import spelled, typed
 from coarsefine.search.report.files import format_of, rendered
@@ -70,7 +72,7 @@ def write_report(
     path = file or Path(f"{file_stem(database, study.name)}-report.html")
     folder = _folder(path)
     checked = spelled(gradients) if isinstance(gradients, Message) else gradients
-    contents = _commented(read_report(database, study, checked, typed, by), comments)
+    contents = _commented(read_report(database, study, checked, typed, by, OF_SEARCHES), comments)
     drawn = _figures(database, contents, by, {}) if figures else {}
     return _made(contents, path, folder, drawn)
 
@@ -101,7 +103,9 @@ def write_lab_report(
     path = file or Path(f"{stem(named)}-report.html")
     folder = _folder(path)
     text = "" if lab.named in presets() else lab_text(lab.named)[2]
-    contents = _commented(read_lab_report(database, lab, text, checks, typed), comments)
+    contents = _commented(
+        read_lab_report(database, lab, text, checks, typed, OF_SEARCHES), comments
+    )
     drawn = _figures(database, contents, None, checks) if figures else {}
     return _made(contents, path, folder, drawn)
 
@@ -140,7 +144,6 @@ def _figures(
 ) -> "dict[str, Figure]":
     """Return the figures that a report has places for, by their names, as far as there are any."""
     from coarsefine.search.errors import FigureError
-    from coarsefine.search.figures.kinds import KINDS, Subject
     from coarsefine.studies.results.curves.runs import find_trial
     from coarsefine.studies.results.reading import named_study, read_ranking
 

@@ -49,11 +49,6 @@ from coarsefine.studies.spaces.dimensions import shown
 MOST_ROWS = 50
 # Lines of one curve and reasons of failures: enough to see.
 _CURVE_POINTS, _MOST_FAILURES = 8, 5
-# Figures of a whole search; each has a place where the search suits it.
-OF_RANKINGS = (
-    *("values", "heatmap", "contour", "sizes", "bars", "trade-off", "race"),
-    *("isolation", "parallel", "importance", "norms"),
-)
 # To replay thousands of trials takes seconds, and says no more.
 _MOST_REPLAYED = 1000
 
@@ -181,7 +176,7 @@ def ranked(source: Source) -> Iterator[Block]:
     optimum = located(ranking)
     if optimum is not None:
         yield Paragraph(f"{optimum.words[0].upper()}{optimum.words[1:]}.")
-    for kind in OF_RANKINGS:
+    for kind in source.figures:
         yield Picture(kind)
     yield from _replayed(source)
 

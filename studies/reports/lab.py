@@ -1,7 +1,7 @@
 """A whole lab as one report: its parts in order, its own figures beside ours, and every setting."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from coarsefine.db import repository
@@ -13,7 +13,6 @@ from coarsefine.studies.recipes.cost import cost_of, strengths
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import differences
 from coarsefine.studies.reports.findings import (
-    OF_RANKINGS,
     curve_table,
     final_tests,
     ranked,
@@ -63,6 +62,7 @@ def read_lab_report(
     text: str,
     checks: Mapping[str, Checked],
     spelling: Spelling = str,
+    figures: Sequence[str] = (),
 ) -> Report:
     """Return the report of a lab.
 
@@ -72,9 +72,10 @@ def read_lab_report(
         text: The lab file, where no preset has it.
         checks: What came of the parts that are no searches, by name.
         spelling: Words hints, such as the command to type.
+        figures: Kinds of figures that have a place beside a ranking.
     """
     sources = {
-        part.name: read_source(database, read_ranking(database, study), spelling)
+        part.name: read_source(database, read_ranking(database, study), spelling, figures)
         for part in lab.parts
         if part.does == "search"
         and (study := repository.find_study(database, lab.study_name(part))) is not None
@@ -308,7 +309,7 @@ def _settings(part: Part, source: Source) -> Iterator[Block]:
     ranking, study = source.ranking, source.study.name
     weights = "weights" in part.figures or not source.recipe.network.hidden
     kinds = ("curves", "weights") if weights else ("curves",)
-    others = [kind for kind in part.figures if kind not in {*kinds, *OF_RANKINGS}]
+    others = [kind for kind in part.figures if kind not in {*kinds, *source.figures}]
     trials = [row.trial for row in compared(source.database, ranking)]
     if ranking.refines or len(trials) > _MOST_SETTINGS:
         yield Heading("Training of the best")

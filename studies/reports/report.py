@@ -3,7 +3,7 @@
 Nothing here prints, draws or knows of files; ``coarsefine.search.report`` makes pages of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StudyRecord, TestOpeningRecord
@@ -53,6 +53,7 @@ def read_report(
     gradients: GradientCheck | str,
     spelling: Spelling = str,
     by: str | None = None,
+    figures: Sequence[str] = (),
 ) -> Report:
     """Return the report of a study.
 
@@ -62,8 +63,9 @@ def read_report(
         gradients: The check of its network's gradients, or why there is none.
         spelling: Words hints, such as the command to type.
         by: What trials are ranked by; ``None`` as the recipe says.
+        figures: Kinds of figures that have a place beside a ranking.
     """
-    source = read_source(database, read_ranking(database, study, by), spelling)
+    source = read_source(database, read_ranking(database, study, by), spelling, figures)
     record = record_of(database, study).to_text()
     return _report(
         source,

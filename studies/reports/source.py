@@ -22,6 +22,7 @@ class Source:
 
     Attributes:
         spelling: Words hints, such as the command to type.
+        figures: Kinds of figures that have a place beside the ranking, where the search suits them.
     """
 
     database: Database
@@ -30,6 +31,7 @@ class Source:
     openings: Sequence[TestOpeningRecord]
     runs: Sequence[RunRecord]
     spelling: Spelling = str
+    figures: Sequence[str] = ()
 
     @property
     def study(self) -> StudyRecord:
@@ -59,7 +61,9 @@ class Source:
         return self.ranking.point(params)
 
 
-def read_source(database: Database, ranking: Ranking, spelling: Spelling = str) -> Source:
+def read_source(
+    database: Database, ranking: Ranking, spelling: Spelling = str, figures: Sequence[str] = ()
+) -> Source:
     """Return what the sections of a study's report are written from."""
     study = ranking.study
     return Source(
@@ -69,6 +73,7 @@ def read_source(database: Database, ranking: Ranking, spelling: Spelling = str) 
         openings=repository.openings(database, study),
         runs=repository.run_rows(database, study),
         spelling=spelling,
+        figures=figures,
     )
 
 

@@ -255,7 +255,7 @@ def test_the_help_of_plot_names_every_kind():
     (names,) = (p for p in dict(commands())[("plot",)].params if p.name == "names")
 
     listed = names.help.partition("kinds of figures: ")[2].partition(" (default")[0]
-    assert listed.split(", ") == list(KINDS), "say them in search/commands/plotting.py"
+    assert listed.split(", ") == list(KINDS)
 
 
 def test_every_object_that_a_command_prints_is_written_down():

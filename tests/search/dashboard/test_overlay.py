@@ -230,16 +230,16 @@ def test_files_are_what_the_commands_write(client, search, finished, own_folder)
 
 @pytest.mark.parametrize(
     "path",
-    ["1/c0a45e-00-0", "99/c0a45e-05-0", "1/99/c0a45e-09-0", "1/c0a45e-0a-0", "1/1/c0a45e-00-0"],
+    ["1/c0a45f-00-0", "99/c0a45f-05-0", "1/99/c0a45f-09-0", "1/c0a45f-0a-0", "1/1/c0a45f-00-0"],
 )
 def test_a_file_that_is_not_there_is_not_found(client, path):
     reply = client.get(f"/artifacts/{path}")
 
-    assert (reply.status == 404) == (path != "1/c0a45e-00-0")
+    assert (reply.status == 404) == (path != "1/c0a45f-00-0")
 
 
 @pytest.mark.parametrize(
-    "name", ["c0a45e-", "c0a45e-ff-0", "c0a45e--1", "", "c0a45e", "00", "c0a45e-0g-0"]
+    "name", ["c0a45f-", "c0a45f-ff-0", "c0a45f--1", "", "c0a45f", "00", "c0a45f-0g-0"]
 )
 def test_other_names_are_none_of_ours(name):
     assert number_of(name) is None
@@ -310,7 +310,7 @@ def test_trials_keep_all_that_optuna_knows(client, finished):
 
 
 def test_looking_at_a_head_gives_no_body(client):
-    for path in ("/api/studies/1", "/api/meta", "/artifacts/1/c0a45e-08-0"):
+    for path in ("/api/studies/1", "/api/meta", "/artifacts/1/c0a45f-08-0"):
         reply = client.ask("HEAD", path)
         assert (reply.status, reply.body) == (200, b"")
         assert int(reply.headers["content-length"]) > 0
