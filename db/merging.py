@@ -212,7 +212,10 @@ def _dropped(there: Session, study_id: int, trained: set[int]) -> dict[int, list
 def _runs(session: Session, *conditions: sa.ColumnElement[bool]) -> Sequence[Any]:
     return session.execute(
         sa.select(
-            *(Run.id, Run.cohort_id, Run.recipe_key, Run.replicate),
+            Run.id,
+            Run.cohort_id,
+            Run.recipe_key,
+            Run.replicate,
             *(getattr(Run, name) for name in _RESULTS),
             Trial.uuid.label("trial"),
             Trial.position,

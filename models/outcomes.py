@@ -174,9 +174,9 @@ class OutcomeCodec:
                 if _HEADER.size + len(body) + len(block) <= budget:
                     break
             body += block
+        n, n_errors, own_crc = len(labels), int(wrong.sum()), _crc(predicted)
         header = _HEADER.pack(
-            *(_MAGIC, how, step, k % _MOST_CLASSES, len(labels), int(wrong.sum())),
-            *(self._crc, _crc(predicted), 0, mean, scale),
+            _MAGIC, how, step, k % _MOST_CLASSES, n, n_errors, self._crc, own_crc, 0, mean, scale
         )
         payload = header + body
         return payload[:_SUM] + struct.pack("<I", _sum(payload)) + payload[_SUM + 4 :]

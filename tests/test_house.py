@@ -99,6 +99,20 @@ def test_no_function_takes_more_parameters_than_can_be_overseen():
     assert crowded == CROWDED
 
 
+def test_no_call_spreads_a_tuple_that_is_written_there():
+    """Or else names of parameters are lost to save lines: say them, or give the values a name."""
+    spread = [
+        f"{path.relative_to(ROOT).as_posix()}:{node.lineno}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for argument in node.args
+        if isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Tuple)
+    ]
+
+    assert not spread
+
+
 def strings(path):
     """Yield the texts of a file, of messages and of docstrings, with their lines."""
     source = io.StringIO(path.read_text(encoding="utf-8"))

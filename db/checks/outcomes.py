@@ -32,8 +32,12 @@ def check_outcomes(session: Session, check: Check, accuracy: Accuracy | None) ->
         return
     trained = (
         sa.select(
-            *(Study.name, Stage.name, Trial.position, Run.replicate),
-            *(Run.validation_accuracy, SampleOutcomes.payload),
+            Study.name,
+            Stage.name,
+            Trial.position,
+            Run.replicate,
+            Run.validation_accuracy,
+            SampleOutcomes.payload,
         )
         .join(Run, SampleOutcomes.run_id == Run.id)
         .join(Trial, Run.trial_id == Trial.id)
@@ -50,8 +54,11 @@ def check_outcomes(session: Session, check: Check, accuracy: Accuracy | None) ->
     replicate = FinalRun.replicate if several else sa.literal(0)
     tested = (
         sa.select(
-            *(Study.name, FinalRun.rank, replicate),
-            *(FinalRun.test_accuracy, SampleOutcomes.payload),
+            Study.name,
+            FinalRun.rank,
+            replicate,
+            FinalRun.test_accuracy,
+            SampleOutcomes.payload,
         )
         .join(FinalRun, SampleOutcomes.test_run_id == FinalRun.id)
         .join(Opening, FinalRun.opening_id == Opening.id)
@@ -66,8 +73,10 @@ def check_outcomes(session: Session, check: Check, accuracy: Accuracy | None) ->
         return
     together = (
         sa.select(
-            *(Study.name, FinalEnsemble.method),
-            *(FinalEnsemble.test_accuracy, FinalEnsemble.outcomes),
+            Study.name,
+            FinalEnsemble.method,
+            FinalEnsemble.test_accuracy,
+            FinalEnsemble.outcomes,
         )
         .join(Opening, FinalEnsemble.opening_id == Opening.id)
         .join(Study, Opening.study_id == Study.id, isouter=True)

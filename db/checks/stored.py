@@ -62,7 +62,11 @@ def _check_stages(
     varied: dict[int, tuple[str, Sequence[Mapping[str, Any]]]] = {}
     stages = (
         sa.select(
-            *(Stage.id, Study.name, Stage.name, Stage.optuna_name, Stage.parameter),
+            Stage.id,
+            Study.name,
+            Stage.name,
+            Stage.optuna_name,
+            Stage.parameter,
             _as_text(Stage.options),
         )
         .join(Study, Stage.study_id == Study.id)

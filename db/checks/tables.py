@@ -73,8 +73,13 @@ def check_curves(session: Session, check: Check) -> None:
     }
     runs = session.execute(
         sa.select(
-            *(Run.id, Run.epochs, Run.state, Run.replicate, Run.cohort_id),
-            *(Trial.stage_id, Trial.position),
+            Run.id,
+            Run.epochs,
+            Run.state,
+            Run.replicate,
+            Run.cohort_id,
+            Trial.stage_id,
+            Trial.position,
         )
         .join(Trial, Run.trial_id == Trial.id)
         .order_by(Run.id)
@@ -131,8 +136,12 @@ def check_results(session: Session, check: Check) -> None:
     within = _evaluated(session)
     trials = session.execute(
         sa.select(
-            *(Trial.id, Trial.stage_id, Trial.position, Trial.state),
-            *(Trial.validation_accuracy, Trial.replicates),
+            Trial.id,
+            Trial.stage_id,
+            Trial.position,
+            Trial.state,
+            Trial.validation_accuracy,
+            Trial.replicates,
         ).order_by(Trial.id)
     )
     unfinished: dict[int, int] = defaultdict(int)

@@ -147,7 +147,9 @@ def gradcheck(
     strengths = STRENGTHS if check.lambda_ is None else (check.lambda_,)
     with watching(quiet=output.quiet) as watch:
         checks, label = checked_networks(
-            *(recipe, data.data_dir, watch),
+            recipe,
+            data.data_dir,
+            watch,
             features=check.features,
             samples=samples,
             every=check.all,

@@ -96,9 +96,13 @@ def range_test(
     if found.eta_min is None or found.eta_max is None:
         return
     limits = ("--eta-min", f"{found.eta_min:g}", "--eta-max", f"{found.eta_max:g}")
+    named = () if free == usual else ("--study", free)
     line = typed(
-        *("lambda", "--coarse", *_as_typed(recipe), *limits),
-        *(() if free == usual else ("--study", free)),
+        "lambda",
+        "--coarse",
+        *_as_typed(recipe),
+        *limits,
+        *named,
         storage=storage.storage,
         data_dir=recipe.data.data_dir,
     )

@@ -177,7 +177,10 @@ def _of_study(
             else checked_gradients(study, what.data_dir, watch)
         )
     made = write_report(
-        *(database, study, file, gradients),
+        database,
+        study,
+        file,
+        gradients,
         figures=not what.no_figures,
         by=by.metric,
         comments=what.notes,

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 from coarsefine.search.commands.asking import ask_before
 from coarsefine.search.commands.beginning import (
     AUTO,
-    BEGIN,
     FINE,
     FINER,
     FIRST,
     Options,
-    foreseen_search,
-    found_search,
-    variant_name,
+    SearchLine,
 )
 from coarsefine.search.commands.range_testing import CYCLE, eta_range, range_test
 from coarsefine.search.console import note, say_json, stdout
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
     from coarsefine.studies.errors import TakenError
     from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.planning.stages import Stage
-    from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.results.ranking import Ranking
     from coarsefine.studies.running.resources import Resources
     from coarsefine.studies.running.search import Search
@@ -173,10 +169,11 @@ def wanted_stage(name: str, stage: StageOptions) -> str:
     return chosen[0]
 
 
-def _check_free(kind: "SearchKind", asked: "Asked") -> None:
+def _check_free(line: SearchLine) -> None:
     """Raise a UsageError if flags state what the search varies."""
+    kind = line.kind
     for parameter in kind.parameters:
-        if parameter.key in asked.flags:
+        if parameter.key in line.asked.flags:
             how = "with --values" + (", or with --low and --high" if kind.refines else "")
             raise UsageError(
                 f"--{parameter.key.rpartition('.')[2].replace('_', '-')} is what this search "
@@ -214,9 +211,10 @@ def run_search(
     from coarsefine.studies.results.reading import read_ranking
     from coarsefine.studies.running.resources import NewDatabase, Resources
 
-    asked, output, data_dir = options.asked, options.output, options.recipe.data.data_dir
+    output, data_dir = options.output, options.recipe.data.data_dir
+    line = SearchLine(kind, options.asked, request, wanted, stage.study, options)
     budget = budget_of(stage.within)
-    _check_free(kind, asked)
+    _check_free(line)
     ask_before(n_points(kind, request), yes=stage.yes)
     with (
         watching(quiet=output.quiet) as watch,
@@ -225,22 +223,21 @@ def run_search(
     ):
         tested = None
         if stage.eta_range is not None and not stage.dry_run:
-            tested = eta_range(kind, stage.eta_range, asked, data_dir, watch)
+            tested = eta_range(kind, stage.eta_range, line.asked, data_dir, watch)
             ends = dict(zip(CYCLE, ends_of(tested), strict=True))
-            asked = replace(asked, flags={**asked.flags, **ends})
-        with NewDatabase(options.storage.url, said=note, create=wanted in BEGIN) as there:
+            line = replace(line, asked=replace(line.asked, flags={**line.asked.flags, **ends}))
+        with NewDatabase(options.storage.url, said=note, create=line.begins) as there:
             workers |= {"data_dir": data_dir, "budget": budget}
             resources = Resources(there, observer=watch, progress=watch, **workers)
-            name = stage.study
-            if name is None and variant:
-                name = variant_name(resources, kind, asked, request, variant)
+            if line.name is None and variant:
+                line = replace(line, name=line.variant_name(resources, variant))
             if stage.dry_run:
-                _foretell(resources, kind, asked, request, wanted, name, options)
+                _foretell(resources, line)
                 return
-            search = found_search(resources, kind, asked, request, wanted, name, options)
+            search = line.search(resources)
             if tested is not None:
                 keep(resources.database, tested)
-            last = _searched(search, request, wanted)
+            last = _searched(search, line)
             ranking = read_ranking(resources.database, search.study)
             rows = None if output.json else took(resources.database, ranking)
             free = repository.free_name(resources.database, search.study.name)
@@ -256,24 +253,17 @@ def run_search(
         raise _all_failed(search, ranking, failures, free)
 
 
-def _foretell(
-    resources: "Resources",
-    kind: "SearchKind",
-    asked: "Asked",
-    request: "StageRequest",
-    wanted: str,
-    name: str | None,
-    options: Options,
-) -> None:
+def _foretell(resources: "Resources", line: SearchLine) -> None:
     """Print what a search would train and what that takes, in place of training it."""
     from coarsefine.search.commands.forecasting import print_forecast
     from coarsefine.studies.running.forecasting import noise_before
 
-    output, noise = options.output, None
-    forecast = foreseen_search(resources, kind, asked, request, wanted, name, options)
-    if wanted in BEGIN and not output.json:
-        noise = noise_before(resources, kind, asked, name)
-    print_forecast(forecast, resources.budget, output, several=wanted == AUTO, noise=noise)
+    output, noise = line.options.output, None
+    forecast = line.forecast(resources)
+    if line.begins and not output.json:
+        noise = noise_before(resources, line.kind, line.asked, line.name)
+    several = line.wanted == AUTO
+    print_forecast(forecast, resources.budget, output, several=several, noise=noise)
 
 
 def _proposed(
@@ -303,12 +293,13 @@ def _all_failed(
     return error
 
 
-def _searched(search: "Search", request: "StageRequest", wanted: str) -> "Stage":
+def _searched(search: "Search", line: SearchLine) -> "Stage":
     from coarsefine.studies.planning.stages import first_name
 
-    if wanted == AUTO:
-        return search.auto(request)
-    return search.stage(first_name(search.kind) if wanted == FIRST else wanted, request)
+    if line.wanted == AUTO:
+        return search.auto(line.request)
+    name = first_name(search.kind) if line.wanted == FIRST else line.wanted
+    return search.stage(name, line.request)
 
 
 def _next(search: "Search", last: "Stage", options: Options, ranking: "Ranking") -> str:

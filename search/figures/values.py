@@ -138,7 +138,10 @@ def _panel(
         places = [scale.place(float(trial.params[name])) for trial in these]
         if len(trials) <= MANY:
             draw_intervals(
-                *(panel, places, these, stage_mark.colour),
+                panel,
+                places,
+                these,
+                stage_mark.colour,
                 unit=unit(ranking),
                 gid=f"{stage}-intervals",
             )

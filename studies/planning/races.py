@@ -90,9 +90,9 @@ class Race:
         return {uuid: self.least + i for i, step in enumerate(self.steps) for uuid in step}
 
     @property
-    def asked(self) -> tuple[int, int, float]:
-        """Return what was asked for."""
-        return self.least, self.most, self.indifference
+    def asked(self) -> "Race":
+        """Return the race as it was asked for, before its first look."""
+        return Race(self.least, self.most, self.indifference)
 
     def with_step(self, left: Sequence[str], found: RaceEnd) -> "Race":
         """Return the race after one more look; ``open`` does not end it."""
@@ -189,8 +189,8 @@ def replicates_of(
     text = str(asked).strip()
     delta = Race().indifference if indifference is None else indifference / 100
     if (found := _RANGE.fullmatch(text)) or text == AUTO:
-        ends = (int(found[1]), int(found[2])) if found else (Race().least, Race().most)
-        return None, Race(*ends, delta)
+        least, most = (int(found[1]), int(found[2])) if found else (Race().least, Race().most)
+        return None, Race(least, most, delta)
     if indifference is not None:
         raise SpaceError(option("indifference"), " is for a race: add ", option("replicates", AUTO))
     if asked is None:

@@ -7,7 +7,6 @@ from typing import Any, Final
 from coarsefine.db.records import TrialRow
 from coarsefine.hints import Message, option
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.planning.races import Race
 from coarsefine.studies.planning.request import SAMPLERS, StageRequest
 from coarsefine.studies.planning.stages import Stage, sampler_of
 from coarsefine.studies.spaces.conditions import UNUSED
@@ -83,7 +82,7 @@ def next_stage(
     race = request.race
     prune = request.prune or parent.prune
     if race is None and request.replicates is None and parent.race and prune == "none":
-        race = Race(*parent.race.asked)
+        race = parent.race.asked
     sampler = _sampler(dimensions, request, parent)
     several = sum(d.range is not None for d in dimensions) >= _SEVERAL
     stage = Stage(
@@ -133,7 +132,10 @@ def _window(
     """Return what the results leave to be looked at, or the ranges asked for."""
     scored = [
         ScoredTrial(
-            *(from_params(t.params), t.validation_accuracy, t.validation_loss, t.state),
+            from_params(t.params),
+            t.validation_accuracy,
+            t.validation_loss,
+            t.state,
             tied=t.uuid in known.tied,
         )
         for t in trials

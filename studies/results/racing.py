@@ -13,7 +13,6 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.races import OPEN, Race, RaceEnd
 from coarsefine.studies.results.evidence.looks import Looks
 from coarsefine.studies.results.evidence.racing import Rules, decided
-from coarsefine.studies.results.evidence.splits import OnSplits, judge_on_splits
 from coarsefine.studies.results.evidence.ties import judge, judge_accuracies
 from coarsefine.studies.results.judging.family import family_of
 from coarsefine.studies.results.judging.statistics import Measured
@@ -60,10 +59,7 @@ def looked_at(
     looks = Looks(race.least, race.most)
     if splits is not None:
         looks = replace(looks, now=n_seeds)
-        how = OnSplits(splits.correction, n_samples, family.by_seed, looks)
-        judged = judge_on_splits(
-            *(family.by_split, family.values, family.present, how), unit=scorer.unit
-        )
+        judged = family.judged_on_splits(scorer, n_samples, looks)
         n_samples = 0
     elif family.scores is not None:
         judged = judge(family.scores, family.present, unit=scorer.unit, looks=looks)
@@ -74,8 +70,13 @@ def looked_at(
     look = decided(judged, family.present, racing, Rules(looks, race.indifference), n_samples)
     left = [complete[i].uuid for i in np.flatnonzero(look.left)]
     found = RaceEnd(
-        *(look.end or OPEN, complete[look.best].uuid, look.above, look.below, look.ahead),
-        *(look.samples, look.seeds),
+        end=look.end or OPEN,
+        best=complete[look.best].uuid,
+        above=look.above,
+        below=look.below,
+        ahead=look.ahead,
+        samples=look.samples,
+        seeds=look.seeds,
     )
     return race.with_step(left, found)
 

@@ -229,17 +229,36 @@ class Ranking:
         return PARAMETERS[name].symbol if name in PARAMETERS else name
 
     def to_json(self, spelling: Spelling = str) -> dict[str, Any]:
-        """Return it for programs; ``spelling`` words the hints of its notes."""
-        return ranking_json(
-            study=self.study.name,
-            data=self.study.data_name,
-            seed=self.study.seed,
-            measured=(self.score, self.by),
-            stages=self.stages,
-            trials=self.trials,
-            comparison=self.comparison,
-            notes=[note.spelled(spelling) for note in self.notes],
-        )
+        """Return it for programs: a stable contract, see ``docs/cli.md``.
+
+        What is not known, or not finite, is ``null``. ``spelling`` words the hints of its notes.
+        """
+        places = {trial.uuid or "": f"{trial.stage}:{trial.trial}" for trial in self.trials}
+        comparison = self.comparison
+        return {
+            "study": self.study.name,
+            "data": self.study.data_name,
+            "seed": self.study.seed,
+            "score": self.score,
+            "by": self.by,
+            "stages": [
+                {
+                    "name": stage.name,
+                    "low": finite(stage.low),
+                    "high": finite(stage.high),
+                    "values": list(map(finite, stage.values)),
+                    "parent": stage.parent,
+                    "reason": stage.reason,
+                    "dimensions": [dict(each) for each in stage.dimensions],
+                    "race": stage.race and stage.race.shown(places),
+                    "cut": stage.cut and stage.cut.shown(places),
+                }
+                for stage in self.stages
+            ],
+            "trials": trial_rows(self.trials),
+            "comparison": None if comparison is None else _comparison_json(comparison),
+            "notes": [note.spelled(spelling) for note in self.notes],
+        }
 
 
 def rank_trials(
@@ -338,9 +357,11 @@ def judged(
     race = None
     if how.looks is not None:
         places = (ranking[p][:2] for p in positions)
-        race = Looks(*how.looks), frozenset(i for i, at in enumerate(places) if at in how.left)
-    more = how.scorer, how.seeds, race, how.indifference
-    verdicts, comparison = compare(measured, n_samples, outcomes, *more)
+        least, most = how.looks
+        race = Looks(least, most), frozenset(i for i, at in enumerate(places) if at in how.left)
+    verdicts, comparison = compare(
+        measured, n_samples, outcomes, how.scorer, how.seeds, race, how.indifference
+    )
     if comparison is not None:
         names = tuple(":".join(map(str, ranking[positions[i]][:2])) for i in comparison.without)
         comparison = replace(comparison, without=names)
@@ -348,50 +369,6 @@ def judged(
     for position, verdict in zip(positions, verdicts, strict=True):
         found[position] = RankedTrial._make((*found[position][:_JUDGED], *verdict))
     return tuple(found), comparison
-
-
-def ranking_json(
-    *,
-    study: str,
-    data: str,
-    seed: int,
-    measured: tuple[str, str] = ("final", "accuracy"),
-    stages: Iterable[StageSummary],
-    trials: Iterable[RankedTrial],
-    comparison: Comparison | None = None,
-    notes: Iterable[str] = (),
-) -> dict[str, Any]:
-    """Return a ranking for programs: a stable contract, see ``docs/cli.md``.
-
-    ``measured`` is after which epoch, and by what trials are ranked. What is not known, or not
-    finite, is ``null``.
-    """
-    trials = list(trials)
-    places = {trial.uuid or "": f"{trial.stage}:{trial.trial}" for trial in trials}
-    return {
-        "study": study,
-        "data": data,
-        "seed": seed,
-        "score": measured[0],
-        "by": measured[1],
-        "stages": [
-            {
-                "name": stage.name,
-                "low": finite(stage.low),
-                "high": finite(stage.high),
-                "values": list(map(finite, stage.values)),
-                "parent": stage.parent,
-                "reason": stage.reason,
-                "dimensions": [dict(each) for each in stage.dimensions],
-                "race": stage.race and stage.race.shown(places),
-                "cut": stage.cut and stage.cut.shown(places),
-            }
-            for stage in stages
-        ],
-        "trials": trial_rows(trials),
-        "comparison": None if comparison is None else _comparison_json(comparison),
-        "notes": list(notes),
-    }
 
 
 def _comparison_json(comparison: Comparison) -> dict[str, Any]:

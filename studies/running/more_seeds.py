@@ -29,9 +29,14 @@ class Begun(NamedTuple):
         self, stage: Stage, stored: PlanRecord, trials: Sequence[TrialRecord], n_seeds: int
     ) -> Plan:
         """Return how some trials of a stage get the seeds that they lack."""
-        prepare = self.resources.prepared
         return plan_more_seeds(
-            *(self.recipe, self.data, stage, stored, trials), n_seeds=n_seeds, prepare=prepare
+            self.recipe,
+            self.data,
+            stage,
+            stored,
+            trials,
+            n_seeds=n_seeds,
+            prepare=self.resources.prepared,
         )
 
 

@@ -305,7 +305,12 @@ class Search:
         self.resources.observer.begins(self.study, stage, self.recipe, self.data)
         with OptunaMirror(database, self.study, record) as mirror:
             work = Work(
-                *(record, stage, self.data, self.resources.prepared, self.recipe.trainer, mirror),
+                record=record,
+                stage=stage,
+                data=self.data,
+                prepare=self.resources.prepared,
+                trainer=self.recipe.trainer,
+                mirror=mirror,
                 by_loss=self.recipe.training.metric == "loss",
             )
             idle, racing = True, stage.race is not None and request is not None

@@ -462,7 +462,7 @@ INT, TERM = (signal.SIGINT, 130), (signal.SIGTERM, 143)
 @pytest.mark.parametrize(
     ("signalled", "command", "where"),
     [
-        (INT, (*COARSE, "--dry-run"), "search.commands.searches.foreseen_search"),
+        (INT, (*COARSE, "--dry-run"), "search.commands.searches._foretell"),
         (TERM, ("report",), "search.report.writing.write_report"),
         (TERM, ("rank",), "search.commands.ranking.print_study"),
     ],

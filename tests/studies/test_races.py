@@ -101,7 +101,7 @@ def test_the_same_again_trains_nothing_and_a_race_of_more_seeds_goes_on(raced):
     assert (seeds_of(bench, study), race_of(bench, study)) == (before, race)
 
     bench.coarse(replace(ASKED, race=Race(3, 10, 0.005)), name="longer")
-    assert race_of(bench, study).asked == (3, 10, 0.005)
+    assert race_of(bench, study).asked == Race(3, 10, 0.005)
     assert max(seeds_of(bench, study)) >= max(before)
     bench.coarse(ASKED, name="longer")  # decided anew from what is stored
     assert race_of(bench, study) == race
@@ -149,7 +149,7 @@ def test_a_fine_stage_races_as_the_coarse_one_did_and_new_trials_join(raced):
 
     bench.fine(study, StageRequest(n_trials=2))
     fine = Stage.of(repository.stages(bench.database, study)[1]).race
-    assert fine.asked == (2, 4, 0.02)
+    assert fine.asked == Race(2, 4, 0.02)
     assert fine.ended is not None
     # Who prunes a later stage has it pruned, not raced.
     bench.fine(study, StageRequest(n_trials=2, prune="halving"), stage_name="finer")

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ from coarsefine.studies.results.ranking import (
     Ranking,
     StageSummary,
     rank_trials,
-    ranking_json,
     top,
 )
 from coarsefine.studies.states import STATES
@@ -118,14 +118,17 @@ def test_the_top_is_complete_distinct_and_in_order(entries, k):
         assert best[0] is ranking[0]
 
 
+def ranking_of(trials, *stages):
+    study = replace(study_record(), recipe={"training": {}})
+    return Ranking(study, stages, tuple(trials))
+
+
 @given(trials())
 def test_the_json_of_a_ranking_is_json_and_keeps_its_keys(entries):
     stage = StageSummary("coarse", 1e-5, 1e-1, [1e-5, 1e-3, 1e-1])
 
     ranking = rank_trials(entries, STAGES)
-    written = ranking_json(
-        study="digits/lambda", data="digits", seed=0, stages=[stage], trials=ranking
-    )
+    written = ranking_of(ranking, stage).to_json()
 
     assert json.loads(json.dumps(written, allow_nan=False)) == written
     assert list(written) == [
@@ -166,7 +169,7 @@ def test_the_json_of_a_ranking_is_json_and_keeps_its_keys(entries):
 def test_numpy_scalars_become_python_numbers():
     entry = trial(0, np.float64(0.5), np.float32(0.25))  # type: ignore[arg-type]
 
-    written = ranking_json(study="s", data="d", seed=0, stages=[], trials=[entry])
+    written = ranking_of([entry]).to_json()
 
     assert type(written["trials"][0]["validation_accuracy"]) is float
     assert type(written["trials"][0]["validation_loss"]) is float

@@ -183,7 +183,7 @@ def _on_same_samples(places: tuple[int, int], one: Entry, other: Entry) -> Pair:
     source = source if single else ()
     spread = _between(one, other, common) if same_seeds and not single else assumed
     found = contrast(
-        *(scores[0], scores[1]), same_samples=same_samples, same_seeds=same_seeds, spread=spread
+        scores[0], scores[1], same_samples=same_samples, same_seeds=same_seeds, spread=spread
     )
     networks = None
     if same_samples and len(scores[0]) == len(scores[1]) == 1:

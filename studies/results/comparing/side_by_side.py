@@ -195,7 +195,10 @@ def _entry(database: Database, ranking: Ranking, place: Place | None) -> Entry:
         others = [each for each in best if dict(each.params) != dict(trial.params)]
     outcomes, *of_others = read_outcomes(database, ranking, [trial, *others[: MOST_TRIALS - 1]])
     return Entry(
-        *(ranking, trial, outcomes, tuple(of_others)),
+        ranking,
+        trial,
+        outcomes,
+        tuple(of_others),
         chosen_by_hand=place is not None,
         seeds=known_seeds(database, ranking.study, "accuracy"),
     )

@@ -127,7 +127,11 @@ def read_final_curves(database: Database, ranking: Ranking) -> list[TrialCurves]
     trained = [
         (
             RankedTrial(
-                *(row.stage, row.position, row.state, row.params, row.replicates),
+                row.stage,
+                row.position,
+                row.state,
+                row.params,
+                row.replicates,
                 validation_accuracy=row.validation_accuracy,
                 uuid=row.uuid,
                 rank=row.position + 1,

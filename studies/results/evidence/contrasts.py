@@ -114,9 +114,14 @@ def contrast(
     if n_seeds > 1:
         df = float(cautious_share(np.array(seed_part), np.array(sample_part), np.array(df)))
     return Contrast(
-        *(difference, float(np.sqrt(variance)), df),
-        *(seed_part * n_seeds, min(flips, seed_part) * n_seeds, sample_part * n_samples),
-        *(n_seeds, n_samples),
+        difference=difference,
+        error=float(np.sqrt(variance)),
+        df=df,
+        seed_variance=seed_part * n_seeds,
+        flip_variance=min(flips, seed_part) * n_seeds,
+        sample_variance=sample_part * n_samples,
+        n_seeds=n_seeds,
+        n_samples=n_samples,
         assumed=n_seeds == 1,
         step=float(np.sqrt(unit)) / (n_seeds * n_samples),
     )

@@ -125,4 +125,5 @@ def decided(
         end = "seeds"
     distance = pairs.sure + rules.delta
     samples = pairs.samples_needed(n_samples, distance, rules.looks.most) if n_samples else None
-    return Look(*(first, left, end, above, below, ahead), samples, pairs.seeds_needed(distance))
+    seeds = pairs.seeds_needed(distance)
+    return Look(first, left, end, above, below, ahead, samples, seeds)

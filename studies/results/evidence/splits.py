@@ -136,7 +136,14 @@ def judge_on_splits(
         by_split = n_samples * np.maximum(variance, 1 / (6 * n_samples**2))
         n_common = present.astype(np.int64) @ present.T.astype(np.int64)
         pairs = Pairs(
-            *(n_samples, n_common, difference, by_split, rest, rest, how.correction, how.by_seed)
+            n_samples=n_samples,
+            n_seeds=n_common,
+            difference=difference,
+            seed=by_split,
+            sample=rest,
+            rest=rest,
+            correction=how.correction,
+            by_seed=how.by_seed,
         )
     asked = Asked(None, n_family, unit, how.looks, alpha, counted=scores is not None)
     return judge_pairs(pairs, present, means, asked)
@@ -281,6 +288,8 @@ def varied(trials: Sequence[Sequence[Sequence[float]]]) -> Varied | None:
     seeds = float(np.mean(within)) if within else None
     of_splits = float(np.mean([variance - (seeds or 0.0) * part for variance, part in between]))
     return Varied(
-        *(n_splits, (min(n_seeds), max(n_seeds)), math.sqrt(max(0.0, of_splits))),
-        None if seeds is None else math.sqrt(seeds),
+        n_splits=n_splits,
+        n_seeds=(min(n_seeds), max(n_seeds)),
+        splits=math.sqrt(max(0.0, of_splits)),
+        seeds=None if seeds is None else math.sqrt(seeds),
     )

@@ -132,5 +132,6 @@ class Standing:
         """Return about how many seeds bring all margins down to a distance."""
         return least_number(
             lambda n: bool((self._after(n, self._multiple(n)) <= distance).all()),
-            *(self.n_seeds, _MOST_SEEDS),
+            self.n_seeds,
+            _MOST_SEEDS,
         )

@@ -173,8 +173,12 @@ def judge_accuracies(
     # Rounding to whole samples hides a twelfth of a step, squared, of either (Sheppard 1898).
     by_seed = n_samples * np.maximum(squares[0], 1 / (6 * n_samples**2))
     pairs = Pairs(
-        *(n_samples, n_seeds, difference, np.where(several, by_seed, np.nan)),
-        *(independent, np.where(several, independent, np.nan)),
+        n_samples=n_samples,
+        n_seeds=n_seeds,
+        difference=difference,
+        seed=np.where(several, by_seed, np.nan),
+        sample=independent,
+        rest=np.where(several, independent, np.nan),
     )
     if spread is None and not several[~np.eye(len(means), dtype=bool)].any():
         spread = NETWORKS
@@ -242,8 +246,16 @@ def judge_pairs(pairs: Pairs, present: Present, means: Real, asked: Asked) -> Ju
     margin[best] = 0.0
     by_place, if_equal = _optimism(means, noise.single, tied)
     return Judged(
-        *(best, tied, difference, margin, found, errors, noise.spread, noise.noisy),
-        *(by_place[0] if by_place else 0.0, if_equal),
+        best=best,
+        tied=tied,
+        difference=difference,
+        margin=margin,
+        margins=found,
+        errors=errors,
+        spread=noise.spread,
+        noisy=noise.noisy,
+        optimism=by_place[0] if by_place else 0.0,
+        optimism_if_equal=if_equal,
         leads=pairs.difference,
         seed_variances=noise.seeds,
         flip_variances=np.asarray(np.minimum(noise.flips, noise.seeds)),

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coarsefine.studies.results.evidence.splits import variance_by_seed
+from coarsefine.studies.results.evidence.looks import Looks
+from coarsefine.studies.results.evidence.splits import OnSplits, judge_on_splits, variance_by_seed
+from coarsefine.studies.results.evidence.ties import Judged
 from coarsefine.studies.results.judging.statistics import Measured
 from coarsefine.studies.results.scoring.scorer import Scored, Scorer
 from coarsefine.studies.results.scoring.splits import Splits
@@ -55,6 +57,16 @@ class Family:
     def single(self) -> bool:
         """Return whether no seed was repeated."""
         return int(self.present.sum(axis=1).max(initial=0)) <= 1
+
+    def judged_on_splits(
+        self, scorer: Scorer, n_samples: int, looks: Looks | None, *, n_family: int = 0
+    ) -> Judged:
+        """Return what is found of each two where replicates are splits, of ``scorer.splits``."""
+        assert scorer.splits is not None  # noqa: S101  # or the family would not be by split
+        how = OnSplits(scorer.splits.correction, n_samples, self.by_seed, looks)
+        return judge_on_splits(
+            self.by_split, self.values, self.present, how, n_family=n_family, unit=scorer.unit
+        )
 
 
 def family_of(

@@ -16,7 +16,7 @@ import numpy as np
 from coarsefine.studies.metric import metric_named
 from coarsefine.studies.results.evidence.intervals import over_seeds
 from coarsefine.studies.results.evidence.looks import Looks
-from coarsefine.studies.results.evidence.splits import OnSplits, judge_on_splits, varied
+from coarsefine.studies.results.evidence.splits import varied
 from coarsefine.studies.results.evidence.standing import Standing
 from coarsefine.studies.results.evidence.ties import Judged, judge, judge_accuracies
 from coarsefine.studies.results.judging.estimates import estimates_of
@@ -111,11 +111,15 @@ def compare(
         own, values = estimates[position], list(runs[position].values.values())
         verdicts.append(
             Verdict(
-                own and own.error,
-                own and own.interval,
-                deviation_of(values) if len(values) > 1 else None,
-                *(difference, margin, tie),
-                over_seeds(values, n_known, share=scorer.share) if splits is None else None,
+                standard_error=own and own.error,
+                interval=own and own.interval,
+                standard_deviation=deviation_of(values) if len(values) > 1 else None,
+                difference=difference,
+                margin=margin,
+                tied=tie,
+                seed_interval=over_seeds(values, n_known, share=scorer.share)
+                if splits is None
+                else None,
             )
         )
     if not scorer.share:
@@ -240,12 +244,7 @@ def _judged(
         if (family.present.sum(axis=1) < 2).any() or (family.by_split is None and not n_samples):
             return None
         looks = looks and replace(looks, now=family.n_seeds)
-        how = OnSplits(scorer.splits.correction, n_samples, family.by_seed, looks)
-        return judge_on_splits(
-            *(family.by_split, family.values, family.present, how),
-            n_family=n_points,
-            unit=scorer.unit,
-        )
+        return family.judged_on_splits(scorer, n_samples, looks, n_family=n_points)
     if family.scores is not None:
         scores, present = family.scores, family.present
         return judge(

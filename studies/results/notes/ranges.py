@@ -84,7 +84,10 @@ def _on_ranges(ranking: "Ranking") -> tuple[Note, ...]:
     tied = equally_good(ranking)
     trials = [
         ScoredTrial(
-            *(from_params(t.params), ranking.score_of(t), t.validation_loss, t.state),
+            from_params(t.params),
+            ranking.score_of(t),
+            t.validation_loss,
+            t.state,
             tied=t.uuid in tied,
         )
         for t in ranking.trials
