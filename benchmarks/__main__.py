@@ -1,7 +1,6 @@
 """All benchmarks, or those that are named: ``python -m benchmarks [w1 w2 …]``."""
 
 import importlib
-import sys
 import time
 from pathlib import Path
 
@@ -51,4 +50,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

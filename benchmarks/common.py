@@ -205,9 +205,8 @@ def _processor() -> str:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return platform.processor() or platform.machine()
-    found = dict(
-        (part.strip() for part in line.split(":", 1)) for line in text.splitlines() if ":" in line
-    )
+    lines = (line.partition(":") for line in text.splitlines())
+    found = {name.strip(): value.strip() for name, colon, value in lines if colon}
     name = found.get("model name", platform.machine())
     # Virtual machines call many processors by one name: family and model tell them apart.
     return f"{name} (family {found.get('cpu family', '?')} model {found.get('model', '?')})"

@@ -38,9 +38,9 @@ class _Timed(InlineExecutor):
 
     seconds = 0.0
 
-    def next_result(self) -> SegmentResult:
+    def next_result(self, seconds: float | None = None) -> SegmentResult:
         began = time.process_time()
-        result = super().next_result()
+        result = super().next_result(seconds)
         self.seconds += time.process_time() - began
         return result
 

@@ -99,11 +99,12 @@ class Clock:
             self.first_submit = time.perf_counter()
         self._inner.submit(segment)
 
-    def next_result(self) -> SegmentResult:
+    def next_result(self, seconds: float | None = None) -> SegmentResult | None:
         """Pass it on."""
-        result = self._inner.next_result()
-        self.ends.append(time.perf_counter())
-        self.busy += result.seconds
+        result = self._inner.next_result(seconds)
+        if result is not None:
+            self.ends.append(time.perf_counter())
+            self.busy += result.seconds
         return result
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -139,7 +139,7 @@ def _by_stored(options: Options) -> list[Series]:
     ]
 
 
-def _rounds(steps: dict[str, Callable[[], float]], rounds: int) -> dict[str, Spread]:
+def _rounds(steps: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, Spread]:
     interleaved(steps, 1)
     return {name: Spread(tuple(times)) for name, times in interleaved(steps, rounds).items()}
 

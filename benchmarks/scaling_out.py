@@ -27,12 +27,14 @@ import numpy as np
 from benchmarks.common import Options, Spread, Table, log, main, percent, seconds_of, short
 from coarsefine.db import repository
 from coarsefine.db.connections.engine import open_database
+from coarsefine.models import cohort
 from coarsefine.models.cohort import CohortState, Finished, initial_state
 from coarsefine.models.segment import Segment, SegmentResult
 from coarsefine.models.training import EpochRow
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import COARSE
 from coarsefine.studies.recipes.layers import Asked
+from coarsefine.studies.running import ledger
 from coarsefine.studies.running import loop as running
 from coarsefine.studies.running.dask import executor as dask_executor
 from coarsefine.studies.running.dask.address import scheduler_at
@@ -242,8 +244,8 @@ class Ready:
         """Take a segment."""
         self._queue.append(segment)
 
-    def next_result(self) -> SegmentResult:
-        """Return what came of the oldest one, and count the time it takes to make it up."""
+    def next_result(self, seconds: float | None = None) -> SegmentResult:
+        """Return what came of the oldest one at once, and count the time it takes to make it up."""
         started = time.process_time()
         result = made_up(self._queue.popleft(), self._n_epochs)
         self.n_segments += 1
@@ -365,7 +367,7 @@ def _timed(spent: dict[str, float], counted: dict[str, int]) -> Iterator[None]:
     try:
         with (
             mock.patch.object(
-                running, "state_to_bytes", timing("checkpoint", running.state_to_bytes)
+                ledger, "state_to_bytes", timing("checkpoint", cohort.state_to_bytes)
             ),
             mock.patch.object(
                 repository, "store_segment", timing("store", repository.store_segment)

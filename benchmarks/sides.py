@@ -141,7 +141,7 @@ def slice_of(peer: Peer, work: Work, mode: Mode, *, least: bool = False) -> tupl
 
 def _cores() -> list[int | None]:
     if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
+        return [*sorted(os.sched_getaffinity(0))]
     return [None] * n_cores()
 
 

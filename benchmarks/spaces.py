@@ -6,15 +6,14 @@ samples of its own. What is compared is the best validation accuracy that is fou
 
 import argparse
 import math
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from coarsefine import Recipe, Study
+from coarsefine import Ranking, Recipe, Study
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import CohortPlan, initial_state
 from coarsefine.models.data import prepare
@@ -40,6 +39,9 @@ VARY: Final = {
 }
 
 
+Sampler = Literal["grid", "random", "qmc", "tpe", "gp"] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The best validation accuracies of a seed, in [0, 1].
@@ -55,7 +57,12 @@ class Found:
     widths: tuple[float, ...]
 
 
-def ours(seed: int, sampler: str | None) -> tuple[float, float, tuple[float, ...], int]:
+def accuracy(ranking: Ranking) -> float:
+    """Return the validation accuracy of the best trial."""
+    return (ranking.best and ranking.best.validation_accuracy) or 0.0
+
+
+def ours(seed: int, sampler: Sampler) -> tuple[float, float, tuple[float, ...], int]:
     """Return what coarse and fine find, how wide the windows are, and the number of trials."""
     sections: dict[str, Any] = {"seed": seed}
     for key, value in FLAGS.items():
@@ -70,8 +77,8 @@ def ours(seed: int, sampler: str | None) -> tuple[float, float, tuple[float, ...
             executor="inline",
         )
         best = [
-            (study.coarse(replicates=1).best.validation_accuracy or 0.0),
-            (study.fine(sampler=sampler).best.validation_accuracy or 0.0),
+            accuracy(study.coarse(replicates=1)),
+            accuracy(study.fine(sampler=sampler)),
         ]
         stages = study.ranking.to_dict()["stages"]
         trained = len(study.ranking) - 1  # the best point is taken over
@@ -122,7 +129,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--seeds", type=int, default=20)
     words.add_argument("--first", type=int, default=0)
-    words.add_argument("--fine-sampler", default=None, help="of the fine stage (as coarse)")
+    samplers = ("grid", "random", "qmc", "tpe", "gp")
+    words.add_argument("--fine-sampler", choices=samplers, help="of the fine stage (as coarse)")
     given = words.parse_args(argv)
     found = []
     for seed in range(given.first, given.first + given.seeds):
@@ -141,4 +149,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

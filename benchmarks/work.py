@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -84,19 +84,37 @@ class Work:
         return replace(self, flags=flags, task=replace(self.task, n_epochs=n_epochs))
 
 
+_ONE_HIDDEN_LAYER: Final = {
+    "data.split": "random",
+    "data.normalisation": "standardise",
+    "network.hidden": (50,),
+    "network.initialisation": "xavier",
+    "training.eta_min": 1e-5,
+    "training.eta_max": 1e-1,
+}
+_MNIST: Final = {
+    "data.name": "mnist",
+    "data.split": "random",
+    "data.train": 50_000,
+    "data.validation": 10_000,
+    "data.normalisation": "scale",
+    "network.hidden": (),
+    "network.initialisation": "xavier",
+    "training.batch_size": 100,
+    "training.eta_min": 1e-5,
+    "training.eta_max": 1e-1,
+    "training.ns": 1000,
+}
+
+
 def w1(options: Options, n_epochs: int = 8) -> Work:
     """Return λ on CIFAR-10, 3072-50-10: the KTH lab's network, cycle and length of a search."""
     flags = {
+        **_ONE_HIDDEN_LAYER,
         "data.name": "cifar10",
-        "data.split": "random",
         "data.train": 45_000,
         "data.validation": 5_000,
-        "data.normalisation": "standardise",
-        "network.hidden": (50,),
-        "network.initialisation": "xavier",
         "training.batch_size": 100,
-        "training.eta_min": 1e-5,
-        "training.eta_max": 1e-1,
         "training.ns": 900,
         "training.epochs": n_epochs,
     }
@@ -105,20 +123,7 @@ def w1(options: Options, n_epochs: int = 8) -> Work:
 
 def w2(options: Options, n_epochs: int = 12, normalisation: str = "scale") -> Work:
     """Return λ on MNIST with softmax regression."""
-    flags = {
-        "data.name": "mnist",
-        "data.split": "random",
-        "data.train": 50_000,
-        "data.validation": 10_000,
-        "data.normalisation": normalisation,
-        "network.hidden": (),
-        "network.initialisation": "xavier",
-        "training.batch_size": 100,
-        "training.eta_min": 1e-5,
-        "training.eta_max": 1e-1,
-        "training.ns": 1000,
-        "training.epochs": n_epochs,
-    }
+    flags = {**_MNIST, "data.normalisation": normalisation, "training.epochs": n_epochs}
     pixels = "standardised" if normalisation == "standardise" else "scaled"
     title = f"8 λ, softmax regression on MNIST, {pixels}, batch 100"
     return _work("W2", title, flags, 784, options)
@@ -127,7 +132,7 @@ def w2(options: Options, n_epochs: int = 12, normalisation: str = "scale") -> Wo
 def w3(options: Options, n_epochs: int = 4) -> Work:
     """Return W2's model, a sample at a time, on 10,000 of the samples."""
     flags = {
-        **w2(options).flags,
+        **_MNIST,
         "data.train": 10_000,
         "training.batch_size": 1,
         "training.eta_max": 1e-2,
@@ -140,7 +145,7 @@ def w3(options: Options, n_epochs: int = 4) -> Work:
 def w5(options: Options, n_epochs: int = 2) -> Work:
     """Return λ on MNIST for a network as NTNU's assignments have it: momentum, batch size 32."""
     flags = {
-        **w2(options).flags,
+        **_MNIST,
         **_steady(0.02),
         # Whole batches, as the peers have them.
         "data.train": 1562 * 32,
@@ -157,7 +162,7 @@ def w5(options: Options, n_epochs: int = 2) -> Work:
 def w6(options: Options, batch_size: int) -> Work:
     """Return λ on Fashion-MNIST for two hidden layers and Adam."""
     flags = {
-        **w2(options).flags,
+        **_MNIST,
         **_steady(1e-3),
         "data.name": "fashion-mnist",
         "data.train": 2_000 if batch_size == 1 else 50_000,
@@ -173,7 +178,7 @@ def w6(options: Options, batch_size: int) -> Work:
 def w7(options: Options, n_epochs: int = 60) -> Work:
     """Return λ on the digits, 64-50-10."""
     flags = {
-        **w1(options).flags,
+        **_ONE_HIDDEN_LAYER,
         "data.name": "digits",
         "data.train": 1_120,
         "data.validation": 300,

@@ -32,13 +32,21 @@ STATE = bytes(2**19)  # of 8 networks of 784-20-10
 
 def rates(url: str, name: str) -> tuple[float, float]:
     """Return segments and trials that one driver stores a second."""
-    of_study = {"recipe": {}, "data": {}, "versions": {}, "machine": {}, "data_fingerprint": ""}
-    of_stage = {"optuna_name": name, "parameter": "lambda", "sampler": "grid", "reason": ""}
+    of_study = NewStudy(
+        name=name,
+        search="lambda",
+        recipe={},
+        seed=0,
+        data_name="digits",
+        data_fingerprint="",
+        data={},
+        versions={},
+        machine={},
+    )
+    of_stage = NewStage("coarse", name, parameter="lambda", sampler="grid", reason="")
     with open_database(url) as db:
-        study = repository.add_study(
-            db, NewStudy(name=name, search="lambda", seed=0, data_name="digits", **of_study)
-        )
-        stage = repository.add_stage(db, study, NewStage(name="coarse", **of_stage))
+        study = repository.add_study(db, of_study)
+        stage = repository.add_stage(db, study, of_stage)
         trials = [NewTrial({"lambda": 0.1}) for _ in range(RUNS)]
         cohort = NewCohort([NewRun(trial.uuid, 0, trial.uuid) for trial in trials])
         ids = [run.id for run in repository.add_plan(db, stage, trials, [cohort]).runs]
@@ -47,13 +55,17 @@ def rates(url: str, name: str) -> tuple[float, float]:
             at = EPOCHS * i
             rows = [EpochRecord(k, at + e, 9, *[0.5] * 11) for k in ids for e in range(EPOCHS)]
             runs = [RunUpdate(k, "running", at + EPOCHS, 9) for k in ids]
-            segment = SegmentResult(cohort.uuid, at, at + EPOCHS, rows, runs, checkpoint=STATE)
+            segment = SegmentResult(
+                cohort.uuid, at, at + EPOCHS, epochs=rows, runs=runs, checkpoint=STATE
+            )
             repository.store_segment(db, segment)
 
         def tell(i: int) -> None:  # in 10 transactions
             trial = OptunaTrial(f"{name}/{i}", {"lambda": 0.1}, {"lambda": Range(0.01, 1.0)})
-            more = {"attributes": dict.fromkeys("abc", 0.1), "curve": dict.fromkeys(range(5), 0.9)}
-            optuna.finish(optuna.start([trial])[trial.uuid], "complete", 0.9, **more)
+            number = optuna.start([trial])[trial.uuid]
+            curve = dict.fromkeys(range(5), 0.9)
+            facts = dict.fromkeys("abc", 0.1)
+            optuna.finish(number, "complete", 0.9, attributes=facts, curve=curve)
 
         with StudyLock(db, study.uuid), OptunaStage.open(db, name, {"uuid": stage.uuid}) as optuna:
             return _rate(store), _rate(tell)

@@ -22,7 +22,9 @@ PICTURES = ROOT / "docs" / "pictures"
 COLUMNS = 116
 MOST_BYTES = 150_000
 SEARCHES = ("lambda --coarse", "lambda --fine", "test")
-AS_IT_IS = {"drop_whitespace": True, "replace_whitespace": False, "break_on_hyphens": False}
+AS_IT_IS = textwrap.TextWrapper(
+    COLUMNS, subsequent_indent="  ", replace_whitespace=False, break_on_hyphens=False
+)
 THEME = TerminalTheme((250, 250, 250), (36, 41, 46), [(0, 0, 0)] * 8, [(0, 0, 0)] * 8)
 
 
@@ -50,7 +52,7 @@ def as_svg(text: str, title: str) -> str:
     for line in text.rstrip("\n").split("\n"):
         strong = line.startswith(("$ ", "next: "))
         # As the program does on a terminal: here it writes into a pipe.
-        for part in textwrap.wrap(line, COLUMNS, subsequent_indent="  ", **AS_IT_IS) or [""]:
+        for part in AS_IT_IS.wrap(line) or [""]:
             console.print(Text(part, style="bold" if strong else ""), soft_wrap=True)
     drawn = console.export_svg(title=title, theme=THEME, unique_id="terminal")
     # Rich would have browsers fetch a font from somewhere else.

@@ -92,13 +92,12 @@ def worlds() -> Iterator[TwoStudies]:
 
 def tested(world: TwoStudies, rng: np.random.Generator) -> Contrast:
     """Return what is said of the best trials of both studies."""
-    families = []
-    for trials in world.outcomes(rng):
-        # As the program does: the best first.
-        order = np.argsort(-trials.mean(axis=(1, 2)), kind="stable")[:8]
-        families.append(trials[order])
-    spread = between(*families)
-    found = contrast(families[0][0], families[1][0], spread=spread)
+    # As the program does: the best first.
+    one, other = (
+        trials[np.argsort(-trials.mean(axis=(1, 2)), kind="stable")[:8]]
+        for trials in world.outcomes(rng)
+    )
+    found = contrast(one[0], other[0], spread=between(one, other))
     return decided([found], INDIFFERENT)[0]
 
 

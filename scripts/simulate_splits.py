@@ -93,7 +93,7 @@ def right(
     hidden, seen = (np.column_stack([part, np.ones(len(part))]) for part in (hidden, seen))
     gram = hidden.T @ hidden + 0.1 * np.eye(world.units + 1)
     top = np.linalg.solve(gram, hidden.T @ np.eye(N_CLASSES)[train[1]])
-    return ((seen @ top).argmax(axis=1) == test[1]).astype(np.float64)
+    return np.asarray((seen @ top).argmax(axis=1) == test[1], np.float64)
 
 
 def truth(world: World, rng: np.random.Generator, n_sets: int = 1500) -> float:

@@ -216,15 +216,14 @@ def main() -> None:
     for part in [word for word in words if word in {*PARTS, METRICS}] or [*PARTS, METRICS]:
         say(f"{part}\n")
         rows = metrics_of_classes() if part == METRICS else PARTS[part]()
-        for name, world, *how in rows:
+        for row in rows:
             started = time.perf_counter()
-            if isinstance(world, ClassWorld):
-                metric, networks = how
-                lost, held = counted_by_metric(world, metric, n, seed, networks=networks)
+            if len(row) == 4:
+                lost, held = counted_by_metric(row[1], row[2], n, seed, networks=row[3])
             else:
-                lost, held = counted(world, how[0], n, seed)
+                lost, held = counted(row[1], row[2], n, seed)
             say(
-                f"  {name:60}{lost[0]:6.1f}{np.mean(lost[:-1]):6.1f}{lost[-1]:6.1f}{held:7.1f}"
+                f"  {row[0]:60}{lost[0]:6.1f}{np.mean(lost[:-1]):6.1f}{lost[-1]:6.1f}{held:7.1f}"
                 f"  {time.perf_counter() - started:5.0f} s\n"
             )
             sys.stdout.flush()

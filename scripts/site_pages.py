@@ -62,7 +62,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 
     def led(link: re.Match[str]) -> str:
         target = (here / link[2]).resolve().relative_to(ROOT).as_posix()
-        return link[1] + "../" * depth + _PAGES.get(target, target.removeprefix("docs/"))
+        return f"{link[1]}{'../' * depth}{_PAGES.get(target, target.removeprefix('docs/'))}"
 
     return _LINK.sub(led, markdown)
 

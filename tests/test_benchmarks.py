@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.common import parser, to_options
+from benchmarks.ours import Ours
 from benchmarks.peers import PEERS
 from benchmarks.scaling_out import DaskCost, DriverCost, simulated_cluster
+from benchmarks.work import L2_STRENGTHS, w7
 
 
 def test_peers_are_taken_by_name():
@@ -49,3 +51,12 @@ def test_a_simulated_cluster_is_no_faster_than_its_workers_or_its_driver(
     # Few workers with much to do hardly wait.
     if n_workers * (storing + 1e-3) < 0.05 * seconds / n_segments:
         assert busy > 0.85
+
+
+def test_a_search_is_timed_from_its_start_to_its_end():
+    with Ours(1) as ours:
+        found = ours.search(w7(to_options(parser("").parse_args([])), n_epochs=1), compiled=False)
+
+    assert set(found.accuracies) == set(L2_STRENGTHS)
+    assert 0 < found.training_seconds <= found.busy_seconds <= found.worker_seconds
+    assert found.waited < 1

@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks.peers.shared import (
     Floats,
+    Labels,
     arrays,
     batches,
     blocks,
@@ -36,9 +37,9 @@ def make(task: Task, threads: int | None) -> Callable[[list[float], int], list[f
 
     def softmax(scores: Floats) -> Floats:
         exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return exponents / exponents.sum(axis=1, keepdims=True)
+        return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
 
-    def measured(layers: list[list[Floats]], x: Floats, y: Floats) -> float:
+    def measured(layers: list[list[Floats]], x: Floats, y: Labels) -> float:
         right, loss = 0, 0.0
         for block in blocks(len(y)):
             scores = forward(layers, x[block])[-1]

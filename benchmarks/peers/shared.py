@@ -20,6 +20,7 @@ MOMENTUM = 0.9
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 Floats = NDArray[np.float32]
+Labels = NDArray[np.integer]
 
 
 def arrays(task: Task) -> tuple[Floats, NDArray[np.int64], Floats, NDArray[np.int64]]:

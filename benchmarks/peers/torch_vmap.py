@@ -102,7 +102,7 @@ def make(  # noqa: PLR0915
     fast = torch.compile(update) if compiled else update_in_place
 
     def measured(parameters: list[Any], x: Any, y: Any) -> list[float]:
-        right, losses = 0, 0.0
+        right, losses = torch.zeros(()), torch.zeros(())
         with torch.no_grad():
             for block in blocks(len(y)):
                 scores = scores_of(parameters, x[block])
