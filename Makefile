@@ -20,6 +20,9 @@ help: ## list what can be made
 run: $(BIN)/.installed ## search λ coarsely on the embedded digits
 	$(BIN)/python -m search lambda --coarse
 
+# Workers, and the processes that tests start by the hundred, would each compile all of it again.
+test test-slow: export PYTHONDONTWRITEBYTECODE :=
+
 test: check ## style, types, then all tests but the slow ones
 	$(BIN)/python -m pytest -q -n 4 --dist worksteal -m "not slow"
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
+from coarsefine.models.kernels import compiling
 from coarsefine.studies.planning import races
 from tests import compiled_statements, migration_scripts
 
@@ -26,7 +27,8 @@ _UNHURRIED = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True, database=None
 )
 _EXAMPLES = Path(__file__).parents[1] / ".hypothesis" / "examples"
-settings.register_profile("repeatable", _UNHURRIED, derandomize=True)
+# Examples that are the same each time find nothing after the first time: 40 keep what holds.
+settings.register_profile("repeatable", _UNHURRIED, derandomize=True, max_examples=40)
 settings.register_profile(
     "random",
     _UNHURRIED,
@@ -44,9 +46,19 @@ def pytest_configure(config):
         # Nor is the user's configuration.
         os.environ["XDG_CONFIG_HOME"] = str(Path(caches) / "config")
         os.environ["SEARCH_CACHE_DIR"] = str(Path(caches) / "search")
+    keep_compiled_kernels(config)
     # While tests run, pytest keeps this stream for itself.
     config.stash[_stderr] = os.dup(2)
     hear_interrupts()
+
+
+def keep_compiled_kernels(config):
+    """Keep them for all processes of this run, and for later runs of the same source."""
+    cache = getattr(config, "cache", None)  # unless run with -p no:cacheprovider
+    kept = cache.mkdir("kernels") if cache else Path(os.environ["SEARCH_CACHE_DIR"])
+    compiling.cache_dir = lambda: kept
+    for older in set(kept.glob("compiled/*")) - {compiling._folder()}:
+        shutil.rmtree(older, ignore_errors=True)
 
 
 def pytest_collection_finish():

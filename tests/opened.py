@@ -38,14 +38,19 @@ def opens_of(path: Path) -> Generator[list[str]]:
 
 
 def locks_of(path: Path) -> set[tuple[str, str]]:
-    """Return the locks that this process has on a file: kind and first byte."""
-    found = set()
-    for line in Path("/proc/locks").read_text().splitlines():
-        # 1: POSIX ADVISORY READ 5664 fe:00:2148532 128 128
-        words = line.split()
-        if words[1] == "->":
-            continue  # somebody waits for a lock: nobody has it
-        kind, pid, inode = words[1], int(words[4]), int(words[5].rpartition(":")[2])
-        if (kind, pid, inode) == ("POSIX", os.getpid(), path.stat().st_ino):
-            found.add((words[3], words[6]))
+    """Return the locks that this process has on a file: kind and first byte.
+
+    They are read from the process's own open files. The list of the whole system, /proc/locks, is
+    read in pieces: a lock that somebody lets go of between two pieces hides another one.
+    """
+    found, inode = set(), path.stat().st_ino
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # whoever lists open files has one open that is gone by now
+            if descriptor.stat().st_ino != inode:
+                continue
+            for line in Path("/proc/self/fdinfo", descriptor.name).read_text().splitlines():
+                # lock:	1: POSIX ADVISORY READ 5664 fe:00:2148532 128 128
+                words = line.split()
+                if words[0] == "lock:" and words[2] == "POSIX":
+                    found.add((words[4], words[7]))
     return found

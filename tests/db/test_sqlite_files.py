@@ -18,7 +18,7 @@ from tests.db.conftest import add_study
 from tests.opened import locks_of, opens_of
 
 needs_locks = pytest.mark.skipif(
-    not Path("/proc/locks").exists(), reason="needs the system's list of locks"
+    not Path("/proc/self/fdinfo").exists(), reason="needs the list of a process's locks"
 )
 # The byte that every connection of a database with a write-ahead log has locked for reading.
 SHARED = ("READ", "1073741826")

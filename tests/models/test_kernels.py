@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from coarsefine.models.cohort import initial_state, pruned, state_from_bytes, state_to_bytes
+from coarsefine.models.data.cache import cache_dir
 from coarsefine.models.errors import ModelError
 from coarsefine.models.evaluation import Evaluator, SampleOutcomes
-from coarsefine.models.kernels import layered, linear
+from coarsefine.models.kernels import compiling, layered, linear
 from coarsefine.models.kernels.choice import (
     COMPILED,
     COMPILED_LOSSES,
@@ -23,7 +24,6 @@ from coarsefine.models.kernels.choice import (
     why_unavailable,
 )
 from coarsefine.models.kernels.codes import ACTIVATION_CODES, FOLLOWED, OPTIMIZER_CODES
-from coarsefine.models.kernels.compiling import Compiled
 from coarsefine.models.kernels.rows import sparse_rows, usual_values
 from coarsefine.models.specs import (
     ACTIVATIONS,
@@ -506,8 +506,9 @@ def plus_one(x):
 @pytest.fixture
 def cached(tmp_path, monkeypatch):
     """Return a small function that is compiled for a cache folder of its own."""
+    monkeypatch.setattr(compiling, "cache_dir", cache_dir)
     monkeypatch.setenv("SEARCH_CACHE_DIR", str(tmp_path / "cache"))
-    return lambda: Compiled(plus_one)
+    return lambda: compiling.Compiled(plus_one)
 
 
 def test_what_is_compiled_is_read_from_the_cache_folder_by_others(cached, tmp_path):

@@ -14,7 +14,7 @@ from coarsefine.search.library import Study
 from tests.opened import locks_of, opens_of
 
 pytestmark = pytest.mark.skipif(
-    not Path("/proc/locks").exists(), reason="needs the system's list of locks"
+    not Path("/proc/self/fdinfo").exists(), reason="needs the list of a process's locks"
 )
 
 SMALL = "--hidden 4 --epochs 1 --batch-size 100 --quiet --jobs 1"

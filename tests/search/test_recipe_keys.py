@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[2]
 EVERY_KEY = pytest.mark.parametrize("key", KEYS.values(), ids=lambda key: key.key)
 OPTIONS = {
     name: parameter
-    for parameter in get_command(cli.build()).commands["lambda"].params
+    for parameter in get_command(cli.build(["lambda"])).commands["lambda"].params
     for name in parameter.opts
 }
 # Specs hold these, too; they follow from the data and the length of the training.
@@ -120,9 +120,14 @@ def test_there_is_no_keyword_without_a_key():
     assert set(Settings.__annotations__) == {key.setting for key in KEYS.values()}
 
 
+@pytest.fixture(scope="module")
+def context():
+    """All commands, put together once."""
+    return typer.Context(get_command(cli.build()))
+
+
 @EVERY_KEY
-def test_a_key_with_choices_is_completed(key):
-    context = typer.Context(get_command(cli.build()))
+def test_a_key_with_choices_is_completed(key, context):
     complete = completion_of(key.setting)
     # Its option is two flags: the third choice has an option of its own.
     if not key.choices or key.key == "network.bias":
