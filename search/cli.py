@@ -68,7 +68,8 @@ def build(argv: Sequence[str] = ()) -> typer.Typer:
         if listed:
             _list(app, name, entry.panel, entry.summary)
         elif name in wanted:
-            _add(app, name, flattened(_function(entry.module, entry.function)), entry.panel)
+            found = _function(entry.module, entry.function)
+            _add(app, name, flattened(found, announced=entry.announced), entry.panel)
     if listed:
         _list(app, "data", CHECKS, _DATA)
     elif "data" in wanted:
@@ -98,7 +99,7 @@ def _add_search(app: typer.Typer, kind: SearchKind) -> None:
 
     # What a search varies is no option of its command, but deserves a better answer than that.
     hidden = {{"lambda": "lambda_"}.get(p.name, p.name) for p in kind.parameters}
-    command = flattened(searches.search_command(kind), hidden=hidden)
+    command = flattened(searches.search_command(kind), hidden=hidden, announced=True)
     _add(app, kind.name, command, SEARCHING, searches.help_text(kind))
 
 

@@ -1,6 +1,5 @@
 """Tells users that something has ended: by a command of theirs, and the terminal's bell."""
 
-import functools
 import json
 import subprocess
 import sys
@@ -18,8 +17,6 @@ from coarsefine.studies.results.notes.note import duration
 if TYPE_CHECKING:
     from coarsefine.search.options.ending import EndOptions
     from coarsefine.studies.results.ranking import Ranking
-
-Command = Callable[..., int | None]
 
 _SECONDS: Final = 60
 """How long the user's command may take: a service and a shell wait for it."""
@@ -44,28 +41,18 @@ def came_of_search(ranking: "Ranking") -> None:
     )
 
 
-def announced(command: Command) -> Command:
-    """Return a command that tells its user when it has ended, if that is wanted.
+@contextmanager
+def announcing(name: str, url: str, end: "EndOptions") -> Iterator[None]:
+    """Tell the user when a command has ended, if that is wanted.
 
     Args:
-        command: Has a parameter ``jobs`` of ``JobsOptions`` and one ``storage``.
+        name: The command's.
+        url: Of its database.
+        end: Who is told, and how.
     """
-
-    @functools.wraps(command)
-    def told(**arguments: Any) -> int | None:
-        end = arguments["jobs"].end
-        if end.command is None and not end.bell:
-            return command(**arguments)
-        with _announcing(command.__name__, arguments["storage"].url, end) as facts:
-            status = command(**arguments)
-            facts["exit_status"] = status or DONE
-        return status
-
-    return told
-
-
-@contextmanager
-def _announcing(name: str, url: str, end: "EndOptions") -> Iterator[dict[str, Any]]:
+    if end.command is None and not end.bell:
+        yield
+        return
     from coarsefine.search.hints import spelled, without_password
 
     begun = time.monotonic()
@@ -73,7 +60,7 @@ def _announcing(name: str, url: str, end: "EndOptions") -> Iterator[dict[str, An
     facts: dict[str, Any] = {"command": name.replace("_", "-"), "storage": storage}
     before = _facts.set(facts)
     try:
-        yield facts
+        yield
     except BaseException as error:
         stopped = isinstance(error, Stopped | KeyboardInterrupt)
         known = exit_status(error) if isinstance(error, Exception) else None

@@ -15,12 +15,14 @@ class Entry(NamedTuple):
         module: Its file in search/commands.
         function: Its function there.
         summary: The first paragraph of its help; a test holds the two together.
+        announced: Whether its end is told to whom the user wants (``--on-end``, ``--bell``).
     """
 
     panel: str
     module: str
     function: str
     summary: str
+    announced: bool = False
 
 
 COMMANDS: Final = {
@@ -29,6 +31,7 @@ COMMANDS: Final = {
         "spaces",
         "space",
         "Search over any keys of the recipe at once: ranges on several scales, and choices.",
+        announced=True,
     ),
     "run": Entry(
         SEARCHING,
@@ -36,6 +39,7 @@ COMMANDS: Final = {
         "run",
         "Run a whole lab: every search, check and final test of a file, with the lab's own"
         " figures.",
+        announced=True,
     ),
     "presets": Entry(SEARCHING, "labs", "presets", "List the labs that come with the program."),
     "test": Entry(
@@ -43,12 +47,14 @@ COMMANDS: Final = {
         "testing",
         "test",
         "Train the best trials once more and measure them on the test set.",
+        announced=True,
     ),
     "save": Entry(
         RESULTS,
         "saving",
         "save",
         "Save a trained model, with all that it takes to predict: weights, encoding, labels.",
+        announced=True,
     ),
     "predict": Entry(
         RESULTS,

@@ -3,12 +3,17 @@
 import ast
 import io
 import re
+import sys
 import tokenize
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from coarsefine.models.kernels import reference
+from coarsefine.models.specs import Hyperparameters
+from coarsefine.search.cli import main
 
 ROOT = Path(__file__).parents[1]
 FLOORS = ("search", "studies", "models", "db")
@@ -111,6 +116,50 @@ def test_no_call_spreads_a_tuple_that_is_written_there():
     ]
 
     assert not spread
+
+
+MOST_STATIONS = 10
+PLACES = frozenset(FILES)
+
+
+def way_here():
+    """Return the product's files that are under way now, from the command line down."""
+    frame, files = sys._getframe(1), []
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path in PLACES and files[-1:] != [path]:
+            files.append(path)
+        frame = frame.f_back
+    return [path.relative_to(ROOT).as_posix() for path in reversed(files)]
+
+
+def test_a_value_goes_from_the_command_line_to_the_kernel_without_climbing(tmp_path, monkeypatch):
+    ways = []
+
+    def planned(self, checked=Hyperparameters.__post_init__):
+        ways.append(way_here())
+        checked(self)
+
+    def trained(stretch, train=reference.make_updates):
+        ways.append(way_here())
+        train(stretch)
+
+    monkeypatch.setenv("SEARCH_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(Hyperparameters, "__post_init__", planned)
+    monkeypatch.setattr(reference, "make_updates", trained)
+    words = (
+        "lambda --coarse --values 0.001,0.1 --replicates 1 --epochs 1 --hidden 4 --jobs 1 --quiet"
+    )
+    status = main([*words.split(), "--storage", str(tmp_path / "search.db")])
+
+    assert status == 0
+    assert {way[-1] for way in ways} >= {"studies/planning/point_runs.py", "models/training.py"}
+    for way in ways:
+        # With the one that follows: where the value is checked, or the kernel's.
+        assert len(way) < MOST_STATIONS, way
+        assert len(set(way)) == len(way), f"it comes back to a file it has left: {way}"
+        floors = [FLOORS.index(path.partition("/")[0]) for path in way]
+        assert floors == sorted(floors), f"it climbs: {way}"
 
 
 def strings(path):

@@ -10,7 +10,7 @@ from coarsefine.hints import Hint
 from coarsefine.search.commands.asking import ask_before
 from coarsefine.search.commands.forecasting import foreseen_lab
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
-from coarsefine.search.ending import announced, came_of
+from coarsefine.search.ending import came_of
 from coarsefine.search.errors import DONE, FAILED, UsageError
 from coarsefine.search.figures.kinds import KINDS
 from coarsefine.search.figures.subject import Subject
@@ -115,7 +115,6 @@ class LabOptions:
     data_dir: DataDir = None
 
 
-@announced
 def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: OutputOptions) -> int:
     """Run a whole lab: every search, check and final test of a file, with the lab's own figures.
 

@@ -8,7 +8,6 @@ import typer
 
 from coarsefine.search.commands.ranking import chosen, trial_place
 from coarsefine.search.console import note, say, say_json, tell
-from coarsefine.search.ending import announced
 from coarsefine.search.errors import UsageError
 from coarsefine.search.files import check_place, write
 from coarsefine.search.hints import command as typed
@@ -98,7 +97,6 @@ class SaveOptions:
         return place
 
 
-@announced
 def save(
     what: SaveOptions, storage: StorageOptions, jobs: JobsOptions, output: OutputOptions
 ) -> None:

@@ -15,7 +15,7 @@ from coarsefine.search.commands.beginning import (
 )
 from coarsefine.search.commands.range_testing import CYCLE, eta_range, range_test
 from coarsefine.search.console import note, say_json, stdout
-from coarsefine.search.ending import announced, came_of_search
+from coarsefine.search.ending import came_of_search
 from coarsefine.search.errors import UsageError, program
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import typed as by_hint
@@ -110,7 +110,7 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
     usual: Callable[..., None] = refining if kind.refines else grid
     command = of_its_own.get(kind.name, usual)
     command.__name__ = kind.name.replace("-", "_")
-    return announced(command)
+    return command
 
 
 def help_text(kind: "SearchKind") -> str:

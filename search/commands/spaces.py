@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from coarsefine.search.commands.beginning import Options
 from coarsefine.search.commands.searches import run_search, wanted_stage
-from coarsefine.search.ending import announced
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options import (
     SEARCH,
@@ -41,7 +40,6 @@ class VaryOptions:
     ] = None
 
 
-@announced
 def space(
     vary: VaryOptions,
     stage: StageOptions,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from coarsefine.search.commands.ranking import chosen, trial_place
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
-from coarsefine.search.ending import announced, came_of
+from coarsefine.search.ending import came_of
 from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import spelled
@@ -111,7 +111,6 @@ class TestOptions:
         return tuple(dict.fromkeys(trial_place(part, "coarse:4") for part in named))
 
 
-@announced
 def test(
     study: StudyArgument,
     final: TestOptions,

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 from coarsefine.paths import expanded
+from coarsefine.search.ending import announcing, came_of
+from coarsefine.search.errors import DONE
 from coarsefine.search.interrupts import terminable
 from coarsefine.search.options.completion import completion_of
 
 Command = Callable[..., int | None]
 
 
-def flattened(function: Command, hidden: Collection[str] = ()) -> Command:
+def flattened(
+    function: Command, hidden: Collection[str] = (), *, announced: bool = False
+) -> Command:
     """Return ``function`` with the fields of its dataclass parameters in place of these.
 
     A field is declared as Typer has it, ``Annotated[type, typer.Option(...)] = default``, or is a
@@ -23,6 +27,7 @@ def flattened(function: Command, hidden: Collection[str] = ()) -> Command:
     Args:
         function: A command that takes nothing else; what it returns is its exit status.
         hidden: Fields that the help leaves out.
+        announced: Whether the user may be told of its end, by the options ``jobs`` that it takes.
     """
     hints = get_type_hints(function, include_extras=True)
     hints.pop("return", None)
@@ -32,7 +37,13 @@ def flattened(function: Command, hidden: Collection[str] = ()) -> Command:
         arguments = {name: _made(hint, values) for name, hint in hints.items()}
         # Typer would end the program without a word.
         with terminable():
-            return function(**arguments) or 0
+            if not announced:
+                return function(**arguments) or DONE
+            jobs, storage = arguments["jobs"], arguments["storage"]
+            with announcing(function.__name__, storage.url, jobs.end):
+                status = function(**arguments) or DONE
+                came_of(exit_status=status)
+            return status
 
     command.__name__ = function.__name__
     command.__doc__ = function.__doc__
