@@ -53,7 +53,7 @@ def _descend(stretch: Stretch, kept: list[list[Array]]) -> None:
     """
     from coarsefine.models.kernels import layered
     from coarsefine.models.kernels.forward import ONES
-    from coarsefine.models.kernels.tiles import PANEL_BYTES
+    from coarsefine.models.kernels.lanes import PANEL_BYTES
 
     plan, n_trials = stretch.plan, len(stretch.trials)
     spec, network, dtype = plan.training, plan.network, plan.dtype
@@ -150,7 +150,7 @@ def _stride(width: int, panel: int) -> int:
 
 def _most_turned(network: NetworkSpec, panel: int) -> int:
     pairs = pairwise(network.widths[1:])
-    return max((n_out * _whole(n_in, panel) for n_in, n_out in pairs), default=0)
+    return max((_whole(n_out, panel) * _whole(n_in, panel) for n_in, n_out in pairs), default=0)
 
 
 def _numbers(

@@ -87,42 +87,50 @@ def improved_sigmoid_backward(delta: Value, a: Value) -> Values:
 
 # --------------------------------- weights w, their slots, gradients g, what they are changed with
 
+# A gradient is given as numbers x, one for each row, and the rows d that they are multiplied with:
+# ones and gradients, or the input of one sample and its deltas.
 
-@formula(own=2, panel=True)
-def sgd(w: Value, g: Value, rate: Value, kept: Value) -> Values:
+
+@formula(own=3, panel=True, numbers=1)
+def sgd(w: Value, x: Value, d: Value, rate: Value, kept: Value) -> Values:
     """``w ← (1 − 2 η λ) w − η g``."""
-    return (w * kept - g * rate,)
+    return (w * kept - x * d * rate,)
 
 
-@formula(own=3, panel=True)
-def momentum(w: Value, v: Value, g: Value, rate: Value, penalty: Value, mu: Value) -> Values:
+@formula(own=4, panel=True, numbers=2)
+def momentum(
+    w: Value, v: Value, x: Value, d: Value, rate: Value, penalty: Value, mu: Value
+) -> Values:
     """``v ← μ v + g; w ← w − η v``."""
-    v = v * mu + (g + w * penalty)
+    v = v * mu + (x * d + w * penalty)
     return w - v * rate, v
 
 
-@formula(own=3, panel=True)
-def nesterov(w: Value, v: Value, g: Value, rate: Value, penalty: Value, mu: Value) -> Values:
+@formula(own=4, panel=True, numbers=2)
+def nesterov(
+    w: Value, v: Value, x: Value, d: Value, rate: Value, penalty: Value, mu: Value
+) -> Values:
     """``v ← μ v + g; w ← w − η (g + μ v)``."""
-    g = g + w * penalty
+    g = x * d + w * penalty
     v = v * mu + g
     return w - (g + v * mu) * rate, v
 
 
-@formula(own=3, panel=True)
-def rmsprop(w: Value, s: Value, g: Value, rate: Value, penalty: Value) -> Values:
+@formula(own=4, panel=True, numbers=2)
+def rmsprop(w: Value, s: Value, x: Value, d: Value, rate: Value, penalty: Value) -> Values:
     """``s ← α s + (1 − α) g²; w ← w − η g / (√s + ε)``."""
-    g = g + w * penalty
+    g = x * d + w * penalty
     s = s * RMSprop.alpha + g * g * (1 - RMSprop.alpha)
     return w - g / (s.root() + RMSprop.epsilon) * rate, s
 
 
-@formula(own=4, panel=True)
+@formula(own=5, panel=True, numbers=3)
 def adam(
     w: Value,
     first: Value,
     second: Value,
-    g: Value,
+    x: Value,
+    d: Value,
     penalty: Value,
     *numbers: Value,
 ) -> Values:
@@ -132,7 +140,7 @@ def adam(
     correction, and of each mean what is kept and what is new.
     """
     rate, kept, over_correction, beta1, rest1, beta2, rest2 = numbers
-    g = g + w * penalty
+    g = x * d + w * penalty
     first = first * beta1 + g * rest1
     second = second * beta2 + g * g * rest2
     step = first / ((second * over_correction).root() + Adam.epsilon)

@@ -17,6 +17,8 @@ from coarsefine.models.kernels.tiles import copy, multiply
 # a panel stays in the nearest cache. The batch lies in blocks of so many columns, each one piece:
 # whole rows would be on more pages than a processor knows by heart.
 BLOCK = 240
+# Numbers of a batch that the nearest cache holds beside weights.
+NEAR = 8192
 # Before activations are ones: the input that biases are multiplied with.
 ONES = 16
 # Columns of a layer's row in the table.
@@ -91,34 +93,39 @@ def put_scores(
         last = layer == n_layers - 1
         out = deltas if last else values
         n_blocks = -(-n_in // BLOCK)
-        # Some samples at a time meet each part of the weights while both are near.
-        for part in range(-(-size // BLOCK) * n_blocks):
+        # Where the input is near anyway, weights are read one after another. Else some samples at a
+        # time meet each part of the weights while both are near.
+        n_parts, n_panels = -(-size // BLOCK) * n_blocks, row[PANELS]
+        near = n_in * size <= NEAR
+        for piece in range(n_parts * n_panels):
+            part, q = piece // n_panels, piece % n_panels
+            if near:
+                q, part = piece // n_parts, piece % n_parts
             i, block = part // n_blocks * BLOCK, part % n_blocks
             n_rows, k = min(BLOCK, size - i), block * BLOCK
             left = row[IN_OFFSET] + block * row[IN_BLOCK] + i * row[IN_STRIDE]
-            for q in range(row[PANELS]):
-                trial = q // row[PANELS_A_TRIAL]
-                w = row[WEIGHTS] + q * (n_in + 1) * panel
-                z = (out, offset + i * stride + q * panel, stride)
-                multiply(
-                    (values, left + trial * row[IN_STEP], row[IN_STRIDE]),
-                    (weights, w + k * panel, panel),
-                    z,
-                    (n_rows, min(BLOCK, n_in - k), block),
-                )
-                if block < n_blocks - 1:
-                    continue
-                b = (weights, w + n_in * panel, 0)
-                slope = (slopes, first_slope, 0)
-                if last:
-                    formulas.shifted((z, b), (n_rows, 2))
-                elif activation == 0:
-                    formulas.relu((z, b), (n_rows, 2))
-                elif activation == 1:
-                    formulas.leaky_relu((z, b, slope), (n_rows, 2))
-                elif activation == 2:
-                    formulas.sigmoid((z, b), (n_rows, 2))
-                elif activation == 3:
-                    formulas.tanh((z, b), (n_rows, 2))
-                else:
-                    formulas.improved_sigmoid((z, b), (n_rows, 2))
+            trial = q // row[PANELS_A_TRIAL]
+            w = row[WEIGHTS] + q * (n_in + 1) * panel
+            z = (out, offset + i * stride + q * panel, stride)
+            multiply(
+                (values, left + trial * row[IN_STEP], row[IN_STRIDE]),
+                (weights, w + k * panel, panel),
+                z,
+                (n_rows, min(BLOCK, n_in - k), block),
+            )
+            if block < n_blocks - 1:
+                continue
+            b = (weights, w + n_in * panel, 0)
+            slope = (slopes, first_slope, 0)
+            if last:
+                formulas.shifted((z, b), (n_rows, 1))
+            elif activation == 0:
+                formulas.relu((z, b), (n_rows, 1))
+            elif activation == 1:
+                formulas.leaky_relu((z, b, slope), (n_rows, 1))
+            elif activation == 2:
+                formulas.sigmoid((z, b), (n_rows, 1))
+            elif activation == 3:
+                formulas.tanh((z, b), (n_rows, 1))
+            else:
+                formulas.improved_sigmoid((z, b), (n_rows, 1))

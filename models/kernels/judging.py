@@ -12,14 +12,13 @@ from coarsefine.models.kernels.forward import (
     OUT_OFFSET,
     OUT_STEP,
     OUT_STRIDE,
-    PANELS,
     Batch,
     Layers,
     put_scores,
 )
-from coarsefine.models.kernels.lanes import exponentials
 from coarsefine.models.kernels.linear import put_sparse_scores
 from coarsefine.models.kernels.rows import SparseRows
+from coarsefine.models.kernels.softmax import exponentials_of
 
 # Samples a block: whole tiles, and few enough for a block of the input to stay near a core.
 MEASURED = 96
@@ -29,15 +28,13 @@ class Scores(NamedTuple):
     """Scores of some samples: class k of trial t in sample i is ``offset + i stride + t step + k``.
 
     Attributes:
-        flat: Overwritten.
-        width: Of a sample's scores, in whole vectors.
+        flat: Overwritten. A vector that begins at a score ends within it.
     """
 
     flat: Array
     offset: int
     stride: int
     step: int
-    width: int
     n_classes: int
 
 
@@ -50,7 +47,6 @@ class Sums(NamedTuple):
         squared: Whether the loss is the squared error; else it is the cross-entropy.
         loss: (T,), summed over the samples.
         n_right: (T,).
-        of_label: (T,), to work in.
         predicted: (T, N), the first class with the highest score; (T, 0) if it is not wanted.
         losses: (T, N), likewise.
     """
@@ -60,13 +56,12 @@ class Sums(NamedTuple):
     squared: bool
     loss: npt.NDArray[np.float64]
     n_right: npt.NDArray[np.float64]
-    of_label: Array
     predicted: npt.NDArray[np.uint16]
     losses: npt.NDArray[np.float32]
 
 
 @Compiled
-def judge(scores: Scores, place: tuple[int, int], sums: Sums) -> None:  # noqa: PLR0912
+def judge(scores: Scores, place: tuple[int, int], sums: Sums) -> None:
     """Add what trials make of some samples.
 
     Args:
@@ -74,45 +69,37 @@ def judge(scores: Scores, place: tuple[int, int], sums: Sums) -> None:  # noqa: 
         place: Where in ``sums.order`` they begin, and how many they are.
         sums: Where it goes.
     """
-    flat, offset, stride, step, width, n_classes = scores
-    labels, order, squared, loss, n_right, of_label, predicted, losses = sums
+    flat, offset, stride, step, n_classes = scores
+    labels, order, squared, loss, n_right, predicted, losses = sums
     start, size = place
     n_trials = loss.shape[0]
     for i in range(size):
-        s = offset + i * stride
         label = labels[order[start + i]]
         for t in range(n_trials):
-            first = s + t * step
-            highest = flat[first]
-            for k in range(first + 1, first + n_classes):
-                highest = max(highest, flat[k])
-            best = n_classes - 1
-            # Without branches: which class is the highest cannot be foreseen.
-            for k in range(n_classes - 1, -1, -1):
-                best = k if flat[first + k] == highest else best
-            if squared:
-                flat[first + label] -= 1
-            else:
-                for k in range(first, first + n_classes):
-                    flat[k] -= highest
-                of_label[t] = flat[first + label]
-            n_right[t] += best == label
-            if predicted.shape[1] > 0:
-                predicted[t, start + i] = best
-        if not squared:
-            exponentials(flat, s, width)
-        for t in range(n_trials):
-            first = s + t * step
+            first = offset + i * stride + t * step
+            of_label = flat[first + label]
             total = 0.0
             if squared:
+                highest = flat[first]
+                for k in range(first + 1, first + n_classes):
+                    highest = max(highest, flat[k])
+                best = n_classes - 1
+                # Without branches: which class is the highest cannot be foreseen.
+                for k in range(n_classes - 1, -1, -1):
+                    best = k if flat[first + k] == highest else best
+                flat[first + label] -= 1
                 for k in range(first, first + n_classes):
                     total += flat[k] * flat[k]
                 total = total / 2
             else:
+                highest, best = exponentials_of(flat, (first, n_classes))
                 for k in range(first, first + n_classes):
                     total += flat[k]
-                total = np.log(total) - of_label[t]
+                total = np.log(total) - (of_label - highest)
             loss[t] += total
+            n_right[t] += best == label
+            if predicted.shape[1] > 0:
+                predicted[t, start + i] = best
             if losses.shape[1] > 0:
                 losses[t, start + i] = total
 
@@ -132,10 +119,7 @@ def measure(
     for start in range(0, n, MEASURED):
         size = min(MEASURED, n - start)
         _put_scores(weights, Batch(x, sums.order, start, size), layers, table, panel)
-        width = row[PANELS] * panel
-        scores = Scores(
-            layers.deltas, row[OUT_OFFSET], row[OUT_STRIDE], row[OUT_STEP], width, row[N_OUT]
-        )
+        scores = Scores(layers.deltas, row[OUT_OFFSET], row[OUT_STRIDE], row[OUT_STEP], row[N_OUT])
         _judge(scores, (start, size), sums)
 
 
@@ -143,7 +127,10 @@ def measure(
 def measure_sparse(
     V: Array, bias: Array, samples: SparseRows, cells: Array, n_classes: int, sums: Sums
 ) -> None:
-    """Measure networks without hidden layers; ``cells`` is for ``MEASURED`` rows of scores."""
+    """Measure networks without hidden layers.
+
+    ``cells`` has room for ``MEASURED`` rows of scores, and a vector more.
+    """
     P = bias.shape[0]
     z = bias.copy()
     for d in range(samples.usual.shape[0]):
@@ -153,4 +140,4 @@ def measure_sparse(
     for start in range(0, n, MEASURED):
         size = min(MEASURED, n - start)
         _put_sparse_scores(V, z, samples, sums.order, (start, size), cells)
-        _judge(Scores(cells, 0, P, n_classes, P, n_classes), (start, size), sums)
+        _judge(Scores(cells, 0, P, n_classes, n_classes), (start, size), sums)

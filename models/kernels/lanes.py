@@ -1,4 +1,4 @@
-"""Sparse products and exponentials on whole vectors, as instructions for LLVM.
+"""Sparse products, and exponentials, on whole vectors, as instructions for LLVM.
 
 Written in Python and left to LLVM's vectoriser, these loops keep their sums in memory and take
 two to three times as long. Here a row of up to ``MOST`` vectors stays in registers. Each multiply
@@ -16,16 +16,18 @@ from numba.extending import intrinsic
 # Vectors held in registers at once: a processor has 16, and two are for what is multiplied.
 MOST = 12
 VECTOR_BYTES = 32
+# Of dense products and softmax: LLVM makes two halves of it where registers are smaller.
+PANEL_BYTES = 64
 _INT32 = ir.IntType(32)
 
 
 class Vectors:
     """Vectors of one type of number, and how they are read, written and multiplied."""
 
-    def __init__(self, context: Any, builder: Any, dtype: Any) -> None:
+    def __init__(self, context: Any, builder: Any, dtype: Any, n_bytes: int) -> None:
         self.builder = builder
         self.bits = dtype.bitwidth
-        self.lanes = VECTOR_BYTES * 8 // self.bits
+        self.lanes = n_bytes * 8 // self.bits
         self.index = context.get_value_type(types.intp)
         self.type = ir.VectorType(context.get_data_type(dtype), self.lanes)
         self.integers = ir.VectorType(ir.IntType(self.bits), self.lanes)
@@ -59,6 +61,22 @@ class Vectors:
         first = self.builder.insert_element(none, scalar, ir.Constant(_INT32, 0))
         zeros = ir.Constant(ir.VectorType(_INT32, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(first, none, zeros)
+
+    def transposed(self, square: list[Any]) -> list[Any]:
+        """Return as many vectors as they have lanes, rows for columns."""
+        builder, size = self.builder, 1
+        while size < self.lanes:
+            # Blocks of this size change places across the diagonal of blocks of twice the size.
+            low = [n if not n & size else self.lanes + n - size for n in range(self.lanes)]
+            high = [n + size if not n & size else self.lanes + n for n in range(self.lanes)]
+            masks = [ir.Constant(ir.VectorType(_INT32, self.lanes), each) for each in (low, high)]
+            for i in (i for i in range(self.lanes) if not i & size):
+                pair = square[i], square[i + size]
+                square[i], square[i + size] = (
+                    builder.shuffle_vector(*pair, mask) for mask in masks
+                )
+            size *= 2
+        return square
 
     def at(self, pointer: Any, vector: Any) -> Any:
         """Return a pointer to a vector after ``pointer``, by its number."""
@@ -133,7 +151,7 @@ def _over_row(*, adds_to_rows: bool) -> Any:
         signature = types.void(matrix, index, values, columns, index, index, dense)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            vectors = Vectors(context, builder, signature.args[0].dtype)
+            vectors = Vectors(context, builder, signature.args[0].dtype, VECTOR_BYTES)
             matrix, values, columns, dense = (
                 data_of(context, builder, signature.args[i], arguments[i]) for i in (0, 2, 3, 6)
             )
@@ -216,23 +234,3 @@ class _Run(NamedTuple):
 # sparse rows, and where one starts and stops in them; the row d.
 add_dot = _over_row(adds_to_rows=False)  # d += x W for the sparse row x
 add_outer = _over_row(adds_to_rows=True)  # W += xᵀ d
-
-
-def _exponentials(context: Any, array: Any, offset: Any, n: Any) -> Any:
-    """Replace numbers <= 0, whole vectors of them, by their exponentials; NaN stays NaN."""
-    signature = types.void(array, types.intp, types.intp)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vectors = Vectors(context, builder, signature.args[0].dtype)
-        array = data_of(context, builder, signature.args[0], arguments[0])
-        array = builder.gep(array, [arguments[1]])
-        n_vectors = builder.udiv(arguments[2], vectors.number(vectors.lanes))
-        with cgutils.for_range(builder, n_vectors) as loop:
-            pointer = vectors.at(array, loop.index)
-            vectors.store(vectors.exponential(vectors.load(pointer)), pointer)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-exponentials: Any = intrinsic(_exponentials)

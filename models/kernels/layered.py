@@ -29,6 +29,7 @@ from coarsefine.models.kernels.forward import (
     LANES,
     N_IN,
     N_OUT,
+    NEAR,
     OUT_OFFSET,
     OUT_STEP,
     OUT_STRIDE,
@@ -39,13 +40,14 @@ from coarsefine.models.kernels.forward import (
     Layers,
     put_scores,
 )
-from coarsefine.models.kernels.lanes import exponentials
+from coarsefine.models.kernels.softmax import exponentials_of, to_deltas
 from coarsefine.models.kernels.tiles import (
     multiply,
     multiply_transposed,
     prefetch_samples,
     prefetch_weights,
     step_transposed,
+    turn,
 )
 
 # Rows of a panel whose gradients are made at a time; a block has a whole number of them.
@@ -144,34 +146,22 @@ def descend(  # noqa: PLR0912, PLR0915
             panel,
         )
         row = table[n_layers - 1]
-        n_classes, step, width = row[N_OUT], row[OUT_STEP], row[PANELS] * panel
+        n_classes, step = row[N_OUT], row[OUT_STEP]
         for i in range(size):
             s = row[OUT_OFFSET] + i * row[OUT_STRIDE]
             label = labels[order[start + i]]
-            if not squared:
-                for t in range(n_trials):
-                    first = s + t * step
-                    highest = deltas[first]
-                    for j in range(first + 1, first + n_classes):
-                        highest = max(highest, deltas[j])
-                    for j in range(first, first + n_classes):
-                        deltas[j] -= highest
-                exponentials(deltas, s, width)
-                for t in range(n_trials):
-                    first = s + t * step
-                    total = deltas[first]
-                    for j in range(first + 1, first + n_classes):
-                        total += deltas[j]
-                    for j in range(first, first + n_classes):
-                        deltas[j] /= total
-                    for j in range(first + n_classes, first + step):
-                        deltas[j] = 0
-                for j in range(s + n_trials * step, s + width):
-                    deltas[j] = 0
             for t in range(n_trials):
-                deltas[s + t * step + label] -= 1
-            for j in range(s, s + width):
-                deltas[j] /= size
+                first = s + t * step
+                if squared:
+                    deltas[first + label] -= 1
+                    for j in range(first, first + n_classes):
+                        deltas[j] /= size
+                    continue
+                exponentials_of(deltas, (first, n_classes))
+                total = deltas[first]
+                for j in range(first + 1, first + n_classes):
+                    total += deltas[j]
+                to_deltas(deltas, (first, n_classes), total, label, size)
         for layer in range(n_layers - 1, -1, -1):
             row = table[layer]
             n_in, n_out, stride, step = row[N_IN], row[N_OUT], row[IN_STRIDE], row[IN_STEP]
@@ -180,12 +170,9 @@ def descend(  # noqa: PLR0912, PLR0915
                 padded = -(-n_in // panel) * panel
                 for t in range(n_trials):
                     w = row[WEIGHTS] + t * row[PANELS_A_TRIAL] * (n_in + 1) * panel
-                    for k in range(n_out):
-                        first = w + k // panel * (n_in + 1) * panel + k % panel
-                        for h in range(n_in):
-                            turned[k * padded + h] = weights[first + h * panel]
-                        for h in range(n_in, padded):
-                            turned[k * padded + h] = 0
+                    for p in range(row[PANELS_A_TRIAL]):
+                        lanes = (weights, w + p * (n_in + 1) * panel, panel)
+                        turn((turned, p * panel * padded, padded), lanes, n_in)
                     for p in range(0, padded, panel):
                         # What lies beyond a trial's own lanes is the next one's, and comes next.
                         multiply(
@@ -194,7 +181,7 @@ def descend(  # noqa: PLR0912, PLR0915
                             (deltas, row[IN_OFFSET] + t * step + p, stride),
                             (size, n_out, 0),
                         )
-                vectors = 2 * below[PANELS]
+                vectors = below[PANELS]
                 delta = (deltas, row[IN_OFFSET], stride)
                 a = (values, row[IN_OFFSET], stride)
                 slope = (numbers, SLOPE * n_lanes, 0)
@@ -209,79 +196,91 @@ def descend(  # noqa: PLR0912, PLR0915
                     formulas.tanh_backward((delta, a), (size, vectors))
                 else:
                     formulas.improved_sigmoid_backward((delta, a), (size, vectors))
-            n_blocks = -(-n_in // ROWS)
-            for block in range(n_blocks + row[BIASED]):
+            # A gradient of one sample is made where it is used.
+            most = BLOCK if size == 1 else ROWS
+            n_blocks, n_panels = -(-n_in // most), row[PANELS]
+            n_parts = n_blocks + row[BIASED]
+            near = n_in * size <= NEAR
+            for piece in range(n_parts * n_panels):
+                block, q = piece // n_panels, piece % n_panels
+                if near:
+                    q, block = piece // n_parts, piece % n_parts
                 of_biases = block == n_blocks
-                d = n_in if of_biases else block * ROWS
-                n_rows = 1 if of_biases else min(ROWS, n_in - d)
-                for q in range(row[PANELS]):
-                    if layer == 0 and not of_biases:
-                        # A part of the next batch, which is scattered over the memory.
-                        n_next = min(batch_size, order.shape[0] - start - size)
-                        for i in range(n_next * q // row[PANELS], n_next * (q + 1) // row[PANELS]):
-                            source = order[start + size + i] * n_features + d
-                            prefetch_samples((x, source, panel), -(-n_rows // panel))
-                    trial = q // row[PANELS_A_TRIAL]
-                    at = row[WEIGHTS] + (q * (n_in + 1) + d) * panel
-                    left = row[IN_OFFSET] + d // BLOCK * row[IN_BLOCK] + d % BLOCK + trial * step
-                    right = row[OUT_OFFSET] + q * panel
-                    lane = row[LANES] + q * panel
-                    rate = (numbers, RATE * n_lanes + lane, 0)
-                    kept = (numbers, (ALL_ONES if of_biases else KEPT) * n_lanes + lane, 0)
+                d = n_in if of_biases else block * most
+                n_rows = 1 if of_biases else min(most, n_in - d)
+                if layer == 0 and not of_biases:
+                    # A part of the next batch, which is scattered over the memory.
+                    n_next = min(batch_size, order.shape[0] - start - size)
+                    for i in range(n_next * q // row[PANELS], n_next * (q + 1) // row[PANELS]):
+                        source = order[start + size + i] * n_features + d
+                        prefetch_samples((x, source, panel), -(-n_rows // panel))
+                trial = q // row[PANELS_A_TRIAL]
+                at = row[WEIGHTS] + (q * (n_in + 1) + d) * panel
+                left = row[IN_OFFSET] + d // BLOCK * row[IN_BLOCK] + d % BLOCK + trial * step
+                right = row[OUT_OFFSET] + q * panel
+                lane = row[LANES] + q * panel
+                rate = (numbers, RATE * n_lanes + lane, 0)
+                kept = (numbers, (ALL_ONES if of_biases else KEPT) * n_lanes + lane, 0)
+                if not near:
                     prefetch_weights((weights, at, panel), n_rows)
-                    if optimizer == 0 and size <= BLOCK:
-                        # The gradient need not leave the registers.
-                        step_transposed(
-                            (values, 0 if of_biases else left, 0 if of_biases else stride),
-                            (deltas, right, row[OUT_STRIDE]),
-                            (weights, at, panel),
-                            rate,
-                            kept,
-                            (n_rows, size),
-                        )
-                        continue
                     if optimizer > 0:
                         prefetch_weights((slots, at, panel), n_rows)
                     if optimizer == 4:
                         prefetch_weights((more_slots, at, panel), n_rows)
-                    for i in range(0, size, BLOCK):
-                        multiply_transposed(
-                            (
-                                values,
-                                0 if of_biases else left + i * stride,
-                                0 if of_biases else stride,
-                            ),
-                            (deltas, right + i * row[OUT_STRIDE], row[OUT_STRIDE]),
-                            (gradient, 0, panel),
-                            (n_rows, min(BLOCK, size - i), 1 if i > 0 else 0),
-                        )
-                    w, v, g = (weights, at, panel), (slots, at, panel), (gradient, 0, panel)
-                    penalty = (numbers, (ZEROS if of_biases else PENALTY) * n_lanes + lane, 0)
-                    mu = (numbers, BETA1 * n_lanes + lane, 0)
-                    if optimizer == 0:
-                        formulas.sgd((w, g, rate, kept), (n_rows, 2))
-                    elif optimizer == 1:
-                        formulas.momentum((w, v, g, rate, penalty, mu), (n_rows, 2))
-                    elif optimizer == 2:
-                        formulas.nesterov((w, v, g, rate, penalty, mu), (n_rows, 2))
-                    elif optimizer == 3:
-                        formulas.rmsprop((w, v, g, rate, penalty), (n_rows, 2))
-                    else:
-                        formulas.adam(
-                            (
-                                w,
-                                v,
-                                (more_slots, at, panel),
-                                g,
-                                penalty,
-                                rate,
-                                kept,
-                                (numbers, OVER_CORRECTION * n_lanes + lane, 0),
-                                mu,
-                                (numbers, REST1 * n_lanes + lane, 0),
-                                (numbers, BETA2 * n_lanes + lane, 0),
-                                (numbers, REST2 * n_lanes + lane, 0),
-                            ),
-                            (n_rows, 2),
-                        )
+                if optimizer == 0 and 1 < size <= BLOCK:
+                    # The gradient need not leave the registers.
+                    step_transposed(
+                        (values, 0 if of_biases else left, 0 if of_biases else stride),
+                        (deltas, right, row[OUT_STRIDE]),
+                        (weights, at, panel),
+                        rate,
+                        kept,
+                        (n_rows, size),
+                    )
+                    continue
+                for i in range(0, 0 if size == 1 else size, BLOCK):
+                    multiply_transposed(
+                        (
+                            values,
+                            0 if of_biases else left + i * stride,
+                            0 if of_biases else stride,
+                        ),
+                        (deltas, right + i * row[OUT_STRIDE], row[OUT_STRIDE]),
+                        (gradient, 0, panel),
+                        (n_rows, min(BLOCK, size - i), 1 if i > 0 else 0),
+                    )
+                # Rows are multiplied with ones, or the row of deltas with the input.
+                ones, g = (values, 0, 0), (gradient, 0, panel)
+                if size == 1:
+                    ones, g = (values, 0 if of_biases else left, 1), (deltas, right, 0)
+                w, v = (weights, at, panel), (slots, at, panel)
+                penalty = (numbers, (ZEROS if of_biases else PENALTY) * n_lanes + lane, 0)
+                mu = (numbers, BETA1 * n_lanes + lane, 0)
+                if optimizer == 0:
+                    formulas.sgd((w, ones, g, rate, kept), (n_rows, 1))
+                elif optimizer == 1:
+                    formulas.momentum((w, v, ones, g, rate, penalty, mu), (n_rows, 1))
+                elif optimizer == 2:
+                    formulas.nesterov((w, v, ones, g, rate, penalty, mu), (n_rows, 1))
+                elif optimizer == 3:
+                    formulas.rmsprop((w, v, ones, g, rate, penalty), (n_rows, 1))
+                else:
+                    formulas.adam(
+                        (
+                            w,
+                            v,
+                            (more_slots, at, panel),
+                            ones,
+                            g,
+                            penalty,
+                            rate,
+                            kept,
+                            (numbers, OVER_CORRECTION * n_lanes + lane, 0),
+                            mu,
+                            (numbers, REST1 * n_lanes + lane, 0),
+                            (numbers, BETA2 * n_lanes + lane, 0),
+                            (numbers, REST2 * n_lanes + lane, 0),
+                        ),
+                        (n_rows, 1),
+                    )
         start += size

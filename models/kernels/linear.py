@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.kernels.compiling import Compiled
-from coarsefine.models.kernels.lanes import add_dot, add_outer, exponentials
+from coarsefine.models.kernels.lanes import add_dot, add_outer
 from coarsefine.models.kernels.rows import SparseRows
+from coarsefine.models.kernels.softmax import exponentials_of, to_deltas
 
 # What a running scale may fall to before it is multiplied in, as in ``SgdUpdater``.
 _SMALLEST_SCALE = 1e-3
@@ -38,7 +39,10 @@ class Updates(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """Arrays to work in, made by whoever calls: (P,), the scores (B, P), exact scales (T,)."""
+    """Arrays to work in, made by whoever calls: (P,), the scores (B, P), exact scales (T,).
+
+    Behind the scores is room for a vector.
+    """
 
     scores: Array
     z: Array
@@ -52,7 +56,7 @@ class Lanes(NamedTuple):
 # One function, flat arrays: each call and each array that is made or reshaped in it would take
 # numba longer to compile than the loops themselves.
 @Compiled
-def descend(  # noqa: PLR0912, PLR0915
+def descend(  # noqa: PLR0912
     V: Array, bias: Array, samples: SparseRows, updates: Updates, lanes: Lanes
 ) -> None:
     """Make updates of stochastic gradient descent.
@@ -70,7 +74,6 @@ def descend(  # noqa: PLR0912, PLR0915
     D = usual.shape[0]
     P = bias.shape[0]
     n_trials = strengths.shape[0]
-    used = n_trials * n_classes
     for d in range(D):
         for j in range(P):
             z[j] += usual[d] * V[d * P + j]
@@ -90,26 +93,16 @@ def descend(  # noqa: PLR0912, PLR0915
             add_dot(V, P, values, columns, pointers[sample], pointers[sample + 1], s)
             for j in range(P):
                 s[j] = s[j] * scales[j] + bias[j]
-            if not squared:
-                for t in range(n_trials):
-                    first = t * n_classes
-                    highest = s[first]
-                    for j in range(first + 1, first + n_classes):
-                        highest = max(highest, s[j])
-                    for j in range(first, first + n_classes):
-                        s[j] -= highest
-                exponentials(s, 0, P)
-                for t in range(n_trials):
-                    first = t * n_classes
-                    total = s[first]
-                    for j in range(first + 1, first + n_classes):
-                        total += s[j]
-                    for j in range(first, first + n_classes):
-                        s[j] /= total
-                for j in range(used, P):
-                    s[j] = 0
             for t in range(n_trials):
-                s[t * n_classes + labels[sample]] -= 1
+                first = t * n_classes
+                if squared:
+                    s[first + labels[sample]] -= 1
+                    continue
+                exponentials_of(s, (first, n_classes))
+                total = s[first]
+                for j in range(first + 1, first + n_classes):
+                    total += s[j]
+                to_deltas(s, (first, n_classes), total, labels[sample], 1)
             for j in range(P):
                 s[j] *= factors[j]
         for t in range(n_trials):

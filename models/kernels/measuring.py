@@ -9,8 +9,8 @@ from coarsefine.models.evaluation import Evaluation, SampleOutcomes
 from coarsefine.models.kernels import dense, judging, sparse
 from coarsefine.models.kernels.codes import ACTIVATION_CODES
 from coarsefine.models.kernels.forward import Layers
+from coarsefine.models.kernels.lanes import PANEL_BYTES
 from coarsefine.models.kernels.rows import sparse_rows
-from coarsefine.models.kernels.tiles import PANEL_BYTES
 from coarsefine.models.network import Parameters
 
 
@@ -48,7 +48,6 @@ class CompiledEvaluator:
             squared=self._plan.network.loss == "squared-error",
             loss=np.zeros(n_trials),
             n_right=np.zeros(n_trials),
-            of_label=np.empty(n_trials, self._plan.dtype),
             predicted=outcomes.predicted,
             losses=outcomes.losses,
         )
@@ -90,7 +89,7 @@ class _Sparse:
         self._bias = np.zeros(width, plan.dtype)
         for biases in parameters.biases:
             self._bias[: biases.size] = biases.ravel()
-        self._cells = np.zeros(judging.MEASURED * width, plan.dtype)
+        self._cells = np.zeros(judging.MEASURED * width + 2 * sparse.LANES, plan.dtype)
 
     def measure(self, x: Array, sums: judging.Sums) -> None:
         """Add up what the trials make of samples."""

@@ -7,7 +7,7 @@ from coarsefine.models.kernels.rows import sparse_rows
 from coarsefine.models.kernels.stretch import Stretch
 
 # Numbers in whole vectors of 32 bytes, in either precision.
-_LANES = 8
+LANES = 8
 
 
 def make_updates(stretch: Stretch) -> None:
@@ -34,8 +34,9 @@ def make_updates(stretch: Stretch) -> None:
         squared=network.loss == "squared-error",
         biased=biased,
     )
+    scores = np.zeros(spec.batch_size * width + 2 * LANES, dtype)[: -2 * LANES]
     lanes = linear.Lanes(
-        scores=np.zeros((spec.batch_size, width), dtype),
+        scores=scores.reshape(spec.batch_size, width),
         z=np.zeros(width, dtype),
         u=np.zeros(width, dtype),
         scales=np.ones(width, dtype),
@@ -53,7 +54,7 @@ def packed(weights: Array) -> Array:
     """Return weights (T, K, D) as (D, P), with zeros from T K to whole vectors."""
     n_trials, n_classes, n_features = weights.shape
     n = n_trials * n_classes
-    out = np.zeros((n_features, -(-n // _LANES) * _LANES), weights.dtype)
+    out = np.zeros((n_features, -(-n // LANES) * LANES), weights.dtype)
     out[:, :n] = weights.reshape(n, n_features).T
     return out
 

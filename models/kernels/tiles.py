@@ -1,6 +1,6 @@
 """Dense products in tiles, and formulas over rows, as instructions for LLVM.
 
-Lanes lie in panels of ``PANEL_BYTES``: two vectors. A tile of a product, up to ``TILE_ROWS`` rows
+Lanes lie in panels of ``PANEL_BYTES``: one vector. A tile of a product, up to ``TILE_ROWS`` rows
 of one panel, stays in registers while its sums grow. Each lane of a sum is a chain of fused
 multiply-adds whose order follows from the shapes of its own product alone, so a trial's bits do
 not depend on which others lie beside it.
@@ -13,10 +13,10 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from coarsefine.models.kernels.lanes import VECTOR_BYTES, Vectors, data_of
+from coarsefine.models.kernels.lanes import PANEL_BYTES, Vectors, data_of
 
-PANEL_BYTES = 2 * VECTOR_BYTES
-# Of 16 registers, twelve hold sums, two a panel and one a number that it is multiplied with.
+# Where a panel takes two of 16 registers, twelve hold sums, two a panel and one a number that it is
+# multiplied with.
 TILE_ROWS = 6
 
 
@@ -29,7 +29,7 @@ def _product(*, transposed: bool) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             matrices = _matrices(context, builder, signature.args[:3], arguments)
             rows, length, adds = cgutils.unpack_tuple(builder, arguments[3], 3)
-            vectors = Vectors(context, builder, signature.args[0].types[0].dtype)
+            vectors = Vectors(context, builder, signature.args[0].types[0].dtype, PANEL_BYTES)
             tile = _Tile(vectors, *matrices, transposed=transposed)
             tile.generate_all(rows, length, adds)
             return context.get_dummy_value()
@@ -48,10 +48,10 @@ def _step(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         *matrices, rate, kept = _matrices(context, builder, signature.args[:5], arguments)
         rows, length = cgutils.unpack_tuple(builder, arguments[5], 2)
-        vectors = Vectors(context, builder, signature.args[0].types[0].dtype)
+        vectors = Vectors(context, builder, signature.args[0].types[0].dtype, PANEL_BYTES)
 
-        def changed(total: Any, before: Any, k: int) -> Any:
-            eta, factor = (vectors.load(vectors.at(each.pointer, k)) for each in (rate, kept))
+        def changed(total: Any, before: Any) -> Any:
+            eta, factor = (vectors.load(vectors.at(each.pointer, 0)) for each in (rate, kept))
             return builder.fsub(builder.fmul(before, factor), builder.fmul(total, eta))
 
         tile = _Tile(vectors, *matrices, transposed=True, changed=changed)
@@ -92,14 +92,14 @@ class _Tile:
         out: _Matrix,
         *,
         transposed: bool,
-        changed: Callable[[Any, Any, int], Any] | None = None,
+        changed: Callable[[Any, Any], Any] | None = None,
     ) -> None:
         self.vectors = vectors
         self.left = left
         self.right = right
         self.out = out
         self.transposed = transposed
-        # What is stored, of a sum, what is there and the vector's place; else the sum itself.
+        # What is stored, of a sum and what is there; else the sum itself.
         self.changed = changed
 
     def generate_all(self, rows: Any, length: Any, adds: Any) -> None:
@@ -127,7 +127,7 @@ class _Tile:
         phases = max(1, TILE_ROWS // n_rows)
         sums = [self._sums(n_rows) for _ in range(phases)]
         outs = [self.out.row(builder.add(first, vectors.number(r))) for r in range(n_rows)]
-        ends = [vectors.at(pointer, k) for pointer in outs for k in range(2)]
+        ends = [vectors.at(pointer, 0) for pointer in outs]
         with builder.if_then(builder.icmp_signed("!=", adds, vectors.number(0))):
             for each, end in zip(sums[0], ends, strict=True):
                 builder.store(vectors.load(end), each)
@@ -149,13 +149,13 @@ class _Tile:
             for of_phase in sums[1:]:
                 total = builder.fadd(total, builder.load(of_phase[i]))
             if self.changed is not None:
-                total = self.changed(total, vectors.load(end), i % 2)
+                total = self.changed(total, vectors.load(end))
             vectors.store(total, end)
 
     def _sums(self, n_rows: int) -> list[Any]:
-        """Return two zeros a row, which LLVM will keep in registers."""
+        """Return a zero a row, which LLVM will keep in registers."""
         builder = self.vectors.builder
-        made = [cgutils.alloca_once(builder, self.vectors.type) for _ in range(2 * n_rows)]
+        made = [cgutils.alloca_once(builder, self.vectors.type) for _ in range(n_rows)]
         for each in made:
             builder.store(self.vectors.same(0.0), each)
         return made
@@ -164,16 +164,15 @@ class _Tile:
         """Add the products of number ``k`` of each row with vectors ``k`` of the panel."""
         vectors, builder = self.vectors, self.vectors.builder
         panel = self.right.row(k)
-        held = [vectors.load(vectors.at(panel, i)) for i in range(2)]
-        for r in range(len(sums) // 2):
+        held = vectors.load(vectors.at(panel, 0))
+        for r, total in enumerate(sums):
             if self.transposed:
                 start = builder.gep(starts[0], [builder.mul(k, self.left.stride)])
                 pointer = builder.gep(start, [vectors.number(r)])
             else:
                 pointer = builder.gep(starts[r], [k])
             number = vectors.spread(builder.load(pointer))
-            for vector, each in zip(held, sums[2 * r : 2 * r + 2], strict=True):
-                builder.store(vectors.fused(number, vector, builder.load(each)), each)
+            builder.store(vectors.fused(number, held, builder.load(total)), total)
 
 
 # Both take (array, offset, row stride) of two matrices and the result, and (rows of the result,
@@ -201,6 +200,38 @@ def _copy(context: Any, to: Any, source: Any, count: Any) -> Any:
 
 
 copy: Any = intrinsic(_copy)
+
+
+def _turn(context: Any, turned: Any, panel: Any, rows: Any) -> Any:
+    """Put a panel's lanes one below another: whole vectors of its rows, then zeros.
+
+    Takes (array, offset, row stride) of the result and of the panel, and the panel's rows, behind
+    which there is another one.
+    """
+    signature = types.void(turned, panel, rows)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        turned, panel = _matrices(context, builder, signature.args[:2], arguments)
+        vectors = Vectors(context, builder, signature.args[0].types[0].dtype, PANEL_BYTES)
+        lanes, rows = vectors.number(vectors.lanes), arguments[2]
+        rest = vectors.number(vectors.lanes - 1)
+        with cgutils.for_range(builder, builder.udiv(builder.add(rows, rest), lanes)) as loop:
+            first = builder.mul(loop.index, lanes)
+            square = []
+            for r in range(vectors.lanes):
+                row = builder.add(first, vectors.number(r))
+                inside = builder.icmp_signed("<", row, rows)
+                pointer = vectors.at(panel.row(builder.select(inside, row, rows)), 0)
+                square.append(builder.select(inside, vectors.load(pointer), vectors.same(0.0)))
+            for k, vector in enumerate(vectors.transposed(square)):
+                into = builder.gep(turned.row(vectors.number(k)), [first])
+                vectors.store(vector, vectors.at(into, 0))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+turn: Any = intrinsic(_turn)
 
 
 def _prefetch(*, to_write: bool, level: int) -> Any:
@@ -273,7 +304,9 @@ class Value:
         return self._with(self.vectors.call("copysign", result.vector, self.vector))
 
 
-def formula(*, own: int, panel: bool) -> Callable[[Callable[..., Sequence[Value]]], Any]:
+def formula(
+    *, own: int, panel: bool, numbers: int | None = None
+) -> Callable[[Callable[..., Sequence[Value]]], Any]:
     """Return what applies a formula to rows of whole vectors.
 
     What is made takes (array, offset, row stride) of each argument of the formula, and (rows,
@@ -282,19 +315,22 @@ def formula(*, own: int, panel: bool) -> Callable[[Callable[..., Sequence[Value]
     Args:
         own: How many of the first arguments have a value for each row; of others all rows have one,
             and their row stride is not looked at.
-        panel: Whether rows are of panels, two vectors.
+        panel: Whether rows are of panels, one vector.
+        numbers: Which argument has a number for each row rather than vectors.
     """
-    return lambda function: _formula(function, own, 2 if panel else None)
+    return lambda function: _formula(function, own, 1 if panel else None, numbers)
 
 
-def _formula(function: Callable[..., Sequence[Value]], own: int, width: int | None) -> Any:
+def _formula(
+    function: Callable[..., Sequence[Value]], own: int, width: int | None, numbers: int | None
+) -> Any:
     def over_rows(context: Any, operands: Any, sizes: Any) -> Any:
         signature = types.void(operands, sizes)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kinds = signature.args[0].types
             given = cgutils.unpack_tuple(builder, arguments[0], len(kinds))
-            vectors = Vectors(context, builder, kinds[0].types[0].dtype)
+            vectors = Vectors(context, builder, kinds[0].types[0].dtype, PANEL_BYTES)
             matrices = [
                 _Matrix(context, builder, kind, each)
                 for kind, each in zip(kinds, given, strict=True)
@@ -316,6 +352,8 @@ def _formula(function: Callable[..., Sequence[Value]], own: int, width: int | No
                         held[i, k] if (i, k) in held else vectors.load(pointer)
                         for i, pointer in enumerate(pointers)
                     ]
+                    if numbers is not None:
+                        values[numbers] = vectors.spread(builder.load(starts[numbers]))
                     results = function(*(Value(vectors, value) for value in values))
                     for pointer, result in zip(pointers, results, strict=False):
                         vectors.store(result.vector, pointer)

@@ -154,6 +154,16 @@ def test_batches_may_be_of_any_size(batch_size, usual, name):
     assert_alike(replace(plan, training=training), sparse(usual))
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@each_kernel
+def test_classes_may_be_more_than_a_vector_holds(name, precision):
+    data = made_up(n_classes=37, dtype=precision)
+    plan = compiled(name=name, n_updates=40, precision=precision)
+    plan = replace(plan, network=replace(plan.network, n_classes=37))
+
+    assert_alike(plan, data, TOLERANCE if precision == "float64" else 1e-4)
+
+
 def test_samples_without_usual_values_are_trained_on_too():
     assert_alike(compiled(), made_up())
 
