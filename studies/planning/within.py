@@ -29,6 +29,8 @@ class Cut:
         seconds_left: About how long the rest takes.
         best: Where no value is complete, the UUID of the best one at that epoch.
         best_accuracy: Its validation accuracy there, in [0, 1].
+        next_seconds: About how long the next seed takes, where every value has one.
+        seconds_unused: That were left of the budget.
     """
 
     within: float
@@ -41,6 +43,8 @@ class Cut:
     seconds_left: float
     best: str | None = None
     best_accuracy: float | None = None
+    next_seconds: float | None = None
+    seconds_unused: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it is stored."""

@@ -105,6 +105,8 @@ def cut(resources: Resources, record: StageRecord, stage: Stage, left: Left) -> 
         seconds_left=left.seconds,
         best=None if best is None else uuids[firsts[best[0]].trial_id],
         best_accuracy=None if best is None else best[1],
+        next_seconds=left.next_seconds if len(with_seeds) == len(stored.trials) else None,
+        seconds_unused=min(max(0.0, left.seconds_unused), resources.budget.asked),
     )
     return with_cut(resources.database, record, stage, found)[1]
 

@@ -139,11 +139,18 @@ class _StageRun:
             else:
                 self._train_within(n_epochs)
         left = [cohort for cohort in cohorts if not cohort.done]
+        unused = 0.0 if self.budget is None else self.budget.left
         if left:
             repository.update_trials(self.database, self.ledger.so_far(self.n_runs))
         if left or not (self.at_once and self.work.racing):
             self._start_in_optuna()
-        return Left(self._seconds(left), n_epochs) if left else None
+        return self._left(left, n_epochs, unused) if left else None
+
+    def _left(self, cohorts: Sequence[CohortAtWork], n_epochs: int, unused: float) -> Left:
+        """Return what the budget has left over; ``unused`` of it were left in the end."""
+        first = min(cohort.seed(self.n_runs) for cohort in cohorts)
+        following = [cohort for cohort in cohorts if cohort.seed(self.n_runs) == first]
+        return Left(self._seconds(cohorts), n_epochs, self._seconds(following), unused)
 
     def _train_within(self, n_epochs: int) -> None:
         """Train as many of the first seeds as the budget allows.

@@ -58,10 +58,14 @@ class Left:
     Attributes:
         seconds: About how long it takes.
         n_epochs: Of the longest training.
+        next_seconds: About how long the next seed of them takes.
+        seconds_unused: That were left of the budget; <= 0 if none were.
     """
 
     seconds: float
     n_epochs: int
+    next_seconds: float
+    seconds_unused: float
 
 
 @dataclass(slots=True)

@@ -19,6 +19,8 @@ DIVERGING = (
     f"eta --coarse {SMALL} --epochs 8 --trials 5 --schedule constant --low 0.01 --high 1e30"
     " --patience 2 --score best"
 )
+# A value leaves after two seeds a fold, another after three.
+RACING = "--eta 0.3 --epochs 3 --replicates 2..4 --indifference 2"
 # As tests/db/older.py says.
 HALF = "lambda --coarse --study half --hidden 6 --cycles 2 --seed 1 --trials 3 --replicates 2"
 
@@ -149,6 +151,14 @@ SCENARIOS = {
             (
                 f"tricks {SMALL} --epochs 3 --replicates 2",
                 "test --refit none --top 1",
+            ),
+        ),
+        Scenario(
+            "a race over folds",
+            "digits/lambda",
+            (
+                f"lambda --coarse {SMALL} {RACING} --values 1e-4,1e-2,0.3,3 --folds 3",
+                "test --top 1",
             ),
         ),
         Scenario(

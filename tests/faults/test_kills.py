@@ -36,7 +36,7 @@ def quick(line, tmp_path_factory):
         pytest.param(STATEMENT, 1, marks=pytest.mark.slow),
         (COMMIT, 2),
         pytest.param(COMMIT, 3, marks=pytest.mark.slow),
-        (TWICE, 4),
+        pytest.param(TWICE, 4, marks=pytest.mark.slow),
         (NO_WRITING, 5),
     ],
 )
@@ -44,6 +44,15 @@ def test_a_search_that_was_killed_ends_with_the_same_table(line, quick, tmp_path
     (moment,) = moments(quick, kind, 1, seed)
 
     outcome = attempt(line, quick, moment, tmp_path, to_the_end=False)
+
+    assert outcome.passed, outcome
+
+
+def test_a_race_over_folds_that_was_killed_twice_ends_as_the_same_race(line, tmp_path):
+    known = reference(line, SCENARIOS["a race over folds"], tmp_path / "ref")
+    (moment,) = moments(known, TWICE, 1, 4)
+
+    outcome = attempt(line, known, moment, tmp_path, to_the_end=False)
 
     assert outcome.passed, outcome
 

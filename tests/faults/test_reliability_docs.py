@@ -20,8 +20,8 @@ def test_moments_that_it_counts_are_tried():
     everywhere = sum(TIMES[kind] for kind in KINDS if kind != MIGRATION)
 
     assert f"{len(SCENARIOS) * everywhere + TIMES[MIGRATION]} seeded moments" in PAGE
-    assert "eleven" in PAGE
-    assert len(SCENARIOS) == 11
+    assert "twelve" in PAGE
+    assert len(SCENARIOS) == 12
 
 
 def test_every_room_of_faults_is_on_it():

@@ -10,6 +10,7 @@ from coarsefine.studies.planning.budget import Budget
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import Stage
 from coarsefine.studies.planning.within import seconds_of
+from coarsefine.studies.results.notes.budget import on_budget
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from tests.studies.conftest import comparable, refused
 from tests.studies.test_more_seeds import problems_of
@@ -127,6 +128,22 @@ def test_a_seed_that_does_not_end_in_time_is_not_begun(bench):
     plan = repository.load_plan(bench.database, bench.last_stage(search))
 
     assert [cohort.epochs_done for cohort in plan.cohorts] == [4, 0, 0]
+
+
+def test_what_is_left_of_a_budget_is_said_with_the_seed_that_it_is_too_short_for(bench):
+    search = within(bench, Epochs(10))
+    cut = bench.ranking(search.study)
+    (stage,) = cut.stages
+    assert stage.cut.next_seconds > 0
+    assert "coarse ended at the budget of 1 min 00 s: " in notes_on_budgets(cut)[0]
+
+    idle = replace(stage.cut, next_seconds=16.2, seconds_unused=9.4)
+    (note,) = on_budget(replace(cut, stages=(replace(stage, cut=idle),)))
+
+    assert str(note).startswith(
+        "coarse ended 9 s before the end of the budget of 1 min 00 s, because the next seed takes "
+        "about 16 s: all 4 values have 2 of 3 seeds"
+    )
 
 
 def test_values_far_behind_wait_where_not_even_one_seed_fits(bench):

@@ -1,6 +1,6 @@
 """What a time budget allows, and what it has cut, in words."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from coarsefine.hints import option
 from coarsefine.studies.results.notes.note import Note, counted, duration, points
@@ -10,17 +10,30 @@ if TYPE_CHECKING:
     from coarsefine.studies.planning.within import Cut
     from coarsefine.studies.results.ranking import Ranking
 
+# A share of a budget that is so small is not missed.
+_WORTH_SAYING: Final = 0.03
+
 
 def on_budget(ranking: "Ranking") -> tuple[Note, ...]:
     """Return which stages a budget ended, and what it has left over of each."""
     found = []
     for stage in ranking.stages:
         if stage.cut is not None:
-            end = f"{stage.name} ended at the budget of {duration(stage.cut.within)}: "
+            line = f"{stage.name} ended {_end(stage.cut)}: {_lacks(ranking, stage.cut)}"
             rest = f" trains the rest in {about(stage.cut.seconds_left)}"
-            more = ("; the same search without ", option("within"), rest)
-            found.append(Note("budget", end + _lacks(ranking, stage.cut), *more))
+            found.append(Note("budget", line, "; the same search without ", option("within"), rest))
     return tuple(found)
+
+
+def _end(cut: "Cut") -> str:
+    """Return when a budget ended a stage, and why then."""
+    budget, unused = f"the budget of {duration(cut.within)}", cut.seconds_unused
+    if cut.next_seconds is None or unused < max(1.0, _WORTH_SAYING * cut.within):
+        return f"at {budget}"
+    return (
+        f"{unused:.0f} s before the end of {budget}, because the next seed takes "
+        f"{about(cut.next_seconds)}"
+    )
 
 
 def _lacks(ranking: "Ranking", cut: "Cut") -> str:

@@ -19,6 +19,7 @@ from coarsefine.models.cohort import state_to_bytes
 from coarsefine.models.plugin import Plugin
 from coarsefine.search.cli import main
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.planning.races import Race
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.running.dask import connection
 from coarsefine.studies.running.dask import executor as dask_executor
@@ -169,17 +170,17 @@ def test_threads_that_stay_idle_and_processors_that_differ_are_mentioned(executo
 # ------------------------------------------------------------------------------- left half-way
 
 
-def test_a_search_that_was_stopped_on_a_cluster_carries_on_in_one_process(
+def test_a_race_over_folds_that_was_stopped_on_a_cluster_carries_on_in_one_process(
     bench, executor, monkeypatch
 ):
     monkeypatch.setattr("coarsefine.studies.running.loop.SEGMENT_SECONDS", 0.0)
-    asked = StageRequest(values=(1e-4, 1e-3, 1e-2, 1e-1), replicates=2)
-    whole = bench.coarse(asked, name="whole")
+    asked = StageRequest(values=(1e-4, 1e-2, 5.0), race=Race(2, 3, 0.02))
+    whole = bench.coarse(asked, name="whole", data__folds=2)
     stopping = bench.means(executor=executor, observer=Recorder(stop_after=2))
 
     with pytest.raises(StoppedByRequest):
-        bench.coarse(asked, name="stopped", means=stopping)
-    resumed = bench.coarse(asked, name="stopped")
+        bench.coarse(asked, name="stopped", means=stopping, data__folds=2)
+    resumed = bench.coarse(asked, name="stopped", data__folds=2)
 
     found = comparable(bench.ranking(resumed.study))
     assert {**found, "study": "whole"} == comparable(bench.ranking(whole.study))
