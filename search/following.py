@@ -8,6 +8,11 @@ from coarsefine.hints import SET, Hint
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import naming, option_words
 from coarsefine.search.options import StorageOptions
+from coarsefine.studies.recipes.keys import KEYS
+from coarsefine.studies.results.learning import has_learnt
+from coarsefine.studies.results.resolution import resolution_reached
+from coarsefine.studies.spaces.dimensions import shown
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 from coarsefine.studies.states import UNFINISHED
 
 if TYPE_CHECKING:
@@ -66,9 +71,6 @@ def following(
 
 def _after_training(ranking: "Ranking", own: Sequence[str]) -> list[str]:
     """Return what comes after a study with complete trials."""
-    from coarsefine.studies.results.learning import has_learnt
-    from coarsefine.studies.results.resolution import resolution_reached
-
     study = ranking.study
     tested = None if has_learnt(ranking) else _range_test(ranking)
     if tested is not None:
@@ -92,8 +94,6 @@ def _with_smaller_eta(
 
     ``None`` where they ended for another reason, or options cannot state the search.
     """
-    from coarsefine.studies.spaces.searches.registry import SEARCHES
-
     kind = SEARCHES.get(ranking.study.search)
     if kind is None or any(t.state != "diverged" for t in ranking.trials):
         return None
@@ -131,8 +131,6 @@ def _again(
     Returns:
         ``None`` where options cannot state it.
     """
-    from coarsefine.studies.spaces.searches.registry import SEARCHES
-
     kind = SEARCHES.get(ranking.study.search)
     stated = _stated(ranking, kind)
     where = _where(ranking, kind) if where is None and kind is not None else where
@@ -164,7 +162,6 @@ def remedy(
     """
     from coarsefine.studies.recipes.recipe import from_json
     from coarsefine.studies.running.studies import study_name
-    from coarsefine.studies.spaces.searches.registry import SEARCHES
 
     name, place = ranking.study.name, storage.storage
     if note.code == "none-complete":
@@ -222,8 +219,6 @@ def _lower_etas(ranking: "Ranking", kind: "SearchKind") -> list[str] | None:
 
 def _where(ranking: "Ranking", kind: "SearchKind") -> list[str] | None:
     """Return the options that say what the first stage tried, where that is not the usual."""
-    from coarsefine.studies.spaces.dimensions import shown
-
     usual, there = kind.dimensions[0], ranking.stages[0].dimensions[0]
     if usual.variants is not None:
         one = list(there["values"] or ()) != list(usual.values or ())
@@ -240,8 +235,6 @@ def _where(ranking: "Ranking", kind: "SearchKind") -> list[str] | None:
 
 def _range_test(ranking: "Ranking") -> list[str] | None:
     """Return the options of a range test of the study's network and data."""
-    from coarsefine.studies.spaces.searches.registry import SEARCHES
-
     stated = _stated(ranking, SEARCHES["eta"])
     if stated is None:
         return None
@@ -260,7 +253,6 @@ def _stated(ranking: "Ranking", kind: "SearchKind | None") -> dict[str, Any] | N
 
     ``None`` where the recipe is one that options cannot state.
     """
-    from coarsefine.studies.recipes.keys import KEYS
     from coarsefine.studies.recipes.layers import make_recipe
     from coarsefine.studies.recipes.recipe import differences, from_json
 

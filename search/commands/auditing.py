@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from coarsefine.paths import expanded
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import FAILED
+from coarsefine.search.interrupts import stoppable
 from coarsefine.search.options import (
     OUTPUT,
     DataDir,
@@ -18,7 +20,11 @@ from coarsefine.search.options import (
     option,
     whole,
 )
+from coarsefine.search.progress import watching
+from coarsefine.search.report.claims import read_claims
+from coarsefine.search.tables.audit import audit_json, audit_table
 from coarsefine.search.words import counted
+from coarsefine.studies.results.notes.auditing import about, conclusions
 from coarsefine.studies.results.notes.note import duration
 
 if TYPE_CHECKING:
@@ -80,8 +86,6 @@ class AuditOptions:
     @property
     def report(self) -> Path | None:
         """Return the report that is audited, if it is none of the database's studies."""
-        from coarsefine.paths import expanded
-
         named = self.what is not None and self.what.lower().endswith((".html", ".htm"))
         return expanded(self.what or "") if named else None
 
@@ -111,10 +115,6 @@ def audit(what: AuditOptions, storage: StorageOptions, output: OutputOptions) ->
     """
     from coarsefine.db.connections.engine import open_database
     from coarsefine.db.packing import check_packed
-    from coarsefine.search.interrupts import stoppable
-    from coarsefine.search.progress import watching
-    from coarsefine.search.report.claims import read_claims
-    from coarsefine.search.tables.audit import audit_json
     from coarsefine.studies.checks.audit import audit as audited
     from coarsefine.studies.checks.audit_record import record_of
     from coarsefine.studies.recipes.layers import load_recipe
@@ -163,9 +163,6 @@ def audit(what: AuditOptions, storage: StorageOptions, output: OutputOptions) ->
 
 
 def _print(found: "Audit") -> None:
-    from coarsefine.search.tables.audit import audit_table
-    from coarsefine.studies.results.notes.auditing import about, conclusions
-
     console = stdout()
     print_table(console, audit_table(console, found))
     say("")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from coarsefine.search.console import note
 from coarsefine.search.hints import command as typed
 from coarsefine.search.options import JobsOptions, OutputOptions, RecipeOptions, StorageOptions
+from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
     from coarsefine.db.connections.engine import Database
@@ -109,7 +110,6 @@ class SearchLine:
             StudyError: If it is not there; names the command to run first.
         """
         from coarsefine.db import repository
-        from coarsefine.studies.errors import StudyError
         from coarsefine.studies.results.reading import named_study
 
         kind, recipe, storage = self.kind.name, self.options.recipe, self.options.storage.storage

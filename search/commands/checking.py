@@ -7,7 +7,9 @@ from coarsefine.search.console import note, print_table, say, say_json, stdout
 from coarsefine.search.errors import DONE, FAILED
 from coarsefine.search.hints import spelled
 from coarsefine.search.options import OUTPUT, OutputOptions, StorageOptions, option
+from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.search.words import counted
+from coarsefine.studies.spaces.dimensions import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,8 +96,6 @@ def to_json(report: "Report") -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return a parameter as Optuna is told of it: hidden layers as text."""
-    from coarsefine.studies.spaces.dimensions import shown
-
     return shown(value) if isinstance(value, list | tuple) else value
 
 
@@ -113,8 +113,6 @@ def _print(report: "Report", *, quiet: bool) -> None:
 
 
 def _table(console: "Console", report: "Report") -> "Table":
-    from coarsefine.search.tables.column import TextColumn, fitting
-
     columns: list[TextColumn[Check]] = [
         TextColumn("check", lambda c: c.name, right=False),
         TextColumn("looked at", lambda c: counted(c.looked_at, c.thing), right=False),

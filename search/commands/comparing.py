@@ -10,6 +10,7 @@ from coarsefine.search.console import print_table, say, say_json, stdout, tell
 from coarsefine.search.hints import spelled
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import OutputOptions, StorageOptions, number, option
+from coarsefine.studies.results.judging.statistics import INDIFFERENT
 
 COMPARISON = "Comparison"
 BEST = "best"
@@ -74,7 +75,6 @@ def compare(what: CompareOptions, storage: StorageOptions, output: OutputOptions
     from coarsefine.db.connections.engine import open_database
     from coarsefine.search.tables.comparing import comparing_table, to_json
     from coarsefine.studies.results.comparing.side_by_side import side_by_side
-    from coarsefine.studies.results.judging.statistics import INDIFFERENT
 
     places = what.places()
     delta = INDIFFERENT if what.indifference is None else what.indifference / 100

@@ -15,6 +15,8 @@ from coarsefine.search.options import (
     option,
     whole,
 )
+from coarsefine.search.progress import watching
+from coarsefine.search.tables.crosscheck import epochs_table, steps_table
 
 if TYPE_CHECKING:
     from coarsefine.models.data import PreparedData
@@ -80,7 +82,6 @@ def crosscheck(
         python -m search crosscheck --against sklearn --recipe lab.toml --epochs 5
     """
     from coarsefine.models.data import prepare
-    from coarsefine.search.progress import watching
     from coarsefine.studies.checks.crosscheck import N_STEPS
     from coarsefine.studies.recipes.layers import make_recipe
     from coarsefine.studies.recipes.specs import to_data_spec
@@ -132,8 +133,6 @@ def draw_crosscheck(found: "CrossCheck", file: Path, data: str) -> None:
 
 def print_crosscheck(found: "CrossCheck") -> None:
     """Print how the weights and curves of both sides compare, and the verdict."""
-    from coarsefine.search.tables.crosscheck import epochs_table, steps_table
-
     console = stdout()
     tell(f"{found.network}, {found.precision}, beside {found.version}")
     for line in found.notes:

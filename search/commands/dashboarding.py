@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from coarsefine.search.console import note, say
+from coarsefine.search.dashboard.server import HOST, PORT, Server, is_local
+from coarsefine.search.dashboard.serving import make_app
 from coarsefine.search.errors import ServingError, UsageError
 from coarsefine.search.options import OUTPUT, StorageOptions, option, whole
 
@@ -93,9 +95,6 @@ def dashboard(what: DashboardOptions, storage: StorageOptions) -> None:
         python -m search dashboard
         python -m search dashboard --storage course.db --port 9000 --no-browser
     """
-    from coarsefine.search.dashboard.server import HOST, PORT, Server
-    from coarsefine.search.dashboard.serving import make_app
-
     if what.port is not None and not 0 <= what.port <= _LAST_PORT:
         raise UsageError(f"--port must be 0 to {_LAST_PORT}, got {what.port}")
     if what.artifacts is not None and not what.artifacts.is_dir():
@@ -127,8 +126,6 @@ _LAST_PORT = 65535
 def own_names(host: str) -> list[str]:
     """Return the names that a server on ``host`` may be called by, besides ``localhost``."""
     import socket
-
-    from coarsefine.search.dashboard.server import is_local
 
     if is_local(host):
         return [host]

@@ -9,6 +9,7 @@ import typer
 from coarsefine.search.console import print_table, say, say_json, stdout
 from coarsefine.search.errors import DONE, FAILED
 from coarsefine.search.options import DATA, OutputOptions, option
+from coarsefine.search.progress import watching
 
 if TYPE_CHECKING:
     from coarsefine.models.data import FileCheck
@@ -86,7 +87,6 @@ def get_data(names: Names, folder: FolderOptions, output: OutputOptions) -> None
     """
     from coarsefine.models.data import get
     from coarsefine.models.data.catalogue import named
-    from coarsefine.search.progress import watching
 
     for name in names.names:
         named(name)  # before anything is downloaded
@@ -114,7 +114,6 @@ def verify_data(names: Names, folder: FolderOptions, output: OutputOptions) -> i
     """
     from coarsefine.models.data import verify
     from coarsefine.models.data.catalogue import named
-    from coarsefine.search.progress import watching
 
     for name in names.names:
         named(name)

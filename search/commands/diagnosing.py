@@ -17,6 +17,7 @@ from coarsefine.search.options import (
     option,
     text_option,
 )
+from coarsefine.studies.spaces.dimensions import described
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.notes.note import Note
@@ -105,8 +106,6 @@ def diagnose(
 def _head(study: str, trial: "RankedTrial | None") -> str:
     if trial is None:
         return study
-    from coarsefine.studies.spaces.dimensions import described
-
     return f"{study} {trial.stage}:{trial.trial} ({described(trial.params)})"
 
 

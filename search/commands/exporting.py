@@ -23,6 +23,9 @@ from coarsefine.search.options import (
     whole_option,
 )
 from coarsefine.search.options.output import study_and_file
+from coarsefine.search.tables.exported import TABLES
+from coarsefine.search.tables.table import Selection
+from coarsefine.studies.errors import did_you_mean
 
 if TYPE_CHECKING:
     from coarsefine.search.tables.table import Selection
@@ -116,9 +119,6 @@ class ExportOptions:
         Raises:
             UsageError: If there is none of that name.
         """
-        from coarsefine.search.tables.exported import TABLES
-        from coarsefine.studies.errors import did_you_mean
-
         named = "curves" if self.curves else "ranking"
         if self.curves and self.what not in {None, "curves"}:
             raise UsageError(f"--curves means --what curves; leave out --what {self.what}")
@@ -133,8 +133,6 @@ class ExportOptions:
     @property
     def selection(self) -> "Selection":
         """Return which part of the table is wanted."""
-        from coarsefine.search.tables.table import Selection
-
         found = Selection(self.columns, self.top, self.sort, self.descending)
         found.check()
         return found
@@ -164,7 +162,6 @@ def export(what: ExportOptions, by: RankedBy, storage: StorageOptions) -> None:
         python -m search export test.xlsx --what test --sort test_loss
     """
     from coarsefine.db.connections.engine import open_database
-    from coarsefine.search.tables.exported import TABLES
     from coarsefine.studies.results.reading import read_ranking
 
     study, file = what.places()

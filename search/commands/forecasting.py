@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.search.console import note, say, say_json, tell
 from coarsefine.search.hints import spelled
+from coarsefine.search.progress import watching
+from coarsefine.search.tables.forecast import lines
+from coarsefine.studies.results.notes.budget import about, whole
 from coarsefine.studies.results.notes.note import duration
 
 if TYPE_CHECKING:
@@ -39,8 +42,6 @@ def print_forecast(
     if output.json:
         say_json(forecast_json(forecast, budget))
         return
-    from coarsefine.search.tables.forecast import lines
-
     for line in lines(forecast, budget):
         tell(line)
     if several:
@@ -66,9 +67,7 @@ def foreseen_lab(
         options: Where studies are kept, who trains, and what is printed.
         budget: That is asked for.
     """
-    from coarsefine.search.progress import watching
     from coarsefine.studies.labs.budgets import foreseen_part, n_stages
-    from coarsefine.studies.results.notes.budget import about, whole
     from coarsefine.studies.running.resources import NewDatabase, Resources
 
     storage, jobs, output = options

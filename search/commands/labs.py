@@ -8,14 +8,20 @@ import typer
 
 from coarsefine.hints import Hint
 from coarsefine.search.commands.asking import ask_before
+from coarsefine.search.commands.crosschecking import draw_crosscheck, print_crosscheck
 from coarsefine.search.commands.forecasting import foreseen_lab
+from coarsefine.search.commands.networks import print_gradcheck
+from coarsefine.search.commands.ranking import print_comparison, print_ranking
+from coarsefine.search.commands.testing import print_test
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.ending import came_of
-from coarsefine.search.errors import DONE, FAILED, UsageError
+from coarsefine.search.errors import DONE, FAILED, FigureError, UsageError
 from coarsefine.search.figures.kinds import KINDS
 from coarsefine.search.figures.subject import Subject
+from coarsefine.search.files import write
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import typed as by_hint
+from coarsefine.search.interrupts import stoppable
 from coarsefine.search.options import (
     SEARCH,
     DataDir,
@@ -27,6 +33,8 @@ from coarsefine.search.options import (
 from coarsefine.search.options.budget import budget_of
 from coarsefine.search.options.declaring import text_option
 from coarsefine.search.options.searching import DRY_RUN, YES
+from coarsefine.search.progress import watching
+from coarsefine.studies.errors import did_you_mean
 
 if TYPE_CHECKING:
     from coarsefine.studies.checks.reference_lines import ReferenceLines
@@ -127,8 +135,6 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
         python -m search run my-lab.toml --part eta
     """
     from coarsefine.db.connections.engine import open_database
-    from coarsefine.search.interrupts import stoppable
-    from coarsefine.search.progress import watching
     from coarsefine.studies.labs.budgets import shared
     from coarsefine.studies.labs.carrying_out import carried_out
     from coarsefine.studies.labs.files import read_lab
@@ -220,8 +226,6 @@ def presets(output: OutputOptions) -> None:
 
 
 def _chosen(lab: "Lab", names: list[str] | None) -> "list[Part]":
-    from coarsefine.studies.errors import did_you_mean
-
     known = {part.name: part for part in lab.parts}
     for name in names or ():
         if name not in known:
@@ -256,8 +260,6 @@ def _print_title(part: "Part", *, quick: bool) -> None:
 
 def _print_answer(resources: "Resources", part: "Part", answer: "Answer", *, quick: bool) -> None:
     """Print what came of a part, and why its figures differ from the lab's."""
-    from coarsefine.search.commands.crosschecking import print_crosscheck
-    from coarsefine.search.commands.networks import print_gradcheck
     from coarsefine.studies.labs.carrying_out import Compared, Counted, Gradients, Searched, Skipped
 
     match answer:
@@ -281,8 +283,6 @@ def _print_answer(resources: "Resources", part: "Part", answer: "Answer", *, qui
 
 
 def _print_search(resources: "Resources", part: "Part", answer: "Searched", *, quick: bool) -> None:
-    from coarsefine.search.commands.ranking import print_comparison, print_ranking
-    from coarsefine.search.commands.testing import print_test
     from coarsefine.search.tables.comparison import lab_table
     from coarsefine.studies.labs.beside import beside, tested_at
     from coarsefine.studies.labs.files import lab_figures
@@ -347,8 +347,6 @@ def _draw(
     from coarsefine.studies.labs.carrying_out import Compared, Searched
 
     if isinstance(answer, Compared):
-        from coarsefine.search.commands.crosschecking import draw_crosscheck
-
         folder.mkdir(parents=True, exist_ok=True)
         draw_crosscheck(answer.found, folder / "overlay.png", answer.data)
     elif isinstance(answer, Searched):
@@ -358,9 +356,7 @@ def _draw(
 def _draw_search(
     resources: "Resources", part: "Part", ranking: "Ranking", folder: Path, output: OutputOptions
 ) -> None:
-    from coarsefine.search.errors import FigureError
     from coarsefine.search.figures.rendering import rendered
-    from coarsefine.search.files import write
 
     folder.mkdir(parents=True, exist_ok=True)
     subject = Subject(resources.database, ranking, n_best=4)

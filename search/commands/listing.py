@@ -17,7 +17,11 @@ from coarsefine.search.options import (
     text_option,
 )
 from coarsefine.search.options.tidying import FilterOptions
+from coarsefine.search.tables.stages import stage_lines
 from coarsefine.search.words import counted, percent
+from coarsefine.studies.errors import StudyError
+from coarsefine.studies.results.scoring.labels import without_labels
+from coarsefine.studies.spaces.dimensions import described
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,7 +172,6 @@ def _classes(
     database: "Database", ranking: "Ranking", trial: "RankedTrial | None", *, named: bool
 ) -> "Confusion | None":
     """Return what a trial made of each class; of one that was not named, if it is known."""
-    from coarsefine.studies.errors import StudyError
     from coarsefine.studies.results.classes import confusion_of
 
     if trial is None:
@@ -230,8 +233,6 @@ def _study_json(
     openings: "list[TestOpeningRecord]",
     curve: "list[EpochRecord]",
 ) -> dict[str, Any]:
-    from coarsefine.studies.results.scoring.labels import without_labels
-
     return {
         **ranking.to_json(by_hint),
         "tags": study.tags or [],
@@ -281,11 +282,9 @@ def _print(
 ) -> None:
     from coarsefine.search.tables.curves import curve_table
     from coarsefine.search.tables.listing import facts_table
-    from coarsefine.search.tables.stages import stage_lines
     from coarsefine.studies.recipes.cost import strengths
     from coarsefine.studies.recipes.recipe import from_json
     from coarsefine.studies.reports.source import made_with
-    from coarsefine.studies.spaces.dimensions import described
 
     recipe = from_json(study.recipe, f"the recipe of study {study.name}")
     console = stdout()

@@ -20,6 +20,7 @@ from coarsefine.search.options import (
     whole,
 )
 from coarsefine.search.options.keys import key_option
+from coarsefine.search.progress import watching
 from coarsefine.studies.checks.gradients import checked_networks, gradcheck_json
 from coarsefine.studies.checks.network import (
     FEATURES,
@@ -123,7 +124,6 @@ def gradcheck(
         python -m search gradcheck --data cifar10 --features all
         python -m search gradcheck --all
     """
-    from coarsefine.search.progress import watching
     from coarsefine.studies.recipes.layers import make_recipe
 
     samples = check.samples or SAMPLES
@@ -293,7 +293,6 @@ def _ends(
         ends = prod(info.sample_shape), info.n_classes
     else:
         from coarsefine.models.data import prepare
-        from coarsefine.search.progress import watching
         from coarsefine.studies.recipes.specs import to_data_spec
 
         with watching(quiet=quiet) as watch:

@@ -9,6 +9,9 @@ from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import spelled
 from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
 from coarsefine.search.options.declaring import OUTPUT, number_option
+from coarsefine.studies.results.judging.statistics import INDIFFERENT
+from coarsefine.studies.results.notes.planning import planned, seconds_a_seed
+from coarsefine.studies.results.scoring.splits import Splits
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import Ranking
@@ -44,10 +47,7 @@ def plan(
         python -m search plan mnist/lambda --indifference 0.2 --json
     """
     from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.results.judging.statistics import INDIFFERENT
-    from coarsefine.studies.results.notes.planning import planned
     from coarsefine.studies.results.reading import read_ranking
-    from coarsefine.studies.results.scoring.splits import Splits
     from coarsefine.studies.results.similar import Question, in_words, known_from
 
     delta = INDIFFERENT if what.indifference is None else what.indifference / 100
@@ -74,8 +74,6 @@ def plan(
 
 
 def _to_json(ranking: "Ranking", delta: float, known: "Known | None") -> dict[str, Any]:
-    from coarsefine.studies.results.notes.planning import seconds_a_seed
-
     comparison = ranking.comparison
     second = None if comparison is None else comparison.to_second
     every = None if comparison is None else comparison.to_all_tied

@@ -21,6 +21,7 @@ from coarsefine.search.options import (
     option,
     whole,
 )
+from coarsefine.studies.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,7 +172,6 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
 def _asked(database: "Database", what: PlotOptions) -> tuple[str | None, list[str]]:
     """Return the study and the kinds that are named, in any order."""
     from coarsefine.db import repository
-    from coarsefine.studies.errors import did_you_mean
 
     plain = {word: word.lower().replace("_", "-") for word in what.names or ()}
     kinds = list(dict.fromkeys(kind for kind in plain.values() if kind in KINDS))
@@ -205,7 +205,6 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
 
 def _against(text: str | None) -> "Against":
     from coarsefine.search.figures.along import AGAINST
-    from coarsefine.studies.errors import did_you_mean
 
     for against in AGAINST:
         if text is None or text == against:
@@ -217,8 +216,6 @@ def _against(text: str | None) -> "Against":
 
 
 def _on(text: str | None) -> "On | None":
-    from coarsefine.studies.errors import did_you_mean
-
     for on in ON:
         if text == on:
             return on
@@ -290,8 +287,6 @@ def _is_file(out: Path, kinds: list[str], named_format: str | None) -> bool:
 
     A folder's name may have a dot, too. What looks like the ending of a picture is meant as one.
     """
-    from coarsefine.studies.errors import did_you_mean
-
     ending = out.suffix.lower().removeprefix(".")
     if out.is_dir():
         return False

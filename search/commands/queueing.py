@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coarsefine.db.errors import StorageError
 from coarsefine.search.commands.labs import Fresh, LabName, Parts, Quick, Within
 from coarsefine.search.console import note, print_table, say, say_json, stdout
 from coarsefine.search.errors import (
@@ -23,6 +24,8 @@ from coarsefine.search.options import (
     whole_option,
 )
 from coarsefine.search.service_log import one_line
+from coarsefine.search.tables.column import TextColumn, fitting
+from coarsefine.studies.planning.within import seconds_of
 
 if TYPE_CHECKING:
     from coarsefine.db.queue_records import QueueRecord
@@ -96,11 +99,9 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
     """
     from coarsefine.db import repository
     from coarsefine.db.connections.engine import is_new, open_database
-    from coarsefine.db.errors import StorageError
     from coarsefine.studies.labs.line import entry_of, in_line
     from coarsefine.studies.labs.line import submit as queued
     from coarsefine.studies.labs.queue import of_the_server, stored, submission
-    from coarsefine.studies.planning.within import seconds_of
 
     _check_submitted(lab)
     _check_priority(lab.priority)
@@ -229,8 +230,6 @@ def queue_table(
     label: str, entries: "list[QueueRecord]", places: dict[int, int], waits: dict[int, str]
 ) -> Any:
     """Return a line an entry."""
-    from coarsefine.search.tables.column import TextColumn, fitting
-
     columns: list[TextColumn[QueueRecord]] = [
         TextColumn("entry", lambda e: str(e.id)),
         TextColumn("lab", lambda e: one_line(what(e)), right=False),

@@ -10,6 +10,10 @@ from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import option_words
 from coarsefine.search.options import OutputOptions, RecipeOptions, StageOptions, StorageOptions
 from coarsefine.search.options.requesting import ends
+from coarsefine.search.progress import watching
+from coarsefine.search.tables.column import TextColumn, fitting
+from coarsefine.studies.checks.network import check_own_network
+from coarsefine.studies.spaces.searches.registry import SEARCHES
 
 if TYPE_CHECKING:
     from coarsefine.search.progress import Watch
@@ -56,14 +60,11 @@ def range_test(
     """Print what one training with a rising η shows, and what it suggests."""
     from coarsefine.db import repository
     from coarsefine.db.connections.engine import open_database
-    from coarsefine.search.progress import watching
-    from coarsefine.studies.checks.network import check_own_network
     from coarsefine.studies.checks.range_test import HIGH, LOW, check_range, range_test_of
     from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.recipes.specs import to_data_spec
     from coarsefine.studies.running.resources import prepared
     from coarsefine.studies.running.studies import study_name
-    from coarsefine.studies.spaces.searches.registry import SEARCHES
 
     if file is not None:
         from coarsefine.search.figures.rendering import check_file
@@ -131,7 +132,6 @@ def _as_typed(recipe: RecipeOptions) -> list[str]:
 
 
 def _print(found: "Found", what: str) -> None:
-    from coarsefine.search.tables.column import TextColumn, fitting
     from coarsefine.search.words import percent, value
 
     # Some three lines a decade.

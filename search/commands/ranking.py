@@ -11,6 +11,9 @@ from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import spelled
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import OutputOptions, RankedBy, StorageOptions, StudyArgument
+from coarsefine.search.tables.ranking import MOST_ROWS, ranking_table
+from coarsefine.search.tables.stages import stage_lines
+from coarsefine.studies.results.notes.marks import legend
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,8 +106,6 @@ def print_study(
 
 def print_ranking(console: "Console", ranking: "Ranking", proposed: str | None) -> None:
     """Print a ranking, where its ranges come from, and what to run next."""
-    from coarsefine.search.tables.ranking import MOST_ROWS, ranking_table
-
     shown = replace(ranking, trials=ranking.trials[:MOST_ROWS])
     print_table(console, ranking_table(console, shown))
     _say_more(ranking, len(shown.trials))
@@ -116,7 +117,6 @@ def print_comparison(
 ) -> None:
     """Print a grid of values in their order, with what each took, and what to run next."""
     from coarsefine.search.tables.comparison import comparison_lines, comparison_table
-    from coarsefine.search.tables.ranking import MOST_ROWS
 
     print_table(console, comparison_table(console, ranking, rows[:MOST_ROWS]))
     _say_more(ranking, min(len(rows), MOST_ROWS))
@@ -130,9 +130,6 @@ def _say_more(ranking: "Ranking", n_shown: int) -> None:
 
 
 def _print_below(ranking: "Ranking", lines: list[str], proposed: str | None) -> None:
-    from coarsefine.search.tables.stages import stage_lines
-    from coarsefine.studies.results.notes.marks import legend
-
     for paragraph in (
         [spelled(line) for line in legend(ranking)],
         lines,

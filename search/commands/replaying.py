@@ -3,6 +3,7 @@
 from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import print_table, say, say_json, stdout, tell
 from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
+from coarsefine.studies.results.notes.replaying import concluded, honest, left_out, legend
 
 
 def replay(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -> None:
@@ -19,7 +20,6 @@ def replay(study: StudyArgument, storage: StorageOptions, output: OutputOptions)
     """
     from coarsefine.db.connections.engine import open_database
     from coarsefine.search.tables.replay import replay_table, to_json
-    from coarsefine.studies.results.notes.replaying import concluded, honest, left_out, legend
     from coarsefine.studies.results.reading import read_ranking
     from coarsefine.studies.results.replay.reading import read_replay
 

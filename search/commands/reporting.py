@@ -19,6 +19,8 @@ from coarsefine.search.options import (
     option,
 )
 from coarsefine.search.options.output import study_and_file
+from coarsefine.search.progress import watching
+from coarsefine.search.report.writing import check_format, write_lab_report, write_report
 from coarsefine.search.words import counted
 
 if TYPE_CHECKING:
@@ -131,7 +133,6 @@ def report(
         python -m search report cifar-linear lab.pdf --notes comments.md
     """
     from coarsefine.db.connections.engine import open_database
-    from coarsefine.search.report.writing import check_format
 
     lab, file = what.lab_and_file()
     if lab is not None and by.by is not None:
@@ -166,8 +167,6 @@ def _of_study(
     output: OutputOptions,
 ) -> "tuple[Made, list[str]]":
     """Write the report of a study; return it, and what is still to be done."""
-    from coarsefine.search.progress import watching
-    from coarsefine.search.report.writing import write_report
     from coarsefine.studies.reports.gradients import checked_gradients, unchecked
 
     with watching(quiet=output.quiet) as watch:
@@ -196,8 +195,6 @@ def _of_lab(
     database: "Database", what: ReportOptions, lab: "Lab", file: Path | None, output: OutputOptions
 ) -> "tuple[Made, list[str]]":
     """Write the report of a lab; return it, and what is still to be done."""
-    from coarsefine.search.progress import watching
-    from coarsefine.search.report.writing import write_lab_report
     from coarsefine.studies.reports.lab_checks import checked_parts, unchecked_parts
     from coarsefine.studies.running.resources import Resources
 

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coarsefine.paths import expanded
 from coarsefine.search.commands.ranking import chosen, trial_place
 from coarsefine.search.console import note, say, say_json, tell
 from coarsefine.search.errors import UsageError
 from coarsefine.search.files import check_place, write
+from coarsefine.search.formats.csv_xlsx_parquet import csv_of
 from coarsefine.search.hints import command as typed
+from coarsefine.search.interrupts import stoppable
+from coarsefine.search.library.model import Model
 from coarsefine.search.options import (
     OUTPUT,
     DataDir,
@@ -20,7 +24,9 @@ from coarsefine.search.options import (
     option,
 )
 from coarsefine.search.options.output import study_and_file
+from coarsefine.search.progress import watching
 from coarsefine.search.words import counted, size
+from coarsefine.studies.spaces.dimensions import described
 
 if TYPE_CHECKING:
     from coarsefine.models.saved import SavedModel
@@ -117,8 +123,6 @@ def save(
     """
     from coarsefine.db.connections.engine import open_database
     from coarsefine.models.plain_numpy import lines_of
-    from coarsefine.search.interrupts import stoppable
-    from coarsefine.search.progress import watching
     from coarsefine.studies.running.resources import Resources
     from coarsefine.studies.running.saving import model_of
 
@@ -161,8 +165,6 @@ def save(
 
 def _in_words(model: "SavedModel") -> str:
     """Return what a model is, in a line."""
-    from coarsefine.studies.spaces.dimensions import described
-
     about, n_networks = model.about, len(model.networks)
     first = about["trials"][0]
     which = f"{first['stage']}:{first['trial']} ({described(first['params'])})"
@@ -217,9 +219,6 @@ def predict(what: PredictOptions, output: OutputOptions) -> None:
         python -m search predict model.npz new.csv --probabilities -o predicted.csv
     """
     from coarsefine.models.data.new_samples import read_samples
-    from coarsefine.paths import expanded
-    from coarsefine.search.formats.csv_xlsx_parquet import csv_of
-    from coarsefine.search.library.model import Model
 
     if what.out is not None:
         check_place(expanded(what.out))

@@ -13,12 +13,17 @@ from coarsefine.search.commands.beginning import (
     Options,
     SearchLine,
 )
+from coarsefine.search.commands.forecasting import print_forecast
+from coarsefine.search.commands.listing import failures_of
 from coarsefine.search.commands.range_testing import CYCLE, eta_range, range_test
+from coarsefine.search.commands.ranking import print_study
 from coarsefine.search.console import note, say_json, stdout
 from coarsefine.search.ending import came_of_search
 from coarsefine.search.errors import UsageError, program
+from coarsefine.search.following import after_search, following
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import typed as by_hint
+from coarsefine.search.interrupts import stoppable
 from coarsefine.search.options import (
     GridOptions,
     JobsOptions,
@@ -30,7 +35,14 @@ from coarsefine.search.options import (
     StorageOptions,
     TricksOptions,
 )
+from coarsefine.search.options.budget import budget_of
 from coarsefine.search.options.requesting import grid_request, stage_request
+from coarsefine.search.progress import watching
+from coarsefine.studies.errors import TakenError
+from coarsefine.studies.planning.request import n_points
+from coarsefine.studies.results.learning import has_learnt
+from coarsefine.studies.results.resolution import resolution_reached
+from coarsefine.studies.spaces.dimensions import shown
 from coarsefine.studies.spaces.varying import SPACE
 
 if TYPE_CHECKING:
@@ -115,8 +127,6 @@ def search_command(kind: "SearchKind") -> Callable[..., int | None]:
 
 def help_text(kind: "SearchKind") -> str:
     """Return what a search's command says of itself."""
-    from coarsefine.studies.spaces.dimensions import shown
-
     if not kind.refines:
         listed = ", ".join(shown(value) for value in kind.dimensions[0].values or ())
         return f"""{kind.summary}
@@ -200,13 +210,7 @@ def run_search(
         variant: What the study's name ends with where its values answer another question.
     """
     from coarsefine.db import repository
-    from coarsefine.search.commands.listing import failures_of
-    from coarsefine.search.commands.ranking import print_study
-    from coarsefine.search.interrupts import stoppable
-    from coarsefine.search.options.budget import budget_of
-    from coarsefine.search.progress import watching
     from coarsefine.studies.checks.range_test import ends_of, keep
-    from coarsefine.studies.planning.request import n_points
     from coarsefine.studies.results.comparing.grids import took
     from coarsefine.studies.results.reading import read_ranking
     from coarsefine.studies.running.resources import NewDatabase, Resources
@@ -255,7 +259,6 @@ def run_search(
 
 def _foretell(resources: "Resources", line: SearchLine) -> None:
     """Print what a search would train and what that takes, in place of training it."""
-    from coarsefine.search.commands.forecasting import print_forecast
     from coarsefine.studies.running.forecasting import noise_before
 
     output, noise = line.options.output, None
@@ -270,9 +273,6 @@ def _proposed(
     search: "Search", last: "Stage", options: Options, ranking: "Ranking", free: str
 ) -> str | None:
     """Return the command that comes after this one, if there is any."""
-    from coarsefine.search.following import following
-    from coarsefine.studies.results.learning import has_learnt
-
     if ranking.best is None or not has_learnt(ranking):
         return following(ranking, options.storage, free, options.recipe.data.data_dir)
     return _next(search, last, options, ranking)
@@ -282,8 +282,6 @@ def _all_failed(
     search: "Search", ranking: "Ranking", failures: Sequence[str], free: str
 ) -> "TakenError":
     """Return the error that all trials of a custom trainer failed."""
-    from coarsefine.studies.errors import TakenError
-
     reason = failures[0] if failures else "no reason is on record"
     error = TakenError(
         f"all {len(ranking.trials)} trials failed, the first for this reason: {reason}; mend "
@@ -304,9 +302,7 @@ def _searched(search: "Search", line: SearchLine) -> "Stage":
 
 def _next(search: "Search", last: "Stage", options: Options, ranking: "Ranking") -> str:
     """Return the command that comes after this one; the test where finer values would not help."""
-    from coarsefine.search.following import after_search
     from coarsefine.studies.planning.stages import COARSE
-    from coarsefine.studies.results.resolution import resolution_reached
     from coarsefine.studies.running.studies import study_name
 
     study, kind, recipe = search.study, search.kind, options.recipe

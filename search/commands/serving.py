@@ -11,6 +11,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from coarsefine.hints import HintedError
+from coarsefine.search.commands.dashboarding import own_names
+from coarsefine.search.commands.queueing import to_json
+from coarsefine.search.dashboard.server import HOST, PORT, Server
+from coarsefine.search.dashboard.serving import make_app
 from coarsefine.search.ending import tell
 from coarsefine.search.errors import (
     DONE,
@@ -262,10 +266,6 @@ def _dashboard(
     if service.no_dashboard or (service.once and not asked):
         yield
         return
-    from coarsefine.search.commands.dashboarding import own_names
-    from coarsefine.search.dashboard.server import HOST, PORT, Server
-    from coarsefine.search.dashboard.serving import make_app
-
     host = service.host or HOST
     app = make_app(
         storage.url,
@@ -320,8 +320,6 @@ class _Face:
         self.observer.log(line)
 
     def ended(self, entry: "QueueRecord") -> None:
-        from coarsefine.search.commands.queueing import to_json
-
         storage = without_password(self.storage.url).removeprefix("sqlite:///")
         why = f": {entry.error}" if entry.error else ""
         line = f"entry {entry.id} ({entry.name}) {entry.state}{why}"

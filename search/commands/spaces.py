@@ -16,6 +16,7 @@ from coarsefine.search.options import (
     option,
 )
 from coarsefine.search.options.requesting import stage_request
+from coarsefine.studies.spaces.varying import space_kind, varied
 
 if TYPE_CHECKING:
     from coarsefine.studies.spaces.search import SearchKind
@@ -80,7 +81,6 @@ def _kind(vary: VaryOptions, stage: StageOptions, options: Options, wanted: str)
     from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.planning.stages import Stage, searched_stages
     from coarsefine.studies.results.reading import named_study
-    from coarsefine.studies.spaces.varying import space_kind, varied
 
     if vary.vary:
         return space_kind([varied(text) for text in vary.vary])

@@ -10,6 +10,7 @@ from coarsefine.search.ending import came_of
 from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import spelled
+from coarsefine.search.interrupts import stoppable
 from coarsefine.search.options import (
     FINAL,
     DataDir,
@@ -20,6 +21,7 @@ from coarsefine.search.options import (
     option,
     whole,
 )
+from coarsefine.search.progress import watching
 
 if TYPE_CHECKING:
     from coarsefine.studies.running.final.test import FinalTest
@@ -134,8 +136,6 @@ def test(
         python -m search test --replicates 3 --ensemble
     """
     from coarsefine.db.connections.engine import open_database
-    from coarsefine.search.interrupts import stoppable
-    from coarsefine.search.progress import watching
     from coarsefine.studies.recipes.layers import load_recipe
     from coarsefine.studies.running.final.test import final_test, result_on_record
     from coarsefine.studies.running.resources import Resources

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coarsefine.search.commands.asking import ask
-from coarsefine.search.console import say, say_json
+from coarsefine.search.console import note, say, say_json
 from coarsefine.search.hints import command
 from coarsefine.search.options import OutputOptions, StorageOptions
 from coarsefine.search.options.tidying import PATTERNS, StudiesArgument, SureOptions
@@ -150,8 +150,6 @@ def _kept(extent: "Extent") -> str:
 
 def _show(studies: "Sequence[StudySummary]") -> None:
     """Print names, to stderr: what is asked about."""
-    from coarsefine.search.console import note
-
     for study in studies[:_MOST_NAMED]:
         tested = f", test set opened {counted(study.test_openings, 'time')}"
         note(

@@ -9,6 +9,8 @@ from coarsefine.search.dashboard.sheets import Sheet
 from coarsefine.search.errors import FigureError
 from coarsefine.search.figures.kinds import KINDS, Kind
 from coarsefine.search.figures.subject import Subject
+from coarsefine.search.formats.csv_xlsx_parquet import csv_bytes
+from coarsefine.search.tables.ranking import of_ranking
 from coarsefine.studies.results.ranking import RankedTrial
 
 KEPT: Final = 200
@@ -112,9 +114,6 @@ def _made(sheet: Sheet, file: File, trial: RankedTrial | None) -> bytes:
         from coarsefine.search.figures.rendering import rendered
 
         return rendered(file.kind.draw(_subject(sheet, trial)), "png")
-    from coarsefine.search.formats.csv_xlsx_parquet import csv_bytes
-    from coarsefine.search.tables.ranking import of_ranking
-
     return csv_bytes(of_ranking(sheet.ranking))
 
 

@@ -45,6 +45,7 @@ from coarsefine.search.figures.trials import (
 )
 from coarsefine.search.words import value
 from coarsefine.studies.results.curves.runs import read_runs
+from coarsefine.studies.spaces.dimensions import PARAMETERS
 
 if TYPE_CHECKING:
     from coarsefine.db.records import RunRecord
@@ -101,8 +102,6 @@ def lacks(subject: "Subject") -> str | None:
 
 def _numbers(ranking: "Ranking") -> set[str]:
     """Return the parameters that are numbers, of which values and others make better figures."""
-    from coarsefine.studies.spaces.dimensions import PARAMETERS
-
     names = {name for trial in ranking.trials for name in trial.params}
     return {name for name in names if name in PARAMETERS and PARAMETERS[name].numeric}
 

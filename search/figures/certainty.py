@@ -17,6 +17,7 @@ from coarsefine.search.figures.style import (
     new_sheet,
 )
 from coarsefine.search.figures.trials import described
+from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
     from coarsefine.search.figures.subject import Subject
@@ -42,7 +43,6 @@ def drawn(subject: "Subject") -> Figure:
     Raises:
         FigureError: If the study lacks something for it.
     """
-    from coarsefine.studies.errors import StudyError
     from coarsefine.studies.results.curves.certainty import certainty_of
 
     require(lacks(subject))

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from coarsefine.search.errors import FigureError
 from coarsefine.search.figures import confusion
 from coarsefine.search.hints import command as typed
+from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
     from coarsefine.db.records import TestOpeningRecord, TestRunRecord
@@ -27,7 +28,6 @@ def drawn(subject: "Subject") -> Figure:
     Raises:
         FigureError: If the study lacks something for it.
     """
-    from coarsefine.studies.errors import StudyError
     from coarsefine.studies.results.classes import confusion_of
 
     found = _confusion_of(subject)

@@ -20,6 +20,7 @@ from coarsefine.search.figures.style import (
     origin,
 )
 from coarsefine.search.words import counted, percent, value
+from coarsefine.studies.spaces.dimensions import PARAMETERS
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord, TestOpeningRecord, TestRunRecord
@@ -114,8 +115,6 @@ def _drawn(
 
 
 def _symbol(name: str) -> str:
-    from coarsefine.studies.spaces.dimensions import PARAMETERS
-
     return PARAMETERS[name].symbol if name in PARAMETERS else name
 
 

@@ -21,6 +21,7 @@ from coarsefine.search.figures.style import (
 )
 from coarsefine.search.figures.trials import entry
 from coarsefine.search.words import counted, value
+from coarsefine.studies.checks.network import checked_without_data
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
@@ -44,7 +45,6 @@ def lacks(subject: "Subject") -> str | None:
 
 def drawn(subject: "Subject") -> Figure:
     """Return the errors of the gradients of a study's network, checked now, without its data."""
-    from coarsefine.studies.checks.network import checked_without_data
     from coarsefine.studies.recipes.recipe import from_json
 
     require(lacks(subject))

@@ -32,6 +32,7 @@ from coarsefine.search.figures.trials import (
     unfinished_note,
 )
 from coarsefine.search.words import counted
+from coarsefine.studies.spaces.dimensions import shown
 
 if TYPE_CHECKING:
     from coarsefine.search.figures.subject import Subject
@@ -163,8 +164,6 @@ def _places(values: Sequence[float], scale: Scale) -> list[float]:
 
 
 def _word(value: Any) -> str:
-    from coarsefine.studies.spaces.dimensions import shown
-
     return plain(shortened(shown(value), _LONGEST))
 
 

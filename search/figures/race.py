@@ -19,7 +19,9 @@ from coarsefine.search.figures.style import (
     new_sheet,
 )
 from coarsefine.search.figures.trials import entry
+from coarsefine.search.hints import spelled
 from coarsefine.search.words import counted
+from coarsefine.studies.results.notes.race import counted_in, on_race, raced_over
 from coarsefine.studies.results.scoring.splits import Splits
 
 if TYPE_CHECKING:
@@ -50,7 +52,6 @@ def drawn(subject: "Subject") -> Figure:
     Raises:
         FigureError: If no values were raced.
     """
-    from coarsefine.studies.results.notes.race import counted_in, raced_over
     from coarsefine.studies.results.racing import read_race
 
     require(lacks(subject))
@@ -109,9 +110,6 @@ def _drawn(panel: Axes, position: int, lane: "Lane", run: "RaceRun") -> Line2D:
 
 
 def _notes(run: "RaceRun") -> list[str]:
-    from coarsefine.search.hints import spelled
-    from coarsefine.studies.results.notes.race import counted_in, on_race, raced_over
-
     over = counted_in(run.ranking)
     start = f"race over {raced_over(run.ranking)}, {run.stage}: "
     verdicts = [spelled(Message(note)) for note in on_race(run.ranking)]

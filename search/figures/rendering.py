@@ -12,6 +12,7 @@ from matplotlib.transforms import Bbox
 from coarsefine.search.errors import UsageError
 from coarsefine.search.figures.style import DPI, caption_of, house_style
 from coarsefine.search.files import check_place, write
+from coarsefine.studies.errors import did_you_mean
 
 FORMATS: Final = ("png", "svg", "pdf")
 
@@ -22,8 +23,6 @@ def format_of(file: Path | None, name: str | None) -> str:
     Raises:
         UsageError: If it is none of ours.
     """
-    from coarsefine.studies.errors import did_you_mean
-
     if name is not None:
         found = name.lower().removeprefix(".")
         if found not in FORMATS:

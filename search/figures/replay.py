@@ -22,6 +22,7 @@ from coarsefine.search.figures.style import (
     origin,
 )
 from coarsefine.search.figures.trials import entry, no_complete_trial
+from coarsefine.studies.results.notes.replaying import honest, left_out
 
 if TYPE_CHECKING:
     from coarsefine.search.figures.subject import Subject
@@ -40,7 +41,6 @@ def drawn(subject: "Subject") -> Figure:
     Raises:
         FigureError: If fewer than two values were tried.
     """
-    from coarsefine.studies.results.notes.replaying import honest, left_out
     from coarsefine.studies.results.replay.reading import read_replay
 
     require(lacks(subject))

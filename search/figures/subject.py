@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from coarsefine.studies.results.ranking import top
+
 if TYPE_CHECKING:
     from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import TestOpeningRecord
@@ -36,8 +38,6 @@ class Subject:
 
     def chosen(self) -> "tuple[RankedTrial, ...]":
         """Return the trials to show: those named, or so many of the best, one unless named."""
-        from coarsefine.studies.results.ranking import top
-
         return self.trials or top(self.ranking.trials, self.n_best or 1)
 
     def latest_opening(self) -> "TestOpeningRecord | None":

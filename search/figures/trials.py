@@ -10,6 +10,7 @@ from coarsefine.search.figures.scales import Scale
 from coarsefine.search.figures.style import BLACK, GREY, YELLOW, Mark, mark, plain
 from coarsefine.search.words import counted
 from coarsefine.studies.results.scoring.splits import replicates_in_words
+from coarsefine.studies.spaces.dimensions import PARAMETERS
 from coarsefine.studies.states import UNFINISHED
 
 if TYPE_CHECKING:
@@ -100,8 +101,6 @@ def having(name: str, trials: "Sequence[RankedTrial]") -> "list[RankedTrial]":
 
 def scale_of(ranking: "Ranking", name: str) -> Scale:
     """Return the axis that suits what was tried of a numeric parameter."""
-    from coarsefine.studies.spaces.dimensions import PARAMETERS
-
     known = PARAMETERS.get(name)
     counts = known is not None and known.numeric and not known.continuous
     return Scale.of(values_of(ranking, name), counts=counts)

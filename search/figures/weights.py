@@ -9,6 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from coarsefine.db.errors import StorageError
 from coarsefine.models.data.images import is_image
 from coarsefine.search.errors import FigureError, require
 from coarsefine.search.figures.style import (
@@ -21,6 +22,7 @@ from coarsefine.search.figures.style import (
 )
 from coarsefine.search.figures.trials import described
 from coarsefine.search.words import counted, percent
+from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
     from coarsefine.search.figures.subject import Subject
@@ -53,8 +55,6 @@ def drawn(subject: "Subject") -> Figure:
     Raises:
         FigureError: If the data are no images, or the weights are not there any more.
     """
-    from coarsefine.db.errors import StorageError
-    from coarsefine.studies.errors import StudyError
     from coarsefine.studies.results.curves.first_layer import read_first_layer
 
     # Checkpoints are large: none is read to be refused.

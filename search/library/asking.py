@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from coarsefine.search.library.settings import described, plain
 from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
+from coarsefine.studies.planning.races import replicates_of
+from coarsefine.studies.planning.request import StageRequest, Wanted, layers_of
+from coarsefine.studies.planning.request import stage_request as request_of
+from coarsefine.studies.planning.within import seconds_of
 from coarsefine.studies.recipes.keys.kinds import whole
+from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
 
 if TYPE_CHECKING:
     from coarsefine.studies.planning.budget import Budget
@@ -74,8 +79,6 @@ def stage_request(kind: "SearchKind", asked: Asked) -> "StageRequest":
     Raises:
         SpaceError: If these are no such numbers, values or ends.
     """
-    from coarsefine.studies.planning.request import Wanted
-    from coarsefine.studies.planning.request import stage_request as request_of
     from coarsefine.studies.spaces.dimensions import parameter
 
     values = _by_name(kind, "values", asked.get("values"))
@@ -133,9 +136,6 @@ def grid_request(kind: "SearchKind", asked: GridAsked, hidden: Sequence[int]) ->
         StudyError: If the search has no such keyword.
         SpaceError: If these are no such values.
     """
-    from coarsefine.studies.planning.request import StageRequest, layers_of
-    from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
-
     values, layers = asked.get("values"), plain(asked.get("layers"))
     for name, given, its in (
         ("layers", layers is not None, "hidden"),
@@ -192,8 +192,6 @@ def end(name: str, value: Any) -> float:
 
 def _seeds(asked: "Asked | GridAsked") -> "tuple[int | None, Race | None]":
     """Return how many seeds are asked for, or the race that decides it."""
-    from coarsefine.studies.planning.races import replicates_of
-
     given, indifference = asked.get("replicates"), asked.get("indifference")
     if indifference is not None:
         indifference = end("indifference", indifference)
@@ -209,7 +207,6 @@ def budget(asked: "Asked | GridAsked") -> "Budget | None":
         SpaceError: If it is no time.
     """
     from coarsefine.studies.planning.budget import Budget
-    from coarsefine.studies.planning.within import seconds_of
 
     within = plain(asked.get("within"))
     return None if within is None else Budget(seconds_of(within))

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.pages import html, text
+from coarsefine.search.library.watching import watched
+from coarsefine.search.tables.audit import audit_json, audit_table
+from coarsefine.studies.results.notes.auditing import about, conclusions
 
 if TYPE_CHECKING:
     from coarsefine.studies.checks.audit import Audit as Found
@@ -28,8 +31,6 @@ class Audit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``audit --json`` prints, see ``docs/cli.md``."""
-        from coarsefine.search.tables.audit import audit_json
-
         return audit_json(self._found)
 
     def __repr__(self) -> str:
@@ -39,13 +40,9 @@ class Audit:
         return html(self._table, self._below())
 
     def _table(self, on: Any) -> Any:
-        from coarsefine.search.tables.audit import audit_table
-
         return audit_table(on, self._found)
 
     def _below(self) -> list[str]:
-        from coarsefine.studies.results.notes.auditing import about, conclusions
-
         return [*conclusions(self._found), *about(self._found)]
 
 
@@ -64,7 +61,6 @@ class Audits:
         Raises:
             StudyError: If no run has ended, or the data are others.
         """
-        from coarsefine.search.library.watching import watched
         from coarsefine.studies.checks.audit import audit
         from coarsefine.studies.checks.audit_record import record_of
 

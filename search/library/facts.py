@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.results import Ranking
 from coarsefine.search.library.settings import described, plain
+from coarsefine.search.tables.stages import stage_lines
+from coarsefine.search.words import counted, percent
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.results.ranking import RankedTrial
+from coarsefine.studies.spaces.dimensions import described as in_words
 
 if TYPE_CHECKING:
     from coarsefine.db.connections.engine import Database
@@ -19,9 +23,6 @@ if TYPE_CHECKING:
 def facts_of(kept: Kept) -> "list[tuple[str, list[str]]]":
     """Return what a study is and has found, in lines by name."""
     from coarsefine.db import repository
-    from coarsefine.search.tables.stages import stage_lines
-    from coarsefine.search.words import counted, percent
-    from coarsefine.studies.spaces.dimensions import described as in_words
 
     with kept.reading() as (database, study):
         ranking = pictured(database, study)
@@ -50,8 +51,6 @@ def places(trials: "Trials", stages: Callable[[], Sequence[str]]) -> list[tuple[
         trials: As users name them.
         stages: Returns the names of the study's stages.
     """
-    from coarsefine.studies.results.ranking import RankedTrial
-
     given = plain(trials)
     if isinstance(given, RankedTrial | str) or not isinstance(given, Collection):
         given = [given]
@@ -60,8 +59,6 @@ def places(trials: "Trials", stages: Callable[[], Sequence[str]]) -> list[tuple[
 
 def named(trial: Any, stages: Callable[[], Sequence[str]] = tuple) -> tuple[str, int]:
     """Return stage and number of a trial; its number is enough where there is one stage."""
-    from coarsefine.studies.results.ranking import RankedTrial
-
     if isinstance(trial, RankedTrial):
         return trial.stage, trial.trial
     if isinstance(trial, int) and not isinstance(trial, bool):

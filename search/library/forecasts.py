@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from coarsefine.search.tables.forecast import lines
+
 if TYPE_CHECKING:
     from coarsefine.studies.planning.forecast import Forecast as Found
 
@@ -27,6 +29,4 @@ class Forecast:
         return self._found.to_json()
 
     def __repr__(self) -> str:
-        from coarsefine.search.tables.forecast import lines
-
         return "\n".join(lines(self._found))

@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from coarsefine.configuration import ConfigurationError
+from coarsefine.db.errors import StorageError
 from coarsefine.hints import SEARCH, SET, Hint, alternatives
 from coarsefine.hints import spelled as spelled_by
+from coarsefine.models.errors import ModelError
+from coarsefine.search.errors import ExportError, UsageError
 from coarsefine.search.hints import typed
 from coarsefine.search.library.settings import NAMES
+from coarsefine.studies.errors import StudyError
 
 # Options that have another name here.
 _NAMES: Final = {"study": "name", "lambda": "lambda_", "trial": "trials"}
@@ -76,12 +81,6 @@ def _quoted(value: object) -> str:
 @contextmanager
 def as_study_errors() -> Iterator[None]:
     """Have whatever may be expected to go wrong be a ``StudyError``, in Python's words."""
-    from coarsefine.configuration import ConfigurationError
-    from coarsefine.db.errors import StorageError
-    from coarsefine.models.errors import ModelError
-    from coarsefine.search.errors import ExportError, UsageError
-    from coarsefine.studies.errors import StudyError
-
     try:
         yield
     except StudyError as error:

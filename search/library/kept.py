@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.library.place import Place
 from coarsefine.search.library.settings import NAMES, described
-from coarsefine.studies.errors import StudyError
+from coarsefine.studies.errors import StudyError, did_you_mean
+from coarsefine.studies.spaces.searches.registry import SEARCHES
+from coarsefine.studies.spaces.varying import SPACE, space_kind, varied
 
 if TYPE_CHECKING:
     from coarsefine.db.connections.engine import Database
@@ -46,7 +48,6 @@ class Kept:
             StudyError: If only a lab can carry on with it.
         """
         from coarsefine.studies.planning.stages import Stage, searched_stages
-        from coarsefine.studies.spaces.varying import SPACE, space_kind
 
         if self.stated is None and self.search == SPACE:
             with self.reading() as (database, study):
@@ -172,10 +173,6 @@ def kind_of(name: str, vary: "Mapping[str, str] | Sequence[str] | None" = None) 
     Raises:
         StudyError: If there is none; guesses what was meant.
     """
-    from coarsefine.studies.errors import did_you_mean
-    from coarsefine.studies.spaces.searches.registry import SEARCHES
-    from coarsefine.studies.spaces.varying import SPACE, space_kind, varied
-
     plain = str(name).replace("_", "-")
     if plain == SPACE:
         texts = [f"{k}={v}" for k, v in vary.items()] if isinstance(vary, Mapping) else vary or []

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from coarsefine.search.library.facts import named
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.place import PathLike, Place
 from coarsefine.search.library.results import Comparison
@@ -83,7 +84,6 @@ def compare_studies(
     Raises:
         StudyError: If one of them is not there.
     """
-    from coarsefine.search.library.facts import named
     from coarsefine.studies.results.comparing.side_by_side import side_by_side
 
     with as_study_errors():

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from coarsefine.paths import expanded
+from coarsefine.search.files import write
 from coarsefine.search.library.facts import named
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.place import PathLike
+from coarsefine.search.library.watching import watched
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
@@ -48,8 +50,6 @@ class Model:
 
     def save(self, file: PathLike) -> Path:
         """Write the model to an .npz file, and return its path; one that is there is replaced."""
-        from coarsefine.search.files import write
-
         path = expanded(file)
         with as_study_errors():
             if path.suffix.lower() != ".npz":
@@ -165,7 +165,6 @@ class Models:
         Raises:
             StudyError: If the search is not finished, or the trial not complete.
         """
-        from coarsefine.search.library.watching import watched
         from coarsefine.studies.running.saving import model_of
 
         with as_study_errors():

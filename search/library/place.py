@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coarsefine.paths import expanded
+from coarsefine.search.hints import without_password
+from coarsefine.search.options import JobsOptions
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
@@ -58,7 +60,6 @@ class Place:
             StorageError: If there can be no such database.
         """
         from coarsefine.db.connections.urls import storage_url
-        from coarsefine.search.options import JobsOptions
 
         jobs = workers.get("jobs")
         if jobs is not None and (type(jobs) is not int or jobs < 1):
@@ -73,7 +74,6 @@ class Place:
     def shown(self) -> str:
         """Return the storage as it may be printed; nothing for the default."""
         from coarsefine.db.connections.urls import DEFAULT_URL
-        from coarsefine.search.hints import without_password
 
         if self.url == DEFAULT_URL:
             return ""
@@ -106,8 +106,6 @@ class Place:
 
     def trained_by(self, watch: "Watch") -> "AbstractContextManager[dict[str, Any]]":
         """Yield who trains, as ``resources`` takes it; a cluster is left in the end."""
-        from coarsefine.search.options import JobsOptions
-
         return (self.workers or JobsOptions()).opened(watch.said)
 
     def resources(

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from coarsefine.search.formats.csv_xlsx_parquet import frame_of
 from coarsefine.search.library.facts import named, pictured
 from coarsefine.search.library.hints import as_study_errors, spelled
 from coarsefine.search.library.kept import Kept
@@ -38,7 +39,6 @@ class Predictions:
 
     def curves(self) -> "pd.DataFrame":
         """Return a row an epoch of each training run: the columns of ``docs/tables.md``."""
-        from coarsefine.search.formats.csv_xlsx_parquet import frame_of
         from coarsefine.search.tables.curves import of_curves
         from coarsefine.studies.results.reading import read_ranking
 
@@ -102,7 +102,6 @@ def _frames(
     """
     import pandas as pd
 
-    from coarsefine.search.formats.csv_xlsx_parquet import frame_of
     from coarsefine.search.tables.classes import table_of
     from coarsefine.studies.results.classes import confusion_of
     from coarsefine.studies.results.curves.runs import find_trial

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.library.pages import html, text
+from coarsefine.studies.results.notes.replaying import concluded, honest, left_out, legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +22,6 @@ class Replay:
     @property
     def conclusion(self) -> str:
         """Return in a paragraph how often another value is named, and how far headlines flatter."""
-        from coarsefine.studies.results.notes.replaying import concluded
-
         return concluded(self._found)
 
     @property
@@ -70,7 +69,5 @@ class Replay:
         return replay_table(on, self._found)
 
     def _below(self) -> list[str]:
-        from coarsefine.studies.results.notes.replaying import honest, left_out, legend
-
         found = self._found
         return [honest(found), self.conclusion, *legend(found), *left_out(found)]

@@ -4,9 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
+from coarsefine.search.formats.csv_xlsx_parquet import frame_of
 from coarsefine.search.hints import typed
+from coarsefine.search.library.displaying import displayed
 from coarsefine.search.library.hints import as_study_errors, spelled
 from coarsefine.search.library.pages import html, text
+from coarsefine.search.tables.ranking import MOST_ROWS, of_ranking, ranking_table
+from coarsefine.search.tables.stages import stage_lines
+from coarsefine.studies.results.columns.column import of_one_kind
+from coarsefine.studies.results.notes.marks import legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,15 +71,10 @@ class Ranking(Sequence["RankedTrial"]):
     @property
     def legend(self) -> tuple[str, ...]:
         """Return what its intervals and marks claim, a sentence each."""
-        from coarsefine.studies.results.notes.marks import legend
-
         return tuple(spelled(line) for line in legend(self._found))
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row a trial, exact: the columns of ``docs/tables.md``."""
-        from coarsefine.search.formats.csv_xlsx_parquet import frame_of
-        from coarsefine.search.tables.ranking import of_ranking
-
         return frame_of(of_ranking(self._found))
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,8 +103,6 @@ class Ranking(Sequence["RankedTrial"]):
         return html(self._table, self._below())
 
     def _table(self, on: "Console") -> "Table":
-        from coarsefine.search.tables.ranking import MOST_ROWS, ranking_table
-
         if self._compared is not None:
             from coarsefine.search.tables.comparison import comparison_table
 
@@ -112,9 +111,6 @@ class Ranking(Sequence["RankedTrial"]):
         return ranking_table(on, shown)
 
     def _below(self) -> list[str]:
-        from coarsefine.search.tables.ranking import MOST_ROWS
-        from coarsefine.search.tables.stages import stage_lines
-
         n_more = len(self) - MOST_ROWS
         more = [f"and {n_more:,} more: to_pandas() has them all"] if n_more > 0 else []
         lines: list[str] = []
@@ -216,8 +212,6 @@ class Comparison:
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row a study, see ``docs/library.md``."""
         import pandas as pd
-
-        from coarsefine.studies.results.columns.column import of_one_kind
 
         sides = self.to_dict()["studies"]
         best, tested = ([side[part] or {} for side in sides] for part in ("best", "test"))
@@ -323,7 +317,6 @@ class RangeTest:
     def figure(self) -> "Figure":
         """Return loss and accuracy over η; a notebook shows it."""
         from coarsefine.search.figures.range_test import range_test
-        from coarsefine.search.library.displaying import displayed
 
         return displayed(range_test(self._found, self._name, self._about))
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict, TypeVar
 
+from coarsefine.search.options.data import absolute
 from coarsefine.studies.errors import RecipeError, did_you_mean
 from coarsefine.studies.recipes.keys import KEYS as RECIPE_KEYS
 from coarsefine.studies.recipes.keys.kinds import whole
@@ -151,8 +152,6 @@ def _said(name: str, value: Any) -> Any:
     """Return a value as recipes have it."""
     value = plain(value)
     if name == "data":
-        from coarsefine.search.options.data import absolute
-
         if not isinstance(value, str | os.PathLike):
             raise RecipeError(
                 f"data must be a data set's name or the path of a file, got {described(value)}; "

@@ -17,6 +17,7 @@ from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.results import Ranking
 from coarsefine.search.library.settings import naming
+from coarsefine.search.library.watching import watched
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.spaces.varying import SPACE
 
@@ -117,7 +118,6 @@ class Stages:
             stage: ``coarse``, ``fine`` or ``finer``; ``None`` for the first one, or the grid.
             asked: Arguments of ``coarse`` or ``grid``.
         """
-        from coarsefine.search.library.watching import watched
         from coarsefine.studies.running.forecasting import foreseen, of_search
         from coarsefine.studies.running.resources import NewDatabase
 
@@ -162,7 +162,6 @@ class Stages:
         return request
 
     def _searched(self, wanted: str, request: "StageRequest", within: "Budget | None") -> Ranking:
-        from coarsefine.search.library.watching import watched
         from coarsefine.studies.planning.stages import first_name
 
         kept, kind, request = self._kept, self._kept.kind, self._as_stated(wanted, request)

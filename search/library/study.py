@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from coarsefine.paths import expanded
+from coarsefine.search.figures.kinds import KINDS, drawn
+from coarsefine.search.figures.subject import ON, Subject
+from coarsefine.search.formats.csv_xlsx_parquet import frame_of
 from coarsefine.search.library.asking import end
 from coarsefine.search.library.audits import Audits
 from coarsefine.search.library.displaying import displayed
@@ -13,6 +16,7 @@ from coarsefine.search.library.facts import facts_of, pictured, places
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept, check_free, check_name, kind_of
 from coarsefine.search.library.model import Models
+from coarsefine.search.library.pages import facts
 from coarsefine.search.library.place import PathLike, Place
 from coarsefine.search.library.predictions import Predictions
 from coarsefine.search.library.recipe import Recipe
@@ -21,7 +25,9 @@ from coarsefine.search.library.results import RangeTest, Ranking, TestResult
 from coarsefine.search.library.settings import Settings, naming
 from coarsefine.search.library.stages import Stages
 from coarsefine.search.library.tidying import Tidying
-from coarsefine.studies.errors import StudyError
+from coarsefine.search.library.watching import watched
+from coarsefine.search.report.writing import check_format, write_report
+from coarsefine.studies.errors import StudyError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,7 +149,6 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
             low: First η; ``None`` for 1e-6.
             high: Last η; ``None`` for 100.
         """
-        from coarsefine.search.library.watching import watched
         from coarsefine.studies.checks.range_test import HIGH, LOW, check_range, range_test_of
         from coarsefine.studies.recipes.specs import to_data_spec
 
@@ -188,8 +193,6 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
             again: Open the test set once more for trials whose result is on record; else that
                 result is returned.
         """
-        from coarsefine.search.formats.csv_xlsx_parquet import frame_of
-        from coarsefine.search.library.watching import watched
         from coarsefine.search.tables.final_test import of_test
         from coarsefine.studies.results.reading import read_ranking
         from coarsefine.studies.running.final.test import final_test, result_on_record
@@ -225,7 +228,6 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         Raises:
             StudyError: If it was not opened yet.
         """
-        from coarsefine.search.formats.csv_xlsx_parquet import frame_of
         from coarsefine.search.tables.final_test import of_test
         from coarsefine.studies.results.reading import read_ranking
 
@@ -299,9 +301,6 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
             StudyError: If there is no such kind, or the study has nothing to show in it.
         """
         from coarsefine.search.figures.along import AGAINST
-        from coarsefine.search.figures.kinds import KINDS
-        from coarsefine.search.figures.subject import ON
-        from coarsefine.studies.errors import did_you_mean
 
         name = str(kind).lower().replace("_", "-")
         with as_study_errors():
@@ -321,8 +320,6 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
 
     def figures(self) -> "dict[str, Figure]":
         """Return all figures that suit the study, by kind."""
-        from coarsefine.search.figures.kinds import drawn
-
         with as_study_errors(), self._subject() as subject:
             figures, _ = drawn(subject)
         return {name: displayed(figure) for name, figure in figures.items()}
@@ -338,7 +335,6 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         against: Literal["epochs", "updates"] = "epochs",
         on: Literal["validation", "test"] | None = None,
     ) -> "Iterator[Subject]":
-        from coarsefine.search.figures.subject import Subject
         from coarsefine.studies.results.curves.runs import find_trial
         from coarsefine.studies.results.reading import read_ranking
 
@@ -356,8 +352,6 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
             figures: Whether to draw them; of md and tex they are in a folder beside the file.
             gradcheck: Whether to check the gradients, which needs the data.
         """
-        from coarsefine.search.library.watching import watched
-        from coarsefine.search.report.writing import check_format, write_report
         from coarsefine.studies.reports.gradients import checked_gradients, unchecked
 
         path = expanded(file)
@@ -383,8 +377,6 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         return f"{type(self).__name__}({self.name!r}{where})"
 
     def _repr_html_(self) -> str:
-        from coarsefine.search.library.pages import facts
-
         found = [("search", [self._kept.search])]
         with as_study_errors():
             found += (

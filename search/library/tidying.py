@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.place import PathLike, Place
+from coarsefine.search.library.watching import watched
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
@@ -152,7 +153,6 @@ def _opened(
     place: Place, names: Sequence[str], *, trashed: bool = False
 ) -> "Iterator[tuple[Database, list[StudySummary]]]":
     """Yield a database to be changed, and the studies in it that are meant."""
-    from coarsefine.search.library.watching import watched
     from coarsefine.studies.tidying.selection import Filters, selected
 
     with watched(progress=False) as watch, place.writing(watch) as database:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from coarsefine.paths import text_of
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.results.columns.column import parameter_symbol
+from coarsefine.studies.spaces.dimensions import shown
 
 if TYPE_CHECKING:
     from coarsefine.studies.checks.audit_record import AuditRecord
@@ -87,8 +89,6 @@ class _Page(HTMLParser):
 
 def _differences(record: "AuditRecord", page: _Page) -> list[str]:
     """Return where the ranking that people read says something else than the record."""
-    from coarsefine.studies.results.columns.column import parameter_symbol
-
     trials = {(trial.stage, str(trial.trial)): trial for trial in record.trials}
     stages = list(dict.fromkeys(s for s, stored in record.stages.items() if not stored["final"]))
     lines = []
@@ -113,8 +113,6 @@ def _differences(record: "AuditRecord", page: _Page) -> list[str]:
 
 
 def _same(cell: str, claimed: object) -> bool:
-    from coarsefine.studies.spaces.dimensions import shown
-
     if claimed is None:
         return True
     if isinstance(claimed, bool) or not isinstance(claimed, int | float):

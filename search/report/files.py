@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from coarsefine.search.errors import UsageError
+from coarsefine.search.formats import latex, markdown
 from coarsefine.search.formats.captions import numbered
+from coarsefine.search.formats.pdf import compiled
 from coarsefine.studies.reports.parts import Report
 
 if TYPE_CHECKING:
@@ -70,24 +72,18 @@ def _html(report: Report, figures: "Mapping[str, Figure]", _folder: str) -> Rend
 
 
 def _md(report: Report, figures: "Mapping[str, Figure]", folder: str) -> Rendered:
-    from coarsefine.search.formats.markdown import text
-
     captions = numbered(report, figures)
     beside = _drawn(figures, captions, "png")
-    return Rendered(text(report, captions, folder).encode(), beside)
+    return Rendered(markdown.text(report, captions, folder).encode(), beside)
 
 
 def _tex(report: Report, figures: "Mapping[str, Figure]", folder: str) -> Rendered:
-    from coarsefine.search.formats.latex import text
-
     captions = numbered(report, figures)
     beside = _drawn(figures, captions, "pdf")
-    return Rendered(text(report, captions, folder).encode(), beside)
+    return Rendered(latex.text(report, captions, folder).encode(), beside)
 
 
 def _pdf(report: Report, figures: "Mapping[str, Figure]", _folder: str) -> Rendered:
-    from coarsefine.search.formats.pdf import compiled
-
     source = _tex(report, figures, "figures")
     return Rendered(compiled(source.page, "figures", source.beside))
 

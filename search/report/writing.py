@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coarsefine.hints import Message
-from coarsefine.search.errors import ExportError
+from coarsefine.search.errors import ExportError, FigureError
 from coarsefine.search.figures.kinds import KINDS, OF_SEARCHES
 from coarsefine.search.figures.subject import Subject
 from coarsefine.search.files import check_place, file_stem, stem, write
+from coarsefine.search.formats.pdf import check_compiler
 from coarsefine.search.hints import spelled, typed
+from coarsefine.search.report.comments import with_comments, write_outline
 from coarsefine.search.report.files import format_of, rendered
 
 if TYPE_CHECKING:
@@ -41,8 +43,6 @@ class Made:
 def check_format(file: Path | None) -> None:
     """Raise an ExportError if a report cannot be written in the format of this file."""
     if format_of(file) == "pdf":
-        from coarsefine.search.formats.pdf import check_compiler
-
         check_compiler()
 
 
@@ -123,8 +123,6 @@ def _folder(path: Path) -> Path:
 def _commented(contents: "Report", comments: Path | None) -> "Report":
     if comments is None:
         return contents
-    from coarsefine.search.report.comments import with_comments, write_outline
-
     if not comments.exists():
         write_outline(contents, comments)
     return with_comments(contents, comments)
@@ -143,7 +141,6 @@ def _figures(
     checks: "Mapping[str, Checked]",
 ) -> "dict[str, Figure]":
     """Return the figures that a report has places for, by their names, as far as there are any."""
-    from coarsefine.search.errors import FigureError
     from coarsefine.studies.results.curves.runs import find_trial
     from coarsefine.studies.results.reading import named_study, read_ranking
 
@@ -167,7 +164,6 @@ def _figures(
 
 def _overlay(check: "Checked") -> "Figure":
     """Return the figure of a cross-check."""
-    from coarsefine.search.errors import FigureError
     from coarsefine.search.figures.overlay import overlay
     from coarsefine.studies.labs.carrying_out import Compared
 

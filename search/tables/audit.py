@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.search.words import percent
+from coarsefine.studies.spaces.dimensions import described
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,8 +34,6 @@ def audit_table(console: "Console", found: "Audit") -> "Table":
 
 
 def _point(trials: "Mapping[tuple[str, int], Mapping[str, Any]]", each: "Checked") -> str:
-    from coarsefine.studies.spaces.dimensions import described
-
     return described(trials[each.claim.stage, each.claim.trial])
 
 

@@ -26,6 +26,7 @@ from coarsefine.studies.results.final.rows import (
 from coarsefine.studies.results.judging.statistics import Interval
 from coarsefine.studies.results.notes.note import Note
 from coarsefine.studies.results.notes.test_set import HAND_PICKED, is_hand_picked
+from coarsefine.studies.results.notes.tested import ensemble_legend, test_legend
 from coarsefine.studies.results.ranking import Ranking
 
 if TYPE_CHECKING:
@@ -99,15 +100,11 @@ def _loss(found: EnsembleEvidence) -> str:
 
 def test_lines(result: "FinalTest") -> list[str]:
     """Return what the figures claim, a line each, without the ensembles'."""
-    from coarsefine.studies.results.notes.tested import test_legend
-
     return list(map(spelled, test_legend(result.opening, result.evidence, result.n_openings)))
 
 
 def ensemble_lines(result: "FinalTest") -> list[str]:
     """Return what the figures of ensembles claim, a line each."""
-    from coarsefine.studies.results.notes.tested import ensemble_legend
-
     return list(map(spelled, ensemble_legend(result.evidence)))
 
 
@@ -139,7 +136,6 @@ def _legend(
 ) -> tuple[str, ...]:
     """Return what the figures of the final test must not be read without, a sentence each."""
     from coarsefine.studies.results.notes.final_training import final_notes
-    from coarsefine.studies.results.notes.tested import ensemble_legend, test_legend
 
     notes: list[Note] = []
     for opening in openings:

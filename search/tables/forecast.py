@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coarsefine.search.words import size
+from coarsefine.studies.results.notes.budget import whole, within_line
 
 if TYPE_CHECKING:
     from coarsefine.studies.planning.budget import Budget
@@ -16,8 +17,6 @@ def lines(forecast: "Forecast", budget: "Budget | None" = None) -> list[str]:
         forecast: Of the stage.
         budget: Its time, if there is a limit.
     """
-    from coarsefine.studies.results.notes.budget import whole, within_line
-
     found = [f"{forecast.stage}: {whole(forecast)}"]
     if budget is not None:
         found = [within_line(forecast, budget.seconds, budget.seconds - budget.end_seconds)]

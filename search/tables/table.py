@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from coarsefine.search.errors import UsageError
 from coarsefine.search.tables.texts import text
+from coarsefine.studies.errors import did_you_mean
 from coarsefine.studies.results.columns.column import Column, exact_cells, read_by
 from coarsefine.studies.results.ranking import Ranking
 
@@ -179,8 +180,6 @@ class Selection:
 
 def _known(table: ExportTable, option: str, word: str) -> str:
     """Return the column that is named, in any case and with any dashes."""
-    from coarsefine.studies.errors import did_you_mean
-
     name = word.strip().lower().replace("-", "_").replace(" ", "_")
     if name not in table.cells:
         raise UsageError(

@@ -463,7 +463,7 @@ INT, TERM = (signal.SIGINT, 130), (signal.SIGTERM, 143)
     ("signalled", "command", "where"),
     [
         (INT, (*COARSE, "--dry-run"), "search.commands.searches._foretell"),
-        (TERM, ("report",), "search.report.writing.write_report"),
+        (TERM, ("report",), "search.commands.reporting.write_report"),
         (TERM, ("rank",), "search.commands.ranking.print_study"),
     ],
 )
