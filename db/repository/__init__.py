@@ -50,7 +50,6 @@ from coarsefine.db.repository.results import (
     run_rows,
     store_segment,
     trial_rows,
-    untold_trials,
     update_trials,
 )
 from coarsefine.db.repository.studies import (
@@ -123,7 +122,6 @@ __all__ = [
     "test_outcomes",
     "trained_run",
     "trial_rows",
-    "untold_trials",
     "update_study",
     "update_trials",
 ]

@@ -1,6 +1,7 @@
 """What all of the repository needs: tables as such, the time, rows found by UUID."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, TypeVar, cast
@@ -10,10 +11,13 @@ from sqlalchemy.orm import Session
 
 from coarsefine.db import tables
 from coarsefine.db.errors import StorageError
-from coarsefine.db.records import StageRecord, StudyRecord
+from coarsefine.db.records import RunUpdate, StageRecord, StudyRecord
 from coarsefine.db.table_base import Base
 
 _Item = TypeVar("_Item")
+
+RUN_RESULTS: Final = tuple(each.name for each in fields(RunUpdate) if each.name != "run_id")
+"""The columns of a training run that say what came of it."""
 
 TRASH: Final = "trash/"
 """What the names of studies in the trash begin with, and Optuna's, before a UUID."""

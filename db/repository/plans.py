@@ -24,6 +24,7 @@ from coarsefine.db.records import (
     TrialUpdate,
 )
 from coarsefine.db.repository.common import (
+    RUN_RESULTS,
     chunks,
     now,
     stage_id,
@@ -38,18 +39,6 @@ from coarsefine.db.tables import CURVES, Cohort, Run, SampleOutcomes, Stage, Stu
 from coarsefine.hints import option
 
 _REUSABLE = ("complete", "diverged")
-_TAKEN_OVER = (
-    "state",
-    "epochs",
-    "updates",
-    "validation_accuracy",
-    "validation_loss",
-    "train_accuracy",
-    "train_loss",
-    "best_epoch",
-    "seconds",
-    "failure",
-)
 
 
 def add_stage(db: Database, study: StudyRecord, new: NewStage) -> StageRecord:
@@ -300,7 +289,7 @@ def _add_reused(session: Session, run: NewRun, trial_ids: Mapping[str, int]) -> 
             f"the finished run {run.reused_from} that was to be reused is no longer there;"
             " run the same command again"
         )
-    copied = {name: getattr(source, name) for name in _TAKEN_OVER}
+    copied = {name: getattr(source, name) for name in RUN_RESULTS}
     run_id = session.execute(
         sa.insert(table(Run)).values(
             trial_id=trial_ids[run.trial_uuid],

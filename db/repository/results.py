@@ -16,17 +16,15 @@ from coarsefine.db.records import (
     RunRecord,
     RunUpdate,
     SegmentResult,
-    StageRecord,
     StudyRecord,
-    TrialRecord,
     TrialRow,
     TrialUpdate,
 )
 from coarsefine.db.repository.checkpoints import write_checkpoint
 from coarsefine.db.repository.common import (
+    RUN_RESULTS,
     chunks,
     now,
-    stage_id,
     standing,
     study_id,
     table,
@@ -98,21 +96,6 @@ def update_trials(db: Database, updates: Sequence[TrialUpdate]) -> None:
     """Note where trials stand, outside of a segment."""
     with db.write() as session:
         write_trial_updates(session, updates)
-
-
-def untold_trials(db: Database, stage: StageRecord) -> list[TrialRecord]:
-    """Return trials that are finished here but were not told to Optuna, in order."""
-    with db.session() as session:
-        rows = session.execute(
-            sa.select(table(Trial))
-            .where(
-                Trial.stage_id == stage_id(session, stage),
-                Trial.state.in_(sorted(FINAL_STATES)),
-                Trial.told.is_(False),
-            )
-            .order_by(Trial.position)
-        )
-        return [TrialRecord(*row) for row in rows]
 
 
 def mark_told(db: Database, uuids: Sequence[str]) -> None:
@@ -273,31 +256,17 @@ def _write_rows(
         session.execute(sa.insert(table(mapped)), [row._asdict() for row in rows])
 
 
-_RUN_FIELDS = (
-    "state",
-    "epochs",
-    "updates",
-    "validation_accuracy",
-    "validation_loss",
-    "train_accuracy",
-    "train_loss",
-    "best_epoch",
-    "seconds",
-    "failure",
-)
-
-
 def _write_run_updates(session: Session, cohort: int, updates: Sequence[RunUpdate]) -> None:
     if not updates:
         return
     session.execute(
         sa.update(table(Run))
         .where(Run.id == sa.bindparam("key"), Run.cohort_id == cohort)
-        .values({name: sa.bindparam(f"new_{name}") for name in _RUN_FIELDS}),
+        .values({name: sa.bindparam(f"new_{name}") for name in RUN_RESULTS}),
         [
             {
                 "key": update.run_id,
-                **{f"new_{name}": getattr(update, name) for name in _RUN_FIELDS},
+                **{f"new_{name}": getattr(update, name) for name in RUN_RESULTS},
             }
             for update in updates
         ],

@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from coarsefine.search.console import note, say
 from coarsefine.search.dashboard.server import HOST, PORT, Server, is_local
 from coarsefine.search.dashboard.serving import make_app
 from coarsefine.search.errors import ServingError, UsageError
 from coarsefine.search.options import OUTPUT, StorageOptions, option, whole
-
-if TYPE_CHECKING:
-    from coarsefine.search.dashboard.server import Server
 
 NETWORK = "Network"
 

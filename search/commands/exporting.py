@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -26,9 +26,6 @@ from coarsefine.search.options.output import study_and_file
 from coarsefine.search.tables.exported import TABLES
 from coarsefine.search.tables.table import Selection
 from coarsefine.studies.errors import did_you_mean
-
-if TYPE_CHECKING:
-    from coarsefine.search.tables.table import Selection
 
 TABLE = "Table"
 

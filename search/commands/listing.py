@@ -17,7 +17,7 @@ from coarsefine.search.options import (
     text_option,
 )
 from coarsefine.search.options.tidying import FilterOptions
-from coarsefine.search.tables.stages import stage_lines
+from coarsefine.search.tables.stages import stage_lines, states_line
 from coarsefine.search.words import counted, percent
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.results.scoring.labels import without_labels
@@ -300,7 +300,7 @@ def _print(
         *_cost_fact(recipe, searched),
         ("training", _step_lines(study, recipe)),
         ("stages", stage_lines(ranking)),
-        ("trials", [_states(ranking), *failures]),
+        ("trials", [states_line(ranking), *failures]),
         ("test set", tested),
         *((what, [words]) for what, words in made_with(study)),
     ]
@@ -363,13 +363,6 @@ def _step_lines(study: "StudyRecord", recipe: "Recipe") -> list[str]:
 
     steps = resolve(recipe, int(study.data["n_train"]))
     return [*steps.lines, *(f"note: {line}" for line in steps.warnings)]
-
-
-def _states(ranking: "Ranking") -> str:
-    states: dict[str, int] = {}
-    for trial in ranking.trials:
-        states[trial.state] = states.get(trial.state, 0) + 1
-    return ", ".join(f"{n} {state}" for state, n in states.items()) or "none"
 
 
 def _opening_lines(

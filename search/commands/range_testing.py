@@ -4,11 +4,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from coarsefine.search.commands.beginning import Options
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import option_words
-from coarsefine.search.options import OutputOptions, RecipeOptions, StageOptions, StorageOptions
+from coarsefine.search.options import RecipeOptions, StageOptions
 from coarsefine.search.options.requesting import ends
 from coarsefine.search.progress import watching
 from coarsefine.search.tables.column import TextColumn, fitting
@@ -53,15 +54,12 @@ def range_test(
     kind: "SearchKind",
     stage: StageOptions,
     file: Path | None,
-    recipe: RecipeOptions,
-    storage: StorageOptions,
-    output: OutputOptions,
+    options: Options,
 ) -> None:
     """Print what one training with a rising η shows, and what it suggests."""
     from coarsefine.db import repository
     from coarsefine.db.connections.engine import open_database
     from coarsefine.studies.checks.range_test import HIGH, LOW, check_range, range_test_of
-    from coarsefine.studies.recipes.layers import Asked
     from coarsefine.studies.recipes.specs import to_data_spec
     from coarsefine.studies.running.resources import prepared
     from coarsefine.studies.running.studies import study_name
@@ -75,7 +73,8 @@ def range_test(
     low = ends("--low", stage.low, kind).get(name) or LOW
     high = ends("--high", stage.high, kind).get(name) or HIGH
     check_range(low, high)
-    asked = Asked(recipe.path, recipe.flags()).recipe(kind.implied)
+    recipe, storage, output = options.recipe, options.storage, options.output
+    asked = options.asked.recipe(kind.implied)
     check_own_network(asked, "a range test")
     with watching(quiet=output.quiet) as watch:
         data = prepared(to_data_spec(asked), recipe.data.data_dir, watch)

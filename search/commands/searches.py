@@ -26,13 +26,9 @@ from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.interrupts import stoppable
 from coarsefine.search.options import (
     GridOptions,
-    JobsOptions,
     LayersOptions,
-    OutputOptions,
     RangeTestOptions,
-    RecipeOptions,
     StageOptions,
-    StorageOptions,
     TricksOptions,
 )
 from coarsefine.search.options.budget import budget_of
@@ -46,7 +42,6 @@ from coarsefine.studies.spaces.dimensions import shown
 from coarsefine.studies.spaces.varying import SPACE
 
 if TYPE_CHECKING:
-    from coarsefine.studies.errors import TakenError
     from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.planning.stages import Stage
     from coarsefine.studies.results.ranking import Ranking
@@ -58,62 +53,26 @@ if TYPE_CHECKING:
 def search_command(kind: "SearchKind") -> Callable[..., int | None]:
     """Return the command that searches over ``kind``."""
 
-    def refining(
-        stage: StageOptions,
-        recipe: RecipeOptions,
-        storage: StorageOptions,
-        jobs: JobsOptions,
-        output: OutputOptions,
-    ) -> None:
-        _refining(kind, stage, Options(recipe, storage, jobs, output))
+    def refining(stage: StageOptions, options: Options) -> None:
+        _refining(kind, stage, options)
 
-    def eta(
-        stage: StageOptions,
-        test: RangeTestOptions,
-        recipe: RecipeOptions,
-        storage: StorageOptions,
-        jobs: JobsOptions,
-        output: OutputOptions,
-    ) -> None:
+    def eta(stage: StageOptions, test: RangeTestOptions, options: Options) -> None:
         if test.range_test:
-            range_test(kind, stage, test.figure, recipe, storage, output)
+            range_test(kind, stage, test.figure, options)
         elif test.figure is not None:
             raise UsageError("--figure draws a range test; add --range-test, or draw with `plot`")
         else:
-            _refining(kind, stage, Options(recipe, storage, jobs, output))
+            _refining(kind, stage, options)
 
-    def grid(
-        stage: GridOptions,
-        recipe: RecipeOptions,
-        storage: StorageOptions,
-        jobs: JobsOptions,
-        output: OutputOptions,
-    ) -> None:
-        options = Options(recipe, storage, jobs, output)
+    def grid(stage: GridOptions, options: Options) -> None:
         run_search(kind, grid_request(kind, stage, options.asked), FIRST, stage, options)
 
-    def hidden(
-        stage: GridOptions,
-        layers: LayersOptions,
-        recipe: RecipeOptions,
-        storage: StorageOptions,
-        jobs: JobsOptions,
-        output: OutputOptions,
-    ) -> None:
-        options = Options(recipe, storage, jobs, output)
+    def hidden(stage: GridOptions, layers: LayersOptions, options: Options) -> None:
         request = grid_request(kind, stage, options.asked, layers=layers.layers)
         variant = "" if layers.layers is None else "layers"
         run_search(kind, request, FIRST, stage, options, variant)
 
-    def tricks(
-        stage: GridOptions,
-        how: TricksOptions,
-        recipe: RecipeOptions,
-        storage: StorageOptions,
-        jobs: JobsOptions,
-        output: OutputOptions,
-    ) -> None:
-        options = Options(recipe, storage, jobs, output)
+    def tricks(stage: GridOptions, how: TricksOptions, options: Options) -> None:
         request = grid_request(kind, stage, options.asked, one_at_a_time=how.one_at_a_time)
         variant = "one-at-a-time" if how.one_at_a_time else ""
         run_search(kind, request, FIRST, stage, options, variant)

@@ -8,11 +8,7 @@ from coarsefine.search.commands.searches import run_search, wanted_stage
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options import (
     SEARCH,
-    JobsOptions,
-    OutputOptions,
-    RecipeOptions,
     StageOptions,
-    StorageOptions,
     option,
 )
 from coarsefine.search.options.requesting import stage_request
@@ -41,14 +37,7 @@ class VaryOptions:
     ] = None
 
 
-def space(
-    vary: VaryOptions,
-    stage: StageOptions,
-    recipe: RecipeOptions,
-    storage: StorageOptions,
-    jobs: JobsOptions,
-    output: OutputOptions,
-) -> None:
+def space(vary: VaryOptions, stage: StageOptions, options: Options) -> None:
     """Search over any keys of the recipe at once: ranges on several scales, and choices.
 
     --vary names a key with a range LOW..HIGH on a log scale, or :linear or :logit; :int has whole
@@ -67,7 +56,6 @@ def space(
     for flag, said in (("--values", stage.values), ("--low", stage.low), ("--high", stage.high)):
         if said is not None:
             raise UsageError(f"{flag} is of searches over one parameter: state ranges with --vary")
-    options = Options(recipe, storage, jobs, output)
     wanted = wanted_stage("space", stage)
     kind = _kind(vary, stage, options, wanted)
     request = stage_request(kind, stage)

@@ -15,7 +15,6 @@ from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
 if TYPE_CHECKING:
     from coarsefine.studies.planning.budget import Budget
     from coarsefine.studies.planning.races import Race
-    from coarsefine.studies.planning.request import StageRequest
     from coarsefine.studies.spaces.dimensions import Parameter
     from coarsefine.studies.spaces.search import SearchKind
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept
-from coarsefine.search.library.pages import html, text
+from coarsefine.search.library.pages import Shown
 from coarsefine.search.library.watching import watched
 from coarsefine.search.tables.audit import audit_json, audit_table
 from coarsefine.studies.results.notes.auditing import about, conclusions
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.checks.audit import Audit as Found
 
 
-class Audit:
+class Audit(Shown):
     """What an audit found: shown as the table of the command line."""
 
     def __init__(self, found: "Found") -> None:
@@ -32,12 +32,6 @@ class Audit:
     def to_dict(self) -> dict[str, Any]:
         """Return what ``audit --json`` prints, see ``docs/cli.md``."""
         return audit_json(self._found)
-
-    def __repr__(self) -> str:
-        return text(self._table, ["", *self._below()])
-
-    def _repr_html_(self) -> str:
-        return html(self._table, self._below())
 
     def _table(self, on: Any) -> Any:
         return audit_table(on, self._found)

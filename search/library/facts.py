@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.results import Ranking
 from coarsefine.search.library.settings import described, plain
-from coarsefine.search.tables.stages import stage_lines
+from coarsefine.search.tables.stages import stage_lines, states_line
 from coarsefine.search.words import counted, percent
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.results.ranking import RankedTrial
@@ -15,7 +15,6 @@ from coarsefine.studies.spaces.dimensions import described as in_words
 if TYPE_CHECKING:
     from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import StudyRecord
-    from coarsefine.studies.results.ranking import RankedTrial
 
     Trials = Collection[RankedTrial | str | int] | RankedTrial | str | int
 
@@ -27,13 +26,10 @@ def facts_of(kept: Kept) -> "list[tuple[str, list[str]]]":
     with kept.reading() as (database, study):
         ranking = pictured(database, study)
         n_openings = len(repository.openings(database, study))
-    states: dict[str, int] = {}
-    for trial in ranking:
-        states[trial.state] = states.get(trial.state, 0) + 1
     found = [
         ("data", [study.data_name]),
         ("stages", stage_lines(ranking.found)),
-        ("trials", [", ".join(f"{n} {state}" for state, n in states.items()) or "none"]),
+        ("trials", [states_line(ranking.found)]),
     ]
     best, n_tied = ranking.best, len(ranking.tied)
     if best is not None:

@@ -1,7 +1,7 @@
 """What notebooks show: tables of the command line as HTML, with every text escaped."""
 
 import io
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,22 @@ if TYPE_CHECKING:
 # Nothing that one has to scroll for is left out, and no column either.
 _WIDE, _TERMINAL = 1000, 100
 _STYLES: Final = {"bold": "font-weight:bold", "dim": "opacity:0.6"}
+
+
+class Shown:
+    """What is a table with lines below it, in a terminal and in a notebook."""
+
+    def __repr__(self) -> str:
+        return text(self._table, ["", *self._below()])
+
+    def _repr_html_(self) -> str:
+        return html(self._table, self._below())
+
+    def _table(self, on: "Console") -> "Table":
+        raise NotImplementedError
+
+    def _below(self) -> Sequence[str]:
+        raise NotImplementedError
 
 
 def console(width: int = _WIDE) -> "Console":

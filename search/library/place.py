@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from coarsefine.db.connections.engine import Database
     from coarsefine.models.data import PreparedData
     from coarsefine.models.data.spec import DataSpec
-    from coarsefine.search.options import JobsOptions
     from coarsefine.search.progress import Watch
     from coarsefine.studies.running.resources import NewDatabase, Resources
 

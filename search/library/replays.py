@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from coarsefine.search.library.pages import html, text
+from coarsefine.search.library.pages import Shown
 from coarsefine.studies.results.notes.replaying import concluded, honest, left_out, legend
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.results.replay.protocols import Replay as Found
 
 
-class Replay:
+class Replay(Shown):
     """A study under sloppier protocols: which value each would have named, with which accuracy."""
 
     def __init__(self, found: "Found") -> None:
@@ -56,12 +56,6 @@ class Replay:
         from coarsefine.search.tables.replay import to_json
 
         return to_json(self._found)
-
-    def __repr__(self) -> str:
-        return text(self._table, ["", *self._below()])
-
-    def _repr_html_(self) -> str:
-        return html(self._table, self._below())
 
     def _table(self, on: "Console") -> "Table":
         from coarsefine.search.tables.replay import replay_table

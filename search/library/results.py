@@ -8,7 +8,7 @@ from coarsefine.search.formats.csv_xlsx_parquet import frame_of
 from coarsefine.search.hints import typed
 from coarsefine.search.library.displaying import displayed
 from coarsefine.search.library.hints import as_study_errors, spelled
-from coarsefine.search.library.pages import html, text
+from coarsefine.search.library.pages import Shown
 from coarsefine.search.tables.ranking import MOST_ROWS, of_ranking, ranking_table
 from coarsefine.search.tables.stages import stage_lines
 from coarsefine.studies.results.columns.column import of_one_kind
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from coarsefine.studies.running.final.test import FinalTest
 
 
-class Ranking(Sequence["RankedTrial"]):
+class Ranking(Shown, Sequence["RankedTrial"]):
     """The trials of a study, best first; a picture of one moment, which does not change.
 
     A sequence of trials, shown as the table of the command line: ``=`` marks those that cannot be
@@ -96,12 +96,6 @@ class Ranking(Sequence["RankedTrial"]):
     def __iter__(self) -> "Iterator[RankedTrial]":
         return iter(self._found.trials)
 
-    def __repr__(self) -> str:
-        return text(self._table, ["", *self._below()])
-
-    def _repr_html_(self) -> str:
-        return html(self._table, self._below())
-
     def _table(self, on: "Console") -> "Table":
         if self._compared is not None:
             from coarsefine.search.tables.comparison import comparison_table
@@ -122,7 +116,7 @@ class Ranking(Sequence["RankedTrial"]):
         return [*more, *self.legend, *map(spelled, lines), *stage_lines(self._found), *notes]
 
 
-class TestResult:
+class TestResult(Shown):
     """What the final test found: the test set was opened for it, and that is on record."""
 
     __test__ = False  # pytest: not a test
@@ -158,12 +152,6 @@ class TestResult:
 
         return final_test_json(self._found)
 
-    def __repr__(self) -> str:
-        return text(self._table, ["", *self._below()])
-
-    def _repr_html_(self) -> str:
-        return html(self._table, self._below())
-
     def _table(self, on: "Console") -> "Table":
         from coarsefine.search.tables.final_test import test_table
 
@@ -176,7 +164,7 @@ class TestResult:
         return [*test_lines(self._found), *ensembles, *(f"note: {note}" for note in self.notes)]
 
 
-class Comparison:
+class Comparison(Shown):
     """Studies side by side: what their recipes differ in, what each found, and what a test says."""
 
     def __init__(self, found: "SideBySide") -> None:
@@ -240,12 +228,6 @@ class Comparison:
         from coarsefine.search.tables.comparing import to_json
 
         return to_json(self._found, typed)
-
-    def __repr__(self) -> str:
-        return text(self._table, ["", *self._below()])
-
-    def _repr_html_(self) -> str:
-        return html(self._table, self._below())
 
     def _table(self, on: "Console") -> "Table":
         from coarsefine.search.tables.comparing import comparing_table

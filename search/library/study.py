@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from coarsefine.search.figures.subject import Subject
     from coarsefine.studies.results.ranking import RankedTrial
 
     Trials = Collection[RankedTrial | str | int] | RankedTrial | str | int

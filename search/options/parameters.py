@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, get_args, get_type_hints
 
 from coarsefine.paths import expanded
@@ -27,7 +28,8 @@ def flattened(
     Args:
         function: A command that takes nothing else; what it returns is its exit status.
         hidden: Fields that the help leaves out.
-        announced: Whether the user may be told of its end, by the options ``jobs`` that it takes.
+        announced: Whether the user may be told of its end: by its ``jobs`` and its ``storage``,
+            or those of its ``options``.
     """
     hints = get_type_hints(function, include_extras=True)
     hints.pop("return", None)
@@ -39,8 +41,8 @@ def flattened(
         with terminable():
             if not announced:
                 return function(**arguments) or DONE
-            jobs, storage = arguments["jobs"], arguments["storage"]
-            with announcing(function.__name__, storage.url, jobs.end):
+            groups = arguments.get("options") or SimpleNamespace(**arguments)
+            with announcing(function.__name__, groups.storage.url, groups.jobs.end):
                 status = function(**arguments) or DONE
                 came_of(exit_status=status)
             return status

@@ -1,5 +1,6 @@
 """What the stages of a study searched, in lines."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,6 +23,12 @@ def stage_lines(ranking: Ranking) -> list[str]:
         ends = f" {', '.join(searched)}" if searched else ""
         lines.append(f"{stage.name}:{ends} ({stage.reason})")
     return lines
+
+
+def states_line(ranking: Ranking) -> str:
+    """Return how many trials are in which state, in the order of the ranking."""
+    states = Counter(trial.state for trial in ranking.trials)
+    return ", ".join(f"{n} {state}" for state, n in states.items()) or "none"
 
 
 def _where(dimension: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coarsefine.db import repository
+from coarsefine.db import records, repository
 from coarsefine.db.connections.engine import Database, open_database
 from coarsefine.db.new_records import NewStage, NewStudy
 from coarsefine.db.records import (
@@ -93,3 +93,10 @@ def planned(db: Database) -> Planned:
     study = add_study(db)
     stage = add_stage(db, study)
     return Planned(db, study, stage, plan_trials(db, stage))
+
+
+def untold_trials(db: Database, stage: records.StageRecord) -> list[records.TrialRecord]:
+    """Return trials that have ended here and were not told to Optuna, in order."""
+    ended = records.FINAL_STATES
+    trials = repository.load_plan(db, stage).trials
+    return [trial for trial in trials if trial.state in ended and not trial.told]

@@ -24,7 +24,7 @@ from coarsefine.db.optuna.sampling import SamplerName, propose
 from coarsefine.db.optuna.studies import OptunaStage
 from coarsefine.db.optuna.trials import Choices, OptunaTrial, Range
 
-from .conftest import Planned
+from .conftest import Planned, untold_trials
 
 NAME = "digits/lambda/coarse"
 LAMBDA = Range(1e-5, 1e-1, log=True)
@@ -249,7 +249,7 @@ os._exit(9)
     with open_database(str(path)) as again:
         mend(again, planned)
 
-        assert repository.untold_trials(again, planned.stage) == []
+        assert untold_trials(again, planned.stage) == []
         numbers = [t.number for t in repository.load_plan(again, planned.stage).trials]
         assert numbers == [0, 1, 2, 3]
     states = {trial.state for trial in mirrored(outside).get_trials()}
@@ -265,7 +265,7 @@ def mend(database: Database, planned: Planned) -> None:
         )
         repository.set_numbers(database, numbers)
         mirror.fail_strays(set(numbers))
-        for trial in repository.untold_trials(database, planned.stage):
+        for trial in untold_trials(database, planned.stage):
             mirror.finish(numbers[trial.uuid], "complete", trial.validation_accuracy)
             repository.mark_told(database, [trial.uuid])
 

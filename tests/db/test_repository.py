@@ -29,7 +29,7 @@ from coarsefine.db.records import (
     TrialUpdate,
 )
 
-from .conftest import Planned, add_stage, add_study, plan_trials
+from .conftest import Planned, add_stage, add_study, plan_trials, untold_trials
 
 
 def segment(
@@ -273,14 +273,14 @@ def test_sqlite_from_outside_reads_what_was_stored(path: Path, planned: Planned)
 
 
 def test_trials_are_told_once(planned: Planned) -> None:
-    assert repository.untold_trials(planned.db, planned.stage) == []
+    assert untold_trials(planned.db, planned.stage) == []
     repository.store_segment(planned.db, segment(planned.plan, 0, 4, done=True))
-    untold = repository.untold_trials(planned.db, planned.stage)
+    untold = untold_trials(planned.db, planned.stage)
 
     repository.mark_told(planned.db, [trial.uuid for trial in untold[:3]])
 
     assert [trial.position for trial in untold] == [0, 1, 2, 3]
-    assert [t.position for t in repository.untold_trials(planned.db, planned.stage)] == [3]
+    assert [t.position for t in untold_trials(planned.db, planned.stage)] == [3]
 
 
 def test_a_finished_run_is_found_and_reused_with_its_curve(planned: Planned) -> None:
@@ -305,7 +305,7 @@ def test_a_finished_run_is_found_and_reused_with_its_curve(planned: Planned) -> 
     assert [row[1:] for row in curve] == [
         row[1:] for row in repository.epoch_rows(db, run_ids=[source.id])
     ]
-    assert [t.uuid for t in repository.untold_trials(db, fine)] == [trial.uuid]
+    assert [t.uuid for t in untold_trials(db, fine)] == [trial.uuid]
     assert repository.find_finished_run(db, ["key-0"])["key-0"] == source  # not the copy
 
 

@@ -189,6 +189,7 @@ def test_whoever_searches_is_told_of_the_end(search, own_folder, monkeypatch):
 def test_every_command_that_trains_tells_of_its_end():
     from coarsefine.search import cli
     from coarsefine.search.commands import searches
+    from coarsefine.search.commands.beginning import Options
     from coarsefine.search.options import JobsOptions
 
     functions = {
@@ -198,7 +199,7 @@ def test_every_command_that_trains_tells_of_its_end():
     trains = {
         name
         for name, function in functions.items()
-        if JobsOptions in function.__annotations__.values()
+        if {JobsOptions, Options} & {*function.__annotations__.values()}
     }
 
     # A service tells of each of its entries.

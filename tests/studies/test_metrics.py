@@ -28,7 +28,7 @@ from coarsefine.studies.results.scoring.labels import (
     majority_of,
     packed_labels,
 )
-from coarsefine.studies.results.scoring.scorer import Scorer, metric_of, predicted
+from coarsefine.studies.results.scoring.scorer import Scorer, predicted
 from coarsefine.studies.running.final.test import final_test
 
 from .conftest import Bench, refused
@@ -90,8 +90,8 @@ def test_metrics_of_stored_runs_are_those_of_scikit_learn(searched):
                 outcomes[run.id], len(classes), accuracy=run.validation_accuracy
             )
             assert scored.mean == pytest.approx(theirs(labels.classes, classes))
-        loss = metric_of(Scorer.of("loss", searched.study), [outcomes[run.id]], len(classes))
-        assert loss == pytest.approx(run.validation_loss, rel=1e-6)
+        loss = Scorer.of("loss", searched.study).scored(outcomes[run.id], len(classes))
+        assert -loss.mean == pytest.approx(run.validation_loss, rel=1e-6)
 
 
 @pytest.mark.parametrize("by", ["accuracy", "balanced-accuracy", "macro-f1", "loss"])
@@ -311,8 +311,8 @@ def test_runs_without_predictions_have_no_metric():
     bare, whole = codec.pack(np.array([0, 1, 0])), codec.pack(labels.classes, np.full(3, 0.5))
     f1, loss = (Scorer.by(metric, labels) for metric in ("macro-f1", "loss"))
 
-    assert metric_of(f1, [bare, None], 3) is None
-    assert metric_of(f1, [bare[:-1]], 3) is None
+    assert f1.scored(None, 3) is None
+    assert f1.scored(bare[:-1], 3) is None
     assert f1.scored(bare, 3, accuracy=1.0) is None
-    assert metric_of(loss, [bare], 3) is None
-    assert metric_of(loss, [whole], 3) == pytest.approx(0.5)
+    assert loss.scored(bare, 3) is None
+    assert loss.scored(whole, 3).mean == pytest.approx(-0.5)

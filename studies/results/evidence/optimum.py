@@ -27,8 +27,6 @@ _DRAWS: Final = 2000
 # Of the range that was tried; and of the spread of the scores.
 _LENGTHS: Final = np.geomspace(0.1, 3.0, 6)
 _HEIGHTS: Final = np.geomspace(0.3, 4.0, 5)
-# Standard errors below the best, up to which scores are told apart as they are.
-_NEAR: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)

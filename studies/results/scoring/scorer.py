@@ -4,9 +4,7 @@ The mean over the samples is the metric of the run, and higher is better: losses
 one machinery gives intervals and ties of every metric, and nothing is trained again.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -188,21 +186,3 @@ def predicted(payload: bytes, labels: Labels) -> NDArray[np.int64] | None:
         )
     except ModelError:
         return None
-
-
-def metric_of(scorer: Scorer, payloads: Iterable[bytes | None], n_samples: int) -> float | None:
-    """Return the metric of a trial, the mean over its runs; of the loss, the loss.
-
-    Args:
-        scorer: By which metric.
-        payloads: What each run predicted, packed.
-        n_samples: Of the validation split.
-
-    Returns:
-        ``None`` unless all runs have kept it.
-    """
-    found = [scorer.scored(payload, n_samples) for payload in payloads]
-    known = [each.mean for each in found if each is not None]
-    if not known or len(known) < len(found):
-        return None
-    return fmean(known) if scorer.share else -fmean(known)
