@@ -31,6 +31,8 @@ class Cut:
         best_accuracy: Its validation accuracy there, in [0, 1].
         next_seconds: About how long the next seed takes, where every value has one.
         seconds_unused: That were left of the budget.
+        n_begun: Further seeds that were begun, where every value has one.
+        begun_epoch: The least that these came to.
     """
 
     within: float
@@ -45,6 +47,8 @@ class Cut:
     best_accuracy: float | None = None
     next_seconds: float | None = None
     seconds_unused: float = 0.0
+    n_begun: int = 0
+    begun_epoch: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it is stored."""

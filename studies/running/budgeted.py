@@ -88,6 +88,7 @@ def cut(resources: Resources, record: StageRecord, stage: Stage, left: Left) -> 
     assert resources.budget is not None  # noqa: S101  # nothing else leaves anything over
     stored = repository.load_plan(resources.database, record)
     with_seeds = [trial for trial in stored.trials if trial.state == "complete"]
+    whole = len(with_seeds) == len(stored.trials)
     n_runs = stage.run_options.n_runs(1)
     n_seeds = Counter(run.trial_id for run in stored.runs)
     firsts = {run.id: run for run in stored.runs if run.replicate < n_runs}
@@ -105,8 +106,10 @@ def cut(resources: Resources, record: StageRecord, stage: Stage, left: Left) -> 
         seconds_left=left.seconds,
         best=None if best is None else uuids[firsts[best[0]].trial_id],
         best_accuracy=None if best is None else best[1],
-        next_seconds=left.next_seconds if len(with_seeds) == len(stored.trials) else None,
+        next_seconds=left.next_seconds if whole else None,
         seconds_unused=min(max(0.0, left.seconds_unused), resources.budget.asked),
+        n_begun=left.n_begun if whole else 0,
+        begun_epoch=left.begun_epoch if whole else 0,
     )
     return with_cut(resources.database, record, stage, found)[1]
 

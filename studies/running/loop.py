@@ -150,7 +150,15 @@ class _StageRun:
         """Return what the budget has left over; ``unused`` of it were left in the end."""
         first = min(cohort.seed(self.n_runs) for cohort in cohorts)
         following = [cohort for cohort in cohorts if cohort.seed(self.n_runs) == first]
-        return Left(self._seconds(cohorts), n_epochs, self._seconds(following), unused)
+        begun = [cohort for cohort in cohorts if cohort.epoch]
+        return Left(
+            seconds=self._seconds(cohorts),
+            n_epochs=n_epochs,
+            next_seconds=self._seconds(following),
+            seconds_unused=unused,
+            n_begun=len({cohort.seed(self.n_runs) for cohort in begun}),
+            begun_epoch=min((cohort.epoch for cohort in begun), default=0),
+        )
 
     def _train_within(self, n_epochs: int) -> None:
         """Train as many of the first seeds as the budget allows.

@@ -60,12 +60,16 @@ class Left:
         n_epochs: Of the longest training.
         next_seconds: About how long the next seed of them takes.
         seconds_unused: That were left of the budget; <= 0 if none were.
+        n_begun: Seeds of which some epochs are trained.
+        begun_epoch: The least that they came to, where they were begun.
     """
 
     seconds: float
     n_epochs: int
     next_seconds: float
     seconds_unused: float
+    n_begun: int
+    begun_epoch: int
 
 
 @dataclass(slots=True)

@@ -51,7 +51,13 @@ def _lacks(ranking: "Ranking", cut: "Cut") -> str:
     if lacking:
         were = "was" if cut.n_complete == 1 else "were"
         return f"{cut.n_complete:,} of {values} {were} trained, {lacking:,} lack their first seed"
-    return f"all {values} have {cut.seeds} of {seeds}, or more"
+    line = f"all {values} have {cut.seeds} of {seeds}, or more"
+    if not cut.n_begun:
+        return line
+    one = cut.n_begun == 1
+    more = "another seed" if one else f"{cut.n_begun} other seeds"
+    goes = "goes" if one else "go"
+    return f"{line}, and {more} came to epoch {cut.begun_epoch} and {goes} on from there"
 
 
 def within_line(forecast: "Forecast", within: float, left: float) -> str:
