@@ -14,7 +14,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from coarsefine.models.kernels import compiling
 from coarsefine.studies.planning import races
-from tests import compiled_statements, migration_scripts
+from tests import commands_built, compiled_statements, migration_scripts
 
 # Far more than any test takes on a busy machine.
 MINUTES, SLOW_MINUTES = 10, 60
@@ -69,7 +69,8 @@ def pytest_collection_finish():
 
 @pytest.fixture(autouse=True, scope="session")
 def executed_and_compiled_once():
-    """Open databases in half the time, and read and write them in less."""
+    """Open databases in half the time, read and write them in less, and build a command once."""
+    commands_built.keep()
     migration_scripts.keep()
     compiled_statements.keep()
 
