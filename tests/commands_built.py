@@ -4,6 +4,8 @@ A process of a user carries out one command. Tests carry out thousands, and to p
 search together is a sixth of what a small search takes.
 """
 
+from functools import cache
+
 from coarsefine.search import cli
 from coarsefine.search.overview import COMMANDS
 from coarsefine.studies.spaces.searches.registry import SEARCHES
@@ -11,6 +13,12 @@ from coarsefine.studies.spaces.searches.registry import SEARCHES
 _build, _get_command = cli.build, cli.get_command
 # By name: what describes the command in the registries (tests change them), and both its forms.
 _kept = {}
+
+
+@cache
+def all_commands():
+    """Return the commands of the command line by their names."""
+    return _get_command(_build()).commands
 
 
 def _built(argv=()):

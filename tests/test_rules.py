@@ -16,7 +16,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.main import get_command
 
 from coarsefine.models.cohort import CohortPlan, initial_state
 from coarsefine.models.data import prepare, prepared
@@ -27,12 +26,12 @@ from coarsefine.models.losses import LOSSES
 from coarsefine.models.segment import Segment, run_segment
 from coarsefine.models.specs import ACTIVATIONS, Hyperparameters, NetworkSpec, TrainingSpec
 from coarsefine.models.training import train
-from coarsefine.search import cli
 from coarsefine.search.cli import main
 from coarsefine.search.tables import column as tables
 from coarsefine.studies.recipes.layers import make_recipe
 from coarsefine.studies.recipes.lengths import resolve
 from coarsefine.studies.running.final import test as final_test
+from tests.commands_built import all_commands
 from tests.models.samples import made_up
 
 ROOT = Path(__file__).parent.parent
@@ -204,7 +203,7 @@ def test_rule_02_an_evaluation_cannot_change_what_it_measures():
 
 def test_rule_03_what_is_tested_is_the_top_of_the_ranking_and_cannot_be_typed(search, study):
     ranking = search("rank", "--json").json["trials"]
-    options = {name for p in get_command(cli.build()).commands["test"].params for name in p.opts}
+    options = {name for p in all_commands()["test"].params for name in p.opts}
 
     tested = search("show", "--json").json["openings"][0]["trials"]
 
@@ -688,7 +687,7 @@ def test_rule_29_tables_and_files_are_made_from_the_record_and_nothing_of_them_i
     rows = list(csv.DictReader((own_folder / "out.csv").read_text().splitlines()))
     options = {
         name
-        for command in get_command(cli.build()).commands.values()
+        for command in all_commands().values()
         for parameter in command.params
         for name in parameter.opts
     }

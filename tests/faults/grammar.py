@@ -3,9 +3,8 @@
 import re
 
 from hypothesis import strategies as st
-from typer.main import get_command
 
-from coarsefine.search import cli
+from tests.commands_built import all_commands
 
 # What people type, mean, paste by mistake, or try.
 ANYTHING = (
@@ -33,7 +32,7 @@ QUICK = ("--epochs", "1", "--hidden", "2", "--trials", "2")
 
 def commands():
     """Yield each command's words and parameters."""
-    for name, command in get_command(cli.build()).commands.items():
+    for name, command in all_commands().items():
         for inner, sub in getattr(command, "commands", {None: command}).items():
             yield ((name, inner) if inner else (name,)), sub.params
 

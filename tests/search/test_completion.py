@@ -6,14 +6,14 @@ import subprocess
 import sys
 
 import pytest
-from typer.main import get_command
 
 from coarsefine.models.specs import ACTIVATIONS
-from coarsefine.search.cli import build, main
+from coarsefine.search.cli import main
 from coarsefine.search.figures.kinds import KINDS
 from coarsefine.search.options import completion
 from coarsefine.search.tables.exported import TABLES
 from coarsefine.studies.labs.files import presets
+from tests.commands_built import all_commands
 
 
 @pytest.fixture
@@ -77,11 +77,7 @@ def test_a_file_that_is_no_database_is_no_noise(complete, own_folder):
 
 
 def test_all_that_is_completed_is_there_to_be_typed():
-    fields = {
-        parameter.name
-        for command in get_command(build()).commands.values()
-        for parameter in command.params
-    }
+    fields = {parameter.name for command in all_commands().values() for parameter in command.params}
 
     assert set(completion._OFFERS) <= fields
 

@@ -30,12 +30,13 @@ from coarsefine.studies.recipes.layers import default_recipe
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe, to_json
 from coarsefine.studies.spaces.searches.registry import SEARCHES
+from tests.commands_built import all_commands
 
 ROOT = Path(__file__).parents[2]
 
 
 def commands():
-    for name, command in get_command(cli.build()).commands.items():
+    for name, command in all_commands().items():
         for inner, sub in getattr(command, "commands", {None: command}).items():
             yield (name, inner) if inner else (name,), sub
 
@@ -176,7 +177,7 @@ def test_a_command_line_waits_for_its_own_command_alone():
 
 
 def test_the_overview_lists_each_command_as_its_own_help_begins():
-    whole, listed = (get_command(cli.build(argv)).commands for argv in ([], ["--help"]))
+    whole, listed = all_commands(), get_command(cli.build(["--help"])).commands
 
     assert list(listed) == list(whole)
     for name, command in whole.items():
@@ -190,9 +191,9 @@ def test_help_has_a_short_name(search, argv):
     assert search(*argv).out == search(*argv[:-1], "--help").out != ""
 
 
-@pytest.mark.parametrize("name", get_command(cli.build()).commands)
+@pytest.mark.parametrize("name", all_commands())
 def test_a_command_put_together_alone_is_the_same(name):
-    alone, among = (get_command(cli.build(argv)).commands for argv in ([name], []))
+    alone, among = get_command(cli.build([name])).commands, all_commands()
 
     assert list(alone) == [name]
     # Defaults that are built for each are equal and not the same.

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
-from typer.main import get_command
 
 from coarsefine.models.cohort import CohortPlan, initial_state
 from coarsefine.models.range_test import range_test
@@ -20,7 +19,6 @@ from coarsefine.models.specs import (
     TrainingSpec,
 )
 from coarsefine.models.training import train
-from coarsefine.search import cli
 from coarsefine.search.hints import flag_of
 from coarsefine.search.library.settings import KEYS as SETTINGS
 from coarsefine.search.library.settings import Settings
@@ -32,14 +30,13 @@ from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe, from_json, to_json, to_toml
 from coarsefine.studies.recipes.specs import recipe_key, to_specs
 from coarsefine.studies.spaces.dimensions import OWN, PARAMETERS, VARIANT
+from tests.commands_built import all_commands
 from tests.models.samples import made_up
 
 ROOT = Path(__file__).parents[2]
 EVERY_KEY = pytest.mark.parametrize("key", KEYS.values(), ids=lambda key: key.key)
 OPTIONS = {
-    name: parameter
-    for parameter in get_command(cli.build(["lambda"])).commands["lambda"].params
-    for name in parameter.opts
+    name: parameter for parameter in all_commands()["lambda"].params for name in parameter.opts
 }
 # Specs hold these, too; they follow from the data and the length of the training.
 DERIVED = {"n_features", "n_classes", "n_updates", "train_samples"}
@@ -120,14 +117,9 @@ def test_there_is_no_keyword_without_a_key():
     assert set(Settings.__annotations__) == {key.setting for key in KEYS.values()}
 
 
-@pytest.fixture(scope="module")
-def context():
-    """All commands, put together once."""
-    return typer.Context(get_command(cli.build()))
-
-
 @EVERY_KEY
-def test_a_key_with_choices_is_completed(key, context):
+def test_a_key_with_choices_is_completed(key):
+    context = typer.Context(all_commands()["lambda"])
     complete = completion_of(key.setting)
     # Its option is two flags: the third choice has an option of its own.
     if not key.choices or key.key == "network.bias":

@@ -10,9 +10,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from coarsefine.search import cli
+from tests.commands_built import all_commands
 
 ROOT = Path(__file__).parents[2]
 UNIT = (ROOT / "docs/service/coarsefine.service").read_text()
@@ -22,7 +21,7 @@ CONTAINER = (ROOT / "docs/service/Containerfile").read_text()
 def check_command(words):
     """Check that a command line is one of this program's."""
     name, *arguments = words
-    get_command(cli.build()).commands[name].make_context(name, list(arguments))
+    all_commands()[name].make_context(name, list(arguments))
 
 
 def test_the_unit_starts_a_command_that_there_is():
