@@ -16,9 +16,9 @@ from coarsefine.models.kernels.rows import MOST_FEATURES
 from coarsefine.models.kernels.stretch import MakesUpdates
 from coarsefine.models.specs import Hyperparameters, KernelName, NetworkSpec, TrainingSpec
 
-# Seconds a worker takes to import numba and compile an epoch, the first time on a machine. Later
-# it reads what was compiled, in a tenth of that.
-START_SECONDS = 8.0
+# Seconds a worker takes to import numba and compile, the first time on a machine (docs/speed.md).
+# Later it reads what was compiled, in a tenth of that.
+START_SECONDS: dict[KernelName, float] = {"sparse-2": 6.5, "dense-2": 5.5}
 # Sparse rows a worker may hold, in bytes: they come on top of the samples, which workers share.
 MOST_BYTES = 2**28
 # Operations of a product from which on BLAS may share it among cores (``studies.planning``).

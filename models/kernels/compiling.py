@@ -34,6 +34,18 @@ class Compiled:
             # it calls, so nothing was done yet, and what it compiled is there.
             return self.dispatcher(*arguments)
 
+    def address(self, *arguments: Any) -> int:
+        """Return where it lies in memory, compiled for arguments like these: see ``call_at``."""
+        import numba
+
+        kinds = tuple(numba.typeof(each) for each in arguments)
+        try:
+            self.dispatcher.compile(kinds)
+        except OSError:  # as above
+            self.dispatcher.compile(kinds)
+        compiled = self.dispatcher.overloads[kinds]
+        return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
+
 
 def _folder() -> Path:
     """Return where compiled code is kept: numba itself tells processors apart, not versions."""

@@ -52,7 +52,7 @@ def _descend(stretch: Stretch, kept: list[list[Array]]) -> None:
         kept: Weights and biases, and slots alike, changed in place.
     """
     from coarsefine.models.kernels import layered
-    from coarsefine.models.kernels.forward import ONES
+    from coarsefine.models.kernels.forward import ONES, scores_address
     from coarsefine.models.kernels.lanes import PANEL_BYTES
 
     plan, n_trials = stretch.plan, len(stretch.trials)
@@ -91,6 +91,7 @@ def _descend(stretch: Stretch, kept: list[list[Array]]) -> None:
         ),
         table,
         panel,
+        scores_address(spec.precision),
     )
     for flat, arrays in zip(packed, kept, strict=True):
         _unpack(flat, arrays, n_layers, panel)

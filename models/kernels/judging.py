@@ -14,8 +14,8 @@ from coarsefine.models.kernels.forward import (
     OUT_STRIDE,
     Batch,
     Layers,
-    put_scores,
 )
+from coarsefine.models.kernels.lanes import call_at
 from coarsefine.models.kernels.linear import put_sparse_scores
 from coarsefine.models.kernels.rows import SparseRows
 from coarsefine.models.kernels.softmax import exponentials_of
@@ -104,21 +104,29 @@ def judge(scores: Scores, place: tuple[int, int], sums: Sums) -> None:
                 losses[t, start + i] = total
 
 
-_judge, _put_scores, _put_sparse_scores = (
-    function.dispatcher for function in (judge, put_scores, put_sparse_scores)
-)
+_judge, _put_sparse_scores = judge.dispatcher, put_sparse_scores.dispatcher
 
 
 @Compiled
 def measure(
-    weights: Array, x: Array, layers: Layers, table: npt.NDArray[np.int64], panel: int, sums: Sums
+    weights: Array,
+    x: Array,
+    layers: Layers,
+    table: npt.NDArray[np.int64],
+    panel: int,
+    scores_at: int,
+    sums: Sums,
 ) -> None:
-    """Measure networks with hidden layers; arguments as in ``put_scores``, for ``MEASURED``."""
+    """Measure networks with hidden layers.
+
+    Arguments are those of ``put_scores``, for ``MEASURED`` samples, and ``scores_address``.
+    """
     row = table[table.shape[0] - 1]
     n = sums.order.shape[0]
     for start in range(0, n, MEASURED):
         size = min(MEASURED, n - start)
-        _put_scores(weights, Batch(x, sums.order, start, size), layers, table, panel)
+        batch = Batch(x, sums.order, start, size)
+        call_at(scores_at, (weights, batch, layers, table, panel))
         scores = Scores(layers.deltas, row[OUT_OFFSET], row[OUT_STRIDE], row[OUT_STEP], row[N_OUT])
         _judge(scores, (start, size), sums)
 

@@ -234,3 +234,25 @@ class _Run(NamedTuple):
 # sparse rows, and where one starts and stops in them; the row d.
 add_dot = _over_row(adds_to_rows=False)  # d += x W for the sparse row x
 add_outer = _over_row(adds_to_rows=True)  # W += xᵀ d
+
+
+def _call_at(context: Any, address: Any, operands: Any) -> Any:
+    """Call what ``Compiled.address`` gives for arguments of these types, and returns nothing.
+
+    A function that is called by its name is compiled once more with each function that calls it.
+    """
+    signature = types.void(types.intp, operands)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds = tuple(signature.args[1])
+        given = cgutils.unpack_tuple(builder, arguments[1], len(kinds))
+        convention = context.call_conv
+        kind = convention.get_function_type(types.none, kinds).as_pointer()
+        function = builder.inttoptr(arguments[0], kind)
+        convention.call_function(builder, function, types.none, kinds, given)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+call_at: Any = intrinsic(_call_at)

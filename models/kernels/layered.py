@@ -38,8 +38,8 @@ from coarsefine.models.kernels.forward import (
     WEIGHTS,
     Batch,
     Layers,
-    put_scores,
 )
+from coarsefine.models.kernels.lanes import call_at
 from coarsefine.models.kernels.softmax import exponentials_of, to_deltas
 from coarsefine.models.kernels.tiles import (
     multiply,
@@ -106,14 +106,16 @@ class Cells(NamedTuple):
     trials: npt.NDArray[np.int64]
 
 
-_put_scores = put_scores.dispatcher
-
-
 # One function, flat arrays, as few places as can be from which tiles are called: each takes numba
 # and LLVM longer than the loops around it.
 @Compiled
 def descend(  # noqa: PLR0912, PLR0915
-    learned: Learned, updates: Updates, cells: Cells, table: npt.NDArray[np.int64], panel: int
+    learned: Learned,
+    updates: Updates,
+    cells: Cells,
+    table: npt.NDArray[np.int64],
+    panel: int,
+    scores_at: int,
 ) -> None:
     """Make updates.
 
@@ -123,6 +125,7 @@ def descend(  # noqa: PLR0912, PLR0915
         cells: Zeros in values (after the ones) and in deltas.
         table: (layers, ``N_COLUMNS``).
         panel: Lanes of a panel.
+        scores_at: ``scores_address``.
     """
     weights, slots, more_slots = learned
     x, labels, order, batch_size, rates, changed, n_trials = updates[:7]
@@ -138,13 +141,8 @@ def descend(  # noqa: PLR0912, PLR0915
             for c in range(N_CHANGING):
                 for j in range(n_lanes):
                     numbers[c * n_lanes + j] = rates[update, c, trials[j]]
-        _put_scores(
-            weights,
-            Batch(x, order, start, size),
-            Layers(values, deltas, numbers, SLOPE * n_lanes, activation),
-            table,
-            panel,
-        )
+        layers = Layers(values, deltas, numbers, SLOPE * n_lanes, activation)
+        call_at(scores_at, (weights, Batch(x, order, start, size), layers, table, panel))
         row = table[n_layers - 1]
         n_classes, step = row[N_OUT], row[OUT_STEP]
         for i in range(size):

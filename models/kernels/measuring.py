@@ -8,7 +8,7 @@ from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.evaluation import Evaluation, SampleOutcomes
 from coarsefine.models.kernels import dense, judging, sparse
 from coarsefine.models.kernels.codes import ACTIVATION_CODES
-from coarsefine.models.kernels.forward import Layers
+from coarsefine.models.kernels.forward import Layers, scores_address
 from coarsefine.models.kernels.lanes import PANEL_BYTES
 from coarsefine.models.kernels.rows import sparse_rows
 from coarsefine.models.network import Parameters
@@ -76,7 +76,8 @@ class _Dense:
     def measure(self, x: Array, sums: judging.Sums) -> None:
         """Add up what the trials make of samples."""
         samples = dense.flat_samples(x)
-        judging.measure(self._weights, samples, self._layers, self._table, self._panel, sums)
+        layers, scores_at = self._layers, scores_address(self._weights.dtype.name)
+        judging.measure(self._weights, samples, layers, self._table, self._panel, scores_at, sums)
 
 
 class _Sparse:

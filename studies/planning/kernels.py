@@ -71,7 +71,7 @@ def saving(
         + reference_passes(network, training, width)
         for width in widths
     )
-    if usual <= START_SECONDS:
+    if usual <= min(START_SECONDS[name] for name in claiming):
         return NOTHING_SAVED
     seconds: dict[KernelName, float] = {}
     if "dense-2" in claiming:
@@ -84,7 +84,10 @@ def saving(
                 sparse_seconds(network, training, width, density) for width in widths
             )
     return max(
-        (Saving(name, usual - share * each - START_SECONDS) for name, each in seconds.items()),
+        (
+            Saving(name, usual - share * each - START_SECONDS[name])
+            for name, each in seconds.items()
+        ),
         key=lambda saving: saving.seconds,
         default=NOTHING_SAVED,
     )
