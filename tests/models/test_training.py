@@ -181,7 +181,9 @@ def test_a_trial_in_a_cohort_of_eight_has_the_curve_it_has_alone(kinds):
     data = made_up()
     together = trained(plan_of(**kinds), data)[1]
 
-    for slot, trial in enumerate(kinds.get("trials", EIGHT)):
+    # All eight are compared with the textbook's above.
+    for slot in (1, 4, 7):
+        trial = kinds.get("trials", EIGHT)[slot]
         alone = trained(plan_of(**kinds | {"trials": [trial]}), data)[1]
 
         np.testing.assert_allclose(curve(together, slot), curve(alone, 0), atol=TOLERANCE)

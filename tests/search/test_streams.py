@@ -18,6 +18,14 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such shell")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def closed_at_the_end():
+    """Close what a program without streams writes to: it keeps it as long as it runs."""
+    yield
+    console._nowhere().close()
+    console._nowhere.cache_clear()
+
+
 def shell(line, folder):
     """Carry out a line of a shell, in which $RUN is this program."""
     run = f"{sys.executable} -m coarsefine.launcher"
