@@ -88,7 +88,7 @@ def poll(log, over, failures):
                     failures.append(f"{page}: {error} {error.read()!r} {log.read_text()}")
             except OSError:
                 pass  # it has ended, or is about to
-        over.wait(0.1)
+        over.wait(0.4)
     if not asked:
         failures.append("nothing was shown")
 
@@ -141,7 +141,7 @@ def test_all_that_the_page_types_while_it_is_idle_trains_and_ends(search, own_fo
             assert deleted(service) == []
         there = {1: "finished", 2: "running", 3: "waiting", 4: "waiting", 5: "cancelled"}
         assert states(search) == there | {6: "waiting"}
-        for words in ("rank first/eta", "check", "report first/eta --no-gradcheck --quiet"):
+        for words in ("rank first/eta", "check", "report first/eta --no-figures --no-gradcheck"):
             assert search(*words.split()).status == 0
             assert deleted(service) == []
         # While it ends.
@@ -149,6 +149,7 @@ def test_all_that_the_page_types_while_it_is_idle_trains_and_ends(search, own_fo
         while service.poll() is None:
             assert search("queue").status == 0
             assert search("rank", "first/eta").status == 0
+            time.sleep(0.2)
         assert service.returncode == 0, log.read_text()
     assert failures == []
     assert sound(own_folder)
