@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from coarsefine.studies.results.notes.note import counted
+
+__all__ = ["counted", "percent", "size", "value"]
+
 
 def percent(share: float | None, digits: int = 2) -> str:
     """Return a share as a percentage without its sign.
@@ -24,15 +28,6 @@ def size(n_bytes: float) -> str:
             break
         n_bytes /= 1000
     return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
-
-
-def counted(n: int, what: str) -> str:
-    """Return a number of things.
-
-    >>> counted(1, "trial"), counted(2000, "trial")
-    ('1 trial', '2,000 trials')
-    """
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def value(searched: Any) -> str:

@@ -20,7 +20,7 @@ from coarsefine.search.figures.style import (
     origin,
 )
 from coarsefine.search.words import counted, percent, value
-from coarsefine.studies.spaces.dimensions import PARAMETERS
+from coarsefine.studies.spaces.dimensions import symbol_of
 
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord, TestOpeningRecord, TestRunRecord
@@ -85,7 +85,7 @@ def validation_confusion(study: "StudyRecord", found: "Confusion") -> Figure:
 
 
 def _in_words(params: Mapping[str, Any]) -> str:
-    return ", ".join(f"{_symbol(name)} {value(each)}" for name, each in params.items())
+    return ", ".join(f"{symbol_of(name)} {value(each)}" for name, each in params.items())
 
 
 def _drawn(
@@ -112,10 +112,6 @@ def _drawn(
         together = f", of {n_seeds} seeds together" if n_seeds > 1 else ""
         numbers = f"numbers are samples{together}" if n_classes <= _MOST_COUNTS else ""
         return sheet.finished(notes=(right, numbers, numbered))
-
-
-def _symbol(name: str) -> str:
-    return PARAMETERS[name].symbol if name in PARAMETERS else name
 
 
 def _name_classes(panel: Axes, names: Sequence[str]) -> None:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from coarsefine.paths import text_of
 from coarsefine.studies.errors import StudyError
-from coarsefine.studies.results.columns.column import parameter_symbol
-from coarsefine.studies.spaces.dimensions import shown
+from coarsefine.studies.spaces.dimensions import shown, symbol_of
 
 if TYPE_CHECKING:
     from coarsefine.studies.checks.audit_record import AuditRecord
@@ -99,7 +98,7 @@ def _differences(record: "AuditRecord", page: _Page) -> list[str]:
         if trial is None:
             lines.append(f"trial {stage}:{row.get('trial')} of the ranking is not in the record")
             continue
-        claims = {parameter_symbol(name): value for name, value in trial.params.items()}
+        claims = {symbol_of(name): value for name, value in trial.params.items()}
         accuracy = next((name for name in _ACCURACIES if name in row), None)
         if accuracy is not None:
             claims[accuracy] = trial.validation_accuracy

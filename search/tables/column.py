@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from coarsefine.search.console import written
 from coarsefine.search.tables.texts import UNKNOWN, measured, text
 from coarsefine.search.words import value
-from coarsefine.studies.results.columns.column import Column, Face, parameter_symbol, read_by
+from coarsefine.studies.results.columns.column import Column, Face, read_by
+from coarsefine.studies.spaces.dimensions import symbol_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,4 +125,4 @@ def _text_column(column: Column, face: Face, table: Any) -> TextColumn[Any]:
 
 def parameter_column(name: str) -> TextColumn[Any]:
     """Return the column of a parameter that was searched."""
-    return TextColumn(parameter_symbol(name), lambda row: value(row.params[name]))
+    return TextColumn(symbol_of(name), lambda row: value(row.params[name]))

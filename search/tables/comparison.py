@@ -9,10 +9,10 @@ from coarsefine.search.tables.column import TextColumn, fitting, text_columns
 from coarsefine.search.tables.ranking import ranking_title
 from coarsefine.search.words import percent, value
 from coarsefine.studies.labs.beside import Beside, heading
-from coarsefine.studies.results.columns.column import parameter_symbol
 from coarsefine.studies.results.columns.rankings import columns_of
 from coarsefine.studies.results.comparing.grids import Compared, recommended
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.spaces.dimensions import symbol_of
 from coarsefine.studies.spaces.searches.grids import added
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 
@@ -111,7 +111,7 @@ def _shown(name: str, number: float | None) -> str:
 
 def _parameter(name: str) -> TextColumn[Compared]:
     return TextColumn(
-        parameter_symbol(name),
+        symbol_of(name),
         lambda r: value(r.trial.params[name]),
         right=name != "variant",
     )

@@ -22,7 +22,6 @@ from coarsefine.studies.reports.parts import (
 )
 from coarsefine.studies.reports.source import (
     Source,
-    counted,
     ends,
     moment,
 )
@@ -35,6 +34,7 @@ from coarsefine.studies.results.final.evidence import OpeningEvidence, evidence_
 from coarsefine.studies.results.final.rows import of_opening
 from coarsefine.studies.results.notes.curves import of_trial
 from coarsefine.studies.results.notes.marks import legend
+from coarsefine.studies.results.notes.note import counted
 from coarsefine.studies.results.notes.replaying import concluded
 from coarsefine.studies.results.notes.test_set import is_hand_picked, on_test
 from coarsefine.studies.results.notes.tested import ensemble_legend, test_legend

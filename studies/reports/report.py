@@ -29,7 +29,6 @@ from coarsefine.studies.reports.setup import (
 )
 from coarsefine.studies.reports.source import (
     Source,
-    counted,
     duration,
     ends,
     first_result,
@@ -41,6 +40,7 @@ from coarsefine.studies.reports.source import (
     times,
 )
 from coarsefine.studies.results.final.evidence import evidence_of
+from coarsefine.studies.results.notes.note import counted
 from coarsefine.studies.results.notes.test_set import is_hand_picked
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
 from coarsefine.studies.results.reading import read_ranking

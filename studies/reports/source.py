@@ -130,11 +130,6 @@ def plural(symbols: str) -> str:
     return "variants" if symbols == "variant" else symbols
 
 
-def counted(n: int, what: str) -> str:
-    """Return a number of things."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
 def duration(seconds: float) -> str:
     """Return a time in the units that matter."""
     if seconds < 60:

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from coarsefine.studies.reports.parts import Column, Kind
 from coarsefine.studies.results.columns.column import Column as AnyColumn
-from coarsefine.studies.results.columns.column import parameter_symbol, read_by
+from coarsefine.studies.results.columns.column import read_by
+from coarsefine.studies.spaces.dimensions import symbol_of
 
 Row = TypeVar("Row")
 
@@ -39,7 +40,7 @@ def columns_and_rows(
     for column, face in read_by("report", columns, every or rows):
         if column.name == "params":
             shown += [
-                (Column(parameter_symbol(name), "value"), [row.params.get(name) for row in rows])
+                (Column(symbol_of(name), "value"), [row.params.get(name) for row in rows])
                 for name in dict.fromkeys(name for row in rows for name in row.params)
             ]
             continue

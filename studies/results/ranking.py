@@ -22,7 +22,7 @@ from coarsefine.studies.results.judging.statistics import (
     binomial_error,
     point_of,
 )
-from coarsefine.studies.spaces.dimensions import PARAMETERS, shown, sizes_of
+from coarsefine.studies.spaces.dimensions import shown, sizes_of, symbol_of
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from coarsefine.studies.states import STATES, score_key
 
@@ -226,7 +226,7 @@ class Ranking:
 
     def symbol(self, name: str) -> str:
         """Return a parameter's letter, or its name in words."""
-        return PARAMETERS[name].symbol if name in PARAMETERS else name
+        return symbol_of(name)
 
     def to_json(self, spelling: Spelling = str) -> dict[str, Any]:
         """Return it for programs: a stable contract, see ``docs/cli.md``.

@@ -15,7 +15,7 @@ from coarsefine.studies.recipes.keys.bounds import Bounds, bounds_of
 from coarsefine.studies.recipes.keys.kinds import Choice, Kind, Real, Whole
 from coarsefine.studies.spaces.ranges import LogRange
 from coarsefine.studies.spaces.scales import Scale, ScaledRange, range_of
-from coarsefine.studies.spaces.seen import first_twice
+from coarsefine.studies.spaces.seen import first_twice, stored_value
 
 Value = kinds.Value
 
@@ -266,13 +266,13 @@ def to_json(dimensions: Sequence[Dimension]) -> list[dict[str, Any]]:
             "name": d.name,
             "low": None if d.range is None else d.range.low,
             "high": None if d.range is None else d.range.high,
-            "values": None if d.values is None else [_plain(value) for value in d.values],
+            "values": None if d.values is None else [stored_value(value) for value in d.values],
             "variants": None if d.variants is None else {k: dict(v) for k, v in d.variants.items()},
             # Ranges of numbers on a log scale are stored as before there were others.
             **({} if d.scale == "log" else {"scale": d.scale}),
             **({"integer": True} if d.integer else {}),
             **({} if d.step is None else {"step": d.step}),
-            **({"when": {k: [_plain(v) for v in vs] for k, vs in d.when}} if d.when else {}),
+            **({"when": {k: [stored_value(v) for v in vs] for k, vs in d.when}} if d.when else {}),
         }
         for d in dimensions
     ]
@@ -305,13 +305,14 @@ def stored_range(stored: Mapping[str, Any], ends: tuple[float, float] | None = N
     return range_of(low, high, stored.get("scale", "log"))
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def symbol_of(name: str) -> str:
+    """Return a parameter's letter, or its name in words."""
+    return PARAMETERS[name].symbol if name in PARAMETERS else name
 
 
 def to_params(point: Mapping[str, Value]) -> dict[str, Any]:
     """Return a point as a trial's parameters are stored."""
-    return {name: _plain(value) for name, value in point.items()}
+    return {name: stored_value(value) for name, value in point.items()}
 
 
 def from_params(params: Mapping[str, Any]) -> dict[str, Value]:

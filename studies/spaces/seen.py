@@ -17,7 +17,7 @@ def same_value(a: Any, b: Any) -> bool:
         return a is b
     if isinstance(a, int | float) and isinstance(b, int | float):
         return a == b or is_same(a, b)
-    return bool(_plain(a) == _plain(b))
+    return bool(stored_value(a) == stored_value(b))
 
 
 def same_point(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
@@ -74,12 +74,13 @@ def _drawer(value: Any) -> Any:
         if value > 0 and math.isfinite(value):
             return math.floor(math.log(value) / _DRAWER)
         return str(float(value))
-    return repr(_plain(value))
+    return repr(stored_value(value))
 
 
 def _beside(drawer: Any) -> tuple[Any, ...]:
     return (drawer, drawer - 1, drawer + 1) if isinstance(drawer, int) else (drawer,)
 
 
-def _plain(value: Any) -> Any:
+def stored_value(value: Any) -> Any:
+    """Return a value as JSON has it: widths as a list."""
     return list(value) if isinstance(value, tuple) else value

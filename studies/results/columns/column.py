@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final, Literal
 
-from coarsefine.studies.spaces.dimensions import PARAMETERS, shown
+from coarsefine.studies.spaces.dimensions import shown, symbol_of
 
 Type = Literal["text", "whole", "real", "truth"]
 Kind = (
@@ -192,13 +192,8 @@ def searched(name: str, values: Iterable[Any]) -> Column:
         meaning="what was searched",
         value=lambda row: row.params.get(name),
         type=types.get(frozenset(kinds), "text"),
-        heading=parameter_symbol(name),
+        heading=symbol_of(name),
     )
-
-
-def parameter_symbol(name: str) -> str:
-    """Return what a parameter's column is called: its letter, if it has one."""
-    return PARAMETERS[name].symbol if name in PARAMETERS else name
 
 
 def of_one_kind(values: list[Any]) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.results.scoring.splits import Splits, n_folds_of
-from coarsefine.studies.spaces.dimensions import PARAMETERS, shown
+from coarsefine.studies.spaces.dimensions import shown, symbol_of
 from coarsefine.studies.states import UNFINISHED
 
 # More values than so many are counted, not listed.
@@ -59,11 +59,6 @@ def tuning_of(ranking: Ranking) -> Tuning:
         stages=len(ranking.stages),
         n_lost=sum(t.rank is None and t.state not in UNFINISHED for t in ranking.trials),
     )
-
-
-def symbol_of(name: str) -> str:
-    """Return the letter of what was searched, or its name."""
-    return PARAMETERS[name].symbol if name in PARAMETERS else name
 
 
 def _range(dimension: Mapping[str, Any]) -> str:

@@ -33,7 +33,11 @@ def points(share: float) -> str:
 
 
 def counted(n: int, what: str) -> str:
-    """Return a number of things."""
+    """Return a number of things.
+
+    >>> counted(1, "trial"), counted(2000, "trial")
+    ('1 trial', '2,000 trials')
+    """
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
