@@ -12,11 +12,11 @@ from coarsefine.search.console import note, print_table, say, say_json, stdout, 
 from coarsefine.search.errors import FAILED
 from coarsefine.search.interrupts import stoppable
 from coarsefine.search.options import (
-    OUTPUT,
     DataDir,
     OutputOptions,
     StorageOptions,
     StudyArgument,
+    StudyFlag,
     option,
     whole,
 )
@@ -79,9 +79,7 @@ class AuditOptions:
         ),
     ] = None
     data_dir: DataDir = None
-    study: Annotated[
-        str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
-    ] = None
+    study: StudyFlag = None
 
     @property
     def report(self) -> Path | None:

@@ -13,7 +13,7 @@ from coarsefine.search.console import note, say
 from coarsefine.search.dashboard.server import HOST, PORT, Server, is_local
 from coarsefine.search.dashboard.serving import make_app
 from coarsefine.search.errors import ServingError, UsageError
-from coarsefine.search.options import OUTPUT, StorageOptions, option, whole
+from coarsefine.search.options import OUTPUT, NoNotes, StorageOptions, option, whole
 
 NETWORK = "Network"
 
@@ -77,9 +77,7 @@ class DashboardOptions:
             OUTPUT, "--no-browser", help="Open no browser (default: open one where there is one)."
         ),
     ] = False
-    quiet: Annotated[
-        bool, option(OUTPUT, "--quiet", "-q", help="Print no notes (default: print).")
-    ] = False
+    quiet: NoNotes = False
 
 
 def dashboard(what: DashboardOptions, storage: StorageOptions) -> None:

@@ -14,9 +14,11 @@ from coarsefine.search.files import check_place, write
 from coarsefine.search.formats.exports import BINARY, FORMATS, format_of
 from coarsefine.search.options import (
     OUTPUT,
+    NoNotes,
     RankedBy,
     StorageOptions,
     StudyArgument,
+    StudyFlag,
     one_of,
     option,
     text_option,
@@ -94,12 +96,8 @@ class ExportOptions:
     descending: Annotated[
         bool, option(TABLE, "--descending", help="The greatest first (default: the least).")
     ] = False
-    study: Annotated[
-        str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
-    ] = None
-    quiet: Annotated[
-        bool, option(OUTPUT, "--quiet", "-q", help="Print no notes (default: print).")
-    ] = False
+    study: StudyFlag = None
+    quiet: NoNotes = False
     json: Annotated[
         bool,
         option(

@@ -14,8 +14,10 @@ from coarsefine.search.figures.subject import ON, On, Subject
 from coarsefine.search.files import check_place, file_stem, write
 from coarsefine.search.options import (
     OUTPUT,
+    NoNotes,
     StorageOptions,
     StudyArgument,
+    StudyFlag,
     all_of,
     one_of,
     option,
@@ -111,12 +113,8 @@ class PlotOptions:
             "test where it was opened).",
         ),
     ] = None
-    study: Annotated[
-        str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
-    ] = None
-    quiet: Annotated[
-        bool, option(OUTPUT, "--quiet", "-q", help="Print no notes (default: print).")
-    ] = False
+    study: StudyFlag = None
+    quiet: NoNotes = False
     json: Annotated[
         bool,
         option(

@@ -21,6 +21,7 @@ from coarsefine.search.options import (
     JobsOptions,
     OutputOptions,
     StorageOptions,
+    StudyFlag,
     option,
 )
 from coarsefine.search.options.output import study_and_file
@@ -86,9 +87,7 @@ class SaveOptions:
         ),
     ] = False
     data_dir: DataDir = None
-    study: Annotated[
-        str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
-    ] = None
+    study: StudyFlag = None
 
     @property
     def pick(self) -> tuple[str, int] | None:

@@ -24,7 +24,14 @@ from coarsefine.search.options.declaring import (
 )
 from coarsefine.search.options.final import FinalOptions
 from coarsefine.search.options.network import NetworkOptions
-from coarsefine.search.options.output import OutputOptions, RankedBy, StorageOptions, StudyArgument
+from coarsefine.search.options.output import (
+    NoNotes,
+    OutputOptions,
+    RankedBy,
+    StorageOptions,
+    StudyArgument,
+    StudyFlag,
+)
 from coarsefine.search.options.recipe import RecipeFile, RecipeOptions
 from coarsefine.search.options.searching import (
     GridOptions,
@@ -52,6 +59,7 @@ __all__ = [
     "LayersOptions",
     "Loss",
     "NetworkOptions",
+    "NoNotes",
     "OutputOptions",
     "RangeTestOptions",
     "RankedBy",
@@ -60,6 +68,7 @@ __all__ = [
     "StageOptions",
     "StorageOptions",
     "StudyArgument",
+    "StudyFlag",
     "TrainingOptions",
     "TricksOptions",
     "absolute",

@@ -12,6 +12,11 @@ from coarsefine.search.errors import UsageError
 from coarsefine.search.options.declaring import OUTPUT, one_of, option, text_option
 from coarsefine.studies.metric import METRICS, plain_metric
 
+StudyFlag = Annotated[
+    str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
+]
+NoNotes = Annotated[bool, option(OUTPUT, "--quiet", "-q", help="Print no notes (default: print).")]
+
 
 @dataclass(frozen=True, slots=True)
 class StorageOptions:
@@ -89,9 +94,7 @@ class StudyArgument:
             show_default=False,
         ),
     ] = None
-    study_flag: Annotated[
-        str | None, option(OUTPUT, "--study", metavar="NAME", help="As STUDY.", hidden=True)
-    ] = None
+    study_flag: StudyFlag = None
 
     @property
     def name(self) -> str | None:
