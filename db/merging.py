@@ -21,6 +21,7 @@ from coarsefine.db.connections.lock import check_not_driven
 from coarsefine.db.connections.messages import first_line
 from coarsefine.db.connections.server_errors import is_refused_row
 from coarsefine.db.errors import StorageError
+from coarsefine.db.new_records import LONGEST_NAME
 from coarsefine.db.records import FINAL_STATES
 from coarsefine.db.repository.common import chunks, table
 from coarsefine.db.study_rows import UUID, StudyCopy
@@ -32,7 +33,6 @@ _RESULTS: Final = (
     *("train_accuracy", "train_loss", "best_epoch"),
 )
 _TRAINED: Final = ("complete", "diverged")
-_LONGEST_NAME: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _check(label: str, study: Any, there: Session) -> None:
 def _free_name(here: Session, name: str) -> str:
     for number in count(1):
         end = "" if number == 1 else f"-{number}"
-        free = f"{name[: _LONGEST_NAME - len(end)]}{end}"
+        free = f"{name[: LONGEST_NAME - len(end)]}{end}"
         if here.scalar(sa.select(Study.id).where(Study.name == free)) is None:
             return free
     raise AssertionError  # pragma: no cover  # numbers do not end

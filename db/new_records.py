@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from coarsefine.db.records import new_uuid
+
+LONGEST_NAME: Final = 255
+"""Of a study, in characters: the width of its column."""
 
 
 @dataclass(frozen=True, slots=True)

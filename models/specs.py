@@ -1,7 +1,7 @@
 """What a training run is made of, as plain values that check themselves."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -20,6 +20,7 @@ ScheduleName = Literal[
 StopRuleName = Literal["best", "window"]
 ScoreName = Literal["final", "best", "lowest"]
 PrecisionName = Literal["float32", "float64"]
+VALUE_BYTES: Mapping[str, int] = {"float32": 4, "float64": 8}
 SplitMethod = Literal["random", "ordered", "canonical", "folds"]
 NormalisationName = Literal[
     "none", "scale", "symmetric", "shifted", "centre", "standardise", "standardise-all"

@@ -3,7 +3,6 @@
 Its own objects of 20,000 trials with their curves take a gigabyte and most of a minute.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
@@ -46,7 +45,6 @@ class OptunaStudy(NamedTuple):
 
 
 _REPLICATES: Final = "replicates"
-_NOT_FINITE: Final = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 
 
 def read_studies(database: Database) -> list[OptunaStudy]:
@@ -83,7 +81,7 @@ def _trials(session: Session) -> dict[int, list[OptunaRow]]:
     ):
         params[trial_id][name] = external(value, text)
     values = {
-        trial_id: value if kind == "FINITE" else _NOT_FINITE.get(kind, value)
+        trial_id: value if kind == "FINITE" else tables.NOT_FINITE.get(kind, value)
         for trial_id, value, kind in session.execute(
             sa.select(
                 tables.VALUES.c.trial_id, tables.VALUES.c.value, tables.VALUES.c.value_type

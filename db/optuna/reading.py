@@ -42,8 +42,6 @@ MOST_CURVES: Final = 200
 """Of more trials in a study only the best and those under way have points of their curves: the page
 draws a line a trial, and a browser that is given ten thousand of them says nothing any more."""
 
-_NOT_FINITE: Final = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
-
 
 class ReadingStorage(BaseStorage):
     """An Optuna storage that reads fast; safe to be used by several threads."""
@@ -339,7 +337,7 @@ def _distribution(text: str) -> BaseDistribution:
 
 
 def _finite(value: float | None, kind: str) -> float:
-    return _NOT_FINITE[kind] if value is None else value
+    return tables.NOT_FINITE[kind] if value is None else value
 
 
 def _local(moment: datetime | None) -> datetime | None:

@@ -3,6 +3,7 @@
 ``tests/db/test_optuna_writing.py`` compares them with those of the Optuna that is installed.
 """
 
+import math
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,9 @@ REVISION: Final = "v3.2.0.a"
 
 _SCHEMA_VERSION: Final = 12
 _NEWEST_MIGRATION: Final = "v3.2.0.a_.py"
+
+NOT_FINITE: Final = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
+"""What stands for numbers that not every database holds, by kind."""
 
 OPTUNAS: Final = sa.MetaData()
 

@@ -90,8 +90,7 @@ def dashboard(what: DashboardOptions, storage: StorageOptions) -> None:
         python -m search dashboard
         python -m search dashboard --storage course.db --port 9000 --no-browser
     """
-    if what.port is not None and not 0 <= what.port <= _LAST_PORT:
-        raise UsageError(f"--port must be 0 to {_LAST_PORT}, got {what.port}")
+    check_port(what.port)
     if what.artifacts is not None and not what.artifacts.is_dir():
         raise ServingError(f"--artifacts must be a folder, got {what.artifacts}; create it first")
     host = HOST if what.host is None else what.host
@@ -116,6 +115,12 @@ def dashboard(what: DashboardOptions, storage: StorageOptions) -> None:
 
 
 _LAST_PORT = 65535
+
+
+def check_port(port: int | None) -> None:
+    """Raise a UsageError if there is no such port."""
+    if port is not None and not 0 <= port <= _LAST_PORT:
+        raise UsageError(f"--port must be 0 to {_LAST_PORT}, got {port}")
 
 
 def own_names(host: str) -> list[str]:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from coarsefine.hints import HintedError
-from coarsefine.search.commands.dashboarding import own_names
+from coarsefine.search.commands.dashboarding import check_port, own_names
 from coarsefine.search.commands.queueing import to_json
 from coarsefine.search.dashboard.server import HOST, PORT, Server
 from coarsefine.search.dashboard.serving import make_app
@@ -246,11 +246,7 @@ def _check_network(service: ServeOptions) -> None:
     said_of = [name for name, is_given in given.items() if is_given]
     if service.no_dashboard and said_of:
         raise UsageError(f"--no-dashboard starts no dashboard; leave out {said_of[0]}")
-    if service.port is not None and not 0 <= service.port <= _LAST_PORT:
-        raise UsageError(f"--port must be 0 to {_LAST_PORT}, got {service.port}")
-
-
-_LAST_PORT = 65535
+    check_port(service.port)
 
 
 @contextmanager

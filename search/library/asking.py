@@ -1,7 +1,7 @@
 """What is asked of a stage, from Python's values."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from coarsefine.search.library.settings import described, plain
 from coarsefine.studies.errors import SpaceError, StudyError, did_you_mean
@@ -10,6 +10,7 @@ from coarsefine.studies.planning.request import StageRequest, Wanted, layers_of
 from coarsefine.studies.planning.request import stage_request as request_of
 from coarsefine.studies.planning.within import seconds_of
 from coarsefine.studies.recipes.keys.kinds import whole
+from coarsefine.studies.spaces.dimensions import VARIANT
 from coarsefine.studies.spaces.searches.grids import TRICKS_ONE_AT_A_TIME
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Values = Sequence[Any] | Mapping[str, Sequence[Any]]
 End = float | Mapping[str, float]
 # Names of variants are texts.
-_VARIANT: Final = "variant"
 
 
 class Asked(TypedDict, total=False):
@@ -173,7 +173,7 @@ def _listed(values: Any) -> "list[Any]":
 
 def _read(parameter: "Parameter", value: Any) -> Any:
     """Return a value that may be a text, as those of a file's cells are, as a trial has it."""
-    named = not isinstance(value, str) or parameter.name == _VARIANT
+    named = not isinstance(value, str) or parameter.name == VARIANT
     return value if named else parameter.parse(value)
 
 

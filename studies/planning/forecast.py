@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from coarsefine.models.optimizers import n_slots
 from coarsefine.models.parameter_count import count_parameters, multiply_adds
+from coarsefine.models.specs import VALUE_BYTES
 from coarsefine.studies.planning.cohorts import plan_from_json
 from coarsefine.studies.planning.costs import SMALL_SECONDS, Costs, Job
 from coarsefine.studies.planning.runs import Plan, cohorts_of
@@ -17,7 +18,6 @@ from coarsefine.studies.planning.trainers import TRAINER
 _PROCESS: Final = 38 * 2**20
 # Blocks of samples that networks are evaluated on.
 _BLOCKS: Final = 8 * 2**20
-_ITEM: Final = {"float32": 4, "float64": 8}
 Ends = tuple[int, int]
 
 
@@ -138,7 +138,7 @@ def _ends(numbers: Iterable[int]) -> Ends:
 
 
 def _sample_bytes(job: Job) -> int:
-    data, item = job.data, _ITEM[job.plan.training.precision]
+    data, item = job.data, VALUE_BYTES[job.plan.training.precision]
     return item * data.n_features * (data.n_train + data.n_validation)
 
 
@@ -153,4 +153,4 @@ def _bytes(job: Job) -> int:
     layers = (2 + more) * training.batch_size * sum(network.widths[1:])
     batch = training.batch_size * network.n_features
     numbers = n_trials * (copies * n_parameters + layers) + batch
-    return _PROCESS + _BLOCKS + _ITEM[training.precision] * numbers
+    return _PROCESS + _BLOCKS + VALUE_BYTES[training.precision] * numbers

@@ -17,12 +17,17 @@ from coarsefine.models.kernels.choice import (
     why_unavailable,
 )
 from coarsefine.models.kernels.rows import usual_values
-from coarsefine.models.specs import Hyperparameters, KernelName, NetworkSpec, TrainingSpec
+from coarsefine.models.specs import (
+    VALUE_BYTES,
+    Hyperparameters,
+    KernelName,
+    NetworkSpec,
+    TrainingSpec,
+)
 from coarsefine.studies.planning import cohorts
 
-# Bytes of a number's column and, beside it, of its value.
+# Bytes of a number's column, beside those of its value.
 _COLUMN_BYTES = 2
-_VALUE_BYTES = {"float32": 4, "float64": 8}
 
 
 class Saving(NamedTuple):
@@ -79,7 +84,7 @@ def saving(
     if "sparse-2" in claiming:
         density = _density(data)
         numbers = density * network.n_features * data.n_train
-        if numbers * (_COLUMN_BYTES + _VALUE_BYTES[training.precision]) <= MOST_BYTES:
+        if numbers * (_COLUMN_BYTES + VALUE_BYTES[training.precision]) <= MOST_BYTES:
             seconds["sparse-2"] = sum(
                 sparse_seconds(network, training, width, density) for width in widths
             )

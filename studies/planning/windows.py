@@ -10,7 +10,14 @@ from coarsefine.studies.errors import StudyError
 from coarsefine.studies.planning.request import SAMPLERS, StageRequest
 from coarsefine.studies.planning.stages import Stage, sampler_of
 from coarsefine.studies.spaces.conditions import UNUSED
-from coarsefine.studies.spaces.dimensions import Dimension, Value, from_params, shown, to_params
+from coarsefine.studies.spaces.dimensions import (
+    SEVERAL,
+    Dimension,
+    Value,
+    from_params,
+    shown,
+    to_params,
+)
 from coarsefine.studies.spaces.narrowing import Narrowing, ScoredTrial, narrowed
 from coarsefine.studies.spaces.ranges import LogRange, is_same
 from coarsefine.studies.spaces.scales import range_of
@@ -45,9 +52,6 @@ class Known:
 _NOTHING: Final = Known()
 # Where values are named, each lies where it is.
 _PLAIN: Final = LogRange(1.0, 2.0)
-# With so many ranges, a window has too many corners for a grid, and a finer stage goes on from the
-# best point and from all that was learnt before.
-_SEVERAL: Final = 3
 
 
 def next_stage(
@@ -84,7 +88,7 @@ def next_stage(
     if race is None and request.replicates is None and parent.race and prune == "none":
         race = parent.race.asked
     sampler = _sampler(dimensions, request, parent)
-    several = sum(d.range is not None for d in dimensions) >= _SEVERAL
+    several = sum(d.range is not None for d in dimensions) >= SEVERAL
     stage = Stage(
         name=name,
         dimensions=dimensions,
@@ -110,7 +114,7 @@ def _sampler(dimensions: Sequence[Dimension], request: StageRequest, parent: Sta
     Of several numbers, a sequence that covers them is followed by what learns from it.
     """
     n_ranges = sum(dimension.range is not None for dimension in dimensions)
-    if request.sampler is None and n_ranges >= _SEVERAL and parent.sampler == "qmc":
+    if request.sampler is None and n_ranges >= SEVERAL and parent.sampler == "qmc":
         return "tpe"
     if request.sampler is None and n_ranges and parent.sampler in SAMPLERS:
         return parent.sampler

@@ -15,12 +15,12 @@ from coarsefine.models.errors import ModelError
 from coarsefine.models.outcomes import read_rights
 from coarsefine.studies.results.evidence.pairs import Real
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.scoring.scorer import CLOSE
 from coarsefine.studies.results.scoring.splits import Splits
 
 Rights = NDArray[np.bool_]
 
 # A custom trainer may report its accuracy in single precision.
-_CLOSE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _read(
         # Damaged ones are as good as none: a check of the database tells more.
         with suppress(ModelError):
             kept = read_rights(payload, n_samples)
-            agree = abs(float(kept.right.mean()) - (run.validation_accuracy or 0.0)) < _CLOSE
+            agree = abs(float(kept.right.mean()) - (run.validation_accuracy or 0.0)) < CLOSE
             if len(kept.right) == n_samples and agree:
                 rights[replicate] = kept.right
                 labels.add(kept.labels_crc)

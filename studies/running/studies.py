@@ -3,11 +3,11 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from coarsefine.db import repository
 from coarsefine.db.connections.engine import Database
-from coarsefine.db.new_records import NewStudy
+from coarsefine.db.new_records import LONGEST_NAME, NewStudy
 from coarsefine.db.records import StudyRecord
 from coarsefine.db.repository.common import TRASH
 from coarsefine.hints import option, search_command
@@ -26,16 +26,13 @@ from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from coarsefine.studies.spaces.varying import SPACE, varied_text
 
-# As wide as the column of names is.
-_LONGEST_NAME: Final = 255
-
 
 def study_name(kind: SearchKind, recipe: Recipe) -> str:
     """Return the name of a study that was given none: data set and search, or what it varies."""
     name, what = recipe.data.name, kind.name
     if what == SPACE:
         what = "-".join(p.name.removeprefix(OWN).replace("_", "-") for p in kind.parameters)
-    return f"{Path(name).stem if Path(name).suffix else name}/{what}"[:_LONGEST_NAME]
+    return f"{Path(name).stem if Path(name).suffix else name}/{what}"[:LONGEST_NAME]
 
 
 @contextmanager
@@ -59,10 +56,10 @@ def check_name(name: str) -> None:
         )
     if name.startswith(TRASH):
         raise StudyNameError(f"names that begin with {TRASH} are for the trash, got {name[:60]!r}")
-    if not (name.isprintable() and name.strip() and len(name) <= _LONGEST_NAME):
+    if not (name.isprintable() and name.strip() and len(name) <= LONGEST_NAME):
         shown = repr(name if len(name) <= 60 else f"{name[:60]}…")
         raise StudyNameError(
-            f"the name of a study must be 1 … {_LONGEST_NAME} characters, all printable, "
+            f"the name of a study must be 1 … {LONGEST_NAME} characters, all printable, "
             f"got {shown}; name it with ",
             option("study"),
         )

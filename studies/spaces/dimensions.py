@@ -20,6 +20,9 @@ from coarsefine.studies.spaces.seen import first_twice, stored_value
 Value = kinds.Value
 
 VARIANT = "variant"
+
+SEVERAL = 3
+"""So many ranges are too many for a grid, whose points anyone waits for: two values of each."""
 # What is stored of a dimension that is not any number of a range on a log scale, always used.
 SCALED: Final = ("scale", "integer", "step", "when")
 # Units of a network's only hidden layer.

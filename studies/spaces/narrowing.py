@@ -15,7 +15,7 @@ from coarsefine.db.records import TrialState
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.recipes.keys.bounds import Bounds, Side
 from coarsefine.studies.spaces.conditions import UNUSED, settled
-from coarsefine.studies.spaces.dimensions import Dimension, Value, shown
+from coarsefine.studies.spaces.dimensions import SEVERAL, Dimension, Value, shown
 from coarsefine.studies.spaces.ranges import LogRange, midpoint, shifted
 from coarsefine.studies.spaces.refinement import (
     WIDEST,
@@ -30,7 +30,7 @@ _NO_SIZES: Final[Mapping[str, int]] = {}
 # Of so many points, one is spanned: of a grid of five by five, the best three.
 _SHARE, _MOST = 8, 3
 # The same with so many ranges and more: the best quarter, at least three.
-_SEVERAL, _SHARE_OF_SEVERAL, _FEWEST = 3, 4, 3
+_SHARE_OF_SEVERAL, _FEWEST = 4, 3
 # Their window goes on by so much of the range to either side, and is at most so much of it wide.
 _BESIDE, _WIDEST_OF_THREE = 0.1, 0.75
 
@@ -171,7 +171,7 @@ def _together(
         each = (f"{d.parameter.symbol} {shown(trial.params[d.name])}" for d in dimensions)
         return f"({', '.join(each)})"
 
-    if len(dimensions) >= _SEVERAL:
+    if len(dimensions) >= SEVERAL:
         chosen = different[: max(_FEWEST, len(different) // _SHARE_OF_SEVERAL)]
         spans = [axis.spanned(chosen, best) for axis in axes]
         reason = (
@@ -237,7 +237,7 @@ class _Axis:
             return []  # nothing better is to be found beyond
         at = self.around.position(self.value(best)) * self.around.decades
         near = 0.25 * self.step
-        if self.n_axes >= _SEVERAL and not self.is_grid:
+        if self.n_axes >= SEVERAL and not self.is_grid:
             # As of one range: half of what the outermost of n points leave on average.
             near = self.around.decades / (2 * (self.n_inside + 1))
         lower = at < near and self._beyond("low") is not None and not self._fades(best)

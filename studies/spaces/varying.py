@@ -10,7 +10,14 @@ from coarsefine.studies.errors import SpaceError, did_you_mean
 from coarsefine.studies.recipes.keys.bounds import bounds_of
 from coarsefine.studies.recipes.keys.kinds import number_of
 from coarsefine.studies.spaces.conditions import check_conditions, when_of
-from coarsefine.studies.spaces.dimensions import VARIANT, WIDTH, Dimension, parameter, shown
+from coarsefine.studies.spaces.dimensions import (
+    SEVERAL,
+    VARIANT,
+    WIDTH,
+    Dimension,
+    parameter,
+    shown,
+)
 from coarsefine.studies.spaces.scales import SCALES, Scale, range_of
 from coarsefine.studies.spaces.search import SearchKind
 
@@ -21,8 +28,6 @@ _WHEN: Final = ":when="
 # more are powers of two, as a Sobol sequence has it.
 _TRIALS: Final = {0: (8, 8), 1: (8, 8), 2: (25, 16)}
 _MORE: Final = (16, 32)
-# With so many ranges, a grid of as many points as anyone waits for has two values of each.
-_SEVERAL: Final = 3
 
 
 def varied(text: str) -> Dimension:
@@ -210,5 +215,5 @@ def space_kind(dimensions: Sequence[Dimension]) -> SearchKind:
         n_fine=n_fine,
         refines=n_ranges > 0,
         implied=implied,
-        sampler="qmc" if n_ranges >= _SEVERAL else "grid",
+        sampler="qmc" if n_ranges >= SEVERAL else "grid",
     )

@@ -27,6 +27,7 @@ from coarsefine.studies.results.evidence.spread import ASSUMED, Spread
 from coarsefine.studies.results.judging.statistics import INDIFFERENT
 from coarsefine.studies.results.outcomes import TrialOutcomes
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.scoring.scorer import MOST_SCORES
 from coarsefine.studies.results.scoring.seeds import ASSUMED_SEEDS, SeedNoise
 
 MOST_TRIALS: Final = 8
@@ -34,8 +35,6 @@ MOST_TRIALS: Final = 8
 
 # What of a recipe's data splits follow from, beside the seed.
 _SPLIT_BY: Final = ("split", "folds", "redraw", "validation", "stratified")
-# Scores that are held at a time, a sample of a run each.
-_MOST_SCORES: Final = 1 << 24
 
 Refusal = Literal["no-trial", "data", "samples", "same-runs", "splits"]
 
@@ -245,7 +244,7 @@ def _between(one: Entry, other: Entry, replicates: Sequence[int]) -> Spread | No
     """Return what all trials of two studies say of seeds; ``None`` where that is nothing."""
     if len(replicates) < 2:
         return None
-    room = max(1, _MOST_SCORES // (2 * len(replicates) * one.ranking.n_validation))
+    room = max(1, MOST_SCORES // (2 * len(replicates) * one.ranking.n_validation))
     families = []
     for entry in (one, other):
         own = entry.outcomes

@@ -36,11 +36,11 @@ from coarsefine.studies.results.judging.statistics import (
     wilson,
 )
 from coarsefine.studies.results.notes.test_set import is_hand_picked
+from coarsefine.studies.results.scoring.scorer import CLOSE
 
 Rights = NDArray[np.float32]
 # Of a difference that does not matter: verdicts of equivalence are not asked for here.
 _ANY: Final = 1.0
-_CLOSE: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _rights(
     for seed in seeds:
         right = None if seed.id not in payloads else _right(payloads[seed.id], n_samples)
         accuracy = seed.test_accuracy or 0.0
-        if right is None or abs(float(right.mean(dtype=np.float64)) - accuracy) > _CLOSE:
+        if right is None or abs(float(right.mean(dtype=np.float64)) - accuracy) > CLOSE:
             return None
         found[seed.replicate] = right
     return found

@@ -31,12 +31,11 @@ from coarsefine.studies.results.judging.statistics import (
     Verdict,
     deviation_of,
 )
-from coarsefine.studies.results.scoring.scorer import Scorer
+from coarsefine.studies.results.scoring.scorer import MOST_SCORES, Scorer
 from coarsefine.studies.results.scoring.seeds import ASSUMED_SEEDS, SeedNoise
 
-# So many points at the most are judged sample by sample, and so many scores.
+# So many points at the most are judged sample by sample.
 _MOST_POINTS: Final = 32
-_MOST_SCORES: Final = 1 << 24
 # In place of a number of samples that is not known: seeds are all that noise is seen in.
 ANY_SAMPLES: Final = 10**9
 
@@ -147,7 +146,7 @@ def _family(
 ) -> Family:
     """Return the best trials, as many as are judged sample by sample."""
     n_runs = max((len(trial.values) for trial in runs), default=0)
-    room = _MOST_SCORES // max(1, n_samples * n_runs)
+    room = MOST_SCORES // max(1, n_samples * n_runs)
     return family_of(runs, positions[: max(2, min(_MOST_POINTS, room))], n_samples, read, scorer)
 
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
 
 # A trainer of the user's may report its accuracy in single precision.
-_CLOSE: Final = 1e-6
+CLOSE: Final = 1e-6
+# Scores that are held at a time, a sample of a run each.
+MOST_SCORES: Final = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,9 @@ class Scorer:
             return None
         if found is None or len(found.scores) != n_samples:
             return None
-        if accuracy is not None and abs(found.accuracy - accuracy) >= _CLOSE:
+        if accuracy is not None and abs(found.accuracy - accuracy) >= CLOSE:
             return None
-        if value is not None and abs(found.mean - value) >= _CLOSE * max(1.0, abs(value)):
+        if value is not None and abs(found.mean - value) >= CLOSE * max(1.0, abs(value)):
             return None
         return found
 
