@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +22,7 @@ from benchmarks.common import (
 from benchmarks.ours import Ours
 from benchmarks.storage import EXPORT, RANK, THEIRS, measured
 from benchmarks.work import w2
+from coarsefine.models.arrays import Array, Labels
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import CohortPlan, initial_state
 from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
@@ -144,14 +143,21 @@ def _rounds(steps: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, 
     return {name: Spread(tuple(times)) for name, times in interleaved(steps, rounds).items()}
 
 
-def _samples(n_samples: int, n_features: int) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    x_train: Array
+    y_train: Labels
+    x_validation: Array
+    y_validation: Labels
+    sample_shape: tuple[int, ...] = ()
+
+
+def _samples(n_samples: int, n_features: int) -> _Samples:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n_samples, n_features), dtype=np.float32)
     y = rng.integers(0, 10, n_samples)
     n_validation = max(100, n_samples // 10)
-    return SimpleNamespace(
-        x_train=x, y_train=y, x_validation=x[:n_validation], y_validation=y[:n_validation]
-    )
+    return _Samples(x, y, x[:n_validation], y[:n_validation])
 
 
 def _plan(n_features: int, hidden: tuple[int, ...], n_trials: int, n_updates: int) -> CohortPlan:
@@ -165,7 +171,11 @@ def _plan(n_features: int, hidden: tuple[int, ...], n_trials: int, n_updates: in
 
 
 def _update_seconds(
-    data: Any, hidden: tuple[int, ...], n_trials: int, batch_size: int, n_updates: int = UPDATES
+    data: _Samples,
+    hidden: tuple[int, ...],
+    n_trials: int,
+    batch_size: int,
+    n_updates: int = UPDATES,
 ) -> float:
     plan = _plan(data.x_train.shape[1], hidden, n_trials, n_updates)
     with limited_blas(1):
@@ -173,7 +183,7 @@ def _update_seconds(
     return sum(row.seconds for row in rows) / n_updates
 
 
-def _epoch_seconds(data: Any) -> float:
+def _epoch_seconds(data: _Samples) -> float:
     plan = _plan(data.x_train.shape[1], (), 8, len(data.y_train) // BATCH)
     started = time.perf_counter()
     with limited_blas(1):
