@@ -72,7 +72,7 @@ def named_trial(ranking: "Ranking", text: str) -> "RankedTrial":
     """
     from coarsefine.studies.results.curves.runs import find_trial
 
-    return find_trial(ranking, *trial_place(text))
+    return find_trial(ranking, trial_place(text))
 
 
 def trial_place(text: str, like: str = "fine:6") -> tuple[str, int]:

@@ -84,7 +84,7 @@ class Predictions:
 
         with as_study_errors(), self._kept.reading() as (database, study):
             ranking = read_ranking(database, study)
-            chosen = ranking.best if trial is None else find_trial(ranking, *named(trial))
+            chosen = ranking.best if trial is None else find_trial(ranking, named(trial))
             return {note.code: spelled(note) for note in of_trial(database, ranking, chosen)}
 
     def _confusion(self, trial: "RankedTrial | str | None") -> "tuple[pd.DataFrame, pd.DataFrame]":
@@ -108,7 +108,7 @@ def _frames(
     from coarsefine.studies.results.reading import read_ranking
 
     ranking = read_ranking(database, study)
-    chosen = ranking.best if trial is None else find_trial(ranking, *named(trial))
+    chosen = ranking.best if trial is None else find_trial(ranking, named(trial))
     if chosen is None:
         raise StudyError(f"no trial of {study.name} is complete")
     found = confusion_of(database, ranking, chosen)

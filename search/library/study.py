@@ -340,7 +340,7 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         wanted = places(trials, self._stages)
         with self._kept.reading() as (database, study):
             ranking = read_ranking(database, study)
-            named = tuple(find_trial(ranking, *place) for place in wanted)
+            named = tuple(find_trial(ranking, place) for place in wanted)
             yield Subject(database, ranking, trials=named, n_best=best, against=against, on=on)
 
     def report(self, file: PathLike, *, figures: bool = True, gradcheck: bool = True) -> Path:

@@ -155,7 +155,7 @@ def _figures(
                 drawn[place.name] = _overlay(checks[place.study])
                 continue
             ranking = ranking_of(place.study or contents.study)
-            trials = () if place.trial is None else (find_trial(ranking, *place.trial),)
+            trials = () if place.trial is None else (find_trial(ranking, place.trial),)
             drawn[place.name] = KINDS[place.kind].draw(Subject(database, ranking, trials))
         except FigureError:
             continue  # the study has none of this kind

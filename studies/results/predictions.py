@@ -11,12 +11,10 @@ from coarsefine.hints import option
 from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.metric import METRICS, Metric, metric_named
 from coarsefine.studies.results.judging.statistics import How
-from coarsefine.studies.results.ranking import RankedTrial
+from coarsefine.studies.results.ranking import Place, RankedTrial
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.scoring.scorer import Scorer
-
-Place = tuple[str, int]
 
 # Outcomes of so many runs at a time are held in memory.
 _AT_ONCE = 500

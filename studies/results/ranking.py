@@ -29,6 +29,9 @@ from coarsefine.studies.states import STATES, score_key
 if TYPE_CHECKING:
     from coarsefine.db.records import StudyRecord
 
+Place = tuple[str, int]
+"""Where a trial is: its stage, and its number there."""
+
 _STATE = {state: place for place, state in enumerate(STATES)}
 
 

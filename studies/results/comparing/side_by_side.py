@@ -32,14 +32,12 @@ from coarsefine.studies.results.notes.studies import (
     on_tuning,
 )
 from coarsefine.studies.results.outcomes import read_outcomes
-from coarsefine.studies.results.ranking import RankedTrial, Ranking, top
+from coarsefine.studies.results.ranking import Place, RankedTrial, Ranking, top
 from coarsefine.studies.results.reading import named_study, read_ranking
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 from coarsefine.studies.states import UNFINISHED
 
 SEARCHED = "searched"
-Place = tuple[str, int]
-"""A trial's stage and number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +175,7 @@ def _on_metrics(rankings: Mapping[str, Ranking], entries: Sequence[Entry]) -> It
 
 
 def _entry(database: Database, ranking: Ranking, place: Place | None) -> Entry:
-    trial = ranking.best if place is None else find_trial(ranking, *place)
+    trial = ranking.best if place is None else find_trial(ranking, place)
     if trial is None:
         return Entry(ranking, None, None)
     if trial.rank is None:
@@ -188,7 +186,7 @@ def _entry(database: Database, ranking: Ranking, place: Place | None) -> Entry:
     if ranking.by != "accuracy":
         # The best by the study's own metric stands for it, and accuracies are what is compared.
         ranking = read_ranking(database, ranking.study, "accuracy")
-        trial = find_trial(ranking, trial.stage, trial.trial)
+        trial = find_trial(ranking, (trial.stage, trial.trial))
     others: list[RankedTrial] = []
     if trial.replicates > 1:
         best = top(ranking.trials, MOST_TRIALS)

@@ -15,7 +15,7 @@ from coarsefine.models.schedules import rates_at
 from coarsefine.studies.errors import StudyError
 from coarsefine.studies.metric import OWN
 from coarsefine.studies.planning.cohorts import plan_from_json
-from coarsefine.studies.results.ranking import RankedTrial, Ranking
+from coarsefine.studies.results.ranking import Place, RankedTrial, Ranking
 
 # With more updates than this, η is given at so many of them, and wherever it turns or steps.
 _MOST = 2_000
@@ -72,12 +72,13 @@ class TrialCurves:
         return tuple(dict.fromkeys(name for values in self.metrics.values() for name in values))
 
 
-def find_trial(ranking: Ranking, stage: str, number: int) -> RankedTrial:
-    """Return a trial by its stage and its number in it.
+def find_trial(ranking: Ranking, place: Place) -> RankedTrial:
+    """Return a trial by its place.
 
     Raises:
         StudyError: If there is none; says which there are.
     """
+    stage, number = place
     in_stage = {t.trial: t for t in ranking.trials if t.stage == stage}
     if number in in_stage:
         return in_stage[number]
