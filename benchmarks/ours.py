@@ -18,6 +18,7 @@ from coarsefine.db import repository
 from coarsefine.db.connections.engine import open_database
 from coarsefine.models.data import PreparedData
 from coarsefine.models.data.spec import DataSpec
+from coarsefine.models.kernels.choice import COMPILED
 from coarsefine.models.segment import Segment, SegmentResult
 from coarsefine.studies.planning import kernels
 from coarsefine.studies.planning.request import StageRequest
@@ -151,7 +152,7 @@ class Ours:
             **wanted: Of the stage's request; all values of the work if there is none.
         """
         asked = wanted or {"values": work.l2_strengths}
-        start_seconds = 0.0 if compiled else math.inf
+        start_seconds = dict.fromkeys(COMPILED, 0.0 if compiled else math.inf)
         with (
             patch.object(kernels, "START_SECONDS", start_seconds),
             tempfile.TemporaryDirectory() as folder,
