@@ -186,7 +186,7 @@ def test_a_running_scale_is_settled_where_it_gets_small_or_turns_its_sign(l2_str
 
 def test_batches_and_features_may_be_more_than_a_block_of_the_dense_kernel():
     data = made_up(n_train=700, n_features=2 * layered.BLOCK + 12, n_classes=4)
-    plan = compiled(name="dense-2", optimizer="momentum", n_updates=20)
+    plan = compiled(name="dense-2", optimizer="momentum", n_updates=6)
     plan = replace(
         plan,
         network=replace(plan.network, n_features=2 * layered.BLOCK + 12, hidden=(layered.BLOCK, 7)),
