@@ -44,8 +44,7 @@ from coarsefine.models.kernels.softmax import exponentials_of, to_deltas
 from coarsefine.models.kernels.tiles import (
     multiply,
     multiply_transposed,
-    prefetch_samples,
-    prefetch_weights,
+    prefetch,
     step_transposed,
     turn,
 )
@@ -211,7 +210,7 @@ def descend(  # noqa: PLR0912, PLR0915
                     n_next = min(batch_size, order.shape[0] - start - size)
                     for i in range(n_next * q // row[PANELS], n_next * (q + 1) // row[PANELS]):
                         source = order[start + size + i] * n_features + d
-                        prefetch_samples((x, source, panel), -(-n_rows // panel))
+                        prefetch((x, source, panel), -(-n_rows // panel))
                 trial = q // row[PANELS_A_TRIAL]
                 at = row[WEIGHTS] + (q * (n_in + 1) + d) * panel
                 left = row[IN_OFFSET] + d // BLOCK * row[IN_BLOCK] + d % BLOCK + trial * step
@@ -219,12 +218,6 @@ def descend(  # noqa: PLR0912, PLR0915
                 lane = row[LANES] + q * panel
                 rate = (numbers, RATE * n_lanes + lane, 0)
                 kept = (numbers, (ALL_ONES if of_biases else KEPT) * n_lanes + lane, 0)
-                if not near:
-                    prefetch_weights((weights, at, panel), n_rows)
-                    if optimizer > 0:
-                        prefetch_weights((slots, at, panel), n_rows)
-                    if optimizer == 4:
-                        prefetch_weights((more_slots, at, panel), n_rows)
                 if optimizer == 0 and 1 < size <= BLOCK:
                     # The gradient need not leave the registers.
                     step_transposed(

@@ -234,31 +234,28 @@ def _turn(context: Any, turned: Any, panel: Any, rows: Any) -> Any:
 turn: Any = intrinsic(_turn)
 
 
-def _prefetch(*, to_write: bool, level: int) -> Any:
-    """Return what has lines of memory brought near, which are worked on later."""
+def _prefetch(context: Any, matrix: Any, rows: Any) -> Any:
+    """Have lines of memory brought near that are read later.
 
-    def prefetch(context: Any, matrix: Any, rows: Any) -> Any:
-        signature = types.void(matrix, rows)
+    Takes (array, offset, row stride), and how many rows of one panel.
+    """
+    signature = types.void(matrix, rows)
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            lines = _Matrix(context, builder, signature.args[0], arguments[0])
-            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-            # The last one says that this is data.
-            how = [ir.Constant(number, code) for code in (int(to_write), level, 1)]
-            with cgutils.for_range(builder, arguments[1]) as loop:
-                builder.call(function, [builder.bitcast(lines.row(loop.index), byte), *how])
-            return context.get_dummy_value()
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lines = _Matrix(context, builder, signature.args[0], arguments[0])
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        # To be read, in the second cache, and data.
+        how = [ir.Constant(number, code) for code in (0, 2, 1)]
+        with cgutils.for_range(builder, arguments[1]) as loop:
+            builder.call(function, [builder.bitcast(lines.row(loop.index), byte), *how])
+        return context.get_dummy_value()
 
-        return signature, generate
-
-    return intrinsic(prefetch)
+    return signature, generate
 
 
-# Both take (array, offset, row stride), and a number of rows of one panel.
-prefetch_weights = _prefetch(to_write=True, level=3)
-prefetch_samples = _prefetch(to_write=False, level=2)
+prefetch: Any = intrinsic(_prefetch)
 
 
 class Value:
