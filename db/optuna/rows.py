@@ -40,6 +40,11 @@ def _looked_up(connection: Connection) -> sa.MetaData | None:
     tables.reflect(
         connection, only=lambda name, _: name.startswith(_OWNED) and not name.startswith(PREFIX)
     )
+    for table in tables.tables.values():
+        for column in table.c:
+            if getattr(column.type, "asdecimal", False):
+                # MySQL's numbers are read as decimals of ten places if nothing else is said.
+                column.type = sa.Double()
     return tables
 
 

@@ -1,5 +1,6 @@
 """A service as people use it: commands, Optuna and a dashboard beside it, killed and restarted."""
 
+import http.client
 import json
 import os
 import random
@@ -280,7 +281,7 @@ def _browse(service, over, served):
                 served.polls += 1
             except urllib.error.HTTPError as error:
                 served.wrong.append(f"the dashboard: {error} {error.read()[:500]!r}")
-            except OSError:
+            except (OSError, http.client.IncompleteRead):
                 pass  # it was killed
         over.wait(0.2)
 

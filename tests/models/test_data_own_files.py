@@ -155,11 +155,20 @@ def header_only(shape):
     return buffer.getvalue()
 
 
+def with_a_name_that_is_no_text(contents):
+    """Return an archive whose first name in the directory at its end is said to be in UTF-8."""
+    spoilt, at = bytearray(contents), contents.index(b"PK\x01\x02")
+    spoilt[at + 9] |= 0x08
+    spoilt[at + 46] = 0x80
+    return bytes(spoilt)
+
+
 @pytest.mark.parametrize(
     ("contents", "words"),
     [
         (b"", "an empty file"),
         (b"<html>", "a web page"),
+        (with_a_name_that_is_no_text(npz_bytes(**GOOD)), "damaged or no .npz file: 'utf-8' codec"),
         (npz_bytes(**GOOD)[:-30], "damaged or no .npz"),
         (npz_bytes(**GOOD)[:300] + b"spoilt" + npz_bytes(**GOOD)[306:], "damaged"),
         (b"PK\x03\x04" + bytes(100), "damaged or no .npz"),

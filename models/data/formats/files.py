@@ -6,11 +6,12 @@ import hashlib
 import io
 import lzma
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Final, Protocol, cast
 
 from coarsefine.models.data.progress import Progress, Silent
 from coarsefine.models.errors import DataError
@@ -111,6 +112,16 @@ def _unpacked(file: io.FileIO, head: bytes, path: Path) -> Readable:
             ) from None
         return cast(Readable, zstd.ZstdFile(raw))
     return raw
+
+
+# What the standard library raises at a zip archive that it cannot read: its structure, a method or
+# a password that it does not know, names that are no text.
+DAMAGED_ZIP: Final = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,
+)
 
 
 @contextmanager

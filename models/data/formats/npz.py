@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coarsefine.models.data.features import checked_features
-from coarsefine.models.data.formats.files import MAX_BYTES, bytes_allowed, looks_like, reading
+from coarsefine.models.data.formats.files import (
+    DAMAGED_ZIP,
+    MAX_BYTES,
+    bytes_allowed,
+    looks_like,
+    reading,
+)
 from coarsefine.models.data.labels import Classes, check_whole, checked_labels, flattened, numbered
 from coarsefine.models.data.raw import RawData, Samples
 from coarsefine.models.errors import DataError
@@ -132,7 +138,7 @@ def _read_arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], list[str]]
     try:
         with reading(path), zipfile.ZipFile(path) as archive:
             return _chosen_arrays(path, archive)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except DAMAGED_ZIP as error:
         raise DataError(f"{path}: damaged or no .npz file: {error}") from error
 
 
@@ -209,7 +215,7 @@ def read_array(path: Path) -> NDArray[np.generic]:
                     f"got {chosen.file_size:,}"
                 )
             return _read_array(path, archive, chosen)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except DAMAGED_ZIP as error:
         raise DataError(f"{path}: damaged or no .npz file: {error}") from error
 
 

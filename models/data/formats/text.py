@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from coarsefine.models.data.formats.files import (
+    DAMAGED_ZIP,
     NOT_DATA,
     bytes_allowed,
     looks_like,
@@ -347,5 +348,5 @@ def _only_member(path: Path) -> bytes:
                         f"got {tables[0].file_size:,}"
                     )
                 return archive.read(tables[0])
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except DAMAGED_ZIP as error:
             raise DataError(f"{path}: damaged or no zip archive: {error}") from error
