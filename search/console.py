@@ -128,10 +128,13 @@ def print_table(console: "Console", table: "Table") -> None:
         say(line.rstrip())
 
 
-def say(line: str) -> None:
-    """Print a line on stdout as it is: something to be copied, or to be read by programs."""
+def say(line: str, *, at_once: bool = False) -> None:
+    """Print a line on stdout as it is: something to be copied, or to be read by programs.
+
+    ``at_once`` is for programs that go on for long: a pipe or a file gets it before they end.
+    """
     if sys.stdout is not None:  # as in a program without a terminal
-        print(written(line), file=sys.stdout)  # noqa: T201
+        print(written(line), file=sys.stdout, flush=at_once)  # noqa: T201
 
 
 def tell(line: str) -> None:

@@ -106,7 +106,7 @@ def dashboard(what: DashboardOptions, storage: StorageOptions) -> None:
             app, host, PORT if what.port is None else what.port, or_next=what.port is None
         ) as server,
     ):
-        say(f"{app.label}: {server.url}")
+        say(f"{app.label}: {server.url}", at_once=True)
         _say_more(server, what)
         if not what.no_browser and has_display(os.environ, sys.platform):
             _open_browser(server.url)

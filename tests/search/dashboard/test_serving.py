@@ -1,6 +1,7 @@
 """The dashboard over a network: ports, ends, and the command."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -223,9 +224,10 @@ def test_what_cannot_be_served_is_one_line(study, search, own_folder, options, s
 )
 def test_the_command_says_where_it_is_and_ends_cleanly(study, number, status):
     command = [sys.executable, "-m", "search", "dashboard", "--port", "0", "--storage", str(study)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
+    # Some environments have Python pass each line on; others do not.
+    usual = {**os.environ, "PYTHONUNBUFFERED": ""}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, cwd=ROOT, env=usual) as process:
         try:
             address = process.stdout.readline().split()[-1]
             assert b"Optuna Dashboard" in fetch(address)
