@@ -56,8 +56,8 @@ class Vectors:
         return ir.Constant(self.index, value)
 
     def spread(self, scalar: Any) -> Any:
-        """Return a vector of one number."""
-        none = ir.Constant(self.type, ir.Undefined)
+        """Return a vector of one number, of the number's own type."""
+        none = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
         first = self.builder.insert_element(none, scalar, ir.Constant(_INT32, 0))
         zeros = ir.Constant(ir.VectorType(_INT32, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(first, none, zeros)

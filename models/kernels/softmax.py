@@ -59,10 +59,7 @@ class _Row:
         scalar = builder.sub(number, first)
         if vectors.bits < vectors.index.width:
             scalar = builder.trunc(scalar, vectors.integers.element)
-        none = ir.Constant(vectors.integers, ir.Undefined)
-        one = builder.insert_element(none, scalar, ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), vectors.lanes), None)
-        return builder.shuffle_vector(one, none, zeros)
+        return vectors.spread(scalar)
 
     def highest(self) -> Any:
         """Return the highest score in all lanes; of NaN it may be any."""

@@ -20,8 +20,6 @@ from coarsefine.studies.results.scoring.splits import Splits
 
 Rights = NDArray[np.bool_]
 
-# A custom trainer may report its accuracy in single precision.
-
 
 @dataclass(frozen=True, slots=True)
 class TrialOutcomes:

@@ -53,8 +53,7 @@ def trial_pairs(ranking: Ranking) -> list[TrialPair]:
     """Return each two trials that are judged together; none where nothing is known of the noise."""
     import numpy as np
 
-    from coarsefine.models import special
-    from coarsefine.studies.results.evidence.contrasts import holm
+    from coarsefine.studies.results.evidence.contrasts import holm, tail
     from coarsefine.studies.results.evidence.intervals import t_quantile
 
     comparison = ranking.comparison
@@ -71,9 +70,7 @@ def trial_pairs(ranking: Ranking) -> list[TrialPair]:
     at = tuple(np.array(pairs).T)
     lead, error, df = judged.leads[at], judged.errors[at], judged.df[at]
     t = np.abs(lead) / np.where(error > 0, error, np.finfo(float).tiny)
-    finite = np.where(np.isfinite(df), df, 1.0)
-    tail = np.where(np.isfinite(df), special.stdtr(finite, -t), special.ndtr(-t))
-    p = np.minimum(1.0, 2 * tail)
+    p = np.minimum(1.0, 2 * tail(t, df))
     adjusted, sign, claim = holm(p), ranking.metric.sign, _claim(ranking)
     found = []
     for k, (i, j) in enumerate(pairs):

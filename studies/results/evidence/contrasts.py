@@ -228,7 +228,7 @@ def decided(
     )
     error = np.where(error > 0, error, np.finfo(float).tiny)
     p, beyond, within = (
-        np.minimum(1.0, 2 * _tail((distance - step) / error, df))
+        np.minimum(1.0, 2 * tail((distance - step) / error, df))
         for distance in (np.abs(d), np.abs(d) - delta, delta - np.abs(d))
     )
     adjusted, beyond, within = holm(p), holm(beyond), holm(within)
@@ -328,7 +328,7 @@ def least_number(decides: Callable[[int], bool], start: int, most: int) -> int |
     return max(high, start)
 
 
-def _tail(t: Real, df: Real) -> Real:
+def tail(t: Real, df: Real) -> Real:
     """Return the probability that Student's t, or a normal number, is above ``t``."""
     finite = np.where(np.isfinite(df), df, 1.0)
     return np.asarray(np.where(np.isfinite(df), special.stdtr(finite, -t), special.ndtr(-t)))
