@@ -54,6 +54,8 @@ class Stage:
         cut: What a budget has left over of it; ``None`` where nothing.
         start: Points that it begins with, where a sampler proposes the others: it learns from the
             trials of earlier stages then.
+        located: Whether the stage after it looks only where the best value may lie; studies of
+            before that was known go on as they were begun.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Stage:
     race: Race | None = None
     cut: Cut | None = None
     start: tuple[Mapping[str, Any], ...] = ()
+    located: bool = False
 
     def __post_init__(self) -> None:
         if self.race is not None and self.prune != "none":
@@ -96,6 +99,7 @@ class Stage:
             race=None if options.get("race") is None else Race.from_json(options["race"]),
             cut=None if options.get("cut") is None else Cut.from_json(options["cut"]),
             start=tuple(options.get("start", ())),
+            located=bool(options.get("located", False)),
         )
 
     def on_splits(self, data: DataRecipe) -> "Stage":
@@ -135,6 +139,7 @@ class Stage:
             **({} if self.race is None else {"race": self.race.to_json()}),
             **({} if self.cut is None else {"cut": self.cut.to_json()}),
             **({"start": [dict(point) for point in self.start]} if self.start else {}),
+            **({"located": True} if self.located else {}),
         }
 
 
@@ -287,6 +292,7 @@ def first_stage(kind: SearchKind, request: StageRequest, n_train: int | None = N
         prune=request.prune or "none",
         lab=request.lab,
         race=request.race,
+        located=kind.refines,
     )
 
 

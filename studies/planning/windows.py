@@ -20,6 +20,7 @@ from coarsefine.studies.spaces.dimensions import (
 )
 from coarsefine.studies.spaces.narrowing import Narrowing, ScoredTrial, narrowed
 from coarsefine.studies.spaces.ranges import LogRange, is_same
+from coarsefine.studies.spaces.refinement import UNKNOWN, Ends
 from coarsefine.studies.spaces.scales import range_of
 from coarsefine.studies.spaces.search import SearchKind
 
@@ -43,10 +44,12 @@ class Known:
     Attributes:
         tied: UUIDs of the trials that are tied with the best one.
         sizes: The greatest value of parameters that data limit, by name.
+        optimum: From where to where the best value of the only number lies.
     """
 
     tied: frozenset[str] = frozenset()
     sizes: Mapping[str, int] = field(default_factory=dict)
+    optimum: Ends = UNKNOWN
 
 
 _NOTHING: Final = Known()
@@ -104,6 +107,7 @@ def next_stage(
         parent=parent.name,
         race=race,
         start=(to_params(narrowing.best),) if several and sampler != "grid" else (),
+        located=parent.located,
     )
     return Following(stage, narrowing.warnings)
 
@@ -144,7 +148,7 @@ def _window(
         )
         for t in trials
     ]
-    narrowing = narrowed(parent.dimensions, scored, known.sizes)
+    narrowing = narrowed(parent.dimensions, scored, known.sizes, known.optimum)
     if not request.names_values:
         return narrowing
     asked = tuple(

@@ -11,6 +11,7 @@ from coarsefine.studies.results.judging.statistics import dunnett_quantile
 from coarsefine.studies.results.learning import has_learnt
 from coarsefine.studies.results.ranking import Ranking
 from coarsefine.studies.spaces.dimensions import PARAMETERS
+from coarsefine.studies.spaces.refinement import UNKNOWN, Ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,21 @@ class Located:
             "may_lie_beyond": beyond,
             "words": self.words,
         }
+
+
+def known_ends(found: Located | None) -> Ends:
+    """Return from where to where the next stage has to look; ``None`` for ends that are open.
+
+    The curve is known at places of its own: between two of them is as good as at one.
+    """
+    if found is None:
+        return UNKNOWN
+    step = float(found.curve.places[1] - found.curve.places[0])
+    below, beyond = found.curve.at_edge
+    return (
+        None if below else found.low * math.exp(-step),
+        None if beyond else found.high * math.exp(step),
+    )
 
 
 def located(ranking: Ranking) -> Located | None:

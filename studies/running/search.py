@@ -36,6 +36,7 @@ from coarsefine.studies.planning.windows import Following, Known, next_stage
 from coarsefine.studies.recipes.layers import Asked
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.results.learning import equally_good
+from coarsefine.studies.results.optimum import known_ends, located
 from coarsefine.studies.results.predictions import rows_by_score
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.resolution import resolution_reached
@@ -62,6 +63,7 @@ from coarsefine.studies.running.studies import (
 )
 from coarsefine.studies.running.work import Work
 from coarsefine.studies.spaces.dimensions import sizes_of
+from coarsefine.studies.spaces.refinement import UNKNOWN
 from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.states import UNFINISHED
 
@@ -256,8 +258,11 @@ class Search:
         ranking = read_ranking(database, self.study)
         n_train = self.data.n_train
         available = n_available(self.resources, self.kind, self.recipe, n_train)
-        known = Known(equally_good(ranking), sizes_of(n_train, available))
-        following = next_stage(self.kind, name, self._parent(name), request, rows, known)
+        sizes = sizes_of(n_train, available)
+        parent = self._parent(name)
+        optimum = known_ends(located(ranking)) if parent.located else UNKNOWN
+        known = Known(equally_good(ranking), sizes, optimum)
+        following = next_stage(self.kind, name, parent, request, rows, known)
         check_metric(self.recipe.training.metric, following.stage.prune)
         check_raced(self.recipe.training.metric, following.stage.race)
         return replace(following, stage=following.stage.on_splits(self.recipe.data))

@@ -18,8 +18,10 @@ from coarsefine.studies.spaces.conditions import UNUSED, settled
 from coarsefine.studies.spaces.dimensions import SEVERAL, Dimension, Value, shown
 from coarsefine.studies.spaces.ranges import LogRange, midpoint, shifted
 from coarsefine.studies.spaces.refinement import (
+    UNKNOWN,
     WIDEST,
     WIDEST_OF_SEVERAL,
+    Ends,
     ScoredPoint,
     refine,
 )
@@ -80,6 +82,7 @@ def narrowed(
     dimensions: Sequence[Dimension],
     trials: Sequence[ScoredTrial],
     sizes: Mapping[str, int] = _NO_SIZES,
+    optimum: Ends = UNKNOWN,
 ) -> Narrowing:
     """Return the dimensions that the results leave to be looked at more closely.
 
@@ -87,6 +90,8 @@ def narrowed(
         dimensions: What was searched last.
         trials: All points tried so far, of earlier stages too, in the order of their trials.
         sizes: The greatest value of parameters that data limit, by name.
+        optimum: From where to where the best value of the only range lies, as far as it is known;
+            it counts on a logarithmic scale, which it was found on.
 
     Raises:
         StudyError: If no trial is complete, or no dimension is a range of numbers.
@@ -116,7 +121,7 @@ def narrowed(
         points = [
             ScoredPoint(_place(dimension, t), t.accuracy, t.loss, t.state, t.tied) for t in alike
         ]
-        there, reason, warnings = _alone(dimension, points, sizes)
+        there, reason, warnings = _alone(dimension, points, sizes, optimum)
     else:
         there, reason, warnings = _together(ranges, alike, best, sizes)
     kept = "".join(f"; {name} as in the best trial: {shown(best.params[name])}" for name in fixed)
@@ -129,12 +134,12 @@ def narrowed(
 
 
 def _alone(
-    dimension: Dimension, points: Sequence[ScoredPoint], sizes: Mapping[str, int]
+    dimension: Dimension, points: Sequence[ScoredPoint], sizes: Mapping[str, int], optimum: Ends
 ) -> tuple[dict[str, Dimension], str, tuple[str, ...]]:
     """Return one range narrowed, on the logarithmic scale that it is seen as."""
     bounds, searched = dimension.parameter.bounds(sizes), dimension.range
     if searched is None or dimension.scale == "log":
-        window = refine(points, searched, bounds=bounds)
+        window = refine(points, searched, bounds=bounds, optimum=optimum)
         found = dimension.with_range(window.range)
     else:
         placed = bounds.placed(searched.placed)

@@ -25,6 +25,11 @@ WIDEST_OF_SEVERAL = 0.7
 # Of the finished values, at most one in so many is spanned: the best of three are all of three.
 SHARE = 3
 _UNBOUNDED: Final = Bounds()
+# A window is cut to where the optimum lies if less than this part of it is left, in decades.
+_SHARPER: Final = 0.8
+# From where to where the best value lies; ``None`` for an end that is not known.
+Ends = tuple[float | None, float | None]
+UNKNOWN: Final[Ends] = (None, None)
 # A range of fewer values than this, over at least so many decades, is easily misread.
 FEW_VALUES, SEVERAL_DECADES = 6, 2.0
 
@@ -92,6 +97,7 @@ def refine(
     n_best: int = 3,
     bounds: Bounds = _UNBOUNDED,
     native: Callable[[float], float] | None = None,
+    optimum: Ends = UNKNOWN,
 ) -> Window:
     """Return the window that the scores narrow the searched range to.
 
@@ -102,6 +108,8 @@ def refine(
         bounds: The natural limits of the values.
         native: Returns the value that is seen at a place on this scale; ``None`` where values are
             their own places.
+        optimum: From where to where the best value lies, as far as the scores tell: the window is
+            cut to that.
 
     Returns:
         A window that holds the best value (where that is 0: the decade below all others), is at
@@ -129,13 +137,28 @@ def refine(
         low, high = neighbourhood.shrunk(limit)
     if math.log10(high / low) < 1e-6:
         raise StudyError(f"the range {around.low} … {around.high} is too narrow to be narrowed")
+    reason = neighbourhood.reason(chosen, low, high, halved)
+    cut = _cut(low, high, neighbourhood.best.value, optimum)
+    if cut is not None:
+        low, high = cut
+        reason += "; cut to where the best one lies (95 % confidence)"
     return Window(
         range=LogRange(low, high),
         edges=neighbourhood.edges,
-        best=tuple(place.tried for place in chosen),
-        reason=neighbourhood.reason(chosen, low, high, halved),
+        best=tuple(place.tried for place in chosen if low <= place.value <= high),
+        reason=reason,
         warnings=_warnings(neighbourhood),
     )
+
+
+def _cut(low: float, high: float, best: float, optimum: Ends) -> tuple[float, float] | None:
+    """Return the part of a window where the optimum lies; ``None`` if that is most of it."""
+    first, last = optimum
+    nearer = low if first is None else max(low, min(first, best))
+    sooner = high if last is None else min(high, max(last, best))
+    if not nearer < sooner or math.log(sooner / nearer) >= _SHARPER * math.log(high / low):
+        return None
+    return nearer, sooner
 
 
 class _Neighbourhood:

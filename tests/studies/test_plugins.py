@@ -18,6 +18,7 @@ from coarsefine.studies.planning.stages import COARSE, FINE, GRID
 from coarsefine.studies.recipes.layers import Asked, load_recipe, make_recipe
 from coarsefine.studies.recipes.recipe import from_json, to_json, to_toml
 from coarsefine.studies.recipes.specs import to_data_spec
+from coarsefine.studies.results.optimum import located
 from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.running.final.test import final_test
 from coarsefine.studies.running.search import Search
@@ -127,6 +128,50 @@ def test_a_search_that_was_stopped_carries_on_and_calls_nothing_twice(bench, own
 
     assert own.n_calls == 3
     assert len(read_ranking(bench.database, outcome.study).trials) == 3
+
+
+TENT = """
+import math
+import numpy as np
+
+def train(params, data, seed, report):
+    n = len(data.y_validation)
+    right = n - round(n * 0.15 * abs(math.log10(params["lambda"]) + 3)) - seed % 2
+    answers = data.y_validation.copy()
+    answers[right:] = (answers[right:] + 1) % data.n_classes
+    report(1, validation_accuracy=right / n)
+    return {"predict": lambda x: answers if len(x) == n else np.zeros(len(x), int)}
+"""
+
+
+def test_a_fine_window_is_cut_to_where_the_optimum_lies_unless_the_study_is_of_before(bench, own):
+    own.file.write_text(TENT, encoding="utf-8")
+    own.recipe.write_text(
+        f'trainer = "{own.name}:train"\n[data]\nname = "digits"\n[training]\nepochs = 1\n',
+        encoding="utf-8",
+    )
+    request = StageRequest(replicates=3, n_trials=9)
+    study = searched(bench, own, request).study
+    found = located(read_ranking(bench.database, study))
+    assert found.curve.at_edge == (False, False)
+
+    def fine():
+        search = Search.carry_on(bench.means(), LAMBDA, Asked(own.recipe), study)
+        stage = search.following(FINE, StageRequest()).stage
+        (dimension,) = stage.dimensions
+        return stage, dimension.range
+
+    stage, cut = fine()
+    assert stage.reason.endswith("neighbours; cut to where the best one lies (95 % confidence)")
+    assert cut.low < found.low < 1e-3 < found.high < cut.high
+    assert cut.decades < found.curve.interval[1] - found.curve.interval[0]
+    (record,) = repository.stages(bench.database, study)
+    options = {name: x for name, x in record.options.items() if name != "located"}
+    repository.set_stage_options(bench.database, record, options)
+    stage, between_neighbours = fine()
+    assert "cut" not in stage.reason
+    assert between_neighbours.low == pytest.approx(1e-4)
+    assert between_neighbours.high == pytest.approx(1e-2)
 
 
 def test_replicates_get_seeds_of_their_own_that_trials_share(bench, own):

@@ -125,6 +125,40 @@ def test_values_that_diverged_bound_the_window(search):
     assert not any(window.range.contains(value) for value in diverged)
 
 
+ENDS = st.none() | st.floats(1e-9, 1e8)
+
+
+@given(searches(), ENDS, ENDS)
+def test_an_optimum_that_is_known_cuts_the_window_by_a_fifth_or_not_at_all(search, low, high):
+    searched, points = search
+    whole = refine(points, searched)
+
+    window = refine(points, searched, optimum=(low, high))
+
+    if window.range != whole.range:
+        assert window.range.decades < 0.8 * whole.range.decades
+        assert window.reason.startswith(whole.reason)
+        assert whole.range.low <= window.range.low
+        assert window.range.high <= whole.range.high
+        assert set(window.best) <= set(whole.best)
+        assert window.best[0] == whole.best[0]
+
+
+def test_each_end_of_a_window_is_cut_where_that_end_of_the_optimum_is_known():
+    values = list(LAB.grid(8))
+    points = scored(values, [0.1, 0.2, 0.3, 0.5, 0.6, 0.4, 0.2, 0.1])
+
+    for ends, expected in (
+        ((None, None), (values[2], values[6])),
+        ((1e-3, None), (1e-3, values[6])),
+        ((None, 4e-3), (values[2], 4e-3)),
+        ((1e-3, 4e-3), (1e-3, 4e-3)),
+        ((3e-3, 4e-3), (values[4], 4e-3)),
+        ((1.5e-4, 0.05), (values[2], values[6])),
+    ):
+        assert refine(points, LAB, optimum=ends).range == LogRange(*expected), ends
+
+
 @given(searches(), st.integers(1, 12))
 def test_fine_values_are_new_distinct_and_in_the_window(search, n):
     searched, points = search
