@@ -71,6 +71,7 @@ class _AtWork:
         self.end: QueueState | None = None
         self.came_further = False
         self.part = ""
+        self._training = ""
 
     @property
     def stop_requested(self) -> bool:
@@ -84,7 +85,8 @@ class _AtWork:
     def begins(self, study: StudyRecord, stage: Stage, recipe: Recipe, data: PreparedData) -> None:
         """Note what is about to be trained."""
         self._watched.begins(study, stage, recipe, data)
-        self.note(f"{self.part}{study.name} {stage.name}")
+        self._training = f"{self.part}{study.name} {stage.name}"
+        self.note(self._training)
 
     def progressed(self, progress: CohortProgress) -> None:
         """Note how far a cohort is, which is stored by now."""
@@ -93,7 +95,7 @@ class _AtWork:
         if self._due():
             p = progress
             self.note(
-                f"{self.part}{p.stage} {p.cohort}/{p.n_cohorts}, epoch {p.epoch} of {p.n_epochs}",
+                f"{self._training} {p.cohort}/{p.n_cohorts}, epoch {p.epoch} of {p.n_epochs}",
                 further=True,
             )
 
