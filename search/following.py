@@ -270,11 +270,6 @@ def _stated(ranking: "Ranking", kind: "SearchKind | None") -> dict[str, Any] | N
             stated = shorter
     if recipe.trainer is not None or not stated.keys() <= KEYS.keys():
         return None
-    bias = stated.get("network.bias", True)
-    if bias not in {True, "none"}:
-        return None  # a bias of some layers has no option
-    if bias == "none":
-        stated["network.bias"] = False
     if recipe.data.name != "digits":
         stated["data.name"] = recipe.data.name
     return {key: value for key, value in stated.items() if value is not None}

@@ -160,11 +160,19 @@ def option_words(key: str, value: object) -> list[str]:
     (['--hidden', '50,20'], ['--no-bias'])
     >>> option_words("training.eta", 90.0), option_words("data.classes", (("2",), ("3", "5")))
     (['--eta', '90'], ['--only-classes', '2,3+5'])
+    >>> option_words("network.bias", "input"), option_words("network.bias", "none")
+    (['--bias-trick'], ['--no-bias'])
     """
+    if key == "network.bias" and value in _BIASES:
+        return [_BIASES[str(value)]]
     flag = flag_of(key)
     if value is None or value is True:
         return [flag]
     return [flag.replace("--", "--no-", 1)] if value is False else [flag, _word(value)]
+
+
+# Biases of some layers, as recipes have them: their options take no value.
+_BIASES: Final = {"input": "--bias-trick", "none": "--no-bias", "all": "--bias"}
 
 
 def _word(value: object) -> str:

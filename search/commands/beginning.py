@@ -7,6 +7,7 @@ from coarsefine.search.console import note
 from coarsefine.search.hints import command as typed
 from coarsefine.search.options import JobsOptions, OutputOptions, RecipeOptions, StorageOptions
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.spaces.varying import SPACE, varied_text
 
 if TYPE_CHECKING:
     from coarsefine.db.connections.engine import Database
@@ -112,12 +113,11 @@ class SearchLine:
         from coarsefine.db import repository
         from coarsefine.studies.results.reading import named_study
 
-        kind, recipe, storage = self.kind.name, self.options.recipe, self.options.storage.storage
+        kind = self.kind.name
         if self.name is not None:
             if repository.find_study(database, self.name) is None:
                 raise StudyError(
-                    f"study {self.name} is not in {database.label}; run\n    "
-                    + typed(kind, "--coarse", "--study", self.name, storage=storage)
+                    f"study {self.name} is not in {database.label}; run\n    {self._first()}"
                 )
             return named_study(database, self.name)
         if "data.name" not in self.asked.flags and self.asked.path is None:
@@ -127,14 +127,19 @@ class SearchLine:
         name = self._usual_name()
         found = repository.find_study(database, name)
         if found is None:
-            data = recipe.data.data or ""
-            coarse = typed(
-                kind,
-                "--coarse",
-                *(("--data", data) if data else ()),
-                *(("--recipe", str(recipe.path)) if recipe.path else ()),
-                storage=storage,
-                data_dir=recipe.data.data_dir,
-            )
-            raise StudyError(f"{database.label} has no study {name}; run\n    {coarse}")
+            raise StudyError(f"{database.label} has no study {name}; run\n    {self._first()}")
         return found
+
+    def _first(self) -> str:
+        """Return the command line of the stage that a study begins with, of the same recipe."""
+        recipe = self.options.recipe
+        space = self.kind.dimensions if self.kind.name == SPACE else ()
+        return typed(
+            self.kind.name,
+            "--coarse",
+            *(word for dimension in space for word in ("--vary", varied_text(dimension))),
+            *recipe.as_typed(),
+            *(() if self.name is None else ("--study", self.name)),
+            storage=self.options.storage.storage,
+            data_dir=recipe.data.data_dir,
+        )

@@ -8,8 +8,7 @@ from coarsefine.search.commands.beginning import Options
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import command as typed
-from coarsefine.search.hints import option_words
-from coarsefine.search.options import RecipeOptions, StageOptions
+from coarsefine.search.options import StageOptions
 from coarsefine.search.options.requesting import ends
 from coarsefine.search.progress import watching
 from coarsefine.search.tables.column import TextColumn, fitting
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from coarsefine.studies.spaces.search import SearchKind
 
 CYCLE: Final = ("training.eta_min", "training.eta_max")
+# What a cycle of η takes the place of, and what the search after the test varies.
+_REPLACED: Final = frozenset({*CYCLE, "training.eta", "training.schedule", "training.lambda"})
 
 
 def eta_range(
@@ -100,7 +101,7 @@ def range_test(
     line = typed(
         "lambda",
         "--coarse",
-        *_as_typed(recipe),
+        *recipe.as_typed(without=_REPLACED),
         *limits,
         *named,
         storage=storage.storage,
@@ -118,16 +119,6 @@ def _check_plain(stage: StageOptions) -> None:
             raise UsageError(
                 f"{option} belongs to searches, and --range-test is not one; leave one out"
             )
-
-
-def _as_typed(recipe: RecipeOptions) -> list[str]:
-    """Return the recipe's options again, without those that a cycle of η takes the place of."""
-    replaced = {*CYCLE, "training.eta", "training.schedule", "training.lambda"}
-    words = [] if recipe.path is None else ["--recipe", str(recipe.path)]
-    for key, value in recipe.flags().items():
-        if key not in replaced:
-            words += option_words(key, value)
-    return words
 
 
 def _print(found: "Found", what: str) -> None:

@@ -1,9 +1,11 @@
 """The options that make up a recipe."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from coarsefine.search.hints import option_words
 from coarsefine.search.options.data import DataOptions
 from coarsefine.search.options.declaring import RECIPE, option
 from coarsefine.search.options.final import FinalOptions
@@ -50,3 +52,17 @@ class RecipeOptions:
         for section in (self.file, self.data, self.network, self.training, self.final):
             flags |= section.flags()
         return {key: value for key, value in flags.items() if value is not None}
+
+    def as_typed(self, without: Collection[str] = ()) -> list[str]:
+        """Return the options again, as words of a command line.
+
+        Args:
+            without: Keys that the command line states otherwise.
+        """
+        words = [] if self.path is None else ["--recipe", str(self.path)]
+        # A file of samples as it was named, not as it was found.
+        named = {} if self.data.data is None else {"data.name": self.data.data}
+        for key, value in {**self.flags(), **named}.items():
+            if key not in without:
+                words += option_words(key, value)
+        return words

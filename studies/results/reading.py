@@ -32,6 +32,7 @@ from coarsefine.studies.results.scoring.splits import Splits
 from coarsefine.studies.results.sound import check_sound
 from coarsefine.studies.spaces.dimensions import SCALED, check_one_loss, parameter
 from coarsefine.studies.spaces.ranges import LogRange
+from coarsefine.studies.spaces.varying import EXAMPLE, SPACE
 
 if TYPE_CHECKING:
     from coarsefine.studies.results.scoring.seeds import SeedNoise
@@ -68,9 +69,10 @@ def named_study(database: Database, name: str | None, search: str | None = None)
             if latest is not None:
                 return latest
     what = "studies" if search is None else f"{search} studies"
-    raise StudyError(
-        f"{database.label} has no {what}; run\n    ", search_command(search or "lambda", "coarse")
+    first = search_command(
+        search or "lambda", "coarse", **({"vary": EXAMPLE} if search == SPACE else {})
     )
+    raise StudyError(f"{database.label} has no {what}; run\n    ", first)
 
 
 def read_ranking(

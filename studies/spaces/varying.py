@@ -22,6 +22,8 @@ from coarsefine.studies.spaces.scales import SCALES, Scale, range_of
 from coarsefine.studies.spaces.search import SearchKind
 
 SPACE: Final = "space"
+EXAMPLE: Final = "eta=1e-4..1e-1"
+"""What may be varied, where a message has to say how."""
 _DOTS: Final = ".."
 _WHEN: Final = ":when="
 # Trials of a first stage, and of one that narrows it, by the number of ranges: those of three and
@@ -70,7 +72,7 @@ def _unconditional(text: str) -> Dimension:
     if not (name and equals and what):
         raise SpaceError(
             option("vary"),
-            f" must be KEY=LOW..HIGH or KEY=VALUE,VALUE, as in eta=1e-4..1e-1; got {text[:60]!r}",
+            f" must be KEY=LOW..HIGH or KEY=VALUE,VALUE, as in {EXAMPLE}; got {text[:60]!r}",
         )
     known = parameter(name)
     if known.name == VARIANT:
@@ -194,9 +196,7 @@ def space_kind(dimensions: Sequence[Dimension]) -> SearchKind:
     """
     names = [d.name for d in dimensions]
     if not names:
-        raise SpaceError(
-            "a search over a space needs something to vary: ", option("vary", "eta=1e-4..1e-1")
-        )
+        raise SpaceError("a search over a space needs something to vary: ", option("vary", EXAMPLE))
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None or {"hidden", WIDTH} <= {*names}:
         raise SpaceError(f"each parameter is varied once, got {twice or 'hidden'} twice")

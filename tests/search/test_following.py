@@ -228,7 +228,7 @@ def test_a_range_test_proposes_its_own_recipe(search, own_folder):
 @pytest.mark.parametrize(
     ("line", "smaller"),
     [
-        ("lambda --coarse --trials 2 --eta 900 --hidden 9,8 --no-bias", "--eta 90"),
+        ("lambda --coarse --trials 2 --eta 900 --hidden 9,8 --bias-trick", "--eta 90"),
         ("lambda --coarse --trials 2 --eta-min 800 --eta-max 900", "--eta-max 90"),
         ("eta --coarse --trials 2 --low 500 --high 900", "--high 50"),
         pytest.param(

@@ -137,6 +137,35 @@ def test_a_fine_search_of_other_data_names_the_command(search, coarse):
     assert "python -m search lambda --coarse --data mnist" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("line", "proposed"),
+    [
+        ("eta --fine --data iris.csv --label kind --hidden 7 --bias-trick", "eta --coarse"),
+        ("lambda --finer --data iris.csv --hidden 7 --study new", "lambda --coarse"),
+        (
+            "space --fine --data digits --vary hidden=2..8 --vary optimizer=sgd,adam",
+            "space --coarse",
+        ),
+    ],
+)
+def test_the_coarse_search_that_is_proposed_has_the_recipe_that_was_stated(
+    search, coarse, line, proposed
+):
+    answer = search(*line.split())
+
+    assert answer.status == 1
+    last = answer.err.splitlines()[-1].split(" search ")[1]
+    assert last.startswith(proposed)
+    assert sorted(last.split()[2:]) == sorted(line.split()[2:])
+
+
+def test_a_fine_search_of_a_space_proposes_a_coarse_one_that_varies_something(search, coarse):
+    answer = search("space", "--fine")
+
+    assert answer.status == 1
+    assert answer.err.endswith("python -m search space --coarse --vary eta=1e-4..1e-1\n")
+
+
 def test_flags_that_contradict_the_coarse_stage_show_the_difference(search, coarse):
     answer = search("lambda", "--fine", "--hidden", "9,9", "--seed", "1")
 
