@@ -309,8 +309,13 @@ def test_rule_10_a_validation_accuracy_that_a_leak_would_explain_is_suspected(se
 
 
 def test_rule_10_the_same_accuracy_on_validation_and_test_samples_is_suspected(search, samples):
-    with np.load(samples("other.npz")) as other:
-        copied = samples("copied.npz", x_val=other["x_test"], y_val=other["y_test"])
+    many = made_up(n_validation=2_000, dtype=np.float32)
+    both = {
+        f"{part}_{split}": values
+        for part, values in (("x", many.x_validation), ("y", many.y_validation))
+        for split in ("val", "test")
+    }
+    copied = samples("copied.npz", **both)
     search(*LINEAR, "--data", copied, "--split", "canonical", "--epochs", "3")
 
     answer = search("test", "--refit", "none")

@@ -232,8 +232,10 @@ def test_a_test_accuracy_equal_to_validation_to_all_digits_is_said(bench, monkey
     (run,) = tested.opening.runs
     copied = replace(run, test_accuracy=0.8125, validation_accuracy=0.8125)
 
-    lines = on_test(study, replace(tested.opening, runs=(copied,)), 0, ())
+    opening = replace(tested.opening, runs=(copied,))
+    lines = on_test(study, replace(opening, n_test=10_000), 0, ())
 
+    assert not on_test(study, replace(opening, n_test=16), 0, ())
     assert any("the same to all digits, 81.25 %: suspect a leak" in str(line) for line in lines)
 
 

@@ -9,7 +9,11 @@ from coarsefine.db import repository
 from coarsefine.db.connections.engine import open_database
 from coarsefine.db.new_records import NewStudy
 from coarsefine.studies.results.notes.checks import ranking_notes
-from coarsefine.studies.results.notes.leaks import above_ceiling, same_to_all_digits
+from coarsefine.studies.results.notes.leaks import (
+    above_ceiling,
+    same_to_all_digits,
+    surprisingly_same,
+)
 from coarsefine.studies.results.notes.marks import legend
 from coarsefine.studies.results.notes.penalty import on_penalty
 from coarsefine.studies.results.notes.ranges import beyond_notes
@@ -177,6 +181,14 @@ def test_validation_equal_to_test_to_all_digits_is_suspected_to_be_a_leak():
     # A network that always answers one of ten classes, as one that does not learn.
     assert same_to_all_digits(0.1, 0.1)
     assert not same_to_all_digits(0.1, 0.1, 10)
+
+
+@pytest.mark.parametrize(("n_samples", "accuracy"), [(30, 0.5), (100, 0.9), (1_000, 0.9)])
+def test_accuracies_that_are_the_same_by_chance_are_no_surprise(n_samples, accuracy):
+    shares = np.random.default_rng(0).binomial(n_samples, accuracy, (2, 100_000)) / n_samples
+    by_chance = float(np.mean(shares[0] == shares[1]))
+
+    assert surprisingly_same(accuracy, n_samples, n_samples) == (by_chance < 0.05)
 
 
 def test_a_score_that_is_flat_up_to_strong_penalties_with_stable_weights_tells_of_no_penalty():

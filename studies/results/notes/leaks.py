@@ -59,6 +59,29 @@ def above_ceiling(
     return (Note("above-ceiling", line, ": suspect a leak"),)
 
 
+# Two accuracies that are as likely as this to be the same by chance are suspicious.
+_BY_CHANCE = 0.05
+
+
+def surprisingly_same(accuracy: float, n_test: int, n_validation: int | None = None) -> bool:
+    """Return whether few samples alone hardly explain that two accuracies are the same.
+
+    On 30 samples each tenth pair of accuracies is. The difference of two shares is about normal,
+    and the test accuracy lies in steps of one sample, or of the last digit that is printed.
+
+    Args:
+        accuracy: What both are, in (0, 1).
+        n_test: Samples of the one.
+        n_validation: Of the other; ``None`` if that is not known, and taken for many.
+    """
+    variance = accuracy * (1 - accuracy) * (1 / n_test + (1 / n_validation if n_validation else 0))
+    step = max(1 / n_test, _LAST_DIGIT)
+    return step < _BY_CHANCE * math.sqrt(2 * math.pi * variance)
+
+
+_LAST_DIGIT = 1e-4
+
+
 def same_to_all_digits(
     validation: float | None, test: float | None, n_classes: int | None = None
 ) -> bool:

@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from coarsefine.studies.results.notes.leaks import above_ceiling, same_to_all_digits
+from coarsefine.studies.results.notes.leaks import (
+    above_ceiling,
+    same_to_all_digits,
+    surprisingly_same,
+)
 from coarsefine.studies.results.notes.note import Note, counted, points
 
 if TYPE_CHECKING:
@@ -55,9 +59,17 @@ def on_test(
         test = run.test_accuracy
         if test is None:
             continue
-        validation = (run.validation_accuracy, run.final_validation_accuracy)
         n_classes = study.data.get("n_classes")
-        if any(same_to_all_digits(accuracy, test, n_classes) for accuracy in validation):
+        # How many samples the final training has kept is not on record.
+        validation = (
+            (run.validation_accuracy, study.data.get("n_validation")),
+            (run.final_validation_accuracy, None),
+        )
+        if any(
+            same_to_all_digits(accuracy, test, n_classes)
+            and surprisingly_same(test, opening.n_test, n_samples)
+            for accuracy, n_samples in validation
+        ):
             line = (
                 f"rank {run.rank}: test and validation accuracy are the same to all digits, "
                 f"{points(test)} %"
