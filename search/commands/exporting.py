@@ -60,10 +60,11 @@ class ExportOptions:
             TABLE,
             "--what",
             "TABLE",
-            "ranking: a row a trial; curves: a row an epoch of each training run; classes: a row a "
-            "class of each trial, with recall and precision on the validation samples; pairs: a "
-            "row each two trials, with their difference, its interval and p value; or test: a row "
-            "a trial that met the test set (default: ranking).",
+            "ranking: a row a trial; curves: a row an epoch of each training run; evaluations: a "
+            "row an evaluation, where epochs have several; classes: a row a class of each trial, "
+            "with recall and precision on the validation samples; pairs: a row each two trials, "
+            "with their difference, its interval and p value; or test: a row a trial that met the "
+            "test set (default: ranking).",
         ),
     ] = None
     curves: Annotated[bool, option(TABLE, "--curves", help="As --what curves.", hidden=True)] = (
