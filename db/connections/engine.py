@@ -299,7 +299,8 @@ def _check_place(path: Path, *, create: bool) -> bool:
         if not create:
             raise no_file(path)
     except (OSError, ValueError) as error:  # too long, no right to look, …
-        raise StorageError(f"{str(path)!r} cannot be a file here: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(f"{str(path)!r} cannot be a file here: {reason}") from error
     return False
 
 

@@ -15,6 +15,8 @@ from coarsefine.search.figures.style import width_of
 _SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # How far beyond the last value an axis goes, in decades or as a share of a linear one.
 _BEYOND: Final = 0.35
+# What an axis may reach at the most: drawing takes logarithms of what lies beyond its ends.
+_SMALLEST, _LARGEST = 1e-305, 1e305
 # Of a panel of the usual width, its ticks' letters in points, and the least room between two.
 _AXIS_INCHES, _TICK_SIZE, _TICK_GAP = 3.7, 7.5, 0.08
 
@@ -49,7 +51,7 @@ class Scale:
             return cls(False, min(values, default=0.0), max(values, default=1.0), counts=counts)
         zero = None
         if any(value == 0 for value in values):
-            step = math.log10(positive[1] / positive[0])
+            step = _decades(positive[0], positive[1])
             zero = positive[0] / 10 ** min(max(step, 0.5), 1.5)
         return cls(True, positive[0], positive[-1], zero, counts)
 
@@ -62,8 +64,8 @@ class Scale:
         """Return the ends of the axis, beyond the last values."""
         if self.log:
             first = self.low if self.zero is None else self.zero
-            beyond = 10 ** max(_BEYOND, 0.06 * math.log10(self.high / first))
-            return first / beyond, self.high * beyond
+            beyond = 10 ** max(_BEYOND, 0.06 * _decades(first, self.high))
+            return max(first / beyond, _SMALLEST), min(self.high * beyond, _LARGEST)
         width = self.high - self.low or abs(self.high) or 1.0
         return self.low - 0.08 * width, self.high + 0.08 * width
 
@@ -82,8 +84,13 @@ class Scale:
         return places, texts
 
 
+def _decades(low: float, high: float) -> float:
+    # The quotient of two numbers may be none.
+    return math.log10(high) - math.log10(low)
+
+
 def _log_ticks(low: float, high: float) -> list[float]:
-    decades = math.log10(high / low)
+    decades = _decades(low, high)
     steps: tuple[float, ...] = (1,)
     if decades < 0.5:
         places = MaxNLocator(4).tick_values(low, high)
@@ -145,7 +152,7 @@ def set_scale(panel: Axes, scale: Scale, axis: str = "x") -> None:
             panel.set_yscale("log")
     places, texts = scale.ticks()
     set_ticks(panel, places, texts, axis)
-    if scale.log and math.log10(scale.high / scale.low) < 7:
+    if scale.log and _decades(scale.low, scale.high) < 7:
         low, high = scale.limits
         if scale.zero is not None:
             low = scale.low / 1.001

@@ -96,7 +96,7 @@ def test_a_bad_place_is_refused_in_one_line_and_left_as_it_is(
         ("postgresql://host:port:1/x", "file or a SQLAlchemy URL"),
         ("  ", "empty text"),
         ("a\0b", "cannot be a file here"),
-        ("x" * 5000, "cannot be a file here"),
+        ("x" * 5000, "cannot be a file here: File name too long"),
     ],
 )
 def test_a_bad_url_is_refused_in_one_line(

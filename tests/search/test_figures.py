@@ -839,7 +839,8 @@ def test_letters_that_the_font_lacks_are_drawn_with_another_font_of_the_system(r
 
 # ---------------------------------------------------------------------------------- axes and texts
 
-POSITIVE = st.floats(1e-9, 1e9)
+# Some search over all that numbers can be.
+POSITIVE = st.floats(1e-9, 1e9) | st.floats(1e-250, 1e300)
 
 
 @given(st.lists(POSITIVE | st.just(0.0), min_size=1, max_size=30))
