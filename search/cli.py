@@ -1,6 +1,5 @@
 """The command line put together: commands, errors as one line, exit statuses."""
 
-import gc
 import importlib
 import sys
 from collections.abc import Sequence
@@ -151,13 +150,7 @@ Exit status: 0 done, 1 failed as it may, 2 wrong usage, 130 interrupted.
 
 def run() -> int:
     """Carry out what the command line says, and return the exit status."""
-    # A ranking makes objects by the hundred thousand and next to no cycles of them. To look for
-    # these after every 700 objects, and in all there are at the end, takes a quarter of its time.
-    gc.set_threshold(200_000)
-    try:
-        return main(sys.argv[1:])
-    finally:
-        gc.freeze()
+    return main(sys.argv[1:])
 
 
 def main(argv: Sequence[str]) -> int:
