@@ -21,6 +21,8 @@ def normal_of(t: Real, df: Real) -> Real:
     >>> round(float(normal_of(np.array(2.571), np.array(5.0))), 2)
     1.96
     """
+    if not np.isfinite(df).any():
+        return t
     finite = np.where(np.isfinite(df), df, 1.0)
     scale = (8 * finite + 1) / (8 * finite + 3)
     bent = np.sign(t) * scale * np.sqrt(finite * np.log1p(t * t / finite))

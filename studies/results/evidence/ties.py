@@ -163,7 +163,8 @@ def judge_accuracies(
     n_seeds = present.astype(np.int64) @ present.T.astype(np.int64)
     known = np.where(present, accuracies, 0.0)
     means = known.sum(axis=1) / present.sum(axis=1)
-    _, squares = _drawn(known.T[None], present, n_seeds)
+    runs = known.T[None]
+    (squares,) = _variances(runs, present, n_seeds, _leads(runs, present, n_seeds))
     sums = known @ present.T.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         difference = (sums - sums.T) / n_seeds
@@ -171,7 +172,7 @@ def judge_accuracies(
     independent = (binomial[:, None] + binomial[None]) * ~np.eye(len(means), dtype=bool)
     several = n_seeds > 1
     # Rounding to whole samples hides a twelfth of a step, squared, of either (Sheppard 1898).
-    by_seed = n_samples * np.maximum(squares[0], 1 / (6 * n_samples**2))
+    by_seed = n_samples * np.maximum(squares, 1 / (6 * n_samples**2))
     pairs = Pairs(
         n_samples=n_samples,
         n_seeds=n_seeds,
@@ -276,7 +277,7 @@ class _Noise:
         flips: (T, T), of samples that flip with the seed.
         leads: (B, T, T), drawn differences of equal trials.
         single: (B, T), how far each is from the mean of all, at the measured ratio.
-        scales: (B, T, T), their standard errors as they would be measured.
+        scales: (B or 1, T, T), their standard errors as they would be measured.
         df: (T, T), degrees of freedom of the variances.
         spread: What is known of seeds.
         noisy: (T,).
@@ -300,7 +301,7 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
     n_common = np.maximum(pairs.n_seeds, 1)
     per_seed, kept = np.nan_to_num(pairs.per_seed), np.nan_to_num(pairs.kept)
     runs = rng.standard_normal((n_draws, *present.T.shape)) @ covariance(per_seed)
-    leads, squares = _drawn(runs, present, pairs.n_seeds)
+    leads = _leads(runs, present, pairs.n_seeds)
     ratios, usable = usable_ratios(pairs, unit)
     noisy = alone = np.zeros(n_trials, np.bool_)
     extra = 0.0
@@ -313,6 +314,7 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
         judged = np.full(pairs.n_seeds.shape, known.ratio)
         drawn: Real = np.asarray(known.ratio)
     else:
+        squares = _variances(runs, present, pairs.n_seeds, leads)
         drawn_ratios = np.full(squares.shape, np.nan)
         np.divide(squares, per_seed, out=drawn_ratios, where=usable)
         df = np.where(pairs.replicated, pairs.n_seeds - 1.0, 0.0)
@@ -327,8 +329,7 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
     shared_sets = per_seed * pairs.correction
     variances = seeds + (judged * shared_sets + kept) / n_samples
     drawn_variances = drawn * per_seed / n_common + drawn * shared_sets + kept
-    drawn_variances = drawn_variances / n_samples + extra / n_common
-    drawn_variances = np.broadcast_to(drawn_variances, leads.shape)
+    drawn_variances = (drawn_variances / n_samples + extra / n_common).reshape(-1, *variances.shape)
     leads *= np.sqrt(1 + n_common * pairs.correction)
     single = leads.mean(axis=2) * np.sqrt(known.ratio / n_samples)
     leads *= np.sqrt(true / n_samples)
@@ -348,10 +349,8 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
     return _Noise(variances, seeds, flips, leads, single, scales, np.maximum(df, 1.0), known, noisy)
 
 
-def _drawn(
-    runs: NDArray[np.float64], present: Present, n_seeds: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean differences over common seeds, and their variances over these, (B, T, T).
+def _leads(runs: Real, present: Present, n_seeds: NDArray[np.int64]) -> Real:
+    """Return mean differences over common seeds, (B, T, T).
 
     Args:
         runs: (B, S, T).
@@ -359,14 +358,19 @@ def _drawn(
         n_seeds: (T, T), in common.
     """
     there = present.T.astype(np.float64)
+    sums = (runs * there).transpose(0, 2, 1) @ there
+    return np.asarray((sums - sums.transpose(0, 2, 1)) / np.maximum(n_seeds, 1))
+
+
+def _variances(runs: Real, present: Present, n_seeds: NDArray[np.int64], leads: Real) -> Real:
+    """Return the variances of such differences over these seeds, (B, T, T)."""
+    there = present.T.astype(np.float64)
     n_common = np.maximum(n_seeds, 1)
     runs = runs * there
     turned = runs.transpose(0, 2, 1)
-    sums = turned @ there
     squares = np.square(turned) @ there
-    mean = (sums - sums.transpose(0, 2, 1)) / n_common
     total = squares + squares.transpose(0, 2, 1) - 2 * turned @ runs
-    return mean, np.maximum(total - n_common * mean**2, 0.0) / np.maximum(n_common - 1, 1)
+    return np.asarray(np.maximum(total - n_common * leads**2, 0.0) / np.maximum(n_common - 1, 1))
 
 
 def _optimism(
