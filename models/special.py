@@ -45,6 +45,9 @@ chdtrc = _FUNCTIONS.chdtrc
 chdtri = _FUNCTIONS.chdtri
 """The x which a chi-square distribution exceeds with probability p, of (df, p)."""
 
+erfc = _FUNCTIONS.erfc
+"""``2 P(X > x √2)`` of a standard normal X: the complementary error function."""
+
 expit = _FUNCTIONS.expit
 """``1 / (1 + exp(-x))``."""
 

@@ -1,7 +1,7 @@
 """How sure a ranking is: intervals of accuracies, and ties with the best.
 
 ``docs/statistics.md`` says what is claimed, where each method comes from, and how often it errs.
-Imports no library: a ranking of thousands of trials should be there at once.
+Imports no library before it is asked for a quantile: what shows nothing to compare starts at once.
 """
 
 import math
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from coarsefine.studies.results.evidence.pairs import Real
     from coarsefine.studies.results.evidence.splits import Varied
     from coarsefine.studies.results.evidence.ties import Judged
     from coarsefine.studies.results.scoring.scorer import Scorer
@@ -276,54 +277,65 @@ def range_quantile(n: int, df: float = math.inf) -> float:
     return _quantile(_all_within(n), df, CONFIDENCE)
 
 
-# Trapezoids on a bell curve converge fast.
-_SHARED: Final = tuple((i / 4, math.exp(-((i / 4) ** 2) / 2)) for i in range(-32, 33))
-_SHARED_TOTAL: Final = sum(weight for _, weight in _SHARED)
 _ROOT2: Final = math.sqrt(2)
 
 
-def _all_below(n: int) -> Callable[[float], float]:
-    """Return the probability that ``n`` differences to one shared normal number are below ``d``.
+def _shared() -> "tuple[Real, Real]":
+    """Return normal numbers and their weights: trapezoids on a bell curve converge fast."""
+    import numpy as np
+
+    at = np.arange(-32, 33) / 4
+    weights = np.exp(-(at**2) / 2)
+    return at, weights / weights.sum()
+
+
+def _all_below(n: int) -> "Callable[[Real], Real]":
+    """Return the probability that ``n`` differences to one shared normal number are below each d.
 
     The differences have a variance of 1.
     """
+    from coarsefine.models import special
 
-    def probability(d: float) -> float:
-        terms = (w * (math.erfc(-(d + z / _ROOT2)) / 2) ** n for z, w in _SHARED)
-        return sum(terms) / _SHARED_TOTAL
+    at, weights = _shared()
 
-    return probability
-
-
-def _all_within(n: int) -> Callable[[float], float]:
-    """Return the probability that all differences among ``n`` normal numbers are below ``d``."""
-
-    def probability(d: float) -> float:
-        # The largest is at z, the others are below it by no more than d √2.
-        terms = (
-            w * ((math.erfc(-z / _ROOT2) - math.erfc(-z / _ROOT2 + d)) / 2) ** (n - 1)
-            for z, w in _SHARED
-        )
-        return n * sum(terms) / _SHARED_TOTAL
+    def probability(d: "Real") -> "Real":
+        below: Real = special.erfc(-(d[:, None] + at / _ROOT2)) / 2
+        return below**n @ weights
 
     return probability
 
 
-def _quantile(probability: Callable[[float], float], df: float, confidence: float) -> float:
+def _all_within(n: int) -> "Callable[[Real], Real]":
+    """Return the probability that all differences among ``n`` normal numbers are below each d."""
+    from coarsefine.models import special
+
+    at, weights = _shared()
+    above: Real = special.erfc(-at / _ROOT2)
+
+    def probability(d: "Real") -> "Real":
+        # The largest is at one of these numbers, the others are below it by no more than d √2.
+        between: Real = (above - special.erfc(-at / _ROOT2 + d[:, None])) / 2
+        return n * (between ** (n - 1) @ weights)
+
+    return probability
+
+
+def _quantile(probability: "Callable[[Real], Real]", df: float, confidence: float) -> float:
     """Return where a probability reaches ``confidence``, in estimated standard deviations.
 
     The estimate is integrated over, on a log scale.
     """
-    scales = [(1.0, 1.0)]
+    import numpy as np  # not where nothing is compared
+
+    scales, weights = np.ones(1), np.ones(1)
     if df < _INFINITE:
         half = 6 / math.sqrt(df)
-        low, high = -half - 6 / df, min(half, 2.0)
-        grid = [low + (high - low) * i / 48 for i in range(49)]
-        scales = [(math.exp(y), math.exp(df * y - df * math.expm1(2 * y) / 2)) for y in grid]
-    total = sum(weight for _, weight in scales)
+        at = np.linspace(-half - 6 / df, min(half, 2.0), 49)
+        scales, weights = np.exp(at), np.exp(df * at - df * np.expm1(2 * at) / 2)
+        weights /= weights.sum()
 
     def reached(d: float) -> bool:
-        return sum(weight * probability(d * s) for s, weight in scales) >= confidence * total
+        return bool(weights @ probability(d * scales) >= confidence)
 
     low, high = 0.0, 2.0
     while not reached(high):
