@@ -59,9 +59,10 @@ def standing() -> sa.ColumnElement[str]:
 
     The table has ``planned`` until all of its runs have ended, in every version's files.
     """
-    runs, state = table(tables.Run), tables.Trial.state
-    begun = sa.exists().where(runs.c.trial_id == tables.Trial.id, runs.c.state != "planned")
-    return sa.case((sa.and_(state == "planned", begun), "running"), else_=state).label("standing")
+    runs, trials = table(tables.Run).c, table(tables.Trial).c
+    begun = sa.exists().where(runs.trial_id == trials.id, runs.state != "planned")
+    running = sa.and_(trials.state == "planned", begun)
+    return sa.case((running, "running"), else_=trials.state).label("standing")
 
 
 def touch(session: Session, study: sa.ColumnElement[int] | int) -> None:

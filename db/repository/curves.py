@@ -18,7 +18,8 @@ _AT_A_TIME: Final = 10_000
 
 def counted() -> sa.ColumnElement[bool]:
     """Return that a run is one of those that its trial's means are over."""
-    return sa.and_(Run.trial_id == Trial.id, Run.replicate < Trial.replicates)
+    runs, trials = table(Run).c, table(Trial).c
+    return sa.and_(runs.trial_id == trials.id, runs.replicate < trials.replicates)
 
 
 def epoch_rows(
@@ -85,11 +86,12 @@ def epoch_columns(db: Database, study: StudyRecord) -> dict[str, list[Any]]:
 
 def _of_study(statement: sa.Select[Any], owner: int) -> sa.Select[Any]:
     """Return a statement on curves for those of a study's runs that count."""
+    runs, trials, stages = table(Run), table(Trial), table(Stage)
     return (
-        statement.join(table(Run), table(Epoch).c.run_id == Run.id)
-        .join(table(Trial), counted())
-        .join(table(Stage), Trial.stage_id == Stage.id)
-        .where(Stage.study_id == owner)
+        statement.join(runs, table(Epoch).c.run_id == runs.c.id)
+        .join(trials, counted())
+        .join(stages, trials.c.stage_id == stages.c.id)
+        .where(stages.c.study_id == owner)
     )
 
 

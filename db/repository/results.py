@@ -109,50 +109,51 @@ def mark_told(db: Database, uuids: Sequence[str]) -> None:
 
 def trial_rows(db: Database, study: StudyRecord, *, final: bool = False) -> list[TrialRow]:
     """Return the trials of all stages that search, or train for final tests, in order."""
+    trials, stages, tests = table(Trial), table(Stage), table(FinalRun)
     latest = (
-        sa.select(sa.func.max(FinalRun.opening_id))
-        .where(FinalRun.trial_id == Trial.id)
-        .correlate(Trial)
+        sa.select(sa.func.max(tests.c.opening_id))
+        .where(tests.c.trial_id == trials.c.id)
+        .correlate(trials)
         .scalar_subquery()
     )
     # Of one seed, the mean is its accuracy to the bit.
     tested = (
         sa.select(
-            FinalRun.trial_id,
-            FinalRun.opening_id,
-            sa.func.avg(FinalRun.test_accuracy).label("test_accuracy"),
-            sa.func.avg(FinalRun.test_loss).label("test_loss"),
+            tests.c.trial_id,
+            tests.c.opening_id,
+            sa.func.avg(tests.c.test_accuracy).label("test_accuracy"),
+            sa.func.avg(tests.c.test_loss).label("test_loss"),
         )
-        .group_by(FinalRun.trial_id, FinalRun.opening_id)
+        .group_by(tests.c.trial_id, tests.c.opening_id)
         .subquery()
     )
     statement = (
         sa.select(
-            Trial.id,
-            Trial.uuid,
-            Stage.name,
-            Stage.position,
-            Trial.position,
-            Trial.number,
-            sa.type_coerce(Trial.params, sa.Text),
+            trials.c.id,
+            trials.c.uuid,
+            stages.c.name,
+            stages.c.position,
+            trials.c.position,
+            trials.c.number,
+            sa.type_coerce(trials.c.params, sa.Text),
             standing(),
-            Trial.replicates,
-            Trial.validation_accuracy,
-            Trial.validation_loss,
-            Trial.train_accuracy,
-            Trial.seconds,
+            trials.c.replicates,
+            trials.c.validation_accuracy,
+            trials.c.validation_loss,
+            trials.c.train_accuracy,
+            trials.c.seconds,
             tested.c.test_accuracy,
             tested.c.test_loss,
         )
-        .join(Stage, Trial.stage_id == Stage.id)
-        .outerjoin(tested, (tested.c.trial_id == Trial.id) & (tested.c.opening_id == latest))
-        .order_by(Stage.position, Trial.position)
+        .join(stages, trials.c.stage_id == stages.c.id)
+        .outerjoin(tested, (tested.c.trial_id == trials.c.id) & (tested.c.opening_id == latest))
+        .order_by(stages.c.position, trials.c.position)
     )
     with db.session() as session:
         rows = session.execute(
             statement.where(
-                Stage.study_id == study_id(session, study),
-                Stage.optuna_name.is_(None) if final else Stage.optuna_name.is_not(None),
+                stages.c.study_id == study_id(session, study),
+                stages.c.optuna_name.is_(None) if final else stages.c.optuna_name.is_not(None),
             )
         ).all()
     place = TrialRow._fields.index("params")
@@ -170,20 +171,21 @@ def run_rows(
 
     Without those that were added to a trial later and do not count yet.
     """
+    runs, trials, stages = table(Run), table(Trial), table(Stage)
     statement = (
-        sa.select(table(Run))
-        .join(table(Trial), counted())
-        .join(table(Stage), Trial.stage_id == Stage.id)
-        .order_by(Stage.study_id, Stage.position, Trial.position, Run.replicate)
+        sa.select(runs)
+        .join(trials, counted())
+        .join(stages, trials.c.stage_id == stages.c.id)
+        .order_by(stages.c.study_id, stages.c.position, trials.c.position, runs.c.replicate)
     )
     with db.session() as session:
         if study is not None:
-            statement = statement.where(Stage.study_id == study_id(session, study))
+            statement = statement.where(stages.c.study_id == study_id(session, study))
         if trial_ids is None:
             return [RunRecord(*row) for row in session.execute(statement)]
         found: list[RunRecord] = []
         for ids in chunks(trial_ids):
-            rows = session.execute(statement.where(Run.trial_id.in_(ids)))
+            rows = session.execute(statement.where(runs.c.trial_id.in_(ids)))
             found.extend(RunRecord(*row) for row in rows)
         return found
 
@@ -195,16 +197,18 @@ def replicate_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, flo
         Trial id, replicate, validation accuracy and whether the run was trained before, for
         another trial; only of trials with several replicates, and of runs trained before.
     """
+    runs, trials, stages = table(Run), table(Trial), table(Stage)
+    reused = runs.c.cohort_id.is_(None)
     statement = (
-        sa.select(Run.trial_id, Run.replicate, Run.validation_accuracy, Run.cohort_id.is_(None))
-        .join(Trial, counted())
-        .join(Stage, Trial.stage_id == Stage.id)
-        .where(sa.or_(Trial.replicates > 1, Run.cohort_id.is_(None)))
+        sa.select(runs.c.trial_id, runs.c.replicate, runs.c.validation_accuracy, reused)
+        .join(trials, counted())
+        .join(stages, trials.c.stage_id == stages.c.id)
+        .where(sa.or_(trials.c.replicates > 1, reused))
     )
     with db.session() as session:
         owner = study_id(session, study)
-        rows = session.execute(statement.where(Stage.study_id == owner))
-        return [(trial, replicate, accuracy, bool(old)) for trial, replicate, accuracy, old in rows]
+        rows = session.execute(statement.where(stages.c.study_id == owner))
+        return [(trial, replicate, accuracy, bool(was)) for trial, replicate, accuracy, was in rows]
 
 
 def write_trial_updates(session: Session, updates: Sequence[TrialUpdate]) -> None:
