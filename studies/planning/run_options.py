@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.hints import option
-from coarsefine.models.data.spec import DataSpec
 from coarsefine.studies.errors import SpaceError
 from coarsefine.studies.recipes.recipe import DataRecipe
+
+if TYPE_CHECKING:
+    from coarsefine.models.data.spec import DataSpec
 
 # Each split is another copy of the samples in the cache.
 _MOST_SPLITS: Final = 200
@@ -86,7 +88,7 @@ class RunOptions:
         """Return how many runs a trial has for so many seeds, or for those that it has."""
         return (self.replicates if replicates is None else replicates) * max(1, self.folds)
 
-    def data_of(self, spec: DataSpec, replicate: int) -> DataSpec:
+    def data_of(self, spec: "DataSpec", replicate: int) -> "DataSpec":
         """Return which samples a replicate has: another fold, another split, or another draw."""
         seed, fold = divmod(replicate, max(1, self.folds))
         split = spec.split

@@ -34,6 +34,8 @@ class _Section(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
+        # What only shows studies reads no recipe: checks are put together where one is first read.
+        defer_build=True,
         alias_generator=lambda attribute: _NAMES.get(attribute, attribute),
     )
 
