@@ -230,7 +230,7 @@ def interval_of_share(
     z2 = quantile * quantile
     scale = 1 / (1 + z2 / effective)
     middle = scale * (mean + z2 / (2 * effective))
-    half = scale * quantile * np.sqrt(binomial / effective + z2 / (4 * effective**2))
+    half = scale * quantile * math.sqrt(binomial / effective + z2 / (4 * effective**2))
     low = 0.0 if mean <= 0 else max(0.0, middle - half)
     high = 1.0 if mean >= 1 else min(1.0, middle + half)
     return float(low), float(high)

@@ -36,9 +36,10 @@ class Others:
         self, measured: Sequence[Measured], positions: Sequence[int]
     ) -> dict[int, tuple[float, float, bool]]:
         """Return difference, margin and tie of the trials at some positions."""
-        if not positions:
-            return {}
         first = measured[0]
+        if not positions or not first.values:
+            return {}
+        accuracy = fmean(first.values.values())
         quantile = dunnett_quantile(self.n_points - 1)
         found = {}
         for position in positions:
@@ -47,23 +48,26 @@ class Others:
             if not shared:
                 continue
             difference = fmean(shared)
-            margin = max(quantile * math.sqrt(self._variance(first, own, shared)), self.least)
+            if first.noise is None or own.noise is None:
+                step = 1 / self.n_samples if self.n_samples else 0.0
+                by_samples = (binomial(accuracy) + binomial(accuracy + difference)) * step
+            else:
+                by_samples = first.noise + own.noise
+            margin = max(quantile * math.sqrt(self._variance(by_samples, shared)), self.least)
             found[position] = (difference, margin, -difference <= margin + ROUNDING)
         return found
 
-    def _variance(self, first: Measured, own: Measured, shared: Sequence[float]) -> float:
-        """Return the variance of a mean difference."""
-        if first.noise is None or own.noise is None:
-            step = 1 / self.n_samples if self.n_samples else 0.0
-            mean = fmean(first.values.values())
-            variance = (binomial(mean) + binomial(mean + fmean(shared))) * step
-        else:
-            variance = first.noise + own.noise
-        several = len(shared) > 1
-        of_one = deviation_of(shared) ** 2 if several else self.extra
+    def _variance(self, by_samples: float, shared: Sequence[float]) -> float:
+        """Return the variance of a mean difference.
+
+        Args:
+            by_samples: Of a difference, for the samples.
+            shared: Differences by seed.
+        """
+        of_one = deviation_of(shared) ** 2 if len(shared) > 1 else self.extra
         if self.splits is not None:
-            return max(variance, of_one) * (1 / len(shared) + self.splits.correction)
-        return variance + of_one / len(shared)
+            return max(by_samples, of_one) * (1 / len(shared) + self.splits.correction)
+        return by_samples + of_one / len(shared)
 
 
 def binomial(accuracy: float) -> float:
