@@ -35,10 +35,10 @@ def neutral(cells: list[Any]) -> list[Any]:
 
     Nor does it hold what no worksheet may, and no terminal should be told.
     """
+    if not any(issubclass(kind, str) for kind in set(map(type, cells))):
+        return cells
     # Of hundreds of thousands of rows, most repeat the names of studies and stages.
     texts = {each for each in cells if isinstance(each, str)}
-    if not texts:
-        return cells
     safe = {each: COMMANDS.sub("�", _no_formula(each)) for each in texts}
     return [safe[cell] if isinstance(cell, str) else cell for cell in cells]
 

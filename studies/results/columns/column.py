@@ -168,7 +168,7 @@ def finite(value: Any) -> Any:
 def all_finite(values: list[Any]) -> list[Any]:
     """Return values as ``finite`` does, all at once where that is sure to change none of them."""
     kinds = set(map(type, values))
-    if kinds <= _AS_THEY_ARE and math.isfinite(sum(value for value in values if value)):
+    if kinds <= _AS_THEY_ARE and math.isfinite(sum(filter(None, values))):
         return values
     return list(map(finite, values))
 
