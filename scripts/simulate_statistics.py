@@ -2,10 +2,10 @@
 
 ``python -m scripts.simulate_statistics [RANKINGS] [SEED] [PART …]`` prints a row for each world:
 how often the truly best trial (the first) lost its mark, how often a good trial did on average, how
-often the last did, and how often the interval of the first held its true accuracy, in percent.
-Parts: one-seed, known, equal, other, noisy, power, large, thirty, metrics, intervals. ``intervals``
-counts intervals alone, of two trials a ranking, which takes a fraction of the time: as many
-rankings more.
+often those between the first and the last did, how often the last did, and how often the interval
+of the first held its true accuracy, in percent. Parts: one-seed, known, known-few, equal, other,
+noisy, power, large, thirty, metrics, intervals. ``intervals`` counts intervals alone, of two trials
+a ranking, which takes a fraction of the time: as many rankings more.
 """
 
 import sys
@@ -97,6 +97,30 @@ def known() -> Iterator[Row]:
             yield f"{samples} samples, SD {points}", world, "known"
 
 
+def known_few() -> Iterator[Row]:
+    """Yield two and three seeds where another study had three, and the same draws without it."""
+    odd = (*(1.0,) * 7, 10.0)
+    better = (0.913, *same(0.9, 7))
+    for seeds in (2, 3):
+        worlds = {
+            f"SD {points}": World(same(0.9), seeds, 5000, points / 100)
+            for points in (0.0, 0.35, 0.6)
+        }
+        worlds |= {
+            "360 samples, 97 %": World(same(0.97), seeds, 360),
+            "last x10": World(same(0.9), seeds, 5000, noise=odd),
+            "last bad and x10": World((*same(0.9, 7), 0.83), seeds, 5000, noise=odd),
+            "better by 1.3": World(better, seeds, 5000),
+            "better by 1.3, last bad and x10": World((*better[:7], 0.83), seeds, 5000, noise=odd),
+        }
+        for name, world in worlds.items():
+            for claim in ("", "known"):
+                yield f"{seeds} seeds, {name}{claim and ', known'}", world, claim
+        for name in ("SD 0.35", "SD 0.6", "better by 1.3"):
+            for claim in ("half as noisy", "twice as noisy"):
+                yield f"{seeds} seeds, {name}, known {claim}", worlds[name], claim
+
+
 def large() -> Iterator[Row]:
     """Yield large validation sets."""
     for seeds in (2, 3, 5, 10):
@@ -169,6 +193,7 @@ def counted_by_metric(
 PARTS = {
     "one-seed": one_seed,
     "known": known,
+    "known-few": known_few,
     "equal": equal,
     "other": other,
     "noisy": noisy,
@@ -178,6 +203,8 @@ PARTS = {
     "intervals": intervals_alone,
 }
 METRICS = "metrics"
+# By what the deviation over seeds is multiplied in a study that is known.
+KNOWN = {"known": 1.0, "half as noisy": 0.5, "twice as noisy": 2.0}
 
 
 def counted(world: World, claim: str, n: int, seed: int) -> tuple[list[float], float]:
@@ -191,14 +218,20 @@ def counted(world: World, claim: str, n: int, seed: int) -> tuple[list[float], f
                 low, high = interval(each, ASSUMED_RUN)
                 held += low <= true <= high
         return [np.nan] * len(lost), 100 * held / n / len(lost)
+    # Few seeds are drawn alike whatever is known.
+    others = rng if world.n_seeds == 1 else np.random.default_rng((seed, 1))
     for _ in range(n):
         spread: Spread | None = NETWORKS if claim == "networks" else None
         of_run = NETWORK if claim == "networks" else ASSUMED_RUN
-        if claim == "known":
-            pilot = World(world.accuracies, 3, world.n_samples, world.deviation, world.alike)
-            known = of_scores(pilot.outcomes(rng).astype(np.float64), 1.0, "the pilot")
+        if claim in KNOWN:
+            deviation = KNOWN[claim] * world.deviation
+            pilot = World(
+                world.accuracies, 3, world.n_samples, deviation, world.alike, noise=world.noise
+            )
+            known = of_scores(pilot.outcomes(others).astype(np.float64), 1.0, "the pilot")
             if known is not None:
-                spread, of_run = known.pair, known.run
+                spread = known.pair if world.n_seeds == 1 else known.ratio
+                of_run = known.run
         outcomes = world.outcomes(rng)
         lost += ~judge(outcomes, spread=spread).tied
         ends = interval(outcomes[0], of_run)
@@ -212,7 +245,8 @@ def main() -> None:
     numbers = [int(word) for word in words if word.isdigit()]
     n, seed = ([*numbers, 400, 0] if not numbers else [*numbers, 0])[:2]
     say = sys.stdout.write
-    say(f"{n} rankings each, seed {seed}: first, good, last lost their mark; interval holds (%)\n")
+    say(f"{n} rankings each, seed {seed}: first, good, middle, last lost their mark; ")
+    say("interval holds (%)\n")
     for part in [word for word in words if word in {*PARTS, METRICS}] or [*PARTS, METRICS]:
         say(f"{part}\n")
         rows = metrics_of_classes() if part == METRICS else PARTS[part]()
@@ -223,7 +257,8 @@ def main() -> None:
             else:
                 lost, held = counted(row[1], row[2], n, seed)
             say(
-                f"  {row[0]:60}{lost[0]:6.1f}{np.mean(lost[:-1]):6.1f}{lost[-1]:6.1f}{held:7.1f}"
+                f"  {row[0]:60}{lost[0]:6.1f}{np.mean(lost[:-1]):6.1f}"
+                f"{np.mean(lost[1:-1] or np.nan):6.1f}{lost[-1]:6.1f}{held:7.1f}"
                 f"  {time.perf_counter() - started:5.0f} s\n"
             )
             sys.stdout.flush()

@@ -50,6 +50,7 @@ from coarsefine.db.repository.results import (
     run_rows,
     store_segment,
     trial_rows,
+    trials_in_common,
     update_trials,
 )
 from coarsefine.db.repository.studies import (
@@ -122,6 +123,7 @@ __all__ = [
     "test_outcomes",
     "trained_run",
     "trial_rows",
+    "trials_in_common",
     "update_study",
     "update_trials",
 ]

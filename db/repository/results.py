@@ -211,6 +211,21 @@ def replicate_rows(db: Database, study: StudyRecord) -> list[tuple[int, int, flo
         return [(trial, replicate, accuracy, bool(was)) for trial, replicate, accuracy, was in rows]
 
 
+def trials_in_common(db: Database, study: StudyRecord, other: StudyRecord) -> frozenset[int]:
+    """Return the ids of a study's trials that have a run in common with another study.
+
+    That is a run of the same recipe, with the same seed: one of them may be a copy of the other.
+    """
+    trials, keys = (
+        sa.select(column).join(Trial, counted()).join(Stage, Trial.stage_id == Stage.id)
+        for column in (Run.trial_id, Run.recipe_key)
+    )
+    with db.session() as session:
+        own, theirs = (Stage.study_id == study_id(session, each) for each in (study, other))
+        both = trials.where(own, Run.recipe_key.in_(keys.where(theirs).correlate(None)))
+        return frozenset(session.scalars(both))
+
+
 def write_trial_updates(session: Session, updates: Sequence[TrialUpdate]) -> None:
     """Write where trials stand, inside the caller's transaction."""
     if not updates:

@@ -1,6 +1,6 @@
-"""What other studies of a file say of the spread over seeds, for a study that has one seed."""
+"""What other studies of a file say of the spread over seeds, for a study of one seed or few."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -30,11 +30,31 @@ _ALIKE: Final = frozenset(
 )
 # So many of the best trials and of the studies are looked at: neither takes long.
 _MOST_TRIALS, _MOST_STUDIES = 12, 3
+# And so many of their seeds, where these count beside a study's own: more would not count for more.
+_MOST_SEEDS: Final = 5
 # From fewer degrees of freedom a spread is not known better than by assumption.
 _FEWEST_DF: Final = 3.0
+
+FEW_SEEDS: Final = 2
+"""Studies with more seeds are judged by their own alone: these say as much as another study may."""
+
 # The spread of a difference, and of one run, are taken at these upper limits of what they may be,
 # in place of quantiles of Student's t. Intervals have no other reserve, as margins have.
 _UPPER, _UPPER_OF_RUN = 0.7, 0.8
+
+
+def seeds_for(database: Database, study: StudyRecord, by: str, n_seeds: int) -> SeedNoise | None:
+    """Return what a study is judged by beside its own seeds; ``None`` where that is nothing.
+
+    Args:
+        database: Where it is.
+        study: Which study.
+        by: Which metric.
+        n_seeds: The most that any of its trials has.
+    """
+    if n_seeds > 1:
+        return seeds_elsewhere(database, study, by) if n_seeds <= FEW_SEEDS else None
+    return known_seeds(database, study, by)
 
 
 def known_seeds(database: Database, study: StudyRecord, by: str) -> SeedNoise | None:
@@ -46,11 +66,43 @@ def known_seeds(database: Database, study: StudyRecord, by: str) -> SeedNoise | 
     """
     replicated = repository.replicated_studies(database, study.data_name)
     replicated.sort(key=lambda other: other.id != study.id)
+    return _first_known(database, study, replicated, lambda other: _measured(database, other, by))
+
+
+def seeds_elsewhere(database: Database, study: StudyRecord, by: str) -> SeedNoise | None:
+    """Return what a similar study says of seeds, beside the study's own; ``None`` if none does.
+
+    Similar is what ``known_seeds`` takes for it, with as many validation samples, on which the
+    ratio of seeds to samples depends. Trials that have a run in common with the study are left
+    out: their seeds would count twice.
+    """
+    others = [
+        other
+        for other in repository.replicated_studies(database, study.data_name)
+        if other.id != study.id
+        and other.data_fingerprint == study.data_fingerprint
+        and other.data.get("n_validation") == study.data.get("n_validation")
+    ]
+
+    def measured(other: StudyRecord) -> SeedNoise | None:
+        common = repository.trials_in_common(database, other, study)
+        return _measured(database, other, by, common, _MOST_SEEDS)
+
+    return _first_known(database, study, others, measured)
+
+
+def _first_known(
+    database: Database,
+    study: StudyRecord,
+    candidates: Sequence[StudyRecord],
+    measured: Callable[[StudyRecord], SeedNoise | None],
+) -> SeedNoise | None:
+    """Return what the first of some studies says that is similar to a study and says enough."""
     recipe = from_json(study.recipe, f"the recipe of {study.name}")
     keys = searched_keys(database, study)
-    others = (other for other in replicated if alike(database, recipe, keys, other))
-    for other, _ in zip(others, range(_MOST_STUDIES), strict=False):
-        found = _measured(database, other, by)
+    similar = (other for other in candidates if alike(database, recipe, keys, other))
+    for other, _ in zip(similar, range(_MOST_STUDIES), strict=False):
+        found = measured(other)
         if found is not None:
             return found
     return None
@@ -73,8 +125,22 @@ def searched_keys(database: Database, study: StudyRecord) -> frozenset[str]:
     return frozenset(PARAMETERS[name].key if name in PARAMETERS else name for name in names)
 
 
-def _measured(database: Database, study: StudyRecord, by: str) -> SeedNoise | None:
-    """Return what the best trials of a study say of seeds; ``None`` if that is too little."""
+def _measured(
+    database: Database,
+    study: StudyRecord,
+    by: str,
+    without: frozenset[int] = frozenset(),
+    most_seeds: int | None = None,
+) -> SeedNoise | None:
+    """Return what the best trials of a study say of seeds; ``None`` if that is too little.
+
+    Args:
+        database: Where it is.
+        study: Whose trials.
+        by: Which metric.
+        without: Ids of trials that are left out.
+        most_seeds: How many seeds of a trial are looked at, the first ones; ``None`` for all.
+    """
     n_samples = int(study.data.get("n_validation", 0))
     if Splits.of(study) is not None:
         return None  # its runs differ in their samples, too
@@ -82,15 +148,16 @@ def _measured(database: Database, study: StudyRecord, by: str) -> SeedNoise | No
         row
         for row in repository.trial_rows(database, study)
         if row.state == "complete" and row.replicates > 1 and row.validation_accuracy is not None
+        if row.id not in without
     ]
     rows.sort(key=lambda row: -(row.validation_accuracy or 0.0))
     try:
         scorer = Scorer.of(by, study)
     except StudyError:
         return None
-    scores = _scores(
-        scorer, outcomes_of(database, [row.id for row in rows[:_MOST_TRIALS]]), n_samples
-    )
+    outcomes = outcomes_of(database, [row.id for row in rows[:_MOST_TRIALS]])
+    first = [dict(sorted(each.items())[:most_seeds]) for each in outcomes]
+    scores = _scores(scorer, first, n_samples)
     return None if scores is None else of_scores(scores, scorer.unit, study.name)
 
 
@@ -132,4 +199,5 @@ def of_scores(scores: NDArray[np.float64], unit: float, source: str) -> SeedNois
     left = scores - by_seed[:, :, None] - by_sample[:, None] + by_seed.mean(axis=1)[:, None, None]
     flips = np.square(left).sum(axis=(1, 2)) / ((n_seeds - 1) * (n_samples - 1) * n_samples)
     run = float(np.median(by_seed.var(axis=1, ddof=1))) * of_run - float(np.median(flips))
-    return SeedNoise(Spread(extra=max(0.0, run)), Spread(extra=pair), source)
+    ratio = spread if np.isfinite(spread.df) else None
+    return SeedNoise(Spread(extra=max(0.0, run)), Spread(extra=pair), source, ratio)

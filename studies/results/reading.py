@@ -144,10 +144,10 @@ def read_ranking(
     def read(chosen: Sequence[RankedTrial]) -> list[dict[int, bytes]]:
         return outcomes_of(database, [ids[trial.uuid or ""] for trial in chosen])
 
-    def seeds() -> "SeedNoise | None":
-        from coarsefine.studies.results.known_seeds import known_seeds
+    def seeds(n_seeds: int) -> "SeedNoise | None":
+        from coarsefine.studies.results.known_seeds import seeds_for
 
-        return known_seeds(database, study, by)
+        return seeds_for(database, study, by, n_seeds)
 
     races = [stage.race for stage in map(Stage.of, stages) if stage.race is not None]
     # By another metric, whoever left may be as good as the best.

@@ -103,7 +103,8 @@ def _claim(ranking: Ranking) -> str:
     if Splits.of(ranking.study) is not None:
         return "new splits, seeds and samples"
     if comparison is None or comparison.seed_deviation is None:
-        return "new seeds and samples"
+        others = "" if comparison is None else comparison.seeds_from
+        return "new seeds and samples" + (f", also by the seeds of {others}" if others else "")
     amount = ranking.metric.amount(comparison.seed_deviation, 1)
     source = "assumed" if comparison.seeds_from is None else f"from {comparison.seeds_from}"
     return f"new seeds and samples, SD {amount} between seeds {source}"

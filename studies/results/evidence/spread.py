@@ -28,6 +28,13 @@ _FEWEST: Final = 4
 _FEWEST_FLIPS: Final = 5.0
 # What the pooled ratio counts, in degrees of freedom, against a pair's own.
 _WEIGHT: Final = 1.0
+# What another study says counts as so many degrees of freedom at the most, however many seeds it
+# has: the true ratios of similar studies differ, too, as if by a standard deviation of √(2/8) = ½.
+_MOST_KNOWN: Final = 8.0
+# It does not count where the trials' own ratio is among such a share, the lowest or the highest, of
+# ratios that are measured where the true ones are the same. If seeds move the other study less,
+# margins come to be too narrow, which breaks the promise: so the highest share is large.
+_LOWEST, _HIGHEST = 0.1, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +45,32 @@ class Spread:
         ratio: MS_seed / MS_rest; 1 if samples flip independently of each other.
         df: Degrees of freedom of the ratio; infinite if it is assumed.
         extra: A variance that a seed adds to the difference of two runs, whatever their samples.
+        joint: Whether the ratio is that of some trials together with those of another study.
     """
 
     ratio: float = 1.0
     df: float = np.inf
     extra: float = 0.0
+    joint: bool = False
+
+    def joined(self, known: "Spread | None") -> "Spread":
+        """Return the ratio together with that of another study, where the two agree.
+
+        Both count by their degrees of freedom, as a variance does that is moderated by others
+        (Smyth 2004), the other one by no more than ``_MOST_KNOWN``. Whether they agree is asked by
+        the F test of two variances.
+
+        Args:
+            known: Of the other study; ``None`` where there is none, and an assumed one is none.
+        """
+        if known is None or not np.isfinite(known.df) or known.ratio <= 0:
+            return self
+        df = min(known.df, _MOST_KNOWN)
+        low, high = (special.fdtri(max(self.df, 1.0), df, p) for p in (_LOWEST, 1 - _HIGHEST))
+        if not low * known.ratio <= self.ratio <= high * known.ratio:
+            return self
+        ratio = (self.df * self.ratio + df * known.ratio) / (self.df + df)
+        return Spread(ratio, self.df + df, joint=True)
 
 
 NETWORKS: Final = Spread()
@@ -54,6 +82,18 @@ that is assumed where no seed was repeated: 0.3 points."""
 
 ASSUMED: Final = Spread(extra=ASSUMED_DEVIATION**2)
 """What is assumed where no seed was repeated and nothing else is known."""
+
+
+def not_measured(spread: Spread | None, pairs: Pairs) -> Spread:
+    """Return what is taken for the spread over seeds of trials that show none.
+
+    Args:
+        spread: What is known; ``None`` for nothing.
+        pairs: Of the trials. If they have seeds, hardly any sample flips from one to the next, and
+            they are unlike those whose ratio is known.
+    """
+    unlike = spread is not None and np.isfinite(spread.df) and pairs.replicated.any()
+    return ASSUMED if spread is None or unlike else spread
 
 
 def usable_ratios(pairs: Pairs, unit: float) -> tuple[Real, Present]:
@@ -136,7 +176,7 @@ def pool(ratios: Real, drawn: NDArray[np.float64], df: Real, known: Spread | Non
         ratios: (T, T), NaN where there is none.
         drawn: (B, T, T), ratios of draws whose true ratio is 1, to know how the pooling errs.
         df: (T, T), degrees of freedom of each pair's.
-        known: What other trials of the same recipe said before.
+        known: What trials of a similar study say.
     """
     n_trials = len(ratios)
     usable = np.isfinite(ratios)
@@ -153,14 +193,13 @@ def pool(ratios: Real, drawn: NDArray[np.float64], df: Real, known: Spread | Non
             noisy = np.zeros_like(noisy)
         least = special.fdtri(own, max(n_free, 1.0), 1 - min(0.5, _DOUBTFUL / n_trials))
         alone = noisy | np.asarray(np.nan_to_num(trial_ratios(ratios) / ratio) > least)
-    if known is not None and np.isfinite(known.df):
-        total = n_free + known.df
-        ratio = (n_free * ratio + known.df * known.ratio) / total
-        scales, n_free = (n_free * scales + known.df) / total, total
-    judged = _towards(np.asarray(ratio), ratios, df)
+    pooled = Spread(float(ratio), float(n_free)).joined(known)
+    if pooled.joint:
+        # The other study's ratio does not change from draw to draw.
+        scales = 1 + (scales - 1) * (n_free / pooled.df)
+    judged = _towards(np.asarray(pooled.ratio), ratios, df)
     either = (alone[:, None] | alone[None]) & usable
-    judged = np.where(either, np.maximum(np.nan_to_num(ratios), ratio), judged)
-    pooled = Spread(float(ratio), float(n_free))
+    judged = np.where(either, np.maximum(np.nan_to_num(ratios), pooled.ratio), judged)
     return Pooled(pooled, judged, _towards(scales, drawn, df), noisy, alone)
 
 

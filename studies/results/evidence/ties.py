@@ -33,10 +33,10 @@ from coarsefine.studies.results.evidence.quantiles import (
     student_of,
 )
 from coarsefine.studies.results.evidence.spread import (
-    ASSUMED,
     NETWORKS,
     Pooled,
     Spread,
+    not_measured,
     pool,
     usable_ratios,
 )
@@ -306,7 +306,7 @@ def _noise(pairs: Pairs, present: Present, spread: Spread | None, unit: float) -
     noisy = alone = np.zeros(n_trials, np.bool_)
     extra = 0.0
     if spread == NETWORKS or not usable.any():
-        known = ASSUMED if spread is None else spread
+        known = not_measured(spread, pairs)
         extra = known.extra
         true: Real = np.full((n_draws, 1, 1), known.ratio)
         if np.isfinite(known.df):

@@ -129,7 +129,8 @@ class Comparison:
             place among those that were compared.
         seed_deviation: Where seeds were not repeated, the standard deviation between seeds, beyond
             what the samples show, that was assumed.
-        seeds_from: The study that it was measured in; ``None`` where it is assumed.
+        seeds_from: The study that it was measured in; ``None`` where it is assumed. Where seeds
+            were repeated, the study whose seeds count beside these; ``None`` if none does.
         to_second: What would tell the best from the second; ``None`` where they are not tied, or
             too little is known of seeds or samples.
         to_all_tied: What would show which of the tied ones are worse by no more than a difference
@@ -187,7 +188,8 @@ class How:
         scorer: Makes scores of what runs predicted; ``None`` for those of the accuracy.
         noise: Variance of a run's score for its samples, by stage and trial; of the accuracy it
             need not be there.
-        seeds: Returns what other studies say of the spread over seeds.
+        seeds: Returns what other studies say of the spread over seeds to one whose trials have so
+            many seeds at the most.
         looks: The least and the most seeds of a race, which is looked at after each; ``None`` where
             there was none.
         left: Trials that left a race, by stage and trial.
@@ -196,7 +198,7 @@ class How:
 
     scorer: "Scorer | None" = None
     noise: Mapping[tuple[str, int], float] = field(default_factory=dict)
-    seeds: "Callable[[], SeedNoise | None] | None" = None
+    seeds: "Callable[[int], SeedNoise | None] | None" = None
     looks: tuple[int, int] | None = None
     left: frozenset[tuple[str, int]] = frozenset()
     indifference: float = INDIFFERENT

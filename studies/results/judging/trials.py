@@ -45,7 +45,7 @@ def compare(
     n_samples: int,
     read: Callable[[Sequence[int]], Outcomes] | None = None,
     scorer: Scorer | None = None,
-    seeds: Callable[[], SeedNoise | None] | None = None,
+    seeds: Callable[[int], SeedNoise | None] | None = None,
     race: tuple[Looks, frozenset[int]] | None = None,
     indifference: float = INDIFFERENT,
 ) -> tuple[list[Verdict], Comparison | None]:
@@ -56,8 +56,8 @@ def compare(
         n_samples: Validation samples; 0 if that is not known.
         read: Returns the outcomes of trials by their positions, as far as they were kept.
         scorer: Makes scores of outcomes; ``None`` for those of the accuracy.
-        seeds: Returns what other studies say of the spread over seeds; called only where no seed
-            was repeated.
+        seeds: Returns what other studies say of the spread over seeds, where trials have so many
+            seeds at the most; not called for races, whose promise was counted without it.
         race: After which seeds it was looked at, and the positions of trials that left the race.
         indifference: The largest difference that does not matter.
 
@@ -79,7 +79,7 @@ def compare(
     n_points = len(points)
     known = [p for p in points.values() if measured[p].values]
     family = _family(runs, known, n_samples, read, scorer)
-    noise = _seed_noise(family, scorer, seeds)
+    noise = _seed_noise(family, scorer, seeds, raced=race is not None)
     compared: dict[int, tuple[float, float, bool]] = {}
     judged = None
     if len(family.positions) > 1 and 0 in family.positions:
@@ -203,21 +203,29 @@ def _negated(interval: Interval | None) -> Interval | None:
 
 
 def _seed_noise(
-    family: Family, scorer: Scorer, seeds: Callable[[], SeedNoise | None] | None
+    family: Family,
+    scorer: Scorer,
+    seeds: Callable[[int], SeedNoise | None] | None,
+    *,
+    raced: bool,
 ) -> SeedNoise:
-    """Return what is assumed of seeds where none was repeated."""
+    """Return what is assumed of seeds where none was repeated, and known besides of others."""
     if not family.positions:
         return ASSUMED_SEEDS
-    if seeds is not None and family.single:
-        known = seeds()
-        if known is not None:
-            return known
-    if scorer.share or family.scores is None:
-        return ASSUMED_SEEDS
-    # Seeds are to samples as they are assumed to be for the accuracy.
-    of_shares = max(binomial(family.accuracy), 1 / family.scores.shape[2])
-    noise = float(family.scores[0, family.present[0]].var(dtype=np.float64))
-    return ASSUMED_SEEDS.times(noise / of_shares)
+    known = None
+    # A ratio of seeds to samples takes samples.
+    compared = family.scores is not None and len(family.positions) > 1 and not raced
+    if seeds is not None and (family.single or compared):
+        known = seeds(int(family.present.sum(axis=1).max()))
+    if known is not None and family.single:
+        return known
+    assumed = ASSUMED_SEEDS
+    if not scorer.share and family.scores is not None:
+        # Seeds are to samples as they are assumed to be for the accuracy.
+        of_shares = max(binomial(family.accuracy), 1 / family.scores.shape[2])
+        noise = float(family.scores[0, family.present[0]].var(dtype=np.float64))
+        assumed = ASSUMED_SEEDS.times(noise / of_shares)
+    return assumed if known is None else replace(assumed, source=known.source, ratio=known.ratio)
 
 
 def _representatives(measured: Sequence[Measured]) -> dict[object, int]:
@@ -238,7 +246,7 @@ def _judged(
     noise: SeedNoise,
     looks: Looks | None,
 ) -> Judged | None:
-    spread = noise.pair if family.single else None
+    spread = noise.pair if family.single else noise.ratio
     if scorer.splits is not None:
         if (family.present.sum(axis=1) < 2).any() or (family.by_split is None and not n_samples):
             return None
@@ -322,7 +330,7 @@ def _comparison(
         n_noisy=int(judged.noisy.sum()),
         without=family.without,
         seed_deviation=math.sqrt(noise.pair.extra) if single else None,
-        seeds_from=noise.source if single else None,
+        seeds_from=noise.source if single or judged.spread.joint else None,
         optimism_by_place=judged.by_place if n_tied else (),
         judged=(family.positions, judged, present @ present.T),
     )

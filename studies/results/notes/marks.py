@@ -11,7 +11,7 @@ from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.results.scoring.splits import Splits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from coarsefine.studies.results.judging.statistics import Comparison
     from coarsefine.studies.results.ranking import Ranking
@@ -51,12 +51,8 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
             f"{_values(ranking, comparison.n_points)} compared{looked}; each pair by its own noise)"
         )
         notes.append(Note("tied", line))
-    if comparison is not None and comparison.n_replicates == 1 and splits is None:
-        tells: tuple[Part, ...] = ()
-        if has_learnt(ranking):
-            more = (option("replicates"), " to measure how much results vary between seeds")
-            tells = ("; use ", *more)
-        notes.append(Note("one-seed", _one_seed(ranking, comparison), *tells))
+    if comparison is not None and splits is None:
+        notes += _on_seeds(ranking, comparison)
     if splits is not None:
         notes += on_splits(ranking, splits)
     elif replicated and any(trial.interval for trial in ranking.trials):
@@ -92,6 +88,22 @@ def legend(ranking: "Ranking") -> tuple[Note, ...]:
     return tuple(notes)
 
 
+def _on_seeds(ranking: "Ranking", comparison: "Comparison") -> "Iterator[Note]":
+    """Yield what is assumed of seeds that were not repeated, or known beside those that were."""
+    if comparison.n_replicates == 1:
+        tells: tuple[Part, ...] = ()
+        if has_learnt(ranking):
+            more = (option("replicates"), " to measure how much results vary between seeds")
+            tells = ("; use ", *more)
+        yield Note("one-seed", _one_seed(ranking, comparison), *tells)
+    elif comparison.seeds_from is not None:
+        line = (
+            "how much seeds matter is judged by the seeds of this study and also by the seeds of "
+            f"study {comparison.seeds_from}, a similar one"
+        )
+        yield Note("seeds-of-others", line)
+
+
 def _may_hide_noise(comparison: "Comparison") -> bool:
     """Return whether a value that is far noisier than the others may pass for one of them."""
     return comparison.n_replicates == 2 and comparison.n_points > 2
@@ -117,7 +129,8 @@ def _one_seed(ranking: "Ranking", comparison: "Comparison") -> str:
 def _runs_vary(ranking: "Ranking") -> str:
     """Return on which condition the interval of a single run holds for new seeds."""
     comparison = ranking.comparison
-    if comparison is not None and comparison.seeds_from is not None:
+    several = comparison is not None and comparison.n_replicates > 1
+    if comparison is not None and comparison.seeds_from is not None and not several:
         return f"as far as study {comparison.seeds_from} shows what they change"
     deviation = ASSUMED_POINTS / 100
     if comparison is not None and comparison.seed_deviation is not None:
