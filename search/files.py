@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
@@ -59,23 +60,28 @@ def check_place(path: Path) -> None:
         raise ExportError(f"{path} cannot be written: {reason}") from error
 
 
-def write(path: Path, contents: bytes) -> None:
+def write(path: Path, contents: bytes | Iterable[bytes]) -> None:
     """Write a file whole or not at all; links are followed to what they lead to.
 
     A pipe or device that is there is written to. It is never replaced by a file.
+
+    Args:
+        path: Where.
+        contents: All that it has, or pieces of that in their order.
 
     Raises:
         ExportError: If it cannot be written there.
     """
     check_place(path)
+    pieces = [contents] if isinstance(contents, bytes) else contents
     try:
         descriptor = _open_descriptor(path)
         if descriptor is not None:
-            _write_all(os.dup(descriptor), contents)
+            _write_all(os.dup(descriptor), pieces)
         elif _is_there(path) and not stat.S_ISREG(path.stat().st_mode):
-            _write_all(os.open(path, os.O_WRONLY), contents)
+            _write_all(os.open(path, os.O_WRONLY), pieces)
         else:
-            _replace(_target(path), contents)
+            _replace(_target(path), pieces)
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -109,7 +115,7 @@ def _open_descriptor(path: Path) -> int | None:
     return None
 
 
-def _replace(target: Path, contents: bytes) -> None:
+def _replace(target: Path, pieces: Iterable[bytes]) -> None:
     """Write a file beside its place, and move it there when it is complete."""
     # Whoever may write into the folder cannot have a link wait under a name nobody knows.
     temporary = target.with_name(f".coarsefine-{secrets.token_hex(8)}.tmp")
@@ -117,7 +123,7 @@ def _replace(target: Path, contents: bytes) -> None:
     try:
         with suppress(OSError):  # a file that is replaced keeps its rights
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-        _write_all(descriptor, contents)
+        _write_all(descriptor, pieces)
         temporary.replace(target)
     except BaseException:
         with suppress(OSError):
@@ -125,9 +131,10 @@ def _replace(target: Path, contents: bytes) -> None:
         raise
 
 
-def _write_all(descriptor: int, contents: bytes) -> None:
+def _write_all(descriptor: int, pieces: Iterable[bytes]) -> None:
     """Write to an open descriptor, and close it."""
     with os.fdopen(descriptor, "wb", buffering=0) as file:
-        left = memoryview(contents)
-        while left:
-            left = left[file.write(left) :]
+        for piece in pieces:
+            left = memoryview(piece)
+            while left:
+                left = left[file.write(left) :]

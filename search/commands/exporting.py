@@ -11,7 +11,7 @@ from coarsefine.search.commands.ranking import chosen
 from coarsefine.search.console import note, say_json
 from coarsefine.search.errors import UsageError
 from coarsefine.search.files import check_place, write
-from coarsefine.search.formats.exports import BINARY, FORMATS, format_of
+from coarsefine.search.formats.exports import BINARY, FORMATS, format_of, pieces_of
 from coarsefine.search.options import (
     OUTPUT,
     NoNotes,
@@ -172,13 +172,13 @@ def export(what: ExportOptions, by: RankedBy, storage: StorageOptions) -> None:
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=what.quiet), by.metric)
         table = selection.of(TABLES[table_name](database, ranking, selection.top))
-    contents = FORMATS[kind](table)
+    pieces = pieces_of(kind, table)
     if file is None:
         # As it is in a file, whatever the terminal's encoding: it is mostly sent to one.
         sys.stdout.flush()
-        sys.stdout.buffer.write(contents)
+        sys.stdout.buffer.writelines(pieces)
         return
-    write(file, contents)
+    write(file, pieces)
     if what.json:
         say_json(
             {

@@ -1,6 +1,6 @@
 """The formats that tables are exported in, and which one a file's ending names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,6 +31,17 @@ FORMATS: "Final[dict[str, Callable[[ExportTable], bytes]]]" = {
     "parquet": _made_by("coarsefine.search.formats.csv_xlsx_parquet", "parquet_bytes"),
     "xlsx": _made_by("coarsefine.search.formats.csv_xlsx_parquet", "xlsx_bytes"),
 }
+
+
+def pieces_of(kind: str, table: "ExportTable") -> Iterable[bytes]:
+    """Return a file's contents in some format piece by piece: a large csv is never held whole."""
+    if kind != "csv":
+        return [FORMATS[kind](table)]
+    from coarsefine.search.formats.csv_xlsx_parquet import csv_pieces
+
+    return csv_pieces(table.exact())
+
+
 # They go to files alone; the others to a terminal, too.
 BINARY: Final = frozenset({"parquet", "xlsx"})
 _ENDINGS: Final = {"markdown": "md", "latex": "tex", "htm": "html", "excel": "xlsx"}

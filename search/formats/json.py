@@ -1,13 +1,13 @@
 """Exact tables as JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coarsefine.search.tables.table import ExportTable
 
 
-def json_of(found: Mapping[str, list[Any]]) -> bytes:
+def json_of(found: Mapping[str, Sequence[Any]]) -> bytes:
     """Return columns as a list of objects, one a row."""
     # As ``indent=2`` has it, by the encoder in C: that one only knows single lines.
     encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",\n    ", ": "))

@@ -203,7 +203,7 @@ class Comparison(Shown):
 
         sides = self.to_dict()["studies"]
         best, tested = ([side[part] or {} for side in sides] for part in ("best", "test"))
-        cells: dict[str, list[Any]] = {
+        cells: dict[str, Sequence[Any]] = {
             "study": [side["study"] for side in sides],
             **{
                 key: of_one_kind([side["settings"][key] for side in sides])

@@ -31,7 +31,7 @@ class ExportTable:
 
     name: str
     rows: str
-    cells: Mapping[str, list[Any]]
+    cells: Mapping[str, Sequence[Any]]
     columns: Mapping[str, Column]
     usual: tuple[str, ...]
     legend: Callable[[], tuple[str, ...]] = tuple
@@ -59,7 +59,7 @@ class ExportTable:
         """Return how many rows there are."""
         return len(next(iter(self.cells.values()), []))
 
-    def exact(self) -> dict[str, list[Any]]:
+    def exact(self) -> dict[str, Sequence[Any]]:
         """Return the columns that programs get, as they were stored."""
         return {name: self.cells[name] for name in self.named or self.cells}
 

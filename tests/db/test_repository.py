@@ -28,6 +28,7 @@ from coarsefine.db.records import (
     SegmentResult,
     TrialUpdate,
 )
+from coarsefine.db.repository import curves
 
 from .conftest import Planned, add_stage, add_study, plan_trials, untold_trials
 
@@ -155,6 +156,20 @@ def test_a_segment_is_stored_once_however_often_it_is_delivered(planned: Planned
     assert stored == list(first.epochs)
     assert repository.epoch_rows(planned.db, study=planned.study) == stored
     assert repository.load_checkpoint(planned.db, first.cohort_uuid) == (2, b"state")
+
+
+@pytest.mark.parametrize("at_a_time", [1, 3, 100])
+def test_columns_of_curves_hold_what_their_rows_hold(
+    planned: Planned, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    monkeypatch.setattr(curves, "_AT_A_TIME", at_a_time)
+    first = segment(planned.plan)
+    rows = [row._replace(train_loss=None) if row.epoch else row for row in first.epochs]
+    repository.store_segment(planned.db, dataclasses.replace(first, epochs=rows))
+
+    columns = repository.epoch_columns(planned.db, planned.study)
+
+    assert list(zip(*columns.values(), strict=True)) == rows
 
 
 def test_a_last_segment_is_stored_once_too(planned: Planned) -> None:

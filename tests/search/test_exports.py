@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from coarsefine.search.errors import UsageError
-from coarsefine.search.formats.exports import FORMATS
+from coarsefine.search.formats import csv_xlsx_parquet
+from coarsefine.search.formats.exports import FORMATS, pieces_of
 from coarsefine.search.tables.exported import TABLES
 from coarsefine.search.tables.table import ExportTable, Selection
 from coarsefine.studies.results.classes import CLASSES
@@ -194,6 +195,18 @@ def tables(draw):
     cells = {name: values[:n_rows] for name, values in cells.items()} | {"n": list(range(n_rows))}
     columns = {name: Column(name=name, kind="text", meaning="") for name in cells}
     return ExportTable("table", "rows", cells, columns, tuple(cells))
+
+
+@given(tables(), st.integers(1, 4))
+def test_a_csv_is_the_same_in_pieces_of_any_number_of_rows(table, n_rows):
+    whole = FORMATS["csv"](table)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_xlsx_parquet, "_AT_A_TIME", n_rows)
+        pieces = list(pieces_of("csv", table))
+
+    assert b"".join(pieces) == whole
+    assert len(pieces) == 1 + -(-table.n_rows // n_rows)  # one of them the line of names
 
 
 @given(tables(), NAMES, st.booleans())

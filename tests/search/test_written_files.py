@@ -153,6 +153,21 @@ def test_where_nothing_can_be_written_the_message_names_the_file(tmp_path, monke
     assert str(failure.value) == f"{out} cannot be written: Read-only file system"
 
 
+def test_pieces_that_end_in_an_error_leave_what_was_there(tmp_path):
+    def pieces():
+        yield b"new"
+        raise ValueError("no more")
+
+    out = tmp_path / "out.csv"
+    write(out, [b"o", b"", b"ld"])
+
+    with pytest.raises(ValueError, match="no more"):
+        write(out, pieces())
+
+    assert out.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
 def test_a_disk_that_is_full_leaves_what_was_there(tmp_path, monkeypatch):
     def full(_descriptor, _contents):
         os.close(_descriptor)

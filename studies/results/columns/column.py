@@ -140,13 +140,13 @@ class Column:
         """Return what takes its value from a row."""
         return self.value or attrgetter(self.name)
 
-    def values(self, rows: Sequence[Any], table: Any = None) -> list[Any]:
+    def values(self, rows: Sequence[Any], table: Any = None) -> Sequence[Any]:
         """Return its exact values; numbers that are not finite are not known."""
         if self.of_table:
             return [self.of(table)] * len(rows)
         return self.exact(list(map(self.of, rows)))
 
-    def exact(self, values: list[Any]) -> list[Any]:
+    def exact(self, values: Sequence[Any]) -> Sequence[Any]:
         """Return its values without numbers that are not finite."""
         return all_finite(values) if self.stored_type == "real" else values
 
@@ -165,7 +165,7 @@ def finite(value: Any) -> Any:
     return float(value) if math.isfinite(value) else None
 
 
-def all_finite(values: list[Any]) -> list[Any]:
+def all_finite(values: Sequence[Any]) -> Sequence[Any]:
     """Return values as ``finite`` does, all at once where that is sure to change none of them."""
     kinds = set(map(type, values))
     if kinds <= _AS_THEY_ARE and math.isfinite(sum(filter(None, values))):
@@ -196,7 +196,7 @@ def searched(name: str, values: Iterable[Any]) -> Column:
     )
 
 
-def of_one_kind(values: list[Any]) -> list[Any]:
+def of_one_kind(values: Sequence[Any]) -> Sequence[Any]:
     """Return a column whose values are of one kind: numbers, or else texts."""
     kinds = {type(value) for value in values} - {type(None)}
     if len(kinds) <= 1 and not kinds & {list, tuple}:
@@ -226,7 +226,7 @@ def read_by(
 
 def exact_cells(
     columns: Sequence[Column], rows: Sequence[Row], table: Any
-) -> tuple[dict[str, list[Any]], dict[str, Column]]:
+) -> tuple[dict[str, Sequence[Any]], dict[str, Column]]:
     """Return the cells of an exact table by column, and what the columns are.
 
     Args:
@@ -234,7 +234,7 @@ def exact_cells(
         rows: A row each.
         table: What it is of, such as a ``Ranking``.
     """
-    cells: dict[str, list[Any]] = {}
+    cells: dict[str, Sequence[Any]] = {}
     known: dict[str, Column] = {}
     for column in columns:
         if column.name == "params":

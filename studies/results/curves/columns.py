@@ -1,7 +1,7 @@
 """Columns of curves: a row an epoch of each training run."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from types import SimpleNamespace
@@ -174,7 +174,7 @@ def measured_on(study: StudyRecord) -> str:
 
 def curve_cells(
     database: Database, ranking: Ranking
-) -> tuple[dict[str, list[Any]], dict[str, Column]]:
+) -> tuple[dict[str, Sequence[Any]], dict[str, Column]]:
     """Return the curves of a ranking's trials by column, and what the columns are.
 
     A value an epoch, in order of trial, replicate and epoch.
@@ -182,8 +182,7 @@ def curve_cells(
     measured = repository.epoch_columns(database, ranking.study)
     runs, places = _placed(_runs(database, ranking), measured["run_id"])
     if places != [range(len(measured["run_id"]))]:
-        for name, values in measured.items():
-            measured[name] = [v for place in places for v in values[place.start : place.stop]]
+        measured = {name: _in_order(values, places) for name, values in measured.items()}
     rows = SimpleNamespace(**measured)
     own: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
     if ranking.study.recipe.get("trainer"):
@@ -191,7 +190,7 @@ def curve_cells(
             for name, value in metrics.items():
                 own[name][place] = value
     names = ranking.searched
-    cells: dict[str, list[Any]] = {}
+    cells: dict[str, Sequence[Any]] = {}
     for column in EPOCHS:
         if column.name == "params":
             for name in names:
@@ -208,6 +207,14 @@ def curve_cells(
         cells[name] = of_one_kind(cells[name])
         known[name] = searched(name, cells[name])
     return cells, known
+
+
+def _in_order(values: Any, places: Iterable[range]) -> Any:
+    """Return the values of a list or an array at some places, of the same kind."""
+    found = values[:0]
+    for place in places:
+        found += values[place.start : place.stop]
+    return found
 
 
 def _own(name: str) -> str:
