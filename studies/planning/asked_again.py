@@ -4,6 +4,7 @@ from coarsefine.hints import Message, Part, joined, option
 from coarsefine.studies.errors import TakenError
 from coarsefine.studies.planning.request import StageRequest
 from coarsefine.studies.planning.stages import Stage
+from coarsefine.studies.recipes.messages import in_words
 from coarsefine.studies.spaces.conditions import conditions
 from coarsefine.studies.spaces.dimensions import Dimension, shown
 from coarsefine.studies.spaces.seen import same_value
@@ -20,7 +21,7 @@ def check_same_stage(stage: Stage, request: StageRequest) -> None:
     dimensions = stage.dimensions
     searched = dimensions[0].range
     contradictions: list[Part] = [
-        Message(option(what), f": {there} there, {asked} asked for")
+        Message(option(what), f": {in_words(there)} there, {in_words(asked)} asked for")
         for what, there, asked in (
             ("low", searched and searched.low, request.low),
             ("high", searched and searched.high, request.high),

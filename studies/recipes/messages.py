@@ -61,6 +61,17 @@ def literal(value: Any) -> str:
     return str(value).replace("{", "{{").replace("}", "}}")
 
 
+def in_words(value: object) -> str:
+    """Return what a recipe or a request states, to stand in a sentence.
+
+    >>> in_words(None), in_words(False), in_words([8])
+    ('not stated', 'no', '[8]')
+    """
+    if value is None:
+        return "not stated"
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+
+
 def explained(error: ValidationError, model: type[BaseModel], flags: Collection[str]) -> Message:
     """Return what is wrong in one line.
 

@@ -17,6 +17,7 @@ from coarsefine.studies.errors import StudyError, StudyNameError, TakenError
 from coarsefine.studies.planning import trainers as plugins
 from coarsefine.studies.planning.stages import Stage, searched_stages
 from coarsefine.studies.recipes.layers import Asked
+from coarsefine.studies.recipes.messages import in_words
 from coarsefine.studies.recipes.recipe import Difference, Recipe, differences, from_json, to_json
 from coarsefine.studies.results.scoring.labels import SPLIT_LABELS, packed_labels
 from coarsefine.studies.results.scoring.splits import N_SPLIT, Splits
@@ -137,7 +138,10 @@ def same_recipe(study: StudyRecord, kind: SearchKind, asked: Asked) -> Recipe:
     recipe = asked.against(stored, kind.implied)
     changed = [d for d in differences(stored, recipe) if not _names_a_file(d)]
     if changed:
-        lines = "".join(f"\n    {d.key}: {d.first} there, {d.second} asked for" for d in changed)
+        lines = "".join(
+            f"\n    {d.key}: {in_words(d.first)} there, {in_words(d.second)} asked for"
+            for d in changed
+        )
         raise TakenError(
             f"study {study.name} was begun with another recipe; leave these out, or choose "
             "another name with ",

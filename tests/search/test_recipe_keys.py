@@ -25,6 +25,7 @@ from coarsefine.search.library.settings import Settings
 from coarsefine.search.options.completion import completion_of
 from coarsefine.studies.checks.range_test import COUNTING
 from coarsefine.studies.recipes.keys import KEYS, kinds
+from coarsefine.studies.recipes.keys.key import ABSENT
 from coarsefine.studies.recipes.layers import load_recipe, make_recipe
 from coarsefine.studies.recipes.parts import flat
 from coarsefine.studies.recipes.recipe import Recipe, from_json, to_json, to_toml
@@ -75,6 +76,15 @@ def stated(key):
     if key.key == "training.stop_rule":
         flags["training.patience"] = 4
     return flags | ({"trainer": SAMPLES["trainer"]} if key.key == "params" else {})
+
+
+def test_stating_what_keys_without_a_value_mean_is_stating_nothing():
+    newer = [key for key in KEYS.values() if key.stored_if_used and key.unnamed is not None]
+    usual = {key.key: key.unnamed for key in newer if key.unnamed is not ABSENT and not key.needs}
+
+    assert make_recipe(None, usual) == make_recipe()
+    assert [key.key for key in newer if key.unnamed is ABSENT and key.kind == kinds.Switch()] == []
+    assert usual.keys() >= {"data.header", "data.decimal", "final.replicates", "final.ensemble"}
 
 
 def test_the_recipe_has_these_keys_and_no_others():

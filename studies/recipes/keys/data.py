@@ -156,6 +156,7 @@ class DataKeys:
         Key(
             kind=Switch(),
             before="split",
+            unnamed=True,
             stored_if_used=True,
             not_searched=_FILE,
             help="Whether the first line of a .csv file names its columns (default: header).",
@@ -167,6 +168,7 @@ class DataKeys:
             kind=Choice(),
             metavar="SIGN",
             before="split",
+            unnamed=".",
             stored_if_used=True,
             not_searched=_FILE,
             help="Decimal sign of a .csv file: . or , (default: .).",

@@ -77,6 +77,7 @@ class FinalKeys:
         Key(
             kind=Whole(),
             option="final_replicates",
+            unnamed=1,
             stored_if_used=True,
             not_searched=_FINAL,
             help="Seeds that each tested trial is trained with (default: 1).",
@@ -87,6 +88,7 @@ class FinalKeys:
         Key(
             kind=Switch(),
             option="final_ensemble",
+            unnamed=False,
             stored_if_used=True,
             not_searched=_FINAL,
             help="Whether the tied trials are tested as one predictor, too: by the vote of their "
