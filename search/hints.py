@@ -71,9 +71,12 @@ def begun_anew(argv: Sequence[str], free: str) -> str:
 @contextmanager
 def following(argv: Sequence[str]) -> Iterator[None]:
     """Have all commands that are proposed meanwhile name the database that a command line named."""
-    words = list(argv)
-    named = [after for word, after in pairwise(words) if word == _STORAGE]
-    named += [word.partition("=")[2] for word in words if word.startswith(f"{_STORAGE}=")]
+    words = [*argv, ""]
+    named = [
+        after if word == _STORAGE else word.partition("=")[2]
+        for word, after in pairwise(words)
+        if word.partition("=")[0] == _STORAGE
+    ]
     before = _named_storage.set(named[-1] if named else None)
     try:
         yield

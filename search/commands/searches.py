@@ -19,7 +19,7 @@ from coarsefine.search.commands.range_testing import CYCLE, eta_range, range_tes
 from coarsefine.search.commands.ranking import print_study
 from coarsefine.search.console import note, say_json, stdout
 from coarsefine.search.ending import came_of_search
-from coarsefine.search.errors import UsageError, program
+from coarsefine.search.errors import UsageError
 from coarsefine.search.following import after_search, following
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import typed as by_hint
@@ -117,11 +117,21 @@ Examples:
 
 
 def _refining(kind: "SearchKind", stage: StageOptions, options: Options) -> None:
-    run_search(kind, stage_request(kind, stage), wanted_stage(kind.name, stage), stage, options)
+    run_search(
+        kind, stage_request(kind, stage), wanted_stage(kind.name, stage, options), stage, options
+    )
 
 
-def wanted_stage(name: str, stage: StageOptions) -> str:
+def wanted_stage(
+    name: str, stage: StageOptions, options: Options, varied: Sequence[str] = ()
+) -> str:
     """Return which stage a command is about.
+
+    Args:
+        name: Of the search.
+        stage: What was stated of it.
+        options: What else was stated.
+        varied: The words that say what is varied, where a study of it does not know.
 
     Raises:
         UsageError: If it names none, or several.
@@ -130,10 +140,13 @@ def wanted_stage(name: str, stage: StageOptions) -> str:
     chosen = [each for each, said in flags.items() if said]
     if len(chosen) != 1:
         got = " and ".join(f"--{each}" for each in chosen) or "none"
+        named = () if stage.study is None else ("--study", stage.study)
+        words = (*varied, *options.recipe.as_typed(), *named)
+        storage = options.storage.storage
         raise UsageError(
             f"a search is one of --coarse, --fine, --finer and --auto, got {got}; run\n"
-            f"    {program()} {name} --coarse\nand after that\n"
-            f"    {program()} {name} --fine"
+            f"    {typed(name, '--coarse', *words, storage=storage)}\nand after that\n"
+            f"    {typed(name, '--fine', *named, storage=storage)}"
         )
     return chosen[0]
 

@@ -12,7 +12,7 @@ from coarsefine.search.options import (
     option,
 )
 from coarsefine.search.options.requesting import stage_request
-from coarsefine.studies.spaces.varying import space_kind, varied
+from coarsefine.studies.spaces.varying import EXAMPLE, space_kind, varied
 
 if TYPE_CHECKING:
     from coarsefine.studies.spaces.search import SearchKind
@@ -56,7 +56,8 @@ def space(vary: VaryOptions, stage: StageOptions, options: Options) -> None:
     for flag, said in (("--values", stage.values), ("--low", stage.low), ("--high", stage.high)):
         if said is not None:
             raise UsageError(f"{flag} is of searches over one parameter: state ranges with --vary")
-    wanted = wanted_stage("space", stage)
+    stated = vary.vary or ([] if stage.study else [EXAMPLE])
+    wanted = wanted_stage("space", stage, options, [w for text in stated for w in ("--vary", text)])
     kind = _kind(vary, stage, options, wanted)
     request = stage_request(kind, stage)
     if vary.vary:

@@ -7,6 +7,7 @@ import pytest
 from coarsefine.db.errors import StorageError
 from coarsefine.hints import Hint, Message, command, joined, option, search_command
 from coarsefine.models.errors import DataError
+from coarsefine.search.hints import following
 from coarsefine.search.hints import spelled as typed
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.hints import spelled as called
@@ -70,6 +71,14 @@ from coarsefine.studies.errors import RecipeError, StudyError
 def test_each_face_writes_hints_in_its_own_words(hint, line, call):
     assert typed(hint) == line
     assert called(hint) == call
+
+
+@pytest.mark.parametrize(
+    "line", ["--storage a.db --storage b.db", "--storage=a.db --storage b.db", "--storage=b.db"]
+)
+def test_commands_name_the_storage_that_was_stated_last(line):
+    with following(["list", *line.split()]):
+        assert typed(command("list")).endswith(" list --storage b.db")
 
 
 def test_text_is_never_taken_for_a_hint():

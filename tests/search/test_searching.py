@@ -166,6 +166,19 @@ def test_a_fine_search_of_a_space_proposes_a_coarse_one_that_varies_something(se
     assert answer.err.endswith("python -m search space --coarse --vary eta=1e-4..1e-1\n")
 
 
+def test_a_search_that_names_no_stage_is_answered_with_both_as_they_can_be_typed(
+    search, own_folder
+):
+    answer = search("space", "--vary", "eta=1e-3..1", "--hidden", "7", "--storage", "a.db")
+    bare = search("space")
+
+    assert (answer.status, bare.status) == (2, 2)
+    lines = answer.err.splitlines()
+    assert lines[1].endswith(" space --coarse --vary eta=1e-3..1 --hidden 7 --storage a.db")
+    assert lines[3].endswith(" space --fine --storage a.db")
+    assert " space --coarse --vary eta=1e-4..1e-1\n" in bare.err
+
+
 def test_flags_that_contradict_the_coarse_stage_show_the_difference(search, coarse):
     answer = search(
         "lambda", "--fine", "--hidden", "9,9", "--seed", "1", "--flips", "--shifts", "3"
