@@ -3,8 +3,9 @@
 import shutil
 import sys
 from pathlib import Path
+from typing import TypeAlias
 
-from coarsefine.hints import HintedError
+from coarsefine.hints import HintedError, Message
 
 DONE, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
@@ -16,7 +17,7 @@ class UsageError(HintedError):
     """A command line that cannot be meant as it stands."""
 
 
-class ExportError(Exception):
+class ExportError(HintedError):
     """A file that cannot be written."""
 
 
@@ -24,7 +25,11 @@ class FigureError(ExportError):
     """A figure that a study does not have."""
 
 
-def require(lack: str | None) -> None:
+Lack: TypeAlias = "str | Message | None"
+"""What a study lacks for a figure; ``None`` if it can be drawn."""
+
+
+def require(lack: Lack) -> None:
     """Raise a FigureError that says what a study lacks for a figure, if it lacks something."""
     if lack is not None:
         raise FigureError(lack)

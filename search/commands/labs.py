@@ -20,6 +20,7 @@ from coarsefine.search.figures.kinds import KINDS
 from coarsefine.search.figures.subject import Subject
 from coarsefine.search.files import write
 from coarsefine.search.hints import command as typed
+from coarsefine.search.hints import spelled
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.interrupts import stoppable
 from coarsefine.search.options import (
@@ -365,7 +366,7 @@ def _draw_search(
             contents = rendered(KINDS[kind].draw(subject), "png")
         except FigureError as error:
             if part.figures:
-                note(f"left out: {error}", quiet=output.quiet)
+                note(f"left out: {spelled(error)}", quiet=output.quiet)
             continue
         write(folder / f"{kind}.png", contents)
         note(f"{folder / kind}.png", quiet=output.quiet)

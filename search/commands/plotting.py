@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coarsefine.hints import Message
 from coarsefine.search.commands.ranking import chosen, named_trial
 from coarsefine.search.console import note, say, say_json
 from coarsefine.search.errors import ExportError, FigureError, UsageError
 from coarsefine.search.figures.kinds import KINDS, drawn, taking
 from coarsefine.search.figures.subject import ON, On, Subject
 from coarsefine.search.files import check_place, file_stem, write
+from coarsefine.search.hints import spelled
 from coarsefine.search.options import (
     OUTPUT,
     NoNotes,
@@ -164,7 +166,7 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
     for kind in figures:
         say(f"{place.of(kind)}: {KINDS[kind].shows}")
     for reason in left_out.values():
-        note(f"left out: {reason}", quiet=what.quiet)
+        note(f"left out: {spelled(reason)}", quiet=what.quiet)
 
 
 def _asked(database: "Database", what: PlotOptions) -> tuple[str | None, list[str]]:
@@ -224,7 +226,7 @@ def _on(text: str | None) -> "On | None":
 
 def _drawn(
     subject: "Subject", kinds: list[str], *, optional: bool
-) -> "tuple[dict[str, Figure], dict[str, str]]":
+) -> "tuple[dict[str, Figure], dict[str, Message]]":
     """Return the figures by kind, and why others were left out, which they are if ``optional``."""
     figures, left_out = drawn(subject, [KINDS[kind] for kind in kinds])
     if left_out and not optional:
@@ -326,7 +328,10 @@ def _place(
 
 
 def _to_json(
-    study: "StudyRecord", place: _Place, figures: "Mapping[str, Figure]", left_out: dict[str, str]
+    study: "StudyRecord",
+    place: _Place,
+    figures: "Mapping[str, Figure]",
+    left_out: dict[str, Message],
 ) -> dict[str, Any]:
     """Return what ``plot --json`` prints: a stable contract, see ``docs/cli.md``."""
     from coarsefine.search.figures.style import caption_of
@@ -337,5 +342,7 @@ def _to_json(
             {"kind": kind, "file": str(place.of(kind)), "caption": caption_of(figure)}
             for kind, figure in figures.items()
         ],
-        "left_out": [{"kind": kind, "reason": reason} for kind, reason in left_out.items()],
+        "left_out": [
+            {"kind": kind, "reason": spelled(reason)} for kind, reason in left_out.items()
+        ],
     }

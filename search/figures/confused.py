@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from coarsefine.search.errors import FigureError
+from coarsefine.hints import Message, command
+from coarsefine.search.errors import FigureError, Lack
 from coarsefine.search.figures import confusion
-from coarsefine.search.hints import command as typed
 from coarsefine.studies.errors import StudyError
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from coarsefine.studies.results.ranking import RankedTrial
 
 
-def lacks(subject: "Subject") -> str | None:
+def lacks(subject: "Subject") -> Lack:
     """Return what a study lacks for the figure, if anything."""
     found = _confusion_of(subject)
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str | Message) else None
 
 
 def drawn(subject: "Subject") -> Figure:
@@ -31,7 +31,7 @@ def drawn(subject: "Subject") -> Figure:
     from coarsefine.studies.results.classes import confusion_of
 
     found = _confusion_of(subject)
-    if isinstance(found, str):
+    if isinstance(found, str | Message):
         raise FigureError(found)
     if isinstance(found, tuple):
         return confusion.confusion(subject.ranking.study, *found)
@@ -51,7 +51,7 @@ class _OnValidation:
 
 def _confusion_of(
     subject: "Subject",
-) -> "tuple[TestOpeningRecord, TestRunRecord] | _OnValidation | str":
+) -> "tuple[TestOpeningRecord, TestRunRecord] | _OnValidation | str | Message":
     """Return the test run to show and its opening, or a trial, or what the study lacks.
 
     What is shown is the latest final test, unless there was none of the trial.
@@ -66,8 +66,10 @@ def _confusion_of(
         if own and run.confusion is not None and latest is not None:
             return latest, run
     if subject.on == "test":
-        tested = typed("test", subject.ranking.study.name)
-        return f"confusion on the test set needs a final test with a result: {tested}"
+        return Message(
+            "confusion on the test set needs a final test with a result: ",
+            command("test", subject.ranking.study.name),
+        )
     chosen = subject.chosen()
     if not chosen or chosen[0].state != "complete":
         return "confusion needs a complete trial, or the name of another one"

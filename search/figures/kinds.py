@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from coarsefine.search.errors import FigureError
+from coarsefine.hints import Message
+from coarsefine.search.errors import FigureError, Lack
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,9 +45,9 @@ class Kind:
     in_report: bool = False
     in_dashboard: frozenset[str] = frozenset()
 
-    def lacks(self, subject: "Subject") -> str | None:
+    def lacks(self, subject: "Subject") -> Lack:
         """Return what a study lacks for it, or ``None`` if the figure can be drawn."""
-        lacking: str | None = self._file().lacks(self._of(subject))
+        lacking: Lack = self._file().lacks(self._of(subject))
         return lacking
 
     def draw(self, subject: "Subject") -> "Figure":
@@ -63,7 +64,7 @@ class Kind:
 
 def drawn(
     subject: "Subject", kinds: "Iterable[Kind] | None" = None
-) -> "tuple[dict[str, Figure], dict[str, str]]":
+) -> "tuple[dict[str, Figure], dict[str, Message]]":
     """Return the figures that suit a study by kind, and why others were left out.
 
     Args:
@@ -71,12 +72,12 @@ def drawn(
         kinds: Those to try; all unless named.
     """
     figures: dict[str, Figure] = {}
-    left_out: dict[str, str] = {}
+    left_out: dict[str, Message] = {}
     for kind in KINDS.values() if kinds is None else kinds:
         try:
             figures[kind.name] = kind.draw(subject)
         except FigureError as error:
-            left_out[kind.name] = str(error)
+            left_out[kind.name] = error.message
     return figures, left_out
 
 

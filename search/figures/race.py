@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from coarsefine.hints import Message
-from coarsefine.search.errors import require
+from coarsefine.hints import Message, option
+from coarsefine.search.errors import Lack, require
 from coarsefine.search.figures.style import (
     BLACK,
     GREY,
@@ -35,7 +35,7 @@ _BAND: Final = "#E8E8E8"
 _MOST_NAMED: Final = 10
 
 
-def lacks(subject: "Subject") -> str | None:
+def lacks(subject: "Subject") -> Lack:
     """Return why a study has no such figure, if so."""
     ranking = subject.ranking
     if any(stage.race is not None and stage.race.n_trials > 1 for stage in ranking.stages):
@@ -43,7 +43,11 @@ def lacks(subject: "Subject") -> str | None:
     splits = Splits.of(ranking.study)
     if splits is not None:
         return f"race needs a search whose replicates are seeds alone, got {splits.word}s"
-    return "race needs a search with --replicates auto: no values were raced over seeds"
+    return Message(
+        "race needs a search with ",
+        option("replicates", "auto"),
+        ": no values were raced over seeds",
+    )
 
 
 def drawn(subject: "Subject") -> Figure:

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from coarsefine.search.errors import FigureError
+from coarsefine.hints import Message, search_command
+from coarsefine.search.errors import FigureError, Lack
 from coarsefine.search.figures.scales import set_log
 from coarsefine.search.figures.style import (
     BLUE,
@@ -22,7 +23,6 @@ from coarsefine.search.figures.style import (
     new_sheet,
 )
 from coarsefine.search.figures.trials import entry
-from coarsefine.search.hints import command as typed
 from coarsefine.search.words import counted, value
 
 if TYPE_CHECKING:
@@ -35,15 +35,16 @@ _SHADE: Final = "#DDEBF4"
 _HIGHEST: Final = 1.5
 
 
-def lacks(subject: "Subject") -> str | None:
+def lacks(subject: "Subject") -> Lack:
     """Return why a study has no such figure, if so."""
     from coarsefine.studies.checks.range_test import recorded
 
     if recorded(subject.database, subject.ranking.study) is not None:
         return None
-    return (
-        "range-test needs an η range test of the same recipe, data and seed, there was none: "
-        f"{typed('eta', '--range-test')} with the recipe's options"
+    return Message(
+        "range-test needs an η range test of the same recipe, data and seed, there was none: ",
+        search_command("eta", range_test=True),
+        " with the recipe's options",
     )
 
 

@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from coarsefine.search.errors import require
+from coarsefine.hints import Message, option
+from coarsefine.search.errors import Lack, require
 from coarsefine.search.figures.quantities import loss_of
 from coarsefine.search.figures.style import GREY, house_style, light_grid, mark, new_sheet
 from coarsefine.search.figures.trials import described, entry
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
 _MARKERS: Final = 12
 
 
-def lacks(subject: "Subject") -> str | None:
+def lacks(subject: "Subject") -> Lack:
     """Return why a study has no such figure, if so."""
     recipe = subject.ranking.study.recipe
     training: dict[str, Any] = recipe.get("training", {})
     within = (training.get("evaluations") or 1) > 1 or training.get("evaluate_every")
     if recipe.get("trainer") or not within:
-        return "within needs several evaluations an epoch: evaluations or evaluate_every"
+        return Message(
+            "within needs several evaluations an epoch: ",
+            option("training.evaluations"),
+            " or ",
+            option("training.evaluate_every"),
+        )
     return None if subject.chosen() else "within needs a complete trial, or the name of another"
 
 

@@ -45,6 +45,8 @@ def called(hint: Hint) -> str:
     """
     if hint.action == SET:
         return ", ".join(_keyword(key, value) for key, value in hint.settings)
+    if ("range_test", True) in hint.settings:
+        return "range_test()"
     if hint.action == SEARCH:
         named = [_quoted(hint.search)]
         if hint.study is not None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from coarsefine.db import repository
 from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import TestOpeningRecord
+from coarsefine.hints import command
 from coarsefine.search.errors import ExportError
-from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import spelled
 from coarsefine.search.tables.column import TextColumn, fitting, text_columns
 from coarsefine.search.tables.table import ExportTable, usual_columns
@@ -117,7 +117,7 @@ def of_test(database: Database, ranking: Ranking, top: int | None = None) -> Exp
     study = ranking.study
     openings = repository.openings(database, study)
     if not openings:
-        raise ExportError(f"{study.name} has no final test; run\n    {typed('test', study.name)}")
+        raise ExportError(f"{study.name} has no final test; run\n    ", command("test", study.name))
     rows = trials_of_openings(database, study, openings, top)
     cells, columns = exact_cells(FINAL_TEST, rows, ranking)
     searched = tuple(dict.fromkeys(name for row in rows for name in row.params))

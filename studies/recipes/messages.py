@@ -65,10 +65,10 @@ def in_words(value: object) -> str:
     """Return what a recipe or a request states, to stand in a sentence.
 
     >>> in_words(None), in_words(False), in_words([8])
-    ('not stated', 'no', '[8]')
+    ('none', 'no', '[8]')
     """
     if value is None:
-        return "not stated"
+        return "none"
     return ("no", "yes")[value] if isinstance(value, bool) else str(value)
 
 

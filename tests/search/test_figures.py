@@ -954,7 +954,7 @@ def test_a_range_test_is_drawn_from_the_record_with_what_it_suggests(searched, m
 
 @pytest.mark.parametrize("name", ["hidden", "linear"])
 def test_a_range_test_of_another_network_is_not_shown(searched, name):
-    with pytest.raises(FigureError, match="there was none: python -m search eta --range-test"):
+    with pytest.raises(FigureError, match="there was none: search eta range_test"):
         draw(searched, "range-test", name)
 
 
@@ -1235,7 +1235,7 @@ def test_a_race_is_drawn_up_to_where_each_value_left(searched):
     assert all(list(lane.get_xdata())[:3] == [1, 2, 3] for lane in lanes)
     assert artist(figure, "indifference").get_height() == pytest.approx(0.5)
     assert re.search("cannot tell|no value is|equal within", style.caption_of(figure))
-    with pytest.raises(FigureError, match="race needs a search with --replicates auto"):
+    with pytest.raises(FigureError, match="race needs a search with replicates = auto"):
         drawn(searched, "race", "seeds")
 
 

@@ -522,3 +522,21 @@ def test_a_trial_by_number_needs_its_stage_where_there_are_two(study):
     found = Study(storage=study)
     with pytest.raises(StudyError, match="'coarse:1' or 'fine:1'"):
         found.test(trials=[1])
+
+
+@pytest.mark.parametrize(
+    ("asked", "call"),
+    [
+        (lambda study: study.test_results(), 'run\n    Study("digits/lambda").test()'),
+        (lambda study: study.figure("confusion", on="test"), ': Study("digits/lambda").test()'),
+        (lambda study: study.figure("range-test"), ": range_test() with the recipe's options"),
+        (lambda study: study.figure("race"), 'a search with replicates="auto": no values'),
+        (lambda study: study.figure("within"), ": evaluations= or evaluate_every="),
+    ],
+)
+def test_what_a_study_does_not_have_is_answered_with_calls_and_keywords(coarse, asked, call):
+    with pytest.raises(StudyError) as error:
+        asked(Study())
+
+    assert call in str(error.value)
+    assert "--" not in str(error.value)

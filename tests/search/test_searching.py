@@ -187,8 +187,8 @@ def test_flags_that_contradict_the_coarse_stage_show_the_difference(search, coar
     assert answer.status == 1
     assert "network.hidden: [8] there, [9, 9] asked for" in answer.err
     assert "seed: 0 there, 1 asked for" in answer.err
-    assert "training.flips: not stated there, yes asked for" in answer.err
-    assert "training.shifts: not stated there, 3 asked for" in answer.err
+    assert "training.flips: none there, yes asked for" in answer.err
+    assert "training.shifts: none there, 3 asked for" in answer.err
 
 
 def test_a_best_value_on_the_edge_is_said_and_the_range_widened(search):
