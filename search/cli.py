@@ -190,7 +190,8 @@ def _carried_out(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for 
         expected = exit_status(error)
         if expected is None:
             raise
-        from coarsefine.search.hints import spelled, way_out
+        from coarsefine.search.following import way_out
+        from coarsefine.search.hints import spelled
 
         note(f"error: {without_secrets(spelled(error))}{way_out(error, argv)}")
         return expected

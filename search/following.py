@@ -1,18 +1,21 @@
 """What to type after looking at a study: a command that runs as it stands."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.hints import SET, Hint
+from coarsefine.search.hints import begun_anew, naming, option_words
 from coarsefine.search.hints import command as typed
-from coarsefine.search.hints import naming, option_words
 from coarsefine.search.options import StorageOptions
+from coarsefine.studies.errors import TakenError
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.results.learning import has_learnt
 from coarsefine.studies.results.resolution import resolution_reached
 from coarsefine.studies.spaces.dimensions import shown
 from coarsefine.studies.spaces.searches.registry import SEARCHES
+from coarsefine.studies.spaces.varying import SPACE, space_kind, varied
 from coarsefine.studies.states import UNFINISHED
 
 if TYPE_CHECKING:
@@ -132,7 +135,7 @@ def _again(
         ``None`` where options cannot state it.
     """
     kind = SEARCHES.get(ranking.study.search)
-    stated = _stated(ranking, kind)
+    stated = _stated(_recipe(ranking), kind)
     where = _where(ranking, kind) if where is None and kind is not None else where
     if kind is None or stated is None or where is None:
         return None
@@ -175,7 +178,7 @@ def remedy(
     if hint.action == SET:
         return _again(ranking, storage, free(name), None, changed=dict(hint.settings))
     kind = SEARCHES[hint.search]
-    stated = _stated(ranking, kind)
+    stated = _stated(_recipe(ranking), kind)
     if stated is None:
         return None
     varied = {parameter.key for parameter in kind.parameters}
@@ -235,7 +238,7 @@ def _where(ranking: "Ranking", kind: "SearchKind") -> list[str] | None:
 
 def _range_test(ranking: "Ranking") -> list[str] | None:
     """Return the options of a range test of the study's network and data."""
-    stated = _stated(ranking, SEARCHES["eta"])
+    stated = _stated(_recipe(ranking), SEARCHES["eta"])
     if stated is None:
         return None
     kept = {f"training.{name}" for name in _TESTED}
@@ -248,15 +251,20 @@ def _range_test(ranking: "Ranking") -> list[str] | None:
     )
 
 
-def _stated(ranking: "Ranking", kind: "SearchKind | None") -> dict[str, Any] | None:
-    """Return what options have to state for a search to have the study's recipe, by key.
+def _recipe(ranking: "Ranking") -> "Recipe":
+    from coarsefine.studies.recipes.recipe import from_json
+
+    return from_json(ranking.study.recipe, ranking.study.name)
+
+
+def _stated(recipe: "Recipe", kind: "SearchKind | None") -> dict[str, Any] | None:
+    """Return what options have to state for a search to have a recipe, by key.
 
     ``None`` where the recipe is one that options cannot state.
     """
     from coarsefine.studies.recipes.layers import make_recipe
-    from coarsefine.studies.recipes.recipe import differences, from_json
+    from coarsefine.studies.recipes.recipe import differences
 
-    recipe: Recipe = from_json(ranking.study.recipe, ranking.study.name)
     implied = {} if kind is None else kind.implied
     usual = make_recipe(None, {"data.name": recipe.data.name}, implied)
     stated = {d.key: d.second for d in differences(usual, recipe)}
@@ -303,3 +311,46 @@ def _lab_of(study: str, named: str) -> tuple[str, ...]:
         *(("--quick",) if quick else ()),
         *(("--study", lab) if Path(named).stem != lab else ()),
     )
+
+
+def way_out(error: Exception, argv: "Sequence[str]") -> str:
+    """Return the command that begins a search or a lab under a free name, where one is taken."""
+    begins = {*SEARCHES, SPACE, "run", "submit"}
+    if not (isinstance(error, TakenError) and error.free and argv[0] in begins):
+        return ""
+    later = {"--fine", "--finer"} & set(argv)
+    words = (_anew(error, argv) if later else None) or list(argv)
+    if argv[0] == SPACE and not _given(words, _VARY):
+        words += [word for text in error.varied for word in (_VARY, text)]
+    return f"\nas another study, run\n    {begun_anew(words, error.free)}"
+
+
+def _anew(error: TakenError, argv: "Sequence[str]") -> list[str] | None:
+    """Return the first stage in place of a later one, which went on with what its study states.
+
+    Returns:
+        ``None`` where options cannot state it.
+    """
+    if error.recipe is None or (argv[0] == SPACE and not error.varied):
+        return None
+    kind = SEARCHES.get(argv[0]) or space_kind([varied(text) for text in error.varied])
+    stated = _stated(error.recipe, kind)
+    if stated is None:
+        return None
+    searched = {parameter.key for parameter in kind.parameters}
+    words = _words({key: value for key, value in stated.items() if key not in searched})
+    return [argv[0], "--coarse", *words, *_given(argv, "--storage"), *_given(argv, "--data-dir")]
+
+
+_VARY: Final = "--vary"
+
+
+def _given(argv: "Sequence[str]", flag: str) -> list[str]:
+    """Return an option as a command line states it, the last time if it does so twice."""
+    found: list[str] = []
+    for word, after in pairwise([*argv, ""]):
+        if word == flag:
+            found = [flag, after]
+        elif word.startswith(f"{flag}="):
+            found = [word]
+    return found

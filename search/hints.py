@@ -14,8 +14,6 @@ from coarsefine.hints import SEARCH, SET, Hint, alternatives
 from coarsefine.hints import spelled as spelled_by
 from coarsefine.search.errors import program
 from coarsefine.studies.recipes.keys import KEYS
-from coarsefine.studies.spaces.searches.registry import SEARCHES
-from coarsefine.studies.spaces.varying import SPACE
 
 # Commands that name their study by an option; others by their first argument.
 _BY_OPTION = {SEARCH, "submit"}
@@ -86,21 +84,7 @@ def following(argv: Sequence[str]) -> Iterator[None]:
 
 _STORAGE: Final = "--storage"
 _named_storage: ContextVar[str | None] = ContextVar("storage", default=None)
-_VARY: Final = "--vary"
 _WITHOUT_STORAGE: Final = frozenset({"gradcheck", "crosscheck", "params", "presets", "data"})
-
-
-def way_out(error: Exception, argv: Sequence[str]) -> str:
-    """Return the command that begins a search or a lab under a free name, where one is taken."""
-    from coarsefine.studies.errors import TakenError
-
-    begins = {*SEARCHES, SPACE, "run", "submit"}
-    if not (isinstance(error, TakenError) and error.free and argv[0] in begins):
-        return ""
-    words = list(argv)
-    if argv[0] == SPACE and not any(word.partition("=")[0] == _VARY for word in argv):
-        words += [word for text in error.varied for word in (_VARY, text)]
-    return f"\nas another study, run\n    {begun_anew(words, error.free)}"
 
 
 def spelled(message: object) -> str:

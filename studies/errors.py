@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Collection
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from coarsefine.hints import HintedError
 
@@ -42,10 +42,12 @@ class TakenError(StudyError):
     Attributes:
         free: A name that no study has; empty where nobody has looked for one.
         varied: What a space varies, a text a parameter; a study of another name has to be told.
+        recipe: What was asked for, with what the study states; ``None`` where that is not known.
     """
 
     free: str = ""
     varied: tuple[str, ...] = ()
+    recipe: Any = None
 
 
 def did_you_mean(word: str, words: Collection[str]) -> str:

@@ -43,6 +43,7 @@ def offering_a_name(database: Database, study: StudyRecord) -> Generator[None]:
         yield
     except TakenError as error:
         error.free = repository.free_name(database, study.name)
+        error.recipe = error.recipe or from_json(study.recipe, study.name)
         if study.search == SPACE:
             first = searched_stages(database, study)[0]
             error.varied = tuple(map(varied_text, Stage.of(first).dimensions))
@@ -142,12 +143,14 @@ def same_recipe(study: StudyRecord, kind: SearchKind, asked: Asked) -> Recipe:
             f"\n    {d.key}: {in_words(d.first)} there, {in_words(d.second)} asked for"
             for d in changed
         )
-        raise TakenError(
+        error = TakenError(
             f"study {study.name} was begun with another recipe; leave these out, or choose "
             "another name with ",
             option("study"),
             f":{lines}",
         )
+        error.recipe = recipe
+        raise error
     plugins.check_named(study, stored, by_user=asked.states_all)
     return recipe
 

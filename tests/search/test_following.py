@@ -306,3 +306,18 @@ def test_where_there_is_no_test_set_the_report_is_proposed_wherever_one_looks(se
     for command in ("rank", "show"):
         last = search(command, "digits/lambda").out.splitlines()[-1]
         assert last == "next: python -m search report digits/lambda"
+
+
+def test_another_study_in_place_of_a_fine_stage_keeps_what_the_first_one_states(search, own_folder):
+    stated = ("--hidden", "9,8", "--bias-trick", "--seed", "3", "--epochs", "1")
+    search("lambda", "--coarse", "--trials", "2", "--study", "mine", *stated)
+
+    answer = search("lambda", "--fine", "--epochs", "2", "--trials", "2")
+
+    assert "training.epochs: 1 there, 2 asked for" in answer.err
+    (command,) = TYPED.findall(answer.err)
+    assert command.endswith("--study mine-2")
+    assert search(*shlex.split(command), "--trials", "2", "-q").status == 0
+    first, second = (search("show", name, "--json").json["recipe"] for name in ("mine", "mine-2"))
+    assert second.pop("training") == first.pop("training") | {"epochs": 2}
+    assert first == second
