@@ -23,6 +23,9 @@ def main() -> int:
     # to look once, half-way, a twentieth.
     gc.set_threshold(_OBJECTS)
     try:
+        from coarsefine.search.processes import begin_with_one_thread
+
+        begin_with_one_thread()  # which BLAS reads when NumPy is imported
         from coarsefine.search.cli import run
 
         return run()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.search.console import note, without_secrets
 from coarsefine.search.errors import DONE, FAILED, INTERRUPTED, Stopped, exit_status
+from coarsefine.search.processes import of_users
 from coarsefine.search.words import percent
 from coarsefine.studies.results.notes.note import duration
 
@@ -109,6 +110,7 @@ def tell(end: "EndOptions", facts: dict[str, Any], said: Callable[[str], None] =
             shell=True,
             input=json.dumps(facts, ensure_ascii=False, allow_nan=False).encode(),
             stdout=subprocess.DEVNULL,
+            env=of_users(),
             timeout=_SECONDS,
             check=False,
         )

@@ -1,7 +1,10 @@
 """Who trains: what the options refuse, and that what they ask for is used."""
 
+import os
+
 import pytest
 
+from coarsefine.search import processes
 from coarsefine.search.cli import main
 
 FEW = ("--values", "1e-3,1e-1", "--epochs", "2")
@@ -59,3 +62,16 @@ def test_a_search_runs_where_it_is_asked_to(kind, monkeypatch, capsys):
     assert main(["lambda", "--coarse", *FEW, "--executor", kind, "--quiet", "--json"]) == 0
 
     assert set(ran) == {{"inline": "InlineExecutor", "processes": "ProcessExecutor"}[kind]}
+
+
+@pytest.mark.parametrize("users", [None, "3"])
+def test_blas_begins_with_one_thread_and_the_users_commands_with_what_they_had(monkeypatch, users):
+    monkeypatch.setattr(processes, "_set_here", set())
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", users or "")
+    if users is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+
+    processes.begin_with_one_thread()
+
+    assert os.environ["OPENBLAS_NUM_THREADS"] == (users or "1")
+    assert processes.of_users().get("OPENBLAS_NUM_THREADS") == users
