@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.library.place import Place
-from coarsefine.search.library.settings import NAMES, described
+from coarsefine.search.library.settings import NAMES, described, several
 from coarsefine.studies.errors import StudyError, did_you_mean
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 from coarsefine.studies.spaces.varying import SPACE, space_kind, varied
@@ -167,7 +167,9 @@ def check_name(name: Any) -> None:
         raise StudyError(f"a study's name must be a text, got {described(name)}")
 
 
-def kind_of(name: str, vary: "Mapping[str, str] | Sequence[str] | None" = None) -> "SearchKind":
+def kind_of(
+    name: str, vary: "Mapping[str, str] | Sequence[str] | str | None" = None
+) -> "SearchKind":
     """Return a search by name, of a space with what it varies.
 
     Raises:
@@ -175,7 +177,11 @@ def kind_of(name: str, vary: "Mapping[str, str] | Sequence[str] | None" = None) 
     """
     plain = str(name).replace("_", "-")
     if plain == SPACE:
-        texts = [f"{k}={v}" for k, v in vary.items()] if isinstance(vary, Mapping) else vary or []
+        texts = (
+            [f"{k}={v}" for k, v in vary.items()]
+            if isinstance(vary, Mapping)
+            else several(vary or ())
+        )
         return space_kind([varied(text) for text in texts])
     if vary is not None:
         raise StudyError(f"vary is of a space search, got a {plain} search")

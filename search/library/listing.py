@@ -6,6 +6,7 @@ from coarsefine.search.library.facts import named
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.place import PathLike, Place
 from coarsefine.search.library.results import Comparison
+from coarsefine.search.library.settings import several
 from coarsefine.search.library.study import Study
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def list_studies(
     *patterns: str,
-    tags: "Collection[str]" = (),
+    tags: "str | Collection[str]" = (),
     search: str | None = None,
     data: str | None = None,
     since: "datetime | str | None" = None,
@@ -30,7 +31,7 @@ def list_studies(
 
     Args:
         patterns: Names, or shell patterns as in ``"mnist/*"``; none for all.
-        tags: Only studies that have all of these.
+        tags: Only studies that have this one, or all of these.
         search: Only those of this search, as in ``"lambda"``.
         data: Only those on this data set; may be a pattern.
         since: Only those changed since then: a moment, a date such as ``"2026-03-02"``, or
@@ -46,7 +47,7 @@ def list_studies(
     from coarsefine.studies.tidying.selection import Filters, moment_of, selected
 
     with as_study_errors(), Place.of(storage).reading() as database:
-        filters = Filters(patterns, tuple(tags), search, data, moment_of(since))
+        filters = Filters(patterns, several(tags), search, data, moment_of(since))
         summaries = selected(database, filters, trashed=trash)
     columns = {
         "study": [each.name for each in summaries],

@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypedDict, TypeVar
 
 from coarsefine.search.options.data import absolute
@@ -208,3 +208,12 @@ def naming(keywords: Any) -> Callable[[Function], Function]:
         return function
 
     return named
+
+
+def several(texts: "str | Iterable[str]") -> tuple[str, ...]:
+    """Return texts as a tuple; one text alone is one, not its letters.
+
+    >>> several("final"), several(["a", "b"])
+    (('final',), ('a', 'b'))
+    """
+    return (texts,) if isinstance(texts, str) else tuple(texts)

@@ -92,7 +92,7 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         search: str,
         recipe: Recipe | PathLike | Mapping[str, Any] | None = None,
         *,
-        vary: "Mapping[str, str] | Sequence[str] | None" = None,
+        vary: "Mapping[str, str] | Sequence[str] | str | None" = None,
         name: str | None = None,
         storage: PathLike | None = None,
         data_dir: PathLike | None = None,

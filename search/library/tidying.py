@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from coarsefine.search.library.hints import as_study_errors
 from coarsefine.search.library.kept import Kept
 from coarsefine.search.library.place import PathLike, Place
+from coarsefine.search.library.settings import several
 from coarsefine.search.library.watching import watched
 from coarsefine.studies.errors import StudyError
 
@@ -33,14 +34,14 @@ class Tidying:
         with as_study_errors(), self._kept.reading() as (_, study):
             return study.note or ""
 
-    def tag(self, *add: str, remove: Iterable[str] = ()) -> tuple[str, ...]:
-        """Add tags and remove others, and return those it has then."""
+    def tag(self, *add: str, remove: str | Iterable[str] = ()) -> tuple[str, ...]:
+        """Add tags and remove another one or several, and return those it has then."""
         from coarsefine.studies.tidying.changes import retag
         from coarsefine.studies.tidying.selection import checked_tags
 
         with as_study_errors(), self._writing() as (database, studies):
             (tags,) = retag(
-                database, studies, checked_tags(add), checked_tags(list(remove))
+                database, studies, checked_tags(add), checked_tags(several(remove))
             ).values()
         return tuple(tags)
 

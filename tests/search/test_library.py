@@ -540,3 +540,14 @@ def test_what_a_study_does_not_have_is_answered_with_calls_and_keywords(coarse, 
 
     assert call in str(error.value)
     assert "--" not in str(error.value)
+
+
+def test_one_text_in_place_of_several_is_one_and_not_its_letters(coarse):
+    study = Study()
+
+    assert study.tag("draft", "final") == ("draft", "final")
+    assert study.tag(remove="draft") == ("final",)
+    assert list(list_studies(tags="final")["study"]) == [study.name]
+    assert list_studies(tags="draft").empty
+    space = Study.search("space", vary="eta=1e-3..1", hidden=4, epochs=1, name="space")
+    assert len(space.coarse(trials=2, replicates=1)) == 2
