@@ -50,11 +50,11 @@ class TakenError(StudyError):
     recipe: Any = None
 
 
-def did_you_mean(word: str, words: Collection[str]) -> str:
+def did_you_mean(word: object, words: Collection[str]) -> str:
     """Return ``; did you mean …?`` for the name that is close to ``word``, else nothing.
 
     >>> did_you_mean("sigmiod", ["relu", "sigmoid"])
     '; did you mean sigmoid?'
     """
-    close = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""

@@ -9,6 +9,7 @@ from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import StudySummary
 from coarsefine.studies.errors import StudyError, StudyNameError
 from coarsefine.studies.running.studies import check_name
+from coarsefine.studies.tidying.selection import checked_text
 
 _LONGEST_NOTE: Final = 10_000
 
@@ -50,7 +51,7 @@ def new_names(studies: Sequence[StudySummary], target: str) -> dict[str, str]:
     Raises:
         StudyError: If several would have one name, or a name cannot be one.
     """
-    if target.endswith("/"):
+    if checked_text("the name of a study", target).endswith("/"):
         names = {study.uuid: target + study.name for study in studies}
     elif len(studies) == 1:
         names = {studies[0].uuid: target}
@@ -112,7 +113,7 @@ def annotate(database: Database, studies: Sequence[StudySummary], text: str) -> 
     Raises:
         StudyError: If it is too long.
     """
-    if len(text) > _LONGEST_NOTE:
+    if len(checked_text("a note", text)) > _LONGEST_NOTE:
         raise StudyNameError(
             f"a note must have at most {_LONGEST_NOTE:,} characters, got {len(text):,}"
         )

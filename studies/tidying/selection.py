@@ -101,11 +101,22 @@ def moment_of(since: datetime | str | None, now: datetime | None = None) -> date
             return (now or datetime.now(UTC)) - timedelta(**{unit: int(ago[1])})
         # A date without a zone is one of the user's own.
         return datetime.fromisoformat(since.strip()).astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError, OSError, AttributeError):  # no text: from Python
         raise StudyNameError(
             option("since"),
             f" must be a date such as 2026-03-02, or how long ago: 12h, 7d or 2w; got {since!r}",
         ) from None
+
+
+def checked_text(what: str, stated: object) -> str:
+    """Return a text that is one; Python's users may state anything.
+
+    Raises:
+        StudyError: If it is none.
+    """
+    if not isinstance(stated, str):
+        raise StudyError(f"{what} must be a text, got {str(stated)[:80]}")
+    return stated
 
 
 def checked_tags(tags: Sequence[str]) -> list[str]:
@@ -114,7 +125,7 @@ def checked_tags(tags: Sequence[str]) -> list[str]:
     Raises:
         StudyError: If one cannot be seen as it is, or could be taken for two.
     """
-    found = [tag.strip() for tag in tags]
+    found = [checked_text("a tag", tag).strip() for tag in tags]
     for tag in found:
         if not (tag.isprintable() and 0 < len(tag) <= _LONGEST_TAG and "," not in tag):
             raise StudyNameError(

@@ -551,3 +551,18 @@ def test_one_text_in_place_of_several_is_one_and_not_its_letters(coarse):
     assert list_studies(tags="draft").empty
     space = Study.search("space", vary="eta=1e-3..1", hidden=4, epochs=1, name="space")
     assert len(space.coarse(trials=2, replicates=1)) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (lambda study: study.annotate(7), "a note must be a text, got 7"),
+        (lambda study: study.rename(7), "the name of a study must be a text, got 7"),
+        (lambda study: study.tag(7), "a tag must be a text, got 7"),
+        (lambda study: study.fine(prune=True), "prune must be one of none, halving, got True"),
+        (lambda _: list_studies(since=7), "since= must be a date .* got 7"),
+    ],
+)
+def test_what_must_be_a_text_and_is_none_is_refused_in_one_line(coarse, asked, message):
+    with pytest.raises(StudyError, match=message):
+        asked(Study())
