@@ -136,7 +136,7 @@ class Ours:
     """Workers that are started, and searches on them, each in a database of its own."""
 
     def __init__(self, n_workers: int | None = None) -> None:
-        gc.set_threshold(50_000)  # as the command does
+        gc.set_threshold(500_000)  # as the command does
         executor = ProcessExecutor(n_workers or n_cores())
         executor.start()
         self._pids = (os.getpid(), *executor.worker_pids())
