@@ -16,10 +16,27 @@ from coarsefine.models.kernels import compiling
 from coarsefine.studies.planning import races
 from tests import commands_built, compiled_statements, migration_scripts
 
+
+def own_folders():
+    """Have this run's processes share folders, and read and write no cache of the user's.
+
+    Nor is the user's configuration read. Libraries look where their folders are when they are
+    imported, which conftest.py files beside tests that are named do before pytest is configured.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the folders are those of the process that began it
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="coarsefine-tests-"))
+    os.environ["MPLCONFIGDIR"] = str(folder / "matplotlib")
+    os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
+    os.environ["SEARCH_CACHE_DIR"] = str(folder / "search")
+    return folder
+
+
+_CACHES = own_folders()
+
 # Far more than any test takes on a busy machine.
 MINUTES, SLOW_MINUTES = 10, 60
 _stderr = pytest.StashKey[int]()
-_caches = pytest.StashKey[str]()
 
 # Neither profile has a deadline. `make test` draws the same examples each time. `make test-slow`
 # draws others each time (--hypothesis-profile=random) and keeps those that fail.
@@ -39,13 +56,6 @@ settings.load_profile("repeatable")
 
 
 def pytest_configure(config):
-    if not hasattr(config, "workerinput"):
-        # Folders of this run, shared by all its processes: no cache of the user is read or written.
-        config.stash[_caches] = caches = tempfile.mkdtemp(prefix="coarsefine-tests-")
-        os.environ["MPLCONFIGDIR"] = str(Path(caches) / "matplotlib")
-        # Nor is the user's configuration.
-        os.environ["XDG_CONFIG_HOME"] = str(Path(caches) / "config")
-        os.environ["SEARCH_CACHE_DIR"] = str(Path(caches) / "search")
     keep_compiled_kernels(config)
     # While tests run, pytest keeps this stream for itself.
     config.stash[_stderr] = os.dup(2)
@@ -94,8 +104,8 @@ def hear_interrupts():
 
 def pytest_unconfigure(config):
     os.close(config.stash[_stderr])
-    if _caches in config.stash:
-        shutil.rmtree(config.stash[_caches], ignore_errors=True)
+    if _CACHES is not None:
+        shutil.rmtree(_CACHES, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
