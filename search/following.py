@@ -81,13 +81,18 @@ def _after_training(ranking: "Ranking", own: Sequence[str]) -> list[str]:
     first = len(ranking.stages) == 1 and ranking.refines and study.search != "run"
     if first and resolution_reached(ranking, ranking.stages[0].name) is None:
         return [study.search, "--fine", "--study", study.name, *own]
-    after = after_search(study.recipe)
+    after = after_search(ranking)
     return [after, *(own if after == "test" else ()), *naming(study.name)]
 
 
-def after_search(recipe: "Mapping[str, Any]") -> str:
-    """Return the command after a finished search: the report where there is no test set."""
-    return "report" if recipe["data"].get("test") == "none" else "test"
+def after_search(ranking: "Ranking") -> str:
+    """Return the command after a finished search: the report where nothing can be tested."""
+    recipe, compared = ranking.study.recipe, ranking.comparison
+    untested = recipe["data"].get("test") == "none"
+    if recipe.get("trainer") and compared is not None and compared.judged is not None:
+        # A trainer of the user's that returns no way to predict has left no predictions.
+        untested |= compared.n_without == len(compared.judged[0])
+    return "report" if untested else "test"
 
 
 def _with_smaller_eta(

@@ -288,7 +288,7 @@ def _next(search: "Search", last: "Stage", options: Options, ranking: "Ranking")
     words = (kind.name, "--fine", *named)
     resolved = resolution_reached(ranking, last.name) is not None
     if last.name != COARSE or not kind.refines or resolved:
-        words = (after_search(study.recipe), *(named and (study.name,)))
+        words = (after_search(ranking), *(named and (study.name,)))
     if search.recipe.trainer is not None and recipe.path is not None and words[0] != "report":
         # A trainer of the user's is imported only where their recipe file names it.
         words = (*words, "--recipe", str(recipe.path))

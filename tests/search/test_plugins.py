@@ -42,6 +42,15 @@ def test_the_example_runs_from_nothing_to_the_final_test(own, search):
     assert search("check").status == 0
 
 
+def test_the_report_comes_after_a_trainer_that_predicts_nothing(own, search):
+    text = (own / "own.py").read_text(encoding="utf-8")
+    (own / "own.py").write_text(text[: text.index("    return {")], encoding="utf-8")
+    line = "batch-size --recipe own.toml --epochs 1 --values 20,40 --jobs 1"
+
+    assert search(*line.split()).out.endswith("next: python -m search report\n")
+    assert search("rank").out.endswith("next: python -m search report digits/batch-size\n")
+
+
 def test_the_lab_of_the_page_runs_as_it_is_printed(own, search):
     (own / "lab.toml").write_text(blocks("toml")[1], encoding="utf-8")
 
