@@ -18,7 +18,7 @@ def test_products_are_scipys() -> None:
 def test_distribution_functions_are_scipys() -> None:
     names = [name for name, value in vars(special).items() if hasattr(value, "nin")]
 
-    assert len(names) == 11
+    assert {"ndtri", "stdtrit"} <= set(names)
     assert [getattr(special, name) for name in names] == [
         getattr(scipy.special, name) for name in names
     ]
