@@ -4,12 +4,7 @@ from benchmarks.common import Options, Table, main
 from benchmarks.contest import Targets, contest, tables
 from benchmarks.work import w1
 
-TARGETS = Targets(
-    rate=0.60,
-    strongest=2.5,
-    peers=(("torch-loop", 4.0), ("torch-dataloader", 6.0)),
-    waiting=0.05,
-)
+TARGETS = Targets(rate=0.75, strongest=1.1, waiting=0.02)
 
 
 def run(options: Options) -> list[Table]:
