@@ -1,12 +1,11 @@
 """What to type after looking at a study: a command that runs as it stands."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.hints import SET, Hint
-from coarsefine.search.hints import begun_anew, naming, option_words
+from coarsefine.search.hints import begun_anew, given, naming, option_words
 from coarsefine.search.hints import command as typed
 from coarsefine.search.options import StorageOptions
 from coarsefine.studies.errors import TakenError
@@ -325,7 +324,7 @@ def way_out(error: Exception, argv: "Sequence[str]") -> str:
         return ""
     later = {"--fine", "--finer"} & set(argv)
     words = (_anew(error, argv) if later else None) or list(argv)
-    if argv[0] == SPACE and not _given(words, _VARY):
+    if argv[0] == SPACE and not given(words, _VARY):
         words += [word for text in error.varied for word in (_VARY, text)]
     return f"\nas another study, run\n    {begun_anew(words, error.free)}"
 
@@ -344,18 +343,7 @@ def _anew(error: TakenError, argv: "Sequence[str]") -> list[str] | None:
         return None
     searched = {parameter.key for parameter in kind.parameters}
     words = _words({key: value for key, value in stated.items() if key not in searched})
-    return [argv[0], "--coarse", *words, *_given(argv, "--storage"), *_given(argv, "--data-dir")]
+    return [argv[0], "--coarse", *words, *given(argv, "--storage"), *given(argv, "--data-dir")]
 
 
 _VARY: Final = "--vary"
-
-
-def _given(argv: "Sequence[str]", flag: str) -> list[str]:
-    """Return an option as a command line states it, the last time if it does so twice."""
-    found: list[str] = []
-    for word, after in pairwise([*argv, ""]):
-        if word == flag:
-            found = [flag, after]
-        elif word.startswith(f"{flag}="):
-            found = [word]
-    return found

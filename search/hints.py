@@ -69,17 +69,23 @@ def begun_anew(argv: Sequence[str], free: str) -> str:
 @contextmanager
 def following(argv: Sequence[str]) -> Iterator[None]:
     """Have all commands that are proposed meanwhile name the database that a command line named."""
-    words = [*argv, ""]
-    named = [
-        after if word == _STORAGE else word.partition("=")[2]
-        for word, after in pairwise(words)
-        if word.partition("=")[0] == _STORAGE
-    ]
-    before = _named_storage.set(named[-1] if named else None)
+    named = given(argv, _STORAGE)
+    before = _named_storage.set(named[-1].removeprefix(f"{_STORAGE}=") if named else None)
     try:
         yield
     finally:
         _named_storage.reset(before)
+
+
+def given(argv: Sequence[str], flag: str) -> list[str]:
+    """Return an option as a command line states it, the last time if it does so twice."""
+    found: list[str] = []
+    for word, after in pairwise([*argv, ""]):
+        if word == flag:
+            found = [flag, after]
+        elif word.startswith(f"{flag}="):
+            found = [word]
+    return found
 
 
 _STORAGE: Final = "--storage"

@@ -216,13 +216,14 @@ def trials_in_common(db: Database, study: StudyRecord, other: StudyRecord) -> fr
 
     That is a run of the same recipe, with the same seed: one of them may be a copy of the other.
     """
-    trials, keys = (
-        sa.select(column).join(Trial, counted()).join(Stage, Trial.stage_id == Stage.id)
-        for column in (Run.trial_id, Run.recipe_key)
+    runs, trials, stages = table(Run).c, table(Trial), table(Stage)
+    ids, keys = (
+        sa.select(column).join(trials, counted()).join(stages, trials.c.stage_id == stages.c.id)
+        for column in (runs.trial_id, runs.recipe_key)
     )
     with db.session() as session:
-        own, theirs = (Stage.study_id == study_id(session, each) for each in (study, other))
-        both = trials.where(own, Run.recipe_key.in_(keys.where(theirs).correlate(None)))
+        own, theirs = (stages.c.study_id == study_id(session, each) for each in (study, other))
+        both = ids.where(own, runs.recipe_key.in_(keys.where(theirs).correlate(None)))
         return frozenset(session.scalars(both))
 
 
