@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,9 @@ def installed(tmp_path_factory):
         return folder / done.stdout.split()[-1]
 
     sdist = build("sdist", source)
-    shutil.unpack_archive(sdist, folder / "unpacked", filter="data")
+    # The first releases of Python 3.11 have no filters.
+    filtered = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    shutil.unpack_archive(sdist, folder / "unpacked", **filtered)
     # Made of the source archive: what that lacks, the wheel lacks too.
     wheel = build("wheel", next((folder / "unpacked").iterdir()))
     venv.create(folder / "venv", symlinks=os.name != "nt", with_pip=False)
