@@ -111,7 +111,7 @@ def _badly_spread(ranking: "Ranking") -> tuple[Note, ...]:
     if 3 * upper <= 2 * len(values):
         return ()
     line = (
-        f"{upper} of {len(values)} values lie in the uppermost of {span.decades:.2g} decades; "
+        f"{upper} of {len(values)} values lie in the uppermost of {round(span.decades, 1):g} decades; "
         "values that act by factors are spread evenly over the decades, as "
     )
     return (Note("badly-spread", line, option("sampler", "grid"), " does"),)
