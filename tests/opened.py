@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 _watched: list[tuple[Path, list[str]]] = []
@@ -23,12 +24,16 @@ def _hear(event: str, arguments: tuple[object, ...]) -> None:
                         opened.append(f"{os.fspath(arguments[0])!r}, mode {arguments[1]!r}")
 
 
-sys.addaudithook(_hear)
+@cache
+def _listen() -> None:
+    """Hear of files from now on. What hears, hears of all that Python does, and cannot be ended."""
+    sys.addaudithook(_hear)
 
 
 @contextmanager
 def opens_of(path: Path) -> Generator[list[str]]:
     """Yield a list of the times that anything but SQLite opens a database's file in the block."""
+    _listen()
     watched = (path, [])
     _watched.append(watched)
     try:

@@ -7,7 +7,8 @@ from tests.studies.dask.cluster import Cluster
 MISSING = "Dask is not installed: pip install -e '.[dask]'"
 
 
-@pytest.fixture(scope="session")
+# Not for the session: idle workers would use processor time until its end.
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory):
     pytest.importorskip("distributed", reason=MISSING)
     made = Cluster(tmp_path_factory.mktemp("dask"), n_workers=2)
