@@ -1,8 +1,8 @@
 """Analytic gradients against central differences, in float64."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,11 @@ TOLERANCE = 1e-6
 # Those of second order are at best some 1e-10 off, too close to the tolerance for small gradients.
 STEP = 1e-4
 STENCIL = ((1, 8 / 12), (-1, -8 / 12), (2, -1 / 12), (-2, 1 / 12))
+STEPS, FACTORS = np.transpose(STENCIL)
+# Copies of a small network go through one pass, each with one element changed: passes are made of
+# products so small that to begin them takes longest. More copies, or wide networks, outgrow caches.
+MOST_COPIES = 64
+MOST_NUMBERS = 500_000
 # Gradients below this are held to an absolute error instead: over one that is nearly 0 any ratio
 # of errors explodes.
 SMALLEST = 1e-4
@@ -75,23 +80,30 @@ class Objective:
             return np.full(n_samples, 1 / n_samples)
         return np.asarray(self.class_weights[self.labels] / n_samples)
 
-    def cost(self, network: Network, parameters: Parameters) -> float:
-        """Return ``J = mean loss + λ Σ W²``, the loss that of smoothed labels."""
+    def costs(self, network: Network, parameters: Parameters) -> npt.NDArray[np.float64]:
+        """Return ``J = mean loss + λ Σ W²`` of T networks, (T,), the loss that of smoothed labels.
+
+        Args:
+            network: T copies of a shape.
+            parameters: Of each.
+        """
         scores = network.forward(parameters, self.x, masks=self.masks, kept=KEPT)
         criterion = LOSSES[network.spec.loss]
         n_classes, share = network.spec.n_classes, self.numbers.label_smoothing
-        each = np.empty((1, len(self.labels)))
+        each = np.empty((len(scores), len(self.labels)))
         criterion.total(scores.copy(), self.labels, each)
-        losses = (1 - share) * each[0]
+        losses = (1 - share) * each
         for k in range(n_classes if share else 0):
             criterion.total(scores.copy(), np.full_like(self.labels, k), each)
-            losses += share / n_classes * each[0]
-        squares = parameters.squared_weights(biases=network.spec.bias_row)[0]
-        penalty = self.numbers.l2_strength * squares
-        return float(losses @ self.weights + penalty)
+            losses += share / n_classes * each
+        costs = losses @ self.weights
+        if self.numbers.l2_strength:
+            squares = parameters.squared_weights(biases=network.spec.bias_row)
+            costs += self.numbers.l2_strength * squares
+        return np.asarray(costs)
 
     def gradients(self, network: Network, parameters: Parameters) -> Parameters:
-        """Return the gradient of ``cost`` by every parameter, from the pass that training makes."""
+        """Return the gradient of a cost by every parameter, from the pass that training makes."""
         classes = targets(network.spec.n_classes, (self.numbers,), np.float64)
         scores = network.forward(parameters, self.x, masks=self.masks, kept=KEPT)
         LOSSES[network.spec.loss].backward(scores, classes[..., self.labels])
@@ -115,7 +127,11 @@ class Objective:
         return gradients
 
     def sides(self, network: Network) -> Iterator[npt.NDArray[np.bool_]]:
-        """Yield on which side of its kinks each hidden layer is, and the loss, after ``cost``."""
+        """Yield on which side of its kinks each hidden layer is, and the loss, after ``costs``.
+
+        Yields:
+            (T, units, N).
+        """
         kink_at = ACTIVATIONS[network.spec.activation].kink_at
         if kink_at is not None:
             for layer in network.layers[:-1]:
@@ -146,17 +162,12 @@ def check_gradients(
         if not array.any():
             array[:] = 0.1 * rng.standard_normal(array.shape)
     objective = replace(objective, x=np.ascontiguousarray(objective.x, dtype=np.float64))
-    network = Network(spec, 1, len(objective.labels), np.float64)
+    n_samples = len(objective.labels)
+    network = Network(spec, 1, n_samples, np.float64)
     gradients = dict(objective.gradients(network, parameters).names())
+    moved = _Moved(spec, objective, parameters)
     return [
-        _check(
-            name,
-            array,
-            gradients[name],
-            _chosen(array.size, most, rng),
-            partial(objective.cost, network, parameters),
-            partial(objective.sides, network),
-        )
+        _check(name, gradients[name], _chosen(array.size, most, rng), moved)
         for name, array in parameters.names()
     ]
 
@@ -167,39 +178,68 @@ def _chosen(size: int, most: int | None, rng: np.random.Generator) -> npt.NDArra
     return np.sort(rng.choice(size, most, replace=False))
 
 
+class _Moved:
+    """Copies of a network that are changed in an element each: one for each step of the stencil.
+
+    Attributes:
+        at_once: How many elements there are copies for.
+    """
+
+    def __init__(self, spec: NetworkSpec, objective: Objective, parameters: Parameters) -> None:
+        n_samples = len(objective.labels)
+        n_numbers = sum(array.size for array in parameters.arrays) + n_samples * sum(spec.widths)
+        n_copies = min(MOST_COPIES, MOST_NUMBERS // n_numbers)
+        self.at_once = max(1, n_copies // len(STENCIL))
+        n_copies = self.at_once * len(STENCIL)
+        self._objective = objective
+        self._network = Network(spec, n_copies, n_samples, np.float64)
+        self._parameters = parameters.rows([0] * n_copies)
+        self._arrays = dict(self._parameters.names())
+
+    def differences(
+        self, name: str, elements: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Return the central differences by some elements of a tensor, and which step over a kink.
+
+        Args:
+            name: Of the tensor.
+            elements: (n,), ``at_once`` at the most.
+
+        Returns:
+            (n,) both.
+        """
+        copies = self._arrays[name].reshape(len(self._network.layers[0]), -1)
+        changed = np.arange(len(elements) * len(STENCIL)), np.repeat(elements, len(STENCIL))
+        before = copies[changed]
+        copies[changed] = before + STEP * np.tile(STEPS, len(elements))
+        costs = self._objective.costs(self._network, self._parameters)
+        copies[changed] = before
+
+        def by_element(each: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return each[: len(before)].reshape(len(elements), len(STENCIL), -1)
+
+        over_a_kink = np.zeros(len(elements), np.bool_)
+        for sides in map(by_element, self._objective.sides(self._network)):
+            over_a_kink |= (sides != sides[:, :1]).any(axis=(1, 2))
+        return (by_element(costs)[..., 0] * FACTORS / STEP).sum(axis=1), over_a_kink
+
+
 def _check(
-    name: str,
-    array: Array,
-    gradient: Array,
-    chosen: npt.NDArray[np.int64],
-    current_cost: Callable[[], float],
-    current_sides: Callable[[], Iterable[npt.NDArray[np.bool_]]],
+    name: str, gradient: Array, chosen: npt.NDArray[np.int64], moved: _Moved
 ) -> ParameterCheck:
-    absolute, relative, n_skipped = [], [], 0
-    elements = array.reshape(-1)
-    by_backward = gradient.reshape(-1)
-    for i in chosen:
-        value = elements[i]
-        by_difference, sides = 0.0, []
-        for steps, factor in STENCIL:
-            elements[i] = value + steps * STEP
-            shifted = current_cost()
-            by_difference += factor * shifted / STEP
-            sides.append([side.copy() for side in current_sides()])
-        elements[i] = value
-        if any(
-            (layer != layers[0]).any() for layers in zip(*sides, strict=True) for layer in layers
-        ):
-            n_skipped += 1
-            continue
-        error = abs(float(by_backward[i]) - by_difference)
-        size = abs(float(by_backward[i])) + abs(by_difference)
-        absolute.append(error)
-        relative.append(error / max(SMALLEST, size))
+    parts = [
+        moved.differences(name, chosen[start : start + moved.at_once])
+        for start in range(0, len(chosen), moved.at_once)
+    ]
+    by_difference, over_a_kink = map(np.concatenate, zip(*parts, strict=True))
+    by_backward = gradient.reshape(-1)[chosen][~over_a_kink]
+    by_difference = by_difference[~over_a_kink]
+    absolute = np.abs(by_backward - by_difference)
+    relative = absolute / np.maximum(SMALLEST, np.abs(by_backward) + np.abs(by_difference))
     return ParameterCheck(
         name=name,
         n_checked=len(relative),
-        n_skipped=n_skipped,
+        n_skipped=int(over_a_kink.sum()),
         max_absolute_error=float(np.max(absolute, initial=0.0)),
         max_relative_error=float(np.max(relative, initial=0.0)),
     )
