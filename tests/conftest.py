@@ -14,7 +14,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from coarsefine.models.kernels import compiling
 from coarsefine.studies.planning import races
-from tests import commands_built, compiled_statements, migration_scripts
+from tests import commands_built, compiled_statements, kernels_compiled, migration_scripts
 
 
 def own_folders():
@@ -66,7 +66,9 @@ def keep_compiled_kernels(config):
     """Keep them for all processes of this run, and for later runs of the same source."""
     cache = getattr(config, "cache", None)  # unless run with -p no:cacheprovider
     kept = cache.mkdir("kernels") if cache else Path(os.environ["SEARCH_CACHE_DIR"])
+    kept.mkdir(parents=True, exist_ok=True)
     compiling.cache_dir = lambda: kept
+    kernels_compiled.keep(kept)
     for older in set(kept.glob("compiled/*")) - {compiling._folder()}:
         shutil.rmtree(older, ignore_errors=True)
 
