@@ -7,6 +7,7 @@ whatever the user's own are, and without pyplot, so that none ever needs a displ
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import matplotlib as mpl
@@ -101,6 +102,8 @@ def house_style() -> Iterator[None]:
 # ---------------------------------------------------------------------------------------- texts
 
 
+# Titles and notes are filled word by word, and many figures of a report have the same ones.
+@lru_cache(4096)
 def width_of(text: str, size: float, weight: str = "normal") -> float:
     """Return how wide a text is when it is drawn, in inches; ``size`` is in points."""
     shown = text.replace(r"\$", "$")
