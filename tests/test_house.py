@@ -43,9 +43,14 @@ def module_of(path):
 MODULES = {module_of(path): path for path in FILES}
 
 
-def imported(path):
+@pytest.fixture(scope="module")
+def trees():
+    """The syntax tree of each file."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+def imported(path, tree):
     """Return the modules of ours that a file imports, anywhere in it, but for types alone."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types = {
         id(inner)
         for node in ast.walk(tree)
@@ -59,14 +64,15 @@ def imported(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            inner = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys()
-            found |= inner or {node.module}
-    return found & MODULES.keys() - {module_of(path)}
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in inner if name in MODULES} or {node.module}
+    return {name for name in found if name in MODULES} - {module_of(path)}
 
 
-def test_no_files_import_each_other_in_a_circle():
+def test_no_files_import_each_other_in_a_circle(trees):
+    graph = {name: imported(path, trees[path]) for name, path in MODULES.items()}
     try:
-        TopologicalSorter({name: imported(path) for name, path in MODULES.items()}).prepare()
+        TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
 
@@ -93,23 +99,23 @@ def n_parameters(function):
     return sum(argument.arg not in {"self", "cls"} for argument in given)
 
 
-def test_no_function_takes_more_parameters_than_can_be_overseen():
+def test_no_function_takes_more_parameters_than_can_be_overseen(trees):
     crowded = {
         f"{path.relative_to(ROOT).as_posix()}:{node.name}"
-        for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and n_parameters(node) > MOST_PARAMETERS
     }
 
     assert crowded == CROWDED
 
 
-def test_no_call_spreads_a_tuple_that_is_written_there():
+def test_no_call_spreads_a_tuple_that_is_written_there(trees):
     """Or else names of parameters are lost to save lines: say them, or give the values a name."""
     spread = [
         f"{path.relative_to(ROOT).as_posix()}:{node.lineno}"
-        for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         for argument in node.args
         if isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Tuple)

@@ -13,12 +13,15 @@ SHORT_ON_PURPOSE = {("faults/test_zygote.py", 1.5), ("faults/test_zygote.py", 0.
 WAITING = {"wait", "join", "communicate"}
 
 
+@pytest.fixture(scope="module")
 def calls():
-    """Yield each call in the tests with its file."""
-    for path in sorted(TESTS.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield path.relative_to(TESTS).as_posix(), node
+    """Each call in the tests with its file."""
+    return [
+        (path.relative_to(TESTS).as_posix(), node)
+        for path in sorted(TESTS.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
 
 
 def name_of(call):
@@ -40,10 +43,10 @@ def is_pause(call):
     return isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") == "over"
 
 
-def test_how_examples_are_drawn_is_said_once():
+def test_how_examples_are_drawn_is_said_once(calls):
     stated = {
         (file, keyword.arg)
-        for file, call in calls()
+        for file, call in calls
         for keyword in call.keywords
         if name_of(call) == "settings" and keyword.arg in {"deadline", "database", "derandomize"}
     }
@@ -61,7 +64,7 @@ def test_no_example_has_a_deadline(name):
     assert (profile.database is not None) == (name == "random")
 
 
-def test_what_only_keeps_a_test_from_hanging_waits_a_minute():
-    short = {(file, wait) for file, call in calls() for wait in seconds(call) if wait < MINUTE}
+def test_what_only_keeps_a_test_from_hanging_waits_a_minute(calls):
+    short = {(file, wait) for file, call in calls for wait in seconds(call) if wait < MINUTE}
 
     assert short == SHORT_ON_PURPOSE
