@@ -110,8 +110,9 @@ def _badly_spread(ranking: "Ranking") -> tuple[Note, ...]:
     upper = sum(value >= span.high / 10 for value in values)
     if 3 * upper <= 2 * len(values):
         return ()
+    decades = round(span.decades, 1)
     line = (
-        f"{upper} of {len(values)} values lie in the uppermost of {round(span.decades, 1):g} decades; "
+        f"{upper} of {len(values)} values lie in the uppermost of {decades:g} decades; "
         "values that act by factors are spread evenly over the decades, as "
     )
     return (Note("badly-spread", line, option("sampler", "grid"), " does"),)
