@@ -205,7 +205,7 @@ def test_batches_and_features_may_be_more_than_a_block_of_the_dense_kernel():
 )
 def test_a_trial_has_the_same_bits_in_any_company(usual, precision, name, kinds):
     data = sparse(usual, precision)
-    plan = compiled(precision=precision, n_updates=300, name=name, **kinds)
+    plan = compiled(precision=precision, n_updates=100, name=name, **kinds)
     together, rows = trained(plan, data)
     measured = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
