@@ -50,6 +50,12 @@ def coarse_pictures():
         yield
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures that are made and not drawn, which takes longest: their files hold a word."""
+    monkeypatch.setattr(rendering, "rendered", lambda *_: b"drawn")
+
+
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch, own_cache):
     """An empty folder to work in, and no settings from outside."""

@@ -1146,7 +1146,7 @@ def test_what_cannot_be_drawn_costs_a_line(search, here, own_folder, words, stat
     assert sorted(path.name for path in own_folder.iterdir()) == ["file", "search.db"]
 
 
-def test_programs_get_files_captions_and_reasons(search, here):
+def test_programs_get_files_captions_and_reasons(search, here, undrawn):
     answer = search("plot", "hidden", "--json")
 
     assert answer.json["study"] == "hidden"

@@ -201,7 +201,7 @@ def test_a_study_that_was_not_tested_says_so(search, coarse, own_folder):
     assert "On the test set," not in words_of(report)
 
 
-def test_a_study_without_a_test_set_is_sent_to_no_test(search, own_folder):
+def test_a_study_without_a_test_set_is_sent_to_no_test(search, own_folder, undrawn):
     search("lambda", "--coarse", "--test", "none", "--epochs", "1", "--values", "0.01")
 
     answer = search("report", "nt.md")
@@ -422,7 +422,7 @@ def test_a_fence_is_longer_than_any_inside():
     assert text.count("`````\n") == 2
 
 
-def test_markdown_has_its_figures_beside_it(search, study, own_folder):
+def test_markdown_has_its_figures_beside_it(search, study, own_folder, undrawn):
     answer = search("report", "-o", "out.md", "--json")
 
     text = (own_folder / "out.md").read_text(encoding="utf-8")
