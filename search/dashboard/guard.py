@@ -7,14 +7,15 @@ wanted and come from the dashboard's own page, and no file that could run as a p
 
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Collection, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+from coarsefine.search.dashboard.requests import READING, Refusal, refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-READING: Final = frozenset({"GET", "HEAD"})
 
 SHOWN: Final = frozenset(
     {
@@ -43,13 +44,6 @@ _EVERYWHERE: Final = {
 _FILE: Final = "sandbox; default-src 'none'"
 
 
-class Refusal(NamedTuple):
-    """Why a request is not answered."""
-
-    status: HTTPStatus
-    reason: str
-
-
 class Guard:
     """A WSGI application that refuses what the one behind it should not be asked."""
 
@@ -65,15 +59,15 @@ class Guard:
         """
         self._app = app
         self._writable = writable
-        self._hosts = frozenset(map(_plain, hosts))
+        self._hosts = frozenset(map(_plain, hosts)) - {""}
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer a request."""
-        refusal = self._refusal(environ)
-        if refusal is not None:
-            return answer(environ, start_response, *refusal)
+        refused = self._refusal(environ) or refusal(environ)
+        if refused is not None:
+            return answer(environ, start_response, *refused)
         path = environ.get("PATH_INFO", "")
         # Optuna's dashboard looks it up without asking whether it is there: curl sends none.
         environ.setdefault("HTTP_ACCEPT_ENCODING", "")
@@ -158,15 +152,20 @@ def _from_own_page(environ: "WSGIEnvironment") -> bool:
 
 
 def _without_port(host: str) -> str:
-    """Return the name in a Host header.
+    """Return the name in a Host header; nothing if it is none.
 
     >>> _without_port("localhost:8080"), _without_port("[::1]:80"), _without_port("::1")
     ('localhost', '::1', '::1')
+    >>> _without_port("[::1"), _without_port("localhost:1@elsewhere.example")
+    ('', '')
     """
-    if host.startswith("["):
-        name, _, port = host[1:].partition("]")
-        return name if not port or port.startswith(":") else host
-    return host if host.count(":") > 1 else host.partition(":")[0]
+    if host.count(":") > 1 and "[" not in host:
+        return host
+    parts = _HOST.fullmatch(host)
+    return "" if parts is None else parts[1] or parts[2]
+
+
+_HOST: Final = re.compile(r"(?:\[([^\[\]]*)\]|([^\[\]:]*))(?::[0-9]*)?")
 
 
 def _plain(name: str) -> str:

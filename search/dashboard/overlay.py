@@ -12,13 +12,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.db.errors import StorageError
+from coarsefine.db.optuna.dashboard import BadFileError, FinishedError
 from coarsefine.models.errors import ModelError
-from coarsefine.search.dashboard.guard import READING, answer
+from coarsefine.search.dashboard.guard import answer
 from coarsefine.search.dashboard.notes import study_note, trial_note
 from coarsefine.search.dashboard.pictures import FILES, Pictures, meta, number_of
 from coarsefine.search.dashboard.plots import plots
 from coarsefine.search.dashboard.queue_page import PATH as QUEUE
 from coarsefine.search.dashboard.queue_page import queue_answer
+from coarsefine.search.dashboard.requests import READING
 from coarsefine.search.dashboard.sheets import Sheet, Sheets
 from coarsefine.search.errors import FigureError
 from coarsefine.search.formats.markdown import escaped
@@ -53,7 +55,30 @@ class Overlay:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer a request."""
+        """Answer a request, also where what it asks for is not there or cannot be read."""
+        try:
+            return self._answered(environ, start_response)
+        except StorageError as error:
+            status, reason = HTTPStatus.SERVICE_UNAVAILABLE, str(error)
+        except KeyError:
+            status, reason = HTTPStatus.NOT_FOUND, "there is no such study, trial or file"
+        except (FigureError, StudyError, ModelError) as error:
+            status, reason = HTTPStatus.NOT_FOUND, str(error)
+        except ImportError:
+            status, reason = HTTPStatus.NOT_IMPLEMENTED, "what draws this is not installed here"
+        except FinishedError as error:
+            status, reason = HTTPStatus.CONFLICT, str(error)
+        except BadFileError as error:
+            status, reason = HTTPStatus.BAD_REQUEST, str(error)
+        except Exception:
+            # What went wrong is said where a server says such things.
+            traceback.print_exc(file=environ["wsgi.errors"])
+            status, reason = HTTPStatus.INTERNAL_SERVER_ERROR, "a mistake in the dashboard"
+        return answer(environ, start_response, status, reason)
+
+    def _answered(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "").rstrip("/")
         if environ["REQUEST_METHOD"] in READING:
             if path == QUEUE:
@@ -170,12 +195,7 @@ class Overlay:
     ) -> Iterable[bytes]:
         number = number_of(place[3])
         assert number is not None  # noqa: S101  # it was asked before
-        try:
-            body = self._contents(
-                int(place[1]), None if place[2] is None else int(place[2]), number
-            )
-        except (FigureError, KeyError, StorageError, StudyError, ModelError) as error:
-            return answer(environ, start_response, HTTPStatus.NOT_FOUND, str(error))
+        body = self._contents(int(place[1]), None if place[2] is None else int(place[2]), number)
         file = FILES[number]
         start_response(
             f"{HTTPStatus.OK.value} {HTTPStatus.OK.phrase}",

@@ -1,6 +1,7 @@
 """Our figures as files of a study's or a trial's page: drawn when they are looked at, and kept."""
 
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -69,6 +70,8 @@ class Pictures:
     def __init__(self) -> None:
         # matplotlib's settings are the whole process's while a figure is drawn.
         self._drawing = Lock()
+        # matplotlib opens its fonts anew for each thread that draws, and keeps them open.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="drawing")
         self._kept: OrderedDict[tuple[str, ...], bytes | FigureError] = OrderedDict()
 
     def fitting(self, sheet: Sheet, trial: RankedTrial | None = None) -> list[int]:
@@ -92,7 +95,7 @@ class Pictures:
             found = self._kept.get(key)
             if found is None:
                 try:
-                    found = _made(sheet, FILES[number], trial)
+                    found = self._thread.submit(_made, sheet, FILES[number], trial).result()
                 except FigureError as error:
                     found = error
                 self._kept[key] = found

@@ -35,7 +35,9 @@ def queue_answer(
         entries = repository.queue(database)
         body, status = page(database.label, entries, datetime.now(UTC)), HTTPStatus.OK
     except StorageError as error:
-        body, status = escape(str(error)), HTTPStatus.SERVICE_UNAVAILABLE
+        # It loads itself anew all the same: what keeps it from being read may soon be over.
+        body = _html(database.label, f"<p>{escape(one_line(str(error)))}</p>")
+        status = HTTPStatus.SERVICE_UNAVAILABLE
     shown = body.encode()
     headers = [
         ("Content-Type", "text/html; charset=utf-8"),
@@ -69,6 +71,17 @@ def page(label: str, entries: "Sequence[QueueRecord]", now: datetime) -> str:
     before = _row("th", "entry", "lab", "state", "what came of it", "took", "submitted", "ended")
     ended_rows = [_ended_row(entry) for entry in ended[:_ENDED]]
     more = f"<p>and {len(ended) - _ENDED:,} more</p>" if len(ended) > _ENDED else ""
+    return _html(
+        label,
+        f"""<p>{counts}; as of {now:%Y-%m-%d %H:%M:%S} UTC</p>
+{_table(head, rows) if rows else "<p>Nothing runs and nothing waits.</p>"}
+<h2>Ended</h2>
+{_table(before, ended_rows) if ended_rows else "<p>Nothing has ended yet.</p>"}
+{more}""",
+    )
+
+
+def _html(label: str, body: str) -> str:
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -81,11 +94,7 @@ def page(label: str, entries: "Sequence[QueueRecord]", now: datetime) -> str:
 <body>
 <nav><a href="/dashboard">Studies</a> <b>Queue</b></nav>
 <h1>{escape(one_line(label))}</h1>
-<p>{counts}; as of {now:%Y-%m-%d %H:%M:%S} UTC</p>
-{_table(head, rows) if rows else "<p>Nothing runs and nothing waits.</p>"}
-<h2>Ended</h2>
-{_table(before, ended_rows) if ended_rows else "<p>Nothing has ended yet.</p>"}
-{more}
+{body}
 </body>
 </html>
 """

@@ -8,8 +8,9 @@ app.close()
 """
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -18,7 +19,7 @@ from coarsefine.db.errors import StorageError
 from coarsefine.search.dashboard.guard import Guard
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 # All answers are shorter, of 10,000 trials at the first time, too.
 _BUSY_SECONDS: Final = 10
@@ -74,10 +75,14 @@ class DashboardApp:
     def _answered(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        with self._current().busy() as app:
-            return app(environ, start_response)
+        opened = self._begun()
+        try:
+            return opened.app(environ, start_response)
+        finally:
+            opened.end()
 
-    def _current(self) -> "_Opened":
+    def _begun(self) -> "_Opened":
+        """Return what is open now, with a request begun: it is not closed before that ends."""
         with self._changing:
             before = self._opened
             if before.replaced():
@@ -85,6 +90,7 @@ class DashboardApp:
                 with suppress(StorageError):
                     self._opened = self._open()
                     threading.Thread(target=before.close, daemon=True).start()
+            self._opened.begin()
             return self._opened
 
     def close(self) -> None:
@@ -106,20 +112,21 @@ class _Opened:
         from coarsefine.db.optuna.dashboard import optuna_dashboard
         from coarsefine.search.dashboard.overlay import Overlay
 
-        self._database = open_database(storage, read_only=not writable)
+        database = open_database(storage, read_only=not writable)
+        self.label = database.label
+        # Pages need not tell the folders of this machine.
+        self._database = replace(
+            database, label=database.label if database.path is None else Path(database.label).name
+        )
         try:
             self._file = self._file_now()
             app, self._storage = optuna_dashboard(self._database, artifacts)
         except BaseException:
             self._database.close()
             raise
-        self._app = Overlay(app, self._database, self._storage)
+        self.app = Overlay(app, self._database, self._storage)
         self._idle = threading.Condition()
         self._n_busy = 0
-
-    @property
-    def label(self) -> str:
-        return self._database.label
 
     def replaced(self) -> bool:
         """Return whether another file is in the place of the one that is open."""
@@ -135,17 +142,16 @@ class _Opened:
             return None
         return status.st_dev, status.st_ino
 
-    @contextmanager
-    def busy(self) -> "Iterator[WSGIApplication]":
-        """Keep the database open in the block."""
+    def begin(self) -> None:
+        """Keep the database open until a request has ended."""
         with self._idle:
             self._n_busy += 1
-        try:
-            yield self._app
-        finally:
-            with self._idle:
-                self._n_busy -= 1
-                self._idle.notify_all()
+
+    def end(self) -> None:
+        """Say that a request has ended."""
+        with self._idle:
+            self._n_busy -= 1
+            self._idle.notify_all()
 
     def close(self) -> None:
         """Close the database, once nobody is busy with it any more."""

@@ -119,10 +119,25 @@ def test_its_own_names_and_addresses_are_known(host):
 
 
 @pytest.mark.parametrize(
-    "host", [None, "", "evil.example", "127.0.0.1.evil.example", "localhost.evil", "[::1]evil"]
+    "host",
+    [
+        None,
+        "",
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil",
+        "[::1]evil",
+        "[::1",
+        "[[::1]]",
+        "localhost:80@evil.example",
+        "127.0.0.1:80:80",
+        "127.0.0.1:x",
+        ":80",
+    ],
 )
 def test_other_names_are_refused_even_for_looking(host):
-    reply = guarded(hosts=["lab.example"]).ask("GET", "/api/studies", {"Host": host})
+    # A server on all addresses has no name of its own.
+    reply = guarded(hosts=["lab.example", ""]).ask("GET", "/api/studies", {"Host": host})
 
     assert reply.status == 421
     assert b"let in" not in reply.body

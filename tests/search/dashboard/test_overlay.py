@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sqlite3
+import threading
 
 import pytest
 
@@ -256,6 +257,26 @@ def test_a_browser_may_keep_a_file_until_the_study_changes(study, search, monkey
 
     assert files(page)["values.png"]["artifact_id"] != before
     assert "finer" in page["note"]["body"]
+
+
+def test_one_thread_draws_for_all(client, monkeypatch):
+    # Each thread that draws would open all fonts anew, and keep them open.
+    threads = []
+    monkeypatch.setattr(
+        "coarsefine.search.dashboard.pictures._made",
+        lambda *_: threads.append(threading.get_ident()) or b"drawn",
+    )
+    asking = [
+        threading.Thread(target=client.get, args=(f"/artifacts/1/c0a45f-{number:02x}-0",))
+        for number in range(3)
+    ]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join(timeout=60)
+
+    assert len(threads) == 3
+    assert len(set(threads)) == 1
 
 
 # ------------------------------------------------------------------------------ and nothing else
