@@ -113,9 +113,24 @@ def states(search):
     return {entry["entry"]: entry["state"] for entry in queue.json["queue"]}
 
 
-def test_all_that_the_page_types_while_it_is_idle_trains_and_ends(search, own_folder):
+def test_all_that_the_page_types_is_done(search, own_folder):
     typed = ["queue", "pause", "resume", "cancel", "submit"]
     assert [words[0] for words in TYPED] == ["submit"] * 3 + typed
+    (own_folder / "my-lab.toml").write_text(LAB.format(epochs=2))
+    (own_folder / "my-recipe.toml").write_text(RECIPE)
+    # The page has a service that has made the file, and waits.
+    assert search("serve", "--once", "--quiet").status == 0
+
+    for words in TYPED:
+        answer = search(*words)
+        assert answer.status == 0, (words, answer.err)
+
+    assert states(search) == {1: "waiting", 2: "waiting", 3: "cancelled", 4: "waiting"}
+
+
+# Commands beside a service that trains: test_two_users_of_a_group_share_a_service has some of them.
+@pytest.mark.slow
+def test_all_that_the_page_types_while_it_is_idle_trains_and_ends(search, own_folder):
     (own_folder / "first.toml").write_text(LAB.format(epochs=2))
     (own_folder / "my-lab.toml").write_text(LAB.format(epochs=100_000))
     (own_folder / "my-recipe.toml").write_text(RECIPE)
