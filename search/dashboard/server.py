@@ -4,6 +4,7 @@ import errno
 import logging
 import socket
 import threading
+import time
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -100,6 +101,7 @@ class Server:
 
         while not self._stopping.is_set():
             wasyncore.loop(timeout=_LOOP_SECONDS, use_poll=True, map=connections, count=1)
+            _close_stalled(connections)
         server.task_dispatcher.shutdown()
         wasyncore.close_all(connections, ignore_all=True)
 
@@ -122,6 +124,17 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _close_stalled(connections: dict[int, Any]) -> None:
+    """Close the connections of clients that have read nothing for a while of what waits for them.
+
+    waitress closes none of them: it would wait with a thread that others need, for ever.
+    """
+    since = time.time() - LIMITS["channel_timeout"]
+    for connection in list(connections.values()):
+        if getattr(connection, "total_outbufs_len", 0) and connection.last_activity < since:
+            connection.handle_close()
 
 
 def _bound(host: str, port: int, tries: int) -> socket.socket:

@@ -92,6 +92,24 @@ def test_a_request_that_never_ends_is_ended(monkeypatch):
             assert slow.recv(1) == b""
 
 
+def test_a_client_that_reads_nothing_keeps_no_thread_from_others(monkeypatch):
+    monkeypatch.setitem(LIMITS, "channel_timeout", 1)
+    monkeypatch.setitem(LIMITS, "threads", 1)
+    monkeypatch.setitem(LIMITS, "outbuf_high_watermark", 100_000)
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"much" * 2_000_000] if environ["PATH_INFO"] == "/much" else [b"here"]
+
+    with (
+        Server(app, port=0) as server,
+        closing(socket.create_connection(("127.0.0.1", server.port), timeout=60)) as deaf,
+    ):
+        deaf.sendall(b"GET /much HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
+
+        assert fetch(server.url) == b"here"
+
+
 def test_a_head_of_a_request_has_a_size():
     with (
         Server(answers, port=0) as server,
