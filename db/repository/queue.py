@@ -17,6 +17,8 @@ from coarsefine.db.repository.common import now, table
 from coarsefine.db.tables import QueueEntry
 
 _NOT_ASKED: Mapping[str, Any] = {"to_cancel": False, "to_pause": None}
+# SQLite's driver takes no longer numbers.
+_IDS_END = 2**63
 _NOBODY: Mapping[str, Any] = {"driver_host": None, "driver_pid": None}
 
 
@@ -63,6 +65,8 @@ def queue(db: Database, states: Sequence[QueueState] = ()) -> list[QueueRecord]:
 
 def find_entry(db: Database, entry_id: int) -> QueueRecord | None:
     """Return the entry of that id, ``None`` if there is none."""
+    if not 0 < entry_id < _IDS_END:
+        return None
     statement = sa.select(table(QueueEntry)).where(QueueEntry.id == entry_id)
     with db.session() as session:
         row = session.execute(statement).one_or_none()

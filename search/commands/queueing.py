@@ -258,11 +258,15 @@ def what(entry: "QueueRecord") -> str:
 
 def state_in_words(entry: "QueueRecord", place: int | None) -> str:
     """Return where an entry stands."""
+    from coarsefine.studies.labs.line import state_of
+
     if entry.state == "waiting":
         return f"waiting ({place})"
     if entry.state == "running" and entry.to_cancel:
         return "ending"
-    return "pausing" if entry.state == "running" and entry.to_pause else entry.state
+    if entry.state == "running" and entry.to_pause:
+        return "pausing"
+    return state_of(entry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from coarsefine.db import repository
 from coarsefine.db.errors import StorageError
 from coarsefine.search.commands.queueing import state_in_words, what
 from coarsefine.search.service_log import one_line
-from coarsefine.studies.labs.line import UNFINISHED, in_line, places, waits_for
+from coarsefine.studies.labs.line import UNFINISHED, in_line, places, state_of, waits_for
 from coarsefine.studies.results.notes.note import duration
 
 if TYPE_CHECKING:
@@ -63,10 +63,12 @@ def page(label: str, entries: "Sequence[QueueRecord]", now: datetime) -> str:
     rows = [
         _open_row(entry, place.get(entry.id), waits.get(entry.id, ""), now) for entry in open_ones
     ]
-    n_waiting = len(place)
-    n_running = sum(entry.state == "running" for entry in open_ones)
-    n_paused = len(open_ones) - n_waiting - n_running
-    counts = f"{n_running} running, {n_waiting} waiting, {n_paused} paused"
+    states = [state_of(entry) for entry in open_ones]
+    counts = ", ".join(
+        f"{states.count(state)} {state}"
+        for state in ("running", "interrupted", "waiting", "paused")
+        if state != "interrupted" or state in states
+    )
     head = _row("th", "entry", "lab", "state", "progress", "waits for", "priority", "submitted")
     before = _row("th", "entry", "lab", "state", "what came of it", "took", "submitted", "ended")
     ended_rows = [_ended_row(entry) for entry in ended[:_ENDED]]
@@ -102,12 +104,13 @@ def _html(label: str, body: str) -> str:
 
 def _open_row(entry: "QueueRecord", place: int | None, waits: str, now: datetime) -> str:
     state = state_in_words(entry, place)
-    if entry.state == "running" and entry.started_at:
+    running = state_of(entry) == "running"
+    if running and entry.started_at:
         state += f" for {duration((now - entry.started_at).total_seconds())}"
     # A paused or waiting entry says where it was when it last ran.
     progress = "" if waits == entry.progress else entry.progress
     cells = (str(entry.id), what(entry), state, progress, waits, str(entry.priority), _by(entry))
-    return _row("td", *cells, kind=entry.state)
+    return _row("td", *cells, kind=state_of(entry))
 
 
 def _ended_row(entry: "QueueRecord") -> str:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -184,17 +185,43 @@ def places(entries: Sequence[QueueRecord]) -> dict[int, int]:
     return {entry_id: place for place, entry_id in enumerate(waiting, 1)}
 
 
+def interrupted(entry: QueueRecord) -> bool:
+    """Return whether an entry is running by name only: the process that was at it is gone.
+
+    That can be told of processes of this machine; of others' it is not known, and ``False``.
+    """
+    if entry.state != "running" or entry.driver_host != socket.gethostname():
+        return False
+    # On Windows, this would end the process.
+    if sys.platform == "win32" or not entry.driver_pid or entry.driver_pid < 0:
+        return False
+    try:
+        os.kill(entry.driver_pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's
+        return False
+    return False
+
+
+def state_of(entry: QueueRecord) -> str:
+    """Return what an entry's state is called: ``interrupted`` if nobody is at it any more."""
+    return "interrupted" if interrupted(entry) else entry.state
+
+
 def waits_for(entries: Sequence[QueueRecord]) -> dict[int, str]:
     """Return what entries wait for, in words, by id; nothing of those that do not."""
     line = in_line(entries)
     found = {}
     for n_before, entry in enumerate(line):
+        if interrupted(entry):
+            found[entry.id] = "a service that carries on with it"
         if entry.state != "waiting":
             continue
         if n_before:
             last = line[n_before - 1]
             more = f" and {n_before - 1} more before it" if n_before > 1 else ""
-            found[entry.id] = f"entry {last.id} ({last.state}){more}"
+            found[entry.id] = f"entry {last.id} ({state_of(last)}){more}"
         else:
             again = entry.progress.startswith(AGAIN)
             found[entry.id] = entry.progress if again else "a service that takes it"

@@ -3,10 +3,13 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from coarsefine.db import repository
 from coarsefine.db.connections.engine import open_database
 from coarsefine.db.errors import StorageError
 from coarsefine.search.dashboard import server
+from coarsefine.search.dashboard.queue_page import page
 from coarsefine.studies.labs import service
 from coarsefine.studies.running import loop as running
 
@@ -549,7 +553,12 @@ def test_a_waiting_entry_is_cancelled_at_once(search, lab):
 
 @pytest.mark.parametrize(
     ("entry", "status", "reason"),
-    [("7", 1, "has no entry 7"), ("x", 2, "must be a whole number"), ("1", 1, "nothing to cancel")],
+    [
+        ("7", 1, "has no entry 7"),
+        ("99999999999999999999", 1, "has no entry 99999999999999999999"),
+        ("x", 2, "must be a whole number"),
+        ("1", 1, "nothing to cancel"),
+    ],
 )
 def test_what_is_not_in_the_queue_cannot_be_cancelled(search, lab, entry, status, reason):
     search("submit", lab)
@@ -591,6 +600,38 @@ def test_a_running_entry_whose_server_is_gone_is_cancelled_at_once(search, lab):
         repository.take_entry(database, entry, host="gone", pid=1)
 
     assert search("cancel", "1").out == "entry 1 (lab) is cancelled\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell without harm")
+def test_an_entry_whose_service_was_killed_is_said_to_be_interrupted(search, lab):
+    with subprocess.Popen([sys.executable, "-c", ""]) as killed:
+        killed.wait(timeout=60)
+    search("submit", lab)
+    search("submit", lab, "--study", "mine")
+    with open_database("search.db") as database:
+        first = repository.find_entry(database, 1)
+        taken = repository.take_entry(database, first, host=socket.gethostname(), pid=killed.pid)
+        second = repository.find_entry(database, 2)
+
+    shown = page("search.db", [taken, second], datetime.now(UTC))
+    assert "0 running, 1 interrupted, 1 waiting, 0 paused" in shown
+    assert "running for" not in shown
+    assert search("queue").out.count("interrupted") == 2  # its state, and what the second waits for
+    listed = search("queue", "--json").json["queue"]
+    assert [(entry["state"], entry["waits_for"]) for entry in listed] == [
+        ("running", "a service that carries on with it"),
+        ("waiting", "entry 1 (interrupted)"),
+    ]
+    # A process that is there, and those of which nothing can be told.
+    for change in (
+        {"driver_pid": os.getpid()},
+        {"driver_host": "elsewhere"},
+        {"driver_pid": 2**70},
+        {"driver_pid": -1},
+    ):
+        shown = page("search.db", [replace(taken, **change), second], datetime.now(UTC))
+        assert "interrupted" not in shown
+        assert "running for" in shown
 
 
 def test_what_is_submitted_again_is_what_was_submitted(search, lab):
