@@ -219,7 +219,8 @@ class Overlay:
             raise KeyError("no such file")
         if trial_id is None:
             return self._pictures.contents(sheet, number)
-        trial = sheet.trials[self._storage.get_trial(trial_id).user_attrs["uuid"]]
+        # Trials that others added may have anything there.
+        trial = sheet.trials[str(self._storage.get_trial(trial_id).user_attrs["uuid"])]
         return self._pictures.contents(sheet, number, trial)
 
 

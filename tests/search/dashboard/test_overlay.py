@@ -297,6 +297,24 @@ def test_studies_of_others_stay_as_they_are(study):
             assert all(shown["note"]["body"] == "" for shown in page["trials"])
 
 
+def test_attributes_that_others_gave_their_trials_are_no_mistake_of_ours(study, capsys):
+    optuna = pytest.importorskip("optuna")
+    ours = optuna.load_study(study_name=COARSE, storage=f"sqlite:///{study}")
+    ids = []
+    for value in (["x"], {"a": 1}, None, 1.5):
+        trial = ours.ask()
+        trial.set_user_attr("uuid", value)
+        ids.append(trial._trial_id)
+    confusion = [file.name for file in FILES].index("confusion.png")
+    with client_of(study) as client:
+        capsys.readouterr()
+        assert len(client.detail(COARSE)["trials"]) == 8
+        for trial_id in ids:
+            assert client.get(f"/artifacts/1/{trial_id}/c0a45f-{confusion:02x}-0").status == 404
+
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_page_is_there_even_if_what_is_ours_cannot_be_read(study):
     with sqlite3.connect(study) as connection:
         (recipe,) = connection.execute("SELECT recipe FROM training_studies").fetchone()
