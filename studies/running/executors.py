@@ -14,9 +14,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import ModuleType
-from typing import Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 from coarsefine.hints import option
 from coarsefine.models.segment import Segment, SegmentResult, run_segment
@@ -24,6 +25,10 @@ from coarsefine.studies.errors import StudyError
 
 # How often a segment may take its worker down before the search gives up.
 MAX_TRIES = 3
+
+# Copies of this process are at work in a hundredth of a second, new ones in a third.
+Start = Literal["fork", "spawn"]
+_THREADS: Final = Path("/proc/self/task")
 
 
 class Executor(Protocol):
@@ -60,9 +65,21 @@ class Executor(Protocol):
         """Close."""
 
 
-def make_executor(n_workers: int) -> Executor:
+def make_executor(n_workers: int, start: Start = "spawn") -> Executor:
     """Return an executor of ``n_workers``; a single one needs no process of its own."""
-    return InlineExecutor() if n_workers == 1 else ProcessExecutor(n_workers)
+    return InlineExecutor() if n_workers == 1 else ProcessExecutor(n_workers, start)
+
+
+def may_be_copied() -> bool:
+    """Return whether this process may be forked: it has one thread, which Linux alone tells.
+
+    Of several, a copy has the one that forks alone, and whatever lock another holds is never given
+    back. Systems' own libraries of other kinds of computers start threads of their own.
+    """
+    try:
+        return sum(1 for _ in _THREADS.iterdir()) == 1
+    except OSError:
+        return False
 
 
 class InlineExecutor:
@@ -96,7 +113,7 @@ class InlineExecutor:
 
 @dataclass(slots=True)
 class _Worker:
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection
     segment: Segment | None = None
     tries: int = 0
@@ -107,11 +124,19 @@ class ProcessExecutor:
 
     The standard library's pools do not survive the death of a worker. A pipe each is all that
     is needed: segments are seconds long, and whoever dies is known by its pipe.
+
+    Args:
+        n_workers: Processes.
+        start: ``fork`` makes them copies of this one, which ``may_be_copied``.
     """
 
-    def __init__(self, n_workers: int) -> None:
+    def __init__(self, n_workers: int, start: Start = "spawn") -> None:
         self.n_workers = n_workers
-        self._context = multiprocessing.get_context("spawn")
+        self._context = (
+            multiprocessing.get_context("fork")
+            if start == "fork"
+            else multiprocessing.get_context("spawn")
+        )
         self._workers: list[_Worker] = []
         self._queue: deque[tuple[Segment, int]] = deque()
 
@@ -267,7 +292,7 @@ def _silent_tracker() -> Iterator[None]:
         sys.warnoptions.pop()
 
 
-def _end_children(process: SpawnProcess) -> None:
+def _end_children(process: BaseProcess) -> None:
     """End the processes that a worker, which has ended, has left."""
     if process.pid is not None and hasattr(os, "killpg"):
         with contextlib.suppress(OSError):  # none are left

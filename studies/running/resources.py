@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from coarsefine.db.connections.engine import Database, is_new, open_database
 from coarsefine.db.connections.open_files import is_open
@@ -17,8 +17,16 @@ from coarsefine.studies.planning.budget import Budget
 from coarsefine.studies.planning.costs import SMALL_SECONDS
 from coarsefine.studies.recipes.recipe import Recipe
 from coarsefine.studies.recipes.specs import to_data_spec
-from coarsefine.studies.running.executors import Executor, ProcessExecutor, make_executor
+from coarsefine.studies.running.executors import (
+    Executor,
+    ProcessExecutor,
+    make_executor,
+    may_be_copied,
+)
 from coarsefine.studies.running.watching import NullObserver, Observer
+
+# Copies of this process take some 0.03 s to start and to end.
+_COPIED_SECONDS: Final = 0.15
 
 
 class NewDatabase:
@@ -139,7 +147,10 @@ class Resources:
             n_workers = 1
         if self.processes:
             return ProcessExecutor(n_workers)
-        return make_executor(1 if seconds < SMALL_SECONDS else n_workers)
+        if seconds >= SMALL_SECONDS:
+            return make_executor(n_workers)
+        copied = seconds >= _COPIED_SECONDS and self.budget is None and may_be_copied()
+        return make_executor(n_workers if copied else 1, "fork")
 
 
 def prepared(

@@ -1,6 +1,9 @@
 """Who trains: what the options refuse, and that what they ask for is used."""
 
+import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -75,3 +78,47 @@ def test_blas_begins_with_one_thread_and_the_users_commands_with_what_they_had(m
 
     assert os.environ["OPENBLAS_NUM_THREADS"] == (users or "1")
     assert processes.of_users().get("OPENBLAS_NUM_THREADS") == users
+
+
+COPIED = """
+import sys
+from coarsefine.search.cli import main
+from coarsefine.studies.running import executors, resources
+
+resources._COPIED_SECONDS = float(sys.argv[1])
+started = []
+start = executors.ProcessExecutor._start
+
+def noting(self):
+    started.append(self._context.get_start_method())
+    return start(self)
+
+executors.ProcessExecutor._start = noting
+status = main(sys.argv[2:])
+print(*started, file=sys.stderr)
+raise SystemExit(status)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux alone")
+def test_a_short_search_is_trained_by_copies_of_its_process_to_the_same_bits(tmp_path):
+    seeds = ("--replicates", "2", "--jobs", "2")
+    words = ("lambda", "--coarse", *FEW, *seeds, "--quiet", "--json")
+    said = {}
+    # The first one prepares the data: what reads them may start threads of its own.
+    for least in ("inf", "0"):
+        folder = tmp_path / least
+        folder.mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", COPIED, least, *words],
+            cwd=folder,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        trials = json.loads(done.stdout)["trials"]
+        said[least] = [{**trial, "seconds": None, "uuid": None} for trial in trials]
+        assert done.stderr.split() == (["fork"] * 2 if least == "0" else [])
+
+    assert said["0"] == said["inf"]

@@ -15,6 +15,7 @@ from coarsefine.models.errors import ModelError
 from coarsefine.models.segment import Segment
 from coarsefine.models.specs import Hyperparameters, NetworkSpec, TrainingSpec
 from coarsefine.studies.errors import StudyError
+from coarsefine.studies.running import executors
 from coarsefine.studies.running.executors import (
     MAX_TRIES,
     InlineExecutor,
@@ -84,8 +85,15 @@ def segment(key="a", data=None, **changes):
     )
 
 
-def test_processes_and_this_process_train_the_same_bits():
-    with InlineExecutor() as inline, ProcessExecutor(2) as processes:
+STARTS = [
+    "spawn",
+    pytest.param("fork", marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux alone")),
+]
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_processes_and_this_process_train_the_same_bits(start):
+    with InlineExecutor() as inline, ProcessExecutor(2, start) as processes:
         for executor in (inline, processes):
             for key in "abc":
                 executor.submit(segment(key))
@@ -120,9 +128,10 @@ def test_a_worker_that_dies_costs_no_segment(tmp_path):
     assert len(list(tmp_path.iterdir())) == MAX_TRIES - 1
 
 
-def test_a_worker_killed_from_outside_is_replaced(tmp_path):
+@pytest.mark.parametrize("start", STARTS)
+def test_a_worker_killed_from_outside_is_replaced(tmp_path, start):
     held = Held(tmp_path)
-    with ProcessExecutor(2) as executor:
+    with ProcessExecutor(2, start) as executor:
         for key in "ab":
             executor.submit(segment(key, data=held))
         held.wait_for(2)
@@ -166,6 +175,37 @@ def test_one_worker_needs_no_process():
     assert isinstance(make_executor(1), InlineExecutor)
     with make_executor(2) as executor:
         assert isinstance(executor, ProcessExecutor)
+
+
+ALONE = """
+import threading
+from coarsefine.studies.running.executors import may_be_copied
+
+print(may_be_copied(), flush=True)
+done = threading.Event()
+threading.Thread(target=done.wait).start()
+print(may_be_copied(), flush=True)
+done.set()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells")
+def test_a_process_is_copied_only_while_it_has_one_thread():
+    said = subprocess.run(
+        [sys.executable, "-c", ALONE],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout.split() == ["True", "False"]
+
+
+def test_where_threads_cannot_be_counted_none_is_copied(monkeypatch, tmp_path):
+    monkeypatch.setattr(executors, "_THREADS", tmp_path / "none")
+
+    assert not executors.may_be_copied()
 
 
 def test_workers_ignore_interrupts_from_their_first_moment():
