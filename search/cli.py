@@ -24,8 +24,9 @@ from coarsefine.search.errors import (
     exit_status,
     program,
 )
-from coarsefine.search.hints import following
-from coarsefine.search.options.completion import COMPLETION, check_completion
+from coarsefine.search.hints import following, spelled
+from coarsefine.search.interrupts import terminable
+from coarsefine.search.options.completion import check_completion, completed_line
 from coarsefine.search.options.parameters import Command, flattened
 from coarsefine.search.overview import CHECKS, COMMANDS, SEARCHING
 from coarsefine.search.paragraphs import paragraphs
@@ -39,25 +40,29 @@ _DATA: Final = "List, download and verify data sets."
 _DATA_COMMANDS: Final = {"list": "list_data", "get": "get_data", "verify": "verify_data"}
 
 
-def build(argv: Sequence[str] = ()) -> typer.Typer:
+def build(argv: Sequence[str] | None = None, *, completing: bool = False) -> typer.Typer:
     """Return the application.
 
     Args:
-        argv: The command line, if it is known: where it begins with a command, that one alone is
-            put together. Else all are; of those that are only listed, the summaries alone.
+        argv: The command line: where it begins with a command, that one alone is put together, and
+            else commands are listed with their summaries. ``None`` puts all of them together.
+        completing: Whether a shell completes this line: all commands that begin as its first word
+            are put together, if that is one.
     """
     known = {*SEARCHES, *COMMANDS, "data"}
-    listed = bool(argv) and not known & set(argv[:1]) and argv[0] not in COMPLETION
+    wanted = known if argv is None else known & set(argv[:1])
+    if completing:
+        wanted = {name for name in known if name.startswith(tuple(wanted))}
+    listed = not wanted
     app = typer.Typer(
         no_args_is_help=True,
         # Its options stand before any command, and a shell asks without one.
-        add_completion=not known & set(argv[:1]),
+        add_completion=completing or listed or argv is None,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(help=paragraphs(HELP))(_root)
-    wanted = known & set(argv[:1]) or known
     for name, kind in SEARCHES.items():
         if listed:
             _list(app, name, SEARCHING, kind.summary)
@@ -94,6 +99,7 @@ def _function(module: str, name: str) -> Command:
 
 
 def _add_search(app: typer.Typer, kind: SearchKind) -> None:
+    # As the modules of all commands: not for help, nor for a mistyped command.
     from coarsefine.search.commands import searches
 
     # What a search varies is no option of its command, but deserves a better answer than that.
@@ -104,6 +110,7 @@ def _add_search(app: typer.Typer, kind: SearchKind) -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        # It looks for installed packages: whoever asks for no version does without.
         from coarsefine.studies.environment import versions
 
         say(f"coarsefine {versions()['coarsefine']}")
@@ -169,7 +176,10 @@ def main(argv: Sequence[str]) -> int:
 def _carried_out(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for each kind of end
     try:
         check_completion(argv)
-        command = get_command(build(argv))
+        line = completed_line()
+        asked = argv if line is None else line
+        with terminable():  # modules are loaded, which takes most of a short command
+            command = get_command(build(asked, completing=line is not None))
         status = command(args=list(argv), prog_name=program(), standalone_mode=False)
         sys.stdout.flush()
     except Stopped as stopped:
@@ -190,8 +200,8 @@ def _carried_out(argv: Sequence[str]) -> int:  # noqa: PLR0911  # a way out for 
         expected = exit_status(error)
         if expected is None:
             raise
+        # It knows rankings: help and a mistyped command do without.
         from coarsefine.search.following import way_out
-        from coarsefine.search.hints import spelled
 
         note(f"error: {without_secrets(spelled(error))}{way_out(error, argv)}")
         return expected
@@ -226,6 +236,7 @@ def _by_other_names(error: Any) -> list[str] | None:
 
     ``None`` if no other program does.
     """
+    # It knows recipes: only a mistyped option needs it.
     from coarsefine.studies.recipes.messages import OTHER_WORDS
 
     word = error.option_name.lstrip("-").replace("-", "_")

@@ -41,7 +41,7 @@ COMMANDS: Final = {
         " figures.",
         announced=True,
     ),
-    "presets": Entry(SEARCHING, "labs", "presets", "List the labs that come with the program."),
+    "presets": Entry(SEARCHING, "presets", "presets", "List the labs that come with the program."),
     "test": Entry(
         SEARCHING,
         "testing",
@@ -58,7 +58,7 @@ COMMANDS: Final = {
     ),
     "predict": Entry(
         RESULTS,
-        "saving",
+        "predicting",
         "predict",
         "Predict the classes of samples with a saved model: a row each, in csv.",
     ),
@@ -100,7 +100,7 @@ COMMANDS: Final = {
         "Say what the curves of a trial show, and what to do about it.",
     ),
     "list": Entry(RESULTS, "listing", "list_studies", "List the studies, the most recent first."),
-    "show": Entry(RESULTS, "listing", "show", "Show all that is known of a study."),
+    "show": Entry(RESULTS, "showing", "show", "Show all that is known of a study."),
     "export": Entry(
         RESULTS,
         "exporting",
@@ -224,9 +224,9 @@ COMMANDS: Final = {
         "Pack studies into one file: rows, curves, checkpoints, outcomes, plans and final tests.",
     ),
     "unpack": Entry(
-        TIDYING, "packing", "unpack", "Unpack a file of studies, after it was checked."
+        TIDYING, "merging", "unpack", "Unpack a file of studies, after it was checked."
     ),
     "merge": Entry(
-        TIDYING, "packing", "merge", "Merge the studies of another database into this one."
+        TIDYING, "merging", "merge", "Merge the studies of another database into this one."
     ),
 }

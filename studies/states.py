@@ -1,11 +1,12 @@
 """States of a trial, and what complete trials are sorted by."""
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from coarsefine.db.records import TrialState
+if TYPE_CHECKING:
+    from coarsefine.db.records import TrialState
 
-STATES: Final[tuple[TrialState, ...]] = (
+STATES: "Final[tuple[TrialState, ...]]" = (
     "complete",
     "diverged",
     "pruned",
@@ -15,7 +16,7 @@ STATES: Final[tuple[TrialState, ...]] = (
 )
 """In the order in which rankings list them."""
 
-UNFINISHED: Final[frozenset[TrialState]] = frozenset({"planned", "running"})
+UNFINISHED: "Final[frozenset[TrialState]]" = frozenset({"planned", "running"})
 
 
 def score_key(accuracy: float | None, loss: float | None) -> tuple[float, float]:

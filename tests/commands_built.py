@@ -21,11 +21,11 @@ def all_commands():
     return _get_command(_build()).commands
 
 
-def _built(argv=()):
-    name = argv[0] if argv else None
+def _built(argv=None, *, completing=False):
+    name = argv[0] if argv and not completing else None
     described = SEARCHES.get(name) or COMMANDS.get(name)
     if described is None:
-        return _build(argv)
+        return _build(argv, completing=completing)
     if name not in _kept or _kept[name][0] is not described:
         app = _build(argv)
         _kept[name] = described, app, _get_command(app)

@@ -93,6 +93,59 @@ def test_the_floor_of_studies_has_few_rooms():
     assert len(rooms) <= MOST_ROOMS, rooms
 
 
+COMMANDS = [ROOT / "search" / "cli.py", *sorted((ROOT / "search" / "commands").glob("*.py"))]
+# What commands import in a function, for only some runs need it and it takes long to load. Whatever
+# else is heavy is imported below the commands, by the function that needs it.
+LATE = {
+    # Each command's own modules, which help and a mistyped command do without.
+    ("search/cli.py", "coarsefine.search.commands"),
+    # importlib.metadata, for --version; rankings and recipes, for words on an error.
+    ("search/cli.py", "coarsefine.studies.environment"),
+    ("search/cli.py", "coarsefine.search.following"),
+    ("search/cli.py", "coarsefine.studies.recipes.messages"),
+    # filelock, and how searches are planned: only --repair changes studies.
+    ("search/commands/checking.py", "coarsefine.db.checks.repair"),
+    ("search/commands/checking.py", "coarsefine.studies.tidying.mending"),
+    # filelock and all that carries out searches: not for a range test.
+    ("search/commands/searches.py", "coarsefine.search.commands.searching"),
+    # multiprocessing, filelock and all that carries out searches: only reports of whole labs
+    # carry out parts.
+    ("search/commands/reporting.py", "coarsefine.studies.reports.lab_checks"),
+    ("search/commands/reporting.py", "coarsefine.studies.running.resources"),
+}
+
+
+def imported_late(path):
+    """Yield the modules that a file imports inside functions."""
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    yield "." * node.level + (node.module or "")
+
+
+def test_commands_import_at_the_top_of_their_files():
+    late = {
+        (path.relative_to(ROOT).as_posix(), module)
+        for path in COMMANDS
+        for module in imported_late(path)
+    }
+
+    assert late == LATE
+
+
+def test_an_import_in_a_function_of_a_command_is_noticed(tmp_path):
+    file = tmp_path / "command.py"
+    file.write_text(
+        "import os\n\ndef command():\n    if os:\n        import json\n    from . import other\n"
+        "    def inner():\n        from a.b import c\n"
+    )
+
+    assert set(imported_late(file)) == {"json", ".", "a.b"}
+
+
 def n_parameters(function):
     arguments = function.args
     given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.packing import ENDING, check_packed
 from coarsefine.paths import expanded
-from coarsefine.search.commands.ranking import chosen
+from coarsefine.search.choosing import chosen
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import FAILED
 from coarsefine.search.interrupts import stoppable
@@ -24,12 +26,13 @@ from coarsefine.search.progress import watching
 from coarsefine.search.report.claims import read_claims
 from coarsefine.search.tables.audit import audit_json, audit_table
 from coarsefine.search.words import counted
+from coarsefine.studies.checks.audit import Audit
+from coarsefine.studies.checks.audit import audit as audited
+from coarsefine.studies.checks.audit_record import AuditRecord, record_of
+from coarsefine.studies.recipes.layers import load_recipe
 from coarsefine.studies.results.notes.auditing import about, conclusions
 from coarsefine.studies.results.notes.note import duration
-
-if TYPE_CHECKING:
-    from coarsefine.studies.checks.audit import Audit
-    from coarsefine.studies.checks.audit_record import AuditRecord
+from coarsefine.studies.running.resources import NewDatabase, Resources
 
 DRAW = "Draw"
 
@@ -90,8 +93,6 @@ class AuditOptions:
     @property
     def packed(self) -> str | None:
         """Return the packed file whose study is audited, if one is named."""
-        from coarsefine.db.packing import ENDING
-
         return self.what if self.what is not None and self.what.endswith(ENDING) else None
 
 
@@ -111,13 +112,6 @@ def audit(what: AuditOptions, storage: StorageOptions, output: OutputOptions) ->
         python -m search audit hand-in.html
         python -m search audit hand-in.cfs
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.db.packing import check_packed
-    from coarsefine.studies.checks.audit import audit as audited
-    from coarsefine.studies.checks.audit_record import record_of
-    from coarsefine.studies.recipes.layers import load_recipe
-    from coarsefine.studies.running.resources import NewDatabase, Resources
-
     trainer = None if what.recipe is None else load_recipe(what.recipe).trainer
     differing: list[str] = []
     record: AuditRecord
@@ -160,7 +154,7 @@ def audit(what: AuditOptions, storage: StorageOptions, output: OutputOptions) ->
     return 0 if found.passed else FAILED
 
 
-def _print(found: "Audit") -> None:
+def _print(found: Audit) -> None:
     console = stdout()
     print_table(console, audit_table(console, found))
     say("")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from coarsefine.db.copying import copy_database
 from coarsefine.paths import expanded
 from coarsefine.search.console import say, say_json
 from coarsefine.search.hints import command
@@ -38,8 +39,6 @@ def backup(what: BackupOptions, storage: StorageOptions, output: OutputOptions) 
         python -m search backup monday.db
         python -m search backup /backups/course.db --storage course.db --force
     """
-    from coarsefine.db.copying import copy_database
-
     target = expanded(what.file)
     n_bytes = copy_database(storage.url, target, replace=what.force)
     if output.json:

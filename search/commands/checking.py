@@ -3,19 +3,23 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+from coarsefine.db.checks.report import Check, Report
+from coarsefine.db.checks.stored import Faults
+from coarsefine.db.checks.whole import check_database
+from coarsefine.db.connections.engine import open_database
+from coarsefine.models.outcomes import read_accuracy
 from coarsefine.search.console import note, print_table, say, say_json, stdout
 from coarsefine.search.errors import DONE, FAILED
 from coarsefine.search.hints import spelled
 from coarsefine.search.options import OUTPUT, OutputOptions, StorageOptions, option
 from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.search.words import counted
+from coarsefine.studies.results.sound import fault_of_options, fault_of_params, fault_of_recipe
 from coarsefine.studies.spaces.dimensions import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-
-    from coarsefine.db.checks.report import Check, Report
 
 # Of one kind: what is wrong a thousand times has one cause.
 _MOST_SHOWN = 10
@@ -49,15 +53,10 @@ def check(what: CheckOptions, storage: StorageOptions, output: OutputOptions) ->
         python -m search check --storage old.db --json
         python -m search check --repair
     """
-    from coarsefine.db.checks.stored import Faults
-    from coarsefine.db.checks.whole import check_database
-    from coarsefine.models.outcomes import read_accuracy
-    from coarsefine.studies.results.sound import fault_of_options, fault_of_params, fault_of_recipe
-
     repaired = []
     if what.repair:
+        # Repairs lock studies, with filelock, and know how searches are planned.
         from coarsefine.db.checks.repair import end_strays
-        from coarsefine.db.connections.engine import open_database
         from coarsefine.studies.tidying.mending import mend
 
         with open_database(storage.url, said=note) as database:
@@ -74,7 +73,7 @@ def check(what: CheckOptions, storage: StorageOptions, output: OutputOptions) ->
     return DONE if report.passed else FAILED
 
 
-def to_json(report: "Report") -> dict[str, Any]:
+def to_json(report: Report) -> dict[str, Any]:
     """Return what ``check --json`` prints: a stable contract, see ``docs/cli.md``."""
     return {
         "storage": report.label,
@@ -99,7 +98,7 @@ def _plain(value: Any) -> Any:
     return shown(value) if isinstance(value, list | tuple) else value
 
 
-def _print(report: "Report", *, quiet: bool) -> None:
+def _print(report: Report, *, quiet: bool) -> None:
     console = stdout()
     print_table(console, _table(console, report))
     for one in report.checks:
@@ -112,7 +111,7 @@ def _print(report: "Report", *, quiet: bool) -> None:
             note(f"note: {line}", quiet=quiet)
 
 
-def _table(console: "Console", report: "Report") -> "Table":
+def _table(console: "Console", report: Report) -> "Table":
     columns: list[TextColumn[Check]] = [
         TextColumn("check", lambda c: c.name, right=False),
         TextColumn("looked at", lambda c: counted(c.looked_at, c.thing), right=False),
@@ -122,7 +121,7 @@ def _table(console: "Console", report: "Report") -> "Table":
     return fitting(console, title, columns, report.checks, lambda c: "" if c.passed else "bold red")
 
 
-def _found(one: "Check") -> str:
+def _found(one: Check) -> str:
     if one.left_out:
         return "not looked at"
     return "in order" if one.passed else counted(len(one.problems), "problem")

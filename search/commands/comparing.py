@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
-from coarsefine.search.commands.ranking import trial_place
+from coarsefine.db.connections.engine import open_database
+from coarsefine.search.choosing import trial_place
 from coarsefine.search.console import print_table, say, say_json, stdout, tell
 from coarsefine.search.hints import spelled
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import OutputOptions, StorageOptions, number, option
+from coarsefine.search.tables.comparing import comparing_table, to_json
+from coarsefine.studies.results.comparing.side_by_side import side_by_side
 from coarsefine.studies.results.judging.statistics import INDIFFERENT
 
 COMPARISON = "Comparison"
@@ -72,10 +75,6 @@ def compare(what: CompareOptions, storage: StorageOptions, output: OutputOptions
         python -m search compare digits/lambda digits/eta --trial fine:6,best --indifference 1
         python -m search compare digits/lambda digits/lambda-2 --json
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.search.tables.comparing import comparing_table, to_json
-    from coarsefine.studies.results.comparing.side_by_side import side_by_side
-
     places = what.places()
     delta = INDIFFERENT if what.indifference is None else what.indifference / 100
     with open_database(storage.url, read_only=True) as database:

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+from coarsefine.models.data import PreparedData, prepare
 from coarsefine.search.console import print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import DONE, FAILED, UsageError
+from coarsefine.search.figures.checks import draw_overlay
+from coarsefine.search.figures.rendering import check_file
 from coarsefine.search.options import (
     DataOptions,
     NetworkOptions,
@@ -17,11 +20,11 @@ from coarsefine.search.options import (
 )
 from coarsefine.search.progress import watching
 from coarsefine.search.tables.crosscheck import epochs_table, steps_table
-
-if TYPE_CHECKING:
-    from coarsefine.models.data import PreparedData
-    from coarsefine.studies.checks.crosscheck import CrossCheck
-    from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.checks.crosscheck import N_STEPS, CrossCheck
+from coarsefine.studies.checks.crosscheck import crosscheck as compared
+from coarsefine.studies.recipes.layers import make_recipe
+from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.recipes.specs import to_data_spec
 
 CHECK = "Check"
 
@@ -81,15 +84,8 @@ def crosscheck(
         python -m search crosscheck --against torch --precision float64 --lambda 0.01
         python -m search crosscheck --against sklearn --recipe lab.toml --epochs 5
     """
-    from coarsefine.models.data import prepare
-    from coarsefine.studies.checks.crosscheck import N_STEPS
-    from coarsefine.studies.recipes.layers import make_recipe
-    from coarsefine.studies.recipes.specs import to_data_spec
-
     if check.figure is not None:
         # Before anything is trained for it.
-        from coarsefine.search.figures.rendering import check_file
-
         check_file(check.figure)
     n_steps = N_STEPS if check.steps is None else check.steps
     if n_steps < 0:
@@ -114,24 +110,18 @@ def crosscheck(
 
 
 def crosschecked(
-    recipe: "Recipe", data: "PreparedData", against: str, n_steps: int | None = None
-) -> "CrossCheck":
+    recipe: Recipe, data: PreparedData, against: str, n_steps: int | None = None
+) -> CrossCheck:
     """Return how a recipe's training compares with the same in another framework."""
-    from coarsefine.studies.checks.crosscheck import N_STEPS
-    from coarsefine.studies.checks.crosscheck import crosscheck as compared
-
     return compared(recipe, data, against, N_STEPS if n_steps is None else n_steps)
 
 
-def draw_crosscheck(found: "CrossCheck", file: Path, data: str) -> None:
+def draw_crosscheck(found: CrossCheck, file: Path, data: str) -> None:
     """Write the curves of both sides into a file."""
-    from coarsefine.search.figures.overlay import overlay
-    from coarsefine.search.figures.rendering import write_figure
-
-    write_figure(file, overlay(found, f"{data}, {found.network}"))
+    draw_overlay(file, found, f"{data}, {found.network}")
 
 
-def print_crosscheck(found: "CrossCheck") -> None:
+def print_crosscheck(found: CrossCheck) -> None:
     """Print how the weights and curves of both sides compare, and the verdict."""
     console = stdout()
     tell(f"{found.network}, {found.precision}, beside {found.version}")

@@ -1,8 +1,10 @@
 """``dashboard``: the studies in a browser."""
 
 import os
+import socket
 import sys
 import threading
+import webbrowser
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -125,8 +127,6 @@ def check_port(port: int | None) -> None:
 
 def own_names(host: str) -> list[str]:
     """Return the names that a server on ``host`` may be called by, besides ``localhost``."""
-    import socket
-
     if is_local(host):
         return [host]
     name = socket.gethostname()
@@ -151,7 +151,7 @@ def has_display(environment: Mapping[str, str], platform: str) -> bool:
 _SSH = ("SSH_CONNECTION", "SSH_TTY")
 
 
-def _say_more(server: "Server", what: DashboardOptions) -> None:
+def _say_more(server: Server, what: DashboardOptions) -> None:
     if server.local and any(name in os.environ for name in _SSH):
         note(
             f"to see it at home, run there: ssh -L {server.port}:{server.host}:{server.port} "
@@ -170,7 +170,6 @@ def _say_more(server: "Server", what: DashboardOptions) -> None:
 
 def _open_browser(url: str) -> None:
     """Open a browser; that there is none must neither fail nor hold anything up."""
-    import webbrowser
 
     def opened() -> None:
         with suppress(webbrowser.Error, OSError):

@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from coarsefine.models.data import FileCheck, get, status, verify
+from coarsefine.models.data.catalogue import named
 from coarsefine.search.console import print_table, say, say_json, stdout
 from coarsefine.search.errors import DONE, FAILED
 from coarsefine.search.options import DATA, OutputOptions, option
 from coarsefine.search.progress import watching
-
-if TYPE_CHECKING:
-    from coarsefine.models.data import FileCheck
+from coarsefine.search.tables.listing import data_table, files_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,6 @@ def list_data(folder: FolderOptions, output: OutputOptions) -> None:
         python -m search data list
         python -m search data list --data-dir /data --json
     """
-    from coarsefine.models.data import status
-
     found = status(folder.data_dir)
     if output.json:
         say_json(
@@ -71,8 +69,6 @@ def list_data(folder: FolderOptions, output: OutputOptions) -> None:
             }
         )
         return
-    from coarsefine.search.tables.listing import data_table
-
     console = stdout()
     print_table(console, data_table(console, found))
     say("\nOf your own: --data FILE, an .npz, .csv or .parquet file")
@@ -85,9 +81,6 @@ def get_data(names: Names, folder: FolderOptions, output: OutputOptions) -> None
         python -m search data get mnist
         python -m search data get mnist cifar10 --data-dir /data
     """
-    from coarsefine.models.data import get
-    from coarsefine.models.data.catalogue import named
-
     for name in names.names:
         named(name)  # before anything is downloaded
     places = {}
@@ -112,9 +105,6 @@ def verify_data(names: Names, folder: FolderOptions, output: OutputOptions) -> i
         python -m search data verify mnist
         python -m search data verify cifar10 --data-dir /data --json
     """
-    from coarsefine.models.data import verify
-    from coarsefine.models.data.catalogue import named
-
     for name in names.names:
         named(name)
     with watching(quiet=output.quiet) as watch:
@@ -136,7 +126,7 @@ def verify_data(names: Names, folder: FolderOptions, output: OutputOptions) -> i
     return DONE if passed else FAILED
 
 
-def _file_json(check: "FileCheck") -> dict[str, str | None]:
+def _file_json(check: FileCheck) -> dict[str, str | None]:
     return {
         "name": check.name,
         "state": check.state,
@@ -146,9 +136,7 @@ def _file_json(check: "FileCheck") -> dict[str, str | None]:
     }
 
 
-def _print(checks: "dict[str, list[FileCheck]]") -> None:
-    from coarsefine.search.tables.listing import files_table
-
+def _print(checks: dict[str, list[FileCheck]]) -> None:
     console = stdout()
     for name, files in checks.items():
         if files:

@@ -1,10 +1,12 @@
 """``diagnose``: what the curves of a study's training show, each with a command."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+from coarsefine.db import repository
+from coarsefine.db.connections.engine import open_database
 from coarsefine.hints import SEARCH, Hint, Message
-from coarsefine.search.commands.ranking import chosen, named_trial
+from coarsefine.search.choosing import chosen, named_trial
 from coarsefine.search.console import say, say_json, tell
 from coarsefine.search.errors import UsageError
 from coarsefine.search.following import remedy
@@ -17,11 +19,11 @@ from coarsefine.search.options import (
     option,
     text_option,
 )
+from coarsefine.studies.results.notes.curves import CODES, of_trial
+from coarsefine.studies.results.notes.note import Note
+from coarsefine.studies.results.ranking import RankedTrial
+from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.spaces.dimensions import described
-
-if TYPE_CHECKING:
-    from coarsefine.studies.results.notes.note import Note
-    from coarsefine.studies.results.ranking import RankedTrial
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,6 @@ class DiagnoseOptions:
         Raises:
             UsageError: If there is no such code.
         """
-        from coarsefine.studies.results.notes.curves import CODES
-
         named = {code.strip() for words in self.ignore or () for code in words.split(",")}
         unknown = sorted(named - CODES.keys())
         if unknown:
@@ -76,11 +76,6 @@ def diagnose(
         python -m search diagnose
         python -m search diagnose mnist/lambda --trial fine:6 --ignore saturated
     """
-    from coarsefine.db import repository
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.results.notes.curves import of_trial
-    from coarsefine.studies.results.reading import read_ranking
-
     ignored = what.ignored
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=output.quiet))
@@ -103,13 +98,13 @@ def diagnose(
             say(f"    {command}")
 
 
-def _head(study: str, trial: "RankedTrial | None") -> str:
+def _head(study: str, trial: RankedTrial | None) -> str:
     if trial is None:
         return study
     return f"{study} {trial.stage}:{trial.trial} ({described(trial.params)})"
 
 
-def _said(note: "Note", command: str | None) -> str:
+def _said(note: Note, command: str | None) -> str:
     """Return a finding in words: the search that it advises stands below, with the whole recipe."""
     if command is None:
         return spelled(note)
@@ -118,7 +113,7 @@ def _said(note: "Note", command: str | None) -> str:
 
 
 def _to_json(
-    study: str, trial: "RankedTrial | None", found: "list[tuple[Note, str | None]]"
+    study: str, trial: RankedTrial | None, found: list[tuple[Note, str | None]]
 ) -> dict[str, Any]:
     """Return what ``diagnose --json`` prints: a stable contract, see ``docs/cli.md``."""
     return {

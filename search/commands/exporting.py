@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from coarsefine.search.commands.ranking import chosen
+from coarsefine.db.connections.engine import open_database
+from coarsefine.search.choosing import chosen
 from coarsefine.search.console import note, say_json
 from coarsefine.search.errors import UsageError
 from coarsefine.search.files import check_place, write
@@ -28,6 +29,7 @@ from coarsefine.search.options.output import study_and_file
 from coarsefine.search.tables.exported import TABLES
 from coarsefine.search.tables.table import Selection
 from coarsefine.studies.errors import did_you_mean
+from coarsefine.studies.results.reading import read_ranking
 
 TABLE = "Table"
 
@@ -127,7 +129,7 @@ class ExportOptions:
         return found
 
     @property
-    def selection(self) -> "Selection":
+    def selection(self) -> Selection:
         """Return which part of the table is wanted."""
         found = Selection(self.columns, self.top, self.sort, self.descending)
         found.check()
@@ -157,9 +159,6 @@ def export(what: ExportOptions, by: RankedBy, storage: StorageOptions) -> None:
         python -m search export pairs.csv --what pairs
         python -m search export test.xlsx --what test --sort test_loss
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.results.reading import read_ranking
-
     study, file = what.places()
     table_name, selection = what.table, what.selection
     kind = format_of(file, what.format)

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from coarsefine.db.connections.engine import open_database
 from coarsefine.search.console import say, say_json
 from coarsefine.search.options import OutputOptions, StorageOptions, option, text_option
 from coarsefine.search.options.tidying import StudiesArgument
+from coarsefine.studies.tidying import changes
+from coarsefine.studies.tidying.selection import Filters, checked_tags, selected
 
 LABELS = "Labels"
 
@@ -46,17 +49,13 @@ def tag(
         python -m search tag 'mnist/*' --add lecture --remove draft
         python -m search list --tag lecture
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.tidying.changes import retag
-    from coarsefine.studies.tidying.selection import Filters, checked_tags, selected
-
     add, remove = checked_tags(tags.add or ()), checked_tags(tags.remove or ())
     reading = not (add or remove)
     with open_database(storage.url, read_only=reading) as database:
         studies = selected(database, Filters(which.studies))
         found = {study.name: list(study.tags) for study in studies}
         if not reading:
-            found = retag(database, studies, add, remove)
+            found = changes.retag(database, studies, add, remove)
     if output.json:
         say_json({"studies": [{"study": name, "tags": each} for name, each in found.items()]})
         return
@@ -88,14 +87,10 @@ def annotate(
         python -m search note digits/lambda --text "with the old split; do not hand in"
         python -m search note digits/lambda
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.tidying.changes import annotate
-    from coarsefine.studies.tidying.selection import Filters, selected
-
     with open_database(storage.url, read_only=what.text is None) as database:
         studies = selected(database, Filters(which.studies))
         if what.text is not None:
-            annotate(database, studies, what.text)
+            changes.annotate(database, studies, what.text)
     notes = {s.name: s.note if what.text is None else what.text for s in studies}
     if output.json:
         say_json({"studies": [{"study": name, "note": note} for name, note in notes.items()]})

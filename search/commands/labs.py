@@ -1,15 +1,16 @@
-"""``run`` and ``presets``: whole labs from one file, part by part."""
+"""``run``: a whole lab from one file, part by part."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from coarsefine.db.connections.engine import open_database
 from coarsefine.hints import Hint
 from coarsefine.search.commands.asking import ask_before
 from coarsefine.search.commands.crosschecking import draw_crosscheck, print_crosscheck
-from coarsefine.search.commands.forecasting import foreseen_lab
+from coarsefine.search.commands.lab_forecasting import foreseen_lab
 from coarsefine.search.commands.networks import print_gradcheck
 from coarsefine.search.commands.ranking import print_comparison, print_ranking
 from coarsefine.search.commands.testing import print_test
@@ -17,9 +18,9 @@ from coarsefine.search.console import note, print_table, say, say_json, stdout, 
 from coarsefine.search.ending import came_of
 from coarsefine.search.errors import DONE, FAILED, FigureError, UsageError
 from coarsefine.search.figures.kinds import KINDS
+from coarsefine.search.figures.rendering import rendered
 from coarsefine.search.figures.subject import Subject
 from coarsefine.search.files import write
-from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import spelled
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.interrupts import stoppable
@@ -32,65 +33,32 @@ from coarsefine.search.options import (
     option,
 )
 from coarsefine.search.options.budget import budget_of
-from coarsefine.search.options.declaring import text_option
+from coarsefine.search.options.labs import Fresh, LabName, Parts, Quick, Within
 from coarsefine.search.options.searching import DRY_RUN, YES
 from coarsefine.search.progress import watching
+from coarsefine.search.tables.curves import curve_table
+from coarsefine.search.tables.final_test import final_test_json
+from coarsefine.search.tables.lab import lab_table
+from coarsefine.search.tables.networks import layers_table
+from coarsefine.studies.checks.reference_lines import ReferenceLines
 from coarsefine.studies.errors import did_you_mean
-
-if TYPE_CHECKING:
-    from coarsefine.studies.checks.reference_lines import ReferenceLines
-    from coarsefine.studies.labs.carrying_out import Answer, Counted, Searched
-    from coarsefine.studies.labs.files import Lab, Part
-    from coarsefine.studies.results.ranking import Ranking
-    from coarsefine.studies.running.resources import Resources
-
-Quick = Annotated[
-    bool,
-    option(
-        SEARCH,
-        "--quick",
-        help="A first look: less data and fewer epochs, as the file says, in studies of their own "
-        "(default: the whole lab).",
-    ),
-]
-Parts = Annotated[
-    list[str] | None,
-    option(
-        SEARCH,
-        "--part",
-        metavar="NAME",
-        help="Only this part; may be given several times (default: all parts).",
-    ),
-]
-LabName = Annotated[
-    str | None,
-    text_option(
-        SEARCH,
-        "--study",
-        "NAME",
-        "What the names of its studies begin with (default: the file's name).",
-    ),
-]
-Fresh = Annotated[
-    bool,
-    option(
-        SEARCH,
-        "--fresh",
-        help="Train again what was trained before in the file of studies (default: take it over).",
-    ),
-]
-
-
-Within = Annotated[
-    str | None,
-    text_option(
-        SEARCH,
-        "--within",
-        "TIME",
-        "How long all of it may take, as in 20m or 1h30m: each search gets its share, and goes on "
-        "with the same command later (default: as long as it takes).",
-    ),
-]
+from coarsefine.studies.labs.beside import beside, tested_at
+from coarsefine.studies.labs.budgets import shared
+from coarsefine.studies.labs.carrying_out import (
+    Answer,
+    Compared,
+    Counted,
+    Gradients,
+    Searched,
+    Skipped,
+    carried_out,
+)
+from coarsefine.studies.labs.files import Lab, Part, lab_figures, read_lab
+from coarsefine.studies.results.comparing.grids import compared
+from coarsefine.studies.results.ranking import Ranking
+from coarsefine.studies.results.reading import first_curve
+from coarsefine.studies.running.mirror import thinned
+from coarsefine.studies.running.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +103,6 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
         python -m search run fashion-batch-size --figures figures
         python -m search run my-lab.toml --part eta
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.labs.budgets import shared
-    from coarsefine.studies.labs.carrying_out import carried_out
-    from coarsefine.studies.labs.files import read_lab
-    from coarsefine.studies.running.resources import Resources
-
     budget = budget_of(lab.within)
     found = read_lab(lab.lab, quick=lab.quick, name=lab.study)
     parts = _chosen(found, lab.part)
@@ -183,50 +145,15 @@ def run(lab: LabOptions, storage: StorageOptions, jobs: JobsOptions, output: Out
     return status
 
 
-def _to_json(answer: "Answer") -> dict[str, Any]:
+def _to_json(answer: Answer) -> dict[str, Any]:
     """Return what ``--json`` says of a part."""
-    from coarsefine.studies.labs.carrying_out import Searched
-
     if not isinstance(answer, Searched):
         return answer.to_json()
-    from coarsefine.search.tables.final_test import final_test_json
-
     test = None if answer.final is None else final_test_json(answer.final)
     return {**answer.to_json(), "ranking": answer.ranking.to_json(by_hint), "test": test}
 
 
-def presets(output: OutputOptions) -> None:
-    """List the labs that come with the program.
-
-    Examples:
-        python -m search presets
-    """
-    from coarsefine.studies.labs.files import presets as names
-    from coarsefine.studies.labs.files import read_lab
-
-    labs = [read_lab(name) for name in names()]
-    if output.json:
-        listed = [
-            {
-                "name": lab.name,
-                "title": lab.table.title,
-                "source": lab.table.source,
-                "asks": lab.table.asks,
-                "parts": [part.name for part in lab.parts],
-            }
-            for lab in labs
-        ]
-        say_json({"presets": listed})
-        return
-    for lab in labs:
-        say(f"{lab.name}: {lab.table.title}")
-        for line in (lab.table.asks, f"parts: {', '.join(part.name for part in lab.parts)}"):
-            tell(f"    {line}")
-        say("")
-    say(f"next: {typed('run', labs[0].name, '--quick')}")
-
-
-def _chosen(lab: "Lab", names: list[str] | None) -> "list[Part]":
+def _chosen(lab: Lab, names: list[str] | None) -> list[Part]:
     known = {part.name: part for part in lab.parts}
     for name in names or ():
         if name not in known:
@@ -236,7 +163,7 @@ def _chosen(lab: "Lab", names: list[str] | None) -> "list[Part]":
     return [part for name, part in known.items() if not names or name in names]
 
 
-def _print_head(lab: "Lab") -> None:
+def _print_head(lab: Lab) -> None:
     table = lab.table
     for line in (table.title, table.source and f"source: {table.source}", table.asks):
         if line:
@@ -249,7 +176,7 @@ def _print_head(lab: "Lab") -> None:
         tell("a quick look: the figures are not those of the whole lab")
 
 
-def _print_title(part: "Part", *, quick: bool) -> None:
+def _print_title(part: Part, *, quick: bool) -> None:
     title = f"{part.name}: {part.title}" if part.title else part.name
     if title and quick:
         title = f"{title} (a quick look)"
@@ -259,10 +186,8 @@ def _print_title(part: "Part", *, quick: bool) -> None:
         say("─" * min(len(title), 78))
 
 
-def _print_answer(resources: "Resources", part: "Part", answer: "Answer", *, quick: bool) -> None:
+def _print_answer(resources: Resources, part: Part, answer: Answer, *, quick: bool) -> None:
     """Print what came of a part, and why its figures differ from the lab's."""
-    from coarsefine.studies.labs.carrying_out import Compared, Counted, Gradients, Searched, Skipped
-
     match answer:
         case Searched():
             _print_search(resources, part, answer, quick=quick)
@@ -283,12 +208,7 @@ def _print_answer(resources: "Resources", part: "Part", answer: "Answer", *, qui
         tell(whole + " ".join(part.explains.split()))
 
 
-def _print_search(resources: "Resources", part: "Part", answer: "Searched", *, quick: bool) -> None:
-    from coarsefine.search.tables.comparison import lab_table
-    from coarsefine.studies.labs.beside import beside, tested_at
-    from coarsefine.studies.labs.files import lab_figures
-    from coarsefine.studies.results.comparing.grids import compared
-
+def _print_search(resources: Resources, part: Part, answer: Searched, *, quick: bool) -> None:
     console, ranking, final = stdout(), answer.ranking, answer.final
     rows = compared(resources.database, ranking)
     refined = any(stage.low is not None and stage.parent for stage in ranking.stages)
@@ -311,12 +231,8 @@ def _print_search(resources: "Resources", part: "Part", answer: "Searched", *, q
         print_table(console, lab_table(console, title, *beside(figures, rows, tested)))
 
 
-def _print_curves(resources: "Resources", ranking: "Ranking") -> None:
+def _print_curves(resources: Resources, ranking: Ranking) -> None:
     """Print a thinned curve of each of the best trials."""
-    from coarsefine.search.tables.curves import curve_table
-    from coarsefine.studies.results.reading import first_curve
-    from coarsefine.studies.running.mirror import thinned
-
     console = stdout()
     for trial in ranking.trials[:4]:
         curve = {row.epoch: row for row in first_curve(resources.database, ranking, trial)}
@@ -326,27 +242,23 @@ def _print_curves(resources: "Resources", ranking: "Ranking") -> None:
         print_table(console, curve_table(console, ranking.study, title, shown))
 
 
-def _print_counted(answer: "Counted") -> None:
-    from coarsefine.search.tables.networks import layers_table
-
+def _print_counted(answer: Counted) -> None:
     console = stdout()
     for spec, layers in answer.networks:
         print_table(console, layers_table(console, "-".join(map(str, spec.widths)), layers))
         say("")
 
 
-def _print_optimum(found: "ReferenceLines") -> None:
+def _print_optimum(found: ReferenceLines) -> None:
     """Print the exact least-squares optimum, and how large η may be."""
     for line in found.lines():
         tell(line)
 
 
 def _draw(
-    resources: "Resources", part: "Part", answer: "Answer", folder: Path, output: OutputOptions
+    resources: Resources, part: Part, answer: Answer, folder: Path, output: OutputOptions
 ) -> None:
     """Draw the figures of a part into a folder."""
-    from coarsefine.studies.labs.carrying_out import Compared, Searched
-
     if isinstance(answer, Compared):
         folder.mkdir(parents=True, exist_ok=True)
         draw_crosscheck(answer.found, folder / "overlay.png", answer.data)
@@ -355,10 +267,8 @@ def _draw(
 
 
 def _draw_search(
-    resources: "Resources", part: "Part", ranking: "Ranking", folder: Path, output: OutputOptions
+    resources: Resources, part: Part, ranking: Ranking, folder: Path, output: OutputOptions
 ) -> None:
-    from coarsefine.search.figures.rendering import rendered
-
     folder.mkdir(parents=True, exist_ok=True)
     subject = Subject(resources.database, ranking, n_best=4)
     for kind in part.figures or KINDS:

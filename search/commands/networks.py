@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+from coarsefine.models.data import CATALOGUE, prepare
+from coarsefine.models.gradient_check import TOLERANCE
+from coarsefine.models.parameter_count import count_parameters
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import DONE, FAILED, UsageError
+from coarsefine.search.figures.checks import draw_gradients
+from coarsefine.search.figures.rendering import check_file
 from coarsefine.search.options import (
     NETWORK,
     TRAINING,
@@ -21,18 +27,13 @@ from coarsefine.search.options import (
 )
 from coarsefine.search.options.keys import key_option
 from coarsefine.search.progress import watching
+from coarsefine.search.tables.networks import check_table, checks_table, layers_table
 from coarsefine.studies.checks.gradients import checked_networks, gradcheck_json
-from coarsefine.studies.checks.network import (
-    FEATURES,
-    SAMPLES,
-    STRENGTHS,
-    NetworkCheck,
-    network_of,
-)
+from coarsefine.studies.checks.network import FEATURES, SAMPLES, STRENGTHS, NetworkCheck, network_of
 from coarsefine.studies.recipes.keys import KEYS
-
-if TYPE_CHECKING:
-    from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.recipes.layers import make_recipe
+from coarsefine.studies.recipes.recipe import Recipe
+from coarsefine.studies.recipes.specs import to_data_spec
 
 CHECK = "Check"
 # More features than any data have.
@@ -124,15 +125,11 @@ def gradcheck(
         python -m search gradcheck --data cifar10 --features all
         python -m search gradcheck --all
     """
-    from coarsefine.studies.recipes.layers import make_recipe
-
     samples = check.samples or SAMPLES
     for flag, n in (("--features", check.features), ("--samples", check.samples)):
         if n is not None and n < 1:
             raise UsageError(f"{flag} must be >= 1, got {n}")
     if check.figure is not None:
-        from coarsefine.search.figures.rendering import check_file
-
         check_file(check.figure)
     flags = _flags(file, data, network) | {
         "training.loss": check.loss,
@@ -156,12 +153,9 @@ def gradcheck(
             strengths=strengths,
         )
     if check.figure is not None:
-        from coarsefine.search.figures.gradients import gradients
-        from coarsefine.search.figures.rendering import write_figure
-
         one = "" if check.all else f"; {checks[0].label}"
         about = f"{label}, seed {recipe.seed}{one}"
-        write_figure(check.figure, gradients(checks, recipe.data.name, about))
+        draw_gradients(check.figure, checks, recipe.data.name, about)
     if output.json:
         say_json(gradcheck_json(checks))
     else:
@@ -175,9 +169,6 @@ def _flags(file: RecipeFile, data: DataOptions, network: NetworkOptions) -> dict
 
 def print_gradcheck(checks: Sequence[NetworkCheck], data: str, *, every: bool) -> None:
     """Print the errors of each parameter, or of many networks a line each, and the verdict."""
-    from coarsefine.models.gradient_check import TOLERANCE
-    from coarsefine.search.tables.networks import check_table, checks_table
-
     console = stdout()
     if every:
         print_table(console, checks_table(console, f"gradients on {data}", checks))
@@ -239,9 +230,6 @@ def params(
         python -m search params --data mnist --hidden 128
         python -m search params --features 784 --hidden 64 --classes 10
     """
-    from coarsefine.models.parameter_count import count_parameters
-    from coarsefine.studies.recipes.layers import make_recipe
-
     recipe = make_recipe(file.recipe, _flags(file, data, network))
     if recipe.trainer is not None:
         note(f"counted as the recipe describes the network; {recipe.trainer} may train another")
@@ -272,29 +260,20 @@ def params(
             }
         )
         return
-    from coarsefine.search.tables.networks import layers_table
-
     console = stdout()
     print_table(console, layers_table(console, "-".join(map(str, spec.widths)), layers))
 
 
 def _ends(
-    recipe: "Recipe", data: DataOptions, shape: ShapeOptions, *, quiet: bool
+    recipe: Recipe, data: DataOptions, shape: ShapeOptions, *, quiet: bool
 ) -> tuple[int, int]:
     """Return inputs and outputs of the network: as stated, or as the data has them."""
-    from math import prod
-
     if shape.features is not None and shape.classes is not None:
         return shape.features, shape.classes
-    from coarsefine.models.data import CATALOGUE
-
     info = CATALOGUE.get(recipe.data.name)
     if info is not None:
         ends = prod(info.sample_shape), info.n_classes
     else:
-        from coarsefine.models.data import prepare
-        from coarsefine.studies.recipes.specs import to_data_spec
-
         with watching(quiet=quiet) as watch:
             prepared = prepare(to_data_spec(recipe), data_dir=data.data_dir, progress=watch)
         ends = prepared.n_features, prepared.n_classes

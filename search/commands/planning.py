@@ -1,9 +1,10 @@
 """``plan``: how many seeds or validation samples would tell a study's values apart."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from coarsefine.search.commands.ranking import chosen
+from coarsefine.db.connections.engine import open_database
+from coarsefine.search.choosing import chosen
 from coarsefine.search.console import say, say_json, tell
 from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import spelled
@@ -11,11 +12,10 @@ from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgume
 from coarsefine.search.options.declaring import OUTPUT, number_option
 from coarsefine.studies.results.judging.statistics import INDIFFERENT
 from coarsefine.studies.results.notes.planning import planned, seconds_a_seed
+from coarsefine.studies.results.ranking import Ranking
+from coarsefine.studies.results.reading import read_ranking
 from coarsefine.studies.results.scoring.splits import Splits
-
-if TYPE_CHECKING:
-    from coarsefine.studies.results.ranking import Ranking
-    from coarsefine.studies.results.similar import Known
+from coarsefine.studies.results.similar import Known, Question, in_words, known_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,6 @@ def plan(
         python -m search plan
         python -m search plan mnist/lambda --indifference 0.2 --json
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.results.reading import read_ranking
-    from coarsefine.studies.results.similar import Question, in_words, known_from
-
     delta = INDIFFERENT if what.indifference is None else what.indifference / 100
     if not 0 < delta < 1:
         raise UsageError(
@@ -73,7 +69,7 @@ def plan(
         tell(spelled(in_words(known, delta)))
 
 
-def _to_json(ranking: "Ranking", delta: float, known: "Known | None") -> dict[str, Any]:
+def _to_json(ranking: Ranking, delta: float, known: Known | None) -> dict[str, Any]:
     comparison = ranking.comparison
     second = None if comparison is None else comparison.to_second
     every = None if comparison is None else comparison.to_all_tied

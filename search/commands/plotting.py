@@ -1,17 +1,22 @@
 """``plot``: figures of a study, from the database alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coarsefine.db import repository
+from coarsefine.db.connections.engine import Database, open_database
+from coarsefine.db.records import StudyRecord
 from coarsefine.hints import Message
-from coarsefine.search.commands.ranking import chosen, named_trial
+from coarsefine.search.choosing import chosen, named_trial
 from coarsefine.search.console import note, say, say_json
 from coarsefine.search.errors import ExportError, FigureError, UsageError
 from coarsefine.search.figures.kinds import KINDS, drawn, taking
-from coarsefine.search.figures.subject import ON, On, Subject
+from coarsefine.search.figures.rendering import caption_of, format_of, rendered
+from coarsefine.search.figures.subject import AGAINST, ON, Against, On, Subject
 from coarsefine.search.files import check_place, file_stem, write
 from coarsefine.search.hints import spelled
 from coarsefine.search.options import (
@@ -26,15 +31,10 @@ from coarsefine.search.options import (
     whole,
 )
 from coarsefine.studies.errors import did_you_mean
+from coarsefine.studies.results.reading import read_ranking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from matplotlib.figure import Figure
-
-    from coarsefine.db.connections.engine import Database
-    from coarsefine.db.records import StudyRecord
-    from coarsefine.search.figures.along import Against
 
 FIGURE = "Figure"
 # Endings of pictures: who types one means a file.
@@ -140,10 +140,6 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
         python -m search plot mnist/lambda curves --trial fine:6 --trial coarse:0
         python -m search plot mnist/lambda confusion --trial fine:6 --on validation
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.search.figures.rendering import format_of, rendered
-    from coarsefine.studies.results.reading import read_ranking
-
     with open_database(storage.url, read_only=True) as database:
         name, kinds = _asked(database, what)
         _check_options(what, kinds)
@@ -169,10 +165,8 @@ def plot(what: PlotOptions, storage: StorageOptions) -> None:
         note(f"left out: {spelled(reason)}", quiet=what.quiet)
 
 
-def _asked(database: "Database", what: PlotOptions) -> tuple[str | None, list[str]]:
+def _asked(database: Database, what: PlotOptions) -> tuple[str | None, list[str]]:
     """Return the study and the kinds that are named, in any order."""
-    from coarsefine.db import repository
-
     plain = {word: word.lower().replace("_", "-") for word in what.names or ()}
     kinds = list(dict.fromkeys(kind for kind in plain.values() if kind in KINDS))
     others = [word for word, kind in plain.items() if kind not in KINDS]
@@ -203,9 +197,7 @@ def _check_options(what: PlotOptions, kinds: list[str]) -> None:
             raise UsageError(f"{flag} is for {' and '.join(users)}, got {', '.join(kinds)}")
 
 
-def _against(text: str | None) -> "Against":
-    from coarsefine.search.figures.along import AGAINST
-
+def _against(text: str | None) -> Against:
     for against in AGAINST:
         if text is None or text == against:
             return against
@@ -215,7 +207,7 @@ def _against(text: str | None) -> "Against":
     )
 
 
-def _on(text: str | None) -> "On | None":
+def _on(text: str | None) -> On | None:
     for on in ON:
         if text == on:
             return on
@@ -225,7 +217,7 @@ def _on(text: str | None) -> "On | None":
 
 
 def _drawn(
-    subject: "Subject", kinds: list[str], *, optional: bool
+    subject: Subject, kinds: list[str], *, optional: bool
 ) -> "tuple[dict[str, Figure], dict[str, Message]]":
     """Return the figures by kind, and why others were left out, which they are if ``optional``."""
     figures, left_out = drawn(subject, [KINDS[kind] for kind in kinds])
@@ -269,7 +261,7 @@ class _Place:
                 f"the folder {self.folder.parent} of {self.folder.name} does not exist; create it"
             )
 
-    def write(self, files: "Mapping[str, bytes]") -> None:
+    def write(self, files: Mapping[str, bytes]) -> None:
         """Write the figures, each whole or not at all."""
         if self.file is None:
             try:
@@ -328,14 +320,12 @@ def _place(
 
 
 def _to_json(
-    study: "StudyRecord",
+    study: StudyRecord,
     place: _Place,
     figures: "Mapping[str, Figure]",
     left_out: dict[str, Message],
 ) -> dict[str, Any]:
     """Return what ``plot --json`` prints: a stable contract, see ``docs/cli.md``."""
-    from coarsefine.search.figures.style import caption_of
-
     return {
         "study": study.name,
         "figures": [

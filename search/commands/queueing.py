@@ -1,18 +1,20 @@
 """``submit``, ``queue``, ``cancel``, ``pause`` and ``resume``: what a service is asked for."""
 
+import getpass
+import socket
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from coarsefine.db import repository
+from coarsefine.db.connections.engine import is_new, open_database
 from coarsefine.db.errors import StorageError
-from coarsefine.search.commands.labs import Fresh, LabName, Parts, Quick, Within
+from coarsefine.db.queue_records import QueueRecord
 from coarsefine.search.console import note, print_table, say, say_json, stdout
-from coarsefine.search.errors import (
-    UsageError,
-)
+from coarsefine.search.errors import UsageError
 from coarsefine.search.hints import command as typed
 from coarsefine.search.options import (
     SEARCH,
@@ -23,12 +25,24 @@ from coarsefine.search.options import (
     whole,
     whole_option,
 )
+from coarsefine.search.options.labs import Fresh, LabName, Parts, Quick, Within
 from coarsefine.search.service_log import one_line
 from coarsefine.search.tables.column import TextColumn, fitting
+from coarsefine.studies.labs.line import (
+    HIGHEST,
+    UNFINISHED,
+    entry_of,
+    in_line,
+    places,
+    state_of,
+    waits_for,
+)
+from coarsefine.studies.labs.line import cancel as cancelled
+from coarsefine.studies.labs.line import pause as paused
+from coarsefine.studies.labs.line import resume as resumed
+from coarsefine.studies.labs.line import submit as queued
+from coarsefine.studies.labs.queue import of_the_server, stored, submission
 from coarsefine.studies.planning.within import seconds_of
-
-if TYPE_CHECKING:
-    from coarsefine.db.queue_records import QueueRecord
 
 SERVICE = "Service"
 # How many entries that have ended `queue` shows.
@@ -97,12 +111,6 @@ def submit(lab: SubmitOptions, storage: StorageOptions, output: OutputOptions) -
         python -m search submit cifar-linear --quick --storage course.db
         python -m search submit --again 3 --priority 10
     """
-    from coarsefine.db import repository
-    from coarsefine.db.connections.engine import is_new, open_database
-    from coarsefine.studies.labs.line import entry_of, in_line
-    from coarsefine.studies.labs.line import submit as queued
-    from coarsefine.studies.labs.queue import of_the_server, stored, submission
-
     _check_submitted(lab)
     _check_priority(lab.priority)
     asked = None
@@ -159,17 +167,12 @@ def _check_submitted(lab: SubmitOptions) -> None:
 
 
 def _check_priority(priority: int | None) -> None:
-    from coarsefine.studies.labs.line import HIGHEST
-
     if priority is not None and abs(priority) > HIGHEST:
         raise UsageError(f"--priority must be -{HIGHEST} to {HIGHEST}, got {priority}")
 
 
 def _whoever() -> str:
     """Return who is at this machine, as far as it can tell."""
-    import getpass
-    import socket
-
     try:
         name = getpass.getuser()
     except (KeyError, OSError, ImportError):  # a user that has no name
@@ -204,10 +207,6 @@ def queue(shown: QueueOptions, storage: StorageOptions, output: OutputOptions) -
         python -m search queue
         python -m search queue --all --json
     """
-    from coarsefine.db import repository
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.labs.line import UNFINISHED, places, waits_for
-
     with open_database(storage.url, read_only=True) as database:
         entries = repository.queue(database)
         label = database.label
@@ -227,7 +226,7 @@ def queue(shown: QueueOptions, storage: StorageOptions, output: OutputOptions) -
 
 
 def queue_table(
-    label: str, entries: "list[QueueRecord]", places: dict[int, int], waits: dict[int, str]
+    label: str, entries: list[QueueRecord], places: dict[int, int], waits: dict[int, str]
 ) -> Any:
     """Return a line an entry."""
     columns: list[TextColumn[QueueRecord]] = [
@@ -244,10 +243,8 @@ def queue_table(
     return fitting(stdout(), label, columns, entries)
 
 
-def what(entry: "QueueRecord") -> str:
+def what(entry: QueueRecord) -> str:
     """Return what was asked, in words."""
-    from coarsefine.studies.labs.queue import stored
-
     asked = stored(entry)
     words = [entry.name]
     words += ["--quick"] if asked.quick else []
@@ -256,10 +253,8 @@ def what(entry: "QueueRecord") -> str:
     return " ".join(words)
 
 
-def state_in_words(entry: "QueueRecord", place: int | None) -> str:
+def state_in_words(entry: QueueRecord, place: int | None) -> str:
     """Return where an entry stands."""
-    from coarsefine.studies.labs.line import state_of
-
     if entry.state == "waiting":
         return f"waiting ({place})"
     if entry.state == "running" and entry.to_cancel:
@@ -293,9 +288,6 @@ def cancel(entry: EntryArgument, storage: StorageOptions, output: OutputOptions)
     Examples:
         python -m search cancel 3
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.labs.line import cancel as cancelled
-
     with open_database(storage.url) as database:
         found = cancelled(database, entry.entry)
     ends = "ends after the segments under way"
@@ -310,9 +302,6 @@ def pause(entry: EntryArgument, storage: StorageOptions, output: OutputOptions) 
     Examples:
         python -m search pause 3
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.labs.line import pause as paused
-
     with open_database(storage.url) as database:
         found = paused(database, entry.entry)
     ends = "pauses after the segments under way"
@@ -345,25 +334,21 @@ def resume(
         python -m search resume 3
         python -m search resume 3 --priority 10
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.labs.line import resume as resumed
-
     _check_priority(how.priority)
     with open_database(storage.url) as database:
         found = resumed(database, entry.entry, how.priority)
     _say(found, "goes on" if found.state == "running" else "waits for its turn", output)
 
 
-def _say(entry: "QueueRecord", what_now: str, output: OutputOptions) -> None:
+def _say(entry: QueueRecord, what_now: str, output: OutputOptions) -> None:
     if output.json:
         say_json(to_json(entry, None))
     else:
         say(f"entry {entry.id} ({one_line(entry.name)}) {what_now}")
 
 
-def to_json(entry: "QueueRecord", place: int | None) -> dict[str, Any]:
+def to_json(entry: QueueRecord, place: int | None) -> dict[str, Any]:
     """Return what ``--json`` prints of an entry: a stable contract, see ``docs/cli.md``."""
-    from coarsefine.studies.labs.queue import stored
 
     def moment(at: datetime | None) -> str | None:
         return None if at is None else at.isoformat(timespec="seconds")

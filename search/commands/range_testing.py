@@ -2,24 +2,36 @@
 
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from coarsefine.search.commands.beginning import Options
+from coarsefine.db import repository
+from coarsefine.db.connections.engine import open_database
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.errors import UsageError
+from coarsefine.search.figures.checks import draw_range_test
+from coarsefine.search.figures.rendering import check_file
 from coarsefine.search.hints import command as typed
 from coarsefine.search.options import StageOptions
 from coarsefine.search.options.requesting import ends
-from coarsefine.search.progress import watching
+from coarsefine.search.options.searches import Options
+from coarsefine.search.progress import Watch, watching
 from coarsefine.search.tables.column import TextColumn, fitting
+from coarsefine.search.words import percent, value
 from coarsefine.studies.checks.network import check_own_network
+from coarsefine.studies.checks.range_test import (
+    HIGH,
+    LOW,
+    Found,
+    check_range,
+    ends_of,
+    range_test_of,
+)
+from coarsefine.studies.recipes.layers import Asked
+from coarsefine.studies.recipes.specs import to_data_spec
+from coarsefine.studies.running.resources import prepared
+from coarsefine.studies.running.studies import study_name
+from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.searches.registry import SEARCHES
-
-if TYPE_CHECKING:
-    from coarsefine.search.progress import Watch
-    from coarsefine.studies.checks.range_test import Found
-    from coarsefine.studies.recipes.layers import Asked
-    from coarsefine.studies.spaces.search import SearchKind
 
 CYCLE: Final = ("training.eta_min", "training.eta_max")
 # What a cycle of η takes the place of, and what the search after the test varies.
@@ -27,18 +39,13 @@ _REPLACED: Final = frozenset({*CYCLE, "training.eta", "training.schedule", "trai
 
 
 def eta_range(
-    kind: "SearchKind", wanted: str, asked: "Asked", data_dir: Path | None, watch: "Watch"
-) -> "Found":
+    kind: SearchKind, wanted: str, asked: Asked, data_dir: Path | None, watch: Watch
+) -> Found:
     """Return the range test of the recipe that the ends of its cycle are to come from.
 
     Raises:
         UsageError: If the ends are given, or anything but ``auto`` is wanted.
     """
-    from coarsefine.studies.checks.range_test import ends_of, range_test_of
-    from coarsefine.studies.recipes.layers import Asked
-    from coarsefine.studies.recipes.specs import to_data_spec
-    from coarsefine.studies.running.resources import prepared
-
     if wanted != "auto":
         raise UsageError(f"--eta-range must be auto, got {wanted!r}; or state --eta-min, --eta-max")
     if any(key in asked.flags for key in CYCLE):
@@ -52,22 +59,13 @@ def eta_range(
 
 
 def range_test(
-    kind: "SearchKind",
+    kind: SearchKind,
     stage: StageOptions,
     file: Path | None,
     options: Options,
 ) -> None:
     """Print what one training with a rising η shows, and what it suggests."""
-    from coarsefine.db import repository
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.checks.range_test import HIGH, LOW, check_range, range_test_of
-    from coarsefine.studies.recipes.specs import to_data_spec
-    from coarsefine.studies.running.resources import prepared
-    from coarsefine.studies.running.studies import study_name
-
     if file is not None:
-        from coarsefine.search.figures.rendering import check_file
-
         check_file(file)
     _check_plain(stage)
     (name,) = (parameter.name for parameter in kind.parameters)
@@ -85,11 +83,8 @@ def range_test(
             usual = study_name(following, asked)
             free = repository.free_name(database, usual)
     if file is not None:
-        from coarsefine.search.figures.range_test import range_test
-        from coarsefine.search.figures.rendering import write_figure
-
         about = f"{data.name}, seed {asked.seed}; {data.n_train:,} training samples"
-        write_figure(file, range_test(found, data.name, about))
+        draw_range_test(file, found, data.name, about)
     if output.json:
         say_json(found.to_json())
         return
@@ -121,9 +116,7 @@ def _check_plain(stage: StageOptions) -> None:
             )
 
 
-def _print(found: "Found", what: str) -> None:
-    from coarsefine.search.words import percent, value
-
+def _print(found: Found, what: str) -> None:
     # Some three lines a decade.
     n_lines = 24
     last = len(found.etas) - 1

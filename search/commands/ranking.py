@@ -4,24 +4,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
-from coarsefine.search.errors import UsageError
+from coarsefine.db import repository
+from coarsefine.db.connections.engine import open_database
+from coarsefine.search.choosing import chosen
+from coarsefine.search.console import print_table, say, say_json, stdout, tell
 from coarsefine.search.following import following
 from coarsefine.search.hints import command as typed
 from coarsefine.search.hints import spelled
 from coarsefine.search.hints import typed as by_hint
 from coarsefine.search.options import OutputOptions, RankedBy, StorageOptions, StudyArgument
+from coarsefine.search.tables.comparison import comparison_lines, comparison_table
 from coarsefine.search.tables.ranking import MOST_ROWS, ranking_table
 from coarsefine.search.tables.stages import stage_lines
+from coarsefine.studies.results.comparing.grids import Compared, took
 from coarsefine.studies.results.notes.marks import legend
+from coarsefine.studies.results.ranking import Ranking
+from coarsefine.studies.results.reading import read_ranking
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from coarsefine.db.connections.engine import Database
-    from coarsefine.db.records import StudyRecord
-    from coarsefine.studies.results.comparing.grids import Compared
-    from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
 def rank(
@@ -38,11 +39,6 @@ def rank(
         python -m search rank --by macro-f1
         python -m search rank mnist/lambda --json
     """
-    from coarsefine.db import repository
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.results.comparing.grids import took
-    from coarsefine.studies.results.reading import read_ranking
-
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=output.quiet), by.metric)
         rows = None if output.json else took(database, ranking)
@@ -53,48 +49,10 @@ def rank(
     print_study(stdout(), ranking, rows, following(ranking, storage, free))
 
 
-def chosen(database: "Database", study: StudyArgument, *, quiet: bool) -> "StudyRecord":
-    """Return the study that is named, or the most recent one, and say which."""
-    from coarsefine.studies.results.reading import named_study
-
-    found = named_study(database, study.name)
-    if study.name is None:
-        note(f"the most recent study: {found.name}", quiet=quiet)
-    return found
-
-
-def named_trial(ranking: "Ranking", text: str) -> "RankedTrial":
-    """Return the trial that ``--trial`` names, as in ``fine:6``.
-
-    Raises:
-        UsageError: If it is no name.
-        StudyError: If there is no such trial.
-    """
-    from coarsefine.studies.results.curves.runs import find_trial
-
-    return find_trial(ranking, trial_place(text))
-
-
-def trial_place(text: str, like: str = "fine:6") -> tuple[str, int]:
-    """Return stage and number of a trial that ``--trial`` names.
-
-    Args:
-        text: As it was typed.
-        like: An example, for the message.
-
-    Raises:
-        UsageError: If it is no name.
-    """
-    stage, _, number = text.rpartition(":")
-    if not stage or not number.isdecimal():
-        raise UsageError(f"--trial must be STAGE:NUMBER, as in {like}; got {text!r}")
-    return stage, int(number)
-
-
 def print_study(
     console: "Console",
-    ranking: "Ranking",
-    rows: "Sequence[Compared] | None",
+    ranking: Ranking,
+    rows: Sequence[Compared] | None,
     proposed: str | None,
 ) -> None:
     """Print what a study found: a grid with what its values took, or a ranking."""
@@ -104,7 +62,7 @@ def print_study(
         print_comparison(console, ranking, rows, proposed)
 
 
-def print_ranking(console: "Console", ranking: "Ranking", proposed: str | None) -> None:
+def print_ranking(console: "Console", ranking: Ranking, proposed: str | None) -> None:
     """Print a ranking, where its ranges come from, and what to run next."""
     shown = replace(ranking, trials=ranking.trials[:MOST_ROWS])
     print_table(console, ranking_table(console, shown))
@@ -113,23 +71,21 @@ def print_ranking(console: "Console", ranking: "Ranking", proposed: str | None) 
 
 
 def print_comparison(
-    console: "Console", ranking: "Ranking", rows: "Sequence[Compared]", proposed: str | None
+    console: "Console", ranking: Ranking, rows: Sequence[Compared], proposed: str | None
 ) -> None:
     """Print a grid of values in their order, with what each took, and what to run next."""
-    from coarsefine.search.tables.comparison import comparison_lines, comparison_table
-
     print_table(console, comparison_table(console, ranking, rows[:MOST_ROWS]))
     _say_more(ranking, min(len(rows), MOST_ROWS))
     _print_below(ranking, comparison_lines(ranking, rows), proposed)
 
 
-def _say_more(ranking: "Ranking", n_shown: int) -> None:
+def _say_more(ranking: Ranking, n_shown: int) -> None:
     n_more = len(ranking.trials) - n_shown
     if n_more:
         say(f"and {n_more:,} more: `{typed('export', ranking.study.name, 'FILE')}` writes them all")
 
 
-def _print_below(ranking: "Ranking", lines: list[str], proposed: str | None) -> None:
+def _print_below(ranking: Ranking, lines: list[str], proposed: str | None) -> None:
     for paragraph in (
         [spelled(line) for line in legend(ranking)],
         lines,

@@ -1,23 +1,21 @@
 """``mv`` and ``cp``: studies under other names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from coarsefine.db.connections.engine import Database, open_database
+from coarsefine.db.records import StudySummary
 from coarsefine.search.console import say, say_json
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options import OutputOptions, StorageOptions
 from coarsefine.search.options.tidying import PATTERNS
+from coarsefine.studies.tidying import changes
+from coarsefine.studies.tidying.selection import Filters, selected
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from coarsefine.db.connections.engine import Database
-    from coarsefine.db.records import StudySummary
-
-    Change = Callable[["Database", Sequence[StudySummary], str], dict[str, str]]
+Change = Callable[[Database, Sequence[StudySummary], str], dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,7 @@ def rename(which: RenamedStudies, storage: StorageOptions, output: OutputOptions
         python -m search mv digits/lambda first-try
         python -m search mv 'mnist/*' archive/
     """
-    from coarsefine.studies.tidying.changes import rename
-
-    _carry_out(which, storage, output, rename)
+    _carry_out(which, storage, output, changes.rename)
 
 
 def copy(which: RenamedStudies, storage: StorageOptions, output: OutputOptions) -> None:
@@ -60,17 +56,12 @@ def copy(which: RenamedStudies, storage: StorageOptions, output: OutputOptions) 
         python -m search cp digits/lambda what-if
         python -m search cp 'mnist/*' before-the-lecture/
     """
-    from coarsefine.studies.tidying.changes import copy
-
-    _carry_out(which, storage, output, copy)
+    _carry_out(which, storage, output, changes.copy)
 
 
 def _carry_out(
-    which: RenamedStudies, storage: StorageOptions, output: OutputOptions, change: "Change"
+    which: RenamedStudies, storage: StorageOptions, output: OutputOptions, change: Change
 ) -> None:
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.tidying.selection import Filters, selected
-
     *names, target = which.studies
     if not names:
         raise UsageError(f"name the study, and the new name after it; got {target!r} alone")

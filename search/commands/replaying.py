@@ -1,9 +1,13 @@
 """``replay``: what would have been concluded under sloppier protocols."""
 
-from coarsefine.search.commands.ranking import chosen
+from coarsefine.db.connections.engine import open_database
+from coarsefine.search.choosing import chosen
 from coarsefine.search.console import print_table, say, say_json, stdout, tell
 from coarsefine.search.options import OutputOptions, StorageOptions, StudyArgument
+from coarsefine.search.tables.replay import replay_table, to_json
 from coarsefine.studies.results.notes.replaying import concluded, honest, left_out, legend
+from coarsefine.studies.results.reading import read_ranking
+from coarsefine.studies.results.replay.reading import read_replay
 
 
 def replay(study: StudyArgument, storage: StorageOptions, output: OutputOptions) -> None:
@@ -18,11 +22,6 @@ def replay(study: StudyArgument, storage: StorageOptions, output: OutputOptions)
         python -m search replay
         python -m search replay mnist/lambda --json
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.search.tables.replay import replay_table, to_json
-    from coarsefine.studies.results.reading import read_ranking
-    from coarsefine.studies.results.replay.reading import read_replay
-
     with open_database(storage.url, read_only=True) as database:
         ranking = read_ranking(database, chosen(database, study, quiet=output.quiet))
         found = read_replay(database, ranking)

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from coarsefine.search.commands.ranking import chosen
+from coarsefine.db.connections.engine import Database, open_database
+from coarsefine.db.records import StudyRecord
+from coarsefine.search.choosing import chosen
 from coarsefine.search.console import note, say, say_json
 from coarsefine.search.errors import UsageError
 from coarsefine.search.options import (
@@ -20,14 +22,10 @@ from coarsefine.search.options import (
 )
 from coarsefine.search.options.output import study_and_file
 from coarsefine.search.progress import watching
-from coarsefine.search.report.writing import check_format, write_lab_report, write_report
+from coarsefine.search.report.writing import Made, check_format, write_lab_report, write_report
 from coarsefine.search.words import counted
-
-if TYPE_CHECKING:
-    from coarsefine.db.connections.engine import Database
-    from coarsefine.db.records import StudyRecord
-    from coarsefine.search.report.writing import Made
-    from coarsefine.studies.labs.files import Lab
+from coarsefine.studies.labs.files import Lab, presets, read_lab
+from coarsefine.studies.reports.gradients import checked_gradients, unchecked
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +88,8 @@ class ReportOptions:
         ),
     ] = None
 
-    def lab_and_file(self) -> "tuple[Lab | None, Path | None]":
+    def lab_and_file(self) -> tuple[Lab | None, Path | None]:
         """Return the lab, if it is one that is reported, and the file."""
-        from coarsefine.studies.labs.files import presets, read_lab
-
         first = (self.names or [""])[0]
         if not (first.endswith(".toml") or first in presets()):
             if self.quick:
@@ -132,8 +128,6 @@ def report(
         python -m search report mnist/lambda -o report.md --no-figures
         python -m search report cifar-linear lab.pdf --notes comments.md
     """
-    from coarsefine.db.connections.engine import open_database
-
     lab, file = what.lab_and_file()
     if lab is not None and by.by is not None:
         raise UsageError("parts of a lab are ranked as their recipes say; leave out --by")
@@ -159,16 +153,14 @@ def report(
 
 
 def _of_study(
-    database: "Database",
+    database: Database,
     what: ReportOptions,
-    study: "StudyRecord",
+    study: StudyRecord,
     file: Path | None,
     by: RankedBy,
     output: OutputOptions,
-) -> "tuple[Made, list[str]]":
+) -> tuple[Made, list[str]]:
     """Write the report of a study; return it, and what is still to be done."""
-    from coarsefine.studies.reports.gradients import checked_gradients, unchecked
-
     with watching(quiet=output.quiet) as watch:
         gradients = (
             unchecked(_LEFT_OUT)
@@ -192,9 +184,11 @@ def _of_study(
 
 
 def _of_lab(
-    database: "Database", what: ReportOptions, lab: "Lab", file: Path | None, output: OutputOptions
-) -> "tuple[Made, list[str]]":
+    database: Database, what: ReportOptions, lab: Lab, file: Path | None, output: OutputOptions
+) -> tuple[Made, list[str]]:
     """Write the report of a lab; return it, and what is still to be done."""
+    # Parts are carried out as `run` does, with worker processes and locks of studies: a report of
+    # one study does without both.
     from coarsefine.studies.reports.lab_checks import checked_parts, unchecked_parts
     from coarsefine.studies.running.resources import Resources
 
@@ -212,7 +206,7 @@ def _of_lab(
 _LEFT_OUT = "it was left out with --no-gradcheck"
 
 
-def _to_json(made: "Made") -> dict[str, Any]:
+def _to_json(made: Made) -> dict[str, Any]:
     """Return what ``report --json`` prints: a stable contract, see ``docs/cli.md``."""
     return {
         "study": made.contents.study,

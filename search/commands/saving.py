@@ -1,22 +1,20 @@
-"""``save``: a study's trained model as a file; ``predict``: what it makes of other samples."""
+"""``save``: a study's trained model as a file."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from coarsefine.paths import expanded
-from coarsefine.search.commands.ranking import chosen, trial_place
+from coarsefine.db.connections.engine import open_database
+from coarsefine.models.plain_numpy import lines_of
+from coarsefine.models.saved import SavedModel
+from coarsefine.search.choosing import chosen, trial_place
 from coarsefine.search.console import note, say, say_json, tell
 from coarsefine.search.errors import UsageError
 from coarsefine.search.files import check_place, write
-from coarsefine.search.formats.csv_xlsx_parquet import csv_of
 from coarsefine.search.hints import command as typed
 from coarsefine.search.interrupts import stoppable
-from coarsefine.search.library.model import Model
 from coarsefine.search.options import (
-    OUTPUT,
     DataDir,
     JobsOptions,
     OutputOptions,
@@ -27,10 +25,9 @@ from coarsefine.search.options import (
 from coarsefine.search.options.output import study_and_file
 from coarsefine.search.progress import watching
 from coarsefine.search.words import counted, size
+from coarsefine.studies.running.resources import Resources
+from coarsefine.studies.running.saving import model_of
 from coarsefine.studies.spaces.dimensions import described
-
-if TYPE_CHECKING:
-    from coarsefine.models.saved import SavedModel
 
 MODEL = "Model"
 _USUAL = "model.npz"
@@ -120,11 +117,6 @@ def save(
         python -m search save model.npz --ensemble
         python -m search save --show
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.models.plain_numpy import lines_of
-    from coarsefine.studies.running.resources import Resources
-    from coarsefine.studies.running.saving import model_of
-
     study, file = study_and_file("save", what.names, what.study)
     if file is None and not what.show:
         raise UsageError(f"name the file to write, as in `save {_USUAL}`")
@@ -162,7 +154,7 @@ def save(
         say(f"\nnext: {typed('predict', str(file), 'new.csv')}")
 
 
-def _in_words(model: "SavedModel") -> str:
+def _in_words(model: SavedModel) -> str:
     """Return what a model is, in a line."""
     about, n_networks = model.about, len(model.networks)
     first = about["trials"][0]
@@ -173,76 +165,3 @@ def _in_words(model: "SavedModel") -> str:
     tested = f"opened {counted(n_openings, 'time')}" if n_openings else "not opened"
     samples = f"{about['data']['training_samples']:,} training samples of {about['data']['name']}"
     return f"{which}, trained on {samples}; the test set was {tested} for it"
-
-
-@dataclass(frozen=True, slots=True)
-class PredictOptions:
-    """What is predicted, and where it goes."""
-
-    model: Annotated[
-        Path,
-        typer.Argument(metavar="MODEL.npz", help="What `save` wrote.", show_default=False),
-    ]
-    samples: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            help="Samples as in the training file: .csv or .parquet with its columns (labels are "
-            "not looked at), or .npy or .npz with an array x.",
-            show_default=False,
-        ),
-    ]
-    out: Annotated[
-        Path | None,
-        option(
-            OUTPUT, "--out", "-o", metavar="FILE", help="A .csv file to write (default: stdout)."
-        ),
-    ] = None
-    probabilities: Annotated[
-        bool,
-        option(
-            MODEL,
-            "--probabilities",
-            help="A column with the output of each class, too (default: of the predicted one).",
-        ),
-    ] = False
-
-
-def predict(what: PredictOptions, output: OutputOptions) -> None:
-    """Predict the classes of samples with a saved model: a row each, in csv.
-
-    Words, gaps and numbers become what they became in training. No database is needed.
-
-    Examples:
-        python -m search predict model.npz new.csv
-        python -m search predict model.npz new.csv --probabilities -o predicted.csv
-    """
-    from coarsefine.models.data.new_samples import read_samples
-
-    if what.out is not None:
-        check_place(expanded(what.out))
-    model = Model.load(what.model)
-    saved = model.saved
-    samples = read_samples(expanded(what.samples), saved.layout, saved.transform.encoder)
-    for line in samples.notes:
-        note(f"note: {line}", quiet=output.quiet)
-    classes, outputs = saved.predicted(samples)
-    names = [saved.class_names[place] for place in classes]
-    chosen_outputs = outputs[range(len(classes)), classes].tolist()
-    output_name, each = ("probability", "p") if saved.probable else ("score", "score")
-    columns: dict[str, list[Any]] = {"prediction": names, output_name: chosen_outputs}
-    if what.probabilities:
-        columns |= {
-            f"{each}({name})": outputs[:, k].tolist() for k, name in enumerate(saved.class_names)
-        }
-    if output.json:
-        say_json(
-            {"samples": len(names), **{name: list(values) for name, values in columns.items()}}
-        )
-        return
-    contents = csv_of(columns)
-    if what.out is None:
-        say(contents.decode().rstrip("\n"))
-        return
-    write(expanded(what.out), contents)
-    say(f"wrote {what.out}: {len(names):,} predictions")

@@ -1,29 +1,27 @@
 """``serve``: carries out what is submitted, one by one."""
 
 import multiprocessing
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.queue_records import QueueRecord
 from coarsefine.hints import HintedError
+from coarsefine.models.data.locate import checked_data_dir
 from coarsefine.search.commands.dashboarding import check_port, own_names
 from coarsefine.search.commands.queueing import to_json
 from coarsefine.search.dashboard.server import HOST, PORT, Server
 from coarsefine.search.dashboard.serving import make_app
 from coarsefine.search.ending import tell
-from coarsefine.search.errors import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    TERMINATED,
-    Stopped,
-    UsageError,
-)
+from coarsefine.search.errors import DONE, FAILED, INTERRUPTED, TERMINATED, Stopped, UsageError
 from coarsefine.search.hints import spelled, without_password
 from coarsefine.search.interrupts import of_this_process
 from coarsefine.search.options import (
@@ -36,9 +34,9 @@ from coarsefine.search.options import (
     whole_option,
 )
 from coarsefine.search.service_log import ServiceLog, one_line
-
-if TYPE_CHECKING:
-    from coarsefine.db.queue_records import QueueRecord
+from coarsefine.studies.labs.rules import Rules
+from coarsefine.studies.labs.service import Service
+from coarsefine.studies.running.resources import Resources
 
 SERVICE, NETWORK = "Service", "Network"
 # How often a service looks whether it is to end while another process is at an entry.
@@ -178,12 +176,6 @@ def _until(
     only: str | None,
 ) -> int:
     """Serve until it is to end."""
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.models.data.locate import checked_data_dir
-    from coarsefine.studies.labs.rules import Rules
-    from coarsefine.studies.labs.service import Service
-    from coarsefine.studies.running.resources import Resources
-
     service, storage, jobs = asked
     _check_network(service)
     jobs.check()
@@ -213,8 +205,6 @@ def _until(
 
 def _apart(service: ServeOptions, storage: StorageOptions, jobs: JobsOptions, only: str) -> None:
     """Carry out one entry as the main function of a process that ends with its parent."""
-    import os
-    import sys
 
     def watch() -> None:
         parent = multiprocessing.parent_process()
@@ -250,9 +240,7 @@ def _check_network(service: ServeOptions) -> None:
 
 
 @contextmanager
-def _dashboard(
-    service: ServeOptions, storage: StorageOptions, watch: "ServiceLog"
-) -> Iterator[None]:
+def _dashboard(service: ServeOptions, storage: StorageOptions, watch: ServiceLog) -> Iterator[None]:
     """Serve the dashboard meanwhile, in threads of this process: it ends with it, however it ends.
 
     Raises:
@@ -285,7 +273,7 @@ class _Face:
     storage: StorageOptions
     jobs: JobsOptions
 
-    def apart(self, entry: "QueueRecord") -> int:
+    def apart(self, entry: QueueRecord) -> int:
         alone = replace(
             self.service,
             once=True,
@@ -315,7 +303,7 @@ class _Face:
     def log(self, line: str) -> None:
         self.observer.log(line)
 
-    def ended(self, entry: "QueueRecord") -> None:
+    def ended(self, entry: QueueRecord) -> None:
         storage = without_password(self.storage.url).removeprefix("sqlite:///")
         why = f": {entry.error}" if entry.error else ""
         line = f"entry {entry.id} ({entry.name}) {entry.state}{why}"

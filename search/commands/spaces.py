@@ -1,21 +1,19 @@
 """``space``: a search over anything that recipes say, several parameters at once."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from coarsefine.search.commands.beginning import Options
-from coarsefine.search.commands.searches import run_search, wanted_stage
+from coarsefine.db.connections.engine import open_database
+from coarsefine.search.commands.searches import wanted_stage
+from coarsefine.search.commands.searching import run_search
 from coarsefine.search.errors import UsageError
-from coarsefine.search.options import (
-    SEARCH,
-    StageOptions,
-    option,
-)
+from coarsefine.search.options import SEARCH, StageOptions, option
 from coarsefine.search.options.requesting import stage_request
+from coarsefine.search.options.searches import Options
+from coarsefine.studies.planning.stages import Stage, searched_stages
+from coarsefine.studies.results.reading import named_study
+from coarsefine.studies.spaces.search import SearchKind
 from coarsefine.studies.spaces.varying import EXAMPLE, space_kind, varied
-
-if TYPE_CHECKING:
-    from coarsefine.studies.spaces.search import SearchKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +63,8 @@ def space(vary: VaryOptions, stage: StageOptions, options: Options) -> None:
     run_search(kind, request, wanted, stage, options)
 
 
-def _kind(vary: VaryOptions, stage: StageOptions, options: Options, wanted: str) -> "SearchKind":
+def _kind(vary: VaryOptions, stage: StageOptions, options: Options, wanted: str) -> SearchKind:
     """Return the search that is stated, or that of the study that goes on."""
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.planning.stages import Stage, searched_stages
-    from coarsefine.studies.results.reading import named_study
-
     if vary.vary:
         return space_kind([varied(text) for text in vary.vary])
     if wanted in {"coarse", "auto"} and stage.study is None:

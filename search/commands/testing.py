@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from coarsefine.search.commands.ranking import chosen, trial_place
+from coarsefine.db.connections.engine import open_database
+from coarsefine.search.choosing import chosen, trial_place
 from coarsefine.search.console import note, print_table, say, say_json, stdout, tell
 from coarsefine.search.ending import came_of
 from coarsefine.search.errors import UsageError
@@ -22,9 +23,17 @@ from coarsefine.search.options import (
     whole,
 )
 from coarsefine.search.progress import watching
-
-if TYPE_CHECKING:
-    from coarsefine.studies.running.final.test import FinalTest
+from coarsefine.search.tables.final_test import (
+    ensemble_lines,
+    ensemble_table,
+    final_test_json,
+    test_lines,
+    test_table,
+)
+from coarsefine.studies.recipes.layers import load_recipe
+from coarsefine.studies.results.notes.final_training import final_notes
+from coarsefine.studies.running.final.test import FinalTest, final_test, result_on_record
+from coarsefine.studies.running.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +144,6 @@ def test(
         python -m search test --trial coarse:4,fine:0
         python -m search test --replicates 3 --ensemble
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.recipes.layers import load_recipe
-    from coarsefine.studies.running.final.test import final_test, result_on_record
-    from coarsefine.studies.running.resources import Resources
-
     picks = final.picks()
     trainer = None if final.recipe is None else load_recipe(final.recipe).trainer
     with (
@@ -166,14 +170,12 @@ def test(
     accuracies = [run.test_accuracy for run in result.opening.runs]
     came_of(study=found.name, test_accuracies=accuracies)
     if output.json:
-        from coarsefine.search.tables.final_test import final_test_json
-
         say_json(final_test_json(result))
         return
     _print(result, storage)
 
 
-def shown_again(result: "FinalTest") -> str:
+def shown_again(result: FinalTest) -> str:
     """Return the note that a result is an earlier one."""
     when = f"{result.opening.opened_at:%Y-%m-%d %H:%M}"
     return (
@@ -182,16 +184,8 @@ def shown_again(result: "FinalTest") -> str:
     )
 
 
-def print_test(result: "FinalTest") -> None:
+def print_test(result: FinalTest) -> None:
     """Print what the tested trials reached, and what that should not be read without."""
-    from coarsefine.search.tables.final_test import (
-        ensemble_lines,
-        ensemble_table,
-        test_lines,
-        test_table,
-    )
-    from coarsefine.studies.results.notes.final_training import final_notes
-
     console = stdout()
     print_table(console, test_table(console, result))
     say("")
@@ -209,6 +203,6 @@ def print_test(result: "FinalTest") -> None:
         tell(f"warning: {spelled(warning)}")
 
 
-def _print(result: "FinalTest", storage: StorageOptions) -> None:
+def _print(result: FinalTest, storage: StorageOptions) -> None:
     print_test(result)
     say(f"\nnext: {typed('report', result.study.name, storage=storage.storage)}")

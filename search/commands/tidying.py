@@ -1,22 +1,23 @@
 """``rm``, ``restore`` and ``purge``: studies in the trash, out of it, and deleted for good."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from coarsefine.db import tidying
+from coarsefine.db.connections.engine import open_database
+from coarsefine.db.records import StudySummary
 from coarsefine.search.commands.asking import ask
 from coarsefine.search.console import note, say, say_json
 from coarsefine.search.hints import command
 from coarsefine.search.options import OutputOptions, StorageOptions
 from coarsefine.search.options.tidying import PATTERNS, StudiesArgument, SureOptions
 from coarsefine.search.words import counted, size
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from coarsefine.db.records import StudySummary
-    from coarsefine.studies.tidying.changes import Extent
+from coarsefine.studies.tidying import changes
+from coarsefine.studies.tidying.changes import Extent
+from coarsefine.studies.tidying.selection import Filters, selected
 
 _MOST_NAMED = 20
 
@@ -34,11 +35,6 @@ def remove(
         python -m search rm digits/lambda
         python -m search rm 'draft-*' 'mnist/eta*' --yes
     """
-    from coarsefine.db import tidying
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.tidying.changes import Extent
-    from coarsefine.studies.tidying.selection import Filters, selected
-
     with open_database(storage.url) as database:
         studies = selected(database, Filters(which.studies))
         extent = Extent.of(database, studies)
@@ -65,10 +61,6 @@ def restore(which: StudiesArgument, storage: StorageOptions, output: OutputOptio
         python -m search restore digits/lambda
         python -m search restore '*'
     """
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.tidying import changes
-    from coarsefine.studies.tidying.selection import Filters, selected
-
     with open_database(storage.url) as database:
         studies = selected(database, Filters(which.studies), trashed=True)
         extent = changes.Extent.of(database, studies)
@@ -105,11 +97,6 @@ def purge(
         python -m search purge
         python -m search purge 'draft-*' --yes
     """
-    from coarsefine.db import tidying
-    from coarsefine.db.connections.engine import open_database
-    from coarsefine.studies.tidying.changes import Extent
-    from coarsefine.studies.tidying.selection import Filters, selected
-
     with open_database(storage.url) as database:
         studies = selected(database, Filters(which.trashed or ()), trashed=True)
         extent = Extent.of(database, studies)
@@ -129,12 +116,12 @@ def purge(
     say(f"deleted: {_in_words(extent)}{room}")
 
 
-def _in_words(extent: "Extent") -> str:
+def _in_words(extent: Extent) -> str:
     studies = "1 study" if extent.n_studies == 1 else f"{extent.n_studies:,} studies"
     return f"{studies} with {counted(extent.n_trials, 'trial')}"
 
 
-def _kept(extent: "Extent") -> str:
+def _kept(extent: Extent) -> str:
     """Return what of others depends on studies that are deleted, and what stays of these."""
     words = []
     if extent.n_openings:
@@ -148,7 +135,7 @@ def _kept(extent: "Extent") -> str:
     return f" ({'; '.join(words)})" if words else ""
 
 
-def _show(studies: "Sequence[StudySummary]") -> None:
+def _show(studies: Sequence[StudySummary]) -> None:
     """Print names, to stderr: what is asked about."""
     for study in studies[:_MOST_NAMED]:
         tested = f", test set opened {counted(study.test_openings, 'time')}"
@@ -160,7 +147,7 @@ def _show(studies: "Sequence[StudySummary]") -> None:
         note(f"    and {len(studies) - _MOST_NAMED:,} more")
 
 
-def _to_json(studies: "Sequence[StudySummary]", extent: "Extent") -> dict[str, Any]:
+def _to_json(studies: Sequence[StudySummary], extent: Extent) -> dict[str, Any]:
     return {
         "studies": [study.name for study in studies],
         "trials": extent.n_trials,

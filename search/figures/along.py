@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,13 +11,11 @@ from matplotlib.ticker import MaxNLocator
 
 from coarsefine.search.figures.scales import set_log, set_ticks, tick_text
 from coarsefine.search.figures.style import BLACK, GREY, LIGHT, TICKS, Sheet, light_grid, mark
+from coarsefine.search.figures.subject import Against
 
 if TYPE_CHECKING:
     from coarsefine.db.records import EpochRecord
     from coarsefine.studies.results.curves.runs import TrialCurves
-
-Against = Literal["epochs", "updates"]
-AGAINST: Final[tuple[Against, ...]] = ("epochs", "updates")
 
 WIDE: Final = 20.0
 """From this ratio of the greatest to the least on, an axis is logarithmic."""

@@ -14,7 +14,6 @@ from coarsefine.models.specs import LOSS_WORDS
 from coarsefine.search.errors import FigureError
 from coarsefine.search.figures.along import (
     WIDE,
-    Against,
     count_updates,
     cycle_of,
     draw_rates,
@@ -38,6 +37,7 @@ from coarsefine.search.figures.style import (
     new_sheet,
     origin,
 )
+from coarsefine.search.figures.subject import Against
 from coarsefine.search.figures.trials import described
 from coarsefine.search.words import counted, percent
 from coarsefine.studies.metric import OWN

@@ -1,20 +1,23 @@
-"""A figure as a file: the same figure is the same bytes."""
+"""A figure as a file: the same figure is the same bytes.
+
+Imports matplotlib when a figure is made into a file: names of files are checked without it.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
-
-from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
+from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.search.errors import UsageError
-from coarsefine.search.figures.style import DPI, caption_of, house_style
 from coarsefine.search.files import check_place, write
 from coarsefine.studies.errors import did_you_mean
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 FORMATS: Final = ("png", "svg", "pdf")
+DPI: Final = 250
 
 
 def format_of(file: Path | None, name: str | None) -> str:
@@ -42,11 +45,13 @@ def format_of(file: Path | None, name: str | None) -> str:
     return ending
 
 
-def rendered(figure: Figure, file_format: str) -> bytes:
+def rendered(figure: "Figure", file_format: str) -> bytes:
     """Return the file of a figure: ``png``, ``svg`` or ``pdf``.
 
     It holds no time and no user's name, and says inside what it shows.
     """
+    from coarsefine.search.figures.style import house_style
+
     buffer = BytesIO()
     with house_style(), _laid_out(figure):
         figure.savefig(buffer, format=file_format, dpi=DPI, metadata=_metadata(figure, file_format))
@@ -65,18 +70,25 @@ def check_file(file: Path | None) -> None:
         check_place(file)
 
 
-def write_figure(file: Path, figure: Figure) -> None:
+def write_figure(file: Path, figure: "Figure") -> None:
     """Write a figure into a file, by whose ending its format goes."""
     write(file, rendered(figure, format_of(file, None)))
 
 
+def caption_of(figure: "Figure") -> str:
+    """Return what a figure of ours shows, in a sentence or two."""
+    return str(figure.get_label())
+
+
 @contextmanager
-def _laid_out(figure: Figure) -> Iterator[None]:
+def _laid_out(figure: "Figure") -> Iterator[None]:
     """Keep panels where their layout puts them, to the millionth of a figure.
 
     The layout's solver takes its constraints in the order of their addresses, so that the last
     digits differ from run to run; in an SVG they are part of names.
     """
+    from matplotlib.transforms import Bbox
+
     engine = figure.get_layout_engine()
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -95,7 +107,7 @@ def _laid_out(figure: Figure) -> Iterator[None]:
         figure.set_layout_engine(engine)
 
 
-def _metadata(figure: Figure, file_format: str) -> dict[str, Any]:
+def _metadata(figure: "Figure", file_format: str) -> dict[str, Any]:
     # A name may hold what no XML may, and a viewer should not be told.
     caption = "".join(c if c.isprintable() or c == "\n" else "□" for c in caption_of(figure))
     known: dict[str, dict[str, Any]] = {

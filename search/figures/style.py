@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 # Inches. A figure this wide is printed as it is in a text of one column; in one of two columns
 # (3.4 inches) its smallest letters are 5 points high.
 WIDTH: Final = 4.8
-DPI: Final = 250
 
 # Okabe and Ito (2008): told apart with any colour vision.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -354,11 +353,6 @@ def origin(study: "StudyRecord", *, sizes: bool = True) -> str:
     if sizes and "n_train" in data and "n_validation" in data:
         said += f"; {data['n_train']:,} training and {validated_on(study)}"
     return said
-
-
-def caption_of(figure: Figure) -> str:
-    """Return what a figure of ours shows, in a sentence or two."""
-    return str(figure.get_label())
 
 
 def light_grid(panel: Axes, axis: Literal["x", "y", "both"] = "y") -> None:

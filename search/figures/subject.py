@@ -8,10 +8,11 @@ from coarsefine.studies.results.ranking import top
 if TYPE_CHECKING:
     from coarsefine.db.connections.engine import Database
     from coarsefine.db.records import TestOpeningRecord
-    from coarsefine.search.figures.along import Against
     from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 
+Against = Literal["epochs", "updates"]
+AGAINST: Final[tuple[Against, ...]] = get_args(Against)
 On = Literal["validation", "test"]
 ON: Final[tuple[On, ...]] = get_args(On)
 
@@ -32,7 +33,7 @@ class Subject:
     ranking: "Ranking"
     trials: "tuple[RankedTrial, ...]" = ()
     n_best: int | None = None
-    against: "Against" = "epochs"
+    against: Against = "epochs"
     on: "On | None" = None
     known_openings: "tuple[TestOpeningRecord, ...] | None" = None
 

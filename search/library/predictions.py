@@ -78,9 +78,8 @@ class Predictions:
         Raises:
             StudyError: If there is no such trial.
         """
-        from coarsefine.studies.results.curves.runs import find_trial
         from coarsefine.studies.results.notes.curves import of_trial
-        from coarsefine.studies.results.reading import read_ranking
+        from coarsefine.studies.results.reading import find_trial, read_ranking
 
         with as_study_errors(), self._kept.reading() as (database, study):
             ranking = read_ranking(database, study)
@@ -104,8 +103,7 @@ def _frames(
 
     from coarsefine.search.tables.classes import table_of
     from coarsefine.studies.results.classes import confusion_of
-    from coarsefine.studies.results.curves.runs import find_trial
-    from coarsefine.studies.results.reading import read_ranking
+    from coarsefine.studies.results.reading import find_trial, read_ranking
 
     ranking = read_ranking(database, study)
     chosen = ranking.best if trial is None else find_trial(ranking, named(trial))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from coarsefine.paths import expanded
 from coarsefine.search.figures.kinds import KINDS, drawn
-from coarsefine.search.figures.subject import ON, Subject
+from coarsefine.search.figures.subject import AGAINST, ON, Subject
 from coarsefine.search.formats.csv_xlsx_parquet import frame_of
 from coarsefine.search.library.asking import end
 from coarsefine.search.library.audits import Audits
@@ -299,8 +299,6 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         Raises:
             StudyError: If there is no such kind, or the study has nothing to show in it.
         """
-        from coarsefine.search.figures.along import AGAINST
-
         name = str(kind).lower().replace("_", "-")
         with as_study_errors():
             if name not in KINDS:
@@ -334,8 +332,7 @@ class Study(Audits, Models, Predictions, Stages, Tidying):
         against: Literal["epochs", "updates"] = "epochs",
         on: Literal["validation", "test"] | None = None,
     ) -> "Iterator[Subject]":
-        from coarsefine.studies.results.curves.runs import find_trial
-        from coarsefine.studies.results.reading import read_ranking
+        from coarsefine.studies.results.reading import find_trial, read_ranking
 
         wanted = places(trials, self._stages)
         with self._kept.reading() as (database, study):

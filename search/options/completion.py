@@ -3,6 +3,7 @@
 A completion must not fail, write or wait: whatever goes wrong, there is nothing to offer.
 """
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import Final
@@ -107,6 +108,18 @@ _OFFERS: Final[dict[str, Callable[[typer.Context], Iterable[_Offer]]]] = {
 
 
 COMPLETION: Final = frozenset({"--install-completion", "--show-completion"})
+
+
+def completed_line() -> list[str] | None:
+    """Return the words that a shell completes, without the program; ``None`` if no shell asks.
+
+    The last of them may be half-typed. They are in the environment: bash's in one variable, other
+    shells' in another, as Typer's scripts for them have it.
+    """
+    if program() != INSTALLED or f"_{INSTALLED}_COMPLETE".upper() not in os.environ:
+        return None
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    return line.split()[1:]
 
 
 def check_completion(argv: Sequence[str]) -> None:

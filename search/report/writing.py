@@ -141,8 +141,7 @@ def _figures(
     checks: "Mapping[str, Checked]",
 ) -> "dict[str, Figure]":
     """Return the figures that a report has places for, by their names, as far as there are any."""
-    from coarsefine.studies.results.curves.runs import find_trial
-    from coarsefine.studies.results.reading import named_study, read_ranking
+    from coarsefine.studies.results.reading import find_trial, named_study, read_ranking
 
     @cache
     def ranking_of(study: str) -> "Ranking":

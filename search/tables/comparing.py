@@ -1,10 +1,7 @@
 """Studies side by side: in a terminal, and for programs."""
 
 from collections.abc import Callable
-from typing import Any, Final
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, Final
 
 from coarsefine.hints import Spelling
 from coarsefine.search.tables.column import TextColumn, fitting
@@ -15,8 +12,12 @@ from coarsefine.studies.results.comparing.pairs import Pair
 from coarsefine.studies.results.comparing.side_by_side import Side, SideBySide
 from coarsefine.studies.results.evidence.contrasts import Contrast
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
-def comparing_table(console: Console, found: SideBySide) -> Table:
+
+def comparing_table(console: "Console", found: SideBySide) -> "Table":
     """Return a line a study: what it says otherwise than the others, and what it found."""
 
     def setting(key: str) -> TextColumn[Side]:

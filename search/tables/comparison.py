@@ -1,14 +1,11 @@
-"""Tables of searches that are one grid: time and accuracy, sizes, variants, a lab's figures."""
+"""Tables of searches that are one grid: time and accuracy, sizes, variants."""
 
 from collections.abc import Sequence
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from coarsefine.search.tables.column import TextColumn, fitting, text_columns
 from coarsefine.search.tables.ranking import ranking_title
 from coarsefine.search.words import percent, value
-from coarsefine.studies.labs.beside import Beside, heading
 from coarsefine.studies.results.columns.rankings import columns_of
 from coarsefine.studies.results.comparing.grids import Compared, recommended
 from coarsefine.studies.results.ranking import RankedTrial, Ranking
@@ -16,8 +13,12 @@ from coarsefine.studies.spaces.dimensions import symbol_of
 from coarsefine.studies.spaces.searches.grids import added
 from coarsefine.studies.spaces.searches.registry import SEARCHES
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
-def comparison_table(console: Console, ranking: Ranking, rows: Sequence[Compared]) -> Table:
+
+def comparison_table(console: "Console", ranking: Ranking, rows: Sequence[Compared]) -> "Table":
     """Return the trials of a grid in the order of their values, with what each took."""
     names = list(ranking.trials[0].params) if ranking.trials else []
     columns: list[TextColumn[Compared]] = [
@@ -90,23 +91,6 @@ def comparison_lines(ranking: Ranking, rows: Sequence[Compared]) -> list[str]:
             how = added(dimension.get("variants") or {})
             lines += [] if how is None else [how]
     return lines
-
-
-def lab_table(console: Console, title: str, names: Sequence[str], rows: Sequence[Beside]) -> Table:
-    """Return a lab's own figures, by name, beside those found here."""
-    columns: list[TextColumn[Beside]] = [TextColumn("", lambda row: row.at, right=False)]
-    for name in names:
-        columns += [
-            TextColumn(f"{heading(name)}\nlab", lambda row, n=name: _shown(n, row.lab.get(n))),  # type: ignore[misc]
-            TextColumn(f"{heading(name)}\nhere", lambda row, n=name: _shown(n, row.here[n])),  # type: ignore[misc]
-        ]
-    return fitting(console, title, columns, rows)
-
-
-def _shown(name: str, number: float | None) -> str:
-    if number is None:
-        return "–"
-    return percent(number) if "accuracy" in name else f"{number:.4g}"
 
 
 def _parameter(name: str) -> TextColumn[Compared]:

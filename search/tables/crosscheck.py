@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from rich.console import Console
-from rich.table import Table
-
 from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.search.words import percent, value
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from coarsefine.studies.checks.crosscheck_result import Comparison, CrossCheck, Epoch
 
 # Longer trainings are shown by so many epochs, evenly spread; --json has all.
@@ -18,7 +18,7 @@ MOST_EPOCHS = 24
 Row = TypeVar("Row")
 
 
-def steps_table(console: Console, found: "CrossCheck") -> Table | None:
+def steps_table(console: "Console", found: "CrossCheck") -> "Table | None":
     """Return a line for each of the first updates; ``None`` if none was compared."""
     if not found.steps:
         return None
@@ -33,7 +33,7 @@ def steps_table(console: Console, found: "CrossCheck") -> Table | None:
     return fitting(console, "after each of the first updates", columns, found.steps)
 
 
-def epochs_table(console: Console, found: "CrossCheck") -> Table:
+def epochs_table(console: "Console", found: "CrossCheck") -> "Table":
     """Return a line an epoch, with losses and accuracies of both sides."""
     columns: list[TextColumn[Epoch]] = [
         TextColumn("epoch", lambda e: str(e.epoch)),

@@ -1,23 +1,25 @@
 """Tables of what there is: studies, data sets and their files, facts of a study."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from coarsefine.db.records import StudySummary
-from coarsefine.models.data import DatasetStatus, FileCheck
 from coarsefine.search.console import written
 from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.search.words import percent, size
 from coarsefine.studies.states import UNFINISHED
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
-def studies_table(console: Console, label: str, studies: Sequence[StudySummary]) -> Table:
+    from coarsefine.db.records import StudySummary
+    from coarsefine.models.data import DatasetStatus, FileCheck
+
+
+def studies_table(console: "Console", label: str, studies: "Sequence[StudySummary]") -> "Table":
     """Return a line a study."""
 
-    def trials(study: StudySummary) -> str:
+    def trials(study: "StudySummary") -> str:
         n_trials = sum(study.trials.values())
         n_left = sum(study.trials.get(state, 0) for state in UNFINISHED)
         if n_left:
@@ -49,8 +51,11 @@ def shortened(note: str, most: int = 60) -> str:
     return line if len(line) <= most else f"{line[:most]}…"
 
 
-def facts_table(facts: Sequence[tuple[str, Sequence[str]]]) -> Table:
+def facts_table(facts: Sequence[tuple[str, Sequence[str]]]) -> "Table":
     """Return names and what belongs to them, which may take several lines."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column()
@@ -60,10 +65,10 @@ def facts_table(facts: Sequence[tuple[str, Sequence[str]]]) -> Table:
     return table
 
 
-def data_table(console: Console, found: Sequence[DatasetStatus]) -> Table:
+def data_table(console: "Console", found: "Sequence[DatasetStatus]") -> "Table":
     """Return a line a data set."""
 
-    def where(one: DatasetStatus) -> str:
+    def where(one: "DatasetStatus") -> str:
         return str(one.place) if one.place is not None else one.state
 
     columns: list[TextColumn[DatasetStatus]] = [
@@ -80,7 +85,7 @@ def data_table(console: Console, found: Sequence[DatasetStatus]) -> Table:
     return fitting(console, "", columns, found)
 
 
-def files_table(console: Console, title: str, files: Sequence[FileCheck]) -> Table:
+def files_table(console: "Console", title: str, files: "Sequence[FileCheck]") -> "Table":
     """Return how each file compares with the published one."""
     columns: list[TextColumn[FileCheck]] = [
         TextColumn("file", lambda f: f.name, right=False),

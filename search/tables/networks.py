@@ -1,9 +1,7 @@
 """Tables of networks: gradients checked, parameters counted."""
 
 from collections.abc import Sequence
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from coarsefine.models.gradient_check import ParameterCheck
 from coarsefine.models.parameter_count import LayerCount
@@ -11,8 +9,12 @@ from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.search.words import value
 from coarsefine.studies.checks.network import NetworkCheck
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
-def check_table(console: Console, title: str, checks: Sequence[ParameterCheck]) -> Table:
+
+def check_table(console: "Console", title: str, checks: Sequence[ParameterCheck]) -> "Table":
     """Return the errors of each parameter tensor of a network."""
     columns: list[TextColumn[ParameterCheck]] = [
         TextColumn("parameter", lambda c: c.name, right=False),
@@ -25,7 +27,7 @@ def check_table(console: Console, title: str, checks: Sequence[ParameterCheck]) 
     return fitting(console, title, columns, checks)
 
 
-def checks_table(console: Console, title: str, checks: Sequence[NetworkCheck]) -> Table:
+def checks_table(console: "Console", title: str, checks: Sequence[NetworkCheck]) -> "Table":
     """Return the largest errors of many networks."""
     columns: list[TextColumn[NetworkCheck]] = [
         TextColumn("network", lambda c: "-".join(map(str, c.network.widths)), right=False),
@@ -40,7 +42,7 @@ def checks_table(console: Console, title: str, checks: Sequence[NetworkCheck]) -
     return fitting(console, title, columns, checks)
 
 
-def layers_table(console: Console, title: str, layers: Sequence[LayerCount]) -> Table:
+def layers_table(console: "Console", title: str, layers: Sequence[LayerCount]) -> "Table":
     """Return the parameters of each layer and their sums, in both conventions."""
     rows = [
         (

@@ -1,17 +1,18 @@
 """A study under sloppier protocols: in a terminal, and for programs."""
 
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from coarsefine.search.tables.column import TextColumn, fitting
 from coarsefine.studies.results.columns.column import finite
 from coarsefine.studies.results.notes.replaying import concluded, winners
 from coarsefine.studies.results.replay.protocols import SEED, Case, Protocol, Replay
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
-def replay_table(console: Console, found: Replay) -> Table:
+
+def replay_table(console: "Console", found: Replay) -> "Table":
     """Return a line a protocol: how often it names another value, how far its headline is off."""
     columns: list[TextColumn[Protocol]] = [
         TextColumn("protocol", lambda p: p.words, right=False),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from coarsefine.hints import Message, option
-from coarsefine.models.data.catalogue import CATALOGUE
 from coarsefine.studies.recipes.keys import KEYS
 from coarsefine.studies.recipes.parts import (
     CHOICES,
@@ -136,6 +135,9 @@ def _suited(stated: Stated, implied: Mapping[str, Any] | None = None) -> Stated:
     """Return what suits the data set that is named, to be overruled by what is stated."""
     data = stated.get("data")
     name = data.get("name", "digits") if isinstance(data, dict) else "digits"
+    # Whoever reads a stored recipe does without the package that reads data files.
+    from coarsefine.models.data.catalogue import CATALOGUE
+
     # Files of one's own are mostly small; those who have large ones say what they want.
     suited = _SMALL if name == "digits" or str(name) not in CATALOGUE else {}
     return _merged(suited, nested(implied)) if implied else suited

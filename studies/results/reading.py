@@ -22,6 +22,7 @@ from coarsefine.studies.results.notes.race import on_race
 from coarsefine.studies.results.notes.ranges import beyond_notes
 from coarsefine.studies.results.predictions import outcomes_of, own_metrics, ranked_by, with_metric
 from coarsefine.studies.results.ranking import (
+    Place,
     RankedTrial,
     Ranking,
     StageSummary,
@@ -73,6 +74,26 @@ def named_study(database: Database, name: str | None, search: str | None = None)
         search or "lambda", "coarse", **({"vary": EXAMPLE} if search == SPACE else {})
     )
     raise StudyError(f"{database.label} has no {what}; run\n    ", first)
+
+
+def find_trial(ranking: Ranking, place: Place) -> RankedTrial:
+    """Return a trial by its place.
+
+    Raises:
+        StudyError: If there is none; says which there are.
+    """
+    stage, number = place
+    in_stage = {t.trial: t for t in ranking.trials if t.stage == stage}
+    if number in in_stage:
+        return in_stage[number]
+    name = ranking.study.name
+    if not in_stage:
+        stages = ", ".join(each.name for each in ranking.stages) or "none"
+        raise StudyError(f"study {name} has no stage {stage!r}; its stages are {stages}")
+    raise StudyError(
+        f"study {name} has no trial {stage}:{number}; those of {stage} are "
+        f"{min(in_stage)} to {max(in_stage)}"
+    )
 
 
 def read_ranking(
@@ -185,6 +206,17 @@ def first_curve(
     ids = [row.id for row in rows if row.uuid == trial.uuid]
     runs = repository.run_rows(database, trial_ids=ids)
     return repository.epoch_rows(database, run_ids=[runs[0].id]) if runs else []
+
+
+def failures_of(database: Database, ranking: Ranking) -> list[str]:
+    """Return why trials failed, a line each."""
+    failed = {t.uuid: f"{t.stage}:{t.trial}" for t in ranking.trials if t.state == "failed"}
+    if not failed:
+        return []
+    rows = repository.trial_rows(database, ranking.study)
+    names = {row.id: failed[row.uuid] for row in rows if row.uuid in failed}
+    runs = repository.run_rows(database, trial_ids=list(names))
+    return [f"{names[run.trial_id]}: {run.failure}" for run in runs if run.failure]
 
 
 def _summary(stage: StageRecord, trials: Sequence[RankedTrial]) -> StageSummary:

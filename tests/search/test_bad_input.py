@@ -167,7 +167,7 @@ def test_bugs_keep_their_traceback(search, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("coarsefine.models.data.status", broken)
+    monkeypatch.setattr("coarsefine.search.commands.datasets.status", broken)
 
     with pytest.raises(ZeroDivisionError):
         search("data", "list")

@@ -53,6 +53,8 @@ def test_studies_are_those_of_the_storage_that_is_named(complete, study, own_fol
     ("line", "offered"),
     [
         ("ra", {"rank"}),
+        ("data", {"data", "dataset-size"}),
+        ("data v", {"verify"}),
         ("run cifar", {name for name in presets() if name.startswith("cifar")}),
         ("plot ", set(KINDS)),
         ("plot cu", {"curves"}),
@@ -67,6 +69,39 @@ def test_studies_are_those_of_the_storage_that_is_named(complete, study, own_fol
 def test_choices_are_completed_without_any_study(complete, own_folder, line, offered):
     assert complete(line) == offered
     assert list(own_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "line", "loaded"),
+    [
+        ("COMP_WORDS", "coarsefine presets --", ["presets"]),
+        ("_TYPER_COMPLETE_ARGS", "coarsefine presets --", ["presets"]),
+        ("_TYPER_COMPLETE_ARGS", "coarsefine pres", []),
+    ],
+)
+def test_a_shell_waits_for_the_command_of_its_line_alone(place, line, loaded):
+    code = (
+        "import sys\n"
+        "from coarsefine.search.cli import main\n"
+        "sys.argv = ['coarsefine']\n"
+        "main([])\n"
+        "start = 'coarsefine.search.commands.'\n"
+        "print([m.removeprefix(start) for m in sys.modules if m.startswith(start)], "
+        "file=sys.stderr)"
+    )
+    shell = {"COMP_WORDS": "bash", "_TYPER_COMPLETE_ARGS": "zsh"}[place]
+    asked = {"_COARSEFINE_COMPLETE": f"complete_{shell}", place: line, "COMP_CWORD": "2"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "pres" in done.stdout or "--json" in done.stdout
+    assert done.stderr == f"{loaded}\n"
 
 
 def test_a_file_that_is_no_database_is_no_noise(complete, own_folder):

@@ -28,7 +28,7 @@ from coarsefine.models.schedules import cyclical
 from coarsefine.models.specs import Hyperparameters, NetworkSpec
 from coarsefine.search.cli import main
 from coarsefine.search.errors import FigureError
-from coarsefine.search.figures import fonts, rendering, style
+from coarsefine.search.figures import fonts, rendering
 from coarsefine.search.figures.colours import colours_of
 from coarsefine.search.figures.curves import curves
 from coarsefine.search.figures.gradients import gradients
@@ -258,7 +258,7 @@ def test_titles_are_the_record_s(searched, kind, name):
     }
     samples = of_kind.get(kind, "1,078 training and 360 validation")
     assert samples in about.replace("\n", " ")
-    caption = style.caption_of(figure)
+    caption = rendering.caption_of(figure)
     assert caption.startswith(title.replace("\n", " "))
     assert samples in caption
 
@@ -1234,7 +1234,7 @@ def test_a_race_is_drawn_up_to_where_each_value_left(searched):
     assert sum(all(place == 0 for place in lane.get_ydata()) for lane in lanes) >= 1
     assert all(list(lane.get_xdata())[:3] == [1, 2, 3] for lane in lanes)
     assert artist(figure, "indifference").get_height() == pytest.approx(0.5)
-    assert re.search("cannot tell|no value is|equal within", style.caption_of(figure))
+    assert re.search("cannot tell|no value is|equal within", rendering.caption_of(figure))
     with pytest.raises(FigureError, match="race needs a search with replicates = auto"):
         drawn(searched, "race", "seeds")
 

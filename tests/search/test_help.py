@@ -176,6 +176,67 @@ def test_a_command_line_waits_for_its_own_command_alone():
     assert done.stdout == "['coarsefine.search.commands.ranking']\n"
 
 
+def test_the_modules_of_all_commands_load_no_library_that_only_some_runs_need():
+    heavy = (
+        *("alembic", "bottle", "dask", "distributed", "jax", "jinja2", "llvmlite", "matplotlib"),
+        *("numba", "openpyxl", "optuna", "optuna_dashboard", "pandas", "pooch", "pyarrow"),
+        *("requests", "rich", "scipy.optimize", "scipy.special", "scipy.stats", "sklearn"),
+        *("tabulate", "torch", "waitress"),
+    )
+    code = (
+        "import sys, coarsefine.search.cli\n"
+        "coarsefine.search.cli.build()\n"
+        f"print([m for m in {heavy} if m in sys.modules])\n"
+        "print('coarsefine.search.commands.searches' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, **_here())
+
+    assert done.stdout.splitlines() == ["[]", "True"]
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["--version"], ["rnak"]])
+def test_what_carries_out_no_command_loads_none(argv):
+    done = _on_the_way("coarsefine.search.commands", "print('loaded')", argv)
+
+    assert "loaded" not in done.stdout
+    assert done.returncode == (0 if argv[:1] in (["--help"], ["--version"]) else 2)
+
+
+def test_blas_knows_its_threads_before_numpy_is_loaded():
+    """The commands that import NumPy at the top of their files, or below, come after it."""
+    done = _on_the_way("numpy", "print(os.environ['OPENBLAS_NUM_THREADS'])", ["lambda", "--help"])
+
+    assert done.stdout.startswith("1\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a word")
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_while_the_modules_of_a_command_are_loaded_stops_it(study, name, status):
+    code = f"os.kill(os.getpid(), signal.{name})"
+
+    done = _on_the_way("sqlalchemy", code, ["rank"])
+
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "stopped\n")
+
+
+def _on_the_way(module, code, argv):
+    """Carry out a command line, and ``code`` in its process just before a module is imported."""
+    watched = (
+        "import os, signal, sys\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        f"            {code}\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        f"sys.argv = ['search', *{argv}]\n"
+        "from coarsefine.search.__main__ import main\n"
+        "raise SystemExit(main())"
+    )
+    here = _here()
+    here["env"].pop("OPENBLAS_NUM_THREADS", None)
+    return subprocess.run([sys.executable, "-c", watched], check=False, **here)
+
+
 def test_the_overview_lists_each_command_as_its_own_help_begins():
     whole, listed = all_commands(), get_command(cli.build(["--help"])).commands
 

@@ -189,8 +189,8 @@ def test_whoever_searches_is_told_of_the_end(search, own_folder, monkeypatch):
 def test_every_command_that_trains_tells_of_its_end():
     from coarsefine.search import cli
     from coarsefine.search.commands import searches
-    from coarsefine.search.commands.beginning import Options
     from coarsefine.search.options import JobsOptions
+    from coarsefine.search.options.searches import Options
 
     functions = {
         **{name: cli._function(each.module, each.function) for name, each in cli.COMMANDS.items()},

@@ -508,7 +508,7 @@ INT, TERM = (signal.SIGINT, 130), (signal.SIGTERM, 143)
 @pytest.mark.parametrize(
     ("signalled", "command", "where"),
     [
-        (INT, (*COARSE, "--dry-run"), "search.commands.searches._foretell"),
+        (INT, (*COARSE, "--dry-run"), "search.commands.searching._foretell"),
         (TERM, ("report",), "search.commands.reporting.write_report"),
         (TERM, ("rank",), "search.commands.ranking.print_study"),
     ],
@@ -534,7 +534,7 @@ def test_a_second_signal_that_comes_late_does_not_take_the_advice_away(search, m
     def late(*_):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("coarsefine.search.commands.searches.came_of_search", late)
+    monkeypatch.setattr("coarsefine.search.commands.searching.came_of_search", late)
 
     answer = search(*COARSE, "--jobs", "1")
 

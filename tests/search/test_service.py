@@ -651,7 +651,7 @@ def test_a_service_that_is_told_to_end_while_it_starts_ends_as_later(search, mon
     def told(_):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("coarsefine.models.data.locate.checked_data_dir", told)
+    monkeypatch.setattr("coarsefine.search.commands.serving.checked_data_dir", told)
 
     answer = search("serve", "--no-dashboard")
 

@@ -20,7 +20,6 @@ from coarsefine.studies.results.comparing.pairs import (
     compared_pairs,
 )
 from coarsefine.studies.results.comparing.tuning import Tuning, tuning_of
-from coarsefine.studies.results.curves.runs import find_trial
 from coarsefine.studies.results.final.evidence import evidence_of
 from coarsefine.studies.results.judging.statistics import INDIFFERENT, Interval
 from coarsefine.studies.results.known_seeds import known_seeds
@@ -33,7 +32,7 @@ from coarsefine.studies.results.notes.studies import (
 )
 from coarsefine.studies.results.outcomes import read_outcomes
 from coarsefine.studies.results.ranking import Place, RankedTrial, Ranking, top
-from coarsefine.studies.results.reading import named_study, read_ranking
+from coarsefine.studies.results.reading import find_trial, named_study, read_ranking
 from coarsefine.studies.spaces.dimensions import PARAMETERS
 from coarsefine.studies.states import UNFINISHED
 

@@ -12,10 +12,9 @@ from coarsefine.db.connections.engine import Database
 from coarsefine.db.records import EpochRecord, RunRecord
 from coarsefine.models.cohort import CohortPlan
 from coarsefine.models.schedules import rates_at
-from coarsefine.studies.errors import StudyError
 from coarsefine.studies.metric import OWN
 from coarsefine.studies.planning.cohorts import plan_from_json
-from coarsefine.studies.results.ranking import Place, RankedTrial, Ranking
+from coarsefine.studies.results.ranking import RankedTrial, Ranking
 
 # With more updates than this, η is given at so many of them, and wherever it turns or steps.
 _MOST = 2_000
@@ -70,26 +69,6 @@ class TrialCurves:
     def own_metrics(self) -> tuple[str, ...]:
         """Return the names of the metrics that a custom trainer reported, each once."""
         return tuple(dict.fromkeys(name for values in self.metrics.values() for name in values))
-
-
-def find_trial(ranking: Ranking, place: Place) -> RankedTrial:
-    """Return a trial by its place.
-
-    Raises:
-        StudyError: If there is none; says which there are.
-    """
-    stage, number = place
-    in_stage = {t.trial: t for t in ranking.trials if t.stage == stage}
-    if number in in_stage:
-        return in_stage[number]
-    name = ranking.study.name
-    if not in_stage:
-        stages = ", ".join(each.name for each in ranking.stages) or "none"
-        raise StudyError(f"study {name} has no stage {stage!r}; its stages are {stages}")
-    raise StudyError(
-        f"study {name} has no trial {stage}:{number}; those of {stage} are "
-        f"{min(in_stage)} to {max(in_stage)}"
-    )
 
 
 def read_runs(

@@ -10,7 +10,7 @@ import pytest
 
 from coarsefine.search.dashboard.server import Server
 from coarsefine.search.dashboard.serving import make_app
-from coarsefine.search.figures import rendering, style
+from coarsefine.search.figures import rendering
 from tests.search.dashboard import chromium
 
 PICTURES = Path(__file__).parents[2] / ".artifacts" / "dashboard"
@@ -47,7 +47,7 @@ def no_complaints(browser):
 @pytest.fixture(autouse=True)
 def sharp_pictures(monkeypatch):
     """Have figures as users see them: somebody looks at the pictures of these pages."""
-    monkeypatch.setattr(rendering, "DPI", style.DPI)
+    monkeypatch.setattr(rendering, "DPI", 250)  # what it is where no test has changed it
 
 
 def drawn(browser, n):
