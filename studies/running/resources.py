@@ -25,8 +25,8 @@ from coarsefine.studies.running.executors import (
 )
 from coarsefine.studies.running.watching import NullObserver, Observer
 
-# Copies of this process take some 0.03 s to start and to end.
-_COPIED_SECONDS: Final = 0.15
+# By estimate, which is short for short searches: copies take some 0.03 s to start and to end.
+_COPIED_SECONDS: Final = 0.05
 
 
 class NewDatabase:
