@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
+from weakref import WeakKeyDictionary
 
 from coarsefine.search.errors import ServingError
 
@@ -99,9 +100,10 @@ class Server:
     def _serve(self, server: Any, connections: dict[int, Any]) -> None:
         from waitress import wasyncore
 
+        waiting: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
         while not self._stopping.is_set():
             wasyncore.loop(timeout=_LOOP_SECONDS, use_poll=True, map=connections, count=1)
-            _close_stalled(connections)
+            _close_stalled(connections, waiting)
         server.task_dispatcher.shutdown()
         wasyncore.close_all(connections, ignore_all=True)
 
@@ -126,14 +128,22 @@ class Server:
         self.stop()
 
 
-def _close_stalled(connections: dict[int, Any]) -> None:
+def _close_stalled(connections: dict[int, Any], waiting: WeakKeyDictionary[Any, float]) -> None:
     """Close the connections of clients that have read nothing for a while of what waits for them.
 
     waitress closes none of them: it would wait with a thread that others need, for ever.
+
+    Args:
+        connections: All there are.
+        waiting: Since when something waits for each, however long it took to make that.
     """
-    since = time.time() - LIMITS["channel_timeout"]
+    now = time.time()
     for connection in list(connections.values()):
-        if getattr(connection, "total_outbufs_len", 0) and connection.last_activity < since:
+        if not getattr(connection, "total_outbufs_len", 0):
+            waiting.pop(connection, None)
+            continue
+        since = waiting.setdefault(connection, now)
+        if max(since, connection.last_activity) < now - LIMITS["channel_timeout"]:
             connection.handle_close()
 
 

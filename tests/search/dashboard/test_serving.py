@@ -12,10 +12,12 @@ import urllib.error
 import urllib.request
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
 
 from coarsefine.search.commands import dashboarding
+from coarsefine.search.dashboard import server as serving
 from coarsefine.search.dashboard.server import LIMITS, Server
 from coarsefine.search.dashboard.serving import make_app
 from coarsefine.search.errors import ServingError, Stopped
@@ -108,6 +110,35 @@ def test_a_client_that_reads_nothing_keeps_no_thread_from_others(monkeypatch):
         deaf.sendall(b"GET /much HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
 
         assert fetch(server.url) == b"here"
+
+
+class Waiting:
+    """A connection with an answer that its client has not read."""
+
+    def __init__(self, asked):
+        self.total_outbufs_len, self.last_activity, self.closed = 4, asked, False
+
+    def handle_close(self):
+        self.closed = True
+
+
+def test_a_client_is_waited_for_from_when_its_answer_is_there(monkeypatch):
+    clock = [1_000.0]
+    monkeypatch.setattr(serving.time, "time", lambda: clock[0])
+    connection, waiting = Waiting(asked=0.0), WeakKeyDictionary()
+
+    def closed():
+        serving._close_stalled({1: connection}, waiting)
+        return connection.closed
+
+    assert not closed()
+    clock[0] += LIMITS["channel_timeout"] - 1
+    assert not closed()
+    connection.last_activity = clock[0]
+    clock[0] += LIMITS["channel_timeout"] - 1
+    assert not closed()
+    clock[0] += 2
+    assert closed()
 
 
 def test_a_head_of_a_request_has_a_size():
