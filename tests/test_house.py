@@ -108,6 +108,8 @@ LATE = {
     ("search/commands/checking.py", "coarsefine.studies.tidying.mending"),
     # filelock and all that carries out searches: not for a range test.
     ("search/commands/searches.py", "coarsefine.search.commands.searching"),
+    # Signals that end a service are heard while this is loaded, too.
+    ("search/commands/serving.py", "coarsefine.search.commands.queue_service"),
     # multiprocessing, filelock and all that carries out searches: only reports of whole labs
     # carry out parts.
     ("search/commands/reporting.py", "coarsefine.studies.reports.lab_checks"),

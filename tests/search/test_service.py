@@ -651,12 +651,39 @@ def test_a_service_that_is_told_to_end_while_it_starts_ends_as_later(search, mon
     def told(_):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("coarsefine.search.commands.serving.checked_data_dir", told)
+    monkeypatch.setattr("coarsefine.search.commands.queue_service.checked_data_dir", told)
 
     answer = search("serve", "--no-dashboard")
 
     assert answer.status == 0
     assert answer.err.endswith("ended, as requested\n")
+
+
+LOADING = """
+import os, signal, sys
+
+class Told:
+    def find_spec(self, name, path=None, target=None):
+        if name == "coarsefine.studies.labs.service":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Told())
+from coarsefine.search.cli import main
+
+status = main(["serve", "--no-dashboard"])
+assert not any(isinstance(each, Told) for each in sys.meta_path)
+sys.exit(status)
+"""
+
+
+def test_a_service_that_is_told_to_end_while_it_is_loaded_ends_as_later(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("ended, as requested\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
