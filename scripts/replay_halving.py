@@ -17,6 +17,7 @@ from statistics import fmean
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.pruning import FLAGS, N_VALUES, RANGES
 from coarsefine.models.arrays import Labels
 from coarsefine.models.blas_threads import limited_blas
 from coarsefine.models.cohort import CohortPlan, initial_state
@@ -29,9 +30,7 @@ from coarsefine.studies.recipes.layers import make_recipe
 from coarsefine.studies.recipes.specs import to_data_spec, to_specs
 from coarsefine.studies.results.evidence.ties import judge
 
-RANGES = ((1e-5, 1e-1), (1e-5, 1e2))
-N_VALUES, TOGETHER = 27, 9
-FLAGS = {"data.name": "cifar10", "network.initialisation": "xavier"}
+TOGETHER = 9
 
 Rights = npt.NDArray[np.bool_]
 
@@ -96,9 +95,11 @@ def trained_to_the_end(data_dir: Path, low: float, high: float, seed: int) -> Tr
     """Return 27 values of λ as one seed trains them."""
     recipe = make_recipe(None, {**FLAGS, "seed": seed})
     prepared = prepare(to_data_spec(recipe), data_dir=data_dir)
-    specs = to_specs(recipe, prepared.n_features, prepared.n_classes, prepared.n_train)
-    network, training, base = specs
-    data, labels = prepared.open(), prepared.open().y_validation
+    network, training, base = to_specs(
+        recipe, prepared.n_features, prepared.n_classes, prepared.n_train
+    )
+    data = prepared.open()
+    labels = data.y_validation
     n_epochs = training.n_epochs(prepared.n_train)
     rights = np.zeros((N_VALUES, n_epochs, len(labels)), np.bool_)
     epochs = np.zeros(N_VALUES, np.int64)
@@ -125,8 +126,11 @@ def _epochs(
         right = np.zeros((len(slots), len(labels)), np.bool_)
         for row, slot in enumerate(slots):
             done = state.finished.get(slot)
-            going_on = () if done is not None else [state.slots.index(slot)]
-            parameters = done.parameters if done else state.parameters.rows(going_on)
+            parameters = (
+                state.parameters.rows([state.slots.index(slot)])
+                if done is None
+                else done.parameters
+            )
             each = SampleOutcomes.unknown(1, len(labels))
             evaluator(plan, 1).evaluate(parameters, data.x_validation, labels, outcomes=each)
             right[row] = each.predicted[0] == labels

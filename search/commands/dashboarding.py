@@ -15,7 +15,14 @@ from coarsefine.search.console import note, say
 from coarsefine.search.dashboard.server import HOST, PORT, Server, is_local
 from coarsefine.search.dashboard.serving import make_app
 from coarsefine.search.errors import ServingError, UsageError
-from coarsefine.search.options import OUTPUT, NoNotes, StorageOptions, option, whole
+from coarsefine.search.options import (
+    OUTPUT,
+    NoNotes,
+    StorageOptions,
+    option,
+    text_option,
+    whole_option,
+)
 
 NETWORK = "Network"
 
@@ -26,22 +33,20 @@ class DashboardOptions:
 
     host: Annotated[
         str | None,
-        option(
+        text_option(
             NETWORK,
             "--host",
-            metavar="NAME",
-            help="Name or address of this machine that is listened on; 0.0.0.0 for all, which lets "
+            "NAME",
+            "Name or address of this machine that is listened on; 0.0.0.0 for all, which lets "
             "everybody who reaches this machine read the studies (default: 127.0.0.1).",
         ),
     ] = None
     port: Annotated[
         int | None,
-        option(
+        whole_option(
             NETWORK,
             "--port",
-            metavar="N",
-            parser=whole,
-            help="The port; 0 for any that is free (default: 8080, or the next that is free).",
+            "The port; 0 for any that is free (default: 8080, or the next that is free).",
         ),
     ] = None
     allow_host: Annotated[

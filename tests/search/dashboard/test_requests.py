@@ -9,7 +9,7 @@ import pytest
 from coarsefine.db.connections import sqlite_files
 from coarsefine.search.dashboard import overlay
 from tests.search.dashboard.conftest import client_of, contents
-from tests.search.dashboard.test_guard import guarded
+from tests.search.dashboard.test_guard import WRITES, guarded
 
 LONG = "9" * 5000
 TRIAL_FILE = "c0a45f-0e-0"
@@ -85,13 +85,7 @@ BODIES = [
     b'{"output_type": []}',
 ]
 CHANGES = [
-    ("POST", "/api/studies"),
-    ("POST", "/api/studies/1/rename"),
-    ("PUT", "/api/studies/1/note"),
-    ("PUT", "/api/studies/1/1/note"),
-    ("POST", "/api/trials/1/tell"),
-    ("POST", "/api/trials/1/user-attrs"),
-    ("POST", "/api/artifacts/1"),
+    *((method, path) for method, path in WRITES if method in {"POST", "PUT"} and "/api/" in path),
     ("POST", "/api/studies/1/preference"),
     ("PUT", "/api/studies/1/preference_feedback_component"),
 ]
