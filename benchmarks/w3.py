@@ -38,7 +38,7 @@ def _lone(options: Options) -> list[Table]:
         return []
     log("W3: a lone trial")
     with closing(Side(peer, mode, work.task)) as side:
-        plan = replace(cohort_plan(work, 1), kernel="sparse-2")
+        plan = replace(cohort_plan(work, 1), kernel="sparse-3")
 
         def ours() -> float:
             started = time.perf_counter()

@@ -30,7 +30,7 @@ CategoricalName = Literal["one-hot"]
 MissingName = Literal["median", "indicator", "drop"]
 DecimalName = Literal[".", ","]
 # Stored in plans. A kernel whose bits change gets a new name.
-KernelName = Literal["numpy", "sparse-1", "dense-1", "sparse-2", "dense-2"]
+KernelName = Literal["numpy", "sparse-1", "dense-1", "sparse-2", "dense-2", "sparse-3"]
 
 ACTIVATIONS: tuple[str, ...] = get_args(ActivationName)
 INITIALISATIONS: tuple[str, ...] = get_args(InitialisationName)
@@ -63,6 +63,7 @@ PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
 SPLIT_METHODS: tuple[str, ...] = get_args(SplitMethod)
 NORMALISATIONS: tuple[str, ...] = get_args(NormalisationName)
 KERNELS: tuple[str, ...] = get_args(KernelName)
+SPARSE_KERNELS: tuple[KernelName, ...] = ("sparse-1", "sparse-2", "sparse-3")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,20 +14,26 @@ from coarsefine.models.kernels import reference
 from coarsefine.models.kernels.codes import ACTIVATION_CODES, FOLLOWED, OPTIMIZER_CODES
 from coarsefine.models.kernels.rows import MOST_FEATURES
 from coarsefine.models.kernels.stretch import MakesUpdates
-from coarsefine.models.specs import Hyperparameters, KernelName, NetworkSpec, TrainingSpec
+from coarsefine.models.specs import (
+    SPARSE_KERNELS,
+    Hyperparameters,
+    KernelName,
+    NetworkSpec,
+    TrainingSpec,
+)
 
 # Seconds a worker takes to import numba and compile, the first time on a machine (docs/speed.md).
 # Later it reads what was compiled, in a tenth of that.
-START_SECONDS: dict[KernelName, float] = {"sparse-2": 6.5, "dense-2": 5.5}
+START_SECONDS: dict[KernelName, float] = {"sparse-3": 6.5, "dense-2": 5.5}
 # Sparse rows a worker may hold, in bytes: they come on top of the samples, which workers share.
 MOST_BYTES = 2**28
 # Operations of a product from which on BLAS may share it among cores (``studies.planning``).
 _SHARED_OPERATIONS = 1e9
 
-# Those that are planned. Studies with the first versions, which leave measuring to the reference,
-# are carried on with these.
-COMPILED: tuple[KernelName, ...] = ("sparse-2", "dense-2")
-_SPARSE: tuple[KernelName, ...] = ("sparse-1", "sparse-2")
+# Those that are planned. Studies with earlier ones are carried on with these.
+COMPILED: tuple[KernelName, ...] = ("sparse-3", "dense-2")
+# Kernels that leave measuring to the reference.
+_ONLY_UPDATES: tuple[KernelName, ...] = ("numpy", "sparse-1", "dense-1")
 COMPILED_LOSSES = ("cross-entropy", "squared-error")
 
 
@@ -38,7 +44,7 @@ def claims(
     trials: Sequence[Hyperparameters] = (),
 ) -> bool:
     """Return whether a compiled kernel can train this; all else is for the reference."""
-    if kernel in _SPARSE:
+    if kernel in SPARSE_KERNELS:
         shapes = not network.hidden and training.optimizer == "sgd"
         shapes = shapes and network.n_features <= MOST_FEATURES
     else:
@@ -160,7 +166,7 @@ def kernel(plan: CohortPlan) -> MakesUpdates:
         )
     from coarsefine.models.kernels import dense, sparse
 
-    return sparse.make_updates if plan.kernel in _SPARSE else dense.make_updates
+    return sparse.make_updates if plan.kernel in SPARSE_KERNELS else dense.make_updates
 
 
 def evaluator(plan: CohortPlan, n_trials: int) -> Evaluates:
@@ -169,7 +175,7 @@ def evaluator(plan: CohortPlan, n_trials: int) -> Evaluates:
     Raises:
         ModelError: As ``kernel``.
     """
-    if plan.kernel not in COMPILED:
+    if plan.kernel in _ONLY_UPDATES:
         return Evaluator(plan.network, n_trials, plan.dtype)
     kernel(plan)
     from coarsefine.models.kernels.measuring import CompiledEvaluator

@@ -10,8 +10,8 @@ from coarsefine.models.kernels import dense, judging, sparse
 from coarsefine.models.kernels.codes import ACTIVATION_CODES
 from coarsefine.models.kernels.forward import Layers, scores_address
 from coarsefine.models.kernels.lanes import PANEL_BYTES
-from coarsefine.models.kernels.rows import sparse_rows
 from coarsefine.models.network import Parameters
+from coarsefine.models.specs import SPARSE_KERNELS
 
 
 class CompiledEvaluator:
@@ -20,7 +20,7 @@ class CompiledEvaluator:
     def __init__(self, plan: CohortPlan, n_trials: int) -> None:
         self._plan = plan
         self._n_trials = n_trials
-        self._kind = _Sparse if plan.kernel == "sparse-2" else _Dense
+        self._kind = _Sparse if plan.kernel in SPARSE_KERNELS else _Dense
         self._ready: _Dense | _Sparse | None = None
 
     def forget(self) -> None:
@@ -84,6 +84,7 @@ class _Sparse:
     """Weights as ``(D, P)``, and a block of scores."""
 
     def __init__(self, plan: CohortPlan, parameters: Parameters) -> None:
+        self._plan = plan
         weights = sparse.packed(parameters.weights[0])
         self._n_classes, width = plan.network.n_classes, weights.shape[1]
         self._weights = weights.ravel()
@@ -94,5 +95,5 @@ class _Sparse:
 
     def measure(self, x: Array, sums: judging.Sums) -> None:
         """Add up what the trials make of samples."""
-        rows, cells = sparse_rows(x), self._cells
+        rows, cells = sparse.rows_for(self._plan, x), self._cells
         judging.measure_sparse(self._weights, self._bias, rows, cells, self._n_classes, sums)

@@ -14,6 +14,8 @@ from coarsefine.models.arrays import Array
 
 # Rows from which the usual values and the density are taken, spread over all.
 _LOOKED_AT = 256
+# A value is usual if one row of so many has it: each that does saves a number.
+_ONE_OF = 8
 # Columns are stored in two bytes.
 MOST_FEATURES = 2**16 - 1
 # Training and validation samples of two data sets.
@@ -44,41 +46,55 @@ class SparseRows(NamedTuple):
     centred: bool
 
 
-def usual_values(x: Array) -> tuple[Array, float]:
+def usual_values(x: Array, *, of_half: bool = False) -> tuple[Array, float]:
     """Return c, (D,), and the share of numbers that differ from it, as some rows have them.
 
-    The usual value of a column is the one that most of these rows have; 0 where none is in half
-    of them.
+    The usual value of a column is the one that most of these rows have; 0 where hardly any two
+    have the same.
+
+    Args:
+        x: (N, D).
+        of_half: Whether half of the rows must have it, as the first kernels ask.
     """
     some = np.sort(x[np.linspace(0, len(x) - 1, min(len(x), _LOOKED_AT)).astype(np.intp)], axis=0)
     # In a sorted column, a value that half of it has is in the middle.
-    middle = some[len(some) // 2]
-    counts = (some == middle).sum(axis=0)
-    usual = np.where(2 * counts >= len(some), middle, 0).astype(x.dtype)
+    likely = some[len(some) // 2] if of_half else _most_frequent(some)
+    counts = (some == likely).sum(axis=0)
+    usual = np.where((2 if of_half else _ONE_OF) * counts >= len(some), likely, 0).astype(x.dtype)
     return usual, float((some != usual).mean())
 
 
-_kept: "OrderedDict[int, tuple[Any, SparseRows]]" = OrderedDict()
+def _most_frequent(ordered: Array) -> Array:
+    """Return the most frequent value of each sorted column, the least of several."""
+    places = np.arange(len(ordered))[:, None]
+    begins = np.ones(ordered.shape, np.bool_)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    run = places - np.maximum.accumulate(np.where(begins, places, 0), axis=0)
+    return np.asarray(ordered[run.argmax(axis=0), np.arange(ordered.shape[1])])
 
 
-def sparse_rows(x: Array) -> SparseRows:
+_kept: "OrderedDict[tuple[int, bool], tuple[Any, SparseRows]]" = OrderedDict()
+
+
+def sparse_rows(x: Array, *, of_half: bool = False) -> SparseRows:
     """Return the samples as sparse rows, made once per array and process.
 
     Args:
         x: (N, D), read-only: it is known by its identity.
+        of_half: As for ``usual_values``.
     """
-    known = _kept.get(id(x))
+    key = id(x), of_half
+    known = _kept.get(key)
     if known is None:
         # The array is held as well, so that its identity stays its own.
-        _kept[id(x)] = known = x, _made(x)
+        _kept[key] = known = x, _made(x, usual_values(x, of_half=of_half)[0])
         while len(_kept) > _MOST_KEPT:
             _kept.popitem(last=False)
-    _kept.move_to_end(id(x))
+    _kept.move_to_end(key)
     return known[1]
 
 
-def _made(x: Array) -> SparseRows:
-    usual, _ = usual_values(x)
+def _made(x: Array, usual: Array) -> SparseRows:
     n_samples = len(x)
     pointers = np.zeros(n_samples + 1, np.int64)
     crosses = np.empty(n_samples, x.dtype)

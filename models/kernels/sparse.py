@@ -3,11 +3,15 @@
 import numpy as np
 
 from coarsefine.models.arrays import Array, column
-from coarsefine.models.kernels.rows import sparse_rows
+from coarsefine.models.cohort import CohortPlan
+from coarsefine.models.kernels.rows import SparseRows, sparse_rows
 from coarsefine.models.kernels.stretch import Stretch
+from coarsefine.models.specs import KernelName
 
 # Numbers in whole vectors of 32 bytes, in either precision.
 LANES = 8
+# Kernels to which a value is usual that half of a column has.
+_OF_HALF: tuple[KernelName, ...] = ("sparse-1", "sparse-2")
 
 
 def make_updates(stretch: Stretch) -> None:
@@ -44,10 +48,15 @@ def make_updates(stretch: Stretch) -> None:
         factors=np.zeros(width, dtype),
         exact_scales=np.ones(parameters.n_trials),
     )
-    linear.descend(weights.ravel(), bias, sparse_rows(stretch.x), updates, lanes)
+    linear.descend(weights.ravel(), bias, rows_for(plan, stretch.x), updates, lanes)
     unpack(weights, parameters.weights[0])
     if biased:
         parameters.biases[0][...] = bias[:used].reshape(parameters.biases[0].shape)
+
+
+def rows_for(plan: CohortPlan, x: Array) -> SparseRows:
+    """Return samples as the plan's kernel takes them."""
+    return sparse_rows(x, of_half=plan.kernel in _OF_HALF)
 
 
 def packed(weights: Array) -> Array:

@@ -81,11 +81,11 @@ def saving(
     seconds: dict[KernelName, float] = {}
     if "dense-2" in claiming:
         seconds["dense-2"] = sum(dense_seconds(network, training, width) for width in widths)
-    if "sparse-2" in claiming:
+    if "sparse-3" in claiming:
         density = _density(data)
         numbers = density * network.n_features * data.n_train
         if numbers * (_COLUMN_BYTES + VALUE_BYTES[training.precision]) <= MOST_BYTES:
-            seconds["sparse-2"] = sum(
+            seconds["sparse-3"] = sum(
                 sparse_seconds(network, training, width, density) for width in widths
             )
     return max(

@@ -13,6 +13,7 @@ from coarsefine.models.data.cache import cache_dir
 from coarsefine.models.errors import ModelError
 from coarsefine.models.evaluation import Evaluator, SampleOutcomes
 from coarsefine.models.kernels import compiling, layered, linear
+from coarsefine.models.kernels import sparse as sparse_kernel
 from coarsefine.models.kernels.choice import (
     COMPILED,
     COMPILED_LOSSES,
@@ -45,7 +46,9 @@ from tests.models.test_training import EIGHT, curve, plan_of, trained
 # As in test_training: rounding of 1e-16 that grows some thousandfold, and no wrong term.
 TOLERANCE = 1e-9
 # Hidden layers of networks that a kernel claims. Units of trials lie across the ends of vectors.
-HIDDEN = {"sparse-2": (), "dense-2": (9, 7)}
+HIDDEN = {"sparse-3": (), "dense-2": (9, 7)}
+# Those that are planned no more.
+OLDER = {"sparse-1": (), "dense-1": (9, 7), "sparse-2": ()}
 each_kernel = pytest.mark.parametrize("name", HIDDEN)
 N_FEATURES = 12
 # What pixels are before and after they are standardised.
@@ -66,8 +69,8 @@ def sparse(usual="zeros", dtype=np.float64):
     )
 
 
-def compiled(trials=EIGHT, *, name="sparse-2", **kinds):
-    return replace(plan_of(trials, **{"hidden": HIDDEN[name], **kinds}), kernel=name)
+def compiled(trials=EIGHT, *, name="sparse-3", **kinds):
+    return replace(plan_of(trials, **{"hidden": (HIDDEN | OLDER)[name], **kinds}), kernel=name)
 
 
 def on_numpy(plan):
@@ -200,7 +203,7 @@ def test_batches_and_features_may_be_more_than_a_block_of_the_dense_kernel():
 @pytest.mark.parametrize("usual", USUAL)
 @pytest.mark.parametrize(
     ("name", "kinds"),
-    [("sparse-2", {}), ("dense-2", {}), ("dense-2", {"hidden": (9,), "optimizer": "adam"})],
+    [("sparse-3", {}), ("dense-2", {}), ("dense-2", {"hidden": (9,), "optimizer": "adam"})],
     ids=str,
 )
 def test_a_trial_has_the_same_bits_in_any_company(usual, precision, name, kinds):
@@ -248,7 +251,7 @@ def test_the_first_of_equal_scores_is_what_a_network_answers(name):
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        *(("sparse-2", {"loss": loss}) for loss in COMPILED_LOSSES),
+        *(("sparse-3", {"loss": loss}) for loss in COMPILED_LOSSES),
         *(("dense-2", {"activation": activation}) for activation in ACTIVATION_CODES),
     ],
     ids=str,
@@ -304,7 +307,7 @@ def test_numbers_that_are_none_stay_none(name):
 
 @pytest.mark.parametrize("dropped", [set(), {0, 3, 7}])
 @pytest.mark.parametrize(
-    ("name", "kinds"), [("sparse-2", {}), ("dense-2", {"optimizer": "adamw"})], ids=str
+    ("name", "kinds"), [("sparse-3", {}), ("dense-2", {"optimizer": "adamw"})], ids=str
 )
 def test_a_training_in_segments_that_is_pruned_and_stored_ends_with_the_same_bits(
     dropped, name, kinds
@@ -346,15 +349,34 @@ def test_it_is_compiled_once_for_each_precision(name):
             array.flags.writeable = False
         trained(compiled(**kinds), read_only)
 
-    function = {"sparse-2": linear.descend, "dense-2": layered.descend}[name]
+    function = {"sparse-3": linear.descend, "dense-2": layered.descend}[name]
     trained(compiled(name=name), made_up())
     kinds_of_weights = [str(types[0]) for types in function.dispatcher.signatures]
     assert len(kinds_of_weights) == len(set(kinds_of_weights))
 
 
 def test_every_compiled_kernel_is_tested_here():
-    older = {name.replace("2", "1") for name in HIDDEN}
-    assert set(HIDDEN) == set(COMPILED) == set(KERNELS) - {"numpy"} - older
+    assert set(HIDDEN) == set(COMPILED) == set(KERNELS) - {"numpy"} - set(OLDER)
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_studies_with_earlier_kernels_are_carried_on(name):
+    assert_alike(compiled(name=name), sparse("shifted"))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_the_earlier_sparse_kernels_keep_their_usual_values(share):
+    data = made_up()
+    x = np.where(np.random.default_rng(2).random(data.x_train.shape) < share, 1.5, data.x_train)
+
+    of_half = [
+        sparse_kernel.rows_for(compiled(name=name), x).usual for name in OLDER if "sp" in name
+    ]
+    newest = sparse_kernel.rows_for(compiled(), x).usual
+
+    for usual in of_half:
+        np.testing.assert_array_equal(usual, 1.5 if share > 0.5 else 0)
+    np.testing.assert_array_equal(newest, 1.5)
 
 
 @each_kernel
@@ -390,10 +412,10 @@ def test_compiled_kernels_are_compared_over_other_values_of_each_number_that_the
 def test_the_sparse_kernel_claims_plain_descent_without_hidden_layers():
     network, training = NetworkSpec(12, (), 4), TrainingSpec(20, 100)
 
-    assert not claims("sparse-2", replace(network, hidden=(9,)), training)
-    assert not claims("sparse-2", replace(network, n_features=2**16), training)
+    assert not claims("sparse-3", replace(network, hidden=(9,)), training)
+    assert not claims("sparse-3", replace(network, n_features=2**16), training)
     for optimizer in OPTIMIZERS:
-        claimed = claims("sparse-2", network, replace(training, optimizer=optimizer))
+        claimed = claims("sparse-3", network, replace(training, optimizer=optimizer))
         assert claimed == (optimizer == "sgd")
 
 
@@ -487,6 +509,30 @@ def test_the_share_of_unusual_numbers_is_measured_on_some_rows():
 
     assert not usual.any()
     assert density == 0.25
+
+
+def test_the_most_frequent_value_of_a_column_is_usual_even_where_fewer_than_half_have_it():
+    rng = np.random.default_rng(0)
+    x = rng.random((4000, 3)).astype(np.float32)
+    x[rng.random(4000) < 0.3, 0] = -0.5  # as a pixel that is black in three images of ten
+    x[rng.random(4000) < 0.05, 1] = -0.5  # too few to save anything
+    x[rng.random(4000) < 0.7, 2] = 2
+
+    usual, density = usual_values(x)
+    of_half, more = usual_values(x, of_half=True)
+
+    assert usual.tolist() == [-0.5, 0, 2]
+    assert density == pytest.approx((0.7 + 1 + 0.3) / 3, abs=0.03)
+    assert of_half.tolist() == [0, 0, 2]
+    assert more == pytest.approx((1 + 1 + 0.3) / 3, abs=0.03)
+
+
+def test_standardised_samples_are_as_sparse_as_raw_ones():
+    raw = np.random.default_rng(1).integers(0, 4, (500, 20)).astype(np.float64)
+
+    values = (raw - raw.mean(axis=0)) / raw.std(axis=0)
+
+    assert usual_values(values)[1] == usual_values(raw)[1] < 0.75
 
 
 # ---------------------------------------------------------------------------------- without numba

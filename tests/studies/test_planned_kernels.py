@@ -79,14 +79,14 @@ def test_a_long_search_of_sparse_samples_is_compiled_and_one_of_dense_samples_is
         return planned_kernel(saving(MNIST, training, data, [4, 4], 2))
 
     monkeypatch.setattr(kernels, "_density", lambda data: 0.2)
-    assert planned(batches, Sparse()) == planned(single, Sparse()) == "sparse-2"
+    assert planned(batches, Sparse()) == planned(single, Sparse()) == "sparse-3"
     monkeypatch.setattr(kernels, "_density", lambda data: 1.0)
-    assert planned(batches, Sparse()) != "sparse-2"
+    assert planned(batches, Sparse()) != "sparse-3"
     # Sparse rows that no worker should hold beside its samples.
     monkeypatch.setattr(kernels, "_density", lambda data: 0.2)
     large = Sparse()
     large.n_train = 10**6
-    assert planned(single, large) != "sparse-2"
+    assert planned(single, large) != "sparse-3"
 
 
 def test_hidden_layers_are_compiled_where_python_or_the_optimizer_takes_the_time():
@@ -157,7 +157,7 @@ def test_without_numba_the_reference_serves_and_one_line_says_so(bench, monkeypa
     assert stored_kernels(bench, search) == {"numpy"}
     (line,) = [line for line in observer.lines if "numba" in str(line)]
     assert "s longer than it needs to: numba cannot be imported (ModuleNotFoundError" in line
-    assert planned_kernel(Saving("sparse-2", 10.0)) == "numpy"
+    assert planned_kernel(Saving("sparse-3", 10.0)) == "numpy"
     assert missing_note(-1.0) is None
 
 

@@ -63,7 +63,7 @@ def test_a_stored_plan_is_the_plan():
         (Hyperparameters(l2_strength=1 / 3), Hyperparameters(momentum=0.1, half_cycle=7)),
         seed=2**62 + 1,
         replicate=2,
-        kernel="sparse-2",
+        kernel="sparse-3",
     )
 
     assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
