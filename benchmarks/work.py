@@ -142,7 +142,7 @@ def w3(options: Options, n_epochs: int = 4) -> Work:
     return _work("W3", "8 λ, softmax regression on MNIST, batch 1", flags, 784, options)
 
 
-def w5(options: Options, n_epochs: int = 2) -> Work:
+def w5(options: Options, n_epochs: int = 8) -> Work:
     """Return λ on MNIST for a network as NTNU's assignments have it: momentum, batch size 32."""
     flags = {
         **_MNIST,
@@ -159,7 +159,7 @@ def w5(options: Options, n_epochs: int = 2) -> Work:
     return _work("W5", title, flags, 784, options)
 
 
-def w6(options: Options, batch_size: int) -> Work:
+def w6(options: Options, batch_size: int, n_epochs: int = 8) -> Work:
     """Return λ on Fashion-MNIST for two hidden layers and Adam."""
     flags = {
         **_MNIST,
@@ -169,7 +169,7 @@ def w6(options: Options, batch_size: int) -> Work:
         "network.hidden": (128, 128),
         "training.optimizer": "adam",
         "training.batch_size": batch_size,
-        "training.epochs": 2,
+        "training.epochs": n_epochs,
     }
     title = f"8 λ, Fashion-MNIST, 784-128-128-10, Adam, batch {batch_size:,}"
     return _work("W6", title, flags, 784, options)

@@ -30,7 +30,7 @@ CategoricalName = Literal["one-hot"]
 MissingName = Literal["median", "indicator", "drop"]
 DecimalName = Literal[".", ","]
 # Stored in plans. A kernel whose bits change gets a new name.
-KernelName = Literal["numpy", "sparse-1", "dense-1", "sparse-2", "dense-2", "sparse-3"]
+KernelName = Literal["numpy", "sparse-1", "dense-1", "sparse-2", "dense-2", "sparse-3", "dense-3"]
 
 ACTIVATIONS: tuple[str, ...] = get_args(ActivationName)
 INITIALISATIONS: tuple[str, ...] = get_args(InitialisationName)

@@ -16,6 +16,7 @@ from coarsefine.models.kernels.rows import MOST_FEATURES
 from coarsefine.models.kernels.stretch import MakesUpdates
 from coarsefine.models.specs import (
     SPARSE_KERNELS,
+    VALUE_BYTES,
     Hyperparameters,
     KernelName,
     NetworkSpec,
@@ -24,14 +25,14 @@ from coarsefine.models.specs import (
 
 # Seconds a worker takes to import numba and compile, the first time on a machine (docs/speed.md).
 # Later it reads what was compiled, in a tenth of that.
-START_SECONDS: dict[KernelName, float] = {"sparse-3": 6.5, "dense-2": 5.5}
+START_SECONDS: dict[KernelName, float] = {"sparse-3": 6.5, "dense-3": 5.5}
 # Sparse rows a worker may hold, in bytes: they come on top of the samples, which workers share.
 MOST_BYTES = 2**28
 # Operations of a product from which on BLAS may share it among cores (``studies.planning``).
 _SHARED_OPERATIONS = 1e9
 
 # Those that are planned. Studies with earlier ones are carried on with these.
-COMPILED: tuple[KernelName, ...] = ("sparse-3", "dense-2")
+COMPILED: tuple[KernelName, ...] = ("sparse-3", "dense-3")
 # Kernels that leave measuring to the reference.
 _ONLY_UPDATES: tuple[KernelName, ...] = ("numpy", "sparse-1", "dense-1")
 COMPILED_LOSSES = ("cross-entropy", "squared-error")
@@ -111,9 +112,13 @@ _PER_WEIGHT = {
     "adam": 0.65e-9,
     "adamw": 0.65e-9,
 }
-# What the reference takes for each weight beside the products, with optimizers that a compiled
-# kernel has: its passes over arrays of weights, and with plain descent what its products take
-# beyond the estimate for large matrices.
+# Samples, activations and deltas of a batch that a core has near; products of more take longer.
+_NEAR_BYTES = 2**24
+_FAR = 1.35
+# What the reference takes beside the products: for each unit of a sample; and for each weight, with
+# optimizers that a compiled kernel has: its passes over arrays of weights, and with plain descent
+# what its products take beyond the estimate for large matrices.
+_PER_REFERENCE_UNIT = 4e-9
 _PER_REFERENCE_WEIGHT = {
     "sgd": 0.3e-9,
     "momentum": 0.7e-9,
@@ -132,6 +137,9 @@ def dense_seconds(network: NetworkSpec, training: TrainingSpec, n_trials: int) -
     for below, above in others:
         products += n_trials * 3 * below * _PANEL * -(-above // _PANEL)
     units = n_trials * sum(network.widths[1:])
+    cells = 2 * training.batch_size * (first[0] + units)
+    if cells * VALUE_BYTES[training.precision] > _NEAR_BYTES:
+        products *= _FAR
     per_sample = products * _PER_PRODUCT + units * _PER_UNIT
     weights = n_trials * _n_weights(network)
     return (
@@ -142,8 +150,9 @@ def dense_seconds(network: NetworkSpec, training: TrainingSpec, n_trials: int) -
 
 
 def reference_passes(network: NetworkSpec, training: TrainingSpec, n_trials: int) -> float:
-    """Return about how long the reference's optimizer takes beside an update's products."""
-    return n_trials * _n_weights(network) * _PER_REFERENCE_WEIGHT[training.optimizer]
+    """Return about how long the reference takes beside an update's products."""
+    units = training.batch_size * sum(network.widths[1:]) * _PER_REFERENCE_UNIT
+    return n_trials * (units + _n_weights(network) * _PER_REFERENCE_WEIGHT[training.optimizer])
 
 
 def _n_weights(network: NetworkSpec) -> int:

@@ -12,12 +12,16 @@ from coarsefine.models.arrays import Array, column
 from coarsefine.models.kernels.codes import ACTIVATION_CODES, OPTIMIZER_CODES
 from coarsefine.models.kernels.stretch import Stretch
 from coarsefine.models.optimizers import n_slots
-from coarsefine.models.specs import Hyperparameters, NetworkSpec
+from coarsefine.models.specs import Hyperparameters, KernelName, NetworkSpec
 
 # Weights and slots that stay near a core between two updates, in bytes; and up to which batch size
 # that matters more than a batch that is fetched once for all trials.
 _NEAR_BYTES = 2**20
 _SMALL_BATCH = 16
+# Means of gradients that are smaller count as 0. Where no sample moves a weight, they fall until
+# they are denormal numbers, which take a core several times as long to divide.
+_LEAST = {"float32": 2.0**-55, "float64": 2.0**-400}
+_KEEPING_ALL: tuple[KernelName, ...] = ("dense-1", "dense-2")
 
 
 def make_updates(stretch: Stretch) -> None:
@@ -171,6 +175,7 @@ def _numbers(
     values[of.PENALTY] = 2 * column(trials, "l2_strength")
     values[of.ALL_ONES] = 1
     values[of.SLOPE] = plan.network.slope
+    values[of.LEAST] = 0.0 if plan.kernel in _KEEPING_ALL else _LEAST[plan.training.precision]
     if plan.training.optimizer in ("adam", "adamw"):
         values[of.BETA1], values[of.BETA2] = column(trials, "beta1"), column(trials, "beta2")
         values[of.REST1], values[of.REST2] = 1 - values[of.BETA1], 1 - values[of.BETA2]

@@ -117,10 +117,12 @@ def nesterov(
 
 
 @formula(own=4, panel=True, numbers=2)
-def rmsprop(w: Value, s: Value, x: Value, d: Value, rate: Value, penalty: Value) -> Values:
-    """``s ← α s + (1 − α) g²; w ← w − η g / (√s + ε)``."""
-    g = x * d + w * penalty
-    s = s * RMSprop.alpha + g * g * (1 - RMSprop.alpha)
+def rmsprop(
+    w: Value, s: Value, x: Value, d: Value, rate: Value, penalty: Value, least: Value
+) -> Values:
+    """``s ← α s + (1 − α) g²; w ← w − η g / (√s + ε)``; gradients below ``least`` are 0."""
+    g = (x * d + w * penalty).unless_below(least)
+    s = (s * RMSprop.alpha + g * g * (1 - RMSprop.alpha)).unless_below(least * least)
     return w - g / (s.root() + RMSprop.epsilon) * rate, s
 
 
@@ -137,11 +139,11 @@ def adam(
     """Kingma & Ba (2015); AdamW's weights decay by ``kept``.
 
     Further numbers are η over the first mean's correction, ``kept``, 1 over the second mean's
-    correction, and of each mean what is kept and what is new.
+    correction, of each mean what is kept and what is new, and below what the first one is 0.
     """
-    rate, kept, over_correction, beta1, rest1, beta2, rest2 = numbers
+    rate, kept, over_correction, beta1, rest1, beta2, rest2, least = numbers
     g = x * d + w * penalty
-    first = first * beta1 + g * rest1
-    second = second * beta2 + g * g * rest2
+    first = (first * beta1 + g * rest1).unless_below(least)
+    second = (second * beta2 + g * g * rest2).unless_below(least * least)
     step = first / ((second * over_correction).root() + Adam.epsilon)
     return w * kept - step * rate, first, second

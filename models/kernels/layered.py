@@ -52,8 +52,9 @@ from coarsefine.models.kernels.tiles import (
 # Rows of a panel whose gradients are made at a time; a block has a whole number of them.
 ROWS = 48
 # Rows of what lanes are changed with. The first three may change with each update.
-RATE, KEPT, OVER_CORRECTION, PENALTY, BETA1, REST1, BETA2, REST2, ZEROS, ALL_ONES, SLOPE = range(11)
-N_NUMBERS = 11
+RATE, KEPT, OVER_CORRECTION, PENALTY, BETA1, REST1, BETA2, REST2, ZEROS, ALL_ONES = range(10)
+SLOPE, LEAST = 10, 11
+N_NUMBERS = 12
 N_CHANGING = 3
 
 
@@ -194,7 +195,10 @@ def descend(  # noqa: PLR0912, PLR0915
                 else:
                     formulas.improved_sigmoid_backward((delta, a), (size, vectors))
             # A gradient of one sample is made where it is used.
-            most = BLOCK if size == 1 else ROWS
+            most = ROWS
+            if size == 1:
+                # Whole panels, where inputs lie side by side.
+                most = n_in if row[IN_BLOCK] == BLOCK else BLOCK
             n_blocks, n_panels = -(-n_in // most), row[PANELS]
             n_parts = n_blocks + row[BIASED]
             near = n_in * size <= NEAR
@@ -247,6 +251,7 @@ def descend(  # noqa: PLR0912, PLR0915
                 w, v = (weights, at, panel), (slots, at, panel)
                 penalty = (numbers, (ZEROS if of_biases else PENALTY) * n_lanes + lane, 0)
                 mu = (numbers, BETA1 * n_lanes + lane, 0)
+                least = (numbers, LEAST * n_lanes + lane, 0)
                 if optimizer == 0:
                     formulas.sgd((w, ones, g, rate, kept), (n_rows, 1))
                 elif optimizer == 1:
@@ -254,7 +259,7 @@ def descend(  # noqa: PLR0912, PLR0915
                 elif optimizer == 2:
                     formulas.nesterov((w, v, ones, g, rate, penalty, mu), (n_rows, 1))
                 elif optimizer == 3:
-                    formulas.rmsprop((w, v, ones, g, rate, penalty), (n_rows, 1))
+                    formulas.rmsprop((w, v, ones, g, rate, penalty, least), (n_rows, 1))
                 else:
                     formulas.adam(
                         (
@@ -271,6 +276,7 @@ def descend(  # noqa: PLR0912, PLR0915
                             (numbers, REST1 * n_lanes + lane, 0),
                             (numbers, BETA2 * n_lanes + lane, 0),
                             (numbers, REST2 * n_lanes + lane, 0),
+                            least,
                         ),
                         (n_rows, 1),
                     )

@@ -287,6 +287,12 @@ class Value:
         """Return the square root."""
         return self._with(self.vectors.call("sqrt", self.vector))
 
+    def unless_below(self, least: "Value") -> "Value":
+        """Return this, or 0 where its size is below ``least``."""
+        size = self.vectors.call("fabs", self.vector)
+        below = self.vectors.builder.fcmp_ordered("<", size, least.vector)
+        return self._with(self.vectors.builder.select(below, self._of(0.0), self.vector))
+
     def where_positive(self, yes: "Value | float", no: "Value | float") -> "Value":
         """Return ``yes`` where this is above 0 or NaN, ``no`` elsewhere."""
         builder = self.vectors.builder

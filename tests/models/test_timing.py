@@ -28,7 +28,7 @@ def test_what_a_kernel_takes_to_compile_does_not_cut_short_what_is_timed(monkeyp
     samples = SimpleNamespace(y_train=range(1000), y_validation=range(100))
     handle = SimpleNamespace(open=lambda: samples)
 
-    cost = timing.timed(replace(PLAN, kernel="dense-2"), handle, 0.02)
+    cost = timing.timed(replace(PLAN, kernel="dense-3"), handle, 0.02)
 
     assert 150 < calls[-1] <= 200
     assert round(cost.update, 6) == 1e-4
