@@ -18,7 +18,7 @@ def run(options: Options) -> list[Table]:
     made = tables(*contest(w2(options), options, rounds=rounds), TARGETS)
     # The others do the same products whatever the pixels are.
     standardised = w2(options, normalisation="standardise")
-    for work in (standardised, w2(options).shorter(LONG), standardised.shorter(LONG)):
+    for work in (w2(options).shorter(LONG), standardised.shorter(LONG)):
         made += tables(*contest(work, options, rounds=rounds, without=BUT_THE_FASTEST), TARGETS)
     return made
 

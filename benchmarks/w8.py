@@ -80,7 +80,8 @@ def _serve(pipe: Connection, options: Options, what: str, cache: str) -> None:
         data = w8(options).task.data
         with Ours() as ours:
             watch.start()
-            ours.search(w8(options).shorter(1))
+            # As users have it: nothing is compiled for a search of a second.
+            ours.search(w8(options).shorter(1), compiled=False)
             watch.stop.set()
             watch.join()
     size = 4 * data.n_features * (data.n_train + data.n_validation) / 2**20

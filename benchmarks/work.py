@@ -159,7 +159,7 @@ def w5(options: Options, n_epochs: int = 8) -> Work:
     return _work("W5", title, flags, 784, options)
 
 
-def w6(options: Options, batch_size: int, n_epochs: int = 8) -> Work:
+def w6(options: Options, batch_size: int, n_epochs: int = 4) -> Work:
     """Return λ on Fashion-MNIST for two hidden layers and Adam."""
     flags = {
         **_MNIST,
@@ -194,7 +194,7 @@ TABLE_ROWS = 1_000_000
 _NUMBERS, _WORDS, _EACH = 50, 10, 5
 
 
-def w8_flags(n_epochs: int = 2) -> dict[str, Any]:
+def w8_flags(n_epochs: int = 8) -> dict[str, Any]:
     """Return a search over a table: a million rows, 50 columns of numbers and ten of words."""
     return {
         "data.name": str(_table()),
