@@ -133,7 +133,7 @@ def dense_seconds(network: NetworkSpec, training: TrainingSpec, n_trials: int) -
     """Return how long the dense kernel takes for one update of a cohort; arguments likewise."""
     first, *others = pairwise(network.widths)
     lanes = _PANEL * -(-n_trials * first[1] // _PANEL)
-    products = 2 * first[0] * lanes
+    products = 2.0 * first[0] * lanes
     for below, above in others:
         products += n_trials * 3 * below * _PANEL * -(-above // _PANEL)
     units = n_trials * sum(network.widths[1:])
