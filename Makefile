@@ -32,7 +32,7 @@ test-slow: $(BIN)/.installed-dev ## the slow tests
 faults: $(BIN)/.installed-dev ## kill searches at many moments, carry on, count what is lost (some 15 minutes)
 	$(BIN)/python -m tests.faults
 
-bench: $(BIN)/.installed-bench ## time searches beside PyTorch, JAX and others (some 25 minutes)
+bench: $(BIN)/.installed-bench ## time searches beside PyTorch, JAX and others (some half an hour)
 	$(BIN)/python -m benchmarks
 
 docs: $(BIN)/.installed-docs ## build the pages of docs/ as a site in build/site

@@ -42,7 +42,7 @@ class Targets:
 
 
 # Seconds after which no further round begins, unless rounds are asked for: all benchmarks together
-# should take less than twenty-five minutes, on a machine that is busy with something else, too.
+# should take some half an hour, on a machine that is busy with something else, too.
 BUDGET = 150.0
 RIVALS = ("torch-loop", "torch-vmap", "jax-vmap")
 # The others, which know rectified units and plain descent alone. They are the slowest, so they are
