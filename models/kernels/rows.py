@@ -49,8 +49,8 @@ class SparseRows(NamedTuple):
 def usual_values(x: Array, *, of_half: bool = False) -> tuple[Array, float]:
     """Return c, (D,), and the share of numbers that differ from it, as some rows have them.
 
-    The usual value of a column is the one that most of these rows have; 0 where hardly any two
-    have the same.
+    The usual value of a column is the most frequent one of these rows; 0 where none is in an eighth
+    of them.
 
     Args:
         x: (N, D).
