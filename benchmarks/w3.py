@@ -10,6 +10,7 @@ from benchmarks.direct import cohort_plan, train_once
 from benchmarks.peers import PEERS
 from benchmarks.sides import Side, missing
 from benchmarks.work import w3
+from coarsefine.models.kernels.choice import SPARSE
 
 TARGETS = Targets(strongest=8.0, waiting=0.05)
 # They have nothing to add here, and would take minutes.
@@ -38,7 +39,7 @@ def _lone(options: Options) -> list[Table]:
         return []
     log("W3: a lone trial")
     with closing(Side(peer, mode, work.task)) as side:
-        plan = replace(cohort_plan(work, 1), kernel="sparse-3")
+        plan = replace(cohort_plan(work, 1), kernel=SPARSE)
 
         def ours() -> float:
             started = time.perf_counter()

@@ -23,16 +23,19 @@ from coarsefine.models.specs import (
     TrainingSpec,
 )
 
+# The kernels that are planned. Studies with earlier ones are carried on with these.
+SPARSE: KernelName = "sparse-3"
+DENSE: KernelName = "dense-3"
+COMPILED = (SPARSE, DENSE)
+
 # Seconds a worker takes to import numba and compile, the first time on a machine (docs/speed.md).
 # Later it reads what was compiled, in a tenth of that.
-START_SECONDS: dict[KernelName, float] = {"sparse-3": 6.5, "dense-3": 5.5}
+START_SECONDS: dict[KernelName, float] = {SPARSE: 6.5, DENSE: 5.5}
 # Sparse rows a worker may hold, in bytes: they come on top of the samples, which workers share.
 MOST_BYTES = 2**28
 # Operations of a product from which on BLAS may share it among cores (``studies.planning``).
 _SHARED_OPERATIONS = 1e9
 
-# Those that are planned. Studies with earlier ones are carried on with these.
-COMPILED: tuple[KernelName, ...] = ("sparse-3", "dense-3")
 # Kernels that leave measuring to the reference.
 _ONLY_UPDATES: tuple[KernelName, ...] = ("numpy", "sparse-1", "dense-1")
 COMPILED_LOSSES = ("cross-entropy", "squared-error")
@@ -113,7 +116,7 @@ _PER_WEIGHT = {
     "adamw": 0.65e-9,
 }
 # Samples, activations and deltas of a batch that a core has near; products of more take longer.
-_NEAR_BYTES = 2**24
+_CACHED_BYTES = 2**24
 _FAR = 1.35
 # What the reference takes beside the products: for each unit of a sample; and for each weight, with
 # optimizers that a compiled kernel has: its passes over arrays of weights, and with plain descent
@@ -138,7 +141,7 @@ def dense_seconds(network: NetworkSpec, training: TrainingSpec, n_trials: int) -
         products += n_trials * 3 * below * _PANEL * -(-above // _PANEL)
     units = n_trials * sum(network.widths[1:])
     cells = 2 * training.batch_size * (first[0] + units)
-    if cells * VALUE_BYTES[training.precision] > _NEAR_BYTES:
+    if cells * VALUE_BYTES[training.precision] > _CACHED_BYTES:
         products *= _FAR
     per_sample = products * _PER_PRODUCT + units * _PER_UNIT
     weights = n_trials * _n_weights(network)

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from coarsefine.models.data import PreparedData
 from coarsefine.models.kernels.choice import (
     COMPILED,
+    DENSE,
     MOST_BYTES,
+    SPARSE,
     START_SECONDS,
     claims,
     dense_seconds,
@@ -79,13 +81,13 @@ def saving(
     if usual <= min(START_SECONDS[name] for name in claiming):
         return NOTHING_SAVED
     seconds: dict[KernelName, float] = {}
-    if "dense-3" in claiming:
-        seconds["dense-3"] = sum(dense_seconds(network, training, width) for width in widths)
-    if "sparse-3" in claiming:
+    if DENSE in claiming:
+        seconds[DENSE] = sum(dense_seconds(network, training, width) for width in widths)
+    if SPARSE in claiming:
         density = _density(data)
         numbers = density * network.n_features * data.n_train
         if numbers * (_COLUMN_BYTES + VALUE_BYTES[training.precision]) <= MOST_BYTES:
-            seconds["sparse-3"] = sum(
+            seconds[SPARSE] = sum(
                 sparse_seconds(network, training, width, density) for width in widths
             )
     return max(
